@@ -1,0 +1,101 @@
+//! Builds what a test runs: always through cargo or cc, so that no test sees a stale artefact.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock};
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    // tests/support is two levels below it.
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("tests/support lies in the repository")
+}
+
+/// The cargo target directory this test was built into.
+pub fn target_dir() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    // target/PROFILE/deps/TEST
+    test.ancestors()
+        .nth(3)
+        .expect("a test lies in target/PROFILE/deps")
+        .to_path_buf()
+}
+
+fn cargo_build(args: &[&str]) {
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
+        .args(["build", "--quiet", "--locked"])
+        .args(args)
+        .arg("--target-dir")
+        .arg(target_dir())
+        .current_dir(root())
+        .status()
+        .expect("cargo starts");
+    assert!(status.success(), "cargo build {args:?} failed");
+}
+
+/// `libwatchfix.so` as users get it: the release build.
+pub fn libwatchfix() -> &'static Path {
+    static SO: OnceLock<PathBuf> = OnceLock::new();
+    SO.get_or_init(|| {
+        cargo_build(&["--release", "-p", "watchfix-shim"]);
+        target_dir().join("release/libwatchfix.so")
+    })
+}
+
+/// The same mask hook written with redhook (tests/reference-shim), release build.
+pub fn reference_shim() -> &'static Path {
+    static SO: OnceLock<PathBuf> = OnceLock::new();
+    SO.get_or_init(|| {
+        cargo_build(&["--release", "-p", "reference-shim"]);
+        target_dir().join("release/libreference_shim.so")
+    })
+}
+
+/// The debug build of a workspace binary: `binary("inspect", "fdscan")`, `binary("mkfds", "mkfds")`.
+pub fn binary(package: &str, name: &str) -> PathBuf {
+    static BUILT: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
+    let mut built = BUILT.lock().unwrap_or_else(|e| e.into_inner());
+    let key = (package.to_owned(), name.to_owned());
+    if !built.contains(&key) {
+        cargo_build(&["-p", package, "--bin", name]);
+        built.push(key);
+    }
+    target_dir().join("debug").join(name)
+}
+
+/// Compiles one C file of the tests with `compiler` (`cc`, `musl-gcc`) into `into`.
+///
+/// # Errors
+/// What the compiler printed, or that it could not be started.
+pub fn compile_c(
+    compiler: &str,
+    source: &Path,
+    into: &Path,
+    args: &[&str],
+) -> Result<PathBuf, String> {
+    let stem = source.file_stem().expect("a C file has a name");
+    let out = into.join(stem);
+    let run = Command::new(compiler)
+        .args(["-O1", "-g", "-Wall", "-D_GNU_SOURCE", "-o"])
+        .arg(&out)
+        .arg(source)
+        .args(args)
+        .output()
+        .map_err(|e| format!("{compiler} does not start: {e}"))?;
+    if run.status.success() {
+        Ok(out)
+    } else {
+        Err(String::from_utf8_lossy(&run.stderr).into_owned())
+    }
+}
+
+/// A program the tests need: from `target/tools/bin` (put there by scripts/test), else from PATH.
+pub fn tool(name: &str) -> Option<PathBuf> {
+    let mut dirs = vec![root().join("target/tools/bin")];
+    dirs.extend(std::env::split_paths(
+        &std::env::var_os("PATH").unwrap_or_default(),
+    ));
+    dirs.into_iter().map(|d| d.join(name)).find(|p| p.is_file())
+}

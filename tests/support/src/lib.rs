@@ -1,0 +1,13 @@
+//! What the tests share: the product as users build it, real victims that never outlive a test, and
+//! skips that say why.
+
+// A test helper fails the test by panicking, with a sentence that says what was missing.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod build;
+mod skip;
+mod victim;
+
+pub use build::{binary, compile_c, libwatchfix, reference_shim, root, target_dir, tool};
+pub use skip::{skip, skip_optional};
+pub use victim::{DEADLINE, Victim};

@@ -1,0 +1,149 @@
+//! A real process a test started: its lines can be waited for, and it ends with the test.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// How long a test waits for something that must come. Only a broken test ever waits this long.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A child process with its standard output (and standard error) as lines.
+///
+/// It is killed, by its PID, when dropped.
+pub struct Victim {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Victim {
+    /// Starts `command` with stdin and both outputs piped.
+    pub fn spawn(command: &mut Command) -> Victim {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("{command:?} does not start: {e}"));
+        let (tx, lines) = channel();
+        let out = child.stdout.take().expect("stdout is piped");
+        let err = child.stderr.take().expect("stderr is piped");
+        let tx2 = tx.clone();
+        std::thread::spawn(move || pump(BufReader::new(out), &tx));
+        std::thread::spawn(move || pump(BufReader::new(err), &tx2));
+        let stdin = child.stdin.take();
+        Victim {
+            child,
+            stdin,
+            lines,
+            seen: Vec::new(),
+        }
+    }
+
+    /// The victim's PID.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything it has printed so far, as far as the test has waited for it.
+    pub fn seen(&self) -> &[String] {
+        &self.seen
+    }
+
+    /// Waits for the next line that `wanted` accepts and returns every line up to and including it.
+    /// Panics when the victim ends or [`DEADLINE`] passes first.
+    pub fn lines_until(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let start = Instant::now();
+        let mut batch = Vec::new();
+        loop {
+            let left = DEADLINE.saturating_sub(start.elapsed());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    let hit = wanted(&line);
+                    batch.push(line);
+                    if hit {
+                        return batch;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!(
+                        "no line with {what} in {DEADLINE:?}; seen: {:#?}",
+                        self.seen
+                    )
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("the victim ended before {what}; seen: {:#?}", self.seen)
+                }
+            }
+        }
+    }
+
+    /// Waits for a line that contains `text`.
+    pub fn line_with(&mut self, text: &str) -> String {
+        self.lines_until(text, |l| l.contains(text))
+            .pop()
+            .expect("lines_until returns the line it found")
+    }
+
+    /// Sends one line to its standard input.
+    pub fn send(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("stdin is still open");
+        writeln!(stdin, "{line}").expect("the victim reads its stdin");
+        stdin.flush().expect("the victim reads its stdin");
+    }
+
+    /// Closes its standard input, which ends most fixtures.
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Sends it a signal, by its PID.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: kill has no memory effects; the child is not reaped before `self` is gone.
+        unsafe { libc::kill(self.pid() as i32, signal) };
+    }
+
+    /// Waits until it has ended and returns its status and every line it printed.
+    pub fn finish(mut self) -> (ExitStatus, Vec<String>) {
+        self.stdin = None;
+        let start = Instant::now();
+        loop {
+            let left = DEADLINE.saturating_sub(start.elapsed());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!(
+                        "the victim did not end in {DEADLINE:?}; seen: {:#?}",
+                        self.seen
+                    )
+                }
+            }
+        }
+        let status = self.child.wait().expect("the child is ours to reap");
+        (status, std::mem::take(&mut self.seen))
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn pump(mut from: impl BufRead, to: &std::sync::mpsc::Sender<String>) {
+    let mut line = Vec::new();
+    while matches!(from.read_until(b'\n', &mut line), Ok(n) if n > 0) {
+        let text = String::from_utf8_lossy(&line)
+            .trim_end_matches('\n')
+            .to_owned();
+        if to.send(text).is_err() {
+            return;
+        }
+        line.clear();
+    }
+}
