@@ -1,2 +1,296 @@
-//! stub
-fn main() {}
+//! Puts itself into one state `fdscan` must recognise, says what it did, and waits.
+//!
+//! It prints `PID <n>`, then what a test needs to know as `key=value` lines, then `READY`. The state is
+//! complete when `READY` stands there and stays until standard input is closed. Bytes of names that
+//! would break a line are printed as `\xNN` (`report::escape`).
+//!
+//! Exit statuses: 0 the state was held until the end; 1 it could not be reached (a sentence on standard
+//! error says why); 2 usage.
+//!
+//! One state cannot be made from here: a static program. `tests/mkfds/static.c` is for that one.
+
+mod churn;
+mod files;
+mod inotify;
+mod names;
+mod processes;
+mod report;
+mod sqlite;
+mod watches;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::report::Report;
+
+/// Why a state could not be reached, as a sentence.
+type Outcome = Result<(), String>;
+
+#[derive(Parser)]
+#[command(
+    name = "mkfds",
+    version,
+    about = "Puts itself into a state fdscan must recognise"
+)]
+struct Cli {
+    #[command(subcommand)]
+    state: State,
+}
+
+/// The file a self-watch looks at.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Target {
+    /// The directory the file lies in.
+    Directory,
+    /// The file itself.
+    File,
+    /// The database's -wal (only for SQLite).
+    Wal,
+}
+
+#[derive(Subcommand)]
+enum State {
+    /// Nothing but the standard descriptors
+    Idle,
+    /// One instance that watches COUNT directories it makes below DIR
+    Watches {
+        #[arg(long)]
+        count: usize,
+        /// The masks, in hex or decimal; watch I gets the mask I modulo their number
+        #[arg(long, value_parser = inotify::parse_mask, default_value = "0x3ee")]
+        mask: Vec<u32>,
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// One instance that watches COUNT regular files it makes below DIR
+    WatchFiles {
+        #[arg(long)]
+        count: usize,
+        #[arg(long, value_parser = inotify::parse_mask, default_value = "0x3ee")]
+        mask: Vec<u32>,
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// COUNT instances; with --watches each of them watches the same directories below DIR
+    Instances {
+        #[arg(long)]
+        count: usize,
+        #[arg(long, default_value_t = 0, requires = "dir")]
+        watches: usize,
+        #[arg(long, value_parser = inotify::parse_mask, default_value = "0x3c8")]
+        mask: u32,
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// Let every instance stand at a second descriptor
+        #[arg(long)]
+        dup: bool,
+        /// Let a forked child hold the same instances
+        #[arg(long)]
+        fork: bool,
+    },
+    /// One instance at two descriptors, with one watch on DIR
+    Dup {
+        #[arg(long, value_parser = inotify::parse_mask, default_value = "0x3c8")]
+        mask: u32,
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// A watch on a directory that was removed
+    DeletedDirectory {
+        #[arg(long, value_parser = inotify::parse_mask, default_value = "0x3c8")]
+        mask: u32,
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// A log file in DIR held open for writing while its directory is watched
+    SelfWatch {
+        #[arg(long, value_parser = inotify::parse_mask, default_value = "0x3ca")]
+        mask: u32,
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long, value_enum, default_value = "directory")]
+        on: Target,
+        /// Hold the log open for reading only
+        #[arg(long)]
+        read_only: bool,
+        /// Let the log lie in a subdirectory of the watched directory
+        #[arg(long)]
+        elsewhere: bool,
+    },
+    /// A SQLite database in WAL mode in DIR held open while its directory is watched
+    SqliteSelfWatch {
+        #[arg(long, value_parser = inotify::parse_mask, default_value = "0x3ca")]
+        mask: u32,
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long, value_enum, default_value = "directory")]
+        on: Target,
+        /// Let the database lie in a subdirectory of the watched directory
+        #[arg(long)]
+        elsewhere: bool,
+    },
+    /// COUNT open connections to one WAL database, each of which has read
+    SqliteConnections {
+        #[arg(long)]
+        count: usize,
+        #[arg(long)]
+        dir: PathBuf,
+        /// Spread the connections over this many databases
+        #[arg(long, default_value_t = 1)]
+        databases: usize,
+    },
+    /// COUNT descriptors of closed connections that SQLite parked, and one open connection
+    SqliteParked {
+        #[arg(long)]
+        count: usize,
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// A -wal of at least MEGABYTES (MiB) beside a database of at least DATABASE_MEGABYTES
+    WalLarge {
+        #[arg(long)]
+        megabytes: u64,
+        #[arg(long, default_value_t = 0)]
+        database_megabytes: u64,
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// A database whose -wal was removed while open
+    WalDeleted {
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// COUNT descriptors of one file in DIR
+    Descriptors {
+        #[arg(long)]
+        count: usize,
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// A soft RLIMIT_NOFILE of LIMIT, and exactly OPEN descriptors, or PERCENT of it (rounded up)
+    FdLimit {
+        #[arg(long, default_value_t = 1000)]
+        limit: u64,
+        #[arg(long, required_unless_present = "open", conflicts_with = "open")]
+        percent: Option<u64>,
+        #[arg(long)]
+        open: Option<u64>,
+    },
+    /// Watches and descriptors on names with control, bidirectional and invalid characters, and such a
+    /// name for the process itself
+    Names {
+        #[arg(long)]
+        dir: PathBuf,
+        /// Anything; it stands in the command line
+        #[arg(long)]
+        note: Vec<std::ffi::OsString>,
+    },
+    /// A child that has ended and is not reaped
+    Zombie,
+    /// Descriptors of every kind
+    Kinds {
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Opens, closes, watches and forks as fast as it can
+    Churn {
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Holds COUNT watches below DIR and ends at once, without waiting
+    ExitSoon {
+        #[arg(long, default_value_t = 0)]
+        count: usize,
+        #[arg(long)]
+        dir: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().state) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("mkfds: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(state: State) -> Outcome {
+    let mut report = Report::start()?;
+    match state {
+        State::Idle => report.hold(),
+        State::Watches { count, mask, dir } => {
+            let made = watches::make_directories(&dir, count)?;
+            watches::hold_one(report, &made, &mask)
+        }
+        State::WatchFiles { count, mask, dir } => {
+            let made = watches::make_files(&dir, count)?;
+            watches::hold_one(report, &made, &mask)
+        }
+        State::Instances {
+            count,
+            watches,
+            mask,
+            dir,
+            dup,
+            fork,
+        } => {
+            let made = match dir {
+                Some(dir) => watches::make_directories(&dir, watches)?,
+                None => Vec::new(),
+            };
+            watches::hold_many(report, count, &made, mask, dup, fork)
+        }
+        State::Dup { mask, dir } => watches::hold_dup(report, &dir, mask),
+        State::DeletedDirectory { mask, dir } => watches::hold_deleted(report, &dir, mask),
+        State::SelfWatch {
+            mask,
+            dir,
+            on,
+            read_only,
+            elsewhere,
+        } => watches::hold_self_watch(report, &dir, mask, on, read_only, elsewhere),
+        State::SqliteSelfWatch {
+            mask,
+            dir,
+            on,
+            elsewhere,
+        } => sqlite::hold_self_watch(report, &dir, mask, on, elsewhere),
+        State::SqliteConnections {
+            count,
+            dir,
+            databases,
+        } => sqlite::hold_connections(report, &dir, count, databases),
+        State::SqliteParked { count, dir } => sqlite::hold_parked(report, &dir, count),
+        State::WalLarge {
+            megabytes,
+            database_megabytes,
+            dir,
+        } => sqlite::hold_large_wal(report, &dir, megabytes, database_megabytes),
+        State::WalDeleted { dir } => sqlite::hold_deleted_wal(report, &dir),
+        State::Descriptors { count, dir } => files::hold_descriptors(report, &dir, count),
+        State::FdLimit {
+            limit,
+            percent,
+            open,
+        } => {
+            let open = open.unwrap_or_else(|| (limit * percent.unwrap_or(0)).div_ceil(100));
+            files::hold_near_limit(report, limit, open)
+        }
+        State::Names { dir, note } => names::hold(report, &dir, &note),
+        State::Zombie => processes::hold_zombie(report),
+        State::Kinds { dir } => files::hold_kinds(report, &dir),
+        State::Churn { dir } => churn::hold(report, &dir),
+        State::ExitSoon { count, dir } => {
+            let made = watches::make_directories(&dir, count)?;
+            let instance = inotify::Instance::new()?;
+            for path in &made {
+                instance.watch(path, 0x3ee)?;
+            }
+            report.ready()
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! States made of SQLite databases in WAL mode.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::inotify::Instance;
+use crate::report::Report;
+use crate::{Outcome, Target, files};
+
+fn failed(what: &str, path: &Path, error: &rusqlite::Error) -> String {
+    format!("{} {what}: {error}.", path.display())
+}
+
+/// `database` with `suffix` behind its name.
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(database);
+    name.push(suffix);
+    name.into()
+}
+
+fn open(database: &Path) -> Result<Connection, String> {
+    // No URI: a name with `?` or `%` is a name.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    Connection::open_with_flags(database, flags)
+        .map_err(|e| failed("cannot be opened", database, &e))
+}
+
+/// Opens a connection to a new database in WAL mode that has written and read.
+pub fn open_wal(database: &Path) -> Result<Connection, String> {
+    let connection = open(database)?;
+    let mode: String = connection
+        .query_row("PRAGMA journal_mode = wal", [], |row| row.get(0))
+        .map_err(|e| failed("cannot be set to WAL mode", database, &e))?;
+    if mode != "wal" {
+        return Err(format!("{} stays in mode {mode}.", database.display()));
+    }
+    connection
+        .execute_batch(
+            "PRAGMA synchronous = off;
+             PRAGMA wal_autocheckpoint = 0;
+             CREATE TABLE entries (id INTEGER PRIMARY KEY, body BLOB);
+             INSERT INTO entries (body) VALUES ('started');",
+        )
+        .map_err(|e| failed("cannot be written", database, &e))?;
+    read(&connection, database)?;
+    Ok(connection)
+}
+
+/// Reads once: from then on the connection has the -wal open and holds its lock.
+fn read(connection: &Connection, database: &Path) -> Outcome {
+    connection
+        .query_row("SELECT count(*) FROM entries", [], |row| {
+            row.get::<_, i64>(0)
+        })
+        .map(drop)
+        .map_err(|e| failed("cannot be read", database, &e))
+}
+
+/// How many descriptors of this process stand on `path`, by inode: its name may lead through a link.
+fn descriptors(path: &Path) -> Result<usize, String> {
+    let say = |e: std::io::Error| format!("/proc/self/fd cannot be read: {e}.");
+    let wanted =
+        fs::metadata(path).map_err(|e| format!("{} has no metadata: {e}.", path.display()))?;
+    let mut found = 0;
+    for entry in fs::read_dir("/proc/self/fd").map_err(say)? {
+        // Following the link asks for the metadata of the open file itself.
+        if fs::metadata(entry.map_err(say)?.path())
+            .is_ok_and(|m| m.dev() == wanted.dev() && m.ino() == wanted.ino())
+        {
+            found += 1;
+        }
+    }
+    Ok(found)
+}
+
+fn report_database(report: &mut Report, database: &Path) -> Outcome {
+    report.path("database", database)?;
+    report.fact("handles", descriptors(database)?)?;
+    report.fact("wal_handles", descriptors(&beside(database, "-wal"))?)?;
+    report.fact("shm_handles", descriptors(&beside(database, "-shm"))?)
+}
+
+/// A database held open while its directory, itself or its -wal is watched.
+pub fn hold_self_watch(
+    mut report: Report,
+    dir: &Path,
+    mask: u32,
+    on: Target,
+    elsewhere: bool,
+) -> Outcome {
+    let home = if elsewhere {
+        let sub = dir.join("sub");
+        fs::create_dir(&sub).map_err(|e| format!("{} cannot be made: {e}.", sub.display()))?;
+        sub
+    } else {
+        dir.to_owned()
+    };
+    let database = home.join("logs.sqlite");
+    let _connection = open_wal(&database)?;
+    let watched = match on {
+        Target::Directory => dir.to_owned(),
+        Target::File => database.clone(),
+        Target::Wal => beside(&database, "-wal"),
+    };
+    let instance = Instance::new()?;
+    instance.watch(&watched, mask)?;
+    report.path("watched", &watched)?;
+    report_database(&mut report, &database)?;
+    report.hold()
+}
+
+/// `count` open connections that have read, spread over `databases` databases.
+pub fn hold_connections(mut report: Report, dir: &Path, count: usize, databases: usize) -> Outcome {
+    if databases == 0 {
+        return Err("At least one database is needed.".into());
+    }
+    files::allow_open(count as u64 * 3)?;
+    let paths: Vec<PathBuf> = (0..databases)
+        .map(|i| dir.join(format!("state{i}.db")))
+        .collect();
+    let mut held = Vec::with_capacity(count);
+    for i in 0..count {
+        let database = &paths[i % databases];
+        if i < databases {
+            held.push(open_wal(database)?);
+        } else {
+            let connection = open(database)?;
+            read(&connection, database)?;
+            held.push(connection);
+        }
+    }
+    for database in &paths {
+        report_database(&mut report, database)?;
+    }
+    report.hold()
+}
+
+/// `count` descriptors of closed connections. SQLite may not close a database's descriptor while another
+/// connection of the process holds a lock: it parks it for the next connection with the same flags.
+/// Connections that were open at the same time are parked each; one after the other would reuse one.
+pub fn hold_parked(mut report: Report, dir: &Path, count: usize) -> Outcome {
+    files::allow_open(count as u64 * 3)?;
+    let database = dir.join("state0.db");
+    let holder = open_wal(&database)?;
+    let closing: Vec<Connection> = (0..count)
+        .map(|_| {
+            let connection = open(&database)?;
+            read(&connection, &database)?;
+            Ok(connection)
+        })
+        .collect::<Result<_, String>>()?;
+    for connection in closing {
+        connection
+            .close()
+            .map_err(|(_, e)| failed("cannot be closed", &database, &e))?;
+    }
+    read(&holder, &database)?;
+    let (handles, wal) = (
+        descriptors(&database)?,
+        descriptors(&beside(&database, "-wal"))?,
+    );
+    if handles != count + 1 || wal != 1 {
+        return Err(format!(
+            "SQLite holds {handles} descriptors of the database and {wal} of its -wal in place of {} \
+             and 1: it does not park them here.",
+            count + 1
+        ));
+    }
+    report_database(&mut report, &database)?;
+    report.hold()
+}
+
+/// A -wal that no checkpoint shortens.
+pub fn hold_large_wal(
+    mut report: Report,
+    dir: &Path,
+    megabytes: u64,
+    database_megabytes: u64,
+) -> Outcome {
+    const MIB: u64 = 1 << 20;
+    let database = dir.join("state0.db");
+    let wal = beside(&database, "-wal");
+    let connection = open_wal(&database)?;
+    let execute = |sql: &str| {
+        connection
+            .execute_batch(sql)
+            .map_err(|e| failed("cannot be written", &database, &e))
+    };
+    let size = |path: &Path| {
+        fs::metadata(path)
+            .map(|m| m.len())
+            .map_err(|e| format!("{} has no metadata: {e}.", path.display()))
+    };
+    for _ in 0..database_megabytes {
+        execute("INSERT INTO entries (body) VALUES (zeroblob(1048576))")?;
+    }
+    // TRUNCATE brings everything into the database and the -wal back to 0 bytes.
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .map_err(|e| failed("cannot be checkpointed", &database, &e))?;
+    // The same row again and again: the -wal grows, and the database does not need to.
+    while size(&wal)? < megabytes * MIB {
+        execute("REPLACE INTO entries (id, body) VALUES (1, zeroblob(1048576))")?;
+    }
+    report_database(&mut report, &database)?;
+    report.fact("database_bytes", size(&database)?)?;
+    report.fact("wal_bytes", size(&wal)?)?;
+    report.hold()
+}
+
+/// A -wal without a name: what is written from now on is lost.
+pub fn hold_deleted_wal(mut report: Report, dir: &Path) -> Outcome {
+    let database = dir.join("state0.db");
+    let connection = open_wal(&database)?;
+    let wal = beside(&database, "-wal");
+    fs::remove_file(&wal).map_err(|e| format!("{} cannot be removed: {e}.", wal.display()))?;
+    // It still can be read and written: that is the trap.
+    read(&connection, &database)?;
+    report.path("database", &database)?;
+    report.path("wal", &wal)?;
+    report.hold()
+}
