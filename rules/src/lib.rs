@@ -1,8 +1,22 @@
 //! The one policy of watchfix: what becomes of a watch, what becomes of an event.
 //!
-//! No std, no allocation, no I/O: the preload library, `watchfix` and `fdscan` decide by the same code.
+//! No std, no allocation, no I/O, no unsafe: the preload library, `watchfix` and `fdscan` decide by
+//! the same code.
+//!
+//! ```text
+//! WATCHFIX_* text --[rule]--> Rules --[watch]--> the mask the kernel is asked for
+//!                               |                      | remembered in [memory]
+//!                               +-----[event]--> what becomes of each record --[record]--> the buffer
+//! ```
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 pub mod event;
+pub mod memory;
+pub mod pattern;
+pub mod record;
+pub mod rule;
+pub mod watch;
+
+pub use rule::{Error, Rule, Rules, Texts};

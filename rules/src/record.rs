@@ -1,0 +1,237 @@
+//! inotify records in a buffer: read, judged, compacted in place.
+//!
+//! Format: struct inotify_event of include/uapi/linux/inotify.h, native byte order: wd i32, mask u32,
+//! cookie u32, len u32, then `len` bytes of a NUL-padded name. The kernel rounds len up to a multiple
+//! of 16 (fs/notify/inotify/inotify_user.c, round_event_name_len).
+
+use crate::event::{
+    ALL_EVENTS, ATTRIB, CLOSE_WRITE, DELETE_SELF, IGNORED, ISDIR, MODIFY, MOVE_SELF, Q_OVERFLOW,
+    UNMOUNT,
+};
+use crate::memory::Memory;
+use crate::rule::{Log, Rules};
+use crate::watch::translates;
+
+/// Bytes before a record's name.
+pub const HEADER: usize = 16;
+
+/// Longer names do not exist: 255 characters, at most 4 bytes each (vfat, cifs), rounded up.
+const NAME_LIMIT: usize = 1024;
+
+/// Bits the kernel sets in a record.
+const RECORD_BITS: u32 = ALL_EVENTS | UNMOUNT | Q_OVERFLOW | IGNORED | ISDIR;
+
+/// What a read returns when no record is left: a record every watcher skips. See facts in
+/// docs/decisions.md: an empty read, EAGAIN or EINTR kill several of them.
+pub const FILLER: (i32, u32) = (-1, IGNORED);
+
+/// One record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'b> {
+    /// The watch; -1 only with Q_OVERFLOW.
+    pub wd: i32,
+    /// What happened.
+    pub mask: u32,
+    /// Joins the two halves of a rename.
+    pub cookie: u32,
+    /// The name within the watched directory, without its padding; empty for the watched inode itself.
+    pub name: &'b [u8],
+    /// Bytes it takes in the buffer.
+    pub size: usize,
+}
+
+impl<'b> Record<'b> {
+    /// The record at the beginning of `bytes`; `None` if there is none that the kernel could have
+    /// written there.
+    pub fn read(bytes: &'b [u8]) -> Option<Record<'b>> {
+        let (header, rest) = bytes.split_first_chunk::<HEADER>()?;
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *header;
+        let mask = u32::from_ne_bytes([e, f, g, h]);
+        // First: it is what tells records from other files' bytes.
+        if mask & !RECORD_BITS != 0 || mask == 0 {
+            return None;
+        }
+        let wd = i32::from_ne_bytes([a, b, c, d]);
+        if wd < 1 && !(wd == -1 && mask == Q_OVERFLOW) {
+            return None;
+        }
+        let len = u32::from_ne_bytes([m, n, o, p]) as usize;
+        if len > NAME_LIMIT || len % HEADER != 0 {
+            return None;
+        }
+        let padded = rest.get(..len)?;
+        let end = padded.iter().position(|&c| c == 0).unwrap_or(len);
+        Some(Record {
+            wd,
+            mask,
+            cookie: u32::from_ne_bytes([i, j, k, l]),
+            name: padded.get(..end)?,
+            size: HEADER + len,
+        })
+    }
+}
+
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Remove,
+    /// It stays with this mask.
+    As(u32),
+    /// It stays, and a copy with this mask comes before it, where there is room for one.
+    After(u32),
+}
+
+/// Decides one record read from `fd`, and remembers what later ones depend on.
+pub fn judge(rules: &Rules<'_>, memory: &Memory, fd: i32, record: &Record<'_>) -> Verdict {
+    let Record { wd, mask, name, .. } = *record;
+    if mask & (Q_OVERFLOW | UNMOUNT | IGNORED) != 0 {
+        return Verdict::Keep;
+    }
+    if mask & (ISDIR | DELETE_SELF | MOVE_SELF) == 0 && !name.is_empty() && ignored(rules, name) {
+        return Verdict::Remove;
+    }
+    let as_it_is = if mask & ALL_EVENTS & !rules.strip == 0 {
+        Verdict::Remove
+    } else {
+        Verdict::Keep
+    };
+    if !translates(rules.strip) || mask & (ATTRIB | MODIFY | CLOSE_WRITE) == 0 {
+        return as_it_is;
+    }
+    // Only a watch that was placed unseen, by libc's own symbol, has ATTRIB.
+    if mask & ATTRIB != 0 {
+        memory.found(fd, wd);
+        return as_it_is;
+    }
+    let asked = memory.asked(fd, wd);
+    if !asked.attrib() {
+        return as_it_is;
+    }
+    if mask & MODIFY != 0 {
+        memory.modified(fd, wd, name);
+        return if asked.modify() {
+            Verdict::Keep
+        } else {
+            Verdict::Remove
+        };
+    }
+    let attrib = mask & !CLOSE_WRITE | ATTRIB;
+    match (memory.take_modified(fd, wd, name), asked.close_write()) {
+        (true, true) => Verdict::Keep,
+        (true, false) => Verdict::Remove,
+        (false, true) => Verdict::After(attrib),
+        (false, false) => Verdict::As(attrib),
+    }
+}
+
+/// True if events naming this file are removed. The log's own name is always one: a decision that
+/// is logged must not become an event that is logged.
+pub fn ignored(rules: &Rules<'_>, name: &[u8]) -> bool {
+    if let Log::File(path) = rules.log
+        && path.rsplit(|&c| c == b'/').next() == Some(name)
+    {
+        return true;
+    }
+    rules.ignore.match_name(name)
+}
+
+/// Judges the records in the first `filled` bytes of `buf` and compacts them in place; returns how
+/// many bytes are now filled. The rest of `buf` may serve for added records.
+///
+/// A record that the kernel could not have written ends the work: what follows stays as it is. When
+/// nothing is left, one [`FILLER`] is, so the result is never 0 for `filled` of 16 or more.
+pub fn compact(
+    buf: &mut [u8],
+    filled: usize,
+    mut judge: impl FnMut(&Record<'_>) -> Verdict,
+) -> usize {
+    let mut end = filled.min(buf.len());
+    let mut from = 0;
+    let mut to = 0;
+    while let Some(record) = buf.get(from..end).and_then(Record::read) {
+        let size = record.size;
+        match judge(&record) {
+            Verdict::Remove => {}
+            Verdict::Keep => {
+                shift(buf, from, size, to);
+                to += size;
+            }
+            Verdict::As(mask) => {
+                shift(buf, from, size, to);
+                set_mask(buf, to, mask);
+                to += size;
+            }
+            Verdict::After(mask) => {
+                // Two records where one was: into the gap left by removed ones, else what follows
+                // moves up, by more than is needed so that it does not move for every such record.
+                if from - to < size {
+                    let step = size.max(1024).min(buf.len() - end);
+                    if step >= size {
+                        shift(buf, from, end - from, from + step);
+                        from += step;
+                        end += step;
+                    }
+                }
+                if from - to >= size {
+                    shift(buf, from, size, to);
+                    set_mask(buf, to, mask);
+                    to += size;
+                }
+                shift(buf, from, size, to);
+                to += size;
+            }
+        }
+        from += size;
+    }
+    if from < end {
+        shift(buf, from, end - from, to);
+        to += end - from;
+    }
+    if to == 0 && filled >= HEADER {
+        to = fill(buf, 0, HEADER);
+    }
+    to
+}
+
+/// Writes one record of `size` bytes at `at` that every watcher skips, and returns where it ends.
+/// `size` is a multiple of 16. Used where a gap must not be closed: between the parts of a readv.
+pub fn fill(buf: &mut [u8], at: usize, size: usize) -> usize {
+    let Some(gap) = buf.get_mut(at..at + size) else {
+        return at;
+    };
+    gap.fill(0);
+    let Some((header, _)) = gap.split_first_chunk_mut::<HEADER>() else {
+        return at;
+    };
+    let (wd, mask) = FILLER;
+    put(header, 0, wd as u32);
+    put(header, 4, mask);
+    put(header, 12, (size - HEADER) as u32);
+    at + size
+}
+
+fn set_mask(buf: &mut [u8], at: usize, mask: u32) {
+    if let Some(header) = buf
+        .get_mut(at..)
+        .and_then(|b| b.first_chunk_mut::<HEADER>())
+    {
+        put(header, 4, mask);
+    }
+}
+
+fn put(header: &mut [u8; HEADER], at: usize, value: u32) {
+    for (byte, new) in header.iter_mut().skip(at).zip(value.to_ne_bytes()) {
+        *byte = new;
+    }
+}
+
+/// `copy_within` that cannot panic; the callers keep both ranges inside the buffer.
+fn shift(buf: &mut [u8], from: usize, len: usize, to: usize) {
+    let n = buf.len();
+    if from != to && len <= n && from <= n - len && to <= n - len {
+        buf.copy_within(from..from + len, to);
+    }
+}

@@ -1,0 +1,444 @@
+//! The rules and how they are read from a text: a variable's value or a flag's.
+
+use core::fmt;
+
+use crate::event;
+use crate::pattern::{self, Patterns};
+
+/// Events a watch shall not fire on unless asked otherwise.
+pub const DEFAULT_STRIP: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE | event::ATTRIB;
+
+/// Names of databases and their logs.
+pub const DEFAULT_IGNORE: &[u8] = b"*.*-wal:*.*-shm:*.*-journal:*.sqlite:*.sqlite3";
+
+/// The rules there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Events taken out of every watch's mask.
+    Strip,
+    /// Directories whose watches are muted.
+    Drop,
+    /// Names whose events are removed.
+    Ignore,
+    /// Where decisions are written.
+    Log,
+    /// Everything passes through.
+    Off,
+}
+
+impl Rule {
+    /// Every rule, in the order of [`Texts`] and of the errors [`Rules::parse`] returns.
+    pub const ALL: [Rule; 5] = [Rule::Strip, Rule::Drop, Rule::Ignore, Rule::Log, Rule::Off];
+
+    /// The environment variable that sets it.
+    pub const fn variable(self) -> &'static str {
+        match self {
+            Rule::Strip => "WATCHFIX_STRIP",
+            Rule::Drop => "WATCHFIX_DROP",
+            Rule::Ignore => "WATCHFIX_IGNORE",
+            Rule::Log => "WATCHFIX_LOG",
+            Rule::Off => "WATCHFIX_OFF",
+        }
+    }
+
+    /// What its text may be, as the end of a sentence.
+    pub const fn allowed(self) -> &'static str {
+        match self {
+            Rule::Strip => {
+                "access, modify, attrib, close_write, close_nowrite, open, moved_from, moved_to, \
+                 create, delete, delete_self, move_self, close, move, all_events; comma separated; \
+                 a leading + adds to the default; none empties it"
+            }
+            Rule::Drop => {
+                "/absolute/path, ~/path or **/name; colon separated (\\: is a colon); \
+                 * and ? inside one component; none empties it"
+            }
+            Rule::Ignore => {
+                "file names with * and ?, without a slash; colon separated (\\: is a colon); \
+                 a leading + adds to the default; none empties it"
+            }
+            Rule::Log => "stderr, or the absolute path of a file that can be written",
+            Rule::Off => "1 or 0",
+        }
+    }
+}
+
+/// The texts of the rules; `None` where one is not set. An empty text counts as not set.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Texts<'a> {
+    /// In the order of [`Rule::ALL`].
+    pub values: [Option<&'a [u8]>; 5],
+    /// What `~` stands for, resolved: `$HOME`.
+    pub home: Option<&'a [u8]>,
+}
+
+/// Where decisions are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Log<'a> {
+    /// Nowhere.
+    None,
+    /// To standard error.
+    Stderr,
+    /// To the file of this absolute path.
+    File(&'a [u8]),
+}
+
+/// The rules in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules<'a> {
+    /// Everything passes through.
+    pub off: bool,
+    /// Bits taken out of every watch's mask, within [`event::ALL_EVENTS`].
+    pub strip: u32,
+    /// Directories whose watches are muted.
+    pub drop: Patterns<'a>,
+    /// Names whose events are removed.
+    pub ignore: Patterns<'a>,
+    /// Where decisions are written.
+    pub log: Log<'a>,
+    /// What `~` in `drop` stands for.
+    pub home: Option<&'a [u8]>,
+}
+
+/// What is wrong with a rule's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// No event has this name.
+    UnknownEvent,
+    /// There is nothing between two separators.
+    Empty,
+    /// The text ends after a backslash.
+    Unterminated,
+    /// A directory that does not begin with `/`, `~/` or `**/`.
+    NotAbsolute,
+    /// `.` and `..` do not occur in resolved paths.
+    DotComponent,
+    /// `~` without a home directory.
+    NoHome,
+    /// A slash in a file name.
+    Slash,
+    /// None of the words the rule knows.
+    UnknownWord,
+    /// The file cannot be opened for writing; found by who opens it, not by the parser.
+    CannotOpen,
+}
+
+impl Problem {
+    /// As the middle of a sentence, after the item.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Problem::UnknownEvent => "is not an event",
+            Problem::Empty => "is empty",
+            Problem::Unterminated => "ends in the middle of an escape",
+            Problem::NotAbsolute => "is not an absolute directory",
+            Problem::DotComponent => "has a . or .. that no resolved path has",
+            Problem::NoHome => "needs HOME, which is not an absolute path",
+            Problem::Slash => "has a slash, which no file name has",
+            Problem::UnknownWord => "is not known",
+            Problem::CannotOpen => "cannot be opened for writing",
+        }
+    }
+}
+
+/// A rule whose text cannot be used. The rule stays at its default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Error<'a> {
+    /// Which rule.
+    pub rule: Rule,
+    /// Where in its text the item begins, in bytes from 1.
+    pub position: usize,
+    /// The item that is wrong.
+    pub item: &'a [u8],
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+impl fmt::Display for Error<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: \"{}\" at byte {} {}; allowed: {}",
+            self.rule.variable(),
+            self.item.escape_ascii(),
+            self.position,
+            self.problem.text(),
+            self.rule.allowed()
+        )
+    }
+}
+
+impl<'a> Rules<'a> {
+    /// What holds when nothing is set.
+    pub const DEFAULT: Rules<'static> = Rules {
+        off: false,
+        strip: DEFAULT_STRIP,
+        drop: Patterns::EMPTY,
+        ignore: Patterns {
+            default: DEFAULT_IGNORE,
+            own: b"",
+        },
+        log: Log::None,
+        home: None,
+    };
+
+    /// Reads the rules. A rule that cannot be read stays at its default, and its error is returned
+    /// in the place [`Rule::ALL`] gives it.
+    pub fn parse(texts: &Texts<'a>) -> (Rules<'a>, [Option<Error<'a>>; 5]) {
+        let [strip, drop, ignore, log, off] = texts.values.map(|v| v.filter(|v| !v.is_empty()));
+        let mut rules = Rules {
+            home: texts.home.filter(|h| h.first() == Some(&b'/')),
+            ..Rules::DEFAULT
+        };
+        let errors = [
+            set(&mut rules.strip, strip.map(parse_strip)),
+            set(
+                &mut rules.drop,
+                drop.map(|text| parse_patterns(Rule::Drop, text, rules.home)),
+            ),
+            set(
+                &mut rules.ignore,
+                ignore.map(|text| parse_patterns(Rule::Ignore, text, None)),
+            ),
+            set(&mut rules.log, log.map(parse_log)),
+            set(&mut rules.off, off.map(parse_off)),
+        ];
+        (rules, errors)
+    }
+}
+
+fn set<'a, T>(rule: &mut T, parsed: Option<Result<T, Error<'a>>>) -> Option<Error<'a>> {
+    match parsed {
+        None => None,
+        Some(Ok(value)) => {
+            *rule = value;
+            None
+        }
+        Some(Err(error)) => Some(error),
+    }
+}
+
+/// Splits a leading `+` off: the text, where it begins, and whether the default stays.
+fn plus(text: &[u8]) -> (&[u8], usize, bool) {
+    match text {
+        [b'+', rest @ ..] => (rest, 1, true),
+        _ => (text, 0, false),
+    }
+}
+
+fn parse_strip(text: &[u8]) -> Result<u32, Error<'_>> {
+    let (list, start, add) = plus(text);
+    let mut strip = if add { DEFAULT_STRIP } else { 0 };
+    if list == b"none" {
+        return Ok(strip);
+    }
+    let mut at = start;
+    for item in list.split(|&c| c == b',') {
+        let error = |problem| Error {
+            rule: Rule::Strip,
+            position: at + 1,
+            item,
+            problem,
+        };
+        let name = item.trim_ascii();
+        if name.is_empty() {
+            return Err(error(Problem::Empty));
+        }
+        strip |= event::bits(name).ok_or_else(|| error(Problem::UnknownEvent))?;
+        at += item.len() + 1;
+    }
+    Ok(strip)
+}
+
+fn parse_patterns<'a>(
+    rule: Rule,
+    text: &'a [u8],
+    home: Option<&[u8]>,
+) -> Result<Patterns<'a>, Error<'a>> {
+    let (own, start, add) = plus(text);
+    let default: &[u8] = match rule {
+        Rule::Ignore if add => DEFAULT_IGNORE,
+        _ => b"",
+    };
+    if own == b"none" {
+        return Ok(Patterns { default, own: b"" });
+    }
+    // `items` has none for an empty text: a lone `+`.
+    if own.is_empty() {
+        return Err(Error {
+            rule,
+            position: start + 1,
+            item: own,
+            problem: Problem::Empty,
+        });
+    }
+    for (at, item) in pattern::items(own) {
+        let problem = if item.is_empty() {
+            Some(Problem::Empty)
+        } else if pattern::unterminated(item) {
+            Some(Problem::Unterminated)
+        } else if rule == Rule::Drop {
+            wrong_directory(item, home)
+        } else {
+            item.contains(&b'/').then_some(Problem::Slash)
+        };
+        if let Some(problem) = problem {
+            return Err(Error {
+                rule,
+                position: start + at + 1,
+                item,
+                problem,
+            });
+        }
+    }
+    Ok(Patterns { default, own })
+}
+
+fn wrong_directory(item: &[u8], home: Option<&[u8]>) -> Option<Problem> {
+    match item {
+        [b'/', ..] | [b'*', b'*', b'/', _, ..] => {}
+        [b'~'] | [b'~', b'/', ..] if home.is_none() => return Some(Problem::NoHome),
+        [b'~'] | [b'~', b'/', ..] => {}
+        _ => return Some(Problem::NotAbsolute),
+    }
+    item.split(|&c| c == b'/')
+        .any(|c| c == b"." || c == b"..")
+        .then_some(Problem::DotComponent)
+}
+
+fn parse_log(text: &[u8]) -> Result<Log<'_>, Error<'_>> {
+    match text {
+        b"none" => Ok(Log::None),
+        b"stderr" => Ok(Log::Stderr),
+        [b'/', _, ..] => Ok(Log::File(text)),
+        _ => Err(word(Rule::Log, text)),
+    }
+}
+
+fn parse_off(text: &[u8]) -> Result<bool, Error<'_>> {
+    match text {
+        b"1" => Ok(true),
+        b"0" => Ok(false),
+        _ => Err(word(Rule::Off, text)),
+    }
+}
+
+fn word(rule: Rule, text: &[u8]) -> Error<'_> {
+    Error {
+        rule,
+        position: 1,
+        item: text,
+        problem: Problem::UnknownWord,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+
+    fn one(rule: Rule, text: &[u8]) -> (Rules<'_>, Option<Error<'_>>) {
+        let mut texts = Texts {
+            home: Some(b"/home/me"),
+            ..Texts::default()
+        };
+        let place = Rule::ALL.iter().position(|&r| r == rule).unwrap();
+        texts.values[place] = Some(text);
+        let (rules, errors) = Rules::parse(&texts);
+        for (i, e) in errors.iter().enumerate() {
+            assert!(i == place || e.is_none());
+        }
+        (rules, errors[place])
+    }
+
+    #[test]
+    fn nothing_set_is_the_default() {
+        let (rules, errors) = Rules::parse(&Texts::default());
+        assert_eq!(rules, Rules::DEFAULT);
+        assert_eq!(errors, [None; 5]);
+        assert_eq!(rules.strip, 0x35);
+    }
+
+    #[test]
+    fn a_list_of_events_replaces_the_default_and_a_plus_adds_to_it() {
+        assert_eq!(one(Rule::Strip, b"open,modify").0.strip, 0x22);
+        assert_eq!(one(Rule::Strip, b" open , modify").0.strip, 0x22);
+        assert_eq!(one(Rule::Strip, b"+modify").0.strip, 0x37);
+        assert_eq!(one(Rule::Strip, b"none").0.strip, 0);
+        assert_eq!(one(Rule::Strip, b"close").0.strip, 0x18);
+    }
+
+    #[test]
+    fn an_unknown_event_is_named_with_variable_position_and_what_is_allowed() {
+        let (rules, error) = one(Rule::Strip, b"open,opne");
+        assert_eq!(
+            rules,
+            Rules {
+                home: rules.home,
+                ..Rules::DEFAULT
+            }
+        );
+        let text = error.unwrap().to_string();
+        assert!(
+            text.starts_with(
+                "WATCHFIX_STRIP: \"opne\" at byte 6 is not an event; allowed: access, "
+            ),
+            "{text}"
+        );
+        assert_eq!(one(Rule::Strip, b"+opne").1.unwrap().position, 2);
+        assert_eq!(
+            one(Rule::Strip, b"open,,").1.unwrap().problem,
+            Problem::Empty
+        );
+        assert_eq!(
+            one(Rule::Strip, b"onlydir").1.unwrap().problem,
+            Problem::UnknownEvent
+        );
+    }
+
+    #[test]
+    fn what_is_allowed_names_every_event_and_group() {
+        for (_, name) in event::EVENTS.iter().chain(event::GROUPS) {
+            assert!(Rule::Strip.allowed().contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_ignore_list_replaces_the_default_and_a_plus_adds_to_it() {
+        assert!(!one(Rule::Ignore, b"*.log").0.ignore.match_name(b"a.sqlite"));
+        let added = one(Rule::Ignore, b"+*.log").0.ignore;
+        assert!(added.match_name(b"a.sqlite") && added.match_name(b"a.log"));
+        assert!(one(Rule::Ignore, b"none").0.ignore.is_empty());
+        assert!(Rules::DEFAULT.ignore.match_name(b"state_5.sqlite-wal"));
+        assert!(Rules::DEFAULT.ignore.match_name(b"x.db-journal"));
+        assert!(!Rules::DEFAULT.ignore.match_name(b"config.toml"));
+    }
+
+    #[test]
+    fn a_pattern_that_can_never_match_is_an_error() {
+        let problem = |rule, text| one(rule, text).1.map(|e| e.problem);
+        assert_eq!(problem(Rule::Ignore, b"a/b"), Some(Problem::Slash));
+        assert_eq!(problem(Rule::Ignore, b"a\\"), Some(Problem::Unterminated));
+        assert_eq!(problem(Rule::Ignore, b"a\\\\"), None);
+        assert_eq!(problem(Rule::Ignore, b"+"), Some(Problem::Empty));
+        assert_eq!(problem(Rule::Ignore, b"a::b"), Some(Problem::Empty));
+        assert_eq!(problem(Rule::Drop, b"state"), Some(Problem::NotAbsolute));
+        assert_eq!(problem(Rule::Drop, b"**/"), Some(Problem::NotAbsolute));
+        assert_eq!(problem(Rule::Drop, b"/a/../b"), Some(Problem::DotComponent));
+        assert_eq!(problem(Rule::Drop, b"~/x"), None);
+        assert_eq!(problem(Rule::Log, b"log.txt"), Some(Problem::UnknownWord));
+        assert_eq!(problem(Rule::Off, b"yes"), Some(Problem::UnknownWord));
+    }
+
+    #[test]
+    fn a_tilde_without_a_home_is_an_error() {
+        let mut texts = Texts::default();
+        texts.values[1] = Some(b"~/x");
+        assert_eq!(Rules::parse(&texts).1[1].unwrap().problem, Problem::NoHome);
+    }
+
+    #[test]
+    fn an_empty_text_counts_as_not_set() {
+        assert_eq!(one(Rule::Ignore, b"").0.ignore, Rules::DEFAULT.ignore);
+    }
+}

@@ -1,0 +1,125 @@
+//! What becomes of a watch: the mask the kernel is asked for in place of the caller's.
+
+use crate::event::{
+    ALL_EVENTS, ATTRIB, CLOSE_WRITE, DELETE_SELF, MASK_ADD, MASK_CREATE, MODIFY, MOVE_SELF,
+    ONESHOT, UNMOUNT,
+};
+use crate::memory::Asked;
+
+/// A watch as it is placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The mask for the kernel.
+    pub mask: u32,
+    /// What the caller asked for, as far as its events must be told apart on reading.
+    pub asked: Asked,
+}
+
+/// True if ATTRIB is to be told from CLOSE_WRITE: it is stripped, and what it takes is not.
+pub fn translates(strip: u32) -> bool {
+    strip & (ATTRIB | MODIFY | CLOSE_WRITE) == ATTRIB
+}
+
+/// Takes the stripped events out of `mask`, keeping `touch` visible.
+///
+/// Where the caller asks for ATTRIB the kernel is asked for CLOSE_WRITE in its place, and for MODIFY,
+/// without which a `touch` could not be told from a write. A one-shot watch is not asked for MODIFY:
+/// the hidden event would use it up. A mask without any event stays as it is: the errno is the kernel's.
+pub fn strip(strip: u32, mask: u32) -> Placed {
+    let events = mask & ALL_EVENTS;
+    let mut kept = events & !strip;
+    let mut asked = Asked::AS_PLACED;
+    if events & ATTRIB != 0 && translates(strip) {
+        asked = Asked::translated(events);
+        kept |= CLOSE_WRITE;
+        if mask & ONESHOT == 0 {
+            kept |= MODIFY;
+        }
+    }
+    if kept == 0 && events != 0 {
+        kept = UNMOUNT;
+    }
+    Placed {
+        mask: mask & !ALL_EVENTS | kept,
+        asked,
+    }
+}
+
+/// The mask of a watch that never fires but is a real one: the caller's DELETE_SELF and MOVE_SELF,
+/// else UNMOUNT, which every watch has anyway and which alone the kernel accepts.
+///
+/// It is added to an existing watch, not put in its place: the inode may be watched by another path.
+pub fn mute(mask: u32) -> u32 {
+    let events = mask & ALL_EVENTS;
+    if events == 0 {
+        return mask;
+    }
+    let kept = match events & (DELETE_SELF | MOVE_SELF) {
+        0 => UNMOUNT,
+        own => own,
+    };
+    // The kernel refuses MASK_ADD with MASK_CREATE, and with the latter there is nothing to add to.
+    let add = if mask & MASK_CREATE == 0 { MASK_ADD } else { 0 };
+    mask & !ALL_EVENTS | kept | add
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::*;
+    use crate::rule::DEFAULT_STRIP;
+
+    #[test]
+    fn the_mask_of_incident_one_becomes_0x3ca() {
+        assert_eq!(strip(DEFAULT_STRIP, 0x3ee).mask, 0x3ca);
+    }
+
+    #[test]
+    fn close_write_stands_in_for_attrib_and_needs_modify() {
+        let node = strip(DEFAULT_STRIP, 0xfc6);
+        assert_eq!(node.mask, 0xfca);
+        assert_eq!(node.asked, Asked::translated(0xfc6));
+        assert_eq!(strip(DEFAULT_STRIP, ATTRIB).mask, MODIFY | CLOSE_WRITE);
+        assert_eq!(
+            strip(DEFAULT_STRIP, ATTRIB | ONESHOT).mask,
+            CLOSE_WRITE | ONESHOT
+        );
+    }
+
+    #[test]
+    fn a_strip_of_what_the_translation_needs_is_taken_by_its_word() {
+        assert_eq!(strip(ATTRIB | CLOSE_WRITE, 0xfff).mask, 0xff3);
+        assert_eq!(strip(ATTRIB | MODIFY, 0xfff).mask, 0xff9);
+        assert_eq!(strip(ATTRIB | MODIFY, 0xfff).asked, Asked::AS_PLACED);
+    }
+
+    #[test]
+    fn a_mask_of_which_nothing_is_left_never_fires_and_is_accepted() {
+        assert_eq!(strip(DEFAULT_STRIP, OPEN | ONLYDIR).mask, UNMOUNT | ONLYDIR);
+    }
+
+    #[test]
+    fn a_mask_without_events_is_left_to_the_kernel() {
+        for mask in [0, ONLYDIR, 0x0010_0000] {
+            assert_eq!(strip(DEFAULT_STRIP, mask).mask, mask);
+            assert_eq!(mute(mask), mask);
+        }
+    }
+
+    #[test]
+    fn a_muted_watch_keeps_self_events_and_flags_and_narrows_no_other() {
+        assert_eq!(
+            mute(ALL_EVENTS | ONLYDIR),
+            DELETE_SELF | MOVE_SELF | ONLYDIR | MASK_ADD
+        );
+        assert_eq!(mute(MODIFY), UNMOUNT | MASK_ADD);
+        assert_eq!(mute(MODIFY | MASK_CREATE), UNMOUNT | MASK_CREATE);
+    }
+
+    #[test]
+    fn flags_pass_through_untouched() {
+        for (flag, _) in FLAGS {
+            assert_eq!(strip(DEFAULT_STRIP, MODIFY | flag).mask, MODIFY | flag);
+        }
+    }
+}
