@@ -1,1 +1,36 @@
-//! stub
+//! `libwatchfix.so`: a preload library that fixes a program's inotify watches.
+//!
+//! ```text
+//! program -> hooks -> rules -> the next symbol (libc, or another preload) -> kernel
+//!              ^ config: WATCHFIX_*, read once        next: looked up once each
+//! ```
+//!
+//! The host program is sacred: nothing here allocates, locks, blocks or uses stdio or thread-local
+//! storage, errno is the kernel's own, and whatever is in doubt passes through.
+
+#![no_std]
+
+mod config;
+mod hooks;
+mod log;
+mod next;
+mod read;
+mod sys;
+mod watch;
+
+/// Runs when the library is loaded, while the environment is still the one the program was started
+/// with and there is only one thread. A hook may come before it and then does the same.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_LOAD: extern "C" fn() = at_load;
+
+extern "C" fn at_load() {
+    config::get();
+}
+
+/// No panic is left in the release build: tests/preload looks for this text in the library.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    sys::write(2, b"watchfix: panicked\n");
+    sys::abort()
+}

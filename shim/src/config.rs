@@ -1,0 +1,159 @@
+//! The rules in force: `WATCHFIX_*` as the program was started with, read once and kept.
+//!
+//! The texts are copied, because programs overwrite their environment (setproctitle) and unset it.
+
+use core::ffi::{CStr, c_char, c_void};
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use once_cell::race::OnceRef;
+use rules::{Error, Rule, Rules, Texts};
+
+use crate::sys;
+
+pub struct Config {
+    pub rules: Rules<'static>,
+    /// What could not be read, until it has been said.
+    pub errors: [Option<Error<'static>>; 5],
+    /// Device and inode of standard error when the program was started: a daemon may have opened its
+    /// own file there since.
+    pub stderr: Option<(u64, u64)>,
+    /// The errors have been said.
+    pub said: AtomicBool,
+}
+
+impl Config {
+    const fn new(rules: Rules<'static>, errors: [Option<Error<'static>>; 5]) -> Config {
+        Config {
+            rules,
+            errors,
+            stderr: None,
+            said: AtomicBool::new(false),
+        }
+    }
+
+    /// True the first time only.
+    pub fn first_use(&self) -> bool {
+        !self.said.load(Relaxed) && !self.said.swap(true, Relaxed)
+    }
+}
+
+static DEFAULT: Config = Config::new(Rules::DEFAULT, [None; 5]);
+static CONFIG: OnceRef<'static, Config> = OnceRef::new();
+
+/// The rules in force. Never waits: two that read them at the same time read the same.
+#[inline]
+pub fn get() -> &'static Config {
+    match CONFIG.get() {
+        Some(config) => config,
+        None => read(),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn read() -> &'static Config {
+    let Some(texts) = environment() else {
+        // Before libc is ready: as if nothing were set, and asked again next time.
+        return &DEFAULT;
+    };
+    if texts.values.iter().all(Option::is_none) {
+        let _ = CONFIG.set(&DEFAULT);
+        return CONFIG.get().unwrap_or(&DEFAULT);
+    }
+    let Some((config, size)) = keep(&texts) else {
+        return &DEFAULT;
+    };
+    if CONFIG.set(config).is_err() {
+        let config: *const Config = config;
+        // SAFETY: another was faster; nobody else has seen this one.
+        unsafe { sys::unmap(config as *mut c_void, size) };
+    }
+    CONFIG.get().unwrap_or(&DEFAULT)
+}
+
+/// The variables of the rules, where they stand now; `None` if there is no environment yet.
+fn environment() -> Option<Texts<'static>> {
+    unsafe extern "C" {
+        static environ: *const *const c_char;
+    }
+    let mut texts = Texts::default();
+    // SAFETY: libc's environ is null or an array of strings that ends with null. At load time nobody
+    // else runs that could change it.
+    unsafe {
+        let mut entry = environ;
+        if entry.is_null() {
+            return None;
+        }
+        while !(*entry).is_null() {
+            // Most entries are told apart by their first character.
+            if matches!(*(*entry) as u8, b'W' | b'H') {
+                set(&mut texts, CStr::from_ptr(*entry).to_bytes());
+            }
+            entry = entry.add(1);
+        }
+    }
+    Some(texts)
+}
+
+fn set(texts: &mut Texts<'static>, entry: &'static [u8]) {
+    if let Some(home) = entry.strip_prefix(b"HOME=") {
+        texts.home = Some(home);
+    }
+    for (rule, value) in Rule::ALL.iter().zip(&mut texts.values) {
+        // As getenv: the first of two of the same name counts.
+        if value.is_none()
+            && let Some(rest) = entry.strip_prefix(rule.variable().as_bytes())
+            && let Some(text) = rest.strip_prefix(b"=")
+        {
+            *value = Some(text);
+        }
+    }
+}
+
+/// Copies the texts into memory of their own, with the rules read from the copies in front.
+fn keep(texts: &Texts<'static>) -> Option<(&'static Config, usize)> {
+    let mut home_buf = [0u8; libc::PATH_MAX as usize];
+    let home = texts
+        .home
+        .map(|home| resolved(home, &mut home_buf).unwrap_or(home));
+    let length = |text: Option<&[u8]>| text.map_or(0, |text| text.len() + 1);
+    let size = size_of::<Config>()
+        + texts.values.iter().map(|text| length(*text)).sum::<usize>()
+        + length(home);
+    let start = sys::map(size)?;
+    // SAFETY: a Config and then every text with a NUL fit into `size`; the mapping is page-aligned,
+    // zeroed, and nobody else's; it lives for ever unless `read` finds it unused.
+    unsafe {
+        let mut at = start.add(size_of::<Config>());
+        let mut copy = |text: Option<&[u8]>| {
+            let text = text?;
+            let here = at;
+            core::ptr::copy_nonoverlapping(text.as_ptr(), here, text.len());
+            at = at.add(text.len() + 1);
+            Some(core::slice::from_raw_parts(here.cast_const(), text.len()))
+        };
+        let kept = Texts {
+            values: texts.values.map(&mut copy),
+            home: copy(home),
+        };
+        let (rules, errors) = Rules::parse(&kept);
+        let config = start.cast::<Config>();
+        config.write(Config {
+            stderr: sys::fstat(2).map(|(_, device, inode)| (device, inode)),
+            ..Config::new(rules, errors)
+        });
+        Some((&*config, size))
+    }
+}
+
+/// HOME with its symlinks followed: `~/x` is compared with resolved paths.
+fn resolved<'b>(home: &[u8], buf: &'b mut [u8]) -> Option<&'b [u8]> {
+    let path = buf.get_mut(..=home.len())?;
+    for (to, from) in path.iter_mut().zip(home) {
+        *to = *from;
+    }
+    let fd = sys::open(CStr::from_bytes_until_nul(path).ok()?, libc::O_PATH, 0).ok()?;
+    let found = sys::path_of(fd, buf);
+    sys::close(fd);
+    found
+}

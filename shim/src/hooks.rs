@@ -1,0 +1,130 @@
+//! The exported names: each does what libc's does, and the rules. Nothing else is exported.
+
+use core::ffi::{c_char, c_int, c_long, c_void};
+
+use crate::{next, read, watch};
+
+/// inotify_init(2)
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn inotify_init() -> c_int {
+    // SAFETY: no arguments.
+    let fd = unsafe { next::inotify_init() };
+    watch::made(fd);
+    fd
+}
+
+/// inotify_init1(2)
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn inotify_init1(flags: c_int) -> c_int {
+    // SAFETY: the program's arguments.
+    let fd = unsafe { next::inotify_init1(flags) };
+    watch::made(fd);
+    fd
+}
+
+/// inotify_add_watch(2)
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn inotify_add_watch(fd: c_int, path: *const c_char, mask: u32) -> c_int {
+    // SAFETY: the program's arguments.
+    let ask = unsafe { watch::prepare(fd, path, mask) };
+    // SAFETY: as above, but for the mask, which has no memory effects.
+    let wd = unsafe { next::inotify_add_watch(fd, path, ask.mask) };
+    watch::placed(fd, wd, ask);
+    wd
+}
+
+/// read(2)
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn read(fd: c_int, buf: *mut c_void, n: usize) -> isize {
+    // SAFETY: the program's arguments.
+    unsafe { read::filter(fd, buf, n, next::read(fd, buf, n)) }
+}
+
+/// glibc's other name of read.
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn __read(fd: c_int, buf: *mut c_void, n: usize) -> isize {
+    // SAFETY: the program's arguments.
+    unsafe { read::filter(fd, buf, n, next::__read(fd, buf, n)) }
+}
+
+/// What a fortified program calls for read.
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn __read_chk(fd: c_int, buf: *mut c_void, n: usize, size: usize) -> isize {
+    // SAFETY: the program's arguments.
+    unsafe { read::filter(fd, buf, n.min(size), next::__read_chk(fd, buf, n, size)) }
+}
+
+/// readv(2)
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn readv(fd: c_int, parts: *const libc::iovec, count: c_int) -> isize {
+    // SAFETY: the program's arguments.
+    unsafe { read::filter_parts(fd, parts, count, next::readv(fd, parts, count)) }
+}
+
+/// syscall(2): what is about inotify or a read is judged, anything else goes on unchanged.
+///
+/// It is variadic in C. On the two architectures built for, a variadic call passes its words where a
+/// call of seven words does; words a caller did not pass are what they are for libc.
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn syscall(
+    n: c_long,
+    a: c_long,
+    b: c_long,
+    c: c_long,
+    d: c_long,
+    e: c_long,
+    f: c_long,
+) -> c_long {
+    // SAFETY: the program's arguments; a changed mask has no memory effects.
+    let next = |c| unsafe { next::syscall(n, a, b, c, d, e, f) };
+    let (fd, buf) = (a as c_int, b as *mut c_void);
+    match n {
+        // SAFETY: the program's arguments.
+        libc::SYS_read => unsafe { read::filter(fd, buf, c as usize, next(c) as isize) as c_long },
+        libc::SYS_readv => {
+            let filled = next(c) as isize;
+            // SAFETY: the program's arguments.
+            unsafe { read::filter_parts(fd, buf.cast_const().cast(), c as c_int, filled) as c_long }
+        }
+        libc::SYS_inotify_add_watch => {
+            // SAFETY: the program's arguments.
+            let ask = unsafe { watch::prepare(fd, buf.cast_const().cast(), c as u32) };
+            let wd = next(c_long::from(ask.mask));
+            watch::placed(fd, wd as c_int, ask);
+            wd
+        }
+        libc::SYS_inotify_init1 => made(next(c)),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_inotify_init => made(next(c)),
+        _ => next(c),
+    }
+}
+
+fn made(fd: c_long) -> c_long {
+    watch::made(fd as c_int);
+    fd
+}

@@ -1,0 +1,136 @@
+//! What was read, on its way to the program.
+
+use core::ffi::{c_int, c_void};
+
+use rules::record::{self, HEADER, Record, Verdict};
+
+use crate::config::{self, Config};
+use crate::watch::MEMORY;
+use crate::{log, sys};
+
+/// Judges what a read of `fd` put into a buffer of `size` bytes; returns what the program is told.
+///
+/// # Safety
+/// `buf` and `size` are what the program passed to a read that returned `filled`.
+#[inline(always)]
+pub unsafe fn filter(fd: c_int, buf: *mut c_void, size: usize, filled: isize) -> isize {
+    if filled < HEADER as isize {
+        return filled;
+    }
+    // SAFETY: the kernel filled at least 16 bytes, of which the second four are a record's mask.
+    let mask = unsafe { buf.cast::<u32>().add(1).read_unaligned() };
+    // The one comparison for everything that is not inotify: a mask has bits of these alone.
+    if mask.wrapping_sub(1) & !0x4000_ffff != 0 {
+        return filled;
+    }
+    // SAFETY: the caller's own promise.
+    unsafe {
+        records(
+            fd,
+            &[libc::iovec {
+                iov_base: buf,
+                iov_len: size,
+            }],
+            filled,
+        )
+    }
+}
+
+/// As [`filter`], for the parts of a readv.
+///
+/// # Safety
+/// `parts` and `count` are what the program passed to a readv that returned `filled`.
+#[inline(always)]
+pub unsafe fn filter_parts(
+    fd: c_int,
+    parts: *const libc::iovec,
+    count: c_int,
+    filled: isize,
+) -> isize {
+    if filled < HEADER as isize {
+        return filled;
+    }
+    // SAFETY: the kernel accepted the array.
+    let parts = unsafe { core::slice::from_raw_parts(parts, count.max(0) as usize) };
+    // SAFETY: the caller's own promise.
+    unsafe { records(fd, parts, filled) }
+}
+
+/// # Safety
+/// As [`filter_parts`].
+#[cold]
+#[inline(never)]
+unsafe fn records(fd: c_int, parts: &[libc::iovec], filled: isize) -> isize {
+    let config = config::get();
+    let mut parts = parts.iter().filter(|part| part.iov_len > 0);
+    let Some(mut part) = parts.next() else {
+        return filled;
+    };
+    let mut left = filled as usize;
+    // SAFETY: the kernel filled the first part as far as it or `left` goes.
+    let head =
+        unsafe { core::slice::from_raw_parts(part.iov_base.cast::<u8>(), left.min(part.iov_len)) };
+    if config.rules.off || Record::read(head).is_none() || !sys::is_inotify(fd) {
+        return filled;
+    }
+    let mut told = 0;
+    loop {
+        let here = left.min(part.iov_len);
+        left -= here;
+        // SAFETY: the program gave this memory to be written to.
+        let buf = unsafe {
+            core::slice::from_raw_parts_mut(
+                part.iov_base.cast::<u8>(),
+                part.iov_len.min(isize::MAX as usize),
+            )
+        };
+        let n = record::compact(buf, here, |record| judge(config, fd, record));
+        match parts.next() {
+            // The kernel goes on to the next part only when this one is full: the program counts on
+            // it, so a gap is filled. Records are multiples of 16, and so is a gap.
+            Some(next) if left > 0 => {
+                told += if n < here {
+                    record::fill(buf, n, here - n)
+                } else {
+                    n
+                };
+                part = next;
+            }
+            _ => return (told + n) as isize,
+        }
+    }
+}
+
+fn judge(config: &Config, fd: c_int, record: &Record<'_>) -> Verdict {
+    let verdict = record::judge(&config.rules, &MEMORY, fd, record);
+    if verdict != Verdict::Keep && log::wanted(config) {
+        report(config, fd, record, verdict);
+    }
+    verdict
+}
+
+#[cold]
+#[inline(never)]
+fn report(config: &Config, fd: c_int, record: &Record<'_>, verdict: Verdict) {
+    // The log's own file: removed without a word, which would be its next event.
+    if let rules::rule::Log::File(path) = config.rules.log
+        && path.rsplit(|&c| c == b'/').next() == Some(record.name)
+    {
+        return;
+    }
+    log::decision(config, |line| {
+        line.text(b"fd ")
+            .number(fd as u32)
+            .text(b" wd ")
+            .number(record.wd as u32)
+            .text(b": ");
+        for name in rules::event::names(record.mask) {
+            line.text(name.as_bytes()).text(b" ");
+        }
+        line.quoted(record.name);
+        line.text(match verdict {
+            Verdict::Remove => b" removed".as_slice(),
+            _ => b" is attrib: closed after writing, not modified",
+        });
+    });
+}

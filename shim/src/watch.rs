@@ -1,0 +1,143 @@
+//! A watch on its way to the kernel.
+
+use core::ffi::{CStr, c_char, c_int};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use rules::event::{ALL_EVENTS, MASK_ADD};
+use rules::memory::{Asked, Memory};
+use rules::record;
+use rules::rule::Log;
+use rules::watch::{Placed, mute, strip, translates};
+
+use crate::config::{self, Config};
+use crate::{log, sys};
+
+pub static MEMORY: Memory = Memory::new();
+
+/// Instances made by this process that have no watch yet, one bit per descriptor below 64.
+static NEW: AtomicU64 = AtomicU64::new(0);
+
+/// Notes a new instance.
+pub fn made(fd: c_int) {
+    log::errors_once(config::get());
+    if let Ok(fd @ 0..64) = u32::try_from(fd) {
+        NEW.fetch_or(1 << fd, Relaxed);
+    }
+}
+
+/// What the kernel is to be asked for in place of `mask`.
+///
+/// # Safety
+/// `path` is what the program passed to inotify_add_watch.
+pub unsafe fn prepare(fd: c_int, path: *const c_char, mask: u32) -> Placed {
+    let config = config::get();
+    // No program has anything mapped below the first page: the kernel says EFAULT.
+    if config.rules.off || (path as usize) < 4096 || mask & ALL_EVENTS == 0 {
+        return Placed {
+            mask,
+            asked: Asked::AS_PLACED,
+        };
+    }
+    log::errors_once(config);
+    spare_wd_one(fd, mask);
+    // SAFETY: any other pointer is the program's word that a path is there, as for libc.
+    let path = unsafe { CStr::from_ptr(path) };
+    let muted = muted(config, path, mask);
+    let placed = match muted {
+        Some(_) => Placed {
+            mask: mute(mask),
+            asked: Asked::AS_PLACED,
+        },
+        None => strip(config.rules.strip, mask),
+    };
+    if log::wanted(config) && placed.mask != mask {
+        log::decision(config, |line| {
+            line.text(b"inotify_add_watch(")
+                .number(fd as u32)
+                .text(b", ");
+            line.quoted(path.to_bytes()).text(b"): mask ").hex(mask);
+            line.text(b" -> ").hex(placed.mask);
+            if let Some(why) = muted {
+                line.text(b", muted by ").text(why.as_bytes());
+            }
+        });
+    }
+    placed
+}
+
+/// Notes the watch descriptor that the kernel answered with.
+pub fn placed(fd: c_int, wd: c_int, placed: Placed) {
+    // Only where a CLOSE_WRITE could be meant for an ATTRIB must it be known who asked for what.
+    if wd > 0 && translates(config::get().rules.strip) {
+        MEMORY.place(fd, wd, placed.asked, placed.mask & MASK_ADD != 0);
+    }
+}
+
+/// The variable of the rule that mutes a watch on `path`.
+fn muted(config: &Config, path: &CStr, mask: u32) -> Option<&'static str> {
+    let bytes = path.to_bytes();
+    let name = bytes.rsplit(|&c| c == b'/').next().unwrap_or(bytes);
+    if !name.is_empty() && record::ignored(&config.rules, name) && !is_directory(path, mask) {
+        return Some(match config.rules.log {
+            Log::File(log) if log == bytes => rules::Rule::Log.variable(),
+            _ => rules::Rule::Ignore.variable(),
+        });
+    }
+    if !config.rules.drop.is_empty() && dropped(config, path, mask) {
+        return Some(rules::Rule::Drop.variable());
+    }
+    None
+}
+
+/// O_PATH opens nothing: no event is raised, no permission on the file itself is needed.
+fn look(path: &CStr, mask: u32) -> Option<c_int> {
+    let follow = if mask & rules::event::DONT_FOLLOW != 0 {
+        libc::O_NOFOLLOW
+    } else {
+        0
+    };
+    sys::open(path, libc::O_PATH | follow, 0).ok()
+}
+
+/// The name rules are about files; what cannot be looked at is left to the kernel's errno.
+#[cold]
+#[inline(never)]
+fn is_directory(path: &CStr, mask: u32) -> bool {
+    let Some(fd) = look(path, mask) else {
+        return true;
+    };
+    let stat = sys::fstat(fd);
+    sys::close(fd);
+    !matches!(stat, Some((mode, ..)) if mode & libc::S_IFMT != libc::S_IFDIR)
+}
+
+#[cold]
+#[inline(never)]
+fn dropped(config: &Config, path: &CStr, mask: u32) -> bool {
+    let Some(fd) = look(path, mask) else {
+        return false;
+    };
+    let mut buf = [0u8; libc::PATH_MAX as usize];
+    let hit = sys::path_of(fd, &mut buf)
+        .is_some_and(|path| config.rules.drop.match_below(path, config.rules.home));
+    sys::close(fd);
+    hit
+}
+
+/// Qt keeps a directory's watch as -wd, so that the filler's wd of -1 would mean the directory with
+/// wd 1. An instance whose first watch has the mask Qt asks for on directories begins with wd 2.
+/// Others keep their numbers: busybox inotifyd relies on them.
+fn spare_wd_one(fd: c_int, mask: u32) {
+    // QInotifyFileSystemWatcherEngine::addPaths: ATTRIB, MOVE, CREATE, DELETE, DELETE_SELF.
+    const QT_DIRECTORY: u32 = 0x7c4;
+    let Ok(bit @ 0..64) = u32::try_from(fd) else {
+        return;
+    };
+    let bit = 1u64 << bit;
+    if NEW.load(Relaxed) & bit != 0
+        && NEW.fetch_and(!bit, Relaxed) & bit != 0
+        && mask == QT_DIRECTORY
+    {
+        sys::set_next_wd(fd, 2);
+    }
+}
