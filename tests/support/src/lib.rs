@@ -7,7 +7,9 @@
 mod build;
 mod skip;
 mod victim;
+mod watches;
 
 pub use build::{binary, compile_c, libwatchfix, reference_shim, root, target_dir, tool};
 pub use skip::{skip, skip_optional};
 pub use victim::{DEADLINE, Victim};
+pub use watches::{Watch, inotify_fds, wait_until_drained, watches};
