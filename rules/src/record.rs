@@ -56,7 +56,7 @@ impl<'b> Record<'b> {
             return None;
         }
         let len = u32::from_ne_bytes([m, n, o, p]) as usize;
-        if len > NAME_LIMIT || len % HEADER != 0 {
+        if len > NAME_LIMIT || !len.is_multiple_of(HEADER) {
             return None;
         }
         let padded = rest.get(..len)?;

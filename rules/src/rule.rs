@@ -27,7 +27,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Every rule, in the order of [`Texts`] and of the errors [`Rules::parse`] returns.
+    /// Every rule, in the order of [`Texts`].
     pub const ALL: [Rule; 5] = [Rule::Strip, Rule::Drop, Rule::Ignore, Rule::Log, Rule::Off];
 
     /// The environment variable that sets it.
@@ -181,39 +181,31 @@ impl<'a> Rules<'a> {
         home: None,
     };
 
-    /// Reads the rules. A rule that cannot be read stays at its default, and its error is returned
-    /// in the place [`Rule::ALL`] gives it.
-    pub fn parse(texts: &Texts<'a>) -> (Rules<'a>, [Option<Error<'a>>; 5]) {
-        let [strip, drop, ignore, log, off] = texts.values.map(|v| v.filter(|v| !v.is_empty()));
+    /// Reads the rules. A rule that cannot be read stays at its default, and `wrong` is told.
+    pub fn parse(texts: &Texts<'a>, wrong: &mut dyn FnMut(Error<'a>)) -> Rules<'a> {
         let mut rules = Rules {
             home: texts.home.filter(|h| h.first() == Some(&b'/')),
             ..Rules::DEFAULT
         };
-        let errors = [
-            set(&mut rules.strip, strip.map(parse_strip)),
-            set(
-                &mut rules.drop,
-                drop.map(|text| parse_patterns(Rule::Drop, text, rules.home)),
-            ),
-            set(
-                &mut rules.ignore,
-                ignore.map(|text| parse_patterns(Rule::Ignore, text, None)),
-            ),
-            set(&mut rules.log, log.map(parse_log)),
-            set(&mut rules.off, off.map(parse_off)),
-        ];
-        (rules, errors)
-    }
-}
-
-fn set<'a, T>(rule: &mut T, parsed: Option<Result<T, Error<'a>>>) -> Option<Error<'a>> {
-    match parsed {
-        None => None,
-        Some(Ok(value)) => {
-            *rule = value;
-            None
+        for (rule, text) in Rule::ALL.into_iter().zip(texts.values) {
+            if let Some(text) = text.filter(|text| !text.is_empty())
+                && let Err(error) = rules.set(rule, text)
+            {
+                wrong(error);
+            }
         }
-        Some(Err(error)) => Some(error),
+        rules
+    }
+
+    fn set(&mut self, rule: Rule, text: &'a [u8]) -> Result<(), Error<'a>> {
+        match rule {
+            Rule::Strip => self.strip = parse_strip(text)?,
+            Rule::Drop => self.drop = parse_patterns(rule, text, self.home)?,
+            Rule::Ignore => self.ignore = parse_patterns(rule, text, None)?,
+            Rule::Log => self.log = parse_log(text)?,
+            Rule::Off => self.off = parse_off(text)?,
+        }
+        Ok(())
     }
 }
 
@@ -344,18 +336,18 @@ mod tests {
         };
         let place = Rule::ALL.iter().position(|&r| r == rule).unwrap();
         texts.values[place] = Some(text);
-        let (rules, errors) = Rules::parse(&texts);
-        for (i, e) in errors.iter().enumerate() {
-            assert!(i == place || e.is_none());
-        }
-        (rules, errors[place])
+        let mut found = None;
+        let rules = Rules::parse(&texts, &mut |error| {
+            assert!(error.rule == rule && found.is_none());
+            found = Some(error);
+        });
+        (rules, found)
     }
 
     #[test]
     fn nothing_set_is_the_default() {
-        let (rules, errors) = Rules::parse(&Texts::default());
+        let rules = Rules::parse(&Texts::default(), &mut |error| panic!("{error}"));
         assert_eq!(rules, Rules::DEFAULT);
-        assert_eq!(errors, [None; 5]);
         assert_eq!(rules.strip, 0x35);
     }
 
@@ -434,7 +426,9 @@ mod tests {
     fn a_tilde_without_a_home_is_an_error() {
         let mut texts = Texts::default();
         texts.values[1] = Some(b"~/x");
-        assert_eq!(Rules::parse(&texts).1[1].unwrap().problem, Problem::NoHome);
+        let mut found = None;
+        Rules::parse(&texts, &mut |error| found = Some(error));
+        assert_eq!(found.unwrap().problem, Problem::NoHome);
     }
 
     #[test]

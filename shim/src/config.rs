@@ -6,38 +6,38 @@ use core::ffi::{CStr, c_char, c_void};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use once_cell::race::OnceRef;
-use rules::{Error, Rule, Rules, Texts};
+use rules::{Rule, Rules, Texts};
 
 use crate::sys;
 
 pub struct Config {
     pub rules: Rules<'static>,
-    /// What could not be read, until it has been said.
-    pub errors: [Option<Error<'static>>; 5],
+    /// What the rules were read from.
+    pub texts: Texts<'static>,
     /// Device and inode of standard error when the program was started: a daemon may have opened its
     /// own file there since.
     pub stderr: Option<(u64, u64)>,
-    /// The errors have been said.
-    pub said: AtomicBool,
+    /// What is wrong with the texts has been said.
+    said: AtomicBool,
 }
 
 impl Config {
-    const fn new(rules: Rules<'static>, errors: [Option<Error<'static>>; 5]) -> Config {
-        Config {
-            rules,
-            errors,
-            stderr: None,
-            said: AtomicBool::new(false),
-        }
-    }
-
     /// True the first time only.
     pub fn first_use(&self) -> bool {
         !self.said.load(Relaxed) && !self.said.swap(true, Relaxed)
     }
 }
 
-static DEFAULT: Config = Config::new(Rules::DEFAULT, [None; 5]);
+static DEFAULT: Config = Config {
+    rules: Rules::DEFAULT,
+    texts: Texts {
+        values: [None; 5],
+        home: None,
+    },
+    stderr: None,
+    // Nothing can be wrong.
+    said: AtomicBool::new(true),
+};
 static CONFIG: OnceRef<'static, Config> = OnceRef::new();
 
 /// The rules in force. Never waits: two that read them at the same time read the same.
@@ -132,15 +132,16 @@ fn keep(texts: &Texts<'static>) -> Option<(&'static Config, usize)> {
             at = at.add(text.len() + 1);
             Some(core::slice::from_raw_parts(here.cast_const(), text.len()))
         };
-        let kept = Texts {
+        let texts = Texts {
             values: texts.values.map(&mut copy),
             home: copy(home),
         };
-        let (rules, errors) = Rules::parse(&kept);
         let config = start.cast::<Config>();
         config.write(Config {
+            rules: Rules::parse(&texts, &mut |_| {}),
+            texts,
             stderr: sys::fstat(2).map(|(_, device, inode)| (device, inode)),
-            ..Config::new(rules, errors)
+            said: AtomicBool::new(false),
         });
         Some((&*config, size))
     }

@@ -99,32 +99,59 @@ pub unsafe extern "C" fn syscall(
     e: c_long,
     f: c_long,
 ) -> c_long {
+    match n {
+        libc::SYS_read
+        | libc::SYS_readv
+        | libc::SYS_inotify_init1
+        | libc::SYS_inotify_add_watch => {}
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_inotify_init => {}
+        // SAFETY: the program's arguments.
+        _ => return unsafe { next::syscall(n, a, b, c, d, e, f) },
+    }
+    // SAFETY: the program's arguments.
+    unsafe { judged(n, a, b, c, d, e, f) }
+}
+
+/// The system calls the rules are about.
+///
+/// # Safety
+/// As libc's syscall.
+#[inline(never)]
+unsafe extern "C" fn judged(
+    n: c_long,
+    a: c_long,
+    b: c_long,
+    c: c_long,
+    d: c_long,
+    e: c_long,
+    f: c_long,
+) -> c_long {
     // SAFETY: the program's arguments; a changed mask has no memory effects.
     let next = |c| unsafe { next::syscall(n, a, b, c, d, e, f) };
-    let (fd, buf) = (a as c_int, b as *mut c_void);
+    let (fd, pointer) = (a as c_int, b as *mut c_void);
     match n {
-        // SAFETY: the program's arguments.
-        libc::SYS_read => unsafe { read::filter(fd, buf, c as usize, next(c) as isize) as c_long },
+        libc::SYS_read => {
+            let filled = next(c) as isize;
+            // SAFETY: the program's arguments.
+            unsafe { read::filter(fd, pointer, c as usize, filled) as c_long }
+        }
         libc::SYS_readv => {
             let filled = next(c) as isize;
             // SAFETY: the program's arguments.
-            unsafe { read::filter_parts(fd, buf.cast_const().cast(), c as c_int, filled) as c_long }
+            unsafe { read::filter_parts(fd, pointer.cast(), c as c_int, filled) as c_long }
         }
         libc::SYS_inotify_add_watch => {
             // SAFETY: the program's arguments.
-            let ask = unsafe { watch::prepare(fd, buf.cast_const().cast(), c as u32) };
+            let ask = unsafe { watch::prepare(fd, pointer.cast(), c as u32) };
             let wd = next(c_long::from(ask.mask));
             watch::placed(fd, wd as c_int, ask);
             wd
         }
-        libc::SYS_inotify_init1 => made(next(c)),
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_inotify_init => made(next(c)),
-        _ => next(c),
+        _ => {
+            let made = next(c);
+            watch::made(made as c_int);
+            made
+        }
     }
-}
-
-fn made(fd: c_long) -> c_long {
-    watch::made(fd as c_int);
-    fd
 }

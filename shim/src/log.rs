@@ -3,10 +3,8 @@
 //! No stdio: a line is put together on the stack and written with one call.
 
 use core::ffi::{CStr, c_int};
-use core::sync::atomic::Ordering::Relaxed;
-
 use rules::rule::{Log, Problem};
-use rules::{Error, Rule};
+use rules::{Error, Rule, Rules};
 
 use crate::config::Config;
 use crate::sys;
@@ -22,6 +20,7 @@ impl<'b> Line<'b> {
         Line { buf, len: 0 }
     }
 
+    #[inline(never)]
     pub fn text(&mut self, text: &[u8]) -> &mut Self {
         for &c in text {
             if let Some(to) = self.buf.get_mut(self.len) {
@@ -94,21 +93,25 @@ pub fn wanted(config: &Config) -> bool {
     config.rules.log != Log::None
 }
 
-/// Writes one line about a decision.
-#[cold]
-#[inline(never)]
-pub fn decision(config: &Config, write: impl FnOnce(&mut Line<'_>)) {
-    let mut buf = [0u8; 1024];
-    let mut line = Line::new(&mut buf);
+/// The buffer of a line about a decision.
+pub type Buffer = [u8; 1024];
+
+/// Begins a line about a decision.
+pub fn begin(buf: &mut Buffer) -> Line<'_> {
+    let mut line = Line::new(buf);
     line.text(b"watchfix[").number(sys::getpid()).text(b"]: ");
-    write(&mut line);
-    line.text(b"\n");
+    line
+}
+
+/// Ends the line and writes it.
+pub fn end(config: &Config, line: &mut Line<'_>) {
+    let line = line.text(b"\n").bytes();
     match config.rules.log {
         Log::None => {}
-        Log::Stderr => stderr(config, line.bytes()),
+        Log::Stderr => stderr(config, line),
         Log::File(path) => {
             if let Ok(fd) = open(path) {
-                sys::write(fd, line.bytes());
+                sys::write(fd, line);
                 sys::close(fd);
             }
         }
@@ -117,21 +120,21 @@ pub fn decision(config: &Config, write: impl FnOnce(&mut Line<'_>)) {
 
 /// Says, once and when the program first uses inotify, which rules could not be read.
 #[inline]
-pub fn errors_once(config: &Config) {
-    if !config.said.load(Relaxed) {
+pub fn errors_once(config: &'static Config) {
+    if config.first_use() {
         errors(config);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn errors(config: &Config) {
-    if !config.first_use() || config.rules.off {
+fn errors(config: &'static Config) {
+    if config.rules.off {
         return;
     }
-    for found in config.errors.iter().flatten() {
-        error(config, found, b"; the default holds\n");
-    }
+    Rules::parse(&config.texts, &mut |found| {
+        error(config, &found, b"; the default holds\n");
+    });
     if let Log::File(path) = config.rules.log {
         match open(path) {
             Ok(fd) => sys::close(fd),

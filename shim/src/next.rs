@@ -2,7 +2,7 @@
 //! called instead, as if nothing were loaded.
 
 use core::arch::{asm, global_asm};
-use core::ffi::{CStr, c_char, c_int, c_long, c_void};
+use core::ffi::{c_char, c_int, c_long, c_void};
 use core::num::NonZeroUsize;
 
 use once_cell::race::OnceNonZeroUsize;
@@ -44,7 +44,7 @@ struct Next(OnceNonZeroUsize);
 impl Next {
     /// The address of the next `name`, or of `kernel` where there is none behind this library.
     #[inline]
-    fn address(&self, name: &'static CStr, kernel: NonZeroUsize) -> usize {
+    fn address(&self, name: &[u8], kernel: *const c_void) -> usize {
         match self.0.get() {
             Some(found) => found.get(),
             None => self.look_up(name, kernel),
@@ -53,16 +53,18 @@ impl Next {
 
     #[cold]
     #[inline(never)]
-    fn look_up(&self, name: &'static CStr, kernel: NonZeroUsize) -> usize {
+    fn look_up(&self, name: &[u8], kernel: *const c_void) -> usize {
         let errno = Errno::save();
-        // SAFETY: the name is NUL-terminated; RTLD_NEXT is resolved by the caller's address, which
-        // lies in this library.
-        let next = dlsym().map_or(0, |dlsym| unsafe {
-            dlsym(libc::RTLD_NEXT, name.as_ptr()) as usize
+        // SAFETY: `next!` ends the name with a NUL; RTLD_NEXT is resolved by the caller's address,
+        // which lies in this library.
+        let next = dlsym().map_or(core::ptr::null_mut(), |dlsym| unsafe {
+            dlsym(libc::RTLD_NEXT, name.as_ptr().cast())
         });
         errno.restore();
+        let address = if next.is_null() { kernel } else { next };
+        // A function's address is never 0.
         self.0
-            .get_or_init(|| NonZeroUsize::new(next).unwrap_or(kernel))
+            .get_or_init(|| NonZeroUsize::new(address as usize).unwrap_or(NonZeroUsize::MIN))
             .get()
     }
 }
@@ -108,13 +110,10 @@ macro_rules! next {
                 answer(unsafe { sys::call($number, [$($given as usize),*]) }) as $result
             }
             static NEXT: Next = Next(OnceNonZeroUsize::new());
-            const NAME: &CStr = match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
-                Ok(name) => name,
-                Err(_) => panic!("no name has a NUL"),
-            };
-            let kernel = NonZeroUsize::new(kernel as Function as usize).unwrap_or(NonZeroUsize::MIN);
-            // SAFETY: the symbol of that name has this type.
-            let next = unsafe { core::mem::transmute::<usize, Function>(NEXT.address(NAME, kernel)) };
+            let name = concat!(stringify!($name), "\0").as_bytes();
+            let next = NEXT.address(name, kernel as Function as *const c_void);
+            // SAFETY: the symbol of that name has this type, as `kernel` has.
+            let next = unsafe { core::mem::transmute::<usize, Function>(next) };
             // SAFETY: the caller's arguments are handed on.
             unsafe { next($($arg),*) }
         }

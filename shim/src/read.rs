@@ -118,19 +118,17 @@ fn report(config: &Config, fd: c_int, record: &Record<'_>, verdict: Verdict) {
     {
         return;
     }
-    log::decision(config, |line| {
-        line.text(b"fd ")
-            .number(fd as u32)
-            .text(b" wd ")
-            .number(record.wd as u32)
-            .text(b": ");
-        for name in rules::event::names(record.mask) {
-            line.text(name.as_bytes()).text(b" ");
-        }
-        line.quoted(record.name);
-        line.text(match verdict {
-            Verdict::Remove => b" removed".as_slice(),
-            _ => b" is attrib: closed after writing, not modified",
-        });
+    let mut buf: log::Buffer = [0; 1024];
+    let mut line = log::begin(&mut buf);
+    line.text(b"fd ").number(fd as u32);
+    line.text(b" wd ").number(record.wd as u32).text(b": ");
+    for name in rules::event::names(record.mask) {
+        line.text(name.as_bytes()).text(b" ");
+    }
+    line.quoted(record.name);
+    line.text(match verdict {
+        Verdict::Remove => b" removed".as_slice(),
+        _ => b" is attrib: closed after writing, not modified",
     });
+    log::end(config, &mut line);
 }

@@ -51,16 +51,7 @@ pub unsafe fn prepare(fd: c_int, path: *const c_char, mask: u32) -> Placed {
         None => strip(config.rules.strip, mask),
     };
     if log::wanted(config) && placed.mask != mask {
-        log::decision(config, |line| {
-            line.text(b"inotify_add_watch(")
-                .number(fd as u32)
-                .text(b", ");
-            line.quoted(path.to_bytes()).text(b"): mask ").hex(mask);
-            line.text(b" -> ").hex(placed.mask);
-            if let Some(why) = muted {
-                line.text(b", muted by ").text(why.as_bytes());
-            }
-        });
+        report(config, fd, path, mask, placed.mask, muted);
     }
     placed
 }
@@ -71,6 +62,20 @@ pub fn placed(fd: c_int, wd: c_int, placed: Placed) {
     if wd > 0 && translates(config::get().rules.strip) {
         MEMORY.place(fd, wd, placed.asked, placed.mask & MASK_ADD != 0);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn report(config: &Config, fd: c_int, path: &CStr, mask: u32, now: u32, muted: Option<&str>) {
+    let mut buf: log::Buffer = [0; 1024];
+    let mut line = log::begin(&mut buf);
+    line.text(b"inotify_add_watch(").number(fd as u32);
+    line.text(b", ").quoted(path.to_bytes());
+    line.text(b"): mask ").hex(mask).text(b" -> ").hex(now);
+    if let Some(why) = muted {
+        line.text(b", muted by ").text(why.as_bytes());
+    }
+    log::end(config, &mut line);
 }
 
 /// The variable of the rule that mutes a watch on `path`.
