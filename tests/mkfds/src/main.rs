@@ -79,6 +79,9 @@ enum State {
         count: usize,
         #[arg(long, default_value_t = 0, requires = "dir")]
         watches: usize,
+        /// Stop when so many watches are held in all
+        #[arg(long)]
+        total: Option<usize>,
         #[arg(long, value_parser = inotify::parse_mask, default_value = "0x3c8")]
         mask: u32,
         #[arg(long)]
@@ -199,6 +202,11 @@ enum State {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// No state: runs a command and prints the peak of its resident memory on standard error
+    Measure {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<std::ffi::OsString>,
+    },
     /// Holds COUNT watches below DIR and ends at once, without waiting
     ExitSoon {
         #[arg(long, default_value_t = 0)]
@@ -209,8 +217,12 @@ enum State {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().state) {
-        Ok(()) => ExitCode::SUCCESS,
+    let outcome = match Cli::parse().state {
+        State::Measure { command } => processes::measure(&command),
+        state => run(state).map(|()| ExitCode::SUCCESS),
+    };
+    match outcome {
+        Ok(status) => status,
         Err(sentence) => {
             eprintln!("mkfds: {sentence}");
             ExitCode::FAILURE
@@ -233,6 +245,7 @@ fn run(state: State) -> Outcome {
         State::Instances {
             count,
             watches,
+            total,
             mask,
             dir,
             dup,
@@ -242,7 +255,7 @@ fn run(state: State) -> Outcome {
                 Some(dir) => watches::make_directories(&dir, watches)?,
                 None => Vec::new(),
             };
-            watches::hold_many(report, count, &made, mask, dup, fork)
+            watches::hold_many(report, count, &made, total, mask, dup, fork)
         }
         State::Dup { mask, dir } => watches::hold_dup(report, &dir, mask),
         State::DeletedDirectory { mask, dir } => watches::hold_deleted(report, &dir, mask),
@@ -283,6 +296,8 @@ fn run(state: State) -> Outcome {
         State::Names { dir, note } => names::hold(report, &dir, &note),
         State::Zombie => processes::hold_zombie(report),
         State::Kinds { dir } => files::hold_kinds(report, &dir),
+        // It prints nothing of its own, so `main` does it.
+        State::Measure { .. } => Ok(()),
         State::Churn { dir } => churn::hold(report, &dir),
         State::ExitSoon { count, dir } => {
             let made = watches::make_directories(&dir, count)?;

@@ -1,6 +1,8 @@
-//! Children: one that shares the descriptors, and one that has ended and is not reaped.
+//! Children: one that shares the descriptors, one that has ended and is not reaped, one that is measured.
 
+use std::ffi::OsString;
 use std::io::{self, PipeWriter, Read};
+use std::process::{Command, ExitCode};
 
 use crate::Outcome;
 use crate::report::Report;
@@ -72,4 +74,26 @@ pub fn hold_zombie(mut report: Report) -> Outcome {
     }
     report.fact("zombie", pid)?;
     report.hold()
+}
+
+/// Runs `command`, prints the peak of its resident memory in KiB and returns its status.
+pub fn measure(command: &[OsString]) -> Result<ExitCode, String> {
+    let [program, args @ ..] = command else {
+        return Err("A command is needed.".into());
+    };
+    let status = Command::new(program)
+        .args(args)
+        .status()
+        .map_err(|e| format!("{} cannot be run: {e}.", program.display()))?;
+    // SAFETY: a zeroed rusage is valid and is filled in by the kernel.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage);
+        usage
+    };
+    eprintln!("peak_kib={}", usage.ru_maxrss);
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -50,22 +50,25 @@ pub fn hold_one(mut report: Report, paths: &[PathBuf], masks: &[u32]) -> Outcome
     report.hold()
 }
 
-/// `count` instances, each of which watches all of `paths`.
+/// `count` instances, each of which watches all of `paths`, as long as `total` is not reached.
 pub fn hold_many(
     mut report: Report,
     count: usize,
     paths: &[PathBuf],
+    total: Option<usize>,
     mask: u32,
     dup: bool,
     fork: bool,
 ) -> Outcome {
     files::allow_open(count as u64 * 2)?;
     let mut held = Vec::with_capacity(count);
+    let mut left = total.unwrap_or(usize::MAX);
     for _ in 0..count {
         let instance = Instance::new()?;
-        for path in paths {
+        for path in paths.iter().take(left) {
             instance.watch(path, mask)?;
         }
+        left -= paths.len().min(left);
         held.push(instance);
     }
     if dup {
@@ -79,6 +82,9 @@ pub fn hold_many(
     };
     for instance in &held {
         report.fact("fd", instance.fd())?;
+    }
+    if let Some(total) = total {
+        report.fact("watches", total - left)?;
     }
     if let Some(child) = &child {
         report.fact("child", child.pid())?;

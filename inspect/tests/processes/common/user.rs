@@ -1,0 +1,55 @@
+//! Other users: what root's tests need to be someone else.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    // /proc/self belongs to the effective user.
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// Whether a process with this PID is there, a zombie included.
+pub fn pid_exists(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// Makes `path` a directory of `uid` that everyone may look into.
+pub fn give(path: &Path, uid: u32) {
+    std::os::unix::fs::chown(path, Some(uid), Some(uid)).unwrap();
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+/// A copy of a program that everyone may run. Another process copies it: a test in another thread
+/// that forks meanwhile would keep our descriptor open for writing, and exec would answer ETXTBSY.
+pub fn share(program: &Path, dir: &Path) -> PathBuf {
+    let copy = dir.join(program.file_name().unwrap());
+    let status = Command::new("install")
+        .args(["-m", "755"])
+        .arg(program)
+        .arg(&copy)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    copy
+}
+
+/// `program` as the user `uid`, without groups and capabilities.
+pub fn command(uid: u32, program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .arg(format!("--reuid={uid}"))
+        .arg(format!("--regid={uid}"))
+        .arg("--clear-groups")
+        .arg(program)
+        // The tests' directory may be one that user must not enter.
+        .current_dir("/");
+    command
+}
+
+/// Kills one process the test started.
+pub fn kill(pid: u32) {
+    // SAFETY: kill has no memory effects; the child is not reaped while the test holds its handle.
+    unsafe { libc::kill(pid as i32, libc::SIGKILL) };
+}

@@ -1,0 +1,20 @@
+//! The real `fdscan` on real processes: every state is made by `tests/mkfds`, every answer is read as
+//! its users get it.
+
+// A test says what went wrong by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+mod bad_input;
+mod descriptors;
+mod exit_status;
+mod inotify_limits;
+mod moving_targets;
+mod names;
+mod paths;
+mod preload;
+mod schema_check;
+mod sqlite;
+mod text;
+mod watches;
