@@ -24,7 +24,7 @@ enum Shape {
     OrNull(&'static Shape),
 }
 
-/// A key of an object. What is not `Must` may be left out.
+/// A key of an object: `Must` is the contract's, `May` was added since and may be left out.
 enum Key {
     Must(&'static str, Shape),
     May(&'static str, Shape),
@@ -67,6 +67,15 @@ const PROCESS: &[Key] = &[
     Must("sqlite", List(&Object(DATABASE))),
     Must("findings", List(&Object(FINDING))),
     Must("incomplete", List(&Object(GAP))),
+    May("state", OrNull(&Text)),
+    May("user", OrNull(&Object(USER))),
+];
+
+const USER: &[Key] = &[
+    Must("uid", Count),
+    Must("watches", Count),
+    Must("instances", Count),
+    Must("at_least", Flag),
 ];
 
 const PRELOAD: &[Key] = &[
@@ -79,6 +88,8 @@ const FDS: &[Key] = &[
     Must("soft_limit", OrNull(&Count)),
     Must("hard_limit", OrNull(&Count)),
     Must("by_type", OrNull(&Map(&Count))),
+    // Only with --all.
+    May("list", List(&Open)),
 ];
 
 const INSTANCE: &[Key] = &[
@@ -118,6 +129,9 @@ const DATABASE: &[Key] = &[
     Must("shm_bytes", OrNull(&Count)),
     Must("deleted", Flag),
     Must("wal", OrNull(&Object(WAL))),
+    May("journal_handles", Count),
+    May("wal_deleted", OrNull(&Flag)),
+    May("wal_mode", OrNull(&Flag)),
 ];
 
 const WAL: &[Key] = &[
@@ -144,7 +158,11 @@ const FINDING: &[Key] = &[
     Must("remedy", OrNull(&Text)),
 ];
 
-const GAP: &[Key] = &[Must("what", Text), Must("why", Text)];
+const GAP: &[Key] = &[
+    Must("what", Text),
+    Must("why", Text),
+    May("count", OrNull(&Count)),
+];
 
 const CODES: &[&str] = &[
     "watch-wakes-on-read",
@@ -290,6 +308,18 @@ fn agree(process: &Value, found: &mut Vec<String>) {
         let fd = number(&instance["fd"]);
         let watches = list(&instance["watches"]);
         let masks = list(&instance["masks"]);
+        if let Some(first) = instance.get("same_instance_as").filter(|v| !v.is_null()) {
+            // Its watches stand there once, at the descriptor it names.
+            claim(
+                list(&process["inotify"]).iter().any(|other| {
+                    other["fd"] == *first
+                        && other["watch_count"] == instance["watch_count"]
+                        && other.get("same_instance_as").is_none_or(Value::is_null)
+                }),
+                format!("fd {fd} is said to be the instance at {first}"),
+            );
+            continue;
+        }
         claim(
             watches.len() as u64 == number(&instance["watch_count"]),
             format!("fd {fd}: watch_count is not the number of watches"),
@@ -366,8 +396,10 @@ fn agree(process: &Value, found: &mut Vec<String>) {
         format!("{unresolved} watches have no path, and `incomplete` says nothing"),
     );
     let unknown = not_known(process);
+    // A kernel thread has no program: nothing is missing.
+    let has_none = process["cmdline"].as_array().is_some_and(Vec::is_empty);
     claim(
-        unknown.is_empty() || !list(&process["incomplete"]).is_empty(),
+        unknown.is_empty() || has_none || !list(&process["incomplete"]).is_empty(),
         format!(
             "{} not known, and `incomplete` says nothing",
             unknown.join(", ")
