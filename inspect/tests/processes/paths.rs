@@ -1,7 +1,8 @@
 //! From an inode to a path: by handle as root, by candidates as anyone, never by a guess.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -140,9 +141,14 @@ fn a_removed_directory_is_not_given_its_old_name_as_if_it_were_there() {
     let all = watches(&process);
     assert_eq!(all.len(), 1);
     assert_eq!(all[0]["inode"], fixture.number("inode"));
-    let gone: PathBuf = fixture.path("path");
-    if let Some(path) = all[0]["path"].as_str() {
-        assert_eq!(path, format!("{} (deleted)", gone.display()));
+    is_gone_or_unknown(all[0], &fixture.path("path"));
+}
+
+/// A path that is told at all is told to be gone.
+fn is_gone_or_unknown(watch: &Value, gone: &Path) {
+    if let Some(path) = watch["path"].as_str() {
+        assert_eq!(path, gone.to_str().unwrap());
+        assert_eq!(watch["deleted"], true, "{watch}");
     }
 }
 
@@ -156,7 +162,7 @@ fn a_new_directory_of_the_same_name_is_not_taken_for_the_removed_one() {
     let process = stage.look(&fixture);
     let watch = watches(&process)[0];
     assert_eq!(watch["inode"], fixture.number("inode"));
-    assert_ne!(watch["path"], gone.to_str().unwrap());
+    is_gone_or_unknown(watch, &gone);
 }
 
 #[test]
@@ -181,4 +187,37 @@ fn a_directory_moved_after_it_was_watched_has_its_new_name() {
     std::fs::rename(dir.join("d000000"), &new).unwrap();
     let process = stage.look(&fixture);
     assert_eq!(watches(&process)[0]["path"], new.to_str().unwrap());
+}
+
+#[test]
+fn paths_of_another_mount_namespace_are_those_the_process_sees() {
+    let stage = Stage::new();
+    let dir = stage.make("private");
+    if !handles_can_be_opened(&dir) {
+        return;
+    }
+    // A tmpfs that only the victim sees, where the test sees an empty directory.
+    let script = "mount -t tmpfs private \"$1\" && exec \"$0\" watches --count 3 --dir \"$1\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script]);
+    command.arg(stage.mkfds_binary()).arg(&dir);
+    let may_mount = Command::new("unshare")
+        .args(["--mount", "true"])
+        .status()
+        .is_ok_and(|status| status.success());
+    if !may_mount {
+        return support::skip_optional("mount namespaces cannot be made here");
+    }
+    let fixture = Fixture::start(&mut command);
+    let process = stage.look(&fixture);
+    let mut seen: Vec<&str> = watches(&process)
+        .iter()
+        .map(|w| w["path"].as_str().unwrap())
+        .collect();
+    seen.sort_unstable();
+    let made: Vec<_> = (0..3).map(|i| dir.join(format!("d{i:06}"))).collect();
+    assert_eq!(
+        seen,
+        made.iter().map(|p| p.to_str().unwrap()).collect::<Vec<_>>()
+    );
 }

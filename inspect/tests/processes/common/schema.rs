@@ -117,6 +117,7 @@ const WATCH: &[Key] = &[
         "resolved_by",
         OrNull(&OneOf(&["handle", "candidate", "walk"])),
     ),
+    May("deleted", Flag),
 ];
 
 const DATABASE: &[Key] = &[
