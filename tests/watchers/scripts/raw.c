@@ -51,7 +51,7 @@ int main(int argc, char **argv)
             /* A record of no watch of ours is what a filtered read returns: nobody's news. */
             if (e->wd >= 0 && e->wd < 64 && dirs[e->wd])
                 printf("%s\t%s/%s\n", kind, dirs[e->wd], e->len ? e->name : "");
-            else if (e->wd != -1 || e->mask != IN_IGNORED)
+            else if (e->wd != -1 || e->mask & IN_ALL_EVENTS)
                 printf("UNKNOWN WD %d %s\n", e->wd, kind);
             p += sizeof *e + e->len;
         }

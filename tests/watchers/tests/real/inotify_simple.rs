@@ -14,7 +14,7 @@ static INOTIFY_SIMPLE: Watcher = Watcher {
     ready: Ready::Line("READY"),
     parse: tabbed,
     // The filler of a read of which nothing is left.
-    chatter: &["UNKNOWN WD -1 IGNORED"],
+    chatter: &["UNKNOWN WD -1 "],
     stop: Stop::Terminated,
     reports_bare: &[Operation::Chmod, Operation::Read, Operation::List],
     masks_change: false,
