@@ -126,6 +126,20 @@ fn another_users_process_among_ones_own_does_not_hide_them() {
     );
 }
 
+#[test]
+fn a_process_its_own_user_may_not_look_into_is_4() {
+    let stage = Stage::unprivileged(60155);
+    let fixture = stage.mkfds(&["undumpable"]);
+    let pid = fixture.pid().to_string();
+    let scan = stage.scan_as_user(&[&pid, "--json"]);
+    assert_eq!(scan.code(), 4, "{}", scan.stderr);
+    only_error(&scan, &pid);
+    if is_root() {
+        // Root may.
+        stage.look(&fixture);
+    }
+}
+
 /// Whether PID 2 is a kernel thread: in a container it may be anything.
 fn kernel_thread() -> bool {
     // PF_KTHREAD, 0x00200000, in the flags of proc_pid_stat(5).

@@ -192,6 +192,8 @@ enum State {
     },
     /// A child that has ended and is not reaped
     Zombie,
+    /// Not dumpable: its own user may not look into it, as with a setuid program or a keyring daemon
+    Undumpable,
     /// Descriptors of every kind
     Kinds {
         #[arg(long)]
@@ -295,6 +297,7 @@ fn run(state: State) -> Outcome {
         }
         State::Names { dir, note } => names::hold(report, &dir, &note),
         State::Zombie => processes::hold_zombie(report),
+        State::Undumpable => processes::hold_undumpable(report),
         State::Kinds { dir } => files::hold_kinds(report, &dir),
         // It prints nothing of its own, so `main` does it.
         State::Measure { .. } => Ok(()),

@@ -76,6 +76,18 @@ pub fn hold_zombie(mut report: Report) -> Outcome {
     report.hold()
 }
 
+/// A process whose /proc entries belong to root, whoever runs it (prctl(2), PR_SET_DUMPABLE).
+pub fn hold_undumpable(mut report: Report) -> Outcome {
+    // SAFETY: PR_SET_DUMPABLE takes no pointer.
+    if unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) } != 0 {
+        return Err(format!(
+            "The process stays dumpable: {}.",
+            io::Error::last_os_error()
+        ));
+    }
+    report.hold()
+}
+
 /// Runs `command`, prints the peak of its resident memory in KiB and returns its status.
 pub fn measure(command: &[OsString]) -> Result<ExitCode, String> {
     let [program, args @ ..] = command else {
