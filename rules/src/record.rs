@@ -141,14 +141,18 @@ pub fn ignored(rules: &Rules<'_>, name: &[u8]) -> bool {
 /// Judges the records in the first `filled` bytes of `buf` and compacts them in place; returns how
 /// many bytes are now filled. The rest of `buf` may serve for added records.
 ///
-/// A record that the kernel could not have written ends the work: what follows stays as it is. When
-/// nothing is left, one [`FILLER`] is, so the result is never 0 for `filled` of 16 or more.
+/// Where they are not a sequence of records to the end, all of it stays as it is. When nothing is left, one [`FILLER`] is, so the result is never 0 for `filled` of 16 or more. A buffer
+/// that was full stays full, by a filler at its end: who asked for just the bytes that FIONREAD
+/// announced may read until it has them (busybox inotifyd), and a readv goes on to its next part.
 pub fn compact(
     buf: &mut [u8],
     filled: usize,
     mut judge: impl FnMut(&Record<'_>) -> Verdict,
 ) -> usize {
     let mut end = filled.min(buf.len());
+    if !buf.get(..end).is_some_and(is_sequence) {
+        return end;
+    }
     let mut from = 0;
     let mut to = 0;
     while let Some(record) = buf.get(from..end).and_then(Record::read) {
@@ -186,31 +190,41 @@ pub fn compact(
         }
         from += size;
     }
-    if from < end {
-        shift(buf, from, end - from, to);
-        to += end - from;
-    }
-    if to == 0 && filled >= HEADER {
-        to = fill(buf, 0, HEADER);
-    }
-    to
+    let gap = if filled == buf.len() {
+        filled - to
+    } else if to == 0 {
+        HEADER.min(filled)
+    } else {
+        0
+    };
+    to + fill(buf, to, gap)
 }
 
-/// Writes one record of `size` bytes at `at` that every watcher skips, and returns where it ends.
-/// `size` is a multiple of 16. Used where a gap must not be closed: between the parts of a readv.
-pub fn fill(buf: &mut [u8], at: usize, size: usize) -> usize {
-    let Some(gap) = buf.get_mut(at..at + size) else {
-        return at;
-    };
-    gap.fill(0);
-    let Some((header, _)) = gap.split_first_chunk_mut::<HEADER>() else {
-        return at;
+/// True if `bytes` are records that the kernel could have written, to the end.
+fn is_sequence(mut bytes: &[u8]) -> bool {
+    while let Some(record) = Record::read(bytes) {
+        bytes = bytes.get(record.size..).unwrap_or_default();
+    }
+    bytes.is_empty()
+}
+
+/// Writes one record of `size` bytes at `at` that every watcher skips, and returns its size: 0 if
+/// `size` is less than a record's.
+fn fill(buf: &mut [u8], at: usize, size: usize) -> usize {
+    let Some((header, name)) = buf
+        .get_mut(at..)
+        .and_then(|b| b.get_mut(..size))
+        .and_then(|b| b.split_first_chunk_mut::<HEADER>())
+    else {
+        return 0;
     };
     let (wd, mask) = FILLER;
     put(header, 0, wd as u32);
     put(header, 4, mask);
-    put(header, 12, (size - HEADER) as u32);
-    at + size
+    put(header, 8, 0);
+    put(header, 12, name.len() as u32);
+    name.fill(0);
+    size
 }
 
 fn set_mask(buf: &mut [u8], at: usize, mask: u32) {

@@ -85,18 +85,11 @@ unsafe fn records(fd: c_int, parts: &[libc::iovec], filled: isize) -> isize {
             )
         };
         let n = record::compact(buf, here, |record| judge(config, fd, record));
+        told += n;
+        // The kernel goes on to the next part only when this one is full, and so it still is.
         match parts.next() {
-            // The kernel goes on to the next part only when this one is full: the program counts on
-            // it, so a gap is filled. Records are multiples of 16, and so is a gap.
-            Some(next) if left > 0 => {
-                told += if n < here {
-                    record::fill(buf, n, here - n)
-                } else {
-                    n
-                };
-                part = next;
-            }
-            _ => return (told + n) as isize,
+            Some(next) if left > 0 => part = next,
+            _ => return told as isize,
         }
     }
 }

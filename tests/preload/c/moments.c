@@ -1,0 +1,154 @@
+/* The moments at which a hook may be called first or interrupted. argv[1] names one; exit status 0
+ * and "OK" say that everything was as without a preload. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHECK(c) do { if (!(c)) { fprintf(stderr, "line %d: %s (%s)\n", __LINE__, #c, strerror(errno)); _exit(1); } } while (0)
+
+static char dir[] = "/tmp/moments.XXXXXX";
+
+/* A whole round: instance, watch, event, read. Only async-signal-safe calls. */
+static void round_trip(void)
+{
+	char path[64], buf[4096];
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	CHECK(fd >= 0);
+	CHECK(inotify_add_watch(fd, dir, IN_CREATE | IN_OPEN) > 0);
+	strcpy(path, dir);
+	strcat(path, "/f");
+	int f = open(path, O_CREAT | O_WRONLY, 0600);
+	CHECK(f >= 0);
+	close(f);
+	CHECK(read(fd, buf, sizeof buf) == 32);
+	CHECK(((struct inotify_event *)buf)->mask == IN_CREATE);
+	CHECK(unlink(path) == 0);
+	close(fd);
+}
+
+static volatile sig_atomic_t fired;
+static void on_signal(int s)
+{
+	int kept = errno;
+	round_trip();
+	errno = kept;
+	fired++;
+}
+
+static atomic_int stop;
+static void *busy(void *arg)
+{
+	int pair[2];
+	char c;
+	CHECK(pipe(pair) == 0);
+	while (!stop) {
+		CHECK(write(pair[1], "x", 1) == 1);
+		CHECK(read(pair[0], &c, 1) == 1);
+	}
+	return 0;
+}
+
+static void *blocked(void *arg)
+{
+	char buf[4096];
+	read(*(int *)arg, buf, sizeof buf);
+	return 0;
+}
+
+static void on_alarm(int s) { }
+
+int main(int argc, char **argv)
+{
+	const char *moment = argc > 1 ? argv[1] : "";
+	CHECK(mkdtemp(dir));
+	if (!strcmp(moment, "signal")) {
+		/* The very first call of any hook is in a handler. */
+		signal(SIGUSR1, on_signal);
+		raise(SIGUSR1);
+		CHECK(fired == 1);
+		round_trip();
+	} else if (!strcmp(moment, "signal-storm")) {
+		/* Handlers interrupt the hooks they call themselves. */
+		struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { { 0, 0 }, { 0, 0 } };
+		struct sigaction act = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+		int pair[2];
+		char c;
+		sigaction(SIGALRM, &act, 0);
+		CHECK(pipe(pair) == 0 && setitimer(ITIMER_REAL, &often, 0) == 0);
+		for (int i = 0; i < 20000; i++) {
+			CHECK(write(pair[1], "x", 1) == 1);
+			CHECK(read(pair[0], &c, 1) == 1);
+			if (i % 100 == 0)
+				round_trip();
+		}
+		setitimer(ITIMER_REAL, &never, 0);
+	} else if (!strcmp(moment, "vfork")) {
+		pid_t child = vfork();
+		if (child == 0) {
+			round_trip();
+			_exit(0);
+		}
+		int status;
+		CHECK(waitpid(child, &status, 0) == child && status == 0);
+		round_trip();
+	} else if (!strcmp(moment, "fork-threads")) {
+		pthread_t t[4];
+		for (int i = 0; i < 4; i++)
+			pthread_create(&t[i], 0, busy, 0);
+		for (int i = 0; i < 200; i++) {
+			pid_t child = fork();
+			if (child == 0) {
+				round_trip();
+				_exit(0);
+			}
+			int status;
+			CHECK(waitpid(child, &status, 0) == child && status == 0);
+		}
+		stop = 1;
+		for (int i = 0; i < 4; i++)
+			pthread_join(t[i], 0);
+	} else if (!strcmp(moment, "cancel")) {
+		/* A thread blocked in a hooked read is cancelled there, as in libc's. */
+		pthread_t t;
+		void *value;
+		int fd = inotify_init1(0);
+		CHECK(inotify_add_watch(fd, dir, IN_ALL_EVENTS) == 1);
+		CHECK(pthread_create(&t, 0, blocked, &fd) == 0);
+		CHECK(pthread_cancel(t) == 0);
+		CHECK(pthread_join(t, &value) == 0 && value == PTHREAD_CANCELED);
+	} else if (!strcmp(moment, "eintr")) {
+		/* A handler without SA_RESTART interrupts a blocked read. */
+		struct sigaction act = { .sa_handler = on_alarm };
+		struct itimerval soon = { { 0, 1000 }, { 0, 1000 } };
+		char buf[4096];
+		int fd = inotify_init1(0);
+		CHECK(inotify_add_watch(fd, dir, IN_ALL_EVENTS) == 1);
+		sigaction(SIGALRM, &act, 0);
+		setitimer(ITIMER_REAL, &soon, 0);
+		errno = 0;
+		CHECK(read(fd, buf, sizeof buf) == -1 && errno == EINTR);
+	} else if (!strcmp(moment, "small-stack")) {
+		/* A handler on the smallest stack the system allows. */
+		stack_t small = { .ss_size = 16384 };
+		struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK };
+		small.ss_sp = malloc(small.ss_size);
+		CHECK(sigaltstack(&small, 0) == 0 && sigaction(SIGUSR1, &act, 0) == 0);
+		raise(SIGUSR1);
+		CHECK(fired == 1);
+	} else {
+		fprintf(stderr, "no such moment: %s\n", moment);
+		return 2;
+	}
+	rmdir(dir);
+	puts("OK");
+	return 0;
+}

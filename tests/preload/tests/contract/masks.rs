@@ -1,0 +1,125 @@
+//! What the kernel is asked for.
+
+use preload::Probe;
+
+use crate::*;
+
+fn placed(variables: &[(&str, &str)], mask: u32) -> u32 {
+    let dir = dir();
+    let mut probe = Probe::shimmed(variables);
+    let fd = probe.init();
+    assert_eq!(probe.add(fd, mask, dir.path()), 1);
+    probe.masks(fd)[&1]
+}
+
+#[test]
+fn the_mask_of_incident_one_loses_open_and_attrib() {
+    assert_eq!(placed(&[], 0x3ee), 0x3ca);
+}
+
+#[test]
+fn close_write_is_asked_for_in_the_place_of_attrib() {
+    assert_eq!(placed(&[], 0xfc6), 0xfca);
+    assert_eq!(placed(&[], 0xfff), 0xfca);
+}
+
+#[test]
+fn a_strip_of_one_s_own_replaces_the_default() {
+    assert_eq!(placed(&[("WATCHFIX_STRIP", "open,modify")], 0xfff), 0xfdd);
+    assert_eq!(placed(&[("WATCHFIX_STRIP", "none")], 0xfff), 0xfff);
+    assert_eq!(placed(&[("WATCHFIX_STRIP", "+delete")], 0x3ee), 0x1ca);
+}
+
+#[test]
+fn a_mask_of_which_nothing_is_left_is_placed_and_never_fires() {
+    let dir = dir();
+    let file = dir.path().join("f");
+    std::fs::write(&file, "x").unwrap();
+    let mut probe = Probe::shimmed(&[]);
+    let fd = probe.init();
+    probe.add(fd, IN_OPEN, dir.path());
+    look_at(&file);
+    std::fs::write(&file, "y").unwrap();
+    assert_eq!(probe.number(&format!("ready {fd}")), 0);
+}
+
+#[test]
+fn the_masks_of_watches_made_by_syscall_are_stripped_as_well() {
+    let dir = dir();
+    let mut probe = Probe::shimmed(&[]);
+    let fd = probe.number("syscall-init");
+    let path = dir.path().display();
+    assert_eq!(probe.number(&format!("syscall-add {fd} 0x3ee {path}")), 1);
+    assert_eq!(probe.masks(fd)[&1], 0x3ca);
+}
+
+#[test]
+fn both_init_functions_make_an_instance() {
+    let mut probe = Probe::shimmed(&[]);
+    let first = probe.number("init0");
+    assert_eq!(probe.number("init 0"), first + 1);
+}
+
+/// The flags of a call mean to the kernel what they mean without the library, errno included.
+#[test]
+fn flags_and_errors_are_the_kernel_s() {
+    let dir = dir();
+    let path = dir.path();
+    let file = path.join("f");
+    std::fs::write(&file, "x").unwrap();
+    std::os::unix::fs::symlink(&file, path.join("link")).unwrap();
+    let (dir, file) = (path.display(), file.display());
+    let calls = [
+        format!("add 3 {:#x} {file}", IN_MODIFY | libc::IN_ONLYDIR),
+        format!("add 3 {:#x} {dir}/none", IN_MODIFY),
+        format!("add 3 0 {dir}"),
+        format!("add 3 {:#x} {dir}", libc::IN_ONLYDIR),
+        format!("add 3 0x100000 {dir}"),
+        format!("add 99 {:#x} {dir}", IN_MODIFY),
+        format!("add 0 {:#x} {dir}", IN_MODIFY),
+        "add-null 3".to_owned(),
+        format!("add 3 {:#x} {dir}", IN_MODIFY | libc::IN_MASK_CREATE),
+        format!("add 3 {:#x} {dir}", IN_CREATE | libc::IN_MASK_CREATE),
+        format!("add 3 {:#x} {dir}", IN_CREATE | libc::IN_MASK_ADD),
+        format!("add 3 {:#x} {dir}/link", IN_MODIFY | libc::IN_DONT_FOLLOW),
+        format!("add 3 {:#x} {dir}/link", IN_MODIFY),
+        "rm 3 1".to_owned(),
+        "rm 3 1".to_owned(),
+        "read 3 15".to_owned(),
+        "read 99 4096".to_owned(),
+        "init 0x7".to_owned(),
+        "syscall-none".to_owned(),
+    ];
+    let all = |mut probe: Probe| {
+        assert_eq!(probe.init(), 3);
+        let outcomes: Vec<_> = calls.iter().map(|c| (c, probe.ask(c).1)).collect();
+        (outcomes, probe.masks(3))
+    };
+    assert_eq!(all(Probe::shimmed(&[])), all(Probe::bare()));
+}
+
+#[test]
+fn a_one_shot_watch_is_not_used_up_by_an_event_the_caller_never_sees() {
+    let dir = dir();
+    let file = dir.path().join("f");
+    std::fs::write(&file, "x").unwrap();
+    let mut probe = Probe::shimmed(&[]);
+    let fd = probe.init();
+    probe.add(fd, IN_ATTRIB | libc::IN_ONESHOT, dir.path());
+    touch(&file);
+    let events = probe.events(fd);
+    assert_eq!(events[0], (IN_ATTRIB, "f".to_owned()));
+    assert_eq!(events[1].0, libc::IN_IGNORED);
+}
+
+#[test]
+fn the_first_watch_has_number_one_but_for_qt_s_directories() {
+    let dir = dir();
+    let mut probe = Probe::shimmed(&[]);
+    let fd = probe.init();
+    assert_eq!(probe.add(fd, 0xfff, dir.path()), 1);
+    // Qt keeps a directory's watch as -wd, and the filler's is -1.
+    let qt = probe.init();
+    assert_eq!(probe.add(qt, 0x7c4, dir.path()), 2);
+    assert_eq!(probe.add(qt, 0x7c4, std::path::Path::new("/")), 3);
+}

@@ -1,0 +1,71 @@
+//! The moments at which a hook may be called first, or be interrupted.
+
+use std::process::Command;
+
+use support::Victim;
+
+fn ok_at(moment: &str) {
+    let program = preload::program("moments", "cc", &["-pthread"]).unwrap();
+    let (status, lines) = Victim::spawn(
+        Command::new(program)
+            .arg(moment)
+            .env("LD_PRELOAD", support::libwatchfix()),
+    )
+    .finish();
+    assert!(status.success() && lines == ["OK"], "{status}: {lines:?}");
+}
+
+#[test]
+fn the_first_call_may_be_in_a_signal_handler() {
+    ok_at("signal");
+}
+
+#[test]
+fn handlers_may_interrupt_hooks_at_any_point() {
+    ok_at("signal-storm");
+}
+
+#[test]
+fn the_first_call_may_be_in_a_vfork_child() {
+    ok_at("vfork");
+}
+
+#[test]
+fn a_child_of_a_threaded_program_may_use_every_hook() {
+    ok_at("fork-threads");
+}
+
+#[test]
+fn a_thread_may_be_cancelled_in_a_read() {
+    ok_at("cancel");
+}
+
+#[test]
+fn a_signal_interrupts_a_blocked_read() {
+    ok_at("eintr");
+}
+
+#[test]
+fn a_handler_s_stack_of_16_kib_is_enough() {
+    ok_at("small-stack");
+}
+
+/// Objects named later in LD_PRELOAD are constructed earlier.
+#[test]
+fn the_hooks_work_before_the_library_s_own_constructor() {
+    let early = preload::program("early", "cc", &["-shared", "-fPIC"]).unwrap();
+    let so = support::libwatchfix();
+    for order in [[so, &early], [&early, so]] {
+        let list = order.map(|p| p.to_str().unwrap()).join(":");
+        let out = Command::new("true")
+            .env("LD_PRELOAD", list)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&out.stdout);
+        assert!(out.status.success());
+        assert!(
+            text.starts_with("early wd=1 read=-1 ") && text.contains(" mask:100 "),
+            "{text}"
+        );
+    }
+}
