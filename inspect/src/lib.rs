@@ -1,1 +1,57 @@
-//! stub
+//! `fdscan`: why a process drowns in watches, descriptors or SQLite logs.
+//!
+//! Four steps, kept apart: [`gather`] reads the kernel's tables, [`model`] holds what was seen,
+//! [`findings`] says what is wrong, [`render`] writes it down. [`scan`] does the first three.
+//!
+//! It looks and never touches: no lock is taken, nothing is created, no real path of a watched file or
+//! database is opened, and the scanned process's own watches do not see it.
+
+pub mod cli;
+mod exit;
+pub mod findings;
+pub mod gather;
+pub mod model;
+pub mod render;
+mod sys;
+
+pub use exit::Exit;
+pub use gather::Options;
+pub use sys::terminal_width;
+
+use findings::{Facts, Remedies};
+use gather::{Gaps, Session};
+use model::{Report, SCHEMA, Scan};
+
+/// Scans the processes `pids` in this order.
+pub fn scan(pids: &[u32], options: Options) -> Scan {
+    let taken_at = jiff::Timestamp::now().to_string();
+    let remedies = Remedies::locate();
+    let mut session = Session::new(options);
+    let mut processes = Vec::new();
+    let mut errors = Vec::new();
+    for &pid in pids {
+        let mut gaps = Gaps::default();
+        let (process, failure) = session.process(pid, &mut gaps);
+        errors.extend(failure);
+        processes.extend(process.map(|process| {
+            let findings = findings::all(&Facts {
+                process: &process,
+                limits: &session.limits,
+                remedies: &remedies,
+            });
+            Report {
+                process,
+                findings,
+                incomplete: gaps.into_list(),
+            }
+        }));
+    }
+    Scan {
+        schema: SCHEMA,
+        fdscan_version: env!("CARGO_PKG_VERSION"),
+        taken_at,
+        limits: session.limits,
+        processes,
+        errors,
+    }
+}

@@ -1,2 +1,78 @@
-//! stub
-fn main() {}
+//! The program: command line in, report out, exit status.
+
+use clap::Parser;
+use inspect::cli::{Cli, Colour, ScanArgs};
+use inspect::render::{self, Layout, Style, sanitize};
+use inspect::{Exit, Options, scan, terminal_width};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+
+/// The width where there is no terminal.
+const NO_TERMINAL: u16 = 80;
+
+fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => run(&cli.scan).into(),
+        Err(e) => usage(&e).into(),
+    }
+}
+
+/// Help and version are answers, everything else is a usage error.
+fn usage(error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        // Nobody is left to tell when standard output is closed.
+        let _ = error.print();
+        return Exit::Done;
+    }
+    let text = error.to_string();
+    complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    Exit::Usage
+}
+
+fn run(args: &ScanArgs) -> Exit {
+    let scan = scan(
+        &args.pids,
+        Options {
+            paths: !args.no_paths,
+            all: args.all,
+        },
+    );
+    let mut to = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let written = if args.json {
+        render::json(&scan, &mut to)
+    } else {
+        render::text(&scan, layout(args), &mut to)
+    };
+    match written.and_then(|()| to.flush()) {
+        // The reader has seen enough (`fdscan 1 | head`).
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(e) => complain(&format!("the report could not be written: {e}")),
+        Ok(()) => {}
+    }
+    for error in &scan.errors {
+        complain(&sanitize(&error.why));
+    }
+    Exit::of(&scan, args.fail_on.least())
+}
+
+fn layout(args: &ScanArgs) -> Layout {
+    let terminal = io::stdout().is_terminal();
+    // https://no-color.org: set and not empty.
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    Layout {
+        width: terminal_width().unwrap_or(NO_TERMINAL),
+        style: Style {
+            colour: match args.color {
+                Colour::Auto => terminal && wanted,
+                Colour::Always => true,
+                Colour::Never => false,
+            },
+        },
+        all: args.all,
+    }
+}
+
+fn complain(text: &str) {
+    // A closed standard error must not end the program by a panic, as eprintln! would.
+    let _ = writeln!(io::stderr(), "fdscan: {text}");
+}

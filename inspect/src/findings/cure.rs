@@ -1,0 +1,40 @@
+//! Whether libwatchfix is in force in the process: what it removes is no finding any more.
+//!
+//! The one place that weighs the rules the process was started with, by the code the library uses.
+
+use crate::model::Process;
+use rules::record;
+use rules::rule::{Rule, Rules, Texts};
+
+/// The library is mapped and not switched off.
+pub fn in_force(process: &Process) -> bool {
+    process.preload.mapped == Some(true) && !rules_of(process).off
+}
+
+/// Events naming a file called `name` are removed before the process sees them.
+pub fn ignores(process: &Process, name: &[u8]) -> bool {
+    in_force(process) && record::ignored(&rules_of(process), name)
+}
+
+/// Whether the default rules remove events naming a file called `name`.
+pub fn ignored_by_default(name: &[u8]) -> bool {
+    record::ignored(&Rules::DEFAULT, name)
+}
+
+/// The rules the process was started with. One that cannot be parsed is at its default, as in the
+/// library.
+fn rules_of(process: &Process) -> Rules<'_> {
+    let value = |rule: Rule| {
+        let variable = rule.variable().as_bytes();
+        let mut all = process.watchfix_rules.iter();
+        all.find(|(name, _)| name.as_bytes() == variable)
+            .map(|(_, value)| value.as_bytes())
+    };
+    Rules::parse(
+        &Texts {
+            values: Rule::ALL.map(value),
+            home: None,
+        },
+        &mut |_| {},
+    )
+}

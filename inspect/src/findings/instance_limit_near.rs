@@ -1,0 +1,69 @@
+//! `instance-limit-near`: the user has few inotify instances left before EMFILE.
+
+use super::{Facts, Finding, limit};
+use crate::render::number;
+use serde_json::json;
+
+/// Eight times the kernel's default of 128: enough for a desktop with an editor, a browser and
+/// containers. An instance costs little memory.
+const SENSIBLE: u64 = 1024;
+
+pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
+    let (Some(user), Some(max)) = (&facts.process.user, facts.limits.max_user_instances) else {
+        return Vec::new();
+    };
+    let Some(severity) = limit::severity(user.instances, max) else {
+        return Vec::new();
+    };
+    let own = facts
+        .process
+        .inotify
+        .iter()
+        .filter(|instance| instance.same_instance_as.is_none())
+        .count();
+    let message = format!(
+        "User {} has {}{} of {} inotify instances in use ({} %), {} of them in this process: at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.",
+        user.uid,
+        if user.at_least { "at least " } else { "" },
+        number(user.instances),
+        number(max),
+        limit::percent(user.instances, max),
+        number(own as u64),
+    );
+    let wanted = SENSIBLE.max(max.saturating_mul(2));
+    vec![Finding {
+        code: "instance-limit-near",
+        severity,
+        message,
+        evidence: json!({
+            "uid": user.uid,
+            "instances": user.instances,
+            "at_least": user.at_least,
+            "limit": max,
+            "own": own,
+        }),
+        remedy: Some(format!("sysctl fs.inotify.max_user_instances={wanted}")),
+        remedy_live: None,
+    }]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::findings::{Severity, fixture::Fixture};
+    use crate::model::UserUsage;
+
+    #[test]
+    fn all_instances_in_use_is_critical_even_when_they_are_not_this_process_s() {
+        let mut fixture = Fixture::new();
+        fixture.limits.max_user_instances = Some(128);
+        fixture.process.user = Some(UserUsage {
+            uid: 5,
+            watches: 0,
+            instances: 128,
+            at_least: false,
+        });
+        let finding = fixture.only(super::look);
+        assert_eq!(finding.severity, Severity::Critical);
+        assert_eq!(finding.evidence["own"], 0);
+    }
+}

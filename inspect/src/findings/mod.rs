@@ -1,0 +1,101 @@
+//! What is wrong: one file per finding. A finding looks at the model only, never at the system.
+
+mod cure;
+mod fd_limit_near;
+mod instance_limit_near;
+mod limit;
+mod preload_ineffective;
+mod remedy;
+mod self_watch;
+mod sqlite_handle_leak;
+mod sqlite_self_watch;
+mod sqlite_wal_deleted;
+mod sqlite_wal_large;
+mod watch_limit_near;
+mod watch_wakes_on_attrib;
+mod watch_wakes_on_read;
+mod watched_files;
+
+#[cfg(test)]
+mod fixture;
+
+pub use remedy::Remedies;
+
+use crate::model::{InotifyLimits, Process};
+use serde::Serialize;
+use serde_json::Value;
+
+/// How bad a finding is. The order is that of `--fail-on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Costs time, descriptors or disk.
+    Warning,
+    /// Grows without end, loses data or stops the program.
+    Critical,
+}
+
+impl Severity {
+    /// Its name in JSON and text.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// Which, by its contract name.
+    pub code: &'static str,
+    /// How bad.
+    pub severity: Severity,
+    /// Plain sentences.
+    pub message: String,
+    /// The figures it rests on.
+    pub evidence: Value,
+    /// A command that helps from the next start on, where there is one.
+    pub remedy: Option<String>,
+    /// A command that helps the process as it runs, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy_live: Option<String>,
+}
+
+/// What a finding may look at.
+pub struct Facts<'a> {
+    /// The process.
+    pub process: &'a Process,
+    /// The system's limits.
+    pub limits: &'a InotifyLimits,
+    /// How commands are written.
+    pub remedies: &'a Remedies,
+}
+
+type Look = fn(&Facts<'_>) -> Vec<Finding>;
+
+/// Every finding. Within one severity they are shown in this order.
+const ALL: &[Look] = &[
+    sqlite_self_watch::look,
+    sqlite_wal_deleted::look,
+    fd_limit_near::look,
+    watch_limit_near::look,
+    instance_limit_near::look,
+    watch_wakes_on_read::look,
+    self_watch::look,
+    sqlite_wal_large::look,
+    sqlite_handle_leak::look,
+    preload_ineffective::look,
+    watch_wakes_on_attrib::look,
+];
+
+/// Everything that is wrong with a process, worst first.
+pub fn all(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut findings: Vec<_> = ALL.iter().flat_map(|look| look(facts)).collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings
+}

@@ -1,0 +1,111 @@
+//! `preload-ineffective`: LD_PRELOAD names libwatchfix.so, and it is not there.
+
+use super::{Facts, Finding, Severity};
+use crate::model::{Library, Linkage, Name, Process};
+use serde_json::json;
+
+pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
+    let process = facts.process;
+    let requested = process.preload.requested.iter().flatten();
+    let Some(library) = requested
+        .into_iter()
+        .find(|entry| entry.base() == b"libwatchfix.so")
+    else {
+        return Vec::new();
+    };
+    if process.preload.mapped != Some(false) {
+        return Vec::new();
+    }
+    let (reason, why) = why(process, library);
+    let remedy = match reason {
+        // The loader obeys nobody for such a program, and `watchfix run` would take its privileges.
+        "secure" => None,
+        "missing" | "not-elf" => facts.remedies.start(process),
+        _ => facts.remedies.run(process),
+    };
+    vec![Finding {
+        code: "preload-ineffective",
+        severity: Severity::Warning,
+        message: format!("LD_PRELOAD names {library}, but it is not loaded: {why}."),
+        evidence: json!({
+            "requested": process.preload.requested,
+            "mapped": false,
+            "linkage": process.linkage,
+            "reason": reason,
+        }),
+        remedy,
+        remedy_live: (!process.inotify.is_empty()).then(|| facts.remedies.heal(process)),
+    }]
+}
+
+/// The reason by name and as a clause.
+fn why(process: &Process, library: &Name) -> (&'static str, String) {
+    if process.linkage == Some(Linkage::Static) {
+        let why = "the program is statically linked, so no loader looks at LD_PRELOAD";
+        return ("static", why.into());
+    }
+    if process.gains_privileges == Some(true) {
+        let why = "the program gains privileges (set-user-ID, set-group-ID or file capabilities), so the loader ignores LD_PRELOAD";
+        return ("secure", why.into());
+    }
+    match (process.preload.library, process.word_bits) {
+        (Some(Library::Missing), _) => ("missing", format!("there is no file {library}")),
+        (Some(Library::NotElf), _) => ("not-elf", format!("{library} is no shared library")),
+        (Some(Library::Elf(its)), Some(program)) if its != program => (
+            "other-class",
+            format!("the program has {program} bits and the library {its}"),
+        ),
+        _ => (
+            "unknown",
+            "the loader refused it, or the program unloaded it; LD_DEBUG=libs shows which".into(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::Fixture;
+
+    fn asked_for() -> Fixture {
+        let mut fixture = Fixture::new();
+        fixture.process.preload.requested = Some(vec!["/opt/libwatchfix.so".into()]);
+        fixture.process.preload.mapped = Some(false);
+        fixture
+    }
+
+    #[test]
+    fn a_static_program_is_the_trap_and_watchfix_run_the_way_out() {
+        let mut fixture = asked_for();
+        fixture.process.linkage = Some(Linkage::Static);
+        let finding = fixture.only(look);
+        assert_eq!(finding.evidence["reason"], "static");
+        assert!(finding.remedy.unwrap().starts_with("watchfix run -- "));
+    }
+
+    #[test]
+    fn a_missing_library_and_another_class_are_told_apart() {
+        let mut fixture = asked_for();
+        fixture.process.preload.library = Some(Library::Missing);
+        assert_eq!(fixture.only(look).evidence["reason"], "missing");
+        fixture.process.preload.library = Some(Library::Elf(64));
+        fixture.process.word_bits = Some(32);
+        assert_eq!(fixture.only(look).evidence["reason"], "other-class");
+    }
+
+    #[test]
+    fn a_program_that_gains_privileges_gets_no_command_that_would_not_help() {
+        let mut fixture = asked_for();
+        fixture.process.gains_privileges = Some(true);
+        assert_eq!(fixture.only(look).remedy, None);
+    }
+
+    #[test]
+    fn nothing_is_said_where_it_is_mapped_or_that_is_not_known() {
+        let mut fixture = asked_for();
+        fixture.process.preload.mapped = Some(true);
+        assert!(fixture.look(look).is_empty());
+        fixture.process.preload.mapped = None;
+        assert!(fixture.look(look).is_empty());
+    }
+}

@@ -1,0 +1,260 @@
+//! The commands that help, ready to be pasted into a shell.
+
+use crate::model::{Name, Process};
+use std::path::{Path, PathBuf};
+
+const LIBRARY: &str = "libwatchfix.so";
+
+/// Writes commands. Knows where the preload library is.
+#[derive(Debug)]
+pub struct Remedies {
+    library: PathBuf,
+}
+
+impl Remedies {
+    /// Looks for the library beside this program, then in ../lib.
+    pub fn locate() -> Remedies {
+        let own = std::env::current_exe().ok();
+        let dir = own.as_deref().and_then(Path::parent);
+        let found = dir.and_then(|dir| {
+            let beside = dir.join(LIBRARY);
+            let lib = dir.parent().map(|up| up.join("lib").join(LIBRARY));
+            [Some(beside), lib]
+                .into_iter()
+                .flatten()
+                .find(|p| p.is_file())
+        });
+        Remedies {
+            library: found.unwrap_or_else(|| Path::new("/path/to").join(LIBRARY)),
+        }
+    }
+
+    /// Starts the program again with the default rules: by preload if it is dynamic, else (and when that
+    /// is not known) by `watchfix run`, which works for every program.
+    pub fn start(&self, process: &Process) -> Option<String> {
+        self.start_with(process, "", "")
+    }
+
+    /// The same with these events stripped, which the library does by default.
+    pub fn start_stripping(&self, process: &Process, events: &str) -> Option<String> {
+        self.start_with(process, "", &format!("--strip {events} "))
+    }
+
+    /// The same with events of these names removed. Engines that see masks only cannot do that: there
+    /// the directory is settled, so that a file is reported when it is closed and not at every write.
+    pub fn start_ignoring(&self, process: &Process, names: &[&[u8]], dir: &Name) -> Option<String> {
+        let rule = [b"+", &patterns(names)[..]].concat();
+        self.start_with(
+            process,
+            &format!("WATCHFIX_IGNORE={} ", quote(&rule)),
+            &format!("--settle {} ", quote(&patterns(&[dir.as_bytes()]))),
+        )
+    }
+
+    fn start_with(&self, process: &Process, variables: &str, flags: &str) -> Option<String> {
+        let command = command(process)?;
+        Some(if process.is_dynamic() {
+            format!("{variables}LD_PRELOAD={} {command}", self.preload(process))
+        } else {
+            format!("watchfix run {flags}-- {command}")
+        })
+    }
+
+    /// The library, with what the process preloads already after it.
+    fn preload(&self, process: &Process) -> String {
+        let mut list = self.library.as_os_str().as_encoded_bytes().to_vec();
+        let others = process.preload.requested.iter().flatten();
+        for other in others.filter(|entry| entry.base() != LIBRARY.as_bytes()) {
+            list.push(b':');
+            list.extend(other.as_bytes());
+        }
+        quote(&list)
+    }
+
+    /// Starts the program again under `watchfix run`.
+    pub fn run(&self, process: &Process) -> Option<String> {
+        Some(format!("watchfix run -- {}", command(process)?))
+    }
+
+    /// Changes the watches of the running process.
+    pub fn heal(&self, process: &Process) -> String {
+        format!("watchfix heal {}", process.pid)
+    }
+
+    /// The same, with these events stripped.
+    pub fn heal_stripping(&self, process: &Process, events: &str) -> String {
+        format!("watchfix heal --strip {events} {}", process.pid)
+    }
+
+    /// The same, with a directory settled.
+    pub fn heal_settling(&self, process: &Process, dir: &Name) -> String {
+        let rule = quote(&patterns(&[dir.as_bytes()]));
+        format!("watchfix heal --settle {rule} {}", process.pid)
+    }
+
+    /// Writes the WAL into the database and cuts it to nothing.
+    pub fn checkpoint(&self, database: &Name) -> String {
+        let path = quote(database.as_bytes());
+        format!("sqlite3 {path} 'PRAGMA wal_checkpoint(TRUNCATE)'")
+    }
+
+    /// Copies an unlinked file through the descriptor that keeps it.
+    pub fn rescue(&self, pid: u32, fd: i32, path: &Name) -> String {
+        let to = [path.as_bytes(), b".saved"].concat();
+        format!("cp /proc/{pid}/fd/{fd} {}", quote(&to))
+    }
+
+    /// Raises the soft limit of open descriptors (prlimit(1): `N:` leaves the hard one alone).
+    pub fn raise_fd_limit(&self, pid: u32, soft: u64) -> String {
+        format!("prlimit --pid {pid} --nofile={soft}:")
+    }
+}
+
+/// The command line, quoted. Its program is named by path where the process was given a name that a
+/// shell would not find: a login shell's `-bash`, or none.
+fn command(process: &Process) -> Option<String> {
+    let arguments = process.cmdline.as_deref().unwrap_or_default();
+    let program = arguments
+        .first()
+        .filter(|name| !name.as_bytes().is_empty() && !name.as_bytes().starts_with(b"-"))
+        .or(process.exe.as_ref())?;
+    let mut words = vec![quote(program.as_bytes())];
+    words.extend(arguments.iter().skip(1).map(|word| quote(word.as_bytes())));
+    Some(words.join(" "))
+}
+
+/// Names as patterns that mean only themselves, separated by colons.
+fn patterns(names: &[&[u8]]) -> Vec<u8> {
+    let escaped = names.iter().map(|name| {
+        let mut pattern = Vec::new();
+        for &byte in *name {
+            if matches!(byte, b'*' | b'?' | b':' | b'\\') {
+                pattern.push(b'\\');
+            }
+            pattern.push(byte);
+        }
+        pattern
+    });
+    escaped.collect::<Vec<_>>().join(&b':')
+}
+
+/// Quotes a word for a POSIX shell; a word with control characters or bytes that are no UTF-8 for those
+/// that know `$'...'` (bash, zsh, ksh, POSIX 2024), so that it can be shown as well as pasted.
+pub fn quote(word: &[u8]) -> String {
+    match std::str::from_utf8(word) {
+        Ok(text) if text.chars().any(crate::render::is_unsafe) => quote_ansi(word),
+        Ok(text) => quote_text(text),
+        Err(_) => quote_ansi(word),
+    }
+}
+
+fn quote_text(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+fn quote_ansi(word: &[u8]) -> String {
+    let mut quoted = String::from("$'");
+    for &byte in word {
+        match byte {
+            b'\'' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => quoted.push(char::from(byte)),
+            _ => quoted += &format!("\\{byte:03o}"),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::Fixture;
+    use crate::model::Linkage;
+    use proptest::prelude::*;
+
+    fn remedies() -> Remedies {
+        Remedies {
+            library: "/opt/watch fix/libwatchfix.so".into(),
+        }
+    }
+
+    #[test]
+    fn a_dynamic_program_is_started_with_the_preload_and_its_real_command_line() {
+        let mut fixture = Fixture::new();
+        fixture.process.linkage = Some(Linkage::Dynamic);
+        fixture.process.cmdline = Some(vec!["apx".into(), "dev".into(), "a b".into()]);
+        fixture.process.preload.requested = Some(vec!["/usr/lib/other.so".into()]);
+        assert_eq!(
+            remedies().start(&fixture.process).unwrap(),
+            "LD_PRELOAD='/opt/watch fix/libwatchfix.so:/usr/lib/other.so' apx dev 'a b'"
+        );
+    }
+
+    #[test]
+    fn a_static_program_is_started_by_watchfix_run() {
+        let mut fixture = Fixture::new();
+        fixture.process.linkage = Some(Linkage::Static);
+        fixture.process.cmdline = Some(vec!["codex".into()]);
+        assert_eq!(
+            remedies().start(&fixture.process).unwrap(),
+            "watchfix run -- codex"
+        );
+    }
+
+    #[test]
+    fn names_are_ignored_by_the_library_and_settled_by_engines_that_see_masks_only() {
+        let mut fixture = Fixture::new();
+        let names: [&[u8]; 2] = [b"out.log", b"a:b"];
+        fixture.process.linkage = Some(Linkage::Dynamic);
+        assert_eq!(
+            remedies()
+                .start_ignoring(&fixture.process, &names, &"/d".into())
+                .unwrap(),
+            r"WATCHFIX_IGNORE='+out.log:a\:b' LD_PRELOAD='/opt/watch fix/libwatchfix.so' tool"
+        );
+        fixture.process.linkage = Some(Linkage::Static);
+        assert_eq!(
+            remedies()
+                .start_ignoring(&fixture.process, &names, &"/d".into())
+                .unwrap(),
+            "watchfix run --settle /d -- tool"
+        );
+    }
+
+    #[test]
+    fn a_login_shell_is_named_by_its_path() {
+        let mut fixture = Fixture::new();
+        fixture.process.exe = Some("/bin/bash".into());
+        fixture.process.cmdline = Some(vec!["-bash".into()]);
+        assert_eq!(
+            remedies().run(&fixture.process).unwrap(),
+            "watchfix run -- /bin/bash"
+        );
+    }
+
+    #[test]
+    fn words_are_quoted_so_that_they_can_be_pasted() {
+        assert_eq!(quote(b"a-b/c.d"), "a-b/c.d");
+        assert_eq!(quote(b""), "''");
+        assert_eq!(quote(b"it's"), r"'it'\''s'");
+        assert_eq!(quote(b"a\nb"), r"$'a\012b'");
+        assert_eq!(quote(b"\xff1"), r"$'\3771'");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn a_shell_reads_a_quoted_word_as_it_was(word in proptest::collection::vec(1u8..=255, 0..40)) {
+            let script = format!("printf %s {}", quote(&word));
+            let shell = std::process::Command::new("bash").arg("-c").arg(script).output();
+            if let Ok(done) = shell {
+                prop_assert_eq!(done.stdout, word);
+            }
+        }
+    }
+}

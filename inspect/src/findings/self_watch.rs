@@ -1,0 +1,202 @@
+//! `self-watch`: the process is woken by what it writes itself.
+
+use super::watched_files::{Over, Watches, Written};
+use super::{Facts, Finding, Severity, cure};
+use crate::model::{Descriptor, Identity, Kind, Process};
+use crate::render::{number, plural};
+use serde_json::json;
+use std::collections::{BTreeMap, HashSet};
+
+/// Files named in the evidence: enough to recognise them.
+const NAMED: usize = 10;
+/// Findings raised: a process that watches a thousand directories it writes to has one problem.
+const MOST: usize = 8;
+
+pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
+    let process = facts.process;
+    if process.inotify.iter().all(|i| i.watch_count == 0) {
+        return Vec::new();
+    }
+    let files = written_files(process);
+    let watches = Watches::over(process, files.iter().map(|file| written(file)));
+    let mut by_watch: BTreeMap<(i32, i32), (Over<'_>, Vec<&Descriptor>)> = BTreeMap::new();
+    let mut by_inode: BTreeMap<(u32, u64), (i32, i32)> = BTreeMap::new();
+    for file in files {
+        let Some(over) = watches.of(&written(file)) else {
+            continue;
+        };
+        // Two instances that watch one directory are one finding.
+        let inode = (over.watch.device.0, over.watch.inode);
+        let key = *by_inode.entry(inode).or_insert((over.fd, over.watch.wd));
+        let (_, group) = by_watch.entry(key).or_insert_with(|| (over, Vec::new()));
+        if !group
+            .iter()
+            .any(|known| known.identity == file.identity && known.target == file.target)
+        {
+            group.push(file);
+        }
+    }
+    let mut groups: Vec<_> = by_watch.into_values().collect();
+    groups.sort_by_key(|(_, files)| std::cmp::Reverse(files.len()));
+    let more = groups.len().saturating_sub(MOST);
+    groups.truncate(MOST);
+    let mut findings: Vec<_> = groups
+        .iter()
+        .map(|(over, files)| finding(facts, *over, files))
+        .collect();
+    if more > 0
+        && let Some(last) = findings.last_mut()
+    {
+        last.message += &format!(" So it is with {} more watches.", number(more as u64));
+    }
+    findings
+}
+
+fn finding(facts: &Facts<'_>, over: Over<'_>, files: &[&Descriptor]) -> Finding {
+    let watch = over.watch;
+    let first = files.first();
+    let itself = first.is_some_and(|file| {
+        file.identity
+            .is_some_and(|id| id.inode == watch.inode && id.device == watch.device)
+    });
+    let directory = first.and_then(|file| {
+        if itself {
+            file.target.parent()
+        } else {
+            watch
+                .path
+                .as_ref()
+                .map(|p| p.as_bytes())
+                .or_else(|| file.target.parent())
+        }
+    });
+    let directory = directory.map(crate::model::Name::from);
+    let what = if itself {
+        format!(
+            "a file it writes itself ({})",
+            text(first.map(|f| &f.target))
+        )
+    } else {
+        format!(
+            "{}, where it holds {} open for writing",
+            text(directory.as_ref()),
+            plural(files.len(), "file", "files"),
+        )
+    };
+    let names: Vec<_> = files.iter().take(NAMED).map(|file| &file.target).collect();
+    Finding {
+        code: "self-watch",
+        severity: Severity::Warning,
+        message: format!("It watches {what}: each of its own writes wakes it."),
+        evidence: json!({
+            "directory": directory,
+            "inode": watch.inode,
+            "device": watch.device,
+            "fd": over.fd,
+            "wd": watch.wd,
+            "mask": watch.mask,
+            "files": names,
+            "file_count": files.len(),
+        }),
+        remedy: directory.as_ref().and_then(|dir| {
+            let names: Vec<_> = files.iter().map(|file| file.target.base()).collect();
+            // A rule of a hundred names helps nobody: then the names change as well.
+            let names = names.get(..NAMED).unwrap_or(&names);
+            facts.remedies.start_ignoring(facts.process, names, dir)
+        }),
+        remedy_live: directory
+            .as_ref()
+            .map(|dir| facts.remedies.heal_settling(facts.process, dir)),
+    }
+}
+
+fn text(name: Option<&crate::model::Name>) -> String {
+    name.map_or_else(|| "a directory".into(), ToString::to_string)
+}
+
+fn written(file: &Descriptor) -> Written<'_> {
+    Written {
+        path: &file.target,
+        identity: file.identity,
+        parent: file.parent,
+    }
+}
+
+/// Regular files held open for writing, without those of SQLite databases (`sqlite-self-watch` speaks
+/// of them, and a -shm is written through memory, which is no event) and without names the library hides.
+fn written_files(process: &Process) -> Vec<&Descriptor> {
+    let databases: HashSet<Identity> = process
+        .sqlite
+        .iter()
+        .flat_map(|database| &database.parts)
+        .filter_map(|part| part.identity)
+        .collect();
+    process
+        .descriptors
+        .iter()
+        .filter(|file| {
+            file.kind == Kind::File
+                && file.writable == Some(true)
+                && !file.deleted
+                && file.identity.is_none_or(|id| !databases.contains(&id))
+                && !cure::ignores(process, file.target.base())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::Fixture;
+
+    #[test]
+    fn a_log_in_a_watched_directory_is_found_by_inode_without_a_path() {
+        let fixture =
+            Fixture::new()
+                .with_watch(7, 100, 0x2, None)
+                .with_file(5, "/srv/app/out.log", 200, 100);
+        let finding = fixture.only(look);
+        assert_eq!(finding.evidence["directory"], "/srv/app");
+        assert_eq!(finding.evidence["inode"], 100);
+        assert_eq!(finding.evidence["wd"], 7);
+        assert_eq!(finding.evidence["files"][0], "/srv/app/out.log");
+    }
+
+    #[test]
+    fn a_file_that_is_watched_itself_counts() {
+        let fixture =
+            Fixture::new()
+                .with_watch(1, 200, 0x2, None)
+                .with_file(5, "/srv/app/out.log", 200, 100);
+        assert!(
+            fixture
+                .only(look)
+                .message
+                .contains("a file it writes itself")
+        );
+    }
+
+    #[test]
+    fn reading_deleting_or_not_asking_for_modify_is_no_self_watch() {
+        let watched = || Fixture::new().with_watch(1, 100, 0x2, None);
+        let mut reading = watched().with_file(5, "/d/x", 200, 100);
+        reading.process.descriptors[0].writable = Some(false);
+        assert!(reading.look(look).is_empty());
+        let mut deleted = watched().with_file(5, "/d/x", 200, 100);
+        deleted.process.descriptors[0].deleted = true;
+        assert!(deleted.look(look).is_empty());
+        let close_write = Fixture::new()
+            .with_watch(1, 100, 0x8, None)
+            .with_file(5, "/d/x", 200, 100);
+        assert!(close_write.look(look).is_empty());
+    }
+
+    #[test]
+    fn the_same_inode_number_on_another_device_is_another_directory() {
+        let mut fixture = Fixture::new()
+            .with_watch(1, 100, 0x2, None)
+            .with_file(5, "/d/x", 200, 100);
+        fixture.process.inotify[0].watches[0].device = crate::model::Device(99);
+        assert!(fixture.look(look).is_empty());
+    }
+}

@@ -1,0 +1,124 @@
+//! What findings about watches share: masks, and which watch stands over which file.
+
+use crate::model::{Identity, MaskCount, Name, Process, Watch};
+use crate::render::number;
+use rules::event;
+use std::collections::{HashMap, HashSet};
+
+/// The masks of all instances that have one of `bits`, most watches first. Every instance counts once.
+pub fn masks_with(process: &Process, bits: u32) -> Vec<MaskCount> {
+    let mut sums: HashMap<_, usize> = HashMap::new();
+    for count in process.inotify.iter().flat_map(|instance| &instance.masks) {
+        if count.mask.has(bits) {
+            *sums.entry(count.mask).or_insert(0) += count.watches;
+        }
+    }
+    let mut list: Vec<_> = sums
+        .into_iter()
+        .map(|(mask, watches)| MaskCount {
+            mask,
+            events: mask.events(),
+            watches,
+        })
+        .collect();
+    list.sort_by(|a, b| b.watches.cmp(&a.watches).then(a.mask.cmp(&b.mask)));
+    list
+}
+
+/// "5,299 watches with mask 0x3ee"; several masks are named up to three.
+pub fn with_masks(watches: usize, masks: &[MaskCount]) -> String {
+    let named: Vec<_> = masks.iter().take(3).map(|m| m.mask.to_string()).collect();
+    let more = match masks.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    format!(
+        "{} {} with {} {}{more}",
+        number(watches as u64),
+        if watches == 1 { "watch" } else { "watches" },
+        if masks.len() == 1 { "mask" } else { "masks" },
+        named.join(", "),
+    )
+}
+
+/// A file a process writes.
+pub struct Written<'a> {
+    /// Its path.
+    pub path: &'a Name,
+    /// Its inode.
+    pub identity: Option<Identity>,
+    /// The inode of its directory.
+    pub parent: Option<Identity>,
+}
+
+/// The watch that reports a write.
+#[derive(Clone, Copy)]
+pub struct Over<'a> {
+    /// The inotify descriptor.
+    pub fd: i32,
+    /// The watch.
+    pub watch: &'a Watch,
+}
+
+/// The watches with modify that stand over given files.
+pub struct Watches<'a> {
+    by_identity: HashMap<Identity, Over<'a>>,
+    by_path: HashMap<&'a [u8], Over<'a>>,
+}
+
+impl<'a> Watches<'a> {
+    /// Goes over all watches once; only those that may matter for `files` are kept.
+    pub fn over<'f>(process: &'a Process, files: impl Iterator<Item = Written<'f>>) -> Watches<'a> {
+        let mut identities: HashSet<Identity> = HashSet::new();
+        let mut paths: HashSet<&[u8]> = HashSet::new();
+        for file in files {
+            identities.extend(file.identity);
+            identities.extend(file.parent);
+            paths.insert(file.path.as_bytes());
+            paths.extend(file.path.parent());
+        }
+        let mut found = Watches {
+            by_identity: HashMap::new(),
+            by_path: HashMap::new(),
+        };
+        if paths.is_empty() {
+            return found;
+        }
+        for instance in &process.inotify {
+            for watch in &instance.watches {
+                if !watch.mask.has(event::MODIFY) {
+                    continue;
+                }
+                let over = Over {
+                    fd: instance.fd,
+                    watch,
+                };
+                let identity = Identity {
+                    device: watch.device,
+                    inode: watch.inode,
+                };
+                if identities.contains(&identity) {
+                    found.by_identity.entry(identity).or_insert(over);
+                }
+                if let Some(path) = &watch.path
+                    && !watch.deleted
+                    && paths.contains(path.as_bytes())
+                {
+                    found.by_path.entry(path.as_bytes()).or_insert(over);
+                }
+            }
+        }
+        found
+    }
+
+    /// The watch that reports a write to `file`: on its directory, else on itself. Inodes decide; on an
+    /// overlayfs the numbers fdinfo and stat show may differ, so a verified path decides as well.
+    pub fn of(&self, file: &Written<'_>) -> Option<Over<'a>> {
+        let by_identity = |id: Option<Identity>| self.by_identity.get(&id?).copied();
+        let by_path = |path: Option<&[u8]>| self.by_path.get(path?).copied();
+        by_identity(file.parent)
+            .or_else(|| by_path(file.path.parent()))
+            .or_else(|| by_identity(file.identity))
+            .or_else(|| by_path(Some(file.path.as_bytes())))
+    }
+}

@@ -1,0 +1,308 @@
+//! /proc/PID/fd and the headers of /proc/PID/fdinfo: the census of descriptors.
+
+use super::mounts::Mounts;
+use super::proc_dir::ProcDir;
+use super::{Gaps, errno_text, fdinfo, is_gone};
+use crate::model::{Descriptor, Fds, Identity, Kind, Name};
+use crate::sys;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+
+const DELETED: &[u8] = b" (deleted)";
+
+/// Reads every descriptor, lowest number first, and counts them in `fds`.
+///
+/// # Errors
+/// The errno of opening /proc/PID/fd. What goes wrong with single descriptors goes into `gaps`.
+pub fn read(
+    dir: &ProcDir,
+    mounts: &Mounts,
+    fds: &mut Fds,
+    gaps: &mut Gaps,
+) -> io::Result<Vec<Descriptor>> {
+    // The size of the directory is the count, even for who may not read it (Linux 6.2, fs/proc/fd.c).
+    let open = sys::stat_at(dir.as_fd(), b"fd", 0).ok();
+    fds.open = open
+        .and_then(|stat| u64::try_from(stat.st_size).ok())
+        .filter(|&count| count > 0);
+    let numbers = numbers(dir)?;
+    fds.open = Some(numbers.len() as u64);
+    let mut reader = Reader::new(dir, mounts);
+    let mut list = Vec::with_capacity(numbers.len());
+    for fd in numbers {
+        match reader.descriptor(fd) {
+            Ok(descriptor) => list.push(descriptor),
+            Err(e) => reader.lost.add(&e),
+        }
+    }
+    reader.lost.report(gaps);
+    let mut by_type = BTreeMap::new();
+    for descriptor in &list {
+        *by_type.entry(descriptor.kind).or_insert(0) += 1;
+    }
+    fds.by_type = Some(by_type);
+    Ok(list)
+}
+
+/// The numbers of all descriptors, in order.
+fn numbers(dir: &ProcDir) -> io::Result<Vec<i32>> {
+    let list = dir.open_file(b"fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
+    let mut numbers = Vec::new();
+    sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
+        let text = std::str::from_utf8(entry.name).ok();
+        numbers.extend(text.and_then(|t| t.parse::<i32>().ok()));
+        ControlFlow::Continue(())
+    })?;
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Descriptors that could not be read, by reason.
+#[derive(Default)]
+struct Lost {
+    vanished: usize,
+    other: BTreeMap<String, usize>,
+    unsafe_to_touch: usize,
+}
+
+impl Lost {
+    fn add(&mut self, error: &io::Error) {
+        if is_gone(error) {
+            self.vanished += 1;
+        } else {
+            *self.other.entry(errno_text(error)).or_insert(0) += 1;
+        }
+    }
+
+    fn report(self, gaps: &mut Gaps) {
+        if self.vanished > 0 {
+            gaps.count(
+                self.vanished,
+                "descriptors",
+                "they were closed during the scan",
+            );
+        }
+        if self.unsafe_to_touch > 0 {
+            gaps.count(
+                self.unsafe_to_touch,
+                "sizes and types of files",
+                "they lie on network or user-space file systems, which are not touched: a dead server would hang the scan",
+            );
+        }
+        for (why, count) in self.other {
+            gaps.count(count, "descriptors", why);
+        }
+    }
+}
+
+struct Reader<'a> {
+    dir: &'a ProcDir,
+    mounts: &'a Mounts,
+    /// The process's root, where that is not `/` (chroot): link texts have it in front.
+    root: Option<Vec<u8>>,
+    link: Vec<u8>,
+    parents: HashMap<Vec<u8>, Option<Identity>>,
+    lost: Lost,
+}
+
+impl<'a> Reader<'a> {
+    fn new(dir: &'a ProcDir, mounts: &'a Mounts) -> Reader<'a> {
+        Reader {
+            dir,
+            mounts,
+            root: dir.read_link("root").ok().filter(|root| root != b"/"),
+            link: Vec::new(),
+            parents: HashMap::new(),
+            lost: Lost::default(),
+        }
+    }
+
+    fn descriptor(&mut self, fd: i32) -> io::Result<Descriptor> {
+        let path = format!("fd/{fd}");
+        sys::read_link_at(self.dir.as_fd(), path.as_bytes(), &mut self.link)?;
+        let mut descriptor = Descriptor {
+            fd,
+            kind: kind_by_link(&self.link),
+            target: Name::default(),
+            deleted: false,
+            writable: None,
+            bytes: None,
+            identity: None,
+            parent: None,
+        };
+        if descriptor.kind == Kind::Unknown {
+            self.look_at_file(&path, &mut descriptor);
+        } else {
+            descriptor.target = self.link.as_slice().into();
+        }
+        Ok(descriptor)
+    }
+
+    /// Fills in what only a file with a path has.
+    fn look_at_file(&mut self, path: &str, descriptor: &mut Descriptor) {
+        let header = self.header(descriptor.fd);
+        descriptor.writable = header
+            .flags
+            .map(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY);
+        let inside = self.inside(&self.link).to_vec();
+        let mount = header
+            .mount
+            .and_then(|id| self.mounts.by_id(id))
+            .or_else(|| self.mounts.of_path(&inside));
+        // A mount that is not listed was unmounted lazily, or belongs to another namespace: unknown is unsafe.
+        let safe = mount.is_some_and(|m| !m.may_hang);
+        let stat = safe
+            .then(|| sys::stat_at(self.dir.as_fd(), path.as_bytes(), 0).ok())
+            .flatten();
+        if !safe {
+            self.lost.unsafe_to_touch += 1;
+        }
+        let (target, deleted) = self.name_of(&inside, stat.as_ref());
+        descriptor.target = target;
+        descriptor.deleted = deleted;
+        let inode = header.inode.or(stat.as_ref().map(|s| s.st_ino));
+        if let (Some(mount), Some(inode)) = (mount, inode) {
+            let device = mount.device;
+            descriptor.identity = Some(Identity { device, inode });
+        }
+        let Some(stat) = stat else { return };
+        descriptor.kind = kind_by_mode(stat.st_mode);
+        if descriptor.kind == Kind::File {
+            descriptor.bytes = u64::try_from(stat.st_size).ok();
+            descriptor.parent = self.parent_of(&descriptor.target);
+        }
+    }
+
+    fn header(&self, fd: i32) -> fdinfo::Header {
+        let mut text = [0u8; 512];
+        let path = format!("fdinfo/{fd}");
+        let length = self
+            .dir
+            .open_file(path.as_bytes(), libc::O_RDONLY)
+            .and_then(|file| file.read_at(&mut text, 0))
+            .unwrap_or(0);
+        fdinfo::header(text.get(..length).unwrap_or_default())
+    }
+
+    /// The path as the process itself would write it.
+    fn inside<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        let Some(root) = &self.root else { return path };
+        match path.strip_prefix(root.as_slice()) {
+            Some(rest) if rest.starts_with(b"/") => rest,
+            _ => path,
+        }
+    }
+
+    /// Parts a link's text into path and whether the name is gone. d_path (fs/d_path.c) marks that by a
+    /// suffix, which a living file may also have as part of its name.
+    fn name_of(&self, path: &[u8], stat: Option<&libc::stat>) -> (Name, bool) {
+        let Some(bare) = path.strip_suffix(DELETED) else {
+            return (path.into(), stat.is_some_and(|s| s.st_nlink == 0));
+        };
+        let lives = stat.is_some_and(|stat| {
+            stat.st_nlink > 0
+                && self.mounts.is_safe(path)
+                && sys::stat_at(
+                    self.dir.as_fd(),
+                    &ProcDir::inside(path),
+                    libc::AT_SYMLINK_NOFOLLOW,
+                )
+                .is_ok_and(|named| (named.st_ino, named.st_dev) == (stat.st_ino, stat.st_dev))
+        });
+        if lives {
+            (path.into(), false)
+        } else {
+            (bare.into(), true)
+        }
+    }
+
+    /// The identity of the directory a file lies in. Many files share one, so it is remembered.
+    fn parent_of(&mut self, file: &Name) -> Option<Identity> {
+        let parent = file.parent()?;
+        if let Some(known) = self.parents.get(parent) {
+            return *known;
+        }
+        let mount = self.mounts.of_path(parent);
+        let identity = mount.filter(|m| !m.may_hang).and_then(|mount| {
+            let stat = sys::stat_at(
+                self.dir.as_fd(),
+                &ProcDir::inside(parent),
+                libc::AT_SYMLINK_NOFOLLOW,
+            );
+            Some(Identity {
+                device: mount.device,
+                inode: stat.ok()?.st_ino,
+            })
+        });
+        self.parents.insert(parent.to_vec(), identity);
+        identity
+    }
+}
+
+/// What a link's text says by itself; [`Kind::Unknown`] for a path.
+fn kind_by_link(link: &[u8]) -> Kind {
+    // inotify's is the one anonymous inode without brackets (fs/notify/inotify/inotify_user.c).
+    if let Some(name) = link.strip_prefix(b"anon_inode:") {
+        return match name {
+            b"inotify" => Kind::Inotify,
+            b"[eventpoll]" => Kind::Epoll,
+            b"[eventfd]" => Kind::Eventfd,
+            b"[timerfd]" => Kind::Timerfd,
+            b"[signalfd]" => Kind::Signalfd,
+            b"[pidfd]" => Kind::Pidfd,
+            b"[io_uring]" => Kind::IoUring,
+            b"[fanotify]" => Kind::Fanotify,
+            _ => Kind::Anonymous,
+        };
+    }
+    if link.starts_with(b"socket:[") {
+        Kind::Socket
+    } else if link.starts_with(b"pipe:[") {
+        Kind::Pipe
+    } else if link.starts_with(b"pidfd:[") {
+        Kind::Pidfd
+    } else if link.starts_with(b"/memfd:") {
+        Kind::Memfd
+    } else if link.starts_with(b"/") {
+        Kind::Unknown
+    } else if link.ends_with(b"]") && link.windows(2).any(|w| w == b":[") {
+        Kind::Namespace
+    } else {
+        Kind::Anonymous
+    }
+}
+
+fn kind_by_mode(mode: libc::mode_t) -> Kind {
+    match mode & libc::S_IFMT {
+        libc::S_IFREG => Kind::File,
+        libc::S_IFDIR => Kind::Directory,
+        libc::S_IFCHR => Kind::CharDevice,
+        libc::S_IFBLK => Kind::BlockDevice,
+        libc::S_IFIFO => Kind::Pipe,
+        libc::S_IFSOCK => Kind::Socket,
+        _ => Kind::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inotify_is_recognised_without_brackets_and_the_others_with_them() {
+        assert_eq!(kind_by_link(b"anon_inode:inotify"), Kind::Inotify);
+        assert_eq!(kind_by_link(b"anon_inode:[eventpoll]"), Kind::Epoll);
+        assert_eq!(kind_by_link(b"anon_inode:bpf-map"), Kind::Anonymous);
+    }
+
+    #[test]
+    fn links_without_a_path_are_told_apart() {
+        assert_eq!(kind_by_link(b"socket:[123]"), Kind::Socket);
+        assert_eq!(kind_by_link(b"net:[4026531840]"), Kind::Namespace);
+        assert_eq!(kind_by_link(b"/memfd:x (deleted)"), Kind::Memfd);
+        assert_eq!(kind_by_link(b"/socket:[1]"), Kind::Unknown);
+    }
+}

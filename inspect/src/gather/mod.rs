@@ -1,0 +1,204 @@
+//! Reading the kernel: one module per source. Nothing here judges; findings do.
+
+mod auxv;
+mod fdinfo;
+mod fds;
+mod inotify;
+mod limits;
+mod lines;
+mod maps;
+mod mounts;
+mod neighbours;
+mod paths;
+mod proc_dir;
+mod process;
+mod sqlite;
+mod wakes;
+
+use crate::model::{Failure, FailureKind, Fds, Gap, InotifyLimits, Preload, Process, UserUsage};
+use mounts::Mounts;
+use neighbours::Counted;
+use proc_dir::ProcDir;
+use std::collections::HashMap;
+use std::io;
+
+/// What a scan should do.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Look for the paths of watched inodes.
+    pub paths: bool,
+    /// Keep the list of all descriptors in the report.
+    pub all: bool,
+}
+
+/// Collects what could not be seen.
+#[derive(Debug, Default)]
+pub struct Gaps(Vec<Gap>);
+
+impl Gaps {
+    /// Notes that `what` is missing because of `why`.
+    pub fn note(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.add(what.into(), why.into(), None);
+    }
+
+    /// Notes that `count` of `what` are missing because of `why`.
+    pub fn count(&mut self, count: usize, what: impl Into<String>, why: impl Into<String>) {
+        self.add(what.into(), why.into(), Some(count));
+    }
+
+    fn add(&mut self, what: String, why: String, count: Option<usize>) {
+        self.0.push(Gap { what, why, count });
+    }
+
+    /// All of them, in the order they were met.
+    pub fn into_list(self) -> Vec<Gap> {
+        self.0
+    }
+}
+
+/// An errno as the words of strerror(3), without Rust's "(os error N)".
+pub(crate) fn errno_text(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EACCES | libc::EPERM) => "permission denied".into(),
+        Some(libc::ENOENT | libc::ESRCH) => "it is gone".into(),
+        _ => {
+            let text = error.to_string();
+            match text.find(" (os error") {
+                Some(at) => text.get(..at).unwrap_or_default().to_lowercase(),
+                None => text,
+            }
+        }
+    }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
+}
+
+/// What the PIDs of one run share.
+pub struct Session {
+    options: Options,
+    /// The limits of the system.
+    pub limits: InotifyLimits,
+    users: HashMap<u32, UserUsage>,
+}
+
+impl Session {
+    /// Reads what is the same for every process.
+    pub fn new(options: Options) -> Session {
+        Session {
+            options,
+            limits: limits::inotify(),
+            users: HashMap::new(),
+        }
+    }
+
+    /// Reads one process. Both parts of the answer may be there: a process of another user still shows
+    /// its name and limits.
+    pub fn process(&mut self, pid: u32, gaps: &mut Gaps) -> (Option<Process>, Option<Failure>) {
+        let failure = |kind, why| Failure { pid, why, kind };
+        let dir = match ProcDir::open(pid) {
+            Ok(dir) => dir,
+            Err(e) if is_gone(&e) => {
+                let why = format!("there is no process {pid}");
+                return (None, Some(failure(FailureKind::NoProcess, why)));
+            }
+            Err(e) => {
+                let why = format!("process {pid} cannot be looked at: {}", errno_text(&e));
+                return (None, Some(failure(FailureKind::NotPermitted, why)));
+            }
+        };
+        // The descriptor `dir` means this very process: when its PID is given to another one, every
+        // further read through it fails with ESRCH. So nothing of two processes can be mixed up.
+        let mut process = Process {
+            pid,
+            ppid: None,
+            comm: None,
+            exe: None,
+            cmdline: None,
+            uid: None,
+            start_time: None,
+            state: None,
+            linkage: None,
+            preload: Preload::default(),
+            fds: Fds::default(),
+            inotify: Vec::new(),
+            sqlite: Vec::new(),
+            user: None,
+            descriptors: Vec::new(),
+            watchfix_rules: Vec::new(),
+            gains_privileges: None,
+            word_bits: None,
+        };
+        if let Err(e) = process::identity(&dir, &mut process)
+            && is_gone(&e)
+        {
+            let why = format!("process {pid} ended before anything was read");
+            return (None, Some(failure(FailureKind::NoProcess, why)));
+        }
+        limits::of_process(&dir, &mut process.fds, gaps);
+        let mounts = Mounts::of(&dir, gaps);
+        process::program(&dir, &mounts, &mut process, gaps);
+        let failed = self.descriptors(&dir, &mounts, &mut process, gaps);
+        (Some(process), failed)
+    }
+
+    fn descriptors(
+        &mut self,
+        dir: &ProcDir,
+        mounts: &Mounts,
+        process: &mut Process,
+        gaps: &mut Gaps,
+    ) -> Option<Failure> {
+        let pid = process.pid;
+        process.descriptors = match fds::read(dir, mounts, &mut process.fds, gaps) {
+            Ok(list) => list,
+            Err(e) if is_gone(&e) => {
+                gaps.note("its descriptors", "it ended while it was being read");
+                return None;
+            }
+            Err(e) => {
+                let owner = match process.uid {
+                    Some(uid) => format!("user {uid}"),
+                    None => "another user".into(),
+                };
+                let why = format!(
+                    "the descriptors of process {pid} cannot be read ({}): run fdscan as {owner} or as root",
+                    errno_text(&e)
+                );
+                gaps.note("its descriptors, watches and databases", errno_text(&e));
+                let kind = FailureKind::NotPermitted;
+                return Some(Failure { pid, why, kind });
+            }
+        };
+        let mut counted = Vec::new();
+        {
+            let mut read = inotify::read(dir, &process.descriptors, self.options.paths, gaps);
+            if self.options.paths {
+                paths::resolve(dir, mounts, process, &mut read, gaps);
+            }
+            for instance in &read {
+                if instance.instance.same_instance_as.is_none() {
+                    counted.push(Counted {
+                        pid,
+                        fd: instance.instance.fd,
+                        watches: instance.instance.watch_count as u64,
+                    });
+                }
+            }
+            process.inotify = read.into_iter().map(|r| r.instance).collect();
+        }
+        process.sqlite = sqlite::group(dir, mounts, process, gaps);
+        if let Some(uid) = process.uid {
+            let usage = self
+                .users
+                .entry(uid)
+                .or_insert_with(|| neighbours::usage(uid, counted, gaps));
+            process.user = Some(usage.clone());
+        }
+        if self.options.all {
+            process.fds.list = Some(process.descriptors.clone());
+        }
+        None
+    }
+}

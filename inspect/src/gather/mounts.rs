@@ -1,0 +1,185 @@
+//! /proc/PID/mountinfo (proc_pid_mountinfo(5)): which file systems there are, and which must not be
+//! touched because a dead server would hang every look at them.
+
+use super::proc_dir::ProcDir;
+use super::{Gaps, errno_text};
+use crate::model::{Device, Name};
+use procfs::process::MountInfo;
+use std::collections::{HashMap, HashSet};
+
+/// One mount, as the process sees it.
+#[derive(Debug)]
+pub struct Mount {
+    /// Its ID.
+    pub id: i32,
+    /// The device of its superblock.
+    pub device: Device,
+    /// It shows the whole file system, not only a directory of it.
+    pub whole: bool,
+    /// Where it is, relative to the process's root.
+    pub point: Name,
+    /// Looking at its files may wait for a server or a user's program.
+    pub may_hang: bool,
+}
+
+/// The mounts a process sees.
+#[derive(Debug, Default)]
+pub struct Mounts {
+    list: Vec<Mount>,
+    by_id: HashMap<i32, usize>,
+    hanging: HashSet<Vec<u8>>,
+}
+
+impl Mounts {
+    /// Reads the mounts of a process.
+    pub fn of(dir: &ProcDir, gaps: &mut Gaps) -> Mounts {
+        match dir.read("mountinfo") {
+            Ok(text) => Mounts::parse(&text),
+            Err(e) => {
+                gaps.note("its mounts, and with them paths", errno_text(&e));
+                Mounts::default()
+            }
+        }
+    }
+
+    fn parse(text: &[u8]) -> Mounts {
+        let mut mounts = Mounts::default();
+        for line in text.split(|&b| b == b'\n') {
+            let line = String::from_utf8_lossy(line);
+            let Ok(info) = MountInfo::from_line(&line) else {
+                continue;
+            };
+            let Some(device) = Device::parse(&info.majmin) else {
+                continue;
+            };
+            mounts.by_id.insert(info.mnt_id, mounts.list.len());
+            let point = unescape(info.mount_point.as_os_str().as_encoded_bytes());
+            let may_hang = may_hang(&info.fs_type);
+            if may_hang {
+                mounts.hanging.insert(point.clone());
+            }
+            mounts.list.push(Mount {
+                id: info.mnt_id,
+                device,
+                whole: info.root == "/",
+                point: point.into(),
+                may_hang,
+            });
+        }
+        mounts
+    }
+
+    /// The mount with this ID.
+    pub fn by_id(&self, id: i32) -> Option<&Mount> {
+        self.list.get(*self.by_id.get(&id)?)
+    }
+
+    /// The mounts of a device, whole ones first.
+    pub fn of_device(&self, device: Device) -> impl Iterator<Item = &Mount> {
+        let pick = move |whole| {
+            self.list
+                .iter()
+                .filter(move |m| m.device == device && m.whole == whole)
+        };
+        pick(true).chain(pick(false))
+    }
+
+    /// The mount an absolute path lies on: the last of those with the longest mount point.
+    pub fn of_path(&self, path: &[u8]) -> Option<&Mount> {
+        self.list
+            .iter()
+            .filter(|m| is_below(path, m.point.as_bytes()))
+            .max_by_key(|m| m.point.as_bytes().len())
+    }
+
+    /// Whether a path is the mount point of a file system that may hang.
+    pub fn may_hang_at(&self, path: &[u8]) -> bool {
+        self.hanging.contains(path)
+    }
+
+    /// Whether a path can be looked at without risk of hanging.
+    pub fn is_safe(&self, path: &[u8]) -> bool {
+        self.of_path(path).is_some_and(|m| !m.may_hang)
+    }
+}
+
+/// Whether `path` is `dir` or lies below it.
+pub fn is_below(path: &[u8], dir: &[u8]) -> bool {
+    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+    path.strip_prefix(dir)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+/// File systems that answer from elsewhere: a network, a user's program, or by mounting something first.
+fn may_hang(fs_type: &str) -> bool {
+    // fuse, fuseblk, fuse.sshfs; nfs, nfs4; smb3, smbfs.
+    ["fuse", "nfs", "smb", "cifs"]
+        .iter()
+        .any(|family| fs_type.starts_with(family))
+        || matches!(
+            fs_type,
+            "autofs" | "9p" | "afs" | "ceph" | "coda" | "lustre" | "gfs2" | "ocfs2" | "orangefs"
+        )
+}
+
+/// Undoes the `\040` escapes of fs/proc_namespace.c (`mangle`).
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, next)) = rest.split_first() {
+        rest = next;
+        let escaped = next
+            .first_chunk::<3>()
+            .filter(|_| first == b'\\')
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        match escaped {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = next.get(3..).unwrap_or_default();
+            }
+            None => bytes.push(first),
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &[u8] = b"22 27 0:21 / /proc rw - proc proc rw\n\
+        27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n\
+        30 27 254:0 /srv /bind rw - ext4 /dev/vda rw\n\
+        31 27 0:40 / /mnt/a\\040b rw shared:5 - nfs4 host:/x rw\n\
+        32 27 0:41 / /mnt/fuse rw - fuse.sshfs host: rw\n\
+        nonsense\n";
+
+    #[test]
+    fn a_path_belongs_to_the_deepest_mount_above_it() {
+        let mounts = Mounts::parse(TABLE);
+        assert_eq!(mounts.of_path(b"/bind/x").unwrap().id, 30);
+        assert_eq!(mounts.of_path(b"/binder").unwrap().id, 27);
+        assert_eq!(mounts.of_path(b"/mnt/a b/x").unwrap().id, 31);
+    }
+
+    #[test]
+    fn a_device_is_looked_up_by_its_whole_mount_first() {
+        let mounts = Mounts::parse(TABLE);
+        let ids: Vec<_> = mounts.of_device(Device(254 << 20)).map(|m| m.id).collect();
+        assert_eq!(ids, [27, 30]);
+    }
+
+    #[test]
+    fn network_and_fuse_mounts_are_not_safe_to_look_at() {
+        let mounts = Mounts::parse(TABLE);
+        assert!(mounts.is_safe(b"/srv"));
+        assert!(!mounts.is_safe(b"/mnt/a b/x"));
+        assert!(!mounts.is_safe(b"/mnt/fuse"));
+    }
+
+    #[test]
+    fn a_backslash_that_is_no_escape_stays() {
+        assert_eq!(unescape(b"a\\134b\\9\\04"), b"a\\b\\9\\04");
+    }
+}

@@ -1,0 +1,60 @@
+//! One process's directory in /proc, held open.
+
+use crate::sys;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// `/proc/PID`, opened once. It stays tied to this process even when the PID is used again
+/// (fs/proc/base.c: the inode holds the struct pid).
+pub struct ProcDir {
+    /// The PID it was opened by.
+    pub pid: u32,
+    dir: OwnedFd,
+}
+
+impl ProcDir {
+    /// Opens `/proc/PID`.
+    ///
+    /// # Errors
+    /// ENOENT if there is no such process, or hidepid hides it.
+    pub fn open(pid: u32) -> io::Result<ProcDir> {
+        let root = File::open("/proc")?;
+        let dir = sys::open_at(
+            root.as_fd(),
+            pid.to_string().as_bytes(),
+            libc::O_RDONLY | libc::O_DIRECTORY,
+        )?;
+        Ok(ProcDir { pid, dir })
+    }
+
+    /// The descriptor of the directory.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
+    /// Opens a file below it.
+    pub fn open_file(&self, path: &[u8], flags: libc::c_int) -> io::Result<File> {
+        sys::open_at(self.as_fd(), path, flags).map(File::from)
+    }
+
+    /// The whole content of a small file.
+    pub fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        self.open_file(path.as_bytes(), libc::O_RDONLY)?
+            .read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    /// The target of a link.
+    pub fn read_link(&self, path: &str) -> io::Result<Vec<u8>> {
+        let mut target = Vec::new();
+        sys::read_link_at(self.as_fd(), path.as_bytes(), &mut target)?;
+        Ok(target)
+    }
+
+    /// What a path means inside the process: in its mount namespace and below its root.
+    pub fn inside(path: &[u8]) -> Vec<u8> {
+        [b"root", path].concat()
+    }
+}

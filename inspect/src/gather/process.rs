@@ -1,0 +1,176 @@
+//! Who the process is: stat, status, comm, cmdline, exe, environ, ELF headers, and libwatchfix in it.
+
+use super::mounts::Mounts;
+use super::proc_dir::ProcDir;
+use super::{Gaps, auxv, errno_text, maps};
+use crate::model::{Library, Linkage, Name, Process};
+use procfs::prelude::*;
+use procfs::process::{Stat, Status};
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// What any user may read: name, parent, user, start, command line.
+///
+/// # Errors
+/// The errno of the first read, when the process has gone.
+pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<()> {
+    let stat = dir.read("stat")?;
+    if let Ok(stat) = Stat::from_read(&stat[..]) {
+        process.ppid = u32::try_from(stat.ppid).ok();
+        process.state = Some(stat.state);
+        process.start_time = start_time(stat.starttime);
+    }
+    process.comm = dir.read("comm").ok().map(|mut name| {
+        if name.last() == Some(&b'\n') {
+            name.pop();
+        }
+        name.into()
+    });
+    process.cmdline = dir.read("cmdline").ok().map(|text| split_nul(&text));
+    // Names in status are any bytes, the parser wants text; only numbers are taken from it.
+    process.uid = dir
+        .read("status")
+        .ok()
+        .and_then(|text| Status::from_read(String::from_utf8_lossy(&text).as_bytes()).ok())
+        .map(|status| status.euid);
+    Ok(())
+}
+
+/// RFC 3339 from clock ticks since boot (field 22 of proc_pid_stat(5)).
+fn start_time(ticks: u64) -> Option<String> {
+    let boot = procfs::boot_time_secs().ok()?;
+    let millis = ticks.checked_mul(1000)? / procfs::ticks_per_second();
+    let since_epoch = boot.checked_mul(1000)?.checked_add(millis)?;
+    let time = jiff::Timestamp::from_millisecond(i64::try_from(since_epoch).ok()?).ok()?;
+    Some(time.to_string())
+}
+
+fn split_nul(text: &[u8]) -> Vec<Name> {
+    let text = text.strip_suffix(b"\0").unwrap_or(text);
+    if text.is_empty() {
+        return Vec::new();
+    }
+    text.split(|&b| b == 0).map(Name::from).collect()
+}
+
+/// What needs permission to look into the process: its program, environment and mappings.
+pub fn program(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Gaps) {
+    match dir.read_link("exe") {
+        Ok(path) => {
+            process.exe = Some(path.into());
+            read_start(dir, process, gaps);
+        }
+        // A kernel thread and a zombie have no program: nothing is missing.
+        Err(e) if e.raw_os_error() == Some(libc::ENOENT) => {}
+        Err(e) => gaps.note("its program and how it is linked", errno_text(&e)),
+    }
+    match dir.read("environ") {
+        Ok(environ) => read_environ(process, &environ),
+        // A kernel thread has no memory: ESRCH (fs/proc/base.c, environ_open).
+        Err(e) if super::is_gone(&e) => {}
+        Err(e) => gaps.note("its environment", errno_text(&e)),
+    }
+    process.preload.mapped = match maps::has_library(dir) {
+        Ok(found) => Some(found),
+        Err(e) => {
+            if !super::is_gone(&e) {
+                gaps.note("its mappings", errno_text(&e));
+            }
+            None
+        }
+    };
+    // It is opened only when it is missing: see auxv on opens that are seen.
+    let requested = process.preload.requested.iter().flatten();
+    if process.preload.mapped == Some(false)
+        && let Some(path) = requested
+            .into_iter()
+            .find(|p| maps::is_library(p.as_bytes()))
+    {
+        process.preload.library = look_at_library(dir, mounts, path);
+    }
+    if process.state == Some('Z') {
+        gaps.note(
+            "what it had open",
+            "it is a zombie: it has ended, and only its exit status waits for its parent",
+        );
+    }
+}
+
+/// The loader itself, when it was started by name to run a program (`ld.so PROGRAM`): it has no
+/// interpreter, and yet the program is dynamic.
+fn is_loader(exe: Option<&Name>) -> bool {
+    exe.is_some_and(|path| path.base().starts_with(b"ld-") || path.base() == b"ld.so")
+}
+
+fn read_start(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) {
+    match dir.read("auxv") {
+        Ok(vector) => {
+            let Some(start) = auxv::parse(&vector) else {
+                return;
+            };
+            process.linkage = Some(if is_loader(process.exe.as_ref()) {
+                Linkage::Dynamic
+            } else {
+                start.linkage
+            });
+            process.word_bits = Some(start.bits);
+            process.gains_privileges = start.secure;
+        }
+        Err(e) if super::is_gone(&e) => {}
+        Err(e) => gaps.note("how its program is linked", errno_text(&e)),
+    }
+}
+
+fn read_environ(process: &mut Process, environ: &[u8]) {
+    let mut requested = Vec::new();
+    for variable in split_nul(environ) {
+        let text = variable.as_bytes();
+        if let Some(list) = text.strip_prefix(b"LD_PRELOAD=") {
+            // ld.so(8): separated by blanks or colons.
+            requested = list
+                .split(|b| matches!(b, b' ' | b':'))
+                .filter(|entry| !entry.is_empty())
+                .map(Name::from)
+                .collect();
+        } else if text.starts_with(b"WATCHFIX_")
+            && let Some(equals) = text.iter().position(|&b| b == b'=')
+        {
+            let (name, value) = text.split_at(equals);
+            let value = value.get(1..).unwrap_or_default();
+            process.watchfix_rules.push((name.into(), value.into()));
+        }
+    }
+    process.preload.requested = Some(requested);
+}
+
+/// Looks at the library an LD_PRELOAD entry names. `None` if that cannot be told: a name without `/` is
+/// searched for by the loader, and a relative path meant the directory the program was started in.
+fn look_at_library(dir: &ProcDir, mounts: &Mounts, path: &Name) -> Option<Library> {
+    let path = path.as_bytes();
+    if !path.starts_with(b"/") || !mounts.is_safe(path) {
+        return None;
+    }
+    let file = match dir.open_file(&ProcDir::inside(path), libc::O_RDONLY | libc::O_NONBLOCK) {
+        Ok(file) => file,
+        Err(e) => return (e.raw_os_error() == Some(libc::ENOENT)).then_some(Library::Missing),
+    };
+    // elf(5): the magic, then EI_CLASS.
+    let mut start = [0u8; 5];
+    Some(match file.read_exact_at(&mut start, 0).map(|()| start) {
+        Ok([0x7f, b'E', b'L', b'F', 1]) => Library::Elf(32),
+        Ok([0x7f, b'E', b'L', b'F', 2]) => Library::Elf(64),
+        _ => Library::NotElf,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_keeps_empty_arguments_but_has_no_last_one() {
+        let names = |text: &[u8]| split_nul(text);
+        assert_eq!(names(b"a\0\0b\0"), ["a", "", "b"].map(Name::from));
+        assert_eq!(names(b""), []);
+    }
+}

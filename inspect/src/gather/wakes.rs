@@ -1,0 +1,38 @@
+//! Which looks of our own the scanned process would see: opening a file or directory is an event for a
+//! watch with open, access or close_nowrite on it or on the directory it lies in. A process that drowns
+//! in such events must not get more of them from its diagnosis.
+
+use crate::model::{Identity, Instance};
+use rules::event;
+use std::collections::HashSet;
+
+/// The inodes whose watches report opens.
+pub struct Wakes(HashSet<Identity>);
+
+impl Wakes {
+    /// Collects them from all instances of a process.
+    pub fn of<'a>(instances: impl Iterator<Item = &'a Instance>) -> Wakes {
+        let bits = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
+        let watches = instances.flat_map(|instance| &instance.watches);
+        Wakes(
+            watches
+                .filter(|watch| watch.mask.has(bits))
+                .map(|watch| Identity {
+                    device: watch.device,
+                    inode: watch.inode,
+                })
+                .collect(),
+        )
+    }
+
+    /// Whether opening what has this identity and lies in this directory would be seen. Where one is not
+    /// known, it might.
+    pub fn by_opening(&self, itself: Option<Identity>, parent: Option<Identity>) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        [itself, parent]
+            .iter()
+            .any(|id| id.is_none_or(|id| self.0.contains(&id)))
+    }
+}

@@ -1,0 +1,127 @@
+//! Open descriptors.
+
+use super::{Device, Name};
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+
+/// The census of a process's descriptors.
+#[derive(Debug, Default, Serialize)]
+pub struct Fds {
+    /// How many are open. Known to any user since Linux 6.2.
+    pub open: Option<u64>,
+    /// RLIMIT_NOFILE, soft.
+    pub soft_limit: Option<u64>,
+    /// RLIMIT_NOFILE, hard.
+    pub hard_limit: Option<u64>,
+    /// How many of which kind; `None` when they may not be read.
+    pub by_type: Option<BTreeMap<Kind, usize>>,
+    /// Every descriptor, where the whole list was asked for (`--all`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list: Option<Vec<Descriptor>>,
+}
+
+/// One open descriptor.
+#[derive(Debug, Clone, Serialize)]
+pub struct Descriptor {
+    /// Its number.
+    pub fd: i32,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// The text of its link in /proc/PID/fd, without ` (deleted)`.
+    pub target: Name,
+    /// Whether the name it was opened by is gone.
+    pub deleted: bool,
+    /// Whether it can be written through. Known for what has a path.
+    pub writable: Option<bool>,
+    /// Its size in bytes. Known for regular files that can be looked at without risk of hanging.
+    pub bytes: Option<u64>,
+    /// Inode and device. Known for what has a path.
+    #[serde(flatten)]
+    pub identity: Option<Identity>,
+    /// Inode and device of the directory it lies in, or lay in: regular files only.
+    #[serde(skip)]
+    pub parent: Option<Identity>,
+}
+
+/// What an inode is known by across names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Identity {
+    /// The device of its superblock.
+    pub device: Device,
+    /// Its number there.
+    pub inode: u64,
+}
+
+/// What a descriptor is. The order is that of the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// An inotify instance.
+    Inotify,
+    /// A socket of any family.
+    Socket,
+    /// A pipe or FIFO.
+    Pipe,
+    /// An epoll instance.
+    Epoll,
+    /// An eventfd.
+    Eventfd,
+    /// A timerfd.
+    Timerfd,
+    /// A signalfd.
+    Signalfd,
+    /// A pidfd.
+    Pidfd,
+    /// A memfd.
+    Memfd,
+    /// An io_uring instance.
+    IoUring,
+    /// A fanotify group.
+    Fanotify,
+    /// A character device.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+    /// A namespace.
+    Namespace,
+    /// Any other anonymous inode (bpf, perf, kvm, ...).
+    Anonymous,
+    /// Something with a path that could not be looked at.
+    Unknown,
+}
+
+impl Kind {
+    /// Its name in JSON and in the tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::File => "file",
+            Kind::Directory => "directory",
+            Kind::Inotify => "inotify",
+            Kind::Socket => "socket",
+            Kind::Pipe => "pipe",
+            Kind::Epoll => "epoll",
+            Kind::Eventfd => "eventfd",
+            Kind::Timerfd => "timerfd",
+            Kind::Signalfd => "signalfd",
+            Kind::Pidfd => "pidfd",
+            Kind::Memfd => "memfd",
+            Kind::IoUring => "io_uring",
+            Kind::Fanotify => "fanotify",
+            Kind::CharDevice => "char_device",
+            Kind::BlockDevice => "block_device",
+            Kind::Namespace => "namespace",
+            Kind::Anonymous => "anonymous",
+            Kind::Unknown => "unknown",
+        }
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}

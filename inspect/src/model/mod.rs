@@ -1,0 +1,86 @@
+//! What was seen, as data. `None` means "not known", never 0 or an empty text.
+//!
+//! These types serialise to the schema `fdscan/1`: keys may be added, never renamed.
+
+mod descriptor;
+mod device;
+mod mask;
+mod name;
+mod process;
+mod sqlite;
+mod watch;
+
+pub use descriptor::{Descriptor, Fds, Identity, Kind};
+pub use device::Device;
+pub use mask::{Events, Mask};
+pub use name::Name;
+pub use process::{Gap, Library, Linkage, Preload, Process, UserUsage};
+pub use sqlite::{Database, Part};
+pub use watch::{Instance, MaskCount, ResolvedBy, Watch};
+
+use crate::findings::Finding;
+use serde::Serialize;
+
+/// The name and version of the JSON schema.
+pub const SCHEMA: &str = "fdscan/1";
+
+/// One run of `fdscan PID...`.
+#[derive(Debug, Serialize)]
+pub struct Scan {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// The version of this program.
+    pub fdscan_version: &'static str,
+    /// When the scan began: RFC 3339, UTC.
+    pub taken_at: String,
+    /// The limits of the system.
+    pub limits: InotifyLimits,
+    /// One entry for every PID of which something could be read.
+    pub processes: Vec<Report>,
+    /// PIDs that could not be read, or not enough to look for findings.
+    pub errors: Vec<Failure>,
+}
+
+/// A process and what was found out about it.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// What was seen.
+    #[serde(flatten)]
+    pub process: Process,
+    /// What is wrong with it, worst first.
+    pub findings: Vec<Finding>,
+    /// What could not be seen, and why.
+    pub incomplete: Vec<Gap>,
+}
+
+/// `/proc/sys/fs/inotify` (inotify(7)).
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct InotifyLimits {
+    /// Watches one user may have.
+    pub max_user_watches: Option<u64>,
+    /// Inotify instances one user may have.
+    pub max_user_instances: Option<u64>,
+    /// Events one instance may have waiting.
+    pub max_queued_events: Option<u64>,
+}
+
+/// A PID that could not be scanned.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failure {
+    /// The PID as asked for.
+    pub pid: u32,
+    /// A whole sentence.
+    pub why: String,
+    /// Which exit status it calls for.
+    #[serde(skip)]
+    pub kind: FailureKind,
+}
+
+/// Why a PID could not be scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// There is no such process, or it ended before anything was read.
+    NoProcess,
+    /// Its descriptors may not be read by this user.
+    NotPermitted,
+}

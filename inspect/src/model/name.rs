@@ -1,0 +1,99 @@
+//! Names and paths as the kernel has them: bytes.
+
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// A file name, path or argument: any bytes. Shown and serialised as text, with every byte that is no
+/// UTF-8 as `\xNN`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Name(Box<[u8]>);
+
+impl Name {
+    /// The bytes themselves, to open the file by.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The last component of a path.
+    pub fn base(&self) -> &[u8] {
+        split_path(&self.0).1
+    }
+
+    /// The path of the directory a path lies in: `/` for `/x`, `None` for what has no `/`.
+    pub fn parent(&self) -> Option<&[u8]> {
+        split_path(&self.0).0
+    }
+}
+
+/// Splits a path at its last `/` into directory (`None` if it has no `/`) and name.
+pub fn split_path(path: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    match path.iter().rposition(|&b| b == b'/') {
+        Some(0) => (Some(b"/"), path.get(1..).unwrap_or_default()),
+        Some(at) => (path.get(..at), path.get(at + 1..).unwrap_or_default()),
+        None => (None, path),
+    }
+}
+
+impl From<&[u8]> for Name {
+    fn from(bytes: &[u8]) -> Name {
+        Name(bytes.into())
+    }
+}
+
+impl From<Vec<u8>> for Name {
+    fn from(bytes: Vec<u8>) -> Name {
+        Name(bytes.into_boxed_slice())
+    }
+}
+
+impl From<&str> for Name {
+    fn from(text: &str) -> Name {
+        text.as_bytes().into()
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            f.write_str(chunk.valid())?;
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => to.serialize_str(text),
+            Err(_) => to.collect_str(self),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_escaped_and_the_rest_stays() {
+        let name = Name::from(&b"a\xff\xc3\xa9\xc3"[..]);
+        assert_eq!(name.to_string(), "a\\xffé\\xc3");
+        assert_eq!(serde_json::to_string(&name).unwrap(), r#""a\\xffé\\xc3""#);
+    }
+
+    #[test]
+    fn a_path_in_the_root_has_the_root_as_parent() {
+        assert_eq!(split_path(b"/x"), (Some(&b"/"[..]), &b"x"[..]));
+        assert_eq!(split_path(b"/a/x"), (Some(&b"/a"[..]), &b"x"[..]));
+        assert_eq!(split_path(b"x"), (None, &b"x"[..]));
+    }
+}

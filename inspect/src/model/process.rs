@@ -1,0 +1,114 @@
+//! A process.
+
+use super::{Database, Descriptor, Fds, Instance, Name};
+use serde::Serialize;
+
+/// One process as it was seen.
+#[derive(Debug, Serialize)]
+pub struct Process {
+    /// Its PID.
+    pub pid: u32,
+    /// Its parent.
+    pub ppid: Option<u32>,
+    /// The name of its main thread.
+    pub comm: Option<Name>,
+    /// Its program; `None` for a kernel thread.
+    pub exe: Option<Name>,
+    /// Its command line; empty for a kernel thread or a zombie.
+    pub cmdline: Option<Vec<Name>>,
+    /// Its effective user: inotify charges are made to it.
+    pub uid: Option<u32>,
+    /// When it started: RFC 3339, UTC.
+    pub start_time: Option<String>,
+    /// The state letter of proc_pid_stat(5).
+    pub state: Option<char>,
+    /// Whether a dynamic loader starts its program.
+    pub linkage: Option<Linkage>,
+    /// Whether libwatchfix is in it.
+    pub preload: Preload,
+    /// Its descriptors.
+    pub fds: Fds,
+    /// Its inotify instances.
+    pub inotify: Vec<Instance>,
+    /// The SQLite databases it has open.
+    pub sqlite: Vec<Database>,
+    /// What its user has in use in all.
+    pub user: Option<UserUsage>,
+    /// Every descriptor.
+    #[serde(skip)]
+    pub descriptors: Vec<Descriptor>,
+    /// The rules it was started with: `WATCHFIX_*` of its environment. Findings about watches consult
+    /// them in `findings::cure`.
+    #[serde(skip)]
+    pub watchfix_rules: Vec<(Name, Name)>,
+    /// Why a preload may be refused: the program gains privileges when it starts.
+    #[serde(skip)]
+    pub gains_privileges: Option<bool>,
+    /// The word size of its program: 32 or 64 bits.
+    #[serde(skip)]
+    pub word_bits: Option<u8>,
+}
+
+impl Process {
+    /// It is known to have a dynamic loader.
+    pub fn is_dynamic(&self) -> bool {
+        self.linkage == Some(Linkage::Dynamic)
+    }
+}
+
+/// How a program is linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Linkage {
+    /// No program interpreter: LD_PRELOAD means nothing to it.
+    Static,
+    /// Started by a dynamic loader.
+    Dynamic,
+}
+
+/// libwatchfix in this process.
+#[derive(Debug, Default, Serialize)]
+pub struct Preload {
+    /// The entries of LD_PRELOAD in its environment.
+    pub requested: Option<Vec<Name>>,
+    /// Whether libwatchfix.so is mapped.
+    pub mapped: Option<bool>,
+    /// What is known about the requested libwatchfix.so itself.
+    #[serde(skip)]
+    pub library: Option<Library>,
+}
+
+/// The libwatchfix.so that LD_PRELOAD names, as the process would find it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Library {
+    /// No such file.
+    Missing,
+    /// There, an ELF file of this class in bits.
+    Elf(u8),
+    /// There, but no ELF file.
+    NotElf,
+}
+
+/// What one user has in use, as far as the processes that can be read show it.
+#[derive(Debug, Clone, Serialize)]
+pub struct UserUsage {
+    /// The user.
+    pub uid: u32,
+    /// Watches of all its processes.
+    pub watches: u64,
+    /// Inotify instances of all its processes.
+    pub instances: u64,
+    /// The sums are lower bounds: some process could not be read.
+    pub at_least: bool,
+}
+
+/// Something that could not be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    /// What is missing.
+    pub what: String,
+    /// Why.
+    pub why: String,
+    /// How many of it, where it is counted.
+    pub count: Option<usize>,
+}

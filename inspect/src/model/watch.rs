@@ -1,0 +1,77 @@
+//! Inotify instances and their watches.
+
+use super::{Device, Events, Mask, Name};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+/// One inotify descriptor.
+#[derive(Debug, Serialize)]
+pub struct Instance {
+    /// The descriptor in the process.
+    pub fd: i32,
+    /// How many watches it has.
+    pub watch_count: usize,
+    /// The masks in use, most watches first.
+    pub masks: Vec<MaskCount>,
+    /// Every watch, newest first as the kernel lists them. Empty where `same_instance_as` is set.
+    pub watches: Vec<Watch>,
+    /// The lower descriptor of the process that is the same instance (dup(2)): its watches stand there.
+    pub same_instance_as: Option<i32>,
+}
+
+/// How many watches of an instance share a mask.
+#[derive(Debug, Serialize)]
+pub struct MaskCount {
+    /// The mask.
+    pub mask: Mask,
+    /// Its bits by name.
+    pub events: Events,
+    /// How many watches have it.
+    pub watches: usize,
+}
+
+/// One watch. There may be 100,000 of them, so it is kept small.
+#[derive(Debug)]
+pub struct Watch {
+    /// The watch descriptor.
+    pub wd: i32,
+    /// The watched inode.
+    pub inode: u64,
+    /// The device of the inode's file system.
+    pub device: Device,
+    /// What it asks for.
+    pub mask: Mask,
+    /// Where the inode is, as the process sees it.
+    pub path: Option<Name>,
+    /// How the path was found.
+    pub resolved_by: Option<ResolvedBy>,
+    /// It has been deleted; `path` is where it was.
+    pub deleted: bool,
+}
+
+/// How a path was found. Each way verifies the inode and its device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResolvedBy {
+    /// The kernel opened the file handle.
+    Handle,
+    /// A likely directory was compared.
+    Candidate,
+}
+
+impl Serialize for Watch {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_struct("Watch", 7 + usize::from(self.deleted))?;
+        map.serialize_field("wd", &self.wd)?;
+        map.serialize_field("inode", &self.inode)?;
+        map.serialize_field("device", &self.device)?;
+        map.serialize_field("mask", &self.mask)?;
+        map.serialize_field("events", &self.mask.events())?;
+        map.serialize_field("path", &self.path)?;
+        map.serialize_field("resolved_by", &self.resolved_by)?;
+        if self.deleted {
+            map.serialize_field("deleted", &true)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,81 @@
+//! Figures for people.
+
+/// A number with commas: 100,000.
+pub fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number with its noun.
+pub fn plural(n: usize, one: &str, many: &str) -> String {
+    format!("{} {}", number(n as u64), if n == 1 { one } else { many })
+}
+
+/// A size in binary units, three figures: 11.1 GiB.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if n < 1024 {
+        return format!("{n} B");
+    }
+    let mut size = n as f64 / 1024.0;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    // 999.95 would be printed with four figures.
+    while size >= 999.5
+        && let Some(next) = units.next()
+    {
+        size /= 1024.0;
+        unit = Some(next);
+    }
+    let digits = if size < 9.995 {
+        2
+    } else {
+        usize::from(size < 99.95)
+    };
+    format!("{size:.digits$} {}", unit.unwrap_or(&""))
+}
+
+/// "a", "a or b", "a, b or c".
+pub fn list_words(words: &[&str], last: &str) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).into(),
+        [most @ .., end] => format!("{} {last} {end}", most.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_commas_every_three_digits() {
+        assert_eq!(
+            [0, 999, 1000, 5299, 1_234_567].map(number),
+            ["0", "999", "1,000", "5,299", "1,234,567"]
+        );
+    }
+
+    #[test]
+    fn sizes_have_three_figures_and_the_largest_fitting_unit() {
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1024), "1.00 KiB");
+        assert_eq!(bytes(64 << 20), "64.0 MiB");
+        assert_eq!(bytes(11_900_000_000), "11.1 GiB");
+        assert_eq!(bytes(1000 << 20), "0.98 GiB");
+        assert_eq!(bytes(u64::MAX), "16.0 EiB");
+    }
+
+    #[test]
+    fn words_are_listed_as_in_speech() {
+        assert_eq!(list_words(&["a"], "or"), "a");
+        assert_eq!(list_words(&["a", "b", "c"], "or"), "a, b or c");
+    }
+}

@@ -1,0 +1,13 @@
+//! From data to text: for people and for programs.
+
+mod human;
+mod json;
+mod sanitize;
+mod style;
+mod text;
+
+pub use human::{bytes, list_words, number, plural};
+pub use json::json;
+pub use sanitize::{is_unsafe, sanitize};
+pub use style::Style;
+pub use text::{Layout, text};

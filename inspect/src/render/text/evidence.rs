@@ -1,0 +1,117 @@
+//! Evidence as short lines, whatever the finding: a new finding needs no code here.
+
+use crate::render::{bytes, number};
+use serde_json::Value;
+
+/// Elements of a list that are shown.
+const SHOWN: usize = 3;
+
+/// One line for all plain values, then one for every list.
+pub fn lines(evidence: &Value) -> Vec<String> {
+    let Value::Object(map) = evidence else {
+        return Vec::new();
+    };
+    let mut plain = Vec::new();
+    let mut lists = Vec::new();
+    for (key, value) in map {
+        match value {
+            Value::Null => {}
+            Value::Array(list) if list.is_empty() => {}
+            Value::Array(list) => lists.push(list_line(key, list)),
+            Value::Object(_) => lists.push(format!("{}: {}", label(key), compact(value))),
+            _ => plain.push(format!("{} {}", label(key), scalar(key, value))),
+        }
+    }
+    let mut lines = Vec::new();
+    if !plain.is_empty() {
+        lines.push(plain.join(", "));
+    }
+    lines.extend(lists);
+    lines
+}
+
+fn list_line(key: &str, list: &[Value]) -> String {
+    let shown: Vec<_> = list.iter().take(SHOWN).map(compact).collect();
+    let between = if list.iter().any(Value::is_object) {
+        "; "
+    } else {
+        ", "
+    };
+    // Names of events are few and all of them matter.
+    if key == "events" {
+        let names: Vec<_> = list.iter().map(compact).collect();
+        return format!("events: {}", names.join(" "));
+    }
+    let more = match list.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n => format!(" and {} more", number(n as u64)),
+    };
+    format!("{}: {}{more}", label(key), shown.join(between))
+}
+
+/// A value within a line.
+fn compact(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let parts: Vec<_> = map
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| match value {
+                    Value::Array(list) => list.iter().map(compact).collect::<Vec<_>>().join(" "),
+                    value => format!("{} {}", label(key), scalar(key, value)),
+                })
+                .collect();
+            parts.join(", ")
+        }
+        other => scalar("", other),
+    }
+}
+
+fn scalar(key: &str, value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(n) => match n.as_u64() {
+            Some(n) if key.ends_with("bytes") => bytes(n),
+            // Inodes, descriptors and users are names, not amounts.
+            Some(n) if !matches!(key, "inode" | "fd" | "wd" | "uid" | "pid") => number(n),
+            _ => n.to_string(),
+        },
+        Value::Bool(yes) => if *yes { "yes" } else { "no" }.into(),
+        _ => String::new(),
+    }
+}
+
+fn label(key: &str) -> String {
+    key.strip_suffix("_bytes").unwrap_or(key).replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn sizes_are_readable_names_are_not_given_commas_and_unknown_is_left_out() {
+        let evidence = json!({ "inode": 13010443, "wal_bytes": 2048, "path": null, "count": 5299 });
+        assert_eq!(
+            lines(&evidence),
+            ["count 5,299, inode 13010443, wal 2.00 KiB"]
+        );
+    }
+
+    #[test]
+    fn a_long_list_is_cut_and_says_so() {
+        let evidence = json!({ "files": ["a", "b", "c", "d", "e"] });
+        assert_eq!(lines(&evidence), ["files: a, b, c and 2 more"]);
+    }
+
+    #[test]
+    fn a_list_of_masks_reads_as_one_line() {
+        let evidence =
+            json!({ "masks": [{ "mask": "0x22", "events": ["modify", "open"], "watches": 9 }] });
+        assert_eq!(
+            lines(&evidence),
+            ["masks: modify open, mask 0x22, watches 9"]
+        );
+    }
+}

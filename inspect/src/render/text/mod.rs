@@ -1,0 +1,77 @@
+//! Text for a person under stress: what is wrong first, worst first, with the command that helps; then
+//! the tables behind it; then what could not be seen.
+
+mod evidence;
+mod findings;
+mod rollup;
+mod tables;
+mod wrap;
+
+use super::{Style, number, sanitize};
+use crate::model::{Gap, Report, Scan};
+use std::io::{self, Write};
+use wrap::wrap;
+
+/// How the text is laid out.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Columns of the terminal.
+    pub width: u16,
+    /// Colour or not.
+    pub style: Style,
+    /// Every watch and descriptor instead of roll-ups.
+    pub all: bool,
+}
+
+/// Writes every process of `scan`.
+///
+/// # Errors
+/// What writing to `to` failed with.
+pub fn text(scan: &Scan, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    for (at, report) in scan.processes.iter().enumerate() {
+        if at > 0 {
+            writeln!(to)?;
+        }
+        title(report, layout, to)?;
+        findings::write(&report.findings, layout, to)?;
+        tables::write(scan, report, layout, to)?;
+        gaps(&report.incomplete, layout, to)?;
+    }
+    Ok(())
+}
+
+/// `tool (PID 42): tool --flag`
+fn title(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let process = &report.process;
+    let name = match &process.comm {
+        Some(comm) => comm.to_string(),
+        None => "?".into(),
+    };
+    let heading = format!("{} (PID {})", sanitize(&name), process.pid);
+    let arguments = process.cmdline.as_deref().unwrap_or_default();
+    let command: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+    let room = usize::from(layout.width).saturating_sub(heading.chars().count() + 2);
+    let command = wrap::shorten(&sanitize(&command.join(" ")), room);
+    writeln!(
+        to,
+        "{}  {}",
+        layout.style.heading(&heading),
+        layout.style.dim(&command)
+    )
+}
+
+fn gaps(gaps: &[Gap], layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    if gaps.is_empty() {
+        return Ok(());
+    }
+    writeln!(to, "\n{}", layout.style.heading("Not seen"))?;
+    for gap in gaps {
+        let count = match gap.count {
+            Some(count) => format!("{} ", number(count as u64)),
+            None => String::new(),
+        };
+        let line = format!("{count}{}: {}.", gap.what, gap.why);
+        wrap(&sanitize(&line), layout.width, "  ", to)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,335 @@
+//! The tables behind the findings.
+
+use super::{Layout, rollup};
+use crate::model::{Instance, Name, Process, Report, Scan};
+use crate::render::{bytes, number, plural, sanitize};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use std::io::{self, Write};
+
+/// Masks shown without `--all`.
+const MASKS: usize = 8;
+/// Instances shown without `--all`.
+const INSTANCES: usize = 12;
+/// Databases shown without `--all`.
+const DATABASES: usize = 12;
+
+pub fn write(scan: &Scan, report: &Report, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let process = &report.process;
+    about(scan, process, layout, to)?;
+    descriptors(process, layout, to)?;
+    instances(process, layout, to)?;
+    masks(process, layout, to)?;
+    if layout.all {
+        watches(process, layout, to)?;
+        descriptor_list(process, layout, to)?;
+    } else {
+        directories(process, layout, to)?;
+    }
+    databases(process, layout, to)
+}
+
+struct Sheet {
+    table: Table,
+}
+
+impl Sheet {
+    /// `right` names the columns of figures.
+    fn new(layout: Layout, header: &[&str], right: &[usize]) -> Sheet {
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(layout.width.saturating_sub(1))
+            .set_header(header.iter().map(|text| text.to_uppercase()));
+        for &column in right {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        Sheet { table }
+    }
+
+    fn row(&mut self, cells: &[String]) {
+        self.table
+            .add_row(cells.iter().map(|cell| sanitize(cell).into_owned()));
+    }
+
+    fn write(&self, title: &str, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+        writeln!(to, "\n{}", layout.style.heading(title))?;
+        for line in self.table.lines() {
+            writeln!(to, " {}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+fn known<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "?".into(), |value| value.to_string())
+}
+
+fn known_number(value: Option<u64>) -> String {
+    value.map_or_else(|| "?".into(), number)
+}
+
+fn about(scan: &Scan, process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let mut sheet = Sheet::new(
+        layout,
+        &["user", "parent", "started", "program", "linked", "watchfix"],
+        &[],
+    );
+    let mapped = match process.preload.mapped {
+        Some(true) => "loaded".into(),
+        Some(false) => "no".into(),
+        None => "?".to_owned(),
+    };
+    sheet.row(&[
+        known(process.uid),
+        known(process.ppid),
+        known(
+            process
+                .start_time
+                .as_deref()
+                .map(|t| t.split('.').next().unwrap_or(t).replace('T', " ")),
+        ),
+        known(process.exe.as_ref()),
+        match process.linkage {
+            Some(crate::model::Linkage::Static) => "static".into(),
+            Some(crate::model::Linkage::Dynamic) => "dynamic".into(),
+            None => "?".into(),
+        },
+        mapped,
+    ]);
+    sheet.write("Process", layout, to)?;
+    let mut sheet = Sheet::new(layout, &["limit", "in use", "of", "by"], &[1, 2]);
+    let by_process = "this process".to_owned();
+    sheet.row(&[
+        "descriptors".into(),
+        known_number(process.fds.open),
+        known_number(process.fds.soft_limit),
+        by_process,
+    ]);
+    let usage = process.user.as_ref();
+    let least = if usage.is_some_and(|u| u.at_least) {
+        "at least "
+    } else {
+        ""
+    };
+    let by_user = format!("all of user {}", known(process.uid));
+    for (name, used, limit) in [
+        (
+            "inotify watches",
+            usage.map(|u| u.watches),
+            scan.limits.max_user_watches,
+        ),
+        (
+            "inotify instances",
+            usage.map(|u| u.instances),
+            scan.limits.max_user_instances,
+        ),
+    ] {
+        let used = used.map_or_else(|| "?".into(), |n| format!("{least}{}", number(n)));
+        sheet.row(&[name.into(), used, known_number(limit), by_user.clone()]);
+    }
+    sheet.write("Limits", layout, to)
+}
+
+fn descriptors(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let Some(by_type) = &process.fds.by_type else {
+        return Ok(());
+    };
+    let mut list: Vec<_> = by_type.iter().collect();
+    list.sort_by(|a, b| b.1.cmp(a.1));
+    let parts: Vec<_> = list
+        .iter()
+        .map(|(kind, count)| {
+            format!(
+                "{} {}",
+                number(**count as u64),
+                kind.name().replace('_', " ")
+            )
+        })
+        .collect();
+    writeln!(to, "\n{}", layout.style.heading("Descriptors"))?;
+    let text = if parts.is_empty() {
+        "none".into()
+    } else {
+        parts.join(", ")
+    };
+    super::wrap(&text, layout.width, "  ", to)
+}
+
+fn instances(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    if process.inotify.is_empty() {
+        return Ok(());
+    }
+    let mut sheet = Sheet::new(layout, &["fd", "watches", "with a path", ""], &[0, 1, 2]);
+    let mut list: Vec<&Instance> = process.inotify.iter().collect();
+    list.sort_by_key(|i| {
+        (
+            i.same_instance_as.is_some(),
+            std::cmp::Reverse(i.watch_count),
+        )
+    });
+    let shown = if layout.all { list.len() } else { INSTANCES };
+    for instance in list.iter().take(shown) {
+        let (paths, note) = match instance.same_instance_as {
+            Some(fd) => (String::new(), format!("the same instance as fd {fd}")),
+            None => {
+                let paths = instance.watches.iter().filter(|w| w.path.is_some()).count();
+                (number(paths as u64), String::new())
+            }
+        };
+        sheet.row(&[
+            instance.fd.to_string(),
+            number(instance.watch_count as u64),
+            paths,
+            note,
+        ]);
+    }
+    let title = plural(list.len(), "inotify descriptor", "inotify descriptors");
+    sheet.write(&title, layout, to)?;
+    more(list.len(), shown, to)
+}
+
+fn masks(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let mut list: Vec<_> = process
+        .inotify
+        .iter()
+        .flat_map(|i| i.masks.iter().map(move |mask| (i.fd, mask)))
+        .collect();
+    if list.is_empty() {
+        return Ok(());
+    }
+    list.sort_by_key(|(_, mask)| std::cmp::Reverse(mask.watches));
+    let shown = if layout.all { list.len() } else { MASKS };
+    let mut sheet = Sheet::new(layout, &["watches", "fd", "mask", "events"], &[0, 1]);
+    for (fd, mask) in list.iter().take(shown) {
+        sheet.row(&[
+            number(mask.watches as u64),
+            fd.to_string(),
+            mask.mask.to_string(),
+            mask.events.to_string(),
+        ]);
+    }
+    sheet.write("Masks", layout, to)?;
+    more(list.len(), shown, to)
+}
+
+fn directories(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let (top, known) = rollup::top_directories(process);
+    if top.is_empty() {
+        return Ok(());
+    }
+    let mut sheet = Sheet::new(layout, &["watches", "directly in"], &[0]);
+    for (path, count) in &top {
+        sheet.row(&[number(*count as u64), path.clone()]);
+    }
+    let shown: usize = top.iter().map(|(_, count)| count).sum();
+    sheet.write("Directories with most watches", layout, to)?;
+    if shown < known {
+        writeln!(
+            to,
+            "  and {} elsewhere (--all lists every watch)",
+            number((known - shown) as u64)
+        )?;
+    }
+    Ok(())
+}
+
+/// Every watch, streamed: a table of 100,000 rows would be measured row by row first.
+fn watches(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    if process.inotify.iter().all(|i| i.watches.is_empty()) {
+        return Ok(());
+    }
+    writeln!(to, "\n{}", layout.style.heading("Watches"))?;
+    writeln!(
+        to,
+        " {:>4} {:>7} {:>10} {:>12} {:>8}  PATH",
+        "FD", "WD", "MASK", "INODE", "DEVICE"
+    )?;
+    for instance in &process.inotify {
+        for watch in &instance.watches {
+            let path = watch
+                .path
+                .as_ref()
+                .map_or_else(|| "?".into(), Name::to_string);
+            let deleted = if watch.deleted { " (deleted)" } else { "" };
+            writeln!(
+                to,
+                " {:>4} {:>7} {:>10} {:>12} {:>8}  {}{deleted}",
+                instance.fd,
+                watch.wd,
+                watch.mask.to_string(),
+                watch.inode,
+                watch.device.to_string(),
+                sanitize(&path),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn descriptor_list(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    if process.descriptors.is_empty() {
+        return Ok(());
+    }
+    writeln!(to, "\n{}", layout.style.heading("All descriptors"))?;
+    writeln!(to, " {:>5} {:<12} {:>10}  TARGET", "FD", "TYPE", "SIZE")?;
+    for descriptor in &process.descriptors {
+        let size = descriptor.bytes.map(bytes).unwrap_or_default();
+        let deleted = if descriptor.deleted { " (deleted)" } else { "" };
+        writeln!(
+            to,
+            " {:>5} {:<12} {:>10}  {}{deleted}",
+            descriptor.fd,
+            descriptor.kind.name(),
+            size,
+            sanitize(&descriptor.target.to_string()),
+        )?;
+    }
+    Ok(())
+}
+
+fn databases(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    if process.sqlite.is_empty() {
+        return Ok(());
+    }
+    let size = |n: Option<u64>| n.map(bytes).unwrap_or_default();
+    let mut list: Vec<_> = process.sqlite.iter().collect();
+    list.sort_by_key(|db| std::cmp::Reverse((db.wal_bytes, db.handles)));
+    let shown = if layout.all { list.len() } else { DATABASES };
+    let header = [
+        "database", "fds", "-wal fds", "-shm fds", "size", "-wal", "-shm",
+    ];
+    let mut sheet = Sheet::new(layout, &header, &[1, 2, 3, 4, 5, 6]);
+    for database in list.iter().take(shown) {
+        let deleted = if database.deleted { " (deleted)" } else { "" };
+        let orphan = if database.wal_deleted == Some(true) {
+            " (deleted)"
+        } else {
+            ""
+        };
+        sheet.row(&[
+            format!("{}{deleted}", database.database),
+            number(database.handles as u64),
+            number(database.wal_handles as u64),
+            number(database.shm_handles as u64),
+            size(database.database_bytes),
+            format!("{}{orphan}", size(database.wal_bytes)),
+            size(database.shm_bytes),
+        ]);
+    }
+    sheet.write("SQLite databases", layout, to)?;
+    more(list.len(), shown, to)
+}
+
+fn more(all: usize, shown: usize, to: &mut impl Write) -> io::Result<()> {
+    if all > shown {
+        writeln!(
+            to,
+            "  and {} more (--all lists them)",
+            number((all - shown) as u64)
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! System calls std does not offer, each in the smallest safe function.
+
+mod directory;
+mod handle;
+
+pub use directory::each_entry;
+pub use handle::{FileHandle, handle_at, open_by_handle};
+
+use std::cmp::Ordering;
+use std::ffi::{CStr, c_int};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// The longest path the kernel takes (`PATH_MAX`), with its NUL.
+const PATH_MAX: usize = 4096;
+
+/// Hands `path` to `call` as a C string without an allocation: it is done once or more per descriptor.
+fn with_c_path<T>(path: &[u8], call: impl FnOnce(&CStr) -> io::Result<T>) -> io::Result<T> {
+    let mut buffer = [0u8; PATH_MAX];
+    let Some(place) = buffer.get_mut(..path.len()) else {
+        return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
+    };
+    place.copy_from_slice(path);
+    let Some(text) = buffer.get(..=path.len()) else {
+        return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
+    };
+    let text =
+        CStr::from_bytes_with_nul(text).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    call(text)
+}
+
+fn check(result: c_int) -> io::Result<c_int> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+/// `openat(2)`, always with `O_CLOEXEC`.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn open_at(dir: BorrowedFd<'_>, path: &[u8], flags: c_int) -> io::Result<OwnedFd> {
+    with_c_path(path, |path| {
+        // SAFETY: `path` is NUL-terminated and lives through the call; no O_CREAT, so no mode is read.
+        let fd = check(unsafe {
+            libc::openat(dir.as_raw_fd(), path.as_ptr(), flags | libc::O_CLOEXEC)
+        })?;
+        // SAFETY: openat returned a new descriptor that nobody else owns.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    })
+}
+
+/// `readlinkat(2)` into `buffer`, which is grown until the whole target fits.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn read_link_at(dir: BorrowedFd<'_>, path: &[u8], buffer: &mut Vec<u8>) -> io::Result<()> {
+    with_c_path(path, |path| {
+        if buffer.capacity() == 0 {
+            buffer.reserve(256);
+        }
+        loop {
+            buffer.clear();
+            let room = buffer.capacity();
+            // SAFETY: the kernel writes at most `room` bytes, and that much is allocated.
+            let length = unsafe {
+                libc::readlinkat(
+                    dir.as_raw_fd(),
+                    path.as_ptr(),
+                    buffer.as_mut_ptr().cast(),
+                    room,
+                )
+            };
+            let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+            if length < room {
+                // SAFETY: the kernel has initialised the first `length` bytes, and length < capacity.
+                unsafe { buffer.set_len(length) };
+                return Ok(());
+            }
+            buffer.reserve(room * 2);
+        }
+    })
+}
+
+/// `fstatat(2)`. An empty path with `AT_EMPTY_PATH` means `dir` itself.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn stat_at(dir: BorrowedFd<'_>, path: &[u8], flags: c_int) -> io::Result<libc::stat> {
+    with_c_path(path, |path| {
+        let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+        // SAFETY: `path` is NUL-terminated and `stat` has room for one struct stat.
+        check(unsafe { libc::fstatat(dir.as_raw_fd(), path.as_ptr(), stat.as_mut_ptr(), flags) })?;
+        // SAFETY: fstatat succeeded, so it filled the whole struct.
+        Ok(unsafe { stat.assume_init() })
+    })
+}
+
+/// The ID of the mount `fd` lies on, as in mountinfo. `None` before Linux 5.8.
+pub fn mount_id(fd: BorrowedFd<'_>) -> Option<i32> {
+    let mut answer = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: the path is an empty C string and `answer` has room for one struct statx.
+    let result = unsafe {
+        libc::statx(
+            fd.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            libc::STATX_MNT_ID,
+            answer.as_mut_ptr(),
+        )
+    };
+    check(result).ok()?;
+    // SAFETY: zeroed above and filled by the kernel; every bit pattern is a valid statx.
+    let answer = unsafe { answer.assume_init() };
+    if answer.stx_mask & libc::STATX_MNT_ID == 0 {
+        return None;
+    }
+    i32::try_from(answer.stx_mnt_id).ok()
+}
+
+/// Compares two open files of two processes (`kcmp(2)`, `KCMP_FILE`): equal means the same open file
+/// description. Otherwise the kernel's own stable order, so that many can be sorted.
+///
+/// # Errors
+/// EPERM without ptrace access to both, ENOSYS without `CONFIG_KCMP`, EBADF when one has gone.
+pub fn compare_files(a: (u32, i32), b: (u32, i32)) -> io::Result<Ordering> {
+    // include/uapi/linux/kcmp.h; libc has no name for it.
+    const KCMP_FILE: c_int = 0;
+    // SAFETY: kcmp takes five integers and touches no memory of ours.
+    let answer = unsafe { libc::syscall(libc::SYS_kcmp, a.0, b.0, KCMP_FILE, a.1, b.1) };
+    match answer {
+        0 => Ok(Ordering::Equal),
+        1 => Ok(Ordering::Less),
+        2 => Ok(Ordering::Greater),
+        3 => Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP)),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The width in columns of the terminal behind standard output, or `None` if it is no terminal.
+pub fn terminal_width() -> Option<u16> {
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: TIOCGWINSZ writes one struct winsize to the pointer.
+    check(unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) }).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col)
+}
