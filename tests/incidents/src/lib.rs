@@ -8,4 +8,4 @@ pub mod apx;
 pub mod codex;
 mod product;
 
-pub use product::Product;
+pub use product::{Product, fdscan_findings};

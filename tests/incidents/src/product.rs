@@ -66,3 +66,8 @@ impl Product {
         String::from_utf8(run.stdout).expect("fdscan prints UTF-8")
     }
 }
+
+/// The findings part of what `fdscan PID` prints: what stands above its tables.
+pub fn fdscan_findings(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+}

@@ -11,13 +11,6 @@ pub fn bare_it_reports_edits_and_what_the_preload_is_to_end(watcher: &Watcher) {
     };
     for operation in Operation::EDITS.iter().chain(watcher.reports_bare) {
         session.reports(*operation);
-        session.print_reports_about(*operation);
-    }
-    for operation in Operation::SILENT {
-        if !watcher.reports_bare.contains(&operation) {
-            operation.act(session.dir());
-            session.print_reports_about(operation);
-        }
     }
     for name in STATE_FILES {
         session.reports_write_to(name);
@@ -125,4 +118,43 @@ pub fn it_outlives_reads_of_which_nothing_is_left(watcher: &Watcher) {
     // It still does its work afterwards, and stops as ever.
     session.reports(Operation::Write);
     session.stop();
+}
+
+/// For programs that print records as they are: event by event, they are handed what design.md says.
+pub fn its_records_are_those_of_the_contract(watcher: &Watcher) {
+    let operations = || Operation::EDITS.into_iter().chain(Operation::SILENT);
+    let Some(mut session) = Session::start(watcher, false) else {
+        return;
+    };
+    let bare: Vec<_> = operations().map(|o| session.kinds_of(o)).collect();
+    session.stop();
+
+    let Some(mut session) = Session::start(watcher, true) else {
+        return;
+    };
+    for (operation, bare) in operations().zip(bare) {
+        let expected = contract::events(&bare);
+        assert_eq!(
+            contract::split(&session.kinds_of(operation)),
+            expected,
+            "{operation:?}, bare {bare:?}"
+        );
+    }
+    session.stop();
+}
+
+/// No claim: what the watcher makes of each operation, for a person.
+pub fn print_table(name: &str, watcher: &Watcher) {
+    for preload in [false, true] {
+        let Some(mut session) = Session::start(watcher, preload) else {
+            return;
+        };
+        for operation in Operation::EDITS.into_iter().chain(Operation::SILENT) {
+            let with = if preload { "preload" } else { "bare" };
+            let kinds = session.kinds_of(operation).join(" ");
+            let operation = format!("{operation:?}");
+            println!("{name:<15}{with:<9}{operation:<8}{kinds}");
+        }
+        session.stop();
+    }
 }

@@ -35,3 +35,29 @@ pub(crate) fn is_ignored(path: &Path) -> bool {
         .any(|s| name.ends_with(s));
     side_file && name.contains('.') || name.ends_with(".sqlite") || name.ends_with(".sqlite3")
 }
+
+/// The events a program that prints raw records is to be handed where it got `bare` about one file:
+/// without the stripped ones, and with ATTRIB before a CLOSE_WRITE that no MODIFY preceded (`touch`).
+pub(crate) fn events(bare: &[String]) -> Vec<String> {
+    let mut modified = false;
+    let mut left = Vec::new();
+    for event in split(bare) {
+        match event.as_str() {
+            "OPEN" | "ACCESS" | "CLOSE_NOWRITE" | "ATTRIB" => continue,
+            "MODIFY" => modified = true,
+            "CLOSE_WRITE" if !modified => left.push("ATTRIB".to_owned()),
+            _ => {}
+        }
+        left.push(event);
+    }
+    left
+}
+
+/// The events of records, in order. One record may hold two where a buffer of exactly FIONREAD's bytes
+/// has no room for a second.
+pub(crate) fn split(records: &[String]) -> Vec<String> {
+    let events = records.iter().flat_map(|r| r.split(','));
+    // CLOSE is inotifywait's name for both kinds of closing; ISDIR says what an event is about.
+    let events = events.filter(|e| !["CLOSE", "ISDIR"].contains(e));
+    events.map(str::to_owned).collect()
+}

@@ -160,19 +160,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// For a person who runs the tests with --nocapture: what the watcher calls an operation.
-    pub(crate) fn print_reports_about(&mut self, operation: Operation) {
-        self.reports_so_far();
-        let kinds: Vec<String> = self
-            .victim
-            .seen()
-            .iter()
-            .filter_map(|l| report(self.watcher, self.dir.path(), l))
-            .filter(|r| operation.is_named_by(&r.path))
-            .map(|r| r.kind)
-            .collect();
-        let test = std::thread::current().name().unwrap_or("?").to_owned();
-        println!("{test}: {operation:?}: {}", kinds.join(" "));
+    /// Does `operation` and returns what the watcher calls all that comes of it.
+    pub(crate) fn kinds_of(&mut self, operation: Operation) -> Vec<String> {
+        operation.act(self.dir.path());
+        let seen = self.reports_so_far();
+        let about = seen.into_iter().filter(|r| operation.is_named_by(&r.path));
+        about.map(|r| r.kind).collect()
     }
 
     fn reports_until(&mut self, what: &str, last: impl Fn(&Report) -> bool) -> Vec<Report> {

@@ -1,5 +1,8 @@
 //! What the replays' tests share.
 
+// A helper of tests only, though clippy does not take a module for one.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::path::Path;
 
 use incidents::Product;

@@ -2,7 +2,7 @@
 
 use watchers::{Operation, Ready, Stop, Watcher, script, tabbed};
 
-static RAW: Watcher = Watcher {
+pub(crate) static RAW: Watcher = Watcher {
     command: |dir| {
         let program = raw(dir)?;
         let mut command = std::process::Command::new(program);
@@ -32,3 +32,8 @@ fn raw(_: &std::path::Path) -> Result<std::path::PathBuf, String> {
 }
 
 watchers::claims!(RAW);
+
+#[test]
+fn its_records_are_those_of_the_contract() {
+    watchers::claims::its_records_are_those_of_the_contract(&RAW);
+}

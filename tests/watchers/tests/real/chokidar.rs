@@ -2,7 +2,7 @@
 
 use watchers::{Operation, Ready, Stop, Watcher, command, script, tabbed};
 
-static CHOKIDAR: Watcher = Watcher {
+pub(crate) static CHOKIDAR: Watcher = Watcher {
     command: |dir| {
         let mut command = command("watchfix-node")?;
         command.arg(script("chokidar.js")).arg(dir);

@@ -3,7 +3,7 @@
 
 use watchers::{Operation, Ready, Stop, Watcher, command, script, tabbed};
 
-static INOTIFY_SIMPLE: Watcher = Watcher {
+pub(crate) static INOTIFY_SIMPLE: Watcher = Watcher {
     command: |dir| {
         let mut command = command("watchfix-python")?;
         command
@@ -22,3 +22,8 @@ static INOTIFY_SIMPLE: Watcher = Watcher {
 };
 
 watchers::claims!(INOTIFY_SIMPLE);
+
+#[test]
+fn its_records_are_those_of_the_contract() {
+    watchers::claims::its_records_are_those_of_the_contract(&INOTIFY_SIMPLE);
+}

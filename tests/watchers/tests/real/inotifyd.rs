@@ -7,7 +7,7 @@ use std::process::Command;
 
 use watchers::{Operation, Ready, Stop, Watcher, command};
 
-static INOTIFYD: Watcher = Watcher {
+pub(crate) static INOTIFYD: Watcher = Watcher {
     command: |dir| {
         let mut command = inotifyd()?;
         command
@@ -34,10 +34,28 @@ fn inotifyd() -> Result<Command, String> {
     command("toybox")
 }
 
+/// The events its letters stand for.
+fn in_words(letters: &str) -> &'static str {
+    match letters {
+        "a" => "ACCESS",
+        "c" => "MODIFY",
+        "e" => "ATTRIB",
+        "w" => "CLOSE_WRITE",
+        "ew" => "ATTRIB,CLOSE_WRITE",
+        "0" => "CLOSE_NOWRITE",
+        "r" => "OPEN",
+        "m" => "MOVED_FROM",
+        "y" => "MOVED_TO",
+        "n" => "CREATE",
+        "d" => "DELETE",
+        _ => "OTHER",
+    }
+}
+
 /// `LETTERS<TAB>DIR<TAB>NAME`, without the name where the event is about the directory itself.
 fn letters(line: &str) -> Option<(&str, PathBuf)> {
     let mut fields = line.split('\t');
-    let kind = fields.next()?;
+    let kind = in_words(fields.next()?);
     let dir = PathBuf::from(fields.next()?);
     Some((
         kind,
@@ -46,3 +64,8 @@ fn letters(line: &str) -> Option<(&str, PathBuf)> {
 }
 
 watchers::claims!(INOTIFYD);
+
+#[test]
+fn its_records_are_those_of_the_contract() {
+    watchers::claims::its_records_are_those_of_the_contract(&INOTIFYD);
+}

@@ -2,7 +2,7 @@
 
 use watchers::{Operation, Ready, Stop, Watcher, command, tabbed};
 
-static INOTIFYWAIT: Watcher = Watcher {
+pub(crate) static INOTIFYWAIT: Watcher = Watcher {
     command: |dir| {
         let mut command = command("inotifywait")?;
         command.args(["-m", "-r", "--format", "%e\t%w%f"]).arg(dir);
@@ -18,3 +18,8 @@ static INOTIFYWAIT: Watcher = Watcher {
 };
 
 watchers::claims!(INOTIFYWAIT);
+
+#[test]
+fn its_records_are_those_of_the_contract() {
+    watchers::claims::its_records_are_those_of_the_contract(&INOTIFYWAIT);
+}

@@ -2,7 +2,7 @@
 
 use watchers::{Operation, Ready, Stop, Watcher, command, script, tabbed};
 
-static FS_WATCH: Watcher = Watcher {
+pub(crate) static FS_WATCH: Watcher = Watcher {
     command: |dir| {
         let mut command = command("node")?;
         command

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use watchers::{Operation, Ready, Stop, Watcher, tabbed};
 
-static NOTIFY: Watcher = Watcher {
+pub(crate) static NOTIFY: Watcher = Watcher {
     command: |dir| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_notify_watch"));
         command.arg(dir);

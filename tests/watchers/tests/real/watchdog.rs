@@ -2,7 +2,7 @@
 
 use watchers::{Operation, Ready, Stop, Watcher, command, script, tabbed};
 
-static WATCHDOG: Watcher = Watcher {
+pub(crate) static WATCHDOG: Watcher = Watcher {
     command: |dir| {
         let mut command = command("watchfix-python")?;
         command.arg(script("watchdog_watch.py")).arg(dir);

@@ -2,7 +2,7 @@
 
 use watchers::{Operation, Ready, Stop, Watcher, command, script, tabbed};
 
-static WATCHFILES: Watcher = Watcher {
+pub(crate) static WATCHFILES: Watcher = Watcher {
     command: |dir| {
         let mut command = command("watchfix-python")?;
         command.arg(script("watchfiles_watch.py")).arg(dir);
