@@ -17,4 +17,5 @@ mod preload;
 mod schema_check;
 mod sqlite;
 mod text;
+mod unseen;
 mod watches;

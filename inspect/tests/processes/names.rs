@@ -83,18 +83,6 @@ fn the_text_has_no_character_that_acts_on_a_terminal() {
 }
 
 #[test]
-fn the_json_has_no_raw_control_character() {
-    let stage = Stage::new();
-    let fixture = awful(&stage);
-    let scan = stage.scan(&[&fixture.pid().to_string(), "--json"]);
-    // Line feeds are the document's own.
-    let bad = scan
-        .text()
-        .contains(|c: char| c.is_ascii_control() && c != '\n');
-    assert!(!bad);
-}
-
-#[test]
 fn a_process_may_call_itself_anything() {
     let stage = Stage::new();
     let fixture = awful(&stage);

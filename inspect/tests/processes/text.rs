@@ -20,10 +20,11 @@ fn text(fixture: &Fixture, args: &[&str]) -> String {
 }
 
 /// Lines wider than `width`. Names in these tests are ASCII; what fdscan draws around them is one column
-/// wide each.
+/// wide each. A single word, such as a path in a command, cannot be broken and pasted.
 fn too_wide(text: &str, width: usize) -> Vec<String> {
     text.lines()
         .filter(|line| line.chars().count() > width)
+        .filter(|line| line.trim_end_matches('\\').split_whitespace().count() > 1)
         .map(str::to_owned)
         .collect()
 }
@@ -45,18 +46,14 @@ fn findings_come_first_and_the_worst_of_them_first() {
     assert!(codes.iter().map(|code| at(code)).is_sorted(), "{shown}");
     assert!(at("sqlite-self-watch") < at("watch-wakes-on-read"));
     assert!(at("watch-wakes-on-read") < at("watch-wakes-on-attrib"));
-    // The tables are framed by comfy-table.
+    // The first table is that of the process.
     let table = shown
-        .find(is_frame)
+        .find("\nProcess\n")
         .unwrap_or_else(|| panic!("no table in\n{shown}"));
     for finding in process.list("findings") {
         let code = finding["code"].as_str().unwrap();
         assert!(at(code) < table, "{code} stands below a table in\n{shown}");
     }
-}
-
-fn is_frame(c: char) -> bool {
-    ('\u{2500}'..='\u{257f}').contains(&c)
 }
 
 #[test]
@@ -66,7 +63,7 @@ fn every_finding_says_what_helps() {
     let process = stage.look(&fixture);
     let shown = unwrapped(&text(&fixture, &[]));
     for finding in process.list("findings") {
-        for key in ["message", "remedy"] {
+        for key in ["message", "remedy", "remedy_live"] {
             if let Some(sentence) = finding[key].as_str() {
                 assert!(
                     shown.contains(&unwrapped(sentence)),
@@ -77,9 +74,12 @@ fn every_finding_says_what_helps() {
     }
 }
 
-/// Text without its line breaks and indentation.
+/// Text without its line breaks and indentation; a shell's ` \` at the end of a line is one, too.
 fn unwrapped(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    text.replace(" \\\n", " ")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[test]
@@ -89,11 +89,7 @@ fn a_process_without_findings_is_said_to_have_none() {
     let scan = stage.scan_as_user(&[&fixture.pid().to_string()]);
     assert_eq!(scan.code(), 0);
     assert!(scan.text().contains(&fixture.pid().to_string()));
-    assert!(
-        scan.text().to_lowercase().contains("no finding"),
-        "{}",
-        scan.text()
-    );
+    assert!(scan.text().contains("Nothing wrong"), "{}", scan.text());
 }
 
 #[test]

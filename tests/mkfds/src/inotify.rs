@@ -52,6 +52,19 @@ impl Instance {
         Ok(())
     }
 
+    /// How many bytes of events wait to be read.
+    pub fn queued(&self) -> Result<i32, String> {
+        let mut bytes = 0;
+        // SAFETY: FIONREAD stores an int through a valid pointer.
+        if unsafe { libc::ioctl(self.fd(), libc::FIONREAD, &mut bytes) } < 0 {
+            return Err(format!(
+                "The waiting events cannot be counted: {}.",
+                io::Error::last_os_error()
+            ));
+        }
+        Ok(bytes)
+    }
+
     /// The same instance at another descriptor.
     pub fn dup(&self) -> Result<Instance, String> {
         self.0

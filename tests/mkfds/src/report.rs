@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::Outcome;
+use crate::inotify::Instance;
 
 /// The lines of one fixture. The PID stands there from the start, so that a test can find a fixture that
 /// does not get ready.
@@ -42,6 +43,17 @@ impl Report {
     pub fn hold(&mut self) -> Outcome {
         self.ready()?;
         wait_for_end()
+    }
+
+    /// As [`Report::hold`]; each line on standard input is answered by the number of bytes of events
+    /// that wait in `instance`: what has woken this process.
+    pub fn hold_watching(&mut self, instance: &Instance) -> Outcome {
+        self.ready()?;
+        for line in std::io::stdin().lines() {
+            line.map_err(|e| format!("Standard input cannot be read: {e}."))?;
+            self.fact("queued", instance.queued()?)?;
+        }
+        Ok(())
     }
 
     fn line(&mut self, text: &str) -> Outcome {

@@ -110,7 +110,7 @@ pub fn hold_self_watch(
     instance.watch(&watched, mask)?;
     report.path("watched", &watched)?;
     report_database(&mut report, &database)?;
-    report.hold()
+    report.hold_watching(&instance)
 }
 
 /// `count` open connections that have read, spread over `databases` databases.

@@ -47,7 +47,7 @@ pub fn hold_one(mut report: Report, paths: &[PathBuf], masks: &[u32]) -> Outcome
     }
     report.fact("fd", instance.fd())?;
     report.fact("last_wd", last)?;
-    report.hold()
+    report.hold_watching(&instance)
 }
 
 /// `count` instances, each of which watches all of `paths`, as long as `total` is not reached.
@@ -156,5 +156,5 @@ pub fn hold_self_watch(
     report.path("watched", watched)?;
     report.fact("inode", files::inode(&log)?)?;
     report.fact("wd", wd)?;
-    report.hold()
+    report.hold_watching(&instance)
 }

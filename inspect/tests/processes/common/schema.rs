@@ -157,6 +157,7 @@ const FINDING: &[Key] = &[
     Must("evidence", Open),
     // "Where there is one."
     Must("remedy", OrNull(&Text)),
+    May("remedy_live", OrNull(&Text)),
 ];
 
 const GAP: &[Key] = &[
