@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -175,12 +176,12 @@ impl<'a> Apx<'a> {
     /// Reads and edits the tree, see [`Quiet`].
     pub fn read_and_edit(&mut self) -> Quiet {
         let files_read = self.tree.read();
-        fs::write(self.tree.router(), "routes = ['/']\n").unwrap();
+        edit(&self.tree.router());
         let mut regenerations = vec![self.next_regeneration()];
         self.tree.read();
         // The sentinel: had the read, or the edit before it, caused a second regeneration, it would
         // come before this one's.
-        fs::write(self.tree.models(), "models = ['user']\n").unwrap();
+        edit(&self.tree.models());
         let sentinel = "src/models.py".to_owned();
         while !regenerations.iter().any(|r| r.paths.contains(&sentinel)) {
             regenerations.push(self.next_regeneration());
@@ -195,6 +196,12 @@ impl<'a> Apx<'a> {
         let line = self.victim.line_with("regeneration ");
         Regeneration::parse(&line).unwrap_or_else(|| panic!("not a regeneration: {line:?}"))
     }
+}
+
+/// Adds a line in place: one write and the close right after it, so that no debounce tells them apart.
+fn edit(path: &Path) {
+    let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+    file.write_all(b"# edited\n").unwrap();
 }
 
 /// Processor time used by a process and the children it has waited for.

@@ -17,6 +17,20 @@ pub struct Product {
 }
 
 impl Product {
+    /// That everything is there: a preload that does not exist is no error to the loader, and the
+    /// replay would show nothing but the failure.
+    ///
+    /// # Errors
+    /// Which file is missing.
+    pub fn check(&self) -> Result<(), String> {
+        let victims = ["apx", "codex"].map(|v| self.victims.join(v));
+        let files = victims.iter().chain([&self.fdscan, &self.libwatchfix]);
+        match files.into_iter().find(|f| !f.is_file()) {
+            Some(missing) => Err(format!("there is no {}", missing.display())),
+            None => Ok(()),
+        }
+    }
+
     /// Starts the victim `name`. With `rules` it has the preload and these `WATCHFIX_` variables;
     /// without, it is bare.
     pub(crate) fn start(
@@ -67,7 +81,11 @@ impl Product {
     }
 }
 
-/// The findings part of what `fdscan PID` prints: what stands above its tables.
-pub fn fdscan_findings(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
+/// The findings in what `fdscan PID` prints: paragraphs whose first line is `SEVERITY  CODE`, the worst first.
+pub fn fdscan_findings(text: &str) -> Vec<&str> {
+    let is_finding = |p: &&str| {
+        let severity = p.split_whitespace().next();
+        matches!(severity, Some("critical" | "warning" | "info"))
+    };
+    text.split("\n\n").filter(is_finding).collect()
 }

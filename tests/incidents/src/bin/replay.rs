@@ -56,11 +56,15 @@ fn main() -> ExitCode {
             .unwrap_or_else(|| here.join("libwatchfix.so")),
         victims: here,
     };
-    let fixed = match args.incident {
+    if let Err(missing) = product.check() {
+        eprintln!("replay: {missing}");
+        return ExitCode::FAILURE;
+    }
+    let ended = match args.incident {
         Incident::Apx => apx(&product),
         Incident::Codex => codex(&product),
     };
-    if fixed {
+    if ended {
         ExitCode::SUCCESS
     } else {
         eprintln!("replay: the preload did not end it");
@@ -112,54 +116,50 @@ fn apx(product: &Product) -> bool {
 
 fn codex(product: &Product) -> bool {
     println!("Codex: a program watches the directory of its own log database\n");
-    let home = Home::new();
 
     heading("Without the preload");
+    let home = Home::new();
     let mut victim = Codex::start(product, &home, ROWS, &Preload::None);
     let seen = victim.watch_it_loop();
     let seconds = seen.elapsed.as_secs_f64();
-    let megabytes = mb(seen.wal_bytes);
+    let (rows, wal) = (seen.rows, mb(seen.wal_bytes));
+    // All but the first row and those about edits, of which there are none.
+    let own = rows - 1 - seen.edits as u64;
     row(
         "nobody edits",
-        &format!(
-            "{} rows logged in {seconds:.1} s, then stopped by this replay",
-            seen.rows
-        ),
+        &format!("{rows} rows logged in {seconds:.1} s, {own} about the log itself"),
     );
     row(
         "WAL",
-        &format!("{megabytes:.0} MB, {:.0} MB/s", megabytes / seconds),
+        &format!(
+            "{wal:.0} MB, {:.0} MB/s, until this replay stopped it",
+            wal / seconds
+        ),
     );
     ask_fdscan(product, victim.pid());
-    let logged = victim.logged();
-    let own: i64 = logged
-        .iter()
-        .filter(|(p, _)| p.contains(".sqlite"))
-        .map(|(_, n)| n)
-        .sum();
-    row(
-        "its log",
-        &format!("{own} of {} rows are about the log itself", seen.rows),
-    );
-    println!();
+    drop(victim);
 
     heading("With LD_PRELOAD=libwatchfix.so");
     let home = Home::new();
     let mut victim = Codex::start(product, &home, ROWS, &Preload::Defaults);
     let edits = victim.edit_config();
     let config = edits.of_config().count();
+    let rows = victim.logged();
+    let own: i64 = rows
+        .iter()
+        .filter(|(path, _)| path.contains(".sqlite"))
+        .map(|(_, n)| n)
+        .sum();
+    let all: i64 = rows.iter().map(|(_, n)| n).sum();
     row(
         "config.toml",
         &format!("edited twice: {config} events arrive"),
     );
+    row(
+        "its log",
+        &format!("{all} rows, {own} about the log itself"),
+    );
     row("WAL", &format!("{:.2} MB", mb(edits.wal_after)));
-    let own: i64 = victim
-        .logged()
-        .iter()
-        .filter(|(p, _)| p.contains(".sqlite"))
-        .map(|(_, n)| n)
-        .sum();
-    row("its log", &format!("{own} rows are about the log itself"));
     println!();
 
     heading("With WATCHFIX_DROP naming the directory, too");
@@ -173,7 +173,7 @@ fn codex(product: &Product) -> bool {
         .count();
     row(
         "config.toml",
-        &format!("edited twice: {of_home} events from the directory"),
+        &format!("edited twice: {of_home} events arrive"),
     );
     config > 0 && own == 0 && of_home == 0
 }
@@ -181,8 +181,15 @@ fn codex(product: &Product) -> bool {
 fn ask_fdscan(product: &Product, pid: u32) {
     println!();
     heading(&format!("fdscan {pid}"));
-    for line in fdscan_findings(&product.fdscan_text(pid)) {
-        println!("    {line}");
+    let text = product.fdscan_text(pid);
+    let findings = fdscan_findings(&text);
+    if let Some((worst, others)) = findings.split_first() {
+        for line in worst.lines() {
+            println!("    {line}");
+        }
+        for title in others.iter().filter_map(|f| f.lines().next()) {
+            println!("    {title}");
+        }
     }
     println!();
 }
