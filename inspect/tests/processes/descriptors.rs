@@ -112,7 +112,7 @@ fn every_one_of_65536_descriptors_is_counted() {
         let why = if is_root() {
             "without CAP_SYS_RESOURCE"
         } else {
-            "for no one but root"
+            "by anyone but root"
         };
         return support::skip_optional(&format!(
             "the hard limit of {} descriptors cannot be raised {why}",

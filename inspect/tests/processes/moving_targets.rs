@@ -1,9 +1,10 @@
 //! Processes that change or end while fdscan looks at them.
 
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{Scan, Stage, fdscan};
+use crate::common::{Scan, Stage};
 
 /// Waits without giving up the processor: this only spreads the moments at which something happens.
 fn spin(time: Duration) {
@@ -29,13 +30,23 @@ fn is_an_answer(scan: &Scan, pid: u32) {
 
 #[test]
 fn a_process_that_ends_in_the_middle_is_an_answer() {
-    let stage = Stage::new();
+    ends_in_the_middle(&Stage::new());
+}
+
+#[test]
+fn a_process_that_ends_in_the_middle_is_an_answer_without_privilege() {
+    // The kernel takes a process's memory before it takes its number: from then on its own user may no
+    // longer look into it, which is no question of permission.
+    ends_in_the_middle(&Stage::unprivileged(60191));
+}
+
+fn ends_in_the_middle(stage: &Stage) {
     let args = ["watches", "--count", "2000"];
     // How long one whole look takes, so that the ends are spread over it.
     let dir = stage.make("whole");
     let fixture = stage.mkfds_in(&dir, &args);
     let start = Instant::now();
-    stage.look(&fixture);
+    stage.look_as_user(&fixture);
     let whole = start.elapsed();
     drop(fixture);
 
@@ -45,7 +56,7 @@ fn a_process_that_ends_in_the_middle_is_an_answer() {
         let fixture = stage.mkfds_in(&dir, &args);
         let pid = fixture.pid();
         let scan = std::thread::scope(|scope| {
-            let scan = scope.spawn(|| stage.scan(&[&pid.to_string(), "--json"]));
+            let scan = scope.spawn(|| stage.scan_as_user(&[&pid.to_string(), "--json"]));
             spin(whole * round / rounds);
             // Killed and reaped: /proc/PID is gone.
             drop(fixture);
@@ -62,18 +73,34 @@ fn reap(mut child: Child) {
 
 #[test]
 fn a_process_that_ends_at_once_is_an_answer() {
-    let stage = Stage::new();
+    ends_at_once(&Stage::new());
+}
+
+#[test]
+fn a_process_that_ends_at_once_is_an_answer_without_privilege() {
+    ends_at_once(&Stage::unprivileged(60192));
+}
+
+fn ends_at_once(stage: &Stage) {
     let dir = stage.make("short");
     for round in 0..40 {
-        let child = Command::new(stage.mkfds_binary())
+        let mut child = stage
+            .command(stage.mkfds_binary())
             .args(["exit-soon", "--count", "50", "--dir"])
             .arg(&dir)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let pid = child.id();
-        let looking = fdscan()
+        // Its first line: it runs as the victims' user now.
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert_eq!(line, format!("PID {pid}\n"));
+        let looking = stage
+            .scan_command()
             .arg(pid.to_string())
             .arg("--json")
             .stdin(Stdio::null())

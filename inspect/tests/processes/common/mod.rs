@@ -120,6 +120,11 @@ impl Stage {
         Scan::run(self.command(&self.fdscan).args(args))
     }
 
+    /// fdscan, as the victims' user, not yet started.
+    pub fn scan_command(&self) -> Command {
+        self.command(&self.fdscan)
+    }
+
     /// Looks at one fixture and returns what fdscan says about it.
     pub fn look(&self, fixture: &Fixture) -> Process {
         self.scan(&[&fixture.pid().to_string(), "--json"]).process()
