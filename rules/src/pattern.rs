@@ -10,17 +10,23 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patterns<'a> {
     /// The list that stands without being asked for.
-    pub(crate) default: &'a [u8],
+    default: &'a [u8],
     /// The caller's own list.
-    pub(crate) own: &'a [u8],
+    own: &'a [u8],
+    /// The last bytes that a matching name can have, of those below 128: nearly every name that does
+    /// not match is told by it alone.
+    last: u128,
 }
 
 impl<'a> Patterns<'a> {
     /// A list that matches nothing.
-    pub const EMPTY: Patterns<'static> = Patterns {
-        default: b"",
-        own: b"",
-    };
+    pub const EMPTY: Patterns<'static> = Patterns::new(b"", b"");
+
+    /// Two lists, both checked, as one.
+    pub(crate) const fn new(default: &'a [u8], own: &'a [u8]) -> Patterns<'a> {
+        let last = last_bytes(default) | last_bytes(own);
+        Patterns { default, own, last }
+    }
 
     /// True if no pattern is in it, so that nothing needs to be resolved to compare with it.
     pub fn is_empty(&self) -> bool {
@@ -36,7 +42,10 @@ impl<'a> Patterns<'a> {
 
     /// True if a file name (one component, no slash) matches.
     pub fn match_name(&self, name: &[u8]) -> bool {
-        self.iter().any(|pattern| glob(pattern, name))
+        match name.last() {
+            Some(&c @ ..128) if self.last >> c & 1 == 0 => false,
+            _ => self.iter().any(|pattern| glob(pattern, name)),
+        }
     }
 
     /// True if `path`, absolute and resolved, is a directory named by a pattern or lies below one.
@@ -44,6 +53,24 @@ impl<'a> Patterns<'a> {
     pub fn match_below(&self, path: &[u8], home: Option<&[u8]>) -> bool {
         self.iter().any(|pattern| below(pattern, path, home))
     }
+}
+
+/// Every byte below 128 that ends a name some item matches, and perhaps others.
+const fn last_bytes(list: &[u8]) -> u128 {
+    let mut set = 0;
+    let mut left = list;
+    while let [c, rest @ ..] = left {
+        // An escaped colon ends no item: then one byte too many is in the set.
+        if matches!(rest, [] | [b':', ..]) {
+            set |= match c {
+                b'*' | b'?' => u128::MAX,
+                0..128 => 1 << *c,
+                128.. => 0,
+            };
+        }
+        left = rest;
+    }
+    set
 }
 
 /// The items of a colon-separated list with their byte offsets. An empty text has none.
@@ -182,7 +209,7 @@ mod tests {
     use super::*;
 
     fn list(own: &[u8]) -> Patterns<'_> {
-        Patterns { default: b"", own }
+        Patterns::new(b"", own)
     }
 
     #[test]

@@ -173,10 +173,7 @@ impl<'a> Rules<'a> {
         off: false,
         strip: DEFAULT_STRIP,
         drop: Patterns::EMPTY,
-        ignore: Patterns {
-            default: DEFAULT_IGNORE,
-            own: b"",
-        },
+        ignore: Patterns::new(DEFAULT_IGNORE, b""),
         log: Log::None,
         home: None,
     };
@@ -252,7 +249,7 @@ fn parse_patterns<'a>(
         _ => b"",
     };
     if own == b"none" {
-        return Ok(Patterns { default, own: b"" });
+        return Ok(Patterns::new(default, b""));
     }
     // `items` has none for an empty text: a lone `+`.
     if own.is_empty() {
@@ -282,7 +279,7 @@ fn parse_patterns<'a>(
             });
         }
     }
-    Ok(Patterns { default, own })
+    Ok(Patterns::new(default, own))
 }
 
 fn wrong_directory(item: &[u8], home: Option<&[u8]>) -> Option<Problem> {

@@ -24,16 +24,20 @@ pub unsafe fn filter(fd: c_int, buf: *mut c_void, size: usize, filled: isize) ->
         return filled;
     }
     // SAFETY: the caller's own promise.
-    unsafe {
-        records(
-            fd,
-            &[libc::iovec {
-                iov_base: buf,
-                iov_len: size,
-            }],
-            filled,
-        )
-    }
+    unsafe { one(fd, buf, size, filled) }
+}
+
+/// # Safety
+/// As [`filter`].
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn one(fd: c_int, buf: *mut c_void, size: usize, filled: isize) -> isize {
+    let part = libc::iovec {
+        iov_base: buf,
+        iov_len: size,
+    };
+    // SAFETY: the caller's own promise.
+    unsafe { records(fd, &[part], filled) }
 }
 
 /// As [`filter`], for the parts of a readv.
@@ -115,8 +119,10 @@ fn report(config: &Config, fd: c_int, record: &Record<'_>, verdict: Verdict) {
     let mut line = log::begin(&mut buf);
     line.text(b"fd ").number(fd as u32);
     line.text(b" wd ").number(record.wd as u32).text(b": ");
-    for name in rules::event::names(record.mask) {
-        line.text(name.as_bytes()).text(b" ");
+    for (bit, name) in rules::event::EVENTS {
+        if record.mask & bit != 0 {
+            line.text(name.as_bytes()).text(b" ");
+        }
     }
     line.quoted(record.name);
     line.text(match verdict {

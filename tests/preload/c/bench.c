@@ -1,0 +1,69 @@
+/* Nanoseconds per call, the best of several rounds: "add DIR" places a watch again and again with a
+ * mask that is stripped, "pipe" reads 16 bytes from a pipe. "peak COMMAND..." prints its peak memory
+ * in KiB instead. */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+static int peak(char **command)
+{
+	struct rusage used;
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		execvp(command[0], command);
+		_exit(127);
+	}
+	if (wait4(child, &status, 0, &used) != child || !WIFEXITED(status))
+		return 1;
+	fprintf(stderr, "%ld\n", used.ru_maxrss);
+	return WEXITSTATUS(status);
+}
+
+int main(int argc, char **argv)
+{
+	static char buf[65536];
+	enum { ROUNDS = 40, CALLS = 4096 };
+	double best = 1e18;
+	int pair[2], fd = inotify_init1(0);
+	if (argc > 2 && !strcmp(argv[1], "peak"))
+		return peak(argv + 2);
+	if (argc < 2 || fd < 0 || pipe(pair))
+		return 1;
+	for (int round = 0; round < ROUNDS; round++) {
+		double start, took;
+		if (!strcmp(argv[1], "add")) {
+			start = now();
+			for (int i = 0; i < CALLS; i++)
+				if (inotify_add_watch(fd, argv[2], IN_OPEN | IN_MODIFY | IN_CREATE) != 1)
+					return 1;
+			took = now() - start;
+		} else {
+			/* Not zero: records are told from it by their second word. */
+			memset(buf, 0x55, sizeof buf);
+			if (write(pair[1], buf, CALLS * 16) != CALLS * 16)
+				return 1;
+			start = now();
+			for (int i = 0; i < CALLS; i++)
+				if (read(pair[0], buf, 16) != 16)
+					return 1;
+			took = now() - start;
+		}
+		if (took / CALLS < best)
+			best = took / CALLS;
+	}
+	printf("%.1f\n", best);
+	return 0;
+}
