@@ -10,7 +10,7 @@ pub enum Exit {
     Done = 0,
     /// Findings at or above `--fail-on`.
     Found = 1,
-    /// The command line was not understood.
+    /// The command line was not understood, or the report could not be written where it should go.
     Usage = 2,
     /// No such process, or it ended before anything was read.
     NoProcess = 3,

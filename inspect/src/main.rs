@@ -46,7 +46,10 @@ fn run(args: &ScanArgs) -> Exit {
     match written.and_then(|()| to.flush()) {
         // The reader has seen enough (`fdscan 1 | head`).
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(e) => complain(&format!("the report could not be written: {e}")),
+        Err(e) => {
+            complain(&format!("the report could not be written: {e}"));
+            return Exit::Usage;
+        }
         Ok(()) => {}
     }
     for error in &scan.errors {

@@ -15,8 +15,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let mut message = format!(
-        "{} fire when only a file's metadata changes: chmod, chown, touch, a link, and on some systems every backup run.",
-        watched_files::with_masks(watches, &masks),
+        "{} when only a file's metadata changes: chmod, chown, touch, a link, and on some systems every backup run.",
+        watched_files::watches_fire(watches, &masks),
     );
     let cured = cure::in_force(process);
     if cured {

@@ -26,8 +26,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     .map(|&(_, word)| word)
     .collect();
     let mut message = format!(
-        "{} fire when a file is merely {}: every read wakes it.",
-        watched_files::with_masks(watches, &masks),
+        "{} when a file is merely {}: every read wakes it.",
+        watched_files::watches_fire(watches, &masks),
         list_words(&words, "or"),
     );
     let cured = cure::in_force(process);

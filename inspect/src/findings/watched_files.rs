@@ -1,7 +1,7 @@
 //! What findings about watches share: masks, and which watch stands over which file.
 
 use crate::model::{Identity, MaskCount, Name, Process, Watch};
-use crate::render::number;
+use crate::render::plural;
 use rules::event;
 use std::collections::{HashMap, HashSet};
 
@@ -25,19 +25,19 @@ pub fn masks_with(process: &Process, bits: u32) -> Vec<MaskCount> {
     list
 }
 
-/// "5,299 watches with mask 0x3ee"; several masks are named up to three.
-pub fn with_masks(watches: usize, masks: &[MaskCount]) -> String {
+/// "5,299 watches with mask 0x3ee fire"; several masks are named up to three.
+pub fn watches_fire(watches: usize, masks: &[MaskCount]) -> String {
     let named: Vec<_> = masks.iter().take(3).map(|m| m.mask.to_string()).collect();
     let more = match masks.len().saturating_sub(named.len()) {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
     format!(
-        "{} {} with {} {}{more}",
-        number(watches as u64),
-        if watches == 1 { "watch" } else { "watches" },
+        "{} with {} {}{more} {}",
+        plural(watches, "watch", "watches"),
         if masks.len() == 1 { "mask" } else { "masks" },
         named.join(", "),
+        if watches == 1 { "fires" } else { "fire" },
     )
 }
 

@@ -153,8 +153,11 @@ impl Session {
         let pid = process.pid;
         process.descriptors = match fds::read(dir, mounts, &mut process.fds, gaps) {
             Ok(list) => list,
-            Err(e) if is_gone(&e) => {
-                gaps.note("its descriptors", "it ended while it was being read");
+            // Once it has ended, the kernel refuses its descriptors even to its own user.
+            Err(_) if process::has_ended(dir) => {
+                if process.state != Some('Z') {
+                    gaps.note("its descriptors", "it ended while it was being read");
+                }
                 return None;
             }
             Err(e) => {

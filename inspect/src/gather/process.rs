@@ -36,6 +36,17 @@ pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether it has ended or is about to: its memory and descriptors go before its PID does.
+pub fn has_ended(dir: &ProcDir) -> bool {
+    // PF_EXITING of include/linux/sched.h, field 9 of proc_pid_stat(5).
+    const EXITING: u32 = 0x4;
+    match dir.read("stat") {
+        Ok(text) => Stat::from_read(&text[..])
+            .is_ok_and(|stat| matches!(stat.state, 'Z' | 'X') || stat.flags & EXITING != 0),
+        Err(e) => super::is_gone(&e),
+    }
+}
+
 /// RFC 3339 from clock ticks since boot (field 22 of proc_pid_stat(5)).
 fn start_time(ticks: u64) -> Option<String> {
     let boot = procfs::boot_time_secs().ok()?;

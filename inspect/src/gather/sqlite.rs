@@ -200,9 +200,14 @@ fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
     }
 }
 
-/// Whether the file has a size a database can have: whole pages, and the smallest page is 512 bytes.
+/// Whether the file has a size a database can have (whole pages, and the smallest page is 512 bytes) and
+/// no side file's name.
 fn may_be_database(file: &Part) -> bool {
+    let name = file.path.as_bytes();
     file.bytes.is_some_and(|size| size > 0 && size % 512 == 0)
+        && !SUFFIXES
+            .iter()
+            .any(|(ending, _)| name.ends_with(ending.as_bytes()))
 }
 
 /// The header, if the file has one.

@@ -1,6 +1,9 @@
 //! The schema `fdscan/1`.
 
+use super::is_unsafe;
 use crate::model::Scan;
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 use std::io::{self, Write};
 
 /// Writes `scan` as one line of JSON, straight from the model: 100,000 watches are never held as text.
@@ -8,6 +11,55 @@ use std::io::{self, Write};
 /// # Errors
 /// What writing to `to` failed with.
 pub fn json(scan: &Scan, to: &mut impl Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *to, scan)?;
+    scan.serialize(&mut Serializer::with_formatter(&mut *to, Terminal))?;
     to.write_all(b"\n")
+}
+
+/// Compact JSON that can be shown on a terminal: JSON itself leaves DEL, C1 and bidirectional characters
+/// as they are.
+struct Terminal;
+
+impl Formatter for Terminal {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        to: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        // Nearly every name: printable ASCII.
+        if fragment.bytes().all(|b| matches!(b, b' '..=b'~')) {
+            return to.write_all(fragment.as_bytes());
+        }
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_unsafe) {
+            let (safe, tail) = rest.split_at(at);
+            to.write_all(safe.as_bytes())?;
+            let mut characters = tail.chars();
+            // All of them lie in the basic plane, so one escape is enough.
+            if let Some(c) = characters.next() {
+                write!(to, "\\u{:04x}", u32::from(c))?;
+            }
+            rest = characters.as_str();
+        }
+        to.write_all(rest.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> String {
+        let mut out = Vec::new();
+        text.serialize(&mut Serializer::with_formatter(&mut out, Terminal))
+            .unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped_and_read_back_the_same() {
+        let name = "a\u{7f}\u{9b}2J\u{202e}\u{2028}\n\"größe";
+        let json = written(name);
+        assert_eq!(json, r#""a\u007f\u009b2J\u202e\u2028\n\"größe""#);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), name);
+    }
 }

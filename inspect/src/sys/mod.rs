@@ -16,14 +16,24 @@ const PATH_MAX: usize = 4096;
 
 /// Hands `path` to `call` as a C string without an allocation: it is done once or more per descriptor.
 fn with_c_path<T>(path: &[u8], call: impl FnOnce(&CStr) -> io::Result<T>) -> io::Result<T> {
-    let mut buffer = [0u8; PATH_MAX];
-    let Some(place) = buffer.get_mut(..path.len()) else {
-        return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
-    };
+    // Most paths are as short as `fd/123`: zeroing 4 KiB for each would cost more than the call.
+    const SHORT: usize = 64;
+    if path.len() < SHORT {
+        with_buffer::<SHORT, T>(path, call)
+    } else {
+        with_buffer::<PATH_MAX, T>(path, call)
+    }
+}
+
+fn with_buffer<const ROOM: usize, T>(
+    path: &[u8],
+    call: impl FnOnce(&CStr) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut buffer = [0u8; ROOM];
+    let too_long = || io::Error::from_raw_os_error(libc::ENAMETOOLONG);
+    let place = buffer.get_mut(..path.len()).ok_or_else(too_long)?;
     place.copy_from_slice(path);
-    let Some(text) = buffer.get(..=path.len()) else {
-        return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
-    };
+    let text = buffer.get(..=path.len()).ok_or_else(too_long)?;
     let text =
         CStr::from_bytes_with_nul(text).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
     call(text)

@@ -1,6 +1,6 @@
 //! The findings: sentence, evidence, command.
 
-use super::wrap::wrap;
+use super::wrap::{wrap, wrap_command};
 use super::{Layout, evidence};
 use crate::findings::Finding;
 use crate::render::sanitize;
@@ -23,21 +23,22 @@ pub fn write(findings: &[Finding], layout: Layout, to: &mut impl Write) -> io::R
             wrap(&sanitize(&line), layout.width, "    ", &mut text)?;
             write!(to, "{}", layout.style.dim(&String::from_utf8_lossy(&text)))?;
         }
+        // Without a second one, a command is for the system or the file and needs no restart.
+        let lead = if finding.remedy_live.is_some() {
+            "When you start it again:"
+        } else {
+            "This helps:"
+        };
         let commands = [
-            ("When you start it again:", &finding.remedy),
+            (lead, &finding.remedy),
             ("For this process, as it runs:", &finding.remedy_live),
         ];
-        // A command for the system or the file is no restart.
-        let both = finding.remedy_live.is_some();
         for (lead, command) in commands {
             let Some(command) = command else { continue };
-            if both {
-                writeln!(to, "  {lead}")?;
-            } else {
-                writeln!(to, "  This helps:")?;
-            }
-            // Commands quote what is unsafe themselves; they stand on one line, to be copied.
-            writeln!(to, "    {}", layout.style.command(&sanitize(command)))?;
+            writeln!(to, "  {lead}")?;
+            // Commands quote what is unsafe themselves; this is the second lock on the door.
+            let command = wrap_command(&sanitize(command), layout.width, "    ");
+            write!(to, "{}", layout.style.command(&command))?;
         }
     }
     Ok(())

@@ -1,34 +1,138 @@
 //! Watches by directory: thousands of rows become the few directories that hold most of them.
 
-use crate::model::{Process, Watch};
+use crate::model::{Name, Process};
 use std::collections::HashMap;
 
 /// Directories shown.
 const SHOWN: usize = 10;
 
-/// The directories with most watches at or below them, as narrow as that count allows, and how many
-/// watches have a path at all.
-pub fn top_directories(process: &Process) -> (Vec<(String, usize)>, usize) {
-    let mut counts: HashMap<&[u8], usize> = HashMap::new();
-    let mut known = 0;
-    let watches = process.inotify.iter().flat_map(|i| &i.watches);
-    for path in watches.filter_map(|watch: &Watch| watch.path.as_ref()) {
-        known += 1;
-        *counts.entry(parent(path.as_bytes())).or_insert(0) += 1;
-    }
-    let mut list: Vec<_> = counts.into_iter().collect();
-    list.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    list.truncate(SHOWN);
-    let shown = list
-        .into_iter()
-        .map(|(path, count)| (crate::model::Name::from(path).to_string(), count))
-        .collect();
-    (shown, known)
+/// Where the watches are.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Top {
+    /// Directories that do not contain each other, with the watches at and below each; most first.
+    pub rows: Vec<(Name, usize)>,
+    /// Watches with a path that lie in none of them.
+    pub elsewhere: usize,
 }
 
-fn parent(path: &[u8]) -> &[u8] {
-    match path.iter().rposition(|&b| b == b'/') {
-        Some(0) | None => b"/",
-        Some(at) => path.get(..at).unwrap_or(path),
+/// The few directories that say most about where the watches of a process are.
+pub fn top_directories(process: &Process) -> Top {
+    let watches = process.inotify.iter().flat_map(|i| &i.watches);
+    top(watches.filter_map(|watch| Some(watch.path.as_ref()?.as_bytes())))
+}
+
+fn top<'a>(paths: impl Iterator<Item = &'a [u8]> + Clone) -> Top {
+    // The narrowest directory that holds everything, and what lies in it.
+    let Some(start) = paths.clone().reduce(common) else {
+        return Top {
+            rows: Vec::new(),
+            elsewhere: 0,
+        };
+    };
+    let mut total = 0;
+    let mut groups: HashMap<&[u8], Group<'a>> = HashMap::new();
+    for path in paths {
+        total += 1;
+        if path.len() > start.len() {
+            let group = groups.entry(below(start, path)).or_insert(Group {
+                holds: path,
+                watches: 0,
+            });
+            group.holds = common(group.holds, path);
+            group.watches += 1;
+        }
+    }
+    let inside: usize = groups.values().map(|group| group.watches).sum();
+    let mut rows: Vec<_> = groups.into_values().collect();
+    rows.sort_by(|a, b| b.watches.cmp(&a.watches).then(a.holds.cmp(b.holds)));
+    rows.truncate(SHOWN);
+    let shown: usize = rows.iter().map(|group| group.watches).sum();
+    // Nothing is gained by naming a few of many equal directories instead of the one they lie in.
+    if rows.is_empty() || shown * 2 < inside {
+        return Top {
+            rows: vec![(start.into(), total)],
+            elsewhere: 0,
+        };
+    }
+    Top {
+        rows: rows
+            .into_iter()
+            .map(|group| (group.holds.into(), group.watches))
+            .collect(),
+        elsewhere: total - shown,
+    }
+}
+
+/// Watches in one directory of the first level.
+struct Group<'a> {
+    /// The narrowest directory that holds all of them.
+    holds: &'a [u8],
+    watches: usize,
+}
+
+/// The deepest path at or above both.
+fn common<'a>(a: &'a [u8], b: &'a [u8]) -> &'a [u8] {
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let ends = |path: &[u8]| path.get(same).is_none_or(|&byte| byte == b'/');
+    if ends(a) && ends(b) && same > 1 {
+        return a.get(..same).unwrap_or(a);
+    }
+    let whole = a.get(..same).unwrap_or(a);
+    match whole.iter().rposition(|&byte| byte == b'/') {
+        Some(at) if at > 0 => whole.get(..at).unwrap_or(whole),
+        _ => b"/",
+    }
+}
+
+/// The first component of `path` below `start`, with everything above it.
+fn below<'a>(start: &[u8], path: &'a [u8]) -> &'a [u8] {
+    let from = if start == b"/" { 1 } else { start.len() + 1 };
+    let rest = path.get(from..).unwrap_or_default();
+    let end = rest.iter().position(|&byte| byte == b'/');
+    end.and_then(|end| path.get(..from + end)).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(paths: &[&str]) -> Vec<(String, usize)> {
+        let top = top(paths.iter().map(|path| path.as_bytes()));
+        let rows = top.rows.iter();
+        rows.map(|(path, count)| (path.to_string(), *count))
+            .collect()
+    }
+
+    #[test]
+    fn a_subtree_is_one_row_however_deep_its_watches_lie() {
+        let mut paths = vec!["/p/src", "/p/src/a", "/p"];
+        paths.extend([
+            "/p/node_modules/x/y",
+            "/p/node_modules/x/z",
+            "/p/node_modules/w/v/u",
+        ]);
+        paths.push("/p/node_modules");
+        let wanted = [("/p/node_modules".to_owned(), 4), ("/p/src".to_owned(), 2)];
+        assert_eq!(shown(&paths), wanted);
+    }
+
+    #[test]
+    fn many_equal_directories_are_named_by_the_one_they_lie_in() {
+        let paths: Vec<_> = (0..100).map(|n| format!("/t/d{n}")).collect();
+        let paths: Vec<_> = paths.iter().map(String::as_str).collect();
+        assert_eq!(shown(&paths), [("/t".to_owned(), 100)]);
+    }
+
+    #[test]
+    fn names_that_begin_alike_are_different_directories() {
+        let wanted = [("/a-b/x".to_owned(), 1), ("/a/x".to_owned(), 1)];
+        assert_eq!(shown(&["/a/x", "/a-b/x"]), wanted);
+    }
+
+    #[test]
+    fn one_watch_is_its_own_row_and_none_is_no_row() {
+        assert_eq!(shown(&["/a/b"]), [("/a/b".to_owned(), 1)]);
+        assert_eq!(shown(&["/"]), [("/".to_owned(), 1)]);
+        assert!(shown(&[]).is_empty());
     }
 }

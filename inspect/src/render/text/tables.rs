@@ -3,7 +3,7 @@
 use super::{Layout, rollup};
 use crate::model::{Instance, Name, Process, Report, Scan};
 use crate::render::{bytes, number, plural, sanitize};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use std::io::{self, Write};
 
 /// Masks shown without `--all`.
@@ -28,6 +28,10 @@ pub fn write(scan: &Scan, report: &Report, layout: Layout, to: &mut impl Write) 
     databases(process, layout, to)
 }
 
+/// One thin line: frames cost the width that paths need.
+const RULE_BELOW_HEADER: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 struct Sheet {
     table: Table,
 }
@@ -37,10 +41,13 @@ impl Sheet {
     fn new(layout: Layout, header: &[&str], right: &[usize]) -> Sheet {
         let mut table = Table::new();
         table
-            .load_style(presets::NOTHING)
+            .load_style(RULE_BELOW_HEADER)
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(layout.width.saturating_sub(1))
             .set_header(header.iter().map(|text| text.to_uppercase()));
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 1));
+        }
         for &column in right {
             if let Some(column) = table.column_mut(column) {
                 column.set_cell_alignment(CellAlignment::Right);
@@ -216,22 +223,18 @@ fn masks(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<(
 }
 
 fn directories(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
-    let (top, known) = rollup::top_directories(process);
-    if top.is_empty() {
+    let top = rollup::top_directories(process);
+    if top.rows.is_empty() {
         return Ok(());
     }
-    let mut sheet = Sheet::new(layout, &["watches", "directly in"], &[0]);
-    for (path, count) in &top {
-        sheet.row(&[number(*count as u64), path.clone()]);
+    let mut sheet = Sheet::new(layout, &["watches", "at and below"], &[0]);
+    for (path, count) in &top.rows {
+        sheet.row(&[number(*count as u64), path.to_string()]);
     }
-    let shown: usize = top.iter().map(|(_, count)| count).sum();
     sheet.write("Directories with most watches", layout, to)?;
-    if shown < known {
-        writeln!(
-            to,
-            "  and {} elsewhere (--all lists every watch)",
-            number((known - shown) as u64)
-        )?;
+    if top.elsewhere > 0 {
+        let rest = number(top.elsewhere as u64);
+        writeln!(to, "  and {rest} elsewhere (--all lists every watch)")?;
     }
     Ok(())
 }

@@ -25,6 +25,62 @@ pub fn wrap(text: &str, width: u16, indent: &str, to: &mut impl Write) -> io::Re
     writeln!(to, "{indent}{line}")
 }
 
+/// A command in lines of at most `width` columns that a shell joins again: each but the last ends in a
+/// backslash, and none ends inside quotes. A word that is longer than a line stays whole.
+pub fn wrap_command(command: &str, width: u16, indent: &str) -> String {
+    const JOIN: &str = " \\";
+    let room = usize::from(width).saturating_sub(indent.len()).max(20);
+    let mut text = String::from(indent);
+    let mut length = 0;
+    let mut words = shell_words(command).into_iter().peekable();
+    while let Some(word) = words.next() {
+        let more = word.chars().count();
+        // The last word needs no room for a backslash after it.
+        let after = if words.peek().is_some() {
+            JOIN.len()
+        } else {
+            0
+        };
+        if length > 0 && length + 1 + more + after > room {
+            text.push_str(JOIN);
+            text.push('\n');
+            text.push_str(indent);
+            length = 0;
+        }
+        if length > 0 {
+            text.push(' ');
+            length += 1;
+        }
+        text.push_str(word);
+        length += more;
+    }
+    text.push('\n');
+    text
+}
+
+/// Splits at blanks outside of quotes, as `findings::remedy` writes them: `'...'`, and `$'...'` with
+/// backslashes.
+fn shell_words(command: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let (mut start, mut quoted, mut ansi, mut escaped, mut before) = (0, false, false, false, ' ');
+    for (at, c) in command.char_indices() {
+        if escaped {
+            escaped = false;
+        } else if c == '\\' && (!quoted || ansi) {
+            escaped = true;
+        } else if c == '\'' {
+            ansi = !quoted && before == '$';
+            quoted = !quoted;
+        } else if c == ' ' && !quoted {
+            words.extend(command.get(start..at));
+            start = at + 1;
+        }
+        before = c;
+    }
+    words.extend(command.get(start..));
+    words
+}
+
 /// At most `room` characters of `text`, with `...` for the rest.
 pub fn shorten(text: &str, room: usize) -> String {
     if text.chars().count() <= room {
@@ -56,6 +112,18 @@ mod tests {
     fn a_path_longer_than_the_line_stays_whole() {
         let path = "/very/long/path/that/does/not/fit/into/a/line";
         assert!(wrapped(&format!("see {path} now"), 30).contains(path));
+    }
+
+    #[test]
+    fn a_wrapped_command_is_the_same_to_a_shell_and_never_cut_inside_quotes() {
+        assert_eq!(
+            wrap_command("tool --flag 'two words' $'a\\' b' last", 26, "  "),
+            "  tool --flag \\\n  'two words' $'a\\' b' \\\n  last\n"
+        );
+        assert_eq!(
+            wrap_command("watchfix heal 42", 80, "  "),
+            "  watchfix heal 42\n"
+        );
     }
 
     #[test]
