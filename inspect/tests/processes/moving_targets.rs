@@ -41,7 +41,7 @@ fn a_process_that_ends_in_the_middle_is_an_answer_without_privilege() {
 }
 
 fn ends_in_the_middle(stage: &Stage) {
-    let args = ["watches", "--count", "2000"];
+    let args = ["watches", "--count", "1000"];
     // How long one whole look takes, so that the ends are spread over it.
     let dir = stage.make("whole");
     let fixture = stage.mkfds_in(&dir, &args);
@@ -50,7 +50,7 @@ fn ends_in_the_middle(stage: &Stage) {
     let whole = start.elapsed();
     drop(fixture);
 
-    let rounds = 24;
+    let rounds = 16;
     for round in 0..rounds {
         // The directories are there already: only the watches are made again.
         let fixture = stage.mkfds_in(&dir, &args);

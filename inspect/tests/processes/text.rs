@@ -89,7 +89,7 @@ fn a_process_without_findings_is_said_to_have_none() {
     let scan = stage.scan_as_user(&[&fixture.pid().to_string()]);
     assert_eq!(scan.code(), 0);
     assert!(scan.text().contains(&fixture.pid().to_string()));
-    assert!(scan.text().contains("Nothing wrong"), "{}", scan.text());
+    assert!(scan.text().contains("No finding"), "{}", scan.text());
 }
 
 #[test]
