@@ -17,7 +17,7 @@ impl Asked {
     pub const AS_PLACED: Asked = Asked(0);
     /// CLOSE_WRITE stands in for ATTRIB, and the caller asked for every event itself as well: what is
     /// known of a watch that was placed unseen.
-    pub const UNSEEN: Asked = Asked(1 | 2 | 4);
+    pub const UNSEEN: Asked = Asked(1 | 2 | 4 | UNSEEN);
 
     /// CLOSE_WRITE stands in for ATTRIB; `events` tells what the caller asked for itself.
     pub(crate) const fn translated(events: u32) -> Asked {
@@ -41,6 +41,9 @@ impl Asked {
         self.0 & 1 == 0 || self.0 & 4 != 0
     }
 }
+
+/// In an entry of the watches: placed unseen.
+const UNSEEN: u8 = 8;
 
 /// Watches remembered: consecutive descriptors of an instance take consecutive slots, so this many
 /// in one instance never collide.
@@ -94,6 +97,13 @@ impl Memory {
         if let Some(slot) = self.watches.get(slot(fd, wd)) {
             slot.store(key(fd, wd) << 8 | u64::from(Asked::UNSEEN.0), Relaxed);
         }
+    }
+
+    /// True if the watch is known to be placed through the hook. False proves nothing.
+    pub fn knows(&self, fd: i32, wd: i32) -> bool {
+        self.watches
+            .get(slot(fd, wd))
+            .is_some_and(|slot| matches!(slot.load(Relaxed), e if e >> 8 == key(fd, wd) && e as u8 & UNSEEN == 0))
     }
 
     /// What was asked for a watch.
@@ -171,11 +181,22 @@ mod tests {
     }
 
     #[test]
+    fn a_watch_is_known_if_it_was_placed_and_not_merely_found() {
+        static M: Memory = Memory::new();
+        assert!(!M.knows(3, 1));
+        M.place(3, 1, Asked::AS_PLACED, false);
+        assert!(M.knows(3, 1) && !M.knows(4, 1) && !M.knows(3, 2));
+        M.found(3, 1);
+        assert!(!M.knows(3, 1));
+        assert!(M.asked(3, 1).attrib() && M.asked(3, 1).close_write());
+    }
+
+    #[test]
     fn a_mask_that_is_added_keeps_what_was_asked_before() {
         static M: Memory = Memory::new();
         M.place(3, 1, Asked::translated(MODIFY), false);
         M.place(3, 1, Asked::translated(CLOSE_WRITE), true);
-        assert_eq!(M.asked(3, 1), Asked::UNSEEN);
+        assert_eq!(M.asked(3, 1), Asked::translated(MODIFY | CLOSE_WRITE));
         M.place(3, 1, Asked::translated(0), false);
         assert_eq!(M.asked(3, 1), Asked::translated(0));
     }

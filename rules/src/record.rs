@@ -21,9 +21,16 @@ const NAME_LIMIT: usize = 1024;
 /// Bits the kernel sets in a record.
 const RECORD_BITS: u32 = ALL_EVENTS | UNMOUNT | Q_OVERFLOW | IGNORED | ISDIR;
 
-/// What a read returns when no record is left: a record every watcher skips. See facts in
-/// docs/decisions.md: an empty read, EAGAIN or EINTR kill several of them.
-pub const FILLER: (i32, u32) = (-1, IGNORED);
+/// The watch of a filler, the record a program gets where it would get none: an empty read, EAGAIN
+/// and EINTR each end several watchers, and this wd is the one all of them skip.
+pub const FILLER_WD: i32 = -1;
+
+/// The mask of a filler. None for a watch known to be placed through the hook: busybox inotifyd ends
+/// when it has counted as many IGNORED as it has directories. IGNORED for one placed unseen:
+/// pyinotify, which places all of its watches so, warns of anything else that it does not know.
+pub const fn filler_mask(known: bool) -> u32 {
+    if known { 0 } else { IGNORED }
+}
 
 /// One record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +87,7 @@ pub enum Verdict {
     Remove,
     /// It stays with this mask.
     As(u32),
-    /// It stays, and a copy with this mask comes before it, where there is room for one.
+    /// It stays, and a copy with this mask comes before it; without room for two, one has both masks.
     After(u32),
 }
 
@@ -147,6 +154,7 @@ pub fn ignored(rules: &Rules<'_>, name: &[u8]) -> bool {
 pub fn compact(
     buf: &mut [u8],
     filled: usize,
+    filler: u32,
     mut judge: impl FnMut(&Record<'_>) -> Verdict,
 ) -> usize {
     let mut end = filled.min(buf.len());
@@ -156,7 +164,9 @@ pub fn compact(
     let mut from = 0;
     let mut to = 0;
     while let Some(record) = buf.get(from..end).and_then(Record::read) {
-        let size = record.size;
+        let Record {
+            size, mask: own, ..
+        } = record;
         match judge(&record) {
             Verdict::Remove => {}
             Verdict::Keep => {
@@ -179,12 +189,14 @@ pub fn compact(
                         end += step;
                     }
                 }
+                shift(buf, from, size, to);
                 if from - to >= size {
-                    shift(buf, from, size, to);
                     set_mask(buf, to, mask);
                     to += size;
+                    shift(buf, from, size, to);
+                } else {
+                    set_mask(buf, to, mask | own);
                 }
-                shift(buf, from, size, to);
                 to += size;
             }
         }
@@ -197,7 +209,7 @@ pub fn compact(
     } else {
         0
     };
-    to + fill(buf, to, gap)
+    to + fill(buf, to, gap, filler)
 }
 
 /// True if `bytes` are records that the kernel could have written, to the end.
@@ -210,7 +222,7 @@ fn is_sequence(mut bytes: &[u8]) -> bool {
 
 /// Writes one record of `size` bytes at `at` that every watcher skips, and returns its size: 0 if
 /// `size` is less than a record's.
-fn fill(buf: &mut [u8], at: usize, size: usize) -> usize {
+fn fill(buf: &mut [u8], at: usize, size: usize, mask: u32) -> usize {
     let Some((header, name)) = buf
         .get_mut(at..)
         .and_then(|b| b.get_mut(..size))
@@ -218,8 +230,7 @@ fn fill(buf: &mut [u8], at: usize, size: usize) -> usize {
     else {
         return 0;
     };
-    let (wd, mask) = FILLER;
-    put(header, 0, wd as u32);
+    put(header, 0, FILLER_WD as u32);
     put(header, 4, mask);
     put(header, 8, 0);
     put(header, 12, name.len() as u32);

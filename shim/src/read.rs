@@ -74,9 +74,13 @@ unsafe fn records(fd: c_int, parts: &[libc::iovec], filled: isize) -> isize {
     // SAFETY: the kernel filled the first part as far as it or `left` goes.
     let head =
         unsafe { core::slice::from_raw_parts(part.iov_base.cast::<u8>(), left.min(part.iov_len)) };
-    if config.rules.off || Record::read(head).is_none() || !sys::is_inotify(fd) {
+    let Some(Record { wd, .. }) = Record::read(head) else {
+        return filled;
+    };
+    if config.rules.off || !sys::is_inotify(fd) {
         return filled;
     }
+    let filler = record::filler_mask(MEMORY.knows(fd, wd));
     let mut told = 0;
     loop {
         let here = left.min(part.iov_len);
@@ -88,7 +92,7 @@ unsafe fn records(fd: c_int, parts: &[libc::iovec], filled: isize) -> isize {
                 part.iov_len.min(isize::MAX as usize),
             )
         };
-        let n = record::compact(buf, here, |record| judge(config, fd, record));
+        let n = record::compact(buf, here, filler, |record| judge(config, fd, record));
         told += n;
         // The kernel goes on to the next part only when this one is full, and so it still is.
         match parts.next() {

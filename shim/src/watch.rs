@@ -7,7 +7,7 @@ use rules::event::{ALL_EVENTS, MASK_ADD};
 use rules::memory::{Asked, Memory};
 use rules::record;
 use rules::rule::Log;
-use rules::watch::{Placed, mute, strip, translates};
+use rules::watch::{Placed, mute, strip};
 
 use crate::config::{self, Config};
 use crate::{log, sys};
@@ -58,8 +58,7 @@ pub unsafe fn prepare(fd: c_int, path: *const c_char, mask: u32) -> Placed {
 
 /// Notes the watch descriptor that the kernel answered with.
 pub fn placed(fd: c_int, wd: c_int, placed: Placed) {
-    // Only where a CLOSE_WRITE could be meant for an ATTRIB must it be known who asked for what.
-    if wd > 0 && translates(config::get().rules.strip) {
+    if wd > 0 {
         MEMORY.place(fd, wd, placed.asked, placed.mask & MASK_ADD != 0);
     }
 }

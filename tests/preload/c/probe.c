@@ -99,7 +99,7 @@ static long passed(int fd)
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof fd);
 	memcpy(CMSG_DATA(c), &fd, sizeof fd);
-	if (sendmsg(pair[0], &m, 0) != 1 || close(fd) || recvmsg(pair[1], &m, 0) != 1)
+	if (sendmsg(pair[0], &m, 0) != 1 || recvmsg(pair[1], &m, 0) != 1 || close(fd))
 		return -1;
 	memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof got);
 	close(pair[0]);

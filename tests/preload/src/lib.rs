@@ -62,11 +62,12 @@ pub struct Seen {
     pub name: String,
 }
 
-/// The 16-byte record a program gets when every other one was removed.
-pub fn filler() -> Vec<Seen> {
+/// The record a program gets when every other one was removed. `known` says whether its watches were
+/// placed through the hook, by this program and this descriptor.
+pub fn filler(known: bool) -> Vec<Seen> {
     vec![Seen {
         wd: -1,
-        mask: libc::IN_IGNORED,
+        mask: if known { 0 } else { libc::IN_IGNORED },
         name: String::new(),
     }]
 }
