@@ -35,6 +35,7 @@ impl Fixture {
                 watchfix_rules: Vec::new(),
                 gains_privileges: None,
                 word_bits: None,
+                kernel_thread: false,
             },
             limits: InotifyLimits::default(),
         }

@@ -21,7 +21,11 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let watches = Watches::over(process, files.iter().map(|file| written(file)));
     let mut by_watch: BTreeMap<(i32, i32), (Over<'_>, Vec<&Descriptor>)> = BTreeMap::new();
     let mut by_inode: BTreeMap<(u32, u64), (i32, i32)> = BTreeMap::new();
+    let mut seen = HashSet::new();
     for file in files {
+        if !seen.insert((file.identity, &file.target)) {
+            continue;
+        }
         let Some(over) = watches.of(&written(file)) else {
             continue;
         };
@@ -29,12 +33,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         let inode = (over.watch.device.0, over.watch.inode);
         let key = *by_inode.entry(inode).or_insert((over.fd, over.watch.wd));
         let (_, group) = by_watch.entry(key).or_insert_with(|| (over, Vec::new()));
-        if !group
-            .iter()
-            .any(|known| known.identity == file.identity && known.target == file.target)
-        {
-            group.push(file);
-        }
+        group.push(file);
     }
     let mut groups: Vec<_> = by_watch.into_values().collect();
     groups.sort_by_key(|(_, files)| std::cmp::Reverse(files.len()));

@@ -14,7 +14,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             continue;
         };
         let message = format!(
-            "The -wal of {} is unlinked but open: what it commits is invisible to every other program and lost when it closes the database. Save the file by the command below before the process ends, then restart it.",
+            "The -wal of {} is unlinked but open: what it commits is invisible to every other program and lost when it closes the database. Save it by the command given here before the process ends, then restart it.",
             database.database,
         );
         findings.push(Finding {
@@ -30,8 +30,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
                 "fd": wal.fd,
                 "inode": wal.identity.map(|id| id.inode),
             }),
-            remedy: None,
-            remedy_live: Some(facts.remedies.rescue(facts.process.pid, wal.fd, &wal.path)),
+            remedy: Some(facts.remedies.rescue(facts.process.pid, wal.fd, &wal.path)),
+            remedy_live: None,
         });
     }
     findings
@@ -52,7 +52,7 @@ mod tests {
         let finding = fixture.only(look);
         assert_eq!(finding.severity, Severity::Critical);
         assert_eq!(
-            finding.remedy_live.as_deref(),
+            finding.remedy.as_deref(),
             Some("cp /proc/42/fd/11 /d/a.db-wal.saved")
         );
     }

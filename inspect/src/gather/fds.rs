@@ -16,7 +16,9 @@ const DELETED: &[u8] = b" (deleted)";
 /// Reads every descriptor, lowest number first, and counts them in `fds`.
 ///
 /// # Errors
-/// The errno of opening /proc/PID/fd. What goes wrong with single descriptors goes into `gaps`.
+/// The errno of opening /proc/PID/fd, or EACCES when not one descriptor in it may be read (the links
+/// need more than the list: PTRACE_MODE_READ, fs/proc/base.c). What goes wrong with single descriptors
+/// goes into `gaps`.
 pub fn read(
     dir: &ProcDir,
     mounts: &Mounts,
@@ -37,6 +39,9 @@ pub fn read(
             Ok(descriptor) => list.push(descriptor),
             Err(e) => reader.lost.add(&e),
         }
+    }
+    if list.is_empty() && reader.lost.refused > 0 {
+        return Err(io::ErrorKind::PermissionDenied.into());
     }
     reader.lost.report(gaps);
     let mut by_type = BTreeMap::new();
@@ -64,6 +69,7 @@ fn numbers(dir: &ProcDir) -> io::Result<Vec<i32>> {
 #[derive(Default)]
 struct Lost {
     vanished: usize,
+    refused: usize,
     other: BTreeMap<String, usize>,
     unsafe_to_touch: usize,
 }
@@ -73,6 +79,7 @@ impl Lost {
         if is_gone(error) {
             self.vanished += 1;
         } else {
+            self.refused += usize::from(error.kind() == io::ErrorKind::PermissionDenied);
             *self.other.entry(errno_text(error)).or_insert(0) += 1;
         }
     }

@@ -16,6 +16,7 @@ mod sqlite;
 mod wakes;
 
 use crate::model::{Failure, FailureKind, Fds, Gap, InotifyLimits, Preload, Process, UserUsage};
+use crate::sys;
 use mounts::Mounts;
 use neighbours::Counted;
 use proc_dir::ProcDir;
@@ -59,7 +60,7 @@ impl Gaps {
 /// An errno as the words of strerror(3), without Rust's "(os error N)".
 pub(crate) fn errno_text(error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(libc::EACCES | libc::EPERM) => "permission denied".into(),
+        _ if error.kind() == io::ErrorKind::PermissionDenied => "permission denied".into(),
         Some(libc::ENOENT | libc::ESRCH) => "it is gone".into(),
         _ => {
             let text = error.to_string();
@@ -80,7 +81,7 @@ pub struct Session {
     options: Options,
     /// The limits of the system.
     pub limits: InotifyLimits,
-    users: HashMap<u32, UserUsage>,
+    users: HashMap<u32, (UserUsage, Gaps)>,
 }
 
 impl Session {
@@ -97,7 +98,7 @@ impl Session {
     /// its name and limits.
     pub fn process(&mut self, pid: u32, gaps: &mut Gaps) -> (Option<Process>, Option<Failure>) {
         let failure = |kind, why| Failure { pid, why, kind };
-        let dir = match ProcDir::open(pid) {
+        let mut dir = match ProcDir::open(pid) {
             Ok(dir) => dir,
             Err(e) if is_gone(&e) => {
                 let why = format!("there is no process {pid}");
@@ -129,12 +130,21 @@ impl Session {
             watchfix_rules: Vec::new(),
             gains_privileges: None,
             word_bits: None,
+            kernel_thread: false,
         };
-        if let Err(e) = process::identity(&dir, &mut process)
-            && is_gone(&e)
-        {
-            let why = format!("process {pid} ended before anything was read");
-            return (None, Some(failure(FailureKind::NoProcess, why)));
+        match process::identity(&dir, &mut process) {
+            Err(e) if is_gone(&e) => {
+                let why = format!("process {pid} ended before anything was read");
+                return (None, Some(failure(FailureKind::NoProcess, why)));
+            }
+            Ok(true) => {
+                if let Some(thread) = dir.of_living_thread() {
+                    dir = thread;
+                    process.state = None;
+                    process.cmdline = process::command_line(&dir);
+                }
+            }
+            _ => {}
         }
         limits::of_process(&dir, &mut process.fds, gaps);
         let mounts = Mounts::of(&dir, gaps);
@@ -161,12 +171,16 @@ impl Session {
                 return None;
             }
             Err(e) => {
-                let owner = match process.uid {
-                    Some(uid) => format!("user {uid}"),
-                    None => "another user".into(),
+                // A process of our own may refuse as well (prctl(2), PR_SET_DUMPABLE), and root without
+                // its capabilities is no root.
+                let own = sys::effective_user();
+                let way_out = match process.uid {
+                    _ if own == 0 => "root needs CAP_SYS_PTRACE for it here".into(),
+                    Some(uid) if uid != own => format!("run fdscan as user {uid} or as root"),
+                    _ => "run fdscan as root".to_owned(),
                 };
                 let why = format!(
-                    "the descriptors of process {pid} cannot be read ({}): run fdscan as {owner} or as root",
+                    "the descriptors of process {pid} cannot be read ({}): {way_out}",
                     errno_text(&e)
                 );
                 gaps.note("its descriptors, watches and databases", errno_text(&e));
@@ -193,11 +207,12 @@ impl Session {
         }
         process.sqlite = sqlite::group(dir, mounts, process, gaps);
         if let Some(uid) = process.uid {
-            let usage = self
-                .users
-                .entry(uid)
-                .or_insert_with(|| neighbours::usage(uid, counted, gaps));
+            let (usage, unseen) = self.users.entry(uid).or_insert_with(|| {
+                let mut unseen = Gaps::default();
+                (neighbours::usage(uid, counted, &mut unseen), unseen)
+            });
             process.user = Some(usage.clone());
+            gaps.0.extend_from_slice(&unseen.0);
         }
         if self.options.all {
             process.fds.list = Some(process.descriptors.clone());

@@ -3,12 +3,13 @@
 use crate::sys;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// `/proc/PID`, opened once. It stays tied to this process even when the PID is used again
 /// (fs/proc/base.c: the inode holds the struct pid).
 pub struct ProcDir {
-    /// The PID it was opened by.
+    /// The PID, or thread ID, it was opened by.
     pub pid: u32,
     dir: OwnedFd,
 }
@@ -26,6 +27,29 @@ impl ProcDir {
             libc::O_RDONLY | libc::O_DIRECTORY,
         )?;
         Ok(ProcDir { pid, dir })
+    }
+
+    /// The directory of a thread that still runs. When the main thread of a process has ended, the kernel
+    /// shows its descriptors and memory only there.
+    pub fn of_living_thread(&self) -> Option<ProcDir> {
+        let tasks = self
+            .open_file(b"task", libc::O_RDONLY | libc::O_DIRECTORY)
+            .ok()?;
+        let mut living = None;
+        sys::each_entry(tasks.as_fd(), &mut Vec::new(), |entry| {
+            let text = std::str::from_utf8(entry.name).ok();
+            living = text
+                .and_then(|text| text.parse().ok())
+                .filter(|&thread: &u32| thread != self.pid);
+            match living {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            }
+        })
+        .ok()?;
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY;
+        let dir = sys::open_at(tasks.as_fd(), living?.to_string().as_bytes(), flags).ok()?;
+        Some(ProcDir { pid: living?, dir })
     }
 
     /// The descriptor of the directory.

@@ -9,15 +9,21 @@ use procfs::process::{Stat, Status};
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// What any user may read: name, parent, user, start, command line.
+/// What any user may read: name, parent, user, start, command line. Says whether the main thread has
+/// ended while others run on.
 ///
 /// # Errors
 /// The errno of the first read, when the process has gone.
-pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<()> {
+pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
     let stat = dir.read("stat")?;
+    // PF_KTHREAD of include/linux/sched.h, field 9 of proc_pid_stat(5).
+    const KERNEL_THREAD: u32 = 0x20_0000;
+    let mut headless = false;
     if let Ok(stat) = Stat::from_read(&stat[..]) {
+        headless = stat.state == 'Z' && stat.num_threads > 1;
         process.ppid = u32::try_from(stat.ppid).ok();
         process.state = Some(stat.state);
+        process.kernel_thread = stat.flags & KERNEL_THREAD != 0;
         process.start_time = start_time(stat.starttime);
     }
     process.comm = dir.read("comm").ok().map(|mut name| {
@@ -26,14 +32,19 @@ pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<()> {
         }
         name.into()
     });
-    process.cmdline = dir.read("cmdline").ok().map(|text| split_nul(&text));
+    process.cmdline = command_line(dir);
     // Names in status are any bytes, the parser wants text; only numbers are taken from it.
     process.uid = dir
         .read("status")
         .ok()
         .and_then(|text| Status::from_read(String::from_utf8_lossy(&text).as_bytes()).ok())
         .map(|status| status.euid);
-    Ok(())
+    Ok(headless)
+}
+
+/// The arguments; `None` if they could not be read.
+pub fn command_line(dir: &ProcDir) -> Option<Vec<Name>> {
+    dir.read("cmdline").ok().map(|text| split_nul(&text))
 }
 
 /// Whether it has ended or is about to: its memory and descriptors go before its PID does.

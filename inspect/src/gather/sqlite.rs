@@ -2,7 +2,7 @@
 //!
 //! A file is looked at through /proc/PID/fd/N only: the real path is never opened, nothing is locked,
 //! mapped or created. And it is opened only where its side files do not tell already, and not where a
-//! watch of the process would report that open. Format: https://sqlite.org/fileformat2.html, section 1.3.
+//! watch of the process would report that open. Format: <https://sqlite.org/fileformat2.html>, section 1.3.
 
 use super::Gaps;
 use super::mounts::Mounts;

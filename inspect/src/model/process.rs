@@ -44,6 +44,9 @@ pub struct Process {
     /// Why a preload may be refused: the program gains privileges when it starts.
     #[serde(skip)]
     pub gains_privileges: Option<bool>,
+    /// It is a thread of the kernel: no program, no memory of its own.
+    #[serde(skip)]
+    pub kernel_thread: bool,
     /// The word size of its program: 32 or 64 bits.
     #[serde(skip)]
     pub word_bits: Option<u8>,

@@ -149,6 +149,12 @@ pub fn compare_files(a: (u32, i32), b: (u32, i32)) -> io::Result<Ordering> {
     }
 }
 
+/// The user this program acts as.
+pub fn effective_user() -> u32 {
+    // SAFETY: geteuid has no arguments, touches no memory and cannot fail (geteuid(2)).
+    unsafe { libc::geteuid() }
+}
+
 /// The width in columns of the terminal behind standard output, or `None` if it is no terminal.
 pub fn terminal_width() -> Option<u16> {
     let mut size = libc::winsize {

@@ -15,8 +15,8 @@ use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// Directories taken from open descriptors: a process with 65,536 files in as many directories must not
-/// make the scan slow.
+/// Places compared before any directory is listed: a process with 65,536 files in as many directories
+/// must not make the scan slow.
 const MOST_PLACES: usize = 4096;
 /// How long directories are listed. A person is waiting.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -96,45 +96,48 @@ fn places(
         Some(rest) if root != b"/" && rest.starts_with(b"/") => rest.to_vec(),
         _ => path,
     };
-    let mut first: Vec<Vec<u8>> = Vec::new();
-    first.extend(dir.read_link("cwd").ok().map(&inside));
+    let mut first = Places::default();
+    first.add(dir.read_link("cwd").ok().map(&inside));
     let exe = process.exe.as_ref().and_then(Name::parent);
-    first.extend(exe.map(|path| inside(path.to_vec())));
+    first.add(exe.map(|path| inside(path.to_vec())));
     for descriptor in &process.descriptors {
         let path = match descriptor.kind {
             Kind::Directory => Some(descriptor.target.as_bytes()),
             Kind::File => descriptor.target.parent(),
             _ => None,
         };
-        first.extend(path.filter(|p| p.starts_with(b"/")).map(<[u8]>::to_vec));
-        if first.len() >= MOST_PLACES {
-            break;
-        }
+        first.add(path.filter(|p| p.starts_with(b"/")).map(<[u8]>::to_vec));
     }
     for &device in devices {
-        let points = mounts
-            .of_device(device)
-            .map(|m| m.point.as_bytes().to_vec());
-        first.extend(points.take(MOST_PLACES));
-    }
-    let mut seen: HashSet<Vec<u8>> = HashSet::new();
-    let mut all: Vec<Vec<u8>> = Vec::new();
-    let mut above: Vec<Vec<u8>> = Vec::new();
-    for path in first {
-        let mut next = Name::from(path.as_slice()).parent().map(<[u8]>::to_vec);
-        if seen.insert(path.clone()) {
-            all.push(path);
-        }
-        while let Some(path) = next.filter(|path| !seen.contains(path)) {
-            next = (path != b"/")
-                .then(|| Name::from(path.as_slice()).parent().map(<[u8]>::to_vec))
-                .flatten();
-            seen.insert(path.clone());
-            above.push(path);
+        for mount in mounts.of_device(device) {
+            first.add(Some(mount.point.as_bytes().to_vec()));
         }
     }
-    all.append(&mut above);
-    all
+    let mut at = 0;
+    while let Some(path) = first.list.get(at) {
+        let above = Name::from(path.as_slice()).parent().map(<[u8]>::to_vec);
+        first.add(above);
+        at += 1;
+    }
+    first.list
+}
+
+/// Paths in the order they were added, each once, up to [`MOST_PLACES`].
+#[derive(Default)]
+struct Places {
+    list: Vec<Vec<u8>>,
+    seen: HashSet<Vec<u8>>,
+}
+
+impl Places {
+    fn add(&mut self, path: Option<Vec<u8>>) {
+        if let Some(path) = path
+            && self.list.len() < MOST_PLACES
+            && self.seen.insert(path.clone())
+        {
+            self.list.push(path);
+        }
+    }
 }
 
 struct Search<'a> {

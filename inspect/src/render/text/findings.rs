@@ -2,15 +2,21 @@
 
 use super::wrap::{wrap, wrap_command};
 use super::{Layout, evidence};
-use crate::findings::Finding;
+use crate::model::Report;
 use crate::render::sanitize;
 use std::io::{self, Write};
 
-pub fn write(findings: &[Finding], layout: Layout, to: &mut impl Write) -> io::Result<()> {
-    if findings.is_empty() {
-        return writeln!(to, "\nNothing wrong was found.");
+pub fn write(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    if report.findings.is_empty() {
+        // "Nothing wrong" about a process nobody could look into would be a lie.
+        let how_far = if report.process.fds.by_type.is_some() || report.incomplete.is_empty() {
+            ""
+        } else {
+            " in the little that could be seen"
+        };
+        return writeln!(to, "\nNo finding. Nothing wrong was found{how_far}.");
     }
-    for finding in findings {
+    for finding in &report.findings {
         writeln!(
             to,
             "\n{}  {}",

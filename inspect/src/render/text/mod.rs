@@ -33,7 +33,7 @@ pub fn text(scan: &Scan, layout: Layout, to: &mut impl Write) -> io::Result<()> 
             writeln!(to)?;
         }
         title(report, layout, to)?;
-        findings::write(&report.findings, layout, to)?;
+        findings::write(report, layout, to)?;
         tables::write(scan, report, layout, to)?;
         gaps(&report.incomplete, layout, to)?;
     }
@@ -50,8 +50,13 @@ fn title(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result<()>
     let heading = format!("{} (PID {})", sanitize(&name), process.pid);
     let arguments = process.cmdline.as_deref().unwrap_or_default();
     let command: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+    let command = match (process.kernel_thread, process.state) {
+        (true, _) => "a thread of the kernel".into(),
+        (false, Some('Z')) => "a zombie: it has ended".into(),
+        _ => command.join(" "),
+    };
     let room = usize::from(layout.width).saturating_sub(heading.chars().count() + 2);
-    let command = wrap::shorten(&sanitize(&command.join(" ")), room);
+    let command = wrap::shorten(&sanitize(&command), room);
     writeln!(
         to,
         "{}  {}",
@@ -67,10 +72,10 @@ fn gaps(gaps: &[Gap], layout: Layout, to: &mut impl Write) -> io::Result<()> {
     writeln!(to, "\n{}", layout.style.heading("Not seen"))?;
     for gap in gaps {
         let count = match gap.count {
-            Some(count) => format!("{} ", number(count as u64)),
+            Some(count) => format!(" ({})", number(count as u64)),
             None => String::new(),
         };
-        let line = format!("{count}{}: {}.", gap.what, gap.why);
+        let line = format!("{}{count}: {}.", gap.what, gap.why);
         wrap(&sanitize(&line), layout.width, "  ", to)?;
     }
     Ok(())

@@ -81,7 +81,14 @@ fn known_number(value: Option<u64>) -> String {
 fn about(scan: &Scan, process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     let mut sheet = Sheet::new(
         layout,
-        &["user", "parent", "started", "program", "linked", "watchfix"],
+        &[
+            "user",
+            "parent",
+            "started (UTC)",
+            "program",
+            "linked",
+            "watchfix",
+        ],
         &[],
     );
     let mapped = match process.preload.mapped {
@@ -98,7 +105,11 @@ fn about(scan: &Scan, process: &Process, layout: Layout, to: &mut impl Write) ->
                 .as_deref()
                 .map(|t| t.split('.').next().unwrap_or(t).replace('T', " ")),
         ),
-        known(process.exe.as_ref()),
+        if process.kernel_thread {
+            "-".into()
+        } else {
+            known(process.exe.as_ref())
+        },
         match process.linkage {
             Some(crate::model::Linkage::Static) => "static".into(),
             Some(crate::model::Linkage::Dynamic) => "dynamic".into(),
