@@ -1,5 +1,5 @@
 //! The `notify` crate's recommended watcher, recursive, on the directory given.
-//! One line per path of an event: KIND<TAB>PATH. Ends when its standard input is closed.
+//! One line per path of an event, `KIND<TAB>PATH`. Ends when its standard input is closed.
 
 use std::io::Write;
 
