@@ -93,6 +93,7 @@ pub fn unknown(mask: u32) -> u32 {
 }
 
 /// The bits a name stands for: an event or a group, never a flag.
+#[inline(never)]
 pub fn bits(name: &[u8]) -> Option<u32> {
     EVENTS
         .iter()

@@ -33,25 +33,25 @@ impl<'a> Patterns<'a> {
         self.default.is_empty() && self.own.is_empty()
     }
 
-    /// The patterns, with their escapes.
-    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        items(self.default)
-            .chain(items(self.own))
-            .map(|(_, item)| item)
+    /// True if one of the patterns is what `wanted` looks for. Not generic: it stands in the library once.
+    fn any(&self, wanted: &dyn Fn(&[u8]) -> bool) -> bool {
+        [self.default, self.own]
+            .into_iter()
+            .any(|list| Items::of(list, b':').any(|(_, item)| wanted(item)))
     }
 
     /// True if a file name (one component, no slash) matches.
     pub fn match_name(&self, name: &[u8]) -> bool {
         match name.last() {
             Some(&c @ ..128) if self.last >> c & 1 == 0 => false,
-            _ => self.iter().any(|pattern| glob(pattern, name)),
+            _ => self.any(&|pattern| glob(pattern, name)),
         }
     }
 
     /// True if `path`, absolute and resolved, is a directory named by a pattern or lies below one.
     /// `home` is what `~` stands for; without it such patterns match nothing.
     pub fn match_below(&self, path: &[u8], home: Option<&[u8]>) -> bool {
-        self.iter().any(|pattern| below(pattern, path, home))
+        self.any(&|pattern| below(pattern, path, home))
     }
 }
 
@@ -73,24 +73,44 @@ const fn last_bytes(list: &[u8]) -> u128 {
     set
 }
 
-/// The items of a colon-separated list with their byte offsets. An empty text has none.
-pub(crate) fn items(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut next = if text.is_empty() { None } else { Some(0) };
-    core::iter::from_fn(move || {
-        let start = next?;
-        let rest = text.get(start..)?;
-        let end = unescaped_colon(rest).unwrap_or(rest.len());
-        next = (end < rest.len()).then_some(start + end + 1);
-        Some((start, rest.get(..end)?))
-    })
+/// The items of a list with their byte offsets; a separator behind a backslash is none. An empty text has none.
+pub(crate) struct Items<'a> {
+    text: &'a [u8],
+    separator: u8,
+    next: Option<usize>,
 }
 
-fn unescaped_colon(text: &[u8]) -> Option<usize> {
+impl<'a> Items<'a> {
+    pub(crate) fn of(text: &'a [u8], separator: u8) -> Items<'a> {
+        Items {
+            text,
+            separator,
+            next: (!text.is_empty()).then_some(0),
+        }
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = (usize, &'a [u8]);
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<(usize, &'a [u8])> {
+        let start = self.next.take()?;
+        let rest = self.text.get(start..)?;
+        let end = unescaped(self.separator, rest).unwrap_or(rest.len());
+        if end < rest.len() {
+            self.next = Some(start + end + 1);
+        }
+        Some((start, rest.get(..end)?))
+    }
+}
+
+fn unescaped(separator: u8, text: &[u8]) -> Option<usize> {
     let mut escaped = false;
     text.iter().position(|&c| {
-        let colon = c == b':' && !escaped;
+        let found = c == separator && !escaped;
         escaped = c == b'\\' && !escaped;
-        colon
+        found
     })
 }
 

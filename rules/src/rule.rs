@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::event;
-use crate::pattern::{self, Patterns};
+use crate::pattern::{self, Items, Patterns};
 
 /// Events a watch shall not fire on unless asked otherwise.
 pub const DEFAULT_STRIP: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE | event::ATTRIB;
@@ -220,20 +220,24 @@ fn parse_strip(text: &[u8]) -> Result<u32, Error<'_>> {
     if list == b"none" {
         return Ok(strip);
     }
-    let mut at = start;
-    for item in list.split(|&c| c == b',') {
-        let error = |problem| Error {
-            rule: Rule::Strip,
-            position: at + 1,
-            item,
-            problem,
-        };
-        let name = item.trim_ascii();
-        if name.is_empty() {
-            return Err(error(Problem::Empty));
+    let error = |at, item, problem| Error {
+        rule: Rule::Strip,
+        position: start + at + 1,
+        item,
+        problem,
+    };
+    // `Items` has none for an empty text: a lone `+`.
+    if list.is_empty() {
+        return Err(error(0, list, Problem::Empty));
+    }
+    for (at, item) in Items::of(list, b',') {
+        match item.trim_ascii() {
+            [] => return Err(error(at, item, Problem::Empty)),
+            name => match event::bits(name) {
+                Some(bits) => strip |= bits,
+                None => return Err(error(at, item, Problem::UnknownEvent)),
+            },
         }
-        strip |= event::bits(name).ok_or_else(|| error(Problem::UnknownEvent))?;
-        at += item.len() + 1;
     }
     Ok(strip)
 }
@@ -251,7 +255,7 @@ fn parse_patterns<'a>(
     if own == b"none" {
         return Ok(Patterns::new(default, b""));
     }
-    // `items` has none for an empty text: a lone `+`.
+    // `Items` has none for an empty text: a lone `+`.
     if own.is_empty() {
         return Err(Error {
             rule,
@@ -260,7 +264,7 @@ fn parse_patterns<'a>(
             problem: Problem::Empty,
         });
     }
-    for (at, item) in pattern::items(own) {
+    for (at, item) in Items::of(own, b':') {
         let problem = if item.is_empty() {
             Some(Problem::Empty)
         } else if pattern::unterminated(item) {

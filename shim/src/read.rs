@@ -14,13 +14,8 @@ use crate::{log, sys};
 /// `buf` and `size` are what the program passed to a read that returned `filled`.
 #[inline(always)]
 pub unsafe fn filter(fd: c_int, buf: *mut c_void, size: usize, filled: isize) -> isize {
-    if filled < HEADER as isize {
-        return filled;
-    }
-    // SAFETY: the kernel filled at least 16 bytes, of which the second four are a record's mask.
-    let mask = unsafe { buf.cast::<u32>().add(1).read_unaligned() };
-    // The one comparison for everything that is not inotify: a mask has bits of these alone.
-    if mask.wrapping_sub(1) & !0x4000_ffff != 0 {
+    // SAFETY: the kernel filled this much of `buf`.
+    if filled < HEADER as isize || !unsafe { looks_like_records(buf) } {
         return filled;
     }
     // SAFETY: the caller's own promise.
@@ -56,8 +51,26 @@ pub unsafe fn filter_parts(
     }
     // SAFETY: the kernel accepted the array.
     let parts = unsafe { core::slice::from_raw_parts(parts, count.max(0) as usize) };
+    match parts.iter().find(|part| part.iov_len > 0) {
+        // An inotify instance refuses a part with no room for a record.
+        // SAFETY: the kernel filled the first part that has room, or as much of it as it filled at all.
+        Some(first) if first.iov_len >= HEADER && unsafe { looks_like_records(first.iov_base) } => {
+            // SAFETY: the caller's own promise.
+            unsafe { records(fd, parts, filled) }
+        }
+        _ => filled,
+    }
+}
+
+/// The one comparison for everything that is not inotify: a record's mask has bits of these alone.
+///
+/// # Safety
+/// At least [`HEADER`] bytes can be read.
+#[inline(always)]
+unsafe fn looks_like_records(buf: *const c_void) -> bool {
     // SAFETY: the caller's own promise.
-    unsafe { records(fd, parts, filled) }
+    let mask = unsafe { buf.cast::<u32>().add(1).read_unaligned() };
+    mask.wrapping_sub(1) & !0x4000_ffff == 0
 }
 
 /// # Safety
