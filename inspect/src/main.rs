@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use inspect::cli::{Cli, Colour, ScanArgs};
+use inspect::findings;
 use inspect::render::{self, Layout, Style, sanitize};
 use inspect::{Exit, Options, scan, terminal_width};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -72,6 +73,7 @@ fn layout(args: &ScanArgs) -> Layout {
             },
         },
         all: args.all,
+        launcher: findings::launcher_is_installed(),
     }
 }
 

@@ -19,7 +19,7 @@ mod watched_files;
 #[cfg(test)]
 mod fixture;
 
-pub use remedy::Remedies;
+pub use remedy::{Remedies, launcher_is_installed};
 
 use crate::model::{InotifyLimits, Process};
 use serde::Serialize;

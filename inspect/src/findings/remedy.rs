@@ -110,6 +110,17 @@ impl Remedies {
     }
 }
 
+/// Whether `watchfix`, which some commands begin with, lies beside this program or in PATH.
+pub fn launcher_is_installed() -> bool {
+    let own = std::env::current_exe().ok();
+    let beside = own.as_deref().and_then(Path::parent).map(Path::to_path_buf);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    beside
+        .into_iter()
+        .chain(std::env::split_paths(&path))
+        .any(|dir| dir.join("watchfix").is_file())
+}
+
 /// The command line, quoted. Its program is named by path where the process was given a name that a
 /// shell would not find: a login shell's `-bash`, or none.
 fn command(process: &Process) -> Option<String> {

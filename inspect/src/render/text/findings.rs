@@ -41,7 +41,11 @@ pub fn write(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result
         ];
         for (lead, command) in commands {
             let Some(command) = command else { continue };
-            writeln!(to, "  {lead}")?;
+            if command.starts_with("watchfix ") && !layout.launcher {
+                writeln!(to, "  {lead} (watchfix is not installed here)")?;
+            } else {
+                writeln!(to, "  {lead}")?;
+            }
             // Commands quote what is unsafe themselves; this is the second lock on the door.
             let command = wrap_command(&sanitize(command), layout.width, "    ");
             write!(to, "{}", layout.style.command(&command))?;

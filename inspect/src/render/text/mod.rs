@@ -21,6 +21,8 @@ pub struct Layout {
     pub style: Style,
     /// Every watch and descriptor instead of roll-ups.
     pub all: bool,
+    /// `watchfix` is installed: a command of a program that is not there is said to be one.
+    pub launcher: bool,
 }
 
 /// Writes every process of `scan`.
