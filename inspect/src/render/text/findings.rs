@@ -31,20 +31,20 @@ pub fn write(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result
         }
         // Without a second one, a command is for the system or the file and needs no restart.
         let lead = if finding.remedy_live.is_some() {
-            "When you start it again:"
+            "When you start it again"
         } else {
-            "This helps:"
+            "This helps"
         };
         let commands = [
             (lead, &finding.remedy),
-            ("For this process, as it runs:", &finding.remedy_live),
+            ("For this process, as it runs", &finding.remedy_live),
         ];
         for (lead, command) in commands {
             let Some(command) = command else { continue };
             if command.starts_with("watchfix ") && !layout.launcher {
-                writeln!(to, "  {lead} (watchfix is not installed here)")?;
+                writeln!(to, "  {lead} (watchfix is not installed here):")?;
             } else {
-                writeln!(to, "  {lead}")?;
+                writeln!(to, "  {lead}:")?;
             }
             // Commands quote what is unsafe themselves; this is the second lock on the door.
             let command = wrap_command(&sanitize(command), layout.width, "    ");
