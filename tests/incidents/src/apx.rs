@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -176,12 +175,12 @@ impl<'a> Apx<'a> {
     /// Reads and edits the tree, see [`Quiet`].
     pub fn read_and_edit(&mut self) -> Quiet {
         let files_read = self.tree.read();
-        edit(&self.tree.router());
+        support::append(&self.tree.router(), "# edited\n");
         let mut regenerations = vec![self.next_regeneration()];
         self.tree.read();
         // The sentinel: had the read, or the edit before it, caused a second regeneration, it would
         // come before this one's.
-        edit(&self.tree.models());
+        support::append(&self.tree.models(), "# edited\n");
         let sentinel = "src/models.py".to_owned();
         while !regenerations.iter().any(|r| r.paths.contains(&sentinel)) {
             regenerations.push(self.next_regeneration());
@@ -196,12 +195,6 @@ impl<'a> Apx<'a> {
         let line = self.victim.line_with("regeneration ");
         Regeneration::parse(&line).unwrap_or_else(|| panic!("not a regeneration: {line:?}"))
     }
-}
-
-/// Adds a line in place: one write and the close right after it, so that no debounce tells them apart.
-fn edit(path: &Path) {
-    let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
-    file.write_all(b"# edited\n").unwrap();
 }
 
 /// Processor time used by a process and the children it has waited for.

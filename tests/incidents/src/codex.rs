@@ -24,7 +24,7 @@ impl Home {
             home: dir("codex-home"),
             other: dir("codex-other"),
         };
-        fs::write(home.config(), "model = 'a'\n").unwrap();
+        support::overwrite(&home.config(), "model = 'a'\n");
         home
     }
 
@@ -170,9 +170,9 @@ impl<'a> Codex<'a> {
     pub fn edit_config(&mut self) -> Edits {
         let config = self.home.config();
         let wal_before = self.home.wal_bytes();
-        fs::write(&config, "model = 'b'\n").unwrap();
+        support::overwrite(&config, "model = 'b'\n");
         let new = self.home.path().join("config.toml.new");
-        fs::write(&new, "model = 'c'\n").unwrap();
+        support::overwrite(&new, "model = 'c'\n");
         fs::rename(&new, &config).unwrap();
         // Of the same inotify instance, so that its events come after those of the edits.
         let sentinel = self.home.other.path().join("sentinel");

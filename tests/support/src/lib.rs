@@ -5,11 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod build;
+mod edit;
 mod skip;
 mod victim;
 mod watches;
 
 pub use build::{binary, compile_c, libwatchfix, reference_shim, root, target_dir, tool};
+pub use edit::{append, overwrite};
 pub use skip::{skip, skip_optional};
 pub use victim::{DEADLINE, Victim};
 pub use watches::{Watch, inotify_fds, wait_until_drained, watches};

@@ -81,12 +81,12 @@ pub fn state_files_are_not_reported_and_a_sibling_is(watcher: &Watcher) {
     };
     let mut seen = Vec::new();
     for name in STATE_FILES {
-        crate::operation::append(&session.dir().join(name));
+        support::append(&session.dir().join(name), "more\n");
     }
     seen.extend(session.reports_write_to("sibling.txt"));
     if !watcher.lists_again {
         let new = session.dir().join("new.sqlite-wal");
-        std::fs::write(&new, "new\n").unwrap();
+        support::overwrite(&new, "new\n");
         std::fs::rename(&new, session.dir().join("new.sqlite")).unwrap();
         std::fs::remove_file(session.dir().join("new.sqlite")).unwrap();
     }
@@ -105,7 +105,10 @@ pub fn it_outlives_reads_of_which_nothing_is_left(watcher: &Watcher) {
         return;
     };
     for round in 0..20 {
-        crate::operation::append(&session.dir().join(STATE_FILES[round % STATE_FILES.len()]));
+        support::append(
+            &session.dir().join(STATE_FILES[round % STATE_FILES.len()]),
+            "more\n",
+        );
         // So that no two rounds are read as one.
         session.wait_until_drained();
     }

@@ -1,7 +1,6 @@
 //! What a test does to the watched tree, each on a file of its own.
 
-use std::fs::{self, OpenOptions, Permissions};
-use std::io::Write;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -60,7 +59,7 @@ impl Operation {
         match self {
             Operation::Create => {}
             Operation::List => fs::create_dir(target).unwrap(),
-            _ => fs::write(target, "before\n").unwrap(),
+            _ => support::overwrite(&target, "before\n"),
         }
     }
 
@@ -68,13 +67,13 @@ impl Operation {
     pub(crate) fn act(self, dir: &Path) {
         let target = dir.join(self.target());
         match self {
-            Operation::Write => append(&target),
+            Operation::Write => support::append(&target, "more\n"),
             // The real program: what it does is three system calls, and their order matters.
             Operation::Touch => {
                 let status = Command::new("touch").arg(&target).status().unwrap();
                 assert!(status.success());
             }
-            Operation::Create => fs::write(target, "new\n").unwrap(),
+            Operation::Create => support::overwrite(&target, "new\n"),
             Operation::Rename => fs::rename(target, dir.join("renamed.txt")).unwrap(),
             Operation::Delete => fs::remove_file(target).unwrap(),
             Operation::Chmod => fs::set_permissions(target, Permissions::from_mode(0o600)).unwrap(),
@@ -88,10 +87,4 @@ impl Operation {
         path.starts_with(self.target())
             || (self == Operation::Rename && path == Path::new("renamed.txt"))
     }
-}
-
-/// Opens an existing file, adds a line and closes it.
-pub(crate) fn append(path: &Path) {
-    let mut file = OpenOptions::new().append(true).open(path).unwrap();
-    file.write_all(b"more\n").unwrap();
 }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use support::Victim;
 use tempfile::TempDir;
 
-use crate::operation::append;
 use crate::{Operation, Ready, Stop, Watcher};
 
 /// Existing files the default ignore list names.
@@ -51,7 +50,7 @@ impl<'a> Session<'a> {
             operation.prepare(dir.path());
         }
         for name in STATE_FILES.iter().chain(&["sibling.txt"]) {
-            fs::write(dir.path().join(name), "before\n").unwrap();
+            support::overwrite(&dir.path().join(name), "before\n");
         }
         let mut command = match (watcher.command)(dir.path()) {
             Ok(command) => command,
@@ -112,7 +111,7 @@ impl<'a> Session<'a> {
 
     /// Adds a line to a file and waits for the report; returns every report up to that one.
     pub(crate) fn reports_write_to(&mut self, name: &str) -> Vec<Report> {
-        append(&self.dir.path().join(name));
+        support::append(&self.dir.path().join(name), "more\n");
         self.reports_until(name, |r| r.path == Path::new(name))
     }
 
