@@ -82,8 +82,14 @@ pub fn program(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut
             process.exe = Some(path.into());
             read_start(dir, process, gaps);
         }
-        // A kernel thread and a zombie have no program: nothing is missing.
-        Err(e) if e.raw_os_error() == Some(libc::ENOENT) => {}
+        // A kernel thread and a zombie have no program: nothing is missing. Any other process without
+        // one is ending: its memory has gone before its descriptors.
+        Err(e) if e.raw_os_error() == Some(libc::ENOENT) => {
+            if !process.kernel_thread && process.state != Some('Z') {
+                gaps.note("its program, environment and mappings", "it is ending");
+                return;
+            }
+        }
         Err(e) => gaps.note("its program and how it is linked", errno_text(&e)),
     }
     match dir.read("environ") {
