@@ -28,7 +28,7 @@ pub const FILLER_WD: i32 = -1;
 /// The mask of a filler. None for a watch known to be placed through the hook: busybox inotifyd ends
 /// when it has counted as many IGNORED as it has directories. IGNORED for one placed unseen:
 /// pyinotify, which places all of its watches so, warns of anything else that it does not know.
-pub const fn filler_mask(known: bool) -> u32 {
+const fn filler_mask(known: bool) -> u32 {
     if known { 0 } else { IGNORED }
 }
 
@@ -87,7 +87,7 @@ pub enum Verdict {
     Remove,
     /// It stays with this mask.
     As(u32),
-    /// It stays, and a copy with this mask comes before it; without room for two, one has both masks.
+    /// It stays, and a copy with this mask comes before it, where there is room for two.
     After(u32),
 }
 
@@ -151,10 +151,14 @@ pub fn ignored(rules: &Rules<'_>, name: &[u8]) -> bool {
 /// Where they are not a sequence of records to the end, all of it stays as it is. When nothing is left, one [`FILLER`] is, so the result is never 0 for `filled` of 16 or more. A buffer
 /// that was full stays full, by a filler at its end: who asked for just the bytes that FIONREAD
 /// announced may read until it has them (busybox inotifyd), and a readv goes on to its next part.
+///
+/// `known` says that the watches were placed through the hook. It decides how a filler looks, and what
+/// becomes of a [`Verdict::After`] without room for two records: one with both masks, or, for watches
+/// placed unseen, the record alone (pyinotify ends on a mask of two events).
 pub fn compact(
     buf: &mut [u8],
     filled: usize,
-    filler: u32,
+    known: bool,
     mut judge: impl FnMut(&Record<'_>) -> Verdict,
 ) -> usize {
     let mut end = filled.min(buf.len());
@@ -194,7 +198,7 @@ pub fn compact(
                     set_mask(buf, to, mask);
                     to += size;
                     shift(buf, from, size, to);
-                } else {
+                } else if known {
                     set_mask(buf, to, mask | own);
                 }
                 to += size;
@@ -209,7 +213,7 @@ pub fn compact(
     } else {
         0
     };
-    to + fill(buf, to, gap, filler)
+    to + fill(buf, to, gap, filler_mask(known))
 }
 
 /// True if `bytes` are records that the kernel could have written, to the end.

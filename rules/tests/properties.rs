@@ -12,7 +12,8 @@ use rules::memory::Memory;
 use rules::record::{FILLER_WD, HEADER, Record, Verdict, compact, judge};
 use rules::{Rules, Texts};
 
-const FILLER: u32 = rules::record::filler_mask(true);
+/// The mask of the filler for watches placed through the hook.
+const FILLER: u32 = 0;
 
 type Event = (i32, u32, u32, Vec<u8>);
 
@@ -80,7 +81,7 @@ proptest! {
         let filled = buf.len();
         buf.resize(filled + room, 0xaa);
         let mut each = verdicts.iter();
-        let n = compact(&mut buf, filled, FILLER, |_| *each.next().unwrap());
+        let n = compact(&mut buf, filled, true, |_| *each.next().unwrap());
         prop_assert!(n <= buf.len() && n >= HEADER);
 
         let got = decode(&buf[..n]).expect("a sequence of records");
@@ -120,7 +121,7 @@ proptest! {
         verdicts in prop::collection::vec(verdict(), 20),
     ) {
         let mut each = verdicts.iter().cycle();
-        let n = compact(&mut buf, filled, FILLER, |_| *each.next().unwrap());
+        let n = compact(&mut buf, filled, true, |_| *each.next().unwrap());
         prop_assert!(n <= buf.len());
     }
 
@@ -132,7 +133,7 @@ proptest! {
         prop_assume!(Record::read(&tail).is_none());
         let bytes = [encode(&events), tail].concat();
         let mut buf = bytes.clone();
-        prop_assert_eq!(compact(&mut buf, bytes.len(), FILLER, |_| Verdict::Remove), bytes.len());
+        prop_assert_eq!(compact(&mut buf, bytes.len(), true, |_| Verdict::Remove), bytes.len());
         prop_assert_eq!(buf, bytes);
     }
 
@@ -183,7 +184,7 @@ proptest! {
         let mut buf = encode(&events);
         let filled = buf.len();
         buf.resize(filled * 2, 0);
-        let n = compact(&mut buf, filled, FILLER, |record| judge(&rules, &memory, 3, record));
+        let n = compact(&mut buf, filled, true, |record| judge(&rules, &memory, 3, record));
         for (wd, mask, ..) in decode(&buf[..n]).expect("a sequence of records") {
             prop_assert!(wd == -1 || mask & 0xfff & !asked == 0, "{mask:#x} of {asked:#x}");
         }
@@ -202,7 +203,7 @@ fn seen(asked: u32, events: &[(u32, &str)]) -> Vec<(u32, String)> {
     let mut buf = encode(&events);
     let filled = buf.len();
     buf.resize(filled * 2, 0);
-    let n = compact(&mut buf, filled, FILLER, |r| {
+    let n = compact(&mut buf, filled, true, |r| {
         judge(&Rules::DEFAULT, &memory, 3, r)
     });
     decode(&buf[..n])

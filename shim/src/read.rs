@@ -93,7 +93,7 @@ unsafe fn records(fd: c_int, parts: &[libc::iovec], filled: isize) -> isize {
     if config.rules.off || !sys::is_inotify(fd) {
         return filled;
     }
-    let filler = record::filler_mask(MEMORY.knows(fd, wd));
+    let known = MEMORY.knows(fd, wd);
     let mut told = 0;
     loop {
         let here = left.min(part.iov_len);
@@ -105,7 +105,7 @@ unsafe fn records(fd: c_int, parts: &[libc::iovec], filled: isize) -> isize {
                 part.iov_len.min(isize::MAX as usize),
             )
         };
-        let n = record::compact(buf, here, filler, |record| judge(config, fd, record));
+        let n = record::compact(buf, here, known, |record| judge(config, fd, record));
         told += n;
         // The kernel goes on to the next part only when this one is full, and so it still is.
         match parts.next() {

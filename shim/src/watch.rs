@@ -14,14 +14,20 @@ use crate::{log, sys};
 
 pub static MEMORY: Memory = Memory::new();
 
-/// Instances made by this process that have no watch yet, one bit per descriptor below 64.
-static NEW: AtomicU64 = AtomicU64::new(0);
+/// Instances made by this process that have no watch yet, one bit per descriptor below 4096.
+static NEW: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+
+/// The word and the bit of a descriptor in [`NEW`].
+fn new(fd: c_int) -> Option<(&'static AtomicU64, u64)> {
+    let fd = usize::try_from(fd).ok()?;
+    Some((NEW.get(fd / 64)?, 1 << (fd % 64)))
+}
 
 /// Notes a new instance.
 pub fn made(fd: c_int) {
     log::errors_once(config::get());
-    if let Ok(fd @ 0..64) = u32::try_from(fd) {
-        NEW.fetch_or(1 << fd, Relaxed);
+    if let Some((word, bit)) = new(fd) {
+        word.fetch_or(bit, Relaxed);
     }
 }
 
@@ -128,19 +134,17 @@ fn dropped(config: &Config, path: &CStr, mask: u32) -> bool {
     hit
 }
 
-/// Qt keeps a directory's watch as -wd, so that the filler's wd of -1 would mean the directory with
-/// wd 1. An instance whose first watch has the mask Qt asks for on directories begins with wd 2.
-/// Others keep their numbers: busybox inotifyd relies on them.
+/// Qt looks a wd up as itself and negated, to tell files from directories: the filler's -1 would mean
+/// whatever has wd 1. An instance whose first watch has a mask Qt asks for begins with wd 2. Others keep
+/// their numbers: busybox inotifyd relies on them.
 fn spare_wd_one(fd: c_int, mask: u32) {
-    // QInotifyFileSystemWatcherEngine::addPaths: ATTRIB, MOVE, CREATE, DELETE, DELETE_SELF.
-    const QT_DIRECTORY: u32 = 0x7c4;
-    let Ok(bit @ 0..64) = u32::try_from(fd) else {
-        return;
-    };
-    let bit = 1u64 << bit;
-    if NEW.load(Relaxed) & bit != 0
-        && NEW.fetch_and(!bit, Relaxed) & bit != 0
-        && mask == QT_DIRECTORY
+    // QInotifyFileSystemWatcherEngine::addPaths (Qt 5 and 6): ATTRIB, MOVE, DELETE_SELF, and CREATE and
+    // DELETE on directories, MODIFY and MOVE_SELF on files.
+    const QT: [u32; 2] = [0x7c4, 0xcc6];
+    if let Some((word, bit)) = new(fd)
+        && word.load(Relaxed) & bit != 0
+        && word.fetch_and(!bit, Relaxed) & bit != 0
+        && QT.contains(&mask)
     {
         sys::set_next_wd(fd, 2);
     }

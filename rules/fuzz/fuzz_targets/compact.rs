@@ -7,11 +7,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use rules::Rules;
-use rules::event::ATTRIB;
+use rules::event::{ATTRIB, IGNORED};
 use rules::memory::Memory;
-use rules::record::{FILLER_WD, HEADER, Record, Verdict, compact, filler_mask, judge};
-
-const FILLER: u32 = filler_mask(true);
+use rules::record::{FILLER_WD, HEADER, Record, Verdict, compact, judge};
 
 static MEMORY: Memory = Memory::new();
 
@@ -33,7 +31,8 @@ fn is_sequence(mut bytes: &[u8]) -> bool {
 fn filler(bytes: &[u8]) -> Option<usize> {
     let word = |at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     let size = HEADER + word(12)? as usize;
-    (word(0)? as i32 == FILLER_WD && word(4)? == FILLER && size <= bytes.len()).then_some(size)
+    (word(0)? as i32 == FILLER_WD && [0, IGNORED].contains(&word(4)?) && size <= bytes.len())
+        .then_some(size)
 }
 
 fuzz_target!(|input: &[u8]| {
@@ -44,10 +43,11 @@ fuzz_target!(|input: &[u8]| {
     let mut buf = vec![0xaa; records.len() + usize::from(*room)].into_boxed_slice();
     buf[..records.len()].copy_from_slice(records);
     let sequence = is_sequence(records);
+    let known = verdicts & 1 == 0;
 
     let mut turn = *verdicts;
     let mut copy = buf.clone();
-    let n = compact(&mut copy, records.len(), FILLER, |record| {
+    let n = compact(&mut copy, records.len(), known, |record| {
         turn = turn.rotate_left(2);
         match turn & 3 {
             0 => Verdict::Keep,
@@ -62,7 +62,7 @@ fuzz_target!(|input: &[u8]| {
     assert!(!sequence || is_sequence(&copy[..n]));
     assert!(n >= HEADER || records.len() < HEADER);
 
-    let n = compact(&mut buf, records.len(), FILLER, |record| {
+    let n = compact(&mut buf, records.len(), known, |record| {
         judge(&Rules::DEFAULT, &MEMORY, 3, record)
     });
     assert!(n <= buf.len());

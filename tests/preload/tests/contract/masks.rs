@@ -113,13 +113,28 @@ fn a_one_shot_watch_is_not_used_up_by_an_event_the_caller_never_sees() {
 }
 
 #[test]
-fn the_first_watch_has_number_one_but_for_qt_s_directories() {
+fn the_first_watch_has_number_one_but_for_qt() {
     let dir = dir();
+    let file = dir.path().join("f");
+    std::fs::write(&file, "x").unwrap();
     let mut probe = Probe::shimmed(&[]);
     let fd = probe.init();
     assert_eq!(probe.add(fd, 0xfff, dir.path()), 1);
-    // Qt keeps a directory's watch as -wd, and the filler's is -1.
+    // Qt looks a wd up as itself and negated, and the filler's is -1.
+    for (mask, path) in [(0x7c4, dir.path()), (0xcc6, &file)] {
+        let qt = probe.init();
+        assert_eq!(probe.add(qt, mask, path), 2);
+        assert_eq!(probe.add(qt, mask, std::path::Path::new("/")), 3);
+    }
+}
+
+/// Programs with windows have many descriptors before they watch anything.
+#[test]
+fn qt_is_known_by_any_descriptor() {
+    let dir = dir();
+    let mut probe = Probe::shimmed(&[]);
+    let fds: Vec<_> = (0..70).map(|_| probe.number("dup 0")).collect();
     let qt = probe.init();
+    assert!(qt > 64 && fds.len() == 70);
     assert_eq!(probe.add(qt, 0x7c4, dir.path()), 2);
-    assert_eq!(probe.add(qt, 0x7c4, std::path::Path::new("/")), 3);
 }
