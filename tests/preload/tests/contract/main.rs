@@ -26,21 +26,31 @@ fn dir() -> tempfile::TempDir {
     dir
 }
 
-/// What `touch` does to a file that is there: open, set both times, close. The modification time alone
-/// would be a MODIFY (fsnotify_change in include/linux/fsnotify.h).
+// Edits are made by processes of their own: see support::overwrite.
+
+fn write(path: impl AsRef<std::path::Path>, text: &str) {
+    support::overwrite(path.as_ref(), text);
+}
+
+/// Opens the file for writing, sets both times and closes it.
 fn touch(path: &std::path::Path) {
-    let file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
-    let now = std::time::SystemTime::now();
-    let times = std::fs::FileTimes::new()
-        .set_accessed(now)
-        .set_modified(now);
-    file.set_times(times).unwrap();
+    run("touch", path);
 }
 
 /// Opens, reads and closes a file, and lists its directory.
 fn look_at(path: &std::path::Path) {
-    std::fs::read(path).unwrap();
-    assert!(std::fs::read_dir(path.parent().unwrap()).unwrap().count() > 0);
+    run("cat", path);
+    run("ls", path.parent().unwrap());
+}
+
+fn run(program: &str, path: &std::path::Path) {
+    let mut command = std::process::Command::new(program);
+    let out = command.arg(path).env_remove("LD_PRELOAD").output().unwrap();
+    assert!(
+        out.status.success(),
+        "{program} {}: {out:?}",
+        path.display()
+    );
 }
 
 fn chmod(path: &std::path::Path) {

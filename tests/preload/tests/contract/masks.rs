@@ -34,12 +34,12 @@ fn a_strip_of_one_s_own_replaces_the_default() {
 fn a_mask_of_which_nothing_is_left_is_placed_and_never_fires() {
     let dir = dir();
     let file = dir.path().join("f");
-    std::fs::write(&file, "x").unwrap();
+    write(&file, "x");
     let mut probe = Probe::shimmed(&[]);
     let fd = probe.init();
     probe.add(fd, IN_OPEN, dir.path());
     look_at(&file);
-    std::fs::write(&file, "y").unwrap();
+    write(&file, "y");
     assert_eq!(probe.number(&format!("ready {fd}")), 0);
 }
 
@@ -66,7 +66,7 @@ fn flags_and_errors_are_the_kernel_s() {
     let dir = dir();
     let path = dir.path();
     let file = path.join("f");
-    std::fs::write(&file, "x").unwrap();
+    write(&file, "x");
     std::os::unix::fs::symlink(&file, path.join("link")).unwrap();
     let (dir, file) = (path.display(), file.display());
     let calls = [
@@ -102,7 +102,7 @@ fn flags_and_errors_are_the_kernel_s() {
 fn a_one_shot_watch_is_not_used_up_by_an_event_the_caller_never_sees() {
     let dir = dir();
     let file = dir.path().join("f");
-    std::fs::write(&file, "x").unwrap();
+    write(&file, "x");
     let mut probe = Probe::shimmed(&[]);
     let fd = probe.init();
     probe.add(fd, IN_ATTRIB | libc::IN_ONESHOT, dir.path());
@@ -116,7 +116,7 @@ fn a_one_shot_watch_is_not_used_up_by_an_event_the_caller_never_sees() {
 fn the_first_watch_has_number_one_but_for_qt() {
     let dir = dir();
     let file = dir.path().join("f");
-    std::fs::write(&file, "x").unwrap();
+    write(&file, "x");
     let mut probe = Probe::shimmed(&[]);
     let fd = probe.init();
     assert_eq!(probe.add(fd, 0xfff, dir.path()), 1);

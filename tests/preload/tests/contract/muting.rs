@@ -20,9 +20,9 @@ fn a_watch_on_a_state_directory_never_fires() {
         probe.add(fd, 0x3ff, &dir.path().join(named));
         probe.add(fd, 0x3ff, dir.path());
         for below in ["", "deep", "deep/er"] {
-            fs::write(state.join(below).join("f"), "x").unwrap();
+            write(state.join(below).join("f"), "x");
         }
-        fs::write(dir.path().join("sentinel"), "x").unwrap();
+        write(dir.path().join("sentinel"), "x");
         let seen = probe.read(fd);
         assert!(
             seen.iter().all(|s| s.wd == 2 && s.name == "sentinel"),
@@ -108,7 +108,7 @@ fn a_muted_watch_is_a_real_watch() {
 fn a_watch_on_an_ignored_file_is_muted_and_on_such_a_directory_is_not() {
     let dir = dir();
     let (file, state) = (dir.path().join("a.sqlite-wal"), dir.path().join("d.sqlite"));
-    fs::write(&file, "x").unwrap();
+    write(&file, "x");
     fs::create_dir(&state).unwrap();
     let mut probe = Probe::shimmed(&[]);
     let fd = probe.init();
@@ -129,13 +129,13 @@ fn a_watch_on_an_ignored_file_is_muted_and_on_such_a_directory_is_not() {
 fn muting_one_name_does_not_narrow_another_of_the_same_file() {
     let dir = dir();
     let (file, link) = (dir.path().join("f"), dir.path().join("f.sqlite"));
-    fs::write(&file, "x").unwrap();
+    write(&file, "x");
     fs::hard_link(&file, &link).unwrap();
     let mut probe = Probe::shimmed(&[]);
     let fd = probe.init();
     let wd = probe.add(fd, IN_MODIFY, &file);
     assert_eq!(probe.add(fd, IN_MODIFY, &link), wd);
-    fs::write(&file, "y").unwrap();
+    write(&file, "y");
     assert_eq!(probe.read(fd)[0].mask, IN_MODIFY);
 }
 

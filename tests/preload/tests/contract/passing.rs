@@ -63,7 +63,7 @@ fn every_word_of_a_system_call_arrives() {
 fn off_is_as_if_nothing_were_loaded() {
     let dir = dir();
     let file = dir.path().join("a.sqlite");
-    fs::write(&file, "x").unwrap();
+    write(&file, "x");
     let drop = dir.path().display().to_string();
     let read = |mut probe: Probe| {
         let fd = probe.init();
@@ -120,7 +120,7 @@ fn an_unprivileged_user_is_served_as_well() {
     probe.add(fd, 0x3ee, dir.path());
     probe.add(fd, 0x3ee, &dir.path().join("state"));
     assert_eq!(probe.masks(fd)[&1], 0x3ca);
-    fs::write(dir.path().join("state/f"), "x").unwrap();
-    fs::write(dir.path().join("f"), "x").unwrap();
+    write(dir.path().join("state/f"), "x");
+    write(dir.path().join("f"), "x");
     assert!(probe.read(fd).iter().all(|s| s.wd == 1));
 }

@@ -1,7 +1,5 @@
 //! An inotify descriptor is known by what is read from it, wherever it came from.
 
-use std::fs;
-
 use preload::{Probe, filler};
 
 use crate::*;
@@ -12,10 +10,10 @@ fn filtered_after(known: bool, moved: impl FnOnce(&mut Probe, i64) -> i64) {
     let mut probe = Probe::shimmed(&[]);
     let fd = probe.number("init 0x800");
     probe.add(fd, IN_CREATE, dir.path());
-    fs::write(dir.path().join("a.sqlite"), "x").unwrap();
+    write(dir.path().join("a.sqlite"), "x");
     let fd = moved(&mut probe, fd);
     assert_eq!(probe.read(fd), filler(known));
-    fs::write(dir.path().join("b"), "x").unwrap();
+    write(dir.path().join("b"), "x");
     assert_eq!(probe.events(fd), [(IN_CREATE, "b".to_owned())]);
 }
 
@@ -53,7 +51,7 @@ fn after_being_passed_over_a_socket() {
 #[test]
 fn touch_stays_visible_through_a_duplicate() {
     let dir = dir();
-    fs::write(dir.path().join("f"), "x").unwrap();
+    write(dir.path().join("f"), "x");
     let mut probe = Probe::shimmed(&[]);
     let fd = probe.init();
     probe.add(fd, 0xfc6, dir.path());
@@ -67,7 +65,7 @@ fn touch_stays_visible_through_a_duplicate() {
 fn a_watch_placed_unseen_is_filtered_by_its_records() {
     let dir = dir();
     let file = dir.path().join("f");
-    fs::write(&file, "x").unwrap();
+    write(&file, "x");
     let mut probe = Probe::shimmed(&[]);
     let fd = probe.init();
     // The descriptor's other end: a bare process with the same instance.
@@ -92,7 +90,7 @@ sys.exit(libc.inotify_add_watch(fd, os.fsencode(sys.argv[3]), 0xfff) != 1)",
     look_at(&file);
     chmod(&file);
     touch(&file);
-    fs::write(&file, "y").unwrap();
+    write(&file, "y");
     let f = |mask| (mask, "f".to_owned());
     assert_eq!(
         probe.events(fd),

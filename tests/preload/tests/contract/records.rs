@@ -14,7 +14,7 @@ fn after(
 ) -> Vec<(u32, String)> {
     let dir = dir();
     let file = dir.path().join("f");
-    fs::write(&file, "x").unwrap();
+    write(&file, "x");
     let mut probe = Probe::shimmed(variables);
     let fd = probe.init();
     probe.add(fd, mask, dir.path());
@@ -55,7 +55,7 @@ fn touch_is_seen_as_attrib() {
 
 #[test]
 fn a_write_is_seen_as_what_was_asked_for() {
-    let write = |path: &std::path::Path| fs::write(path, "y").unwrap();
+    let write = |path: &std::path::Path| write(path, "y");
     // Truncated, then written: equal events at the queue's end are one.
     assert_eq!(after(&[], NODE, write), [f(IN_MODIFY)]);
     assert_eq!(after(&[], ALL, write), [f(IN_MODIFY), f(IN_CLOSE_WRITE)]);
@@ -96,10 +96,10 @@ fn names_of_databases_are_not_seen_and_their_neighbours_are() {
             "a.db-journal",
             "a.sqlite3",
         ] {
-            fs::write(path.with_file_name(name), "x").unwrap();
+            write(path.with_file_name(name), "x");
         }
         fs::create_dir(path.with_file_name("dir.sqlite")).unwrap();
-        fs::write(path, "y").unwrap();
+        write(path, "y");
     };
     assert_eq!(
         after(&[], NODE, act),
@@ -122,7 +122,7 @@ fn when_nothing_is_left_a_record_everybody_skips_is() {
     let mut probe = Probe::shimmed(&[]);
     let fd = probe.init();
     probe.add(fd, ALL, dir.path());
-    fs::write(dir.path().join("a.sqlite"), "x").unwrap();
+    write(dir.path().join("a.sqlite"), "x");
     assert_eq!(probe.read(fd), filler(true));
     assert_eq!(probe.read_as(fd, 4096, "read").1, Err("EAGAIN".to_owned()));
 }
@@ -144,7 +144,7 @@ fn every_way_to_read_is_filtered() {
         let fd = probe.init();
         probe.add(fd, IN_CREATE, dir.path());
         for name in ["a", "b.sqlite", "c", "d.sqlite", "e.sqlite", "f"] {
-            fs::write(dir.path().join(name), "x").unwrap();
+            write(dir.path().join(name), "x");
         }
         let mut names = Vec::new();
         loop {
@@ -170,8 +170,8 @@ fn a_buffer_for_one_record_gets_one_record_at_a_time() {
     let fd = probe.init();
     probe.add(fd, ALL, dir.path());
     // The kernel merges equal events at the queue's end: another stands between the two closes.
-    fs::write(dir.path().join("f"), "x").unwrap();
-    fs::write(dir.path().join("a.sqlite"), "x").unwrap();
+    write(dir.path().join("f"), "x");
+    write(dir.path().join("a.sqlite"), "x");
     touch(&dir.path().join("f"));
     assert_eq!(probe.read_as(fd, 16, "read").1, Err("EINVAL".to_owned()));
     let mut masks = Vec::new();
@@ -230,7 +230,7 @@ fn what_a_watch_did_not_ask_for_is_not_seen_beside_one_that_did() {
         act(&one.path().join("f"));
         act(&two.path().join("f"));
     };
-    both(|path| fs::write(path, "x").unwrap());
+    both(|path| write(path, "x"));
     both(touch);
     let seen: Vec<_> = probe.read(fd).into_iter().map(|s| (s.wd, s.mask)).collect();
     assert_eq!(

@@ -105,10 +105,10 @@ fn rules_that_can_be_read_are_not_spoken_of() {
 fn nothing_is_written_to_what_is_no_longer_standard_error() {
     let dir = dir();
     let file = dir.path().join("data");
-    fs::write(&file, "").unwrap();
+    write(&file, "");
     let mut probe = Probe::shimmed(&[("WATCHFIX_STRIP", "opne"), ("WATCHFIX_LOG", "stderr")]);
     probe.number("close 2");
-    fs::write(&file, "x").unwrap();
+    write(&file, "x");
     assert_eq!(probe.number(&format!("open {}", file.display())), 2);
     let fd = probe.init();
     probe.add(fd, 0x3ee, dir.path());
@@ -126,8 +126,8 @@ fn the_log_has_one_line_per_decision() {
     let pid = probe.0.pid();
     let fd = probe.init();
     probe.add(fd, 0xfc6, &watched);
-    fs::write(watched.join("a.sqlite"), "").unwrap();
-    fs::write(watched.join("f\u{202e}\n"), "").unwrap();
+    write(watched.join("a.sqlite"), "");
+    write(watched.join("f\u{202e}\n"), "");
     probe.read(fd);
     touch(&watched.join("f\u{202e}\n"));
     probe.read(fd);
@@ -165,8 +165,8 @@ fn the_log_s_own_file_is_not_heard_of() {
     let mut probe = Probe::shimmed(&[("WATCHFIX_LOG", log.to_str().unwrap())]);
     let fd = probe.init();
     probe.add(fd, 0xfff, dir.path());
-    fs::write(dir.path().join("a.sqlite"), "").unwrap();
-    fs::write(dir.path().join("f"), "x").unwrap();
+    write(dir.path().join("a.sqlite"), "");
+    write(dir.path().join("f"), "x");
     let seen = probe.read(fd);
     assert!(seen.iter().all(|s| s.name == "f"), "{seen:?}");
     // Reading logged three removals into the watched directory.
