@@ -1,7 +1,7 @@
 //! What the exit status means.
 
-use crate::findings::Severity;
-use crate::model::{FailureKind, Scan};
+use crate::findings::{Finding, Severity};
+use crate::model::{DatabaseScan, FailureKind, Scan};
 
 /// The exit statuses of fdscan, by meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +22,26 @@ impl Exit {
     /// The status of a scan. A finding outweighs a PID that failed: who asked for `--fail-on` wants to
     /// know it. `None` stands for `never`.
     pub fn of(scan: &Scan, fail_on: Option<Severity>) -> Exit {
-        let mut findings = scan.processes.iter().flat_map(|p| &p.findings);
+        let findings = scan.processes.iter().flat_map(|p| &p.findings);
+        Exit::from_parts(findings, scan.errors.iter().map(|e| e.kind), fail_on)
+    }
+
+    /// The status of `fdscan wal`: a file that is missing or no database counts as a process that is not
+    /// there.
+    pub fn of_databases(scan: &DatabaseScan, fail_on: Option<Severity>) -> Exit {
+        let findings = scan.databases.iter().flat_map(|d| &d.findings);
+        Exit::from_parts(findings, scan.errors.iter().map(|e| e.kind), fail_on)
+    }
+
+    fn from_parts<'a>(
+        mut findings: impl Iterator<Item = &'a Finding>,
+        failures: impl Iterator<Item = FailureKind> + Clone,
+        fail_on: Option<Severity>,
+    ) -> Exit {
         if fail_on.is_some_and(|least| findings.any(|f| f.severity >= least)) {
             return Exit::Found;
         }
-        let failed = |kind| scan.errors.iter().any(|e| e.kind == kind);
+        let failed = |kind| failures.clone().any(|failure| failure == kind);
         if failed(FailureKind::NoProcess) {
             Exit::NoProcess
         } else if failed(FailureKind::NotPermitted) {

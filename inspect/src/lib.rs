@@ -20,7 +20,8 @@ pub use sys::terminal_width;
 
 use findings::{Facts, Remedies};
 use gather::{Gaps, Session};
-use model::{Report, SCHEMA, Scan};
+use model::{DatabaseReport, DatabaseScan, Report, SCHEMA, Scan};
+use std::path::PathBuf;
 
 /// Scans the processes `pids` in this order.
 pub fn scan(pids: &[u32], options: Options) -> Scan {
@@ -52,6 +53,32 @@ pub fn scan(pids: &[u32], options: Options) -> Scan {
         taken_at,
         limits: session.limits,
         processes,
+        errors,
+    }
+}
+
+/// Looks at the databases at `paths`, in this order, and at every process that has one of them open.
+pub fn scan_databases(paths: &[PathBuf]) -> DatabaseScan {
+    let taken_at = jiff::Timestamp::now().to_string();
+    let remedies = Remedies::locate();
+    let mut databases = Vec::new();
+    let mut errors = Vec::new();
+    for path in paths {
+        let mut gaps = Gaps::default();
+        match gather::database(path, &mut gaps) {
+            Ok(seen) => databases.push(DatabaseReport {
+                findings: findings::of_database(&seen, &remedies),
+                database: seen.database,
+                incomplete: gaps.into_list(),
+            }),
+            Err(failure) => errors.push(failure),
+        }
+    }
+    DatabaseScan {
+        schema: SCHEMA,
+        fdscan_version: env!("CARGO_PKG_VERSION"),
+        taken_at,
+        databases,
         errors,
     }
 }

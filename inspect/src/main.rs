@@ -1,7 +1,7 @@
 //! The program: command line in, report out, exit status.
 
 use clap::Parser;
-use inspect::cli::{Cli, Colour, ScanArgs};
+use inspect::cli::{Cli, Colour, Command, ReportArgs, ScanArgs, WalArgs};
 use inspect::findings;
 use inspect::render::{self, Layout, Style, sanitize};
 use inspect::{Exit, Options, scan, terminal_width};
@@ -13,7 +13,10 @@ const NO_TERMINAL: u16 = 80;
 
 fn main() -> ExitCode {
     match Cli::try_parse() {
-        Ok(cli) => run(&cli.scan).into(),
+        Ok(cli) => match &cli.command {
+            Some(Command::Wal(args)) => wal(args).into(),
+            None => run(&cli.scan).into(),
+        },
         Err(e) => usage(&e).into(),
     }
 }
@@ -35,23 +38,20 @@ fn run(args: &ScanArgs) -> Exit {
         &args.pids,
         Options {
             paths: !args.no_paths,
+            path_timeout: args.path_timeout,
+            progress: !args.json && io::stderr().is_terminal(),
             all: args.all,
         },
     );
-    let mut to = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let written = if args.json {
-        render::json(&scan, &mut to)
-    } else {
-        render::text(&scan, layout(args), &mut to)
-    };
-    match written.and_then(|()| to.flush()) {
-        // The reader has seen enough (`fdscan 1 | head`).
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(e) => {
-            complain(&format!("the report could not be written: {e}"));
-            return Exit::Usage;
+    let written = write(|to| {
+        if args.json {
+            render::json(&scan, to)
+        } else {
+            render::text(&scan, layout(args.color, args.all), to)
         }
-        Ok(()) => {}
+    });
+    if let Err(exit) = written {
+        return exit;
     }
     for error in &scan.errors {
         complain(&sanitize(&error.why));
@@ -59,20 +59,56 @@ fn run(args: &ScanArgs) -> Exit {
     Exit::of(&scan, args.fail_on.least())
 }
 
-fn layout(args: &ScanArgs) -> Layout {
+/// `fdscan wal DB...`
+fn wal(args: &WalArgs) -> Exit {
+    let ReportArgs { json, fail_on, color } = args.report;
+    let scan = inspect::scan_databases(&args.databases);
+    let written = write(|to| {
+        if json {
+            render::json(&scan, to)
+        } else {
+            render::wal_text(&scan, layout(color, false), to)
+        }
+    });
+    if let Err(exit) = written {
+        return exit;
+    }
+    for error in &scan.errors {
+        complain(&sanitize(&error.why));
+    }
+    Exit::of_databases(&scan, fail_on.least())
+}
+
+/// Writes an answer to standard output.
+fn write(
+    answer: impl FnOnce(&mut BufWriter<io::StdoutLock<'_>>) -> io::Result<()>,
+) -> Result<(), Exit> {
+    let mut to = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match answer(&mut to).and_then(|()| to.flush()) {
+        // The reader has seen enough (`fdscan 1 | head`).
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(e) => {
+            complain(&format!("the report could not be written: {e}"));
+            Err(Exit::Usage)
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+fn layout(color: Colour, all: bool) -> Layout {
     let terminal = io::stdout().is_terminal();
     // https://no-color.org: set and not empty.
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     Layout {
         width: terminal_width().unwrap_or(NO_TERMINAL),
         style: Style {
-            colour: match args.color {
+            colour: match color {
                 Colour::Auto => terminal && wanted,
                 Colour::Always => true,
                 Colour::Never => false,
             },
         },
-        all: args.all,
+        all,
         launcher: findings::launcher_is_installed(),
     }
 }

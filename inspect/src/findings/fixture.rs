@@ -68,6 +68,7 @@ impl Fixture {
             path: path.map(Into::into),
             resolved_by: None,
             deleted: false,
+            unresolved: None,
         }];
         fixture
     }
@@ -81,6 +82,7 @@ impl Fixture {
             deleted: false,
             writable: Some(true),
             bytes: Some(0),
+            space: Some(0),
             identity: Some(identity(inode)),
             parent: Some(identity(parent)),
         });
@@ -117,7 +119,12 @@ impl Fixture {
             deleted: false,
             wal_deleted: Some(false),
             wal_mode: Some(true),
+            connections: Some(1),
+            parked: Some(0),
+            libraries: Some(1),
             wal: None,
+            rollback_locks: None,
+            holders: Vec::new(),
             parts,
         });
         self

@@ -1,7 +1,9 @@
 //! What is wrong: one file per finding. A finding looks at the model only, never at the system.
 
 mod cure;
+mod deleted_file_held;
 mod fd_limit_near;
+mod file_handle_leak;
 mod instance_limit_near;
 mod limit;
 mod preload_ineffective;
@@ -11,6 +13,7 @@ mod sqlite_handle_leak;
 mod sqlite_self_watch;
 mod sqlite_wal_deleted;
 mod sqlite_wal_large;
+mod sqlite_wal_pinned;
 mod watch_limit_near;
 mod watch_wakes_on_attrib;
 mod watch_wakes_on_read;
@@ -21,7 +24,7 @@ mod fixture;
 
 pub use remedy::{Remedies, launcher_is_installed};
 
-use crate::model::{InotifyLimits, Process};
+use crate::model::{InotifyLimits, Process, SeenDatabase};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -87,8 +90,11 @@ const ALL: &[Look] = &[
     instance_limit_near::look,
     watch_wakes_on_read::look,
     self_watch::look,
+    sqlite_wal_pinned::look,
     sqlite_wal_large::look,
     sqlite_handle_leak::look,
+    file_handle_leak::look,
+    deleted_file_held::look,
     preload_ineffective::look,
     watch_wakes_on_attrib::look,
 ];
@@ -96,6 +102,19 @@ const ALL: &[Look] = &[
 /// Everything that is wrong with a process, worst first.
 pub fn all(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings: Vec<_> = ALL.iter().flat_map(|look| look(facts)).collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings
+}
+
+/// Everything that is wrong with a database, whoever has it open, worst first.
+pub fn of_database(seen: &SeenDatabase, remedies: &Remedies) -> Vec<Finding> {
+    let database = &seen.database;
+    let logs = seen.orphans.iter().filter(|orphan| orphan.path.as_bytes().ends_with(b"-wal"));
+    let mut findings: Vec<_> = logs
+        .map(|orphan| sqlite_wal_deleted::of_orphan(&database.database, orphan, remedies))
+        .chain(sqlite_wal_pinned::of(database))
+        .chain(sqlite_wal_large::of(database, remedies))
+        .collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
 }

@@ -1,7 +1,8 @@
 //! `sqlite-wal-deleted`: what is committed goes into a file nobody else will ever see.
 
-use super::{Facts, Finding, Severity};
-use serde_json::json;
+use super::{Facts, Finding, Remedies, Severity};
+use crate::model::{Name, OrphanFile};
+use serde_json::{Value, json};
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -13,28 +14,41 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         else {
             continue;
         };
-        let message = format!(
-            "The -wal of {} is unlinked but open: what it commits is invisible to every other program and lost when it closes the database. Save it by the command given here before the process ends, then restart it.",
-            database.database,
-        );
-        findings.push(Finding {
-            code: "sqlite-wal-deleted",
-            severity: Severity::Critical,
-            message,
-            evidence: json!({
-                "database": database.database,
-                "database_deleted": database.deleted,
-                "wal": wal.path,
-                "wal_bytes": wal.bytes,
-                "wal_handles": database.wal_handles,
-                "fd": wal.fd,
-                "inode": wal.identity.map(|id| id.inode),
-            }),
-            remedy: Some(facts.remedies.rescue(facts.process.pid, wal.fd, &wal.path)),
-            remedy_live: None,
-        });
+        let pid = facts.process.pid;
+        let mut finding = finding(&database.database, pid, wal.fd, &wal.path, facts.remedies);
+        if let Value::Object(evidence) = &mut finding.evidence {
+            evidence.insert("database_deleted".into(), json!(database.deleted));
+            evidence.insert("wal_bytes".into(), json!(wal.bytes));
+            evidence.insert("wal_handles".into(), json!(database.wal_handles));
+            evidence.insert("inode".into(), json!(wal.identity.map(|id| id.inode)));
+        }
+        findings.push(finding);
     }
     findings
+}
+
+/// The finding for a process that still has an unlinked -wal of the database at its descriptor `fd`.
+pub fn of_orphan(database: &Name, orphan: &OrphanFile, remedies: &Remedies) -> Finding {
+    let mut finding = finding(database, orphan.pid, orphan.fd, &orphan.path, remedies);
+    if let Value::Object(evidence) = &mut finding.evidence {
+        evidence.insert("pid".into(), json!(orphan.pid));
+        evidence.insert("inode".into(), json!(orphan.inode));
+    }
+    finding
+}
+
+fn finding(database: &Name, pid: u32, fd: i32, wal: &Name, remedies: &Remedies) -> Finding {
+    let message = format!(
+        "The -wal of {database} is unlinked but open in process {pid}: what it commits is invisible to every other program and lost when it closes the database. Save it by the command given here before the process ends, then restart it.",
+    );
+    Finding {
+        code: "sqlite-wal-deleted",
+        severity: Severity::Critical,
+        message,
+        evidence: json!({ "database": database, "wal": wal, "fd": fd }),
+        remedy: Some(remedies.rescue(pid, fd, wal)),
+        remedy_live: None,
+    }
 }
 
 #[cfg(test)]

@@ -6,28 +6,37 @@ mod fds;
 mod inotify;
 mod limits;
 mod lines;
+mod locks;
 mod maps;
 mod mounts;
 mod neighbours;
+mod open_files;
 mod paths;
 mod proc_dir;
 mod process;
 mod sqlite;
 mod wakes;
+mod wal;
 
 use crate::model::{Failure, FailureKind, Fds, Gap, InotifyLimits, Preload, Process, UserUsage};
 use crate::sys;
 use mounts::Mounts;
+pub use wal::database;
 use neighbours::Counted;
 use proc_dir::ProcDir;
 use std::collections::HashMap;
 use std::io;
+use std::time::Duration;
 
 /// What a scan should do.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Look for the paths of watched inodes.
     pub paths: bool,
+    /// How long, for one process; with 0 no directory is listed.
+    pub path_timeout: Duration,
+    /// Show on standard error how far that is when it takes long.
+    pub progress: bool,
     /// Keep the list of all descriptors in the report.
     pub all: bool,
 }
@@ -188,11 +197,12 @@ impl Session {
                 return Some(Failure { pid, why, kind });
             }
         };
+        open_files::roll_up(&process.descriptors, &mut process.fds);
         let mut counted = Vec::new();
         {
             let mut read = inotify::read(dir, &process.descriptors, self.options.paths, gaps);
             if self.options.paths {
-                paths::resolve(dir, mounts, process, &mut read, gaps);
+                paths::resolve(dir, mounts, process, &mut read, &self.options, gaps);
             }
             for instance in &read {
                 if instance.instance.same_instance_as.is_none() {
@@ -206,6 +216,7 @@ impl Session {
             process.inotify = read.into_iter().map(|r| r.instance).collect();
         }
         process.sqlite = sqlite::group(dir, mounts, process, gaps);
+        wal::look(dir, mounts, process, gaps);
         if let Some(uid) = process.uid {
             let (usage, unseen) = self.users.entry(uid).or_insert_with(|| {
                 let mut unseen = Gaps::default();

@@ -26,12 +26,7 @@ pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
         process.kernel_thread = stat.flags & KERNEL_THREAD != 0;
         process.start_time = start_time(stat.starttime);
     }
-    process.comm = dir.read("comm").ok().map(|mut name| {
-        if name.last() == Some(&b'\n') {
-            name.pop();
-        }
-        name.into()
-    });
+    process.comm = comm(dir);
     process.cmdline = command_line(dir);
     // Names in status are any bytes, the parser wants text; only numbers are taken from it.
     process.uid = dir
@@ -40,6 +35,16 @@ pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
         .and_then(|text| Status::from_read(String::from_utf8_lossy(&text).as_bytes()).ok())
         .map(|status| status.euid);
     Ok(headless)
+}
+
+/// The name of the main thread; `None` if it could not be read.
+pub fn comm(dir: &ProcDir) -> Option<Name> {
+    dir.read("comm").ok().map(|mut name| {
+        if name.last() == Some(&b'\n') {
+            name.pop();
+        }
+        name.into()
+    })
 }
 
 /// The arguments; `None` if they could not be read.

@@ -8,12 +8,12 @@ use super::Gaps;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::wakes::Wakes;
+use super::wal::{Mode, database_mode};
 use crate::model::{Database, Descriptor, Identity, Kind, Name, Part, Process};
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// The side files, by what SQLite appends to the database's name. In wal2 mode (a branch of SQLite)
 /// there is a second log, `-wal2`: counted as -wal.
@@ -24,23 +24,26 @@ const SUFFIXES: [(&str, &str); 4] = [
     ("-journal", "-journal"),
 ];
 
-/// The first bytes of a database.
-struct Header {
-    /// Byte 18, the write version: 1 rollback journal, 2 WAL, 3 wal2.
-    write_version: u8,
-}
-
 /// Finds the databases among the descriptors of `process`, whose instances must have been read.
 pub fn group(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> Vec<Database> {
     let wakes = Wakes::of(process.inotify.iter());
-    let mut untouched = 0;
+    let (mut untouched, mut wal2) = (0, 0);
     let found = group_files(&unite(&process.descriptors), |file| {
         if wakes.by_opening(file.identity, file.parent) {
             untouched += 1;
             return None;
         }
-        header_of(dir, mounts, file)
+        let mode = header_of(dir, mounts, file);
+        wal2 += usize::from(mode == Some(Mode::Wal2));
+        mode
     });
+    if wal2 > 0 {
+        gaps.count(
+            wal2,
+            "logs of databases",
+            "they are in wal2 mode, which is recognised and not decoded",
+        );
+    }
     if untouched > 0 {
         gaps.count(
             untouched,
@@ -51,10 +54,7 @@ pub fn group(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps)
     found
 }
 
-fn group_files(
-    files: &[Part],
-    mut header_of: impl FnMut(&Part) -> Option<Header>,
-) -> Vec<Database> {
+fn group_files(files: &[Part], mut header_of: impl FnMut(&Part) -> Option<Mode>) -> Vec<Database> {
     let mut sides: HashMap<&[u8], Vec<(&'static str, &Part)>> = HashMap::new();
     for file in files {
         for (ending, suffix) in SUFFIXES {
@@ -63,7 +63,7 @@ fn group_files(
             }
         }
     }
-    let mut found: BTreeMap<&[u8], Vec<(&Part, Option<Header>)>> = BTreeMap::new();
+    let mut found: BTreeMap<&[u8], Vec<(&Part, Option<Mode>)>> = BTreeMap::new();
     for file in files {
         let path = file.path.as_bytes();
         let has_wal = sides
@@ -131,10 +131,7 @@ fn unite(descriptors: &[Descriptor]) -> Vec<Part> {
 
 /// The databases of one path: more than one when it was deleted and made again. A deleted side file
 /// belongs to the deleted database if there is one, else to the only one there is.
-fn of_one_name(
-    mains: &[(&Part, Option<Header>)],
-    sides: &[(&'static str, &Part)],
-) -> Vec<Database> {
+fn of_one_name(mains: &[(&Part, Option<Mode>)], sides: &[(&'static str, &Part)]) -> Vec<Database> {
     let any_deleted = mains.iter().any(|(main, _)| main.deleted);
     let any_live = mains.iter().any(|(main, _)| !main.deleted);
     mains
@@ -145,7 +142,7 @@ fn of_one_name(
                     || (side.deleted && !any_deleted)
                     || (!side.deleted && !any_live)
             });
-            database(main.path.clone(), Some(main), header.as_ref(), own)
+            database(main.path.clone(), Some(main), *header, own)
         })
         .collect()
 }
@@ -153,7 +150,7 @@ fn of_one_name(
 fn database<'a>(
     path: Name,
     main: Option<&Part>,
-    header: Option<&Header>,
+    header: Option<Mode>,
     sides: impl Iterator<Item = (&'static str, &'a Part)>,
 ) -> Database {
     let mut database = Database {
@@ -167,8 +164,13 @@ fn database<'a>(
         shm_bytes: None,
         deleted: main.is_some_and(|m| m.deleted),
         wal_deleted: None,
-        wal_mode: header.map(|h| h.write_version >= 2),
+        wal_mode: header.map(|mode| mode != Mode::Rollback),
+        connections: None,
+        parked: None,
+        libraries: None,
         wal: None,
+        rollback_locks: None,
+        holders: Vec::new(),
         parts: main.cloned().into_iter().collect(),
     };
     for (suffix, side) in sides {
@@ -190,6 +192,7 @@ fn database<'a>(
             ..side.clone()
         });
     }
+    database.count_connections();
     database
 }
 
@@ -211,26 +214,29 @@ fn may_be_database(file: &Part) -> bool {
 }
 
 /// The header, if the file has one.
-fn header_of(dir: &ProcDir, mounts: &Mounts, file: &Part) -> Option<Header> {
+fn header_of(dir: &ProcDir, mounts: &Mounts, file: &Part) -> Option<Mode> {
+    let mut start = [0u8; 20];
+    let open = open_safely(dir, mounts, file)?;
+    open.read_exact_at(&mut start, 0).ok()?;
+    database_mode(&start)
+}
+
+/// Opens a file of a process through its descriptor, for reading only; `None` where that fails or might
+/// hang.
+pub fn open_safely(dir: &ProcDir, mounts: &Mounts, file: &Part) -> Option<File> {
     if !mounts.is_safe(file.path.as_bytes()) {
         return None;
     }
-    let mut start = [0u8; 20];
     let path = format!("fd/{}", file.fd);
     // O_NONBLOCK: an open must not wait for the holder of a lease (fcntl(2), F_SETLEASE).
     let flags = libc::O_RDONLY | libc::O_NONBLOCK;
-    let open = dir
-        .open_file(path.as_bytes(), flags | libc::O_NOATIME)
+    dir.open_file(path.as_bytes(), flags | libc::O_NOATIME)
         // O_NOATIME is for the owner of the file only (open(2)).
         .or_else(|e| match e.kind() {
             io::ErrorKind::PermissionDenied => dir.open_file(path.as_bytes(), flags),
             _ => Err(e),
         })
-        .ok()?;
-    open.read_exact_at(&mut start, 0).ok()?;
-    (start.starts_with(MAGIC)).then_some(Header {
-        write_version: start[18],
-    })
+        .ok()
 }
 
 #[cfg(test)]

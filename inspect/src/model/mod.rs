@@ -8,14 +8,19 @@ mod mask;
 mod name;
 mod process;
 mod sqlite;
+mod sqlite_wal;
 mod watch;
 
-pub use descriptor::{Descriptor, Fds, Identity, Kind};
+pub use descriptor::{Descriptor, ExtensionCount, Fds, FileCount, Identity, Kind};
 pub use device::Device;
 pub use mask::{Events, Mask};
 pub use name::Name;
 pub use process::{Gap, Library, Linkage, Preload, Process, UserUsage};
 pub use sqlite::{Database, Part};
+pub use sqlite_wal::{
+    DatabaseFailure, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, OrphanFile, Pin,
+    RollbackKind, RollbackLock, SeenDatabase, Wal,
+};
 pub use watch::{Instance, MaskCount, ResolvedBy, Watch};
 
 use crate::findings::Finding;

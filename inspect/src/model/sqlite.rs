@@ -1,6 +1,6 @@
 //! SQLite databases.
 
-use super::{Identity, Name};
+use super::{Holder, Identity, Name, RollbackKind, RollbackLock, Wal};
 use serde::Serialize;
 
 /// One database a process has open, with its side files.
@@ -28,11 +28,44 @@ pub struct Database {
     pub wal_deleted: Option<bool>,
     /// Whether its header says WAL mode; `None` when it could not be read.
     pub wal_mode: Option<bool>,
-    /// Frames, checkpoints and locks: not read yet.
-    pub wal: Option<()>,
+    /// Connections that have read; `None` unless it is in WAL mode.
+    pub connections: Option<usize>,
+    /// Descriptors of the database beyond those connections': of closed ones, or of ones that have not
+    /// read.
+    pub parked: Option<usize>,
+    /// SQLite libraries that have its -shm open, counted once for each process.
+    pub libraries: Option<usize>,
+    /// Its log, in WAL mode.
+    pub wal: Option<Wal>,
+    /// The locks on the database itself; `None` where locks cannot be read at all.
+    pub rollback_locks: Option<Vec<RollbackLock>>,
+    /// The processes that were looked at for locks on it: this one, and whoever holds one.
+    pub holders: Vec<Holder>,
     /// Its open files.
     #[serde(skip)]
     pub parts: Vec<Part>,
+}
+
+impl Database {
+    /// Derives from the descriptors what they mean in WAL mode.
+    pub fn count_connections(&mut self) {
+        let wal_mode = self.wal_mode == Some(true);
+        self.connections = wal_mode.then_some(self.wal_handles);
+        self.parked = wal_mode.then(|| self.handles.saturating_sub(self.wal_handles));
+        self.libraries = wal_mode.then_some(self.shm_handles);
+    }
+
+    /// What a process with this PID is called.
+    pub fn holder(&self, pid: Option<u32>) -> Option<&Holder> {
+        self.holders.iter().find(|holder| Some(holder.pid) == pid)
+    }
+
+    /// A process that lets no other one in: `PRAGMA locking_mode = exclusive`.
+    pub fn exclusive_holder(&self) -> Option<u32> {
+        let locks = self.rollback_locks.iter().flatten();
+        let mut exclusive = locks.filter(|lock| lock.lock == RollbackKind::Exclusive);
+        exclusive.next()?.pid
+    }
 }
 
 /// One file of a database, known by its inode.

@@ -1,7 +1,6 @@
 //! The schema `fdscan/1`.
 
 use super::is_unsafe;
-use crate::model::Scan;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use std::io::{self, Write};
@@ -10,7 +9,7 @@ use std::io::{self, Write};
 ///
 /// # Errors
 /// What writing to `to` failed with.
-pub fn json(scan: &Scan, to: &mut impl Write) -> io::Result<()> {
+pub fn json(scan: &impl Serialize, to: &mut impl Write) -> io::Result<()> {
     scan.serialize(&mut Serializer::with_formatter(&mut *to, Terminal))?;
     to.write_all(b"\n")
 }

@@ -2,21 +2,28 @@
 
 use super::wrap::{wrap, wrap_command};
 use super::{Layout, evidence};
+use crate::findings::Finding;
 use crate::model::Report;
 use crate::render::sanitize;
 use std::io::{self, Write};
 
 pub fn write(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result<()> {
-    if report.findings.is_empty() {
-        // "Nothing wrong" about a process nobody could look into would be a lie.
-        let how_far = if report.process.fds.by_type.is_some() || report.incomplete.is_empty() {
-            ""
-        } else {
+    // "Nothing wrong" about a process nobody could look into would be a lie.
+    let blind = report.process.fds.by_type.is_none() && !report.incomplete.is_empty();
+    list(&report.findings, blind, layout, to)
+}
+
+/// The findings; `blind` says that little could be seen.
+pub fn list(findings: &[Finding], blind: bool, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    if findings.is_empty() {
+        let how_far = if blind {
             " in the little that could be seen"
+        } else {
+            ""
         };
         return writeln!(to, "\nNo finding. Nothing wrong was found{how_far}.");
     }
-    for finding in &report.findings {
+    for finding in findings {
         writeln!(
             to,
             "\n{}  {}",

@@ -2,14 +2,17 @@
 //! the tables behind it; then what could not be seen.
 
 mod evidence;
+mod files;
 mod findings;
 mod rollup;
 mod tables;
+mod wal;
 mod wrap;
 
 use super::{Style, number, sanitize};
 use crate::model::{Gap, Report, Scan};
 use std::io::{self, Write};
+pub use wal::wal_text;
 use wrap::wrap;
 
 /// How the text is laid out.

@@ -1,6 +1,6 @@
 //! The tables behind the findings.
 
-use super::{Layout, rollup};
+use super::{Layout, files, rollup, wal};
 use crate::model::{Instance, Name, Process, Report, Scan};
 use crate::render::{bytes, number, plural, sanitize};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
@@ -25,6 +25,7 @@ pub fn write(scan: &Scan, report: &Report, layout: Layout, to: &mut impl Write) 
     } else {
         directories(process, layout, to)?;
     }
+    files::write(process, layout, to)?;
     databases(process, layout, to)
 }
 
@@ -32,13 +33,13 @@ pub fn write(scan: &Scan, report: &Report, layout: Layout, to: &mut impl Write) 
 const RULE_BELOW_HEADER: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-struct Sheet {
+pub(super) struct Sheet {
     table: Table,
 }
 
 impl Sheet {
     /// `right` names the columns of figures.
-    fn new(layout: Layout, header: &[&str], right: &[usize]) -> Sheet {
+    pub(super) fn new(layout: Layout, header: &[&str], right: &[usize]) -> Sheet {
         let mut table = Table::new();
         table
             .load_style(RULE_BELOW_HEADER)
@@ -56,12 +57,12 @@ impl Sheet {
         Sheet { table }
     }
 
-    fn row(&mut self, cells: &[String]) {
+    pub(super) fn row(&mut self, cells: &[String]) {
         self.table
             .add_row(cells.iter().map(|cell| sanitize(cell).into_owned()));
     }
 
-    fn write(&self, title: &str, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    pub(super) fn write(&self, title: &str, layout: Layout, to: &mut impl Write) -> io::Result<()> {
         writeln!(to, "\n{}", layout.style.heading(title))?;
         for line in self.table.lines() {
             writeln!(to, " {}", line.trim_end())?;
@@ -334,7 +335,9 @@ fn databases(process: &Process, layout: Layout, to: &mut impl Write) -> io::Resu
         ]);
     }
     sheet.write("SQLite databases", layout, to)?;
-    more(list.len(), shown, to)
+    more(list.len(), shown, to)?;
+    list.truncate(shown);
+    wal::logs(&list, layout, to)
 }
 
 fn more(all: usize, shown: usize, to: &mut impl Write) -> io::Result<()> {

@@ -1,0 +1,142 @@
+//! `sqlite-wal-pinned`: a reader that keeps frames of the -wal from being brought into the database.
+
+use super::{Facts, Finding, Severity};
+use crate::model::{Database, Pin, Wal};
+use crate::render::{bytes, number, plural};
+use serde_json::{Value, json};
+
+/// Every reader is behind a busy writer for a moment. One that keeps as many frames as SQLite lets gather
+/// before it checkpoints by itself (`SQLITE_DEFAULT_WAL_AUTOCHECKPOINT`) has made a checkpoint fall short.
+const FRAMES: u32 = 1000;
+
+pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
+    facts.process.sqlite.iter().filter_map(of).collect()
+}
+
+/// The finding for one database: all its pins are one, and the worst gives it its words.
+pub fn of(database: &Database) -> Option<Finding> {
+    let wal = database.wal.as_ref()?;
+    let mut pins: Vec<Pin<'_>> = wal.pins().collect();
+    pins.sort_by_key(|pin| std::cmp::Reverse(pin.frames));
+    let worst = pins.first()?;
+    let (pid, command) = (worst.lock.pid, command(database, worst));
+    let kept = kept_bytes(wal, worst.frames);
+    let size = kept.map_or_else(String::new, |size| format!(", {}", bytes(size)));
+    let who = match pid {
+        Some(pid) => format!("Process {pid} ({command})"),
+        None => "A process".into(),
+    };
+    let kept = plural(worst.frames as usize, "frame", "frames");
+    let message = match (worst.lock.slot, worst.lock.mark) {
+        (Some(0), _) => format!(
+            "{who} reads {} itself and holds READ(0): no frame of its -wal can be checkpointed ({kept} pending{size}) until that read transaction ends.",
+            database.database
+        ),
+        (slot, mark) => format!(
+            "{who} reads {} as of frame {} of {} and holds READ({}): no checkpoint gets further, and the {kept} behind it{size} stay in the -wal until that read transaction ends.",
+            database.database,
+            number(mark.unwrap_or(0).into()),
+            number(wal.frames.unwrap_or(0).into()),
+            slot.unwrap_or(0),
+        ),
+    };
+    Some(Finding {
+        code: "sqlite-wal-pinned",
+        severity: if worst.frames >= FRAMES {
+            Severity::Warning
+        } else {
+            Severity::Info
+        },
+        message,
+        evidence: json!({
+            "database": database.database,
+            "pid": pid,
+            "command": command,
+            "slot": worst.lock.slot,
+            "mark": worst.lock.mark,
+            "frames": wal.frames,
+            "checkpointed_frames": wal.checkpointed_frames,
+            "kept_frames": worst.frames,
+            "pending_bytes": wal.pending_bytes,
+            "wal_bytes": database.wal_bytes,
+            "readers": pins.iter().map(|pin| reader(database, pin)).collect::<Vec<_>>(),
+        }),
+        // A checkpoint would stop at the same frame; ending the transaction is the program's to do.
+        remedy: None,
+        remedy_live: None,
+    })
+}
+
+/// Who pins, as one sentence's end: `process 42 (tool)`.
+pub fn culprit(database: &Database) -> Option<String> {
+    let wal = database.wal.as_ref()?;
+    let worst = wal.pins().max_by_key(|pin| pin.frames)?;
+    let command = command(database, &worst);
+    Some(match worst.lock.pid {
+        Some(pid) => format!("process {pid} ({command})"),
+        None => "a process".into(),
+    })
+}
+
+fn command(database: &Database, pin: &Pin<'_>) -> String {
+    let holder = database.holder(pin.lock.pid);
+    holder.map_or_else(|| "?".into(), |holder| holder.command())
+}
+
+fn kept_bytes(wal: &Wal, frames: u32) -> Option<u64> {
+    Some(u64::from(frames) * (u64::from(wal.page_size?) + 24))
+}
+
+fn reader(database: &Database, pin: &Pin<'_>) -> Value {
+    json!({
+        "pid": pin.lock.pid,
+        "command": command(database, pin),
+        "slot": pin.lock.slot,
+        "mark": pin.lock.mark,
+        "kept_frames": pin.frames,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::Fixture;
+
+    #[test]
+    fn a_reader_a_thousand_frames_behind_is_named_with_its_pid_command_and_mark() {
+        let mut fixture = Fixture::new().with_database("/d/a.db", 1, 8 << 20);
+        fixture.process.sqlite[0].wal = Some(Wal::sample(2000, 500, &[(77, 1, 900)]));
+        fixture.process.sqlite[0].holders = vec![crate::model::Holder::sample(77, "report --all")];
+        let finding = fixture.only(look);
+        assert_eq!(finding.severity, Severity::Warning);
+        assert_eq!(finding.evidence["pid"], 77);
+        assert_eq!(finding.evidence["command"], "report --all");
+        assert_eq!(finding.evidence["mark"], 900);
+        assert_eq!(finding.evidence["kept_frames"], 1100);
+        assert!(finding.message.contains("report --all"));
+        assert!(finding.remedy.is_none() && finding.remedy_live.is_none());
+    }
+
+    #[test]
+    fn a_reader_a_little_behind_is_worth_knowing_only() {
+        let mut fixture = Fixture::new().with_database("/d/a.db", 1, 8 << 20);
+        fixture.process.sqlite[0].wal = Some(Wal::sample(2000, 500, &[(77, 1, 1999)]));
+        assert_eq!(fixture.only(look).severity, Severity::Info);
+    }
+
+    #[test]
+    fn read_zero_keeps_everything_that_is_pending_and_nothing_when_nothing_is() {
+        let mut fixture = Fixture::new().with_database("/d/a.db", 1, 8 << 20);
+        fixture.process.sqlite[0].wal = Some(Wal::sample(2000, 500, &[(77, 0, 0)]));
+        assert_eq!(fixture.only(look).evidence["kept_frames"], 1500);
+        fixture.process.sqlite[0].wal = Some(Wal::sample(2000, 2000, &[(77, 0, 0)]));
+        assert!(fixture.look(look).is_empty());
+    }
+
+    #[test]
+    fn a_reader_at_the_last_frame_pins_nothing() {
+        let mut fixture = Fixture::new().with_database("/d/a.db", 1, 8 << 20);
+        fixture.process.sqlite[0].wal = Some(Wal::sample(2000, 500, &[(77, 2, 2000)]));
+        assert!(fixture.look(look).is_empty());
+    }
+}

@@ -1,0 +1,236 @@
+//! `fdscan wal DB...`: a database by its path, and every process that has it open.
+
+use super::holders::{self, Wanted};
+use super::{Mode, database_mode, fill_locks, holder, log, state, wanted};
+use crate::gather::mounts::Mounts;
+use crate::gather::proc_dir::ProcDir;
+use crate::gather::{Gaps, errno_text, fdinfo};
+use crate::model::{
+    Database, DatabaseFailure, FailureKind, Identity, Name, OrphanFile, Part, SeenDatabase,
+};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Looks at the database at `path`. Its files are opened for reading and closed again; nothing else is
+/// done to them.
+///
+/// # Errors
+/// Why it cannot be looked at: it is missing, refused, or no database.
+pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFailure> {
+    let shown = Name::from(path.as_os_str().as_bytes());
+    let fail = |kind, why| DatabaseFailure {
+        path: shown.clone(),
+        why,
+        kind,
+    };
+    let no_database = |why| fail(FailureKind::NoProcess, why);
+    // SQLite puts the side files beside what a symbolic link leads to (os_unix.c, unixFullPathname).
+    let real = std::fs::canonicalize(path).and_then(|real| Ok((open(&real)?, real)));
+    let (file, real) = real.map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => no_database(format!("there is no file {shown}")),
+        io::ErrorKind::PermissionDenied => fail(
+            FailureKind::NotPermitted,
+            format!("{shown} cannot be opened for reading: permission denied"),
+        ),
+        _ => no_database(format!("{shown} cannot be read: {}", errno_text(&e))),
+    })?;
+    let own = Own::open(gaps);
+    let main = own.part("", &real, &file).map_err(|e| match e {
+        None => no_database(format!("{shown} is no regular file")),
+        Some(e) => no_database(format!("{shown} cannot be looked at: {}", errno_text(&e))),
+    })?;
+    let sides = own.sides(&real, gaps);
+    let mode = database_mode(state::filled(&file, &mut [0; 20]));
+    if mode.is_none() && sides.is_empty() {
+        let why = if main.bytes == Some(0) {
+            "it is empty: nothing has been written to it yet"
+        } else {
+            "it does not begin with SQLite's magic, and no -wal or -shm lies beside it: it is another kind of file, or an encrypted database"
+        };
+        return Err(no_database(format!("{shown} is no SQLite database: {why}")));
+    }
+    if mode.is_none() {
+        gaps.note(
+            "the database itself",
+            "it does not begin with SQLite's magic: it is encrypted, or no database; its -wal and -shm are shown as they are",
+        );
+    }
+    let mut parts = vec![main];
+    let mut files = Vec::new();
+    for (part, file) in sides {
+        parts.push(part);
+        files.push(file);
+    }
+    Ok(seen(parts, &files, mode, gaps))
+}
+
+fn seen(parts: Vec<Part>, files: &[File], mode: Option<Mode>, gaps: &mut Gaps) -> SeenDatabase {
+    let bytes = |suffix: &str| {
+        let mut parts = parts.iter().filter(|part| part.suffix == suffix);
+        parts.next().and_then(|part| part.bytes)
+    };
+    let mut database = Database {
+        database: parts.first().map(|main| main.path.clone()).unwrap_or_default(),
+        handles: 0,
+        wal_handles: 0,
+        shm_handles: 0,
+        journal_handles: 0,
+        database_bytes: bytes(""),
+        wal_bytes: bytes("-wal"),
+        shm_bytes: bytes("-shm"),
+        deleted: false,
+        wal_deleted: bytes("-wal").map(|_| false),
+        // Without the magic the side files tell.
+        wal_mode: Some(mode.is_none_or(|mode| mode != Mode::Rollback)),
+        connections: None,
+        parked: None,
+        libraries: None,
+        wal: None,
+        rollback_locks: None,
+        holders: Vec::new(),
+        parts,
+    };
+    match mode {
+        Some(Mode::Wal2) => gaps.note(
+            "its logs",
+            "it is in wal2 mode (a branch of SQLite), which is recognised and not decoded",
+        ),
+        Some(Mode::Rollback) => {}
+        // A rollback-mode database has no -wal: one that lies there is left over.
+        _ => {
+            let file_of = |part: &Part| {
+                let sides = database.parts.iter().skip(1);
+                let mut both = sides.zip(files);
+                both.find(|(side, _)| side.suffix == part.suffix)
+                    .and_then(|(_, file)| file.try_clone().ok())
+            };
+            database.wal = log(&database, file_of, "no -shm lies beside it that can be read", gaps);
+        }
+    }
+    let mut orphans = Vec::new();
+    if let Some(found) = everyone(&database.parts, gaps) {
+        fill_locks(&mut database, &found);
+        let holders: Vec<_> = found
+            .peers
+            .iter()
+            .filter_map(|peer| holder(&database, peer))
+            .collect();
+        let sum = |count: fn(&crate::model::Holder) -> Option<usize>| -> usize {
+            holders.iter().filter_map(count).sum()
+        };
+        database.handles = sum(|holder| holder.handles);
+        database.wal_handles = sum(|holder| holder.wal_handles);
+        database.shm_handles = sum(|holder| holder.shm_handles);
+        database.holders = holders;
+        for peer in found.peers {
+            orphans.extend(peer.orphans.into_iter().map(|orphan| OrphanFile {
+                pid: peer.pid,
+                fd: orphan.fd,
+                path: orphan.path,
+                inode: orphan.inode,
+            }));
+        }
+    }
+    database.count_connections();
+    SeenDatabase { database, orphans }
+}
+
+fn everyone(parts: &[Part], gaps: &mut Gaps) -> Option<holders::Found> {
+    let table = match holders::table() {
+        Ok(table) => table,
+        Err(e) => {
+            gaps.note("the locks on it", errno_text(&e));
+            return None;
+        }
+    };
+    let paths = ["", "-wal", "-shm"].map(|suffix| {
+        let main = parts.first().map(|main| main.path.as_bytes());
+        [main.unwrap_or_default(), suffix.as_bytes()].concat()
+    });
+    let mut wanted: Wanted = wanted(parts.iter());
+    // A deleted -wal has no successor until somebody makes one.
+    let names = paths.iter().map(|path| Name::from(path.as_slice()).base().to_vec());
+    wanted.names.extend(names);
+    wanted.paths.extend(paths);
+    Some(holders::find(&wanted, &table, Some(std::process::id()), true, gaps))
+}
+
+/// Opens a file the user named. O_NONBLOCK: a FIFO must not be waited for.
+fn open(path: &Path) -> io::Result<File> {
+    let with = |flags| {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK | flags)
+            .open(path)
+    };
+    // O_NOATIME is for the owner of the file only (open(2)); EPERM is not EACCES, but std calls both so.
+    with(libc::O_NOATIME).or_else(|e| match e.raw_os_error() {
+        Some(libc::EPERM) => with(0),
+        _ => Err(e),
+    })
+}
+
+/// This process's view of its own descriptors: it knows the files by the kernel's device and inode, as
+/// /proc/locks has them.
+struct Own(Option<(ProcDir, Mounts)>);
+
+impl Own {
+    fn open(gaps: &mut Gaps) -> Own {
+        let dir = ProcDir::open(std::process::id()).ok();
+        Own(dir.map(|dir| {
+            let mounts = Mounts::of(&dir, gaps);
+            (dir, mounts)
+        }))
+    }
+
+    fn identity(&self, file: &File) -> Option<Identity> {
+        let (dir, mounts) = self.0.as_ref()?;
+        let text = dir.read(&format!("fdinfo/{}", file.as_raw_fd())).ok()?;
+        let header = fdinfo::header(&text);
+        Some(Identity {
+            device: mounts.by_id(header.mount?)?.device,
+            inode: header.inode.or(file.metadata().ok().map(|m| m.ino()))?,
+        })
+    }
+
+    /// # Errors
+    /// `None` if it is no regular file.
+    fn part(&self, suffix: &'static str, path: &Path, file: &File) -> Result<Part, Option<io::Error>> {
+        let metadata = file.metadata().map_err(Some)?;
+        if !metadata.is_file() {
+            return Err(None);
+        }
+        Ok(Part {
+            suffix,
+            path: path.as_os_str().as_bytes().into(),
+            fd: file.as_raw_fd(),
+            handles: 0,
+            writable: false,
+            deleted: false,
+            bytes: Some(metadata.len()),
+            identity: self.identity(file),
+            parent: None,
+        })
+    }
+
+    fn sides(&self, database: &Path, gaps: &mut Gaps) -> Vec<(Part, File)> {
+        let mut found = Vec::new();
+        for suffix in ["-wal", "-shm"] {
+            let mut name = database.as_os_str().to_owned();
+            name.push(suffix);
+            let path = PathBuf::from(name);
+            let opened = open(&path).map_err(Some);
+            match opened.and_then(|file| Ok((self.part(suffix, &path, &file)?, file))) {
+                Ok(side) => found.push(side),
+                Err(Some(e)) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(Some(e)) => gaps.note(format!("its {suffix}"), errno_text(&e)),
+                Err(None) => gaps.note(format!("its {suffix}"), "it is no regular file"),
+            }
+        }
+        found
+    }
+}

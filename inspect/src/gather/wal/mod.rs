@@ -1,0 +1,205 @@
+//! SQLite to the lock: what the -shm of each database says, and who holds which lock on it.
+
+mod bytes;
+mod file;
+mod header;
+mod holders;
+mod shm;
+mod state;
+
+pub use file::database;
+pub use header::{Mode, database as database_mode};
+
+use super::mounts::Mounts;
+use super::proc_dir::ProcDir;
+use super::sqlite::open_safely;
+use super::wakes::Wakes;
+use super::{Gaps, errno_text};
+use crate::model::{Database, Descriptor, Holder, Identity, Part, Process, Wal};
+use bytes::Owned;
+use holders::{Found, Peer, Wanted};
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+
+/// Fills in the logs and locks of the databases of `process`.
+pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Gaps) {
+    if process.sqlite.is_empty() {
+        return;
+    }
+    let wakes = Wakes::of(process.inotify.iter());
+    let found = locks(dir, process, gaps);
+    for database in &mut process.sqlite {
+        let wakes_it = |part: &Part| wakes.by_opening(part.identity, part.parent);
+        let open = |part: &Part| {
+            if wakes_it(part) {
+                return None;
+            }
+            open_safely(dir, mounts, part)
+        };
+        let unopened = part(database, "-shm").is_some_and(wakes_it);
+        let without = match unopened {
+            true => "opening its -shm would wake the process's own watches",
+            false if part(database, "-shm").is_some() => "its -shm cannot be opened",
+            false => "it has no -shm open: it locks the database for itself alone, or has not read yet",
+        };
+        database.wal = log(database, open, without, gaps);
+        if let Some(found) = &found {
+            fill_locks(database, found);
+        }
+        let mut all = vec![Holder {
+            pid: process.pid,
+            comm: process.comm.clone(),
+            cmdline: process.cmdline.clone(),
+            handles: Some(database.handles),
+            wal_handles: Some(database.wal_handles),
+            shm_handles: Some(database.shm_handles),
+        }];
+        let peers = found.iter().flat_map(|found| &found.peers);
+        all.extend(peers.filter_map(|peer| holder(database, peer)));
+        database.holders = all;
+    }
+}
+
+fn part<'a>(database: &'a Database, suffix: &str) -> Option<&'a Part> {
+    let mut parts = database.parts.iter().filter(|part| part.suffix == suffix);
+    let first = parts.next()?;
+    // Of a deleted one and its successor, the one that has a name is what others see.
+    Some(
+        parts
+            .find(|part| first.deleted && !part.deleted)
+            .unwrap_or(first),
+    )
+}
+
+/// What the files say; `None` if there is neither a -shm nor a -wal. Where no -shm is at hand, `without`
+/// says why.
+fn log(
+    database: &Database,
+    open: impl Fn(&Part) -> Option<File>,
+    without: &str,
+    gaps: &mut Gaps,
+) -> Option<Wal> {
+    let (shm, wal) = (part(database, "-shm"), part(database, "-wal"));
+    if shm.is_none() && wal.is_none() {
+        return None;
+    }
+    let shm = shm.and_then(&open);
+    let bytes = wal.and_then(|wal| wal.bytes);
+    let (found, doubt) = state::read(shm.as_ref(), wal.and_then(&open).as_ref(), bytes);
+    let why = match doubt {
+        Some(doubt) => Some(format!("its -shm {}", doubt.why())),
+        None => shm.is_none().then(|| without.to_owned()),
+    };
+    if let Some(why) = why {
+        let what = format!("frames, checkpoints and read marks of {}", database.database);
+        gaps.note(what, why);
+    }
+    Some(found)
+}
+
+/// The locks of the process and of everybody who shares its databases; `None` where none can be read.
+fn locks(dir: &ProcDir, process: &Process, gaps: &mut Gaps) -> Option<Found> {
+    let table = match holders::table() {
+        Ok(table) => table,
+        Err(e) => {
+            gaps.note("the locks on its databases", errno_text(&e));
+            return None;
+        }
+    };
+    let parts = process.sqlite.iter().flat_map(|database| &database.parts);
+    let wanted = wanted(parts.clone());
+    let locked: HashSet<Identity> = table.iter().map(|line| line.file).collect();
+    let of_locked = |descriptor: &&Descriptor| {
+        descriptor
+            .identity
+            .is_some_and(|id| wanted.files.contains(&id) && locked.contains(&id))
+    };
+    let fds: Vec<i32> = process
+        .descriptors
+        .iter()
+        .filter(of_locked)
+        .map(|d| d.fd)
+        .collect();
+    let own = holders::of_descriptors(dir, &fds, &wanted.files, process.pid);
+    let own_ofd = own.iter().filter(|owned| owned.line.pid.is_none()).count();
+    let everyone = holders::anonymous(&wanted, &table) > own_ofd;
+    let mut found = holders::find(&wanted, &table, Some(process.pid), everyone, gaps);
+    found.locks.extend(own);
+    Some(found)
+}
+
+fn wanted<'a>(parts: impl Iterator<Item = &'a Part>) -> Wanted {
+    let mut wanted = Wanted::default();
+    for part in parts {
+        wanted.files.extend(part.identity);
+        wanted.names.insert(part.path.base().to_vec());
+    }
+    wanted
+}
+
+/// Gives a database the locks that are on its files.
+fn fill_locks(database: &mut Database, found: &Found) {
+    let files = |suffix: &str| -> HashSet<Identity> {
+        let parts = database.parts.iter().filter(|part| part.suffix == suffix);
+        parts.filter_map(|part| part.identity).collect()
+    };
+    let (main, shm) = (files(""), files("-shm"));
+    let on = |set: &'_ HashSet<Identity>| -> Vec<Owned> {
+        let locks = found.locks.iter();
+        locks
+            .filter(|owned| set.contains(&owned.line.file))
+            .copied()
+            .collect()
+    };
+    database.rollback_locks = Some(bytes::on_database(on(&main).iter()));
+    if let Some(wal) = &mut database.wal {
+        let (locks, attached) = bytes::on_shm(on(&shm).iter(), wal.read_marks);
+        wal.locks = Some(locks);
+        wal.attached = Some(attached);
+    }
+}
+
+/// What a process has of this database.
+fn holder(database: &Database, peer: &Peer) -> Option<Holder> {
+    let count = |files: &HashMap<Identity, usize>, suffix: &str| {
+        let parts = database.parts.iter().filter(|part| part.suffix == suffix);
+        parts
+            .filter_map(|part| files.get(&part.identity?))
+            .sum::<usize>()
+    };
+    let counts = |suffix: &str| peer.files.as_ref().map(|files| count(files, suffix));
+    let holder = Holder {
+        pid: peer.pid,
+        comm: peer.comm.clone(),
+        cmdline: peer.cmdline.clone(),
+        handles: counts(""),
+        wal_handles: counts("-wal"),
+        shm_handles: counts("-shm"),
+    };
+    let any = [holder.handles, holder.wal_handles, holder.shm_handles];
+    let locked = || {
+        let locks = database
+            .wal
+            .iter()
+            .filter_map(|wal| wal.locks.as_ref())
+            .flatten()
+            .map(|lock| lock.pid);
+        let attached = database
+            .wal
+            .iter()
+            .filter_map(|wal| wal.attached.as_ref())
+            .flatten()
+            .map(|&pid| Some(pid));
+        let rollback = database
+            .rollback_locks
+            .iter()
+            .flatten()
+            .map(|lock| lock.pid);
+        locks
+            .chain(attached)
+            .chain(rollback)
+            .any(|pid| pid == Some(peer.pid))
+    };
+    (any.iter().any(|count| count.is_some_and(|n| n > 0)) || (peer.files.is_none() && locked()))
+        .then_some(holder)
+}

@@ -1,0 +1,132 @@
+//! What the files themselves say: a safe look at -shm and -wal.
+//!
+//! They are read by pread(2) alone. Mapping a -shm would mean SIGBUS when it is cut, and every lock of
+//! ours would be one that its users meet.
+
+use super::header::{self, WAL_HEADER};
+use super::shm::{self, Doubt, Index};
+use crate::model::Wal;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// Looks at a -shm that is being written. Between two of them its writer, which takes microseconds, has
+/// every chance to end.
+const TRIES: usize = 16;
+
+/// Reads what a -shm says about its -wal. Without a -shm only the page size can be known; with neither,
+/// nothing.
+pub fn read(
+    shm: Option<&File>,
+    wal: Option<&File>,
+    wal_bytes: Option<u64>,
+) -> (Wal, Option<Doubt>) {
+    let (index, doubt) = match shm.map(|shm| index(shm, wal)) {
+        Some(Ok(index)) => (Some(index), None),
+        Some(Err(doubt)) => (None, Some(doubt)),
+        None => (None, None),
+    };
+    if let Some(index) = index {
+        return (described(&index, wal_bytes), None);
+    }
+    let mut found = Wal {
+        page_size: wal.and_then(wal_header).and_then(|header| header.page_size),
+        ..Wal::default()
+    };
+    // A -wal without a header has no frames, whatever a -shm would say.
+    if wal_bytes.is_some_and(|bytes| bytes < WAL_HEADER) {
+        found.frames = Some(0);
+        found.checkpointed_frames = Some(0);
+        (found.live_bytes, found.pending_bytes) = (Some(0), Some(0));
+    }
+    (found, doubt)
+}
+
+fn described(index: &Index, wal_bytes: Option<u64>) -> Wal {
+    let bytes = |frames| Some(header::frame_bytes(frames, index.page_size?));
+    let head = match wal_bytes {
+        Some(bytes) if index.frames == 0 => bytes.min(WAL_HEADER),
+        _ => WAL_HEADER,
+    };
+    Wal {
+        page_size: index.page_size,
+        frames: Some(index.frames),
+        checkpointed_frames: Some(index.backfilled),
+        attempted_frames: Some(index.attempted),
+        live_bytes: bytes(index.frames).map(|frames| frames + head),
+        pending_bytes: bytes(index.frames - index.backfilled),
+        read_marks: Some(index.marks),
+        locks: None,
+        attached: None,
+    }
+}
+
+fn index(shm: &File, wal: Option<&File>) -> Result<Index, Doubt> {
+    let mut last = Doubt::Short;
+    for _ in 0..TRIES {
+        match index_once(shm, wal) {
+            Err(doubt) if doubt.may_pass() => last = doubt,
+            other => return other,
+        }
+        std::thread::yield_now();
+    }
+    Err(last)
+}
+
+fn index_once(shm: &File, wal: Option<&File>) -> Result<Index, Doubt> {
+    let index = shm::parse(filled(shm, &mut [0; shm::LENGTH]))?;
+    // The header of the -wal is written before the first frame that counts; an empty -wal has none yet.
+    if index.frames > 0
+        && let Some(wal) = wal
+        && wal_header(wal).is_none_or(|header| header.salts != index.salts)
+    {
+        return Err(Doubt::OtherWal);
+    }
+    Ok(index)
+}
+
+fn wal_header(wal: &File) -> Option<header::WalHeader> {
+    header::wal(filled(wal, &mut [0; WAL_HEADER as usize]))
+}
+
+/// The beginning of a file, as much as there is of it.
+pub fn filled<'a>(file: &File, buffer: &'a mut [u8]) -> &'a [u8] {
+    let length = file.read_at(buffer, 0).unwrap_or(0);
+    buffer.get(..length).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn file(content: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        file
+    }
+
+    #[test]
+    fn figures_follow_from_frames_and_page_size() {
+        let shm = file(&shm::tests::written(9, 4, 4096, [0; 5]));
+        let (wal, doubt) = read(Some(&shm), None, Some(1 << 20));
+        assert_eq!(doubt, None);
+        assert_eq!((wal.frames, wal.checkpointed_frames), (Some(9), Some(4)));
+        assert_eq!(wal.live_bytes, Some(32 + 9 * 4120));
+        assert_eq!(wal.pending_bytes, Some(5 * 4120));
+    }
+
+    #[test]
+    fn a_shm_beside_another_wal_is_not_believed() {
+        let shm = file(&shm::tests::written(9, 4, 4096, [0; 5]));
+        let (wal, doubt) = read(Some(&shm), Some(&file(&[0; 64])), Some(64));
+        assert_eq!(doubt, Some(Doubt::OtherWal));
+        assert_eq!((wal.frames, wal.pending_bytes), (None, None));
+    }
+
+    #[test]
+    fn an_empty_wal_has_no_frames_even_without_a_shm() {
+        let (wal, _) = read(None, Some(&file(b"")), Some(0));
+        assert_eq!((wal.frames, wal.pending_bytes), (Some(0), Some(0)));
+        assert_eq!(wal.page_size, None);
+    }
+}

@@ -1,0 +1,319 @@
+//! A database's write-ahead log, its locks, and who holds them.
+
+use super::{Database, FailureKind, Gap, Name};
+use crate::findings::Finding;
+use serde::Serialize;
+
+/// One run of `fdscan wal DB...`.
+#[derive(Debug, Serialize)]
+pub struct DatabaseScan {
+    /// Always [`super::SCHEMA`].
+    pub schema: &'static str,
+    /// The version of this program.
+    pub fdscan_version: &'static str,
+    /// When the scan began: RFC 3339, UTC.
+    pub taken_at: String,
+    /// One entry for every database that could be read.
+    pub databases: Vec<DatabaseReport>,
+    /// The others.
+    pub errors: Vec<DatabaseFailure>,
+}
+
+/// A database and what was found out about it. Its descriptors are counted over all holders.
+#[derive(Debug, Serialize)]
+pub struct DatabaseReport {
+    /// What was seen.
+    #[serde(flatten)]
+    pub database: Database,
+    /// What is wrong with it, worst first.
+    pub findings: Vec<Finding>,
+    /// What could not be seen, and why.
+    pub incomplete: Vec<Gap>,
+}
+
+/// A path that is no readable database.
+#[derive(Debug, Serialize)]
+pub struct DatabaseFailure {
+    /// The path as asked for.
+    pub path: Name,
+    /// A whole sentence.
+    pub why: String,
+    /// Which exit status it calls for.
+    #[serde(skip)]
+    pub kind: FailureKind,
+}
+
+/// A database as its files and holders show it.
+#[derive(Debug)]
+pub struct SeenDatabase {
+    /// The database.
+    pub database: Database,
+    /// Descriptors of deleted files that lay where its files lie.
+    pub orphans: Vec<OrphanFile>,
+}
+
+/// A deleted file somebody still has open.
+#[derive(Debug, Clone)]
+pub struct OrphanFile {
+    /// The process.
+    pub pid: u32,
+    /// Its descriptor.
+    pub fd: i32,
+    /// Where it lay.
+    pub path: Name,
+    /// Its inode's number.
+    pub inode: Option<u64>,
+}
+
+/// A -wal as its -shm describes it. Everything but the locks is `None` where the -shm could not be read
+/// or is not to be believed.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Wal {
+    /// Bytes of a page.
+    pub page_size: Option<u32>,
+    /// Valid frames: what is behind them in the file is left over.
+    pub frames: Option<u32>,
+    /// Frames that are in the database already.
+    pub checkpointed_frames: Option<u32>,
+    /// Frames the last checkpoint set out to bring there.
+    pub attempted_frames: Option<u32>,
+    /// Bytes of the valid frames and the header.
+    pub live_bytes: Option<u64>,
+    /// Bytes of the frames that are not in the database yet.
+    pub pending_bytes: Option<u64>,
+    /// The five read marks: the last frame readers of that slot look at. A mark alone proves nothing; who
+    /// reads holds the slot's lock as well.
+    pub read_marks: Option<[Option<u32>; 5]>,
+    /// The locks on the -shm; `None` where locks cannot be read at all.
+    pub locks: Option<Vec<Lock>>,
+    /// The processes that are attached to the -shm.
+    pub attached: Option<Vec<u32>>,
+}
+
+impl Wal {
+    /// Frames that are not in the database yet.
+    pub fn pending_frames(&self) -> Option<u32> {
+        Some(self.frames?.saturating_sub(self.checkpointed_frames?))
+    }
+
+    /// The locks no checkpoint gets past, and how many frames each keeps out of the database. A reader of
+    /// slot 0 reads the database only, so nothing may be written to it; any other one needs the frames
+    /// behind its mark to stay where they are (sqlite/src/wal.c, `walCheckpoint`).
+    pub fn pins(&self) -> impl Iterator<Item = Pin<'_>> {
+        let frames = self.frames.unwrap_or(0);
+        let pending = self.pending_frames().unwrap_or(0);
+        self.readers().filter_map(move |lock| {
+            let kept = match lock.slot? {
+                0 => pending,
+                _ => frames.saturating_sub(lock.mark?),
+            };
+            (kept > 0).then_some(Pin { lock, frames: kept })
+        })
+    }
+
+    /// The locks of readers. An exclusive one is held for a moment by who moves the mark.
+    pub fn readers(&self) -> impl Iterator<Item = &Lock> {
+        let locks = self.locks.iter().flatten();
+        locks.filter(|lock| lock.lock == LockKind::Read && !lock.exclusive)
+    }
+}
+
+/// A reader that holds a checkpoint up.
+#[derive(Debug, Clone, Copy)]
+pub struct Pin<'a> {
+    /// Its lock.
+    pub lock: &'a Lock,
+    /// Frames that cannot go into the database while it is held.
+    pub frames: u32,
+}
+
+/// A lock on the -shm, held by a process: which connection or thread, the kernel does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lock {
+    /// The process.
+    pub pid: Option<u32>,
+    /// What it allows.
+    pub lock: LockKind,
+    /// The reader's slot, 0 to 4.
+    pub slot: Option<u8>,
+    /// The slot's read mark.
+    pub mark: Option<u32>,
+    /// Nobody else may hold it.
+    pub exclusive: bool,
+}
+
+/// The locks of a -shm (sqlite/src/wal.c, `WAL_WRITE_LOCK` and its neighbours).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LockKind {
+    /// A write transaction.
+    Write,
+    /// A checkpoint.
+    Checkpoint,
+    /// Recovery of the -shm from the -wal.
+    Recover,
+    /// A read transaction.
+    Read,
+}
+
+impl LockKind {
+    /// Its name in JSON and text.
+    pub fn name(self) -> &'static str {
+        match self {
+            LockKind::Write => "write",
+            LockKind::Checkpoint => "checkpoint",
+            LockKind::Recover => "recover",
+            LockKind::Read => "read",
+        }
+    }
+}
+
+/// A lock on the database itself, as every journal mode takes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RollbackLock {
+    /// The process.
+    pub pid: Option<u32>,
+    /// Which.
+    pub lock: RollbackKind,
+}
+
+/// The locks of a database (<https://sqlite.org/lockingv3.html>, section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RollbackKind {
+    /// It reads; in WAL mode, every connection holds it.
+    Shared,
+    /// It is going to write.
+    Reserved,
+    /// It waits for readers to end.
+    Pending,
+    /// It writes; in WAL mode, no other process is let in.
+    Exclusive,
+}
+
+impl RollbackKind {
+    /// Its name in JSON and text.
+    pub fn name(self) -> &'static str {
+        match self {
+            RollbackKind::Shared => "shared",
+            RollbackKind::Reserved => "reserved",
+            RollbackKind::Pending => "pending",
+            RollbackKind::Exclusive => "exclusive",
+        }
+    }
+}
+
+/// A process that has one of a database's files open.
+#[derive(Debug, Clone, Serialize)]
+pub struct Holder {
+    /// Its PID.
+    pub pid: u32,
+    /// The name of its main thread.
+    pub comm: Option<Name>,
+    /// Its command line.
+    pub cmdline: Option<Vec<Name>>,
+    /// Its descriptors of the database; `None`, as the other two, where they may not be read.
+    pub handles: Option<usize>,
+    /// Its descriptors of the -wal.
+    pub wal_handles: Option<usize>,
+    /// Its descriptors of the -shm.
+    pub shm_handles: Option<usize>,
+}
+
+impl Holder {
+    /// What it is called: its command line, or the name of its main thread.
+    pub fn command(&self) -> String {
+        match (&self.cmdline, &self.comm) {
+            (Some(words), _) if !words.is_empty() => {
+                let words: Vec<_> = words.iter().map(Name::to_string).collect();
+                words.join(" ")
+            }
+            (_, Some(comm)) => comm.to_string(),
+            _ => "?".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Wal {
+    /// Frames, checkpointed frames, and readers as (pid, slot, mark).
+    pub fn sample(frames: u32, checkpointed: u32, readers: &[(u32, u8, u32)]) -> Wal {
+        let lock = |&(pid, slot, mark): &(u32, u8, u32)| Lock {
+            pid: Some(pid),
+            lock: LockKind::Read,
+            slot: Some(slot),
+            mark: Some(mark),
+            exclusive: false,
+        };
+        Wal {
+            page_size: Some(4096),
+            frames: Some(frames),
+            checkpointed_frames: Some(checkpointed),
+            live_bytes: Some(32 + u64::from(frames) * 4120),
+            pending_bytes: Some(u64::from(frames - checkpointed) * 4120),
+            locks: Some(readers.iter().map(lock).collect()),
+            ..Wal::default()
+        }
+    }
+}
+
+#[cfg(test)]
+impl Holder {
+    /// One with this command line.
+    pub fn sample(pid: u32, command: &str) -> Holder {
+        Holder {
+            pid,
+            comm: None,
+            cmdline: Some(command.split(' ').map(Name::from).collect()),
+            handles: Some(1),
+            wal_handles: Some(1),
+            shm_handles: Some(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wal(slot: u8, mark: u32, exclusive: bool) -> Wal {
+        let mut wal = Wal::sample(100, 40, &[(7, slot, mark)]);
+        wal.locks.iter_mut().flatten().for_each(|lock| lock.exclusive = exclusive);
+        wal
+    }
+
+    fn kept(wal: &Wal) -> Vec<u32> {
+        wal.pins().map(|pin| pin.frames).collect()
+    }
+
+    #[test]
+    fn a_reader_behind_the_last_frame_keeps_the_frames_behind_its_mark() {
+        assert_eq!(kept(&wal(1, 40, false)), [60]);
+        assert_eq!(kept(&wal(4, 99, false)), [1]);
+        assert!(kept(&wal(1, 100, false)).is_empty());
+    }
+
+    #[test]
+    fn a_reader_of_the_database_alone_keeps_every_pending_frame() {
+        let mut wal = wal(0, 0, false);
+        assert_eq!(kept(&wal), [60]);
+        wal.checkpointed_frames = Some(100);
+        assert!(kept(&wal).is_empty());
+    }
+
+    #[test]
+    fn who_moves_a_mark_is_no_reader() {
+        assert!(kept(&wal(1, 40, true)).is_empty());
+    }
+
+    #[test]
+    fn without_its_lock_or_without_the_figures_a_mark_proves_nothing() {
+        let mut wal = wal(1, 40, false);
+        wal.frames = None;
+        assert!(kept(&wal).is_empty());
+        wal.frames = Some(100);
+        wal.locks = Some(Vec::new());
+        wal.read_marks = Some([Some(0), Some(40), None, None, None]);
+        assert!(kept(&wal).is_empty());
+    }
+}

@@ -1,0 +1,219 @@
+//! Logs of SQLite databases: the rows of a process's table, and `fdscan wal`.
+
+use super::tables::Sheet;
+use super::{Layout, findings, gaps};
+use crate::model::{Database, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, Wal};
+use crate::render::{bytes, number, plural, sanitize};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// Holders of a database that are listed.
+const HOLDERS: usize = 40;
+
+/// Writes every database of `scan`.
+///
+/// # Errors
+/// What writing to `to` failed with.
+pub fn wal_text(scan: &DatabaseScan, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    for (at, report) in scan.databases.iter().enumerate() {
+        if at > 0 {
+            writeln!(to)?;
+        }
+        let database = &report.database;
+        let name = sanitize(&database.database.to_string()).into_owned();
+        writeln!(to, "{}  {}", layout.style.heading(&name), layout.style.dim(&mode(database)))?;
+        of_database(report, layout, to)?;
+    }
+    Ok(())
+}
+
+fn of_database(report: &DatabaseReport, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let database = &report.database;
+    findings::list(&report.findings, !report.incomplete.is_empty(), layout, to)?;
+    sizes(database, layout, to)?;
+    marks(database, layout, to)?;
+    holders(database, layout, to)?;
+    gaps(&report.incomplete, layout, to)
+}
+
+fn mode(database: &Database) -> String {
+    let page = database.wal.as_ref().and_then(|wal| wal.page_size);
+    let page = page.map_or_else(String::new, |size| format!(", pages of {}", bytes(size.into())));
+    match (database.wal_mode, &database.wal) {
+        (Some(true), Some(_)) => format!("WAL mode{page}"),
+        (Some(true), None) => "WAL mode, no log here".into(),
+        _ => "rollback journal".into(),
+    }
+}
+
+fn size(value: Option<u64>) -> String {
+    value.map_or_else(|| "?".into(), bytes)
+}
+
+fn figure(value: Option<u32>) -> String {
+    value.map_or_else(|| "?".into(), |n| number(n.into()))
+}
+
+fn sizes(database: &Database, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let header = ["file", "size", "live", "pending", "frames", "checkpointed"];
+    let mut sheet = Sheet::new(layout, &header, &[1, 2, 3, 4, 5]);
+    let mut row = |name: &str, bytes: Option<u64>, rest: [String; 4]| {
+        if bytes.is_some() {
+            let mut cells = vec![name.to_owned(), size(bytes)];
+            cells.extend(rest);
+            sheet.row(&cells);
+        }
+    };
+    let none = || [const { String::new() }; 4];
+    row("database", database.database_bytes, none());
+    let log = match &database.wal {
+        Some(wal) => [
+            size(wal.live_bytes),
+            size(wal.pending_bytes),
+            figure(wal.frames),
+            figure(wal.checkpointed_frames),
+        ],
+        None => none(),
+    };
+    row("-wal", database.wal_bytes, log);
+    row("-shm", database.shm_bytes, none());
+    sheet.write("Files", layout, to)
+}
+
+fn marks(database: &Database, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let Some(wal) = &database.wal else {
+        return Ok(());
+    };
+    let Some(marks) = wal.read_marks else {
+        return Ok(());
+    };
+    let mut sheet = Sheet::new(layout, &["read mark", "frame", "held by"], &[1]);
+    for (slot, mark) in marks.iter().enumerate() {
+        let locks = wal.locks.iter().flatten();
+        let held: Vec<_> = locks
+            .filter(|lock| lock.slot.is_some_and(|s| usize::from(s) == slot))
+            .map(who)
+            .collect();
+        if mark.is_none() && held.is_empty() {
+            continue;
+        }
+        let held = if held.is_empty() { "nobody".into() } else { held.join(" ") };
+        sheet.row(&[
+            format!("READ({slot})"),
+            mark.map_or_else(|| "not in use".into(), |mark| number(mark.into())),
+            held,
+        ]);
+    }
+    sheet.write("Readers", layout, to)
+}
+
+fn who(lock: &Lock) -> String {
+    let pid = lock.pid.map_or_else(|| "?".into(), |pid| pid.to_string());
+    match lock.exclusive {
+        true if lock.lock == LockKind::Read => format!("{pid} (moves it)"),
+        _ => pid,
+    }
+}
+
+fn holders(database: &Database, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    if database.holders.is_empty() {
+        return writeln!(to, "\nNo process that can be seen has it open.");
+    }
+    let header = ["pid", "fds", "-wal", "-shm", "locks", "command"];
+    let mut sheet = Sheet::new(layout, &header, &[0, 1, 2, 3]);
+    let count = |n: Option<usize>| n.map_or_else(|| "?".into(), |n| number(n as u64));
+    let shown = if layout.all { usize::MAX } else { HOLDERS };
+    for holder in database.holders.iter().take(shown) {
+        sheet.row(&[
+            holder.pid.to_string(),
+            count(holder.handles),
+            count(holder.wal_handles),
+            count(holder.shm_handles),
+            locks_of(database, holder),
+            super::wrap::shorten(&holder.command(), 60),
+        ]);
+    }
+    let title = plural(database.holders.len(), "process has it open", "processes have it open");
+    sheet.write(&title, layout, to)?;
+    if database.holders.len() > shown {
+        writeln!(to, "  and {} more (--json lists them)", number((database.holders.len() - shown) as u64))?;
+    }
+    Ok(())
+}
+
+/// `write read(1) shared`
+fn locks_of(database: &Database, holder: &Holder) -> String {
+    let pid = Some(holder.pid);
+    let log = database.wal.iter().filter_map(|wal| wal.locks.as_ref()).flatten();
+    let main = database.rollback_locks.iter().flatten();
+    let words: Vec<_> = log
+        .filter(|lock| lock.pid == pid)
+        .map(lock_name)
+        .chain(main.filter(|lock| lock.pid == pid).map(|lock| lock.lock.name().into()))
+        .collect();
+    words.join(" ")
+}
+
+fn lock_name(lock: &Lock) -> String {
+    match lock.slot {
+        Some(slot) => format!("read({slot})"),
+        None => lock.lock.name().into(),
+    }
+}
+
+/// A table of the logs of `databases` that are known, for a process's report: who holds what.
+pub fn logs(databases: &[&Database], layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let known: Vec<_> = databases
+        .iter()
+        .filter_map(|database| Some((*database, database.wal.as_ref()?)))
+        .filter(|(_, wal)| wal.frames.is_some() || wal.locks.as_ref().is_some_and(|l| !l.is_empty()))
+        .collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    let header = ["-wal of", "live", "pending", "frames", "in database", "locks (PID)"];
+    let mut sheet = Sheet::new(layout, &header, &[1, 2, 3, 4]);
+    for (database, wal) in known {
+        sheet.row(&[
+            String::from_utf8_lossy(database.database.base()).into_owned(),
+            size(wal.live_bytes),
+            size(wal.pending_bytes),
+            figure(wal.frames),
+            figure(wal.checkpointed_frames),
+            lock_list(wal),
+        ]);
+    }
+    sheet.write("SQLite logs", layout, to)
+}
+
+/// `write 42, read(1)@17 43 44`
+fn lock_list(wal: &Wal) -> String {
+    let mut by_lock: BTreeMap<(LockKind, Option<u8>), (String, Vec<String>)> = BTreeMap::new();
+    for lock in wal.locks.iter().flatten() {
+        let at = match lock.mark {
+            Some(mark) if lock.slot != Some(0) => format!("@{}", number(mark.into())),
+            _ => String::new(),
+        };
+        let entry = by_lock
+            .entry((lock.lock, lock.slot))
+            .or_insert_with(|| (format!("{}{at}", lock_name(lock)), Vec::new()));
+        entry.1.push(who(lock));
+    }
+    let parts: Vec<_> = by_lock
+        .values()
+        .map(|(name, pids)| format!("{name} {}", pids.join(" ")))
+        .collect();
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_are_listed_by_kind_with_every_process_that_holds_them() {
+        let mut wal = Wal::sample(20, 0, &[(43, 1, 17), (44, 1, 17), (45, 0, 0)]);
+        wal.locks.iter_mut().flatten().for_each(|lock| lock.exclusive = lock.pid == Some(44));
+        assert_eq!(lock_list(&wal), "read(0) 45, read(1)@17 43 44 (moves it)");
+    }
+}
