@@ -36,6 +36,10 @@ fn connections(database: &Database) -> Option<Finding> {
 /// connection of the process holds a lock (sqlite/src/os_unix.c, `setPendingFd`), and keeps it.
 fn parked(database: &Database) -> Option<Finding> {
     let parked = database.handles.saturating_sub(database.wal_handles);
+    // Without a connection that reads nothing is locked, and SQLite closes what it may.
+    if database.wal_handles == 0 && database.handles >= MANY && database.wal_mode == Some(true) {
+        return Some(unread(database));
+    }
     (parked >= MANY && database.wal_mode == Some(true)).then(|| {
         let message = format!(
             "{} descriptors of {} belong to no connection that reads ({} of the database less {} of its -wal): SQLite parks the descriptor of a closed connection while another one holds a lock. They go when every connection is closed for a moment; no command does that from outside.",
@@ -46,6 +50,16 @@ fn parked(database: &Database) -> Option<Finding> {
         );
         finding(database, "parked", message)
     })
+}
+
+/// Connections that were opened and have not read yet have no descriptor of the -wal.
+fn unread(database: &Database) -> Finding {
+    let message = format!(
+        "{} connections to {} are open at once, and none of them has read yet (no descriptor of its -wal): connections are opened and never closed. No command closes them: a restart frees them.",
+        number(database.handles as u64),
+        database.database,
+    );
+    finding(database, "connections", message)
 }
 
 fn finding(database: &Database, kind: &str, message: String) -> Finding {
@@ -60,6 +74,7 @@ fn finding(database: &Database, kind: &str, message: String) -> Finding {
             "wal_handles": database.wal_handles,
             "shm_handles": database.shm_handles,
             "connections": database.wal_handles,
+            "libraries": database.shm_handles,
             "parked": database.handles.saturating_sub(database.wal_handles),
         }),
         remedy: None,
@@ -93,6 +108,11 @@ mod tests {
     #[test]
     fn five_hundred_and_one_wal_are_parked() {
         assert_eq!(kinds(500, 1, Some(true)), ["parked"]);
+    }
+
+    #[test]
+    fn without_a_connection_that_reads_nothing_can_be_parked() {
+        assert_eq!(kinds(500, 0, Some(true)), ["connections"]);
     }
 
     #[test]

@@ -103,28 +103,42 @@ fn reason(database: &Database) -> Option<Reason> {
 /// Why, in words, and whether a checkpoint from outside helps.
 fn explain(database: &Database, reason: Option<Reason>) -> (String, bool) {
     if let Some(pid) = database.exclusive_holder() {
-        let why = format!("every read searches it, and it fills the disk. Process {pid} has locked the database for itself alone: only it can checkpoint.");
+        let why = format!(
+            "every read searches it, and it fills the disk. Process {pid} has locked the database for itself alone: only it can checkpoint."
+        );
         return (why, false);
     }
     let pending = database.wal.as_ref().and_then(|wal| wal.pending_bytes);
     let pending = pending.map_or_else(|| "?".into(), bytes);
     match reason {
-        None => ("every read searches it, and it fills the disk.".into(), true),
+        None => (
+            "every read searches it, and it fills the disk.".into(),
+            true,
+        ),
         Some(Reason::Pinned) => {
             let who = sqlite_wal_pinned::culprit(database).unwrap_or_else(|| "a reader".into());
-            let why = format!("{pending} of it are pending, and no checkpoint can finish while {who} reads (sqlite-wal-pinned).");
+            let why = format!(
+                "{pending} of it are pending, and no checkpoint can finish while {who} reads (sqlite-wal-pinned)."
+            );
             (why, false)
         }
         Some(Reason::NotCheckpointed) => {
-            let why = format!("{pending} of it are not in the database yet, and no reader is in the way: checkpoints are switched off, or do not run. Every read searches it.");
+            let why = format!(
+                "{pending} of it are not in the database yet, and no reader is in the way: checkpoints are switched off, or do not run. Every read searches it."
+            );
             (why, true)
         }
         Some(Reason::HighWaterMark) => {
             let readers = database.wal.iter().flat_map(|wal| wal.readers());
             let reading = readers.filter(|lock| lock.slot != Some(0)).count();
-            let mut why = format!("{pending} of it are pending; the rest is in the database already, and the file keeps the largest size it had until it is truncated.");
+            let mut why = format!(
+                "{pending} of it are pending; the rest is in the database already, and the file keeps the largest size it had until it is truncated."
+            );
             if reading > 0 {
-                why += &format!(" It cannot be truncated while it is read ({} now).", number(reading as u64));
+                why += &format!(
+                    " It cannot be truncated while it is read ({} now).",
+                    number(reading as u64)
+                );
             }
             (why, reading == 0)
         }

@@ -23,7 +23,7 @@ pub fn of(database: &Database) -> Option<Finding> {
     let kept = kept_bytes(wal, worst.frames);
     let size = kept.map_or_else(String::new, |size| format!(", {}", bytes(size)));
     let who = match pid {
-        Some(pid) => format!("Process {pid} ({command})"),
+        Some(pid) => format!("Process {pid} ({})", shorten(&command)),
         None => "A process".into(),
     };
     let kept = plural(worst.frames as usize, "frame", "frames");
@@ -73,7 +73,7 @@ pub fn culprit(database: &Database) -> Option<String> {
     let worst = wal.pins().max_by_key(|pin| pin.frames)?;
     let command = command(database, &worst);
     Some(match worst.lock.pid {
-        Some(pid) => format!("process {pid} ({command})"),
+        Some(pid) => format!("process {pid} ({})", shorten(&command)),
         None => "a process".into(),
     })
 }
@@ -81,6 +81,15 @@ pub fn culprit(database: &Database) -> Option<String> {
 fn command(database: &Database, pin: &Pin<'_>) -> String {
     let holder = database.holder(pin.lock.pid);
     holder.map_or_else(|| "?".into(), |holder| holder.command())
+}
+
+/// A command line within a sentence; the evidence has all of it.
+fn shorten(command: &str) -> String {
+    const ROOM: usize = 60;
+    match command.char_indices().nth(ROOM) {
+        Some((end, _)) => format!("{}...", command.get(..end).unwrap_or_default()),
+        None => command.into(),
+    }
 }
 
 fn kept_bytes(wal: &Wal, frames: u32) -> Option<u64> {

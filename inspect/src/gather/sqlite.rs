@@ -257,6 +257,7 @@ mod tests {
                 inode,
             }),
             parent: None,
+            space: None,
         }
     }
 

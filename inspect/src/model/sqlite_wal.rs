@@ -278,7 +278,10 @@ mod tests {
 
     fn wal(slot: u8, mark: u32, exclusive: bool) -> Wal {
         let mut wal = Wal::sample(100, 40, &[(7, slot, mark)]);
-        wal.locks.iter_mut().flatten().for_each(|lock| lock.exclusive = exclusive);
+        wal.locks
+            .iter_mut()
+            .flatten()
+            .for_each(|lock| lock.exclusive = exclusive);
         wal
     }
 

@@ -16,6 +16,8 @@ mod paths;
 mod preload;
 mod schema_check;
 mod sqlite;
+mod sqlite_locks;
 mod text;
 mod unseen;
+mod wal_command;
 mod watches;

@@ -16,6 +16,7 @@ mod names;
 mod processes;
 mod report;
 mod sqlite;
+mod sqlite_locks;
 mod watches;
 
 use std::path::PathBuf;
@@ -151,6 +152,25 @@ enum State {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// A -wal of FRAMES frames behind the frame at which a reader began
+    SqlitePinned {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long, default_value_t = 1500)]
+        frames: usize,
+        /// When the reader begins or ends
+        #[arg(long, value_enum, default_value = "before")]
+        reader: sqlite_locks::Reader,
+        #[arg(long, default_value_t = 4096)]
+        page_size: u32,
+    },
+    /// A database held in one of SQLite's lock states, in rollback mode or in exclusive WAL mode
+    SqliteLocked {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long, value_enum)]
+        lock: sqlite_locks::Locked,
+    },
     /// A -wal of at least MEGABYTES (MiB) beside a database of at least DATABASE_MEGABYTES
     WalLarge {
         #[arg(long)]
@@ -159,6 +179,12 @@ enum State {
         database_megabytes: u64,
         #[arg(long)]
         dir: PathBuf,
+        /// Bring every frame into the database, and leave the file as large as it is
+        #[arg(long)]
+        checkpointed: bool,
+        /// Let a reader begin before the first frame
+        #[arg(long)]
+        pinned: bool,
     },
     /// A database whose -wal was removed while open
     WalDeleted {
@@ -284,7 +310,22 @@ fn run(state: State) -> Outcome {
             megabytes,
             database_megabytes,
             dir,
-        } => sqlite::hold_large_wal(report, &dir, megabytes, database_megabytes),
+            checkpointed,
+            pinned,
+        } => {
+            let size = sqlite::Size {
+                megabytes,
+                database_megabytes,
+            };
+            sqlite::hold_large_wal(report, &dir, size, checkpointed, pinned)
+        }
+        State::SqlitePinned {
+            dir,
+            frames,
+            reader,
+            page_size,
+        } => sqlite_locks::hold_pinned(report, &dir, frames, reader, page_size),
+        State::SqliteLocked { dir, lock } => sqlite_locks::hold_locked(report, &dir, lock),
         State::WalDeleted { dir } => sqlite::hold_deleted_wal(report, &dir),
         State::Descriptors { count, dir } => files::hold_descriptors(report, &dir, count),
         State::FdLimit {

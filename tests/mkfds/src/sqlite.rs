@@ -11,18 +11,18 @@ use crate::inotify::Instance;
 use crate::report::Report;
 use crate::{Outcome, Target, files};
 
-fn failed(what: &str, path: &Path, error: &rusqlite::Error) -> String {
+pub fn failed(what: &str, path: &Path, error: &rusqlite::Error) -> String {
     format!("{} {what}: {error}.", path.display())
 }
 
 /// `database` with `suffix` behind its name.
-fn beside(database: &Path, suffix: &str) -> PathBuf {
+pub fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(suffix);
     name.into()
 }
 
-fn open(database: &Path) -> Result<Connection, String> {
+pub fn open(database: &Path) -> Result<Connection, String> {
     // No URI: a name with `?` or `%` is a name.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     Connection::open_with_flags(database, flags)
@@ -51,13 +51,21 @@ pub fn open_wal(database: &Path) -> Result<Connection, String> {
 }
 
 /// Reads once: from then on the connection has the -wal open and holds its lock.
-fn read(connection: &Connection, database: &Path) -> Outcome {
+pub fn read(connection: &Connection, database: &Path) -> Outcome {
     connection
         .query_row("SELECT count(*) FROM entries", [], |row| {
             row.get::<_, i64>(0)
         })
         .map(drop)
         .map_err(|e| failed("cannot be read", database, &e))
+}
+
+/// Begins a read transaction and leaves it open.
+pub fn begin_reading(connection: &Connection, database: &Path) -> Outcome {
+    connection
+        .execute_batch("BEGIN")
+        .map_err(|e| failed("cannot be read", database, &e))?;
+    read(connection, database)
 }
 
 /// How many descriptors of this process stand on `path`, by inode: its name may lead through a link.
@@ -77,7 +85,7 @@ fn descriptors(path: &Path) -> Result<usize, String> {
     Ok(found)
 }
 
-fn report_database(report: &mut Report, database: &Path) -> Outcome {
+pub fn report_database(report: &mut Report, database: &Path) -> Outcome {
     report.path("database", database)?;
     report.fact("handles", descriptors(database)?)?;
     report.fact("wal_handles", descriptors(&beside(database, "-wal"))?)?;
@@ -174,12 +182,22 @@ pub fn hold_parked(mut report: Report, dir: &Path, count: usize) -> Outcome {
     report.hold()
 }
 
+/// How large a -wal and its database become, at least, in MiB.
+pub struct Size {
+    pub megabytes: u64,
+    pub database_megabytes: u64,
+}
+
 /// A -wal that no checkpoint shortens.
 pub fn hold_large_wal(
     mut report: Report,
     dir: &Path,
-    megabytes: u64,
-    database_megabytes: u64,
+    Size {
+        megabytes,
+        database_megabytes,
+    }: Size,
+    checkpointed: bool,
+    pinned: bool,
 ) -> Outcome {
     const MIB: u64 = 1 << 20;
     let database = dir.join("state0.db");
@@ -202,14 +220,30 @@ pub fn hold_large_wal(
     connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         .map_err(|e| failed("cannot be checkpointed", &database, &e))?;
+    let reader = if pinned {
+        execute("INSERT INTO entries (body) VALUES ('read')")?;
+        let reader = open(&database)?;
+        begin_reading(&reader, &database)?;
+        Some(reader)
+    } else {
+        None
+    };
     // The same row again and again: the -wal grows, and the database does not need to.
     while size(&wal)? < megabytes * MIB {
         execute("REPLACE INTO entries (id, body) VALUES (1, zeroblob(1048576))")?;
     }
+    if checkpointed {
+        // PASSIVE leaves the file as it is.
+        connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+            .map_err(|e| failed("cannot be checkpointed", &database, &e))?;
+    }
     report_database(&mut report, &database)?;
     report.fact("database_bytes", size(&database)?)?;
     report.fact("wal_bytes", size(&wal)?)?;
-    report.hold()
+    let outcome = report.hold();
+    drop(reader);
+    outcome
 }
 
 /// A -wal without a name: what is written from now on is lost.

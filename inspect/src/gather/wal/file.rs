@@ -74,7 +74,10 @@ fn seen(parts: Vec<Part>, files: &[File], mode: Option<Mode>, gaps: &mut Gaps) -
         parts.next().and_then(|part| part.bytes)
     };
     let mut database = Database {
-        database: parts.first().map(|main| main.path.clone()).unwrap_or_default(),
+        database: parts
+            .first()
+            .map(|main| main.path.clone())
+            .unwrap_or_default(),
         handles: 0,
         wal_handles: 0,
         shm_handles: 0,
@@ -108,7 +111,12 @@ fn seen(parts: Vec<Part>, files: &[File], mode: Option<Mode>, gaps: &mut Gaps) -
                 both.find(|(side, _)| side.suffix == part.suffix)
                     .and_then(|(_, file)| file.try_clone().ok())
             };
-            database.wal = log(&database, file_of, "no -shm lies beside it that can be read", gaps);
+            database.wal = log(
+                &database,
+                file_of,
+                "no -shm lies beside it that can be read",
+                gaps,
+            );
         }
     }
     let mut orphans = Vec::new();
@@ -135,6 +143,16 @@ fn seen(parts: Vec<Part>, files: &[File], mode: Option<Mode>, gaps: &mut Gaps) -
             }));
         }
     }
+    let left = database.wal.as_ref().filter(|wal| {
+        wal.frames.is_some_and(|frames| frames > 0)
+            && wal.attached.as_ref().is_some_and(Vec::is_empty)
+    });
+    if left.is_some() {
+        gaps.note(
+            "whether its -shm still holds",
+            "no process is attached to it: it shows what the last one left, and the next one makes it anew from the -wal",
+        );
+    }
     database.count_connections();
     SeenDatabase { database, orphans }
 }
@@ -153,10 +171,18 @@ fn everyone(parts: &[Part], gaps: &mut Gaps) -> Option<holders::Found> {
     });
     let mut wanted: Wanted = wanted(parts.iter());
     // A deleted -wal has no successor until somebody makes one.
-    let names = paths.iter().map(|path| Name::from(path.as_slice()).base().to_vec());
+    let names = paths
+        .iter()
+        .map(|path| Name::from(path.as_slice()).base().to_vec());
     wanted.names.extend(names);
     wanted.paths.extend(paths);
-    Some(holders::find(&wanted, &table, Some(std::process::id()), true, gaps))
+    Some(holders::find(
+        &wanted,
+        &table,
+        Some(std::process::id()),
+        true,
+        gaps,
+    ))
 }
 
 /// Opens a file the user named. O_NONBLOCK: a FIFO must not be waited for.
@@ -199,7 +225,12 @@ impl Own {
 
     /// # Errors
     /// `None` if it is no regular file.
-    fn part(&self, suffix: &'static str, path: &Path, file: &File) -> Result<Part, Option<io::Error>> {
+    fn part(
+        &self,
+        suffix: &'static str,
+        path: &Path,
+        file: &File,
+    ) -> Result<Part, Option<io::Error>> {
         let metadata = file.metadata().map_err(Some)?;
         if !metadata.is_file() {
             return Err(None);

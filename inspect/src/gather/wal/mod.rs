@@ -40,7 +40,9 @@ pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
         let without = match unopened {
             true => "opening its -shm would wake the process's own watches",
             false if part(database, "-shm").is_some() => "its -shm cannot be opened",
-            false => "it has no -shm open: it locks the database for itself alone, or has not read yet",
+            false => {
+                "it has no -shm open: it locks the database for itself alone, or has not read yet"
+            }
         };
         database.wal = log(database, open, without, gaps);
         if let Some(found) = &found {
@@ -91,7 +93,10 @@ fn log(
         None => shm.is_none().then(|| without.to_owned()),
     };
     if let Some(why) = why {
-        let what = format!("frames, checkpoints and read marks of {}", database.database);
+        let what = format!(
+            "frames, checkpoints and read marks of {}",
+            database.database
+        );
         gaps.note(what, why);
     }
     Some(found)

@@ -21,7 +21,12 @@ pub fn wal_text(scan: &DatabaseScan, layout: Layout, to: &mut impl Write) -> io:
         }
         let database = &report.database;
         let name = sanitize(&database.database.to_string()).into_owned();
-        writeln!(to, "{}  {}", layout.style.heading(&name), layout.style.dim(&mode(database)))?;
+        writeln!(
+            to,
+            "{}  {}",
+            layout.style.heading(&name),
+            layout.style.dim(&mode(database))
+        )?;
         of_database(report, layout, to)?;
     }
     Ok(())
@@ -38,7 +43,9 @@ fn of_database(report: &DatabaseReport, layout: Layout, to: &mut impl Write) -> 
 
 fn mode(database: &Database) -> String {
     let page = database.wal.as_ref().and_then(|wal| wal.page_size);
-    let page = page.map_or_else(String::new, |size| format!(", pages of {}", bytes(size.into())));
+    let page = page.map_or_else(String::new, |size| {
+        format!(", pages of {}", bytes(size.into()))
+    });
     match (database.wal_mode, &database.wal) {
         (Some(true), Some(_)) => format!("WAL mode{page}"),
         (Some(true), None) => "WAL mode, no log here".into(),
@@ -97,7 +104,11 @@ fn marks(database: &Database, layout: Layout, to: &mut impl Write) -> io::Result
         if mark.is_none() && held.is_empty() {
             continue;
         }
-        let held = if held.is_empty() { "nobody".into() } else { held.join(" ") };
+        let held = if held.is_empty() {
+            "nobody".into()
+        } else {
+            held.join(" ")
+        };
         sheet.row(&[
             format!("READ({slot})"),
             mark.map_or_else(|| "not in use".into(), |mark| number(mark.into())),
@@ -133,10 +144,18 @@ fn holders(database: &Database, layout: Layout, to: &mut impl Write) -> io::Resu
             super::wrap::shorten(&holder.command(), 60),
         ]);
     }
-    let title = plural(database.holders.len(), "process has it open", "processes have it open");
+    let title = plural(
+        database.holders.len(),
+        "process has it open",
+        "processes have it open",
+    );
     sheet.write(&title, layout, to)?;
     if database.holders.len() > shown {
-        writeln!(to, "  and {} more (--json lists them)", number((database.holders.len() - shown) as u64))?;
+        writeln!(
+            to,
+            "  and {} more (--json lists them)",
+            number((database.holders.len() - shown) as u64)
+        )?;
     }
     Ok(())
 }
@@ -144,12 +163,19 @@ fn holders(database: &Database, layout: Layout, to: &mut impl Write) -> io::Resu
 /// `write read(1) shared`
 fn locks_of(database: &Database, holder: &Holder) -> String {
     let pid = Some(holder.pid);
-    let log = database.wal.iter().filter_map(|wal| wal.locks.as_ref()).flatten();
+    let log = database
+        .wal
+        .iter()
+        .filter_map(|wal| wal.locks.as_ref())
+        .flatten();
     let main = database.rollback_locks.iter().flatten();
     let words: Vec<_> = log
         .filter(|lock| lock.pid == pid)
         .map(lock_name)
-        .chain(main.filter(|lock| lock.pid == pid).map(|lock| lock.lock.name().into()))
+        .chain(
+            main.filter(|lock| lock.pid == pid)
+                .map(|lock| lock.lock.name().into()),
+        )
         .collect();
     words.join(" ")
 }
@@ -166,12 +192,21 @@ pub fn logs(databases: &[&Database], layout: Layout, to: &mut impl Write) -> io:
     let known: Vec<_> = databases
         .iter()
         .filter_map(|database| Some((*database, database.wal.as_ref()?)))
-        .filter(|(_, wal)| wal.frames.is_some() || wal.locks.as_ref().is_some_and(|l| !l.is_empty()))
+        .filter(|(_, wal)| {
+            wal.frames.is_some() || wal.locks.as_ref().is_some_and(|l| !l.is_empty())
+        })
         .collect();
     if known.is_empty() {
         return Ok(());
     }
-    let header = ["-wal of", "live", "pending", "frames", "in database", "locks (PID)"];
+    let header = [
+        "-wal of",
+        "live",
+        "pending",
+        "frames",
+        "in database",
+        "locks (PID)",
+    ];
     let mut sheet = Sheet::new(layout, &header, &[1, 2, 3, 4]);
     for (database, wal) in known {
         sheet.row(&[
@@ -213,7 +248,10 @@ mod tests {
     #[test]
     fn locks_are_listed_by_kind_with_every_process_that_holds_them() {
         let mut wal = Wal::sample(20, 0, &[(43, 1, 17), (44, 1, 17), (45, 0, 0)]);
-        wal.locks.iter_mut().flatten().for_each(|lock| lock.exclusive = lock.pid == Some(44));
+        wal.locks
+            .iter_mut()
+            .flatten()
+            .for_each(|lock| lock.exclusive = lock.pid == Some(44));
         assert_eq!(lock_list(&wal), "read(0) 45, read(1)@17 43 44 (moves it)");
     }
 }

@@ -44,6 +44,22 @@ const DOCUMENT: Shape = Object(&[
     May("errors", List(&Object(ERROR))),
 ]);
 
+/// What `fdscan wal` answers: databases, each as in a process, with findings and gaps of its own.
+const DATABASES_DOCUMENT: Shape = Object(&[
+    Must("schema", Const("fdscan/1")),
+    Must("fdscan_version", Text),
+    Must("taken_at", Time),
+    Must("databases", List(&Open)),
+    Must("errors", List(&Object(PATH_ERROR))),
+]);
+
+const PATH_ERROR: &[Key] = &[Must("path", Text), Must("why", Text)];
+
+const DATABASE_REPORT: &[Key] = &[
+    Must("findings", List(&Object(FINDING))),
+    Must("incomplete", List(&Object(GAP))),
+];
+
 const LIMITS: &[Key] = &[
     Must("max_user_watches", OrNull(&Count)),
     Must("max_user_instances", OrNull(&Count)),
@@ -90,7 +106,13 @@ const FDS: &[Key] = &[
     Must("by_type", OrNull(&Map(&Count))),
     // Only with --all.
     May("list", List(&Open)),
+    May("top_directories", List(&Object(FILE_COUNT))),
+    May("top_extensions", List(&Object(EXTENSION_COUNT))),
 ];
+
+const FILE_COUNT: &[Key] = &[Must("directory", Text), Must("descriptors", Count)];
+
+const EXTENSION_COUNT: &[Key] = &[Must("extension", OrNull(&Text)), Must("descriptors", Count)];
 
 const INSTANCE: &[Key] = &[
     Must("fd", Count),
@@ -118,6 +140,8 @@ const WATCH: &[Key] = &[
         OrNull(&OneOf(&["handle", "candidate", "walk"])),
     ),
     May("deleted", Flag),
+    // With --no-paths nothing is looked for.
+    May("unresolved", Text),
 ];
 
 const DATABASE: &[Key] = &[
@@ -133,6 +157,28 @@ const DATABASE: &[Key] = &[
     May("journal_handles", Count),
     May("wal_deleted", OrNull(&Flag)),
     May("wal_mode", OrNull(&Flag)),
+    May("connections", OrNull(&Count)),
+    May("parked", OrNull(&Count)),
+    May("libraries", OrNull(&Count)),
+    May("rollback_locks", OrNull(&List(&Object(ROLLBACK_LOCK)))),
+    May("holders", List(&Object(HOLDER))),
+];
+
+const HOLDER: &[Key] = &[
+    Must("pid", Count),
+    Must("comm", OrNull(&Text)),
+    Must("cmdline", OrNull(&TEXTS)),
+    Must("handles", OrNull(&Count)),
+    Must("wal_handles", OrNull(&Count)),
+    Must("shm_handles", OrNull(&Count)),
+];
+
+const ROLLBACK_LOCK: &[Key] = &[
+    Must("pid", OrNull(&Count)),
+    Must(
+        "lock",
+        OneOf(&["shared", "reserved", "pending", "exclusive"]),
+    ),
 ];
 
 const WAL: &[Key] = &[
@@ -141,6 +187,10 @@ const WAL: &[Key] = &[
     Must("checkpointed_frames", OrNull(&Count)),
     Must("pending_bytes", OrNull(&Count)),
     Must("locks", OrNull(&List(&Object(LOCK)))),
+    May("attempted_frames", OrNull(&Count)),
+    May("live_bytes", OrNull(&Count)),
+    May("read_marks", OrNull(&List(&OrNull(&Count)))),
+    May("attached", OrNull(&List(&Count))),
 ];
 
 const LOCK: &[Key] = &[
@@ -148,6 +198,7 @@ const LOCK: &[Key] = &[
     Must("lock", OneOf(&["write", "checkpoint", "recover", "read"])),
     Must("slot", OrNull(&Count)),
     Must("mark", OrNull(&Count)),
+    May("exclusive", Flag),
 ];
 
 const FINDING: &[Key] = &[
@@ -208,6 +259,9 @@ const EVENTS: &[&str] = &[
 /// Everything in which `doc` differs from the schema, a line each.
 pub fn violations(doc: &Value) -> Vec<String> {
     let mut found = Vec::new();
+    if doc.get("databases").is_some() {
+        return database_violations(doc);
+    }
     check("$", doc, &DOCUMENT, &mut found);
     if found.is_empty() {
         for process in doc["processes"].as_array().into_iter().flatten() {
@@ -215,6 +269,80 @@ pub fn violations(doc: &Value) -> Vec<String> {
         }
     }
     found
+}
+
+/// The same for what `fdscan wal` answers.
+fn database_violations(doc: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    check("$", doc, &DATABASES_DOCUMENT, &mut found);
+    for (i, database) in doc["databases"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
+        let Some(map) = database.as_object() else {
+            continue;
+        };
+        let (report, rest): (Map<_, _>, Map<_, _>) = map
+            .clone()
+            .into_iter()
+            .partition(|(key, _)| ["findings", "incomplete"].contains(&key.as_str()));
+        let at = format!("$.databases[{i}]");
+        check_keys(&at, &report, DATABASE_REPORT, &mut found);
+        check_keys(&at, &rest, DATABASE, &mut found);
+        if found.is_empty() {
+            agree_on_wal(database, &mut found);
+        }
+    }
+    found
+}
+
+/// What must hold between the values of one database.
+fn agree_on_wal(database: &Value, found: &mut Vec<String>) {
+    let wal = &database["wal"];
+    let number = |key: &str| wal[key].as_u64();
+    let mut claim = |holds: bool, sentence: &str| {
+        if !holds {
+            found.push(format!("{sentence}: {wal}"));
+        }
+    };
+    if let (Some(frames), Some(done), Some(page), Some(pending)) = (
+        number("frames"),
+        number("checkpointed_frames"),
+        number("page_size"),
+        number("pending_bytes"),
+    ) {
+        claim(
+            done <= frames,
+            "more frames are checkpointed than there are",
+        );
+        claim(
+            pending == frames.saturating_sub(done) * (page + 24),
+            "pending_bytes are those of the frames that are not checkpointed",
+        );
+        if let Some(live) = number("live_bytes").filter(|_| frames > 0) {
+            claim(
+                live == 32 + frames * (page + 24),
+                "live_bytes are those of all frames and the header",
+            );
+        }
+    }
+    for lock in wal["locks"].as_array().into_iter().flatten() {
+        let read = lock["lock"] == "read";
+        claim(
+            read == lock["slot"].is_u64(),
+            "a reader's lock has a slot, and no other has",
+        );
+        let slot = lock["slot"].as_u64().unwrap_or(0) as usize;
+        claim(
+            slot < 5
+                && (!read
+                    || wal["read_marks"].is_null()
+                    || lock["mark"] == wal["read_marks"][slot]),
+            "a lock has the mark of its slot",
+        );
+    }
 }
 
 fn check(at: &str, value: &Value, shape: &Shape, found: &mut Vec<String>) {
@@ -305,6 +433,10 @@ fn agree(process: &Value, found: &mut Vec<String>) {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let number = |value: &Value| value.as_u64().unwrap_or(0);
     let mut unresolved = 0;
+    let mut databases = Vec::new();
+    for database in list(&process["sqlite"]) {
+        agree_on_wal(&database, &mut databases);
+    }
 
     for instance in list(&process["inotify"]) {
         let fd = number(&instance["fd"]);
@@ -339,6 +471,10 @@ fn agree(process: &Value, found: &mut Vec<String>) {
                 format!("a path and the way it was found go together: {watch}"),
             );
             unresolved += usize::from(watch["path"].is_null());
+            claim(
+                watch["path"].is_null() || watch.get("unresolved").is_none(),
+                format!("what has a path is not unresolved: {watch}"),
+            );
         }
         for roll_up in &masks {
             claim(
@@ -397,6 +533,12 @@ fn agree(process: &Value, found: &mut Vec<String>) {
         unresolved == 0 || !list(&process["incomplete"]).is_empty(),
         format!("{unresolved} watches have no path, and `incomplete` says nothing"),
     );
+    found.append(&mut databases);
+    let mut claim = |holds: bool, sentence: String| {
+        if !holds {
+            found.push(sentence);
+        }
+    };
     let unknown = not_known(process);
     // A kernel thread has no program: nothing is missing.
     let has_none = process["cmdline"].as_array().is_some_and(Vec::is_empty);

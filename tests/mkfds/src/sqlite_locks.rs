@@ -1,0 +1,114 @@
+//! SQLite databases with somebody holding a lock on them.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use rusqlite::Connection;
+
+use crate::Outcome;
+use crate::report::Report;
+use crate::sqlite::{begin_reading, failed, open, open_wal, read, report_database};
+
+/// When a reader looks at the database.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Reader {
+    /// It begins before the frames are written, and stays.
+    Before,
+    /// It begins after them, and stays.
+    After,
+    /// It begins before and ends after them: its mark stays behind, its lock does not.
+    Ended,
+    /// It begins when everything is in the database, before the frames are written: it reads the
+    /// database alone, by READ(0).
+    Zero,
+}
+
+/// A lock on a database.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Locked {
+    /// Rollback mode, a read transaction.
+    Shared,
+    /// Rollback mode, a write transaction that has not written yet.
+    Reserved,
+    /// Rollback mode, an exclusive transaction.
+    Exclusive,
+    /// Rollback mode, no transaction.
+    None,
+    /// WAL mode with `locking_mode = exclusive`: no -shm.
+    WalExclusive,
+}
+
+fn run(connection: &Connection, database: &Path, sql: &str) -> Outcome {
+    connection
+        .execute_batch(sql)
+        .map_err(|e| failed("cannot be written", database, &e))
+}
+
+/// Frames behind a reader, all of them in one process.
+pub fn hold_pinned(
+    mut report: Report,
+    dir: &Path,
+    frames: usize,
+    when: Reader,
+    page_size: u32,
+) -> Outcome {
+    let database = dir.join("state0.db");
+    run(
+        &open(&database)?,
+        &database,
+        &format!("PRAGMA page_size = {page_size}; VACUUM"),
+    )?;
+    let writer = open_wal(&database)?;
+    let reader = open(&database)?;
+    if when == Reader::Zero {
+        writer
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+            .map_err(|e| failed("cannot be checkpointed", &database, &e))?;
+    }
+    if when != Reader::After {
+        begin_reading(&reader, &database)?;
+    }
+    // One row on one page, changed once for each frame.
+    for _ in 0..frames {
+        run(
+            &writer,
+            &database,
+            "REPLACE INTO entries (id, body) VALUES (1, 'changed')",
+        )?;
+    }
+    match when {
+        Reader::After => begin_reading(&reader, &database)?,
+        Reader::Ended => run(&reader, &database, "COMMIT")?,
+        _ => {}
+    }
+    report_database(&mut report, &database)?;
+    report.hold()
+}
+
+/// One connection that holds a lock.
+pub fn hold_locked(mut report: Report, dir: &Path, lock: Locked) -> Outcome {
+    let database = dir.join("state0.db");
+    let connection = open(&database)?;
+    if lock == Locked::WalExclusive {
+        // Set before the first access, no -shm is ever made (https://sqlite.org/wal.html, section 6).
+        run(
+            &connection,
+            &database,
+            "PRAGMA locking_mode = exclusive; PRAGMA journal_mode = wal",
+        )?;
+    }
+    run(
+        &connection,
+        &database,
+        "CREATE TABLE entries (id INTEGER PRIMARY KEY, body BLOB);
+         INSERT INTO entries (body) VALUES ('started')",
+    )?;
+    match lock {
+        Locked::Shared => begin_reading(&connection, &database)?,
+        Locked::Reserved => run(&connection, &database, "BEGIN IMMEDIATE")?,
+        Locked::Exclusive => run(&connection, &database, "BEGIN EXCLUSIVE")?,
+        Locked::None | Locked::WalExclusive => read(&connection, &database)?,
+    }
+    report.path("database", &database)?;
+    report.hold()
+}
