@@ -121,6 +121,7 @@ fn read_one(
                         path: None,
                         resolved_by: None,
                         deleted: false,
+                        unresolved: None,
                     });
                     if keep_handles {
                         handles.push(seen.handle.as_ref());

@@ -16,10 +16,14 @@ pub struct Mount {
     pub device: Device,
     /// It shows the whole file system, not only a directory of it.
     pub whole: bool,
+    /// The directory of the file system it shows.
+    pub root: Name,
     /// Where it is, relative to the process's root.
     pub point: Name,
     /// Looking at its files may wait for a server or a user's program.
     pub may_hang: bool,
+    /// It is an overlayfs.
+    pub overlay: bool,
 }
 
 /// The mounts a process sees.
@@ -62,8 +66,10 @@ impl Mounts {
                 id: info.mnt_id,
                 device,
                 whole: info.root == "/",
+                root: unescape(info.root.as_bytes()).into(),
                 point: point.into(),
                 may_hang,
+                overlay: info.fs_type == "overlay",
             });
         }
         mounts
@@ -90,6 +96,24 @@ impl Mounts {
             .iter()
             .filter(|m| is_below(path, m.point.as_bytes()))
             .max_by_key(|m| m.point.as_bytes().len())
+    }
+
+    /// Where the process sees the directory that the root of a mount of a part lies in; `None` if it does
+    /// not see it.
+    pub fn above_root(&self, mount: &Mount) -> Option<Vec<u8>> {
+        let above = mount.root.parent().filter(|_| !mount.whole)?;
+        self.of_device(mount.device).find_map(|other| {
+            let root = other.root.as_bytes();
+            let rest = above.strip_prefix(root.strip_suffix(b"/").unwrap_or(root))?;
+            let point = other.point.as_bytes();
+            let point = point.strip_suffix(b"/").unwrap_or(point);
+            let path = match [point, rest].concat() {
+                path if path.is_empty() => b"/".to_vec(),
+                path => path,
+            };
+            let plain = is_below(above, root) && self.of_path(&path)?.id == other.id;
+            plain.then_some(path)
+        })
     }
 
     /// Whether a path is the mount point of a file system that may hang.
@@ -168,6 +192,22 @@ mod tests {
         let mounts = Mounts::parse(TABLE);
         let ids: Vec<_> = mounts.of_device(Device(254 << 20)).map(|m| m.id).collect();
         assert_eq!(ids, [27, 30]);
+    }
+
+    #[test]
+    fn the_directory_above_a_bind_mount_is_seen_through_the_whole_mount() {
+        let mounts = Mounts::parse(TABLE);
+        let above = |id| mounts.above_root(mounts.by_id(id).unwrap());
+        assert_eq!(above(30).as_deref(), Some(&b"/"[..]));
+        assert_eq!(above(27), None);
+        let deep = Mounts::parse(
+            b"27 1 254:0 /@ / rw - btrfs /dev/vda rw\n\
+            30 27 254:0 /@/srv/a /bind rw - btrfs /dev/vda rw\n\
+            31 27 254:0 /@home /home rw - btrfs /dev/vda rw\n",
+        );
+        let above = |id| deep.above_root(deep.by_id(id).unwrap());
+        assert_eq!(above(30).as_deref(), Some(&b"/srv"[..]));
+        assert_eq!(above(31), None);
     }
 
     #[test]

@@ -25,6 +25,11 @@ impl Wakes {
         )
     }
 
+    /// Whether no look is seen at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether opening what has this identity and lies in this directory would be seen. Where one is not
     /// known, it might.
     pub fn by_opening(&self, itself: Option<Identity>, parent: Option<Identity>) -> bool {

@@ -47,6 +47,8 @@ pub struct Watch {
     pub resolved_by: Option<ResolvedBy>,
     /// It has been deleted; `path` is where it was.
     pub deleted: bool,
+    /// Why there is no path; `None` also where none was looked for.
+    pub unresolved: Option<&'static str>,
 }
 
 /// How a path was found. Each way verifies the inode and its device.
@@ -55,13 +57,16 @@ pub struct Watch {
 pub enum ResolvedBy {
     /// The kernel opened the file handle.
     Handle,
-    /// A likely directory was compared.
+    /// A likely place was compared.
     Candidate,
+    /// A directory in which it lies was listed.
+    Walk,
 }
 
 impl Serialize for Watch {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_struct("Watch", 7 + usize::from(self.deleted))?;
+        let optional = usize::from(self.deleted) + usize::from(self.unresolved.is_some());
+        let mut map = to.serialize_struct("Watch", 7 + optional)?;
         map.serialize_field("wd", &self.wd)?;
         map.serialize_field("inode", &self.inode)?;
         map.serialize_field("device", &self.device)?;
@@ -71,6 +76,9 @@ impl Serialize for Watch {
         map.serialize_field("resolved_by", &self.resolved_by)?;
         if self.deleted {
             map.serialize_field("deleted", &true)?;
+        }
+        if let Some(why) = self.unresolved {
+            map.serialize_field("unresolved", why)?;
         }
         map.end()
     }

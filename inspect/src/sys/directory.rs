@@ -1,8 +1,9 @@
 //! Reading a directory with inode numbers, by a descriptor and without an allocation per entry.
 
+use super::{check, mount_id, open_at, with_c_path};
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// One entry of a directory.
 pub struct Entry<'a> {
@@ -10,6 +11,15 @@ pub struct Entry<'a> {
     pub inode: u64,
     /// The name, without `/`.
     pub name: &'a [u8],
+    /// `DT_*`.
+    kind: u8,
+}
+
+impl Entry<'_> {
+    /// Whether it is a directory, or the file system does not say what it is.
+    pub fn may_be_directory(&self) -> bool {
+        matches!(self.kind, libc::DT_DIR | libc::DT_UNKNOWN)
+    }
 }
 
 /// How much is read at a time: some 1,000 entries.
@@ -52,22 +62,82 @@ pub fn each_entry(
 }
 
 /// Takes one `struct linux_dirent64` (getdents(2)) off the front: d_ino u64, d_off i64, d_reclen u16,
-/// d_type u8 (not used), d_name up to a NUL.
+/// d_type u8, d_name up to a NUL.
 fn split_entry(records: &[u8]) -> Option<(Entry<'_>, &[u8])> {
     let inode = u64::from_ne_bytes(*records.first_chunk()?);
     let length = u16::from_ne_bytes(*records.get(16..)?.first_chunk()?);
     let (record, next) = records.split_at_checked(usize::from(length))?;
+    let kind = *record.get(18)?;
     let name = record.get(19..)?;
     let end = name.iter().position(|&b| b == 0).unwrap_or(name.len());
     let name = name.get(..end)?;
-    Some((Entry { inode, name }, next))
+    Some((Entry { inode, name, kind }, next))
+}
+
+/// `struct open_how` of openat2(2).
+#[repr(C)]
+struct OpenHow {
+    flags: u64,
+    mode: u64,
+    resolve: u64,
+}
+
+/// Opens the directory `path` below `root` to list it, if it lies on the same mount; its time of access
+/// stays, where the kernel allows that (`O_NOATIME`).
+///
+/// # Errors
+/// EXDEV if another mount lies there or in between, else the kernel's errno.
+pub fn open_directory_on_mount(root: BorrowedFd<'_>, path: &[u8]) -> io::Result<OwnedFd> {
+    let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    // open(2): O_NOATIME is for the owner and CAP_FOWNER.
+    open_with(root, path, flags | libc::O_NOATIME)
+        .or_else(|e| match e.raw_os_error() {
+            Some(libc::EPERM) => open_with(root, path, flags),
+            _ => Err(e),
+        })
+        .or_else(|e| match e.raw_os_error() {
+            // Before Linux 5.6, or refused by a container's filter that does not know it.
+            Some(libc::ENOSYS | libc::EPERM) => open_and_check(root, path, flags),
+            _ => Err(e),
+        })
+}
+
+fn open_with(root: BorrowedFd<'_>, path: &[u8], flags: libc::c_int) -> io::Result<OwnedFd> {
+    let how = OpenHow {
+        flags: u64::from((flags | libc::O_CLOEXEC).unsigned_abs()),
+        mode: 0,
+        resolve: libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_BENEATH,
+    };
+    with_c_path(path, |path| {
+        // SAFETY: `path` is NUL-terminated, and `how` is a struct open_how of the size that is given.
+        let fd = unsafe {
+            libc::syscall(
+                libc::SYS_openat2,
+                root.as_raw_fd(),
+                path.as_ptr(),
+                &raw const how,
+                size_of::<OpenHow>(),
+            )
+        };
+        let fd = check(fd as libc::c_int)?;
+        // SAFETY: the kernel returned a new descriptor that nobody else owns.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    })
+}
+
+fn open_and_check(root: BorrowedFd<'_>, path: &[u8], flags: libc::c_int) -> io::Result<OwnedFd> {
+    // O_PATH touches nothing, so a mount that hangs is noticed before it is entered.
+    let found = open_at(root, path, libc::O_PATH | libc::O_NOFOLLOW)?;
+    if mount_id(found.as_fd()) != mount_id(root) {
+        return Err(io::Error::from_raw_os_error(libc::EXDEV));
+    }
+    open_at(found.as_fd(), b".", flags)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::os::fd::AsFd;
 
     #[test]
     fn a_directory_is_listed_with_the_inodes_stat_gives() {

@@ -3,7 +3,7 @@
 mod directory;
 mod handle;
 
-pub use directory::each_entry;
+pub use directory::{each_entry, open_directory_on_mount};
 pub use handle::{FileHandle, handle_at, open_by_handle};
 
 use std::cmp::Ordering;

@@ -174,6 +174,7 @@ fn a_hundred_thousand_watches_with_paths_need_at_most_100_megabytes() {
         // Measured by a small process: the peak of a child begins with that of its parent.
         let mut command = Command::new(stage.mkfds_binary());
         command.arg("measure").arg(env!("CARGO_BIN_EXE_fdscan"));
+        command.args(["--path-timeout", "60"]);
         let scan = Scan::run(command.arg(&pid).args(mode));
         assert_eq!(scan.code(), 0, "{}", scan.stderr);
         let peak = scan.stderr.trim().strip_prefix("peak_kib=").unwrap();

@@ -20,4 +20,5 @@ mod sqlite_locks;
 mod text;
 mod unseen;
 mod wal_command;
+mod walk;
 mod watches;

@@ -1,52 +1,128 @@
 //! Paths by `open_by_handle_at(2)`: five microseconds a watch, and no event for anybody.
+//!
+//! With cold caches every handle waits for the disk: then threads wait side by side. Warm they gain
+//! nothing (measured), so they are started only when the first watches were slow.
 
-use super::super::inotify::ReadInstance;
-use super::super::mounts::{Mount, Mounts};
+use super::super::inotify::{Handles, ReadInstance};
+use super::super::mounts::Mount;
 use super::super::proc_dir::ProcDir;
+use super::look::Look;
+use super::patience::Patience;
 use super::{Pending, Why};
-use crate::model::{Device, Name, ResolvedBy, Watch};
+use crate::model::{Device, Name, Process, ResolvedBy, Watch};
 use crate::sys::{self, FileHandle};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::Builder;
+use std::time::{Duration, Instant};
+
+/// Watches handed to a thread at a time; also how many are measured.
+const CHUNK: usize = 200;
+/// Per watch: a warm one takes a tenth of it.
+const COLD: Duration = Duration::from_micros(50);
+/// More did not help on two processors and one disk.
+const THREADS: usize = 8;
+/// Watches between two looks at the clock.
+const STRIDE: usize = 16;
 
 /// Resolves what it can and returns the rest.
-pub fn resolve(dir: &ProcDir, mounts: &Mounts, read: &mut [ReadInstance]) -> Vec<Pending> {
-    let mut resolver = Resolver {
-        dir,
-        mounts,
-        devices: HashMap::new(),
+pub fn resolve(
+    look: Look<'_>,
+    process: &Process,
+    read: &mut [ReadInstance],
+    patience: &mut Patience,
+) -> Vec<Pending> {
+    let watches = read.iter().flat_map(|r| &r.instance.watches);
+    let devices: BTreeSet<Device> = watches.map(|watch| watch.device).collect();
+    let anchors = anchors(look.dir, process);
+    let resolver = Resolver {
+        dir: look.dir,
+        devices: devices
+            .into_iter()
+            .map(|device| (device, open_mounts(&look, &anchors, device)))
+            .collect(),
         own: File::open("/proc/self/fd").ok(),
-        permitted: true,
-        number: Vec::new(),
-        link: Vec::new(),
+        refused: AtomicBool::new(false),
     };
+    let jobs = read.iter_mut().enumerate().flat_map(|(instance, entry)| {
+        let ReadInstance {
+            instance: seen,
+            handles,
+        } = entry;
+        let handles = &*handles;
+        let chunks = seen.watches.chunks_mut(CHUNK).enumerate();
+        chunks.map(move |(at, watches)| Job {
+            instance,
+            first: at * CHUNK,
+            watches,
+            handles,
+        })
+    });
+    let jobs = Mutex::new(jobs);
     let mut pending = Vec::new();
-    for (instance, entry) in read.iter_mut().enumerate() {
-        for (watch, found) in entry.instance.watches.iter_mut().enumerate() {
-            let handle = entry.handles.to_open(watch);
-            if let Err(why) = resolver.one(found, handle.as_ref()) {
-                pending.push(Pending {
-                    instance,
-                    watch,
-                    why,
-                });
-            }
+    while let Some(job) = next(&jobs) {
+        let count = u32::try_from(job.watches.len()).unwrap_or(1);
+        let start = Instant::now();
+        resolver.job(job, patience, &mut pending);
+        patience.show_handles();
+        if start.elapsed() > COLD * count && !patience.is_over() {
+            side_by_side(&resolver, &jobs, patience, &mut pending);
         }
     }
     pending
 }
 
+/// Does the rest of the jobs on threads, this one included.
+fn side_by_side<'j>(
+    resolver: &Resolver<'_>,
+    jobs: &Mutex<impl Iterator<Item = Job<'j>> + Send>,
+    patience: &mut Patience,
+    pending: &mut Vec<Pending>,
+) {
+    std::thread::scope(|scope| {
+        let shared = &*patience;
+        let work = || {
+            let mut pending = Vec::new();
+            while let Some(job) = next(jobs) {
+                resolver.job(job, shared, &mut pending);
+            }
+            pending
+        };
+        // Without threads this one does it alone.
+        let threads: Vec<_> = (1..THREADS)
+            .filter_map(|_| Builder::new().spawn_scoped(scope, work).ok())
+            .collect();
+        pending.append(&mut work());
+        for thread in threads {
+            pending.append(&mut thread.join().unwrap_or_default());
+        }
+    });
+}
+
+fn next<I: Iterator>(jobs: &Mutex<I>) -> Option<I::Item> {
+    jobs.lock().unwrap_or_else(PoisonError::into_inner).next()
+}
+
+/// Some watches of an instance.
+struct Job<'a> {
+    instance: usize,
+    /// Index of the first of them.
+    first: usize,
+    watches: &'a mut [Watch],
+    handles: &'a Handles,
+}
+
 struct Resolver<'a> {
     dir: &'a ProcDir,
-    mounts: &'a Mounts,
     devices: HashMap<Device, Result<Vec<OpenMount>, Why>>,
     /// /proc/self/fd: a short name below it is found faster than the long path.
     own: Option<File>,
-    permitted: bool,
-    number: Vec<u8>,
-    link: Vec<u8>,
+    /// The kernel refused: it will refuse every other handle too.
+    refused: AtomicBool,
 }
 
 /// A mount to open handles on.
@@ -58,57 +134,74 @@ struct OpenMount {
     shown: Vec<u8>,
     root_inode: u64,
     whole: bool,
+    overlay: bool,
 }
 
 impl Resolver<'_> {
-    fn one(&mut self, watch: &mut Watch, handle: Option<&FileHandle>) -> Result<(), Why> {
+    fn job(&self, job: Job<'_>, patience: &Patience, pending: &mut Vec<Pending>) {
+        let (mut number, mut link) = (Vec::new(), Vec::new());
+        let count = job.watches.len();
+        let mut over = false;
+        for (at, watch) in job.watches.iter_mut().enumerate() {
+            let at = job.first + at;
+            over = over || (at.is_multiple_of(STRIDE) && patience.is_over());
+            let done = if over {
+                Err(Why::TimeUp)
+            } else {
+                let handle = job.handles.to_open(at);
+                self.one(watch, handle.as_ref(), &mut number, &mut link)
+            };
+            if let Err(why) = done {
+                pending.push(Pending {
+                    instance: job.instance,
+                    watch: at,
+                    why,
+                });
+            }
+        }
+        patience.handled(count);
+    }
+
+    fn one(
+        &self,
+        watch: &mut Watch,
+        handle: Option<&FileHandle>,
+        number: &mut Vec<u8>,
+        link: &mut Vec<u8>,
+    ) -> Result<(), Why> {
         // fs/libfs.c, FILEID_INO64_GEN: made for fdinfo and fanotify only, nothing can open it.
         const IDENTIFY_ONLY: i32 = 0x81;
-        let handle = handle.ok_or(Why::NoHandle)?;
-        if handle.kind() == IDENTIFY_ONLY {
-            return Err(Why::NotOpenable);
-        }
-        if !self.permitted {
-            return Err(Why::NotPermitted);
-        }
-        let device = watch.device;
-        if !self.devices.contains_key(&device) {
-            let opened = open_mounts(self.dir, self.mounts, device);
-            self.devices.insert(device, opened);
-        }
-        let mounts = match self.devices.get(&device) {
+        let mounts = match self.devices.get(&watch.device) {
             Some(Ok(mounts)) => mounts,
             Some(Err(why)) => return Err(*why),
             None => return Err(Why::NoMount),
         };
+        let handle = handle.ok_or(Why::NoHandle)?;
+        if handle.kind() == IDENTIFY_ONLY {
+            return Err(Why::NotOpenable);
+        }
+        if self.refused.load(Ordering::Relaxed) {
+            return Err(Why::NotPermitted);
+        }
         let mut last = Why::NoMount;
         for mount in mounts {
             match sys::open_by_handle(mount.fd.as_fd(), handle) {
-                Ok(found) => {
-                    match place(
-                        self.dir,
-                        self.own.as_ref(),
-                        mount,
-                        &found,
-                        watch.inode,
-                        &mut self.number,
-                        &mut self.link,
-                    ) {
-                        Ok((path, deleted)) => {
-                            watch.path = Some(path);
-                            watch.deleted = deleted;
-                            watch.resolved_by = Some(ResolvedBy::Handle);
-                            return Ok(());
-                        }
-                        Err(why) => last = why,
+                Ok(found) => match self.place(mount, &found, watch.inode, number, link) {
+                    Ok((path, deleted)) => {
+                        watch.path = Some(path);
+                        watch.deleted = deleted;
+                        watch.resolved_by = Some(ResolvedBy::Handle);
+                        return Ok(());
                     }
-                }
+                    Err(why) => last = why,
+                },
                 Err(e) => match e.raw_os_error() {
                     Some(libc::EPERM) => {
-                        self.permitted = false;
+                        self.refused.store(true, Ordering::Relaxed);
                         return Err(Why::NotPermitted);
                     }
-                    Some(libc::ESTALE) => last = Why::Stale,
+                    Some(libc::ESTALE) if mount.overlay => last = Why::Overlay,
+                    Some(libc::ESTALE) => last = Why::Deleted,
                     Some(libc::EOPNOTSUPP | libc::EINVAL) => last = Why::NotOpenable,
                     _ => last = Why::Failed,
                 },
@@ -116,23 +209,71 @@ impl Resolver<'_> {
         }
         Err(last)
     }
+
+    /// The path of an opened handle as the process sees it, and whether it is deleted.
+    fn place(
+        &self,
+        mount: &OpenMount,
+        found: &OwnedFd,
+        inode: u64,
+        number: &mut Vec<u8>,
+        link: &mut Vec<u8>,
+    ) -> Result<(Name, bool), Why> {
+        let stat =
+            sys::stat_at(found.as_fd(), b"", libc::AT_EMPTY_PATH).map_err(|_| Why::Failed)?;
+        if stat.st_ino != inode {
+            return Err(Why::OtherInode);
+        }
+        number.clear();
+        write!(number, "{}", found.as_raw_fd()).map_err(|_| Why::Failed)?;
+        let own = self.own.as_ref().ok_or(Why::Failed)?;
+        sys::read_link_at(own.as_fd(), number, link).map_err(|_| Why::Failed)?;
+        let (path, deleted) = match link.strip_suffix(b" (deleted)") {
+            Some(bare) if stat.st_nlink == 0 => (bare, true),
+            _ => (link.as_slice(), false),
+        };
+        let path = inside(mount, path, stat.st_ino)?;
+        // Through a mount of a part, a file outside of that part has a path that means nothing.
+        if !mount.whole {
+            let flags = libc::AT_SYMLINK_NOFOLLOW;
+            let there = sys::stat_at(self.dir.as_fd(), &ProcDir::inside(&path), flags);
+            if there.map_or(true, |there| there.st_ino != inode) {
+                return Err(Why::Outside);
+            }
+        }
+        Ok((path.into(), deleted))
+    }
+}
+
+/// Directories that can stand for their mount when its root may not be opened.
+fn anchors(dir: &ProcDir, process: &Process) -> Vec<Vec<u8>> {
+    let exe = process.exe.as_ref().and_then(Name::parent);
+    let cwd = dir.read_link("cwd").ok();
+    exe.map(<[u8]>::to_vec).into_iter().chain(cwd).collect()
 }
 
 /// Opens the mounts of a device; those of the whole file system come first, and one of them is enough.
-fn open_mounts(dir: &ProcDir, mounts: &Mounts, device: Device) -> Result<Vec<OpenMount>, Why> {
+fn open_mounts(
+    look: &Look<'_>,
+    anchors: &[Vec<u8>],
+    device: Device,
+) -> Result<Vec<OpenMount>, Why> {
     let mut opened = Vec::new();
     let mut why = Why::NoMount;
-    for mount in mounts.of_device(device) {
+    for mount in look.mounts.of_device(device) {
         if mount.may_hang {
             why = Why::MayHang;
             continue;
         }
-        if let Some(open) = open_mount(dir, mount) {
-            let enough = open.whole;
-            opened.push(open);
-            if enough {
-                break;
+        match open_mount(look, anchors, mount) {
+            Ok(open) => {
+                let enough = open.whole;
+                opened.push(open);
+                if enough {
+                    break;
+                }
             }
+            Err(failed) => why = failed,
         }
     }
     if opened.is_empty() {
@@ -142,65 +283,44 @@ fn open_mounts(dir: &ProcDir, mounts: &Mounts, device: Device) -> Result<Vec<Ope
     }
 }
 
-fn open_mount(dir: &ProcDir, mount: &Mount) -> Option<OpenMount> {
+fn open_mount(look: &Look<'_>, anchors: &[Vec<u8>], mount: &Mount) -> Result<OpenMount, Why> {
+    let point = mount.point.as_bytes();
     // Through the process's root, so that it is right in another mount namespace and below a chroot.
-    let path = ProcDir::inside(mount.point.as_bytes());
-    // O_PATH is not enough for open_by_handle_at(2).
-    let fd = dir
-        .open_file(&path, libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NONBLOCK)
-        .ok()?;
-    // Another mount may lie on top of this one.
-    if sys::mount_id(fd.as_fd()).is_some_and(|id| id != mount.id) {
-        return None;
-    }
-    let root_inode = sys::stat_at(fd.as_fd(), b"", libc::AT_EMPTY_PATH)
-        .ok()?
+    let open = |path: &[u8], flags| {
+        let flags = flags | libc::O_DIRECTORY | libc::O_NONBLOCK;
+        let file = look.dir.open_file(&ProcDir::inside(path), flags).ok()?;
+        // Another mount may lie on top of this one.
+        let other = sys::mount_id(file.as_fd()).is_some_and(|id| id != mount.id);
+        (!other).then_some(file)
+    };
+    let root = open(point, libc::O_PATH).ok_or(Why::Hidden)?;
+    let root_inode = sys::stat_at(root.as_fd(), b"", libc::AT_EMPTY_PATH)
+        .map_err(|_| Why::Failed)?
         .st_ino;
     let mut shown = Vec::new();
-    let own = File::open("/proc/self/fd").ok()?;
-    let number = fd.as_raw_fd().to_string();
-    sys::read_link_at(own.as_fd(), number.as_bytes(), &mut shown).ok()?;
-    Some(OpenMount {
+    let own = File::open("/proc/self/fd").map_err(|_| Why::Failed)?;
+    let number = root.as_raw_fd().to_string();
+    sys::read_link_at(own.as_fd(), number.as_bytes(), &mut shown).map_err(|_| Why::Failed)?;
+    // O_PATH is not enough for open_by_handle_at(2); any directory of the mount is.
+    let on_it = |path: &&[u8]| look.mounts.of_path(path).is_some_and(|m| m.id == mount.id);
+    let anchors = anchors.iter().map(Vec::as_slice).filter(on_it);
+    let fd = std::iter::once(point)
+        .chain(anchors)
+        .filter(|path| !look.is_seen(path))
+        .find_map(|path| open(path, libc::O_RDONLY))
+        .ok_or(if look.is_seen(point) {
+            Why::WouldWake
+        } else {
+            Why::Failed
+        })?;
+    Ok(OpenMount {
         fd: fd.into(),
         point: mount.point.clone(),
         shown,
         root_inode,
         whole: mount.whole,
+        overlay: mount.overlay,
     })
-}
-
-/// The path of an opened handle as the process sees it, and whether it is deleted.
-fn place(
-    dir: &ProcDir,
-    own: Option<&File>,
-    mount: &OpenMount,
-    found: &OwnedFd,
-    inode: u64,
-    number: &mut Vec<u8>,
-    link: &mut Vec<u8>,
-) -> Result<(Name, bool), Why> {
-    let stat = sys::stat_at(found.as_fd(), b"", libc::AT_EMPTY_PATH).map_err(|_| Why::Failed)?;
-    if stat.st_ino != inode {
-        return Err(Why::OtherInode);
-    }
-    number.clear();
-    write!(number, "{}", found.as_raw_fd()).map_err(|_| Why::Failed)?;
-    let own = own.ok_or(Why::Failed)?;
-    sys::read_link_at(own.as_fd(), number, link).map_err(|_| Why::Failed)?;
-    let (path, deleted) = match link.strip_suffix(b" (deleted)") {
-        Some(bare) if stat.st_nlink == 0 => (bare, true),
-        _ => (link.as_slice(), false),
-    };
-    let path = inside(mount, path, stat.st_ino)?;
-    // Through a mount of a part, a file outside of that part has a path that means nothing.
-    if !mount.whole {
-        let flags = libc::AT_SYMLINK_NOFOLLOW;
-        let there = sys::stat_at(dir.as_fd(), &ProcDir::inside(&path), flags);
-        if there.map_or(true, |there| there.st_ino != inode) {
-            return Err(Why::Outside);
-        }
-    }
-    Ok((path.into(), deleted))
 }
 
 /// Turns what we see into what the process sees.

@@ -1,16 +1,26 @@
-//! From watched inodes to paths: by file handle where that is permitted, else by comparing likely
-//! directories. Every path is verified by inode and device; what is not found stays `None`, with the
-//! reason.
+//! From watched inodes to paths: by file handle where that is permitted, then by comparing likely
+//! places, then by a bounded walk of the watched devices. Every path is verified by handle, or by inode
+//! and device; what is not found stays `None`, with the reason.
 
 mod candidates;
 mod handles;
+mod look;
+mod patience;
+mod walk;
+mod wanted;
+mod why;
 
-use super::Gaps;
 use super::inotify::ReadInstance;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
+use super::wakes::Wakes;
+use super::{Gaps, Options};
 use crate::model::Process;
+use look::Look;
+use patience::Patience;
 use std::collections::BTreeMap;
+use wanted::Wanted;
+use why::{Search, Why};
 
 /// A watch whose path is not known yet.
 #[derive(Debug, Clone, Copy)]
@@ -19,46 +29,8 @@ struct Pending {
     instance: usize,
     /// Index in the instance's watches.
     watch: usize,
-    /// Why the last attempt failed.
+    /// Why its handle did not lead to a path.
     why: Why,
-}
-
-/// Why a path is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Why {
-    NotPermitted,
-    NoHandle,
-    NoMount,
-    MayHang,
-    Stale,
-    NotOpenable,
-    NotCached,
-    Outside,
-    OtherInode,
-    Failed,
-}
-
-impl Why {
-    fn text(self) -> &'static str {
-        match self {
-            Why::NotPermitted => "opening file handles needs root (CAP_DAC_READ_SEARCH)",
-            Why::NoHandle => "their file system has no file handles",
-            Why::NoMount => "no mount the process sees has their device",
-            Why::MayHang => {
-                "they lie on a network or user-space file system, which is not touched: a dead server would hang the scan"
-            }
-            Why::Stale => {
-                "the file system does not find their handles: they are deleted, or it is an overlayfs"
-            }
-            Why::NotOpenable => {
-                "their file system has handles that cannot be opened (procfs, sysfs)"
-            }
-            Why::NotCached => "the kernel has no name for them in its cache",
-            Why::Outside => "they lie outside of what the process's mounts show",
-            Why::OtherInode => "their handles now lead to other inodes",
-            Why::Failed => "opening their file handles failed",
-        }
-    }
 }
 
 /// Finds the paths of all watches in `read`.
@@ -67,26 +39,38 @@ pub fn resolve(
     mounts: &Mounts,
     process: &Process,
     read: &mut [ReadInstance],
+    options: &Options,
     gaps: &mut Gaps,
 ) {
-    let pending = handles::resolve(dir, mounts, read);
+    let total = read.iter().map(|r| r.instance.watches.len()).sum();
+    let mut patience = Patience::new(options.path_timeout, total, options.progress);
+    let wakes = &Wakes::of(read.iter().map(|r| &r.instance));
+    let look = Look { dir, mounts, wakes };
+    let pending = handles::resolve(look, process, read, &mut patience);
     if pending.is_empty() {
         return;
     }
-    let outcome = candidates::resolve(dir, mounts, process, read, pending);
-    let mut reasons: BTreeMap<Why, usize> = BTreeMap::new();
-    for watch in outcome.left {
-        *reasons.entry(watch.why).or_insert(0) += 1;
+    let mut wanted = Wanted::new(mounts, read, pending);
+    let places = candidates::resolve(dir, mounts, process, &mut wanted);
+    let outcome = if patience.walk {
+        walk::run(look, places, &mut wanted, &mut patience)
+    } else {
+        walk::Outcome::not_walked()
+    };
+    let mut reasons: BTreeMap<(Why, Option<Search>), usize> = BTreeMap::new();
+    for (one, search) in wanted.give_up(|device| outcome.of(device)) {
+        *reasons.entry((one.why, search)).or_insert(0) += 1;
     }
-    for (why, count) in reasons {
-        let mut text = format!(
-            "{}; and they are not among the {} likely places that were compared",
-            why.text(),
-            outcome.compared
-        );
-        if let Some(limit) = outcome.stopped {
-            text = format!("{text} ({limit})");
-        }
+    for ((why, search), count) in reasons {
+        let text = match search {
+            Some(search) if why != Why::TimeUp => format!("{}; {}", why.text(), search.text()),
+            _ => why.text().to_owned(),
+        };
         gaps.count(count, "paths of watches", text);
     }
+}
+
+fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+    [dir, b"/", name].concat()
 }

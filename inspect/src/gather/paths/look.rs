@@ -1,0 +1,47 @@
+//! Looking at paths as the process sees them, and whether it would see us open them.
+
+use super::super::mounts::{Mount, Mounts};
+use super::super::proc_dir::ProcDir;
+use super::super::wakes::Wakes;
+use crate::model::{Identity, Name};
+use crate::sys;
+
+/// What every look at a path needs.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    pub dir: &'a ProcDir,
+    pub mounts: &'a Mounts,
+    pub wakes: &'a Wakes,
+}
+
+impl Look<'_> {
+    /// Whether the process's watches would report that this directory is opened.
+    pub fn is_seen(&self, path: &[u8]) -> bool {
+        if self.wakes.is_empty() {
+            return false;
+        }
+        let itself = self.identity(path);
+        let mount = self.mounts.of_path(path);
+        let parent = match mount.filter(|mount| mount.point.as_bytes() == path) {
+            // fsnotify asks for the parent in the file system, not for the one above the mount point.
+            Some(mount) => self.above_mount(mount).or(itself),
+            None => self.identity(Name::from(path).parent().unwrap_or(b"/")),
+        };
+        self.wakes.by_opening(itself, parent)
+    }
+
+    fn above_mount(&self, mount: &Mount) -> Option<Identity> {
+        self.identity(&self.mounts.above_root(mount)?)
+    }
+
+    /// What a path leads to, without opening it; `None` also where looking could hang.
+    pub fn identity(&self, path: &[u8]) -> Option<Identity> {
+        let mount = self.mounts.of_path(path).filter(|m| !m.may_hang)?;
+        let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
+        let stat = sys::stat_at(self.dir.as_fd(), &ProcDir::inside(path), flags).ok()?;
+        Some(Identity {
+            device: mount.device,
+            inode: stat.st_ino,
+        })
+    }
+}

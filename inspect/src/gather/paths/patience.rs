@@ -1,0 +1,141 @@
+//! How long paths are looked for, and what a person who waits for them is shown.
+
+use crate::render::number;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// What handles get when nothing is to be listed (`--path-timeout 0`).
+const HANDLES_ONLY: Duration = Duration::from_secs(2);
+/// Nobody needs to be told before.
+const QUIET: Duration = Duration::from_millis(500);
+/// Between two changes of the line.
+const STEP: Duration = Duration::from_millis(100);
+
+/// One deadline for all paths of a process, and the line that shows how far it is.
+pub struct Patience {
+    /// Directories may be listed.
+    pub walk: bool,
+    /// Directories listed so far.
+    pub listed: usize,
+    /// `None`: beyond what the clock can tell.
+    deadline: Option<Instant>,
+    line: Option<Line>,
+    total: usize,
+    handled: AtomicUsize,
+}
+
+impl Patience {
+    /// From now on. `total` watches wait for a path; with `progress` standard error shows how it goes.
+    pub fn new(timeout: Duration, total: usize, progress: bool) -> Patience {
+        let now = Instant::now();
+        let walk = !timeout.is_zero();
+        Patience {
+            walk,
+            listed: 0,
+            deadline: now.checked_add(if walk { timeout } else { HANDLES_ONLY }),
+            line: progress.then(|| Line {
+                next: now + QUIET,
+                shown: false,
+            }),
+            total,
+            handled: AtomicUsize::new(0),
+        }
+    }
+
+    /// The time is up.
+    pub fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|end| Instant::now() >= end)
+    }
+
+    /// Counts watches whose handles were tried.
+    pub fn handled(&self, count: usize) {
+        self.handled.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Shows how far handles are.
+    pub fn show_handles(&mut self) {
+        let done = self.handled.load(Ordering::Relaxed);
+        self.show(self.total.saturating_sub(done));
+    }
+
+    /// Shows that `left` watches wait for a path.
+    pub fn show(&mut self, left: usize) {
+        if let Some(line) = &mut self.line
+            && let Some(text) = line.at(Instant::now(), self.total, left, self.listed)
+        {
+            // A closed standard error is no reason to stop.
+            let _ = io::stderr().write_all(text.as_bytes());
+        }
+    }
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        if self.line.as_ref().is_some_and(|line| line.shown) {
+            let _ = io::stderr().write_all(b"\r\x1b[K");
+        }
+    }
+}
+
+struct Line {
+    next: Instant,
+    shown: bool,
+}
+
+impl Line {
+    /// What to write at `now`, if it is time for it.
+    fn at(&mut self, now: Instant, total: usize, left: usize, listed: usize) -> Option<String> {
+        if now < self.next {
+            return None;
+        }
+        self.next = now + STEP;
+        self.shown = true;
+        let found = number(total.saturating_sub(left) as u64);
+        let total = number(total as u64);
+        let walked = match listed {
+            0 => String::new(),
+            count => format!(", {} directories listed", number(count as u64)),
+        };
+        Some(format!("\r\x1b[Kfdscan: paths: {found} of {total}{walked}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_shown_in_the_first_half_second_and_then_ten_times_a_second() {
+        let start = Instant::now();
+        let mut line = Line {
+            next: start + QUIET,
+            shown: false,
+        };
+        assert_eq!(line.at(start + QUIET - STEP, 10, 5, 0), None);
+        assert!(!line.shown);
+        assert_eq!(
+            line.at(start + QUIET, 5299, 299, 0).unwrap(),
+            "\r\x1b[Kfdscan: paths: 5,000 of 5,299"
+        );
+        assert!(line.shown);
+        assert_eq!(line.at(start + QUIET + STEP / 2, 10, 5, 0), None);
+        assert_eq!(
+            line.at(start + QUIET + STEP, 10, 4, 1234).unwrap(),
+            "\r\x1b[Kfdscan: paths: 6 of 10, 1,234 directories listed"
+        );
+    }
+
+    #[test]
+    fn a_timeout_beyond_the_clock_never_ends_and_a_past_one_has() {
+        assert!(!Patience::new(Duration::MAX, 1, false).is_over());
+        assert!(Patience::new(Duration::from_nanos(1), 1, false).is_over());
+    }
+
+    #[test]
+    fn without_time_nothing_is_listed_and_handles_are_still_tried() {
+        let patience = Patience::new(Duration::ZERO, 1, false);
+        assert!(!patience.walk);
+        assert!(!patience.is_over());
+    }
+}

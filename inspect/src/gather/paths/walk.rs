@@ -1,0 +1,270 @@
+//! The walk: directories of the watched devices are listed until every inode has a name.
+//!
+//! getdents(2) gives inode numbers, so only entries whose number is wanted are looked at; each match is
+//! verified ([`Wanted::compare`]). `RESOLVE_NO_XDEV` (openat2(2)) keeps the walk on one mount even when
+//! something is mounted meanwhile: no network, FUSE or autofs mount is ever entered. Directories whose
+//! opening the process's own watches would report are left out (`gather::wakes`), and so is what lies
+//! below them: no other way leads to the names in a directory without an event.
+
+use super::super::proc_dir::ProcDir;
+use super::super::wakes::Wakes;
+use super::candidates::Place;
+use super::look::Look;
+use super::patience::Patience;
+use super::wanted::Wanted;
+use super::{Search, join};
+use crate::model::{Device, Identity, Name, ResolvedBy};
+use crate::sys;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Entries of one directory between two looks at the clock.
+const STRIDE: usize = 1024;
+
+/// How the walk ended.
+#[derive(Default)]
+pub struct Outcome {
+    time_up: bool,
+    not_allowed: bool,
+    would_wake: HashSet<Device>,
+    denied: HashSet<Device>,
+}
+
+impl Outcome {
+    /// Nothing was to be listed.
+    pub fn not_walked() -> Outcome {
+        Outcome {
+            not_allowed: true,
+            ..Outcome::default()
+        }
+    }
+
+    /// Why an inode of `device` was not found.
+    pub fn of(&self, device: Device) -> Search {
+        if self.not_allowed {
+            Search::NoWalk
+        } else if self.time_up {
+            Search::TimeUp
+        } else if self.would_wake.contains(&device) {
+            Search::WouldWake
+        } else if self.denied.contains(&device) {
+            Search::Denied
+        } else {
+            Search::NotFound
+        }
+    }
+}
+
+/// Lists directories until nothing is left, everything is listed, or the time is up.
+pub fn run(
+    look: Look<'_>,
+    places: Vec<Place>,
+    wanted: &mut Wanted<'_>,
+    patience: &mut Patience,
+) -> Outcome {
+    let mut walk = Walk {
+        look,
+        wanted,
+        patience,
+        open: HashMap::new(),
+        seen: HashSet::new(),
+        likely: Vec::new(),
+        later: VecDeque::new(),
+        outcome: Outcome::default(),
+    };
+    walk.all(places);
+    walk.outcome
+}
+
+/// A directory to list.
+struct Task {
+    /// The ID of the mount it lies on.
+    mount: i32,
+    /// As the process would write it.
+    path: Vec<u8>,
+    inode: u64,
+}
+
+/// A mount to walk.
+struct Root {
+    fd: OwnedFd,
+    point: Name,
+    device: Device,
+    /// Directories of an overlayfs may be listed with another inode number than they have
+    /// (Documentation/filesystems/overlayfs.rst, "Inode properties").
+    overlay: bool,
+}
+
+struct Walk<'a, 'w> {
+    look: Look<'a>,
+    wanted: &'a mut Wanted<'w>,
+    patience: &'a mut Patience,
+    open: HashMap<i32, Option<Root>>,
+    seen: HashSet<(Device, u64)>,
+    /// Watched directories: what is below them is likely watched too.
+    likely: Vec<Task>,
+    /// Everything else, nearest first: trees that are watched begin near the root or a likely place,
+    /// deep trees are caches and packages.
+    later: VecDeque<Task>,
+    outcome: Outcome,
+}
+
+impl Walk<'_, '_> {
+    fn all(&mut self, places: Vec<Place>) {
+        let mut buffer = Vec::new();
+        // Each likely place is listed before anything below them is.
+        let (watched, others): (Vec<_>, Vec<_>) = places.into_iter().partition(|p| p.watched);
+        for place in watched.into_iter().chain(others) {
+            if let Some(task) = self.task_of(place.path) {
+                self.list(&task, &mut buffer);
+            }
+            while let Some(task) = self.likely.pop() {
+                self.list(&task, &mut buffer);
+            }
+            if self.is_done() {
+                return;
+            }
+        }
+        while !self.is_done() {
+            let next = self.likely.pop().or_else(|| self.later.pop_front());
+            let Some(task) = next else { return };
+            self.list(&task, &mut buffer);
+        }
+    }
+
+    fn is_done(&mut self) -> bool {
+        self.outcome.time_up |= self.wanted.left() > 0 && self.patience.is_over();
+        self.outcome.time_up || self.wanted.left() == 0
+    }
+
+    /// A likely place as a task; `None` if nothing wanted can be in it, or opening it would be seen.
+    fn task_of(&mut self, path: Vec<u8>) -> Option<Task> {
+        let mount = self.look.mounts.of_path(&path)?;
+        if mount.may_hang || !self.wanted.on(mount.device) {
+            return None;
+        }
+        if self.look.is_seen(&path) {
+            self.outcome.would_wake.insert(mount.device);
+            return None;
+        }
+        Some(Task {
+            mount: mount.id,
+            inode: self.look.identity(&path)?.inode,
+            path,
+        })
+    }
+
+    /// Compares the entries of a directory whose inode number is wanted, and notes the directories in it.
+    fn list(&mut self, task: &Task, buffer: &mut Vec<u8>) {
+        if !self.open.contains_key(&task.mount) {
+            let root = open_root(&self.look, task.mount);
+            self.open.insert(task.mount, root);
+        }
+        let Some(Some(root)) = self.open.get(&task.mount) else {
+            return;
+        };
+        let device = root.device;
+        if !self.wanted.on(device) || !self.seen.insert((device, task.inode)) {
+            return;
+        }
+        let opened = match open_below(root, &task.path) {
+            Ok(opened) => opened,
+            Err(e) => {
+                // Gone, no directory, or another mount lies there: nothing of this mount is missed.
+                let missed = !matches!(
+                    e.raw_os_error(),
+                    Some(libc::ENOENT | libc::ENOTDIR | libc::EXDEV | libc::ELOOP)
+                );
+                if missed {
+                    self.outcome.denied.insert(device);
+                }
+                return;
+            }
+        };
+        self.patience.listed += 1;
+        let overlay = root.overlay;
+        let mut entries = 0usize;
+        // An error in the middle only makes the list shorter.
+        let _ = sys::each_entry(opened.as_fd(), buffer, |entry| {
+            entries += 1;
+            if entries.is_multiple_of(STRIDE) && self.patience.is_over() {
+                return ControlFlow::Break(());
+            }
+            let directory = entry.may_be_directory();
+            let mut watched = false;
+            if self.wanted.has_inode(entry.inode) || (overlay && directory) {
+                let path = join(&task.path, entry.name);
+                let by = ResolvedBy::Walk;
+                watched = self.wanted.compare(opened.as_fd(), entry.name, &path, by);
+            }
+            if directory {
+                let seen_by_process =
+                    would_wake(self.look.wakes, opened.as_fd(), entry.name, device);
+                if seen_by_process {
+                    self.outcome.would_wake.insert(device);
+                } else {
+                    let task = Task {
+                        mount: task.mount,
+                        path: join(&task.path, entry.name),
+                        inode: entry.inode,
+                    };
+                    if watched {
+                        self.likely.push(task);
+                    } else {
+                        self.later.push_back(task);
+                    }
+                }
+            }
+            if self.wanted.left() == 0 {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        self.patience.show(self.wanted.left());
+    }
+}
+
+/// Whether opening this entry of a directory that may be opened would be seen.
+fn would_wake(wakes: &Wakes, dir: BorrowedFd<'_>, name: &[u8], device: Device) -> bool {
+    if wakes.is_empty() {
+        return false;
+    }
+    // The number in the listing is not the inode's on an overlayfs or at the root of a btrfs subvolume.
+    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
+    let identity = sys::stat_at(dir, name, flags).ok().map(|stat| Identity {
+        device,
+        inode: stat.st_ino,
+    });
+    wakes.by_opening(identity, identity)
+}
+
+/// Opens a mount by the path the process has for it. `None` if another one lies on top.
+fn open_root(look: &Look<'_>, id: i32) -> Option<Root> {
+    let mount = look.mounts.by_id(id).filter(|mount| !mount.may_hang)?;
+    let path = ProcDir::inside(mount.point.as_bytes());
+    // O_PATH is no open for fsnotify: nobody sees it.
+    let fd = look
+        .dir
+        .open_file(&path, libc::O_PATH | libc::O_DIRECTORY)
+        .ok()?;
+    if sys::mount_id(fd.as_fd()).is_some_and(|found| found != id) {
+        return None;
+    }
+    Some(Root {
+        fd: fd.into(),
+        point: mount.point.clone(),
+        device: mount.device,
+        overlay: mount.overlay,
+    })
+}
+
+/// Opens a directory of the mount, and of no other.
+fn open_below(root: &Root, path: &[u8]) -> std::io::Result<OwnedFd> {
+    let point = root.point.as_bytes();
+    let point = point.strip_suffix(b"/").unwrap_or(point);
+    let below = path.strip_prefix(point).unwrap_or(path);
+    let below = below.strip_prefix(b"/").unwrap_or(below);
+    let below = if below.is_empty() { b"." } else { below };
+    sys::open_directory_on_mount(root.fd.as_fd(), below)
+}

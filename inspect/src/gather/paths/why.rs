@@ -1,0 +1,77 @@
+//! Why a path is not known, in words. They stand with each watch and in the roll-up, so they speak
+//! neither of "it" nor of "them".
+
+/// Why a file handle did not lead to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    NotPermitted,
+    NoHandle,
+    NoMount,
+    Hidden,
+    MayHang,
+    Deleted,
+    Overlay,
+    NotOpenable,
+    NotCached,
+    Outside,
+    OtherInode,
+    Failed,
+    WouldWake,
+    TimeUp,
+}
+
+impl Why {
+    pub fn text(self) -> &'static str {
+        match self {
+            Why::NotPermitted => "opening file handles needs root (CAP_DAC_READ_SEARCH)",
+            Why::NoHandle => "the file system has no file handles",
+            Why::NoMount => "no mount the process sees has this device",
+            Why::Hidden => "the mount cannot be reached: hidden below another, or not permitted",
+            Why::MayHang => {
+                "on a network or user-space file system, which is not touched: a dead server would hang the scan"
+            }
+            Why::Deleted => "deleted: the file system does not find the handle any more",
+            Why::Overlay => "an overlayfs does not open file handles",
+            Why::NotOpenable => "the file system has handles that cannot be opened (procfs, sysfs)",
+            Why::NotCached => "the kernel has no name in its cache",
+            Why::Outside => "outside of what the process's mounts show",
+            Why::OtherInode => "the file handle now leads to another inode",
+            Why::Failed => "opening the file handle failed",
+            Why::WouldWake => {
+                "opening the mount for file handles would wake the process: its watches report opens"
+            }
+            Why::TimeUp => Search::TimeUp.text(),
+        }
+    }
+
+    /// Whether a name may be there that candidates or the walk can find.
+    pub fn may_have_a_name(self) -> bool {
+        !matches!(self, Why::NoMount | Why::MayHang | Why::Deleted)
+    }
+}
+
+/// Why candidates and the walk did not find a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Search {
+    NoWalk,
+    TimeUp,
+    WouldWake,
+    Denied,
+    NotFound,
+}
+
+impl Search {
+    pub fn text(self) -> &'static str {
+        match self {
+            Search::NoWalk => "no likely place, and directories were not listed (--path-timeout 0)",
+            Search::TimeUp => "the time for finding paths was up (--path-timeout)",
+            Search::WouldWake => {
+                "listing the directories that are left would wake the process: its watches report opens"
+            }
+            Search::Denied => "not in any directory this user may list",
+            Search::NotFound => {
+                "not in any directory the process sees: deleted, or hidden below another mount"
+            }
+        }
+    }
+}
