@@ -1,5 +1,6 @@
 //! The command line of fdscan.
 
+use crate::claims::ClaimsArgs;
 use crate::findings::Severity;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -32,6 +33,9 @@ pub struct Cli {
 pub enum Command {
     /// Say how large a SQLite database's WAL is, what of it is pending, and who pins it
     Wal(WalArgs),
+
+    /// Judge PID, port, lock and stop files: live, stale, reused, in progress, and who is behind them
+    Claims(ClaimsArgs),
 }
 
 /// Arguments of `fdscan wal`.

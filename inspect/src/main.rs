@@ -1,6 +1,7 @@
 //! The program: command line in, report out, exit status.
 
 use clap::Parser;
+use inspect::claims::{ClaimsArgs, exit_of_claims, scan_claims};
 use inspect::cli::{Cli, Colour, Command, ReportArgs, ScanArgs, WalArgs};
 use inspect::findings;
 use inspect::render::{self, Layout, Style, sanitize};
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => match &cli.command {
             Some(Command::Wal(args)) => wal(args).into(),
+            Some(Command::Claims(args)) => claims(args).into(),
             None => run(&cli.scan).into(),
         },
         Err(e) => usage(&e).into(),
@@ -61,7 +63,11 @@ fn run(args: &ScanArgs) -> Exit {
 
 /// `fdscan wal DB...`
 fn wal(args: &WalArgs) -> Exit {
-    let ReportArgs { json, fail_on, color } = args.report;
+    let ReportArgs {
+        json,
+        fail_on,
+        color,
+    } = args.report;
     let scan = inspect::scan_databases(&args.databases);
     let written = write(|to| {
         if json {
@@ -77,6 +83,22 @@ fn wal(args: &WalArgs) -> Exit {
         complain(&sanitize(&error.why));
     }
     Exit::of_databases(&scan, fail_on.least())
+}
+
+/// `fdscan claims PATH...`
+fn claims(args: &ClaimsArgs) -> Exit {
+    let scan = scan_claims(args);
+    let written = write(|to| {
+        if args.report.json {
+            render::json(&scan, to)
+        } else {
+            render::claims_text(&scan, layout(args.report.color, false), to)
+        }
+    });
+    match written {
+        Err(exit) => exit,
+        Ok(()) => exit_of_claims(&scan, args),
+    }
 }
 
 /// Writes an answer to standard output.

@@ -2,8 +2,8 @@
 
 use super::{Facts, Finding, Look, Remedies};
 use crate::model::{
-    Database, Descriptor, Device, Fds, Identity, InotifyLimits, Instance, Kind, Mask, MaskCount,
-    Part, Preload, Process, Watch,
+    Around, Database, Descriptor, Device, Fds, Identity, InotifyLimits, Instance, Kind, Mask,
+    MaskCount, Part, Preload, Process, Watch,
 };
 
 const DEVICE: Device = Device(1 << 20);
@@ -31,6 +31,7 @@ impl Fixture {
                 inotify: Vec::new(),
                 sqlite: Vec::new(),
                 user: None,
+                around: Around::default(),
                 descriptors: Vec::new(),
                 watchfix_rules: Vec::new(),
                 gains_privileges: None,

@@ -1,11 +1,14 @@
 //! What is wrong: one file per finding. A finding looks at the model only, never at the system.
 
+mod claim_stale;
 mod cure;
 mod deleted_file_held;
+mod duplicate_instance;
 mod fd_limit_near;
 mod file_handle_leak;
 mod instance_limit_near;
 mod limit;
+mod orphaned_server;
 mod preload_ineffective;
 mod remedy;
 mod self_watch;
@@ -22,6 +25,7 @@ mod watched_files;
 #[cfg(test)]
 mod fixture;
 
+pub(crate) use remedy::quote;
 pub use remedy::{Remedies, launcher_is_installed};
 
 use crate::model::{InotifyLimits, Process, SeenDatabase};
@@ -95,6 +99,9 @@ const ALL: &[Look] = &[
     sqlite_handle_leak::look,
     file_handle_leak::look,
     deleted_file_held::look,
+    orphaned_server::look,
+    duplicate_instance::look,
+    claim_stale::look,
     preload_ineffective::look,
     watch_wakes_on_attrib::look,
 ];
@@ -109,7 +116,10 @@ pub fn all(facts: &Facts<'_>) -> Vec<Finding> {
 /// Everything that is wrong with a database, whoever has it open, worst first.
 pub fn of_database(seen: &SeenDatabase, remedies: &Remedies) -> Vec<Finding> {
     let database = &seen.database;
-    let logs = seen.orphans.iter().filter(|orphan| orphan.path.as_bytes().ends_with(b"-wal"));
+    let logs = seen
+        .orphans
+        .iter()
+        .filter(|orphan| orphan.path.as_bytes().ends_with(b"-wal"));
     let mut findings: Vec<_> = logs
         .map(|orphan| sqlite_wal_deleted::of_orphan(&database.database, orphan, remedies))
         .chain(sqlite_wal_pinned::of(database))

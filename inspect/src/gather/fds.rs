@@ -137,6 +137,7 @@ impl<'a> Reader<'a> {
             deleted: false,
             writable: None,
             bytes: None,
+            space: None,
             identity: None,
             parent: None,
         };
@@ -179,6 +180,8 @@ impl<'a> Reader<'a> {
         descriptor.kind = kind_by_mode(stat.st_mode);
         if descriptor.kind == Kind::File {
             descriptor.bytes = u64::try_from(stat.st_size).ok();
+            // st_blocks counts 512 bytes, whatever the file system's blocks are (stat(3type)).
+            descriptor.space = u64::try_from(stat.st_blocks).ok().map(|n| n * 512);
             descriptor.parent = self.parent_of(&descriptor.target);
         }
     }

@@ -1,9 +1,11 @@
 //! Reading the kernel: one module per source. Nothing here judges; findings do.
 
 mod auxv;
+mod claims;
 mod fdinfo;
 mod fds;
 mod inotify;
+mod kin;
 mod limits;
 mod lines;
 mod locks;
@@ -14,19 +16,24 @@ mod open_files;
 mod paths;
 mod proc_dir;
 mod process;
+mod sockets;
 mod sqlite;
 mod wakes;
 mod wal;
 
-use crate::model::{Failure, FailureKind, Fds, Gap, InotifyLimits, Preload, Process, UserUsage};
+use crate::model::{
+    Around, Failure, FailureKind, Fds, Gap, InotifyLimits, Kind, Name, Preload, Process, UserUsage,
+};
 use crate::sys;
+pub use claims::{TTL as CLAIM_TTL, judge_paths as claims_at};
 use mounts::Mounts;
-pub use wal::database;
 use neighbours::Counted;
 use proc_dir::ProcDir;
+use sockets::Tables;
 use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
+pub use wal::database;
 
 /// What a scan should do.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +86,18 @@ pub(crate) fn errno_text(error: &io::Error) -> String {
             }
         }
     }
+}
+
+/// Where it listens, where it came from, who is like it, and what it claims.
+fn surroundings(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Gaps) {
+    process.around.cwd = dir.read_link("cwd").ok().map(Name::from);
+    // Tables of a whole network namespace are read for who has a socket only.
+    let sockets = process.descriptors.iter().any(|d| d.kind == Kind::Socket);
+    if sockets {
+        process.around.listeners = Tables::of(dir).of_descriptors(&process.descriptors);
+    }
+    kin::read(dir, process);
+    process.around.claims = claims::of_process(dir, mounts, process, gaps);
 }
 
 fn is_gone(error: &io::Error) -> bool {
@@ -135,6 +154,7 @@ impl Session {
             inotify: Vec::new(),
             sqlite: Vec::new(),
             user: None,
+            around: Around::default(),
             descriptors: Vec::new(),
             watchfix_rules: Vec::new(),
             gains_privileges: None,
@@ -217,6 +237,7 @@ impl Session {
         }
         process.sqlite = sqlite::group(dir, mounts, process, gaps);
         wal::look(dir, mounts, process, gaps);
+        surroundings(dir, mounts, process, gaps);
         if let Some(uid) = process.uid {
             let (usage, unseen) = self.users.entry(uid).or_insert_with(|| {
                 let mut unseen = Gaps::default();

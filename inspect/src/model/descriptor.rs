@@ -18,6 +18,28 @@ pub struct Fds {
     /// Every descriptor, where the whole list was asked for (`--all`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub list: Option<Vec<Descriptor>>,
+    /// The directories with most descriptors of regular files in them, most first.
+    pub top_directories: Vec<FileCount>,
+    /// The extensions with most descriptors of regular files, most first; `None` stands for names without.
+    pub top_extensions: Vec<ExtensionCount>,
+}
+
+/// How many descriptors there are of regular files in one directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileCount {
+    /// The directory.
+    pub directory: Name,
+    /// Descriptors of files in it, not below it.
+    pub descriptors: usize,
+}
+
+/// How many descriptors there are of regular files with one extension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExtensionCount {
+    /// The extension, without its dot.
+    pub extension: Option<Name>,
+    /// Descriptors of such files.
+    pub descriptors: usize,
 }
 
 /// One open descriptor.
@@ -36,6 +58,9 @@ pub struct Descriptor {
     pub writable: Option<bool>,
     /// Its size in bytes. Known for regular files that can be looked at without risk of hanging.
     pub bytes: Option<u64>,
+    /// What it takes on its file system, in bytes: less than its size when it is sparse. Known with `bytes`.
+    #[serde(skip)]
+    pub space: Option<u64>,
     /// Inode and device. Known for what has a path.
     #[serde(flatten)]
     pub identity: Option<Identity>,

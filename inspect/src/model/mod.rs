@@ -2,6 +2,8 @@
 //!
 //! These types serialise to the schema `fdscan/1`: keys may be added, never renamed.
 
+mod around;
+mod claim;
 mod descriptor;
 mod device;
 mod mask;
@@ -11,6 +13,8 @@ mod sqlite;
 mod sqlite_wal;
 mod watch;
 
+pub use around::{Around, Kin, Listener, Origin, Relative, SharedFile};
+pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Verdict};
 pub use descriptor::{Descriptor, ExtensionCount, Fds, FileCount, Identity, Kind};
 pub use device::Device;
 pub use mask::{Events, Mask};

@@ -19,6 +19,17 @@ impl Name {
         split_path(&self.0).1
     }
 
+    /// What follows the last dot of the last component, if it looks like an extension: up to 12 letters,
+    /// digits, `_` or `-`, not a mere number, and something before the dot.
+    pub fn extension(&self) -> Option<&[u8]> {
+        let base = self.base();
+        let dot = base.iter().rposition(|&b| b == b'.').filter(|&at| at > 0)?;
+        let rest = base.get(dot + 1..)?;
+        let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        let fits = (1..=12).contains(&rest.len()) && rest.iter().all(word);
+        (fits && !rest.iter().all(u8::is_ascii_digit)).then_some(rest)
+    }
+
     /// The path of the directory a path lies in: `/` for `/x`, `None` for what has no `/`.
     pub fn parent(&self) -> Option<&[u8]> {
         split_path(&self.0).0
@@ -88,6 +99,15 @@ mod tests {
         let name = Name::from(&b"a\xff\xc3\xa9\xc3"[..]);
         assert_eq!(name.to_string(), "a\\xffé\\xc3");
         assert_eq!(serde_json::to_string(&name).unwrap(), r#""a\\xffé\\xc3""#);
+    }
+
+    #[test]
+    fn an_extension_is_a_short_word_after_the_last_dot() {
+        let extension = |name: &str| Name::from(name).extension().map(<[u8]>::to_vec);
+        assert_eq!(extension("/d/a.b.jsonl"), Some(b"jsonl".to_vec()));
+        for none in ["/d.x/a", "/d/.profile", "/d/log.1", "/d/a.", "/d/a.b c"] {
+            assert_eq!(extension(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A process.
 
-use super::{Database, Descriptor, Fds, Instance, Name};
+use super::{Around, Database, Descriptor, Fds, Instance, Name};
 use serde::Serialize;
 
 /// One process as it was seen.
@@ -34,6 +34,9 @@ pub struct Process {
     pub sqlite: Vec<Database>,
     /// What its user has in use in all.
     pub user: Option<UserUsage>,
+    /// Its session, where it listens, and who is around it.
+    #[serde(flatten)]
+    pub around: Around,
     /// Every descriptor.
     #[serde(skip)]
     pub descriptors: Vec<Descriptor>,

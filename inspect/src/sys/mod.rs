@@ -2,9 +2,11 @@
 
 mod directory;
 mod handle;
+mod process;
 
 pub use directory::{each_entry, open_directory_on_mount};
 pub use handle::{FileHandle, handle_at, open_by_handle};
+pub use process::process_exists;
 
 use std::cmp::Ordering;
 use std::ffi::{CStr, c_int};

@@ -14,7 +14,12 @@ pub fn write(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result
 }
 
 /// The findings; `blind` says that little could be seen.
-pub fn list(findings: &[Finding], blind: bool, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+pub fn list(
+    findings: &[Finding],
+    blind: bool,
+    layout: Layout,
+    to: &mut impl Write,
+) -> io::Result<()> {
     if findings.is_empty() {
         let how_far = if blind {
             " in the little that could be seen"

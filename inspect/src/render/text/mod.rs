@@ -1,6 +1,7 @@
 //! Text for a person under stress: what is wrong first, worst first, with the command that helps; then
 //! the tables behind it; then what could not be seen.
 
+mod claims;
 mod evidence;
 mod files;
 mod findings;
@@ -11,6 +12,7 @@ mod wrap;
 
 use super::{Style, number, sanitize};
 use crate::model::{Gap, Report, Scan};
+pub use claims::claims_text;
 use std::io::{self, Write};
 pub use wal::wal_text;
 use wrap::wrap;

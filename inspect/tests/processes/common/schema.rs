@@ -53,6 +53,48 @@ const DATABASES_DOCUMENT: Shape = Object(&[
     Must("errors", List(&Object(PATH_ERROR))),
 ]);
 
+/// What `fdscan claims` answers.
+const CLAIMS_DOCUMENT: Shape = Object(&[
+    Must("schema", Const("fdscan/1")),
+    Must("fdscan_version", Text),
+    Must("taken_at", Time),
+    Must("claims", List(&Object(CLAIM))),
+]);
+
+const CLAIM: &[Key] = &[
+    Must("path", Text),
+    Must("kind", OneOf(&["pid", "port", "lock", "sentinel", "unknown"])),
+    Must(
+        "verdict",
+        OneOf(&[
+            "live",
+            "stale",
+            "reused",
+            "in_progress",
+            "corrupt",
+            "expired",
+            "held",
+            "free",
+            "absent",
+            "unknown",
+        ]),
+    ),
+    Must("severity", OrNull(&OneOf(SEVERITIES))),
+    Must("pid", OrNull(&Count)),
+    Must("start", OrNull(&Text)),
+    Must("address", OrNull(&Text)),
+    Must("holders", List(&Object(HOLDER_OF_CLAIM))),
+    Must("age_seconds", OrNull(&Count)),
+    Must("why", Text),
+    Must("remedy", OrNull(&Text)),
+];
+
+const HOLDER_OF_CLAIM: &[Key] = &[
+    Must("pid", Count),
+    Must("command", OrNull(&Text)),
+    Must("lock", OrNull(&OneOf(&["flock", "posix", "ofd"]))),
+];
+
 const PATH_ERROR: &[Key] = &[Must("path", Text), Must("why", Text)];
 
 const DATABASE_REPORT: &[Key] = &[
@@ -85,6 +127,15 @@ const PROCESS: &[Key] = &[
     Must("incomplete", List(&Object(GAP))),
     May("state", OrNull(&Text)),
     May("user", OrNull(&Object(USER))),
+    May("session", OrNull(&Count)),
+    May("listeners", List(&Object(LISTENER))),
+];
+
+const LISTENER: &[Key] = &[
+    Must("fd", Count),
+    Must("protocol", OneOf(&["tcp", "tcp6", "udp", "udp6", "unix"])),
+    Must("address", OrNull(&Text)),
+    Must("port", OrNull(&Count)),
 ];
 
 const USER: &[Key] = &[
@@ -261,6 +312,10 @@ pub fn violations(doc: &Value) -> Vec<String> {
     let mut found = Vec::new();
     if doc.get("databases").is_some() {
         return database_violations(doc);
+    }
+    if doc.get("claims").is_some() {
+        check("$", doc, &CLAIMS_DOCUMENT, &mut found);
+        return found;
     }
     check("$", doc, &DOCUMENT, &mut found);
     if found.is_empty() {

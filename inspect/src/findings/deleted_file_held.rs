@@ -1,0 +1,118 @@
+//! `deleted-file-held`: space that no `du` finds, because the files it belongs to have no name any more.
+
+use super::{Facts, Finding, Severity};
+use crate::model::{Descriptor, Kind};
+use crate::render::{bytes, plural};
+use serde_json::json;
+use std::collections::HashMap;
+
+/// From here on it is a warning: a log that was removed and not reopened passes this within a day.
+const LARGE: u64 = 64 << 20;
+/// Below this nothing is said: programs unlink small files of their own on purpose.
+const WORTH_KNOWING: u64 = 4 << 20;
+/// Files named in the evidence.
+const NAMED: usize = 5;
+
+pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
+    let mut by_inode = HashMap::new();
+    for file in &facts.process.descriptors {
+        if let (true, Some(identity), Some(space)) = (is_held(file), file.identity, file.space) {
+            by_inode.entry(identity).or_insert((file, space));
+        }
+    }
+    let total: u64 = by_inode.values().map(|(_, space)| space).sum();
+    if total < WORTH_KNOWING {
+        return Vec::new();
+    }
+    let mut files: Vec<_> = by_inode.into_values().collect();
+    files.sort_by_key(|(file, space)| (std::cmp::Reverse(*space), file.fd));
+    let largest = files.first().map_or_else(String::new, |(file, space)| {
+        format!(" The largest was {} ({}).", file.target, bytes(*space))
+    });
+    let listed: Vec<_> = files
+        .iter()
+        .take(NAMED)
+        .map(|(file, space)| {
+            json!({ "fd": file.fd, "path": file.target, "bytes": space, "size_bytes": file.bytes })
+        })
+        .collect();
+    vec![Finding {
+        code: "deleted-file-held",
+        severity: if total >= LARGE {
+            Severity::Warning
+        } else {
+            Severity::Info
+        },
+        message: format!(
+            "It holds {} in {} without a name: the space comes back when every process has closed them.{largest} A program that reopens its files on a signal (often SIGHUP) gives it back so, any other by a restart; what is still needed can be copied from /proc/{}/fd before.",
+            bytes(total),
+            plural(files.len(), "deleted file", "deleted files"),
+            facts.process.pid,
+        ),
+        evidence: json!({
+            "bytes": total,
+            "file_count": files.len(),
+            "files": listed,
+        }),
+        // Truncating through /proc/PID/fd would free the space and lose the content.
+        remedy: None,
+        remedy_live: None,
+    }]
+}
+
+/// A regular file that had a name. Shared memory (shm_open(3), shmget(2)) has none for a reason, and a
+/// file made by O_TMPFILE never had one: the kernel shows it as `#INODE` (fs/dcache.c, `d_mark_tmpfile`).
+fn is_held(file: &Descriptor) -> bool {
+    if file.kind != Kind::File || !file.deleted {
+        return false;
+    }
+    let path = file.target.as_bytes();
+    let temporary = file
+        .identity
+        .is_some_and(|id| file.target.base() == format!("#{}", id.inode).as_bytes());
+    !temporary && !path.starts_with(b"/dev/shm/") && !path.starts_with(b"/SYSV")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::Fixture;
+
+    fn deleted(files: &[(&str, u64, u64)]) -> Fixture {
+        let mut fixture = Fixture::new();
+        for (n, (path, inode, space)) in files.iter().enumerate() {
+            fixture = fixture.with_file(n as i32, path, *inode, 1);
+            let file = fixture.process.descriptors.last_mut().unwrap();
+            file.deleted = true;
+            file.space = Some(*space);
+        }
+        fixture
+    }
+
+    #[test]
+    fn an_inode_counts_once_however_often_it_is_open() {
+        let file = ("/var/log/a.log", 7, LARGE);
+        let finding = deleted(&[file, file, file]).only(look);
+        assert_eq!(finding.evidence["bytes"], LARGE);
+        assert_eq!(finding.evidence["file_count"], 1);
+        assert_eq!(finding.severity, Severity::Warning);
+    }
+
+    #[test]
+    fn a_few_mebibytes_are_a_remark_and_less_is_nothing() {
+        let finding = deleted(&[("/d/a", 7, LARGE - 1)]).only(look);
+        assert_eq!(finding.severity, Severity::Info);
+        assert!(
+            deleted(&[("/d/a", 7, WORTH_KNOWING - 1)])
+                .look(look)
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn what_never_had_a_name_and_shared_memory_are_not_deleted_files() {
+        for path in ["/tmp/#7", "/dev/shm/x", "/SYSV00000000"] {
+            assert!(deleted(&[(path, 7, LARGE)]).look(look).is_empty(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! `duplicate-instance`: two live servers of one program on one state (incident 3).
+
+use super::{Facts, Finding, Severity};
+use crate::model::{Kin, Listener, Process, SharedFile};
+use crate::render::list_words;
+use serde_json::json;
+
+/// Instances reported.
+const MOST: usize = 4;
+
+pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
+    let process = facts.process;
+    let kin = process.around.kin.iter();
+    kin.filter_map(|kin| finding(process, kin))
+        .take(MOST)
+        .collect()
+}
+
+fn finding(process: &Process, kin: &Kin) -> Option<Finding> {
+    // SO_REUSEPORT lets two sockets share a port: each gets a part of the connections.
+    let ports: Vec<u16> = process
+        .around
+        .listeners
+        .iter()
+        .filter(|own| own.protocol.starts_with("tcp"))
+        .filter(|own| {
+            let place = |l: &Listener| (l.port, l.protocol, l.address.clone());
+            kin.listeners.iter().any(|other| place(other) == place(own))
+        })
+        .filter_map(|own| own.port)
+        .collect();
+    let serves = !process.around.listeners.is_empty() || !kin.listeners.is_empty();
+    let pid_file = kin.shared.iter().any(|file| {
+        let name = file.path.base().to_ascii_lowercase();
+        file.what == "claim" && !name.ends_with(b"lock") && !name.ends_with(b"lck")
+    });
+    // Two builds that wait for one lock are no servers; two servers that share a file are, and so is who
+    // holds a PID file.
+    let shares_state = serves && !kin.shared.is_empty();
+    if ports.is_empty() && !pid_file && !shares_state {
+        return None;
+    }
+    // A web server and its worker may share a database on purpose; with the same arguments they are one
+    // server started twice.
+    let sure = kin.same_command || pid_file || !ports.is_empty();
+    let mut shares: Vec<String> = kin
+        .shared
+        .iter()
+        .map(|file| file.path.to_string())
+        .collect();
+    shares.extend(ports.iter().map(|port| format!("port {port}")));
+    let words: Vec<&str> = shares.iter().map(String::as_str).collect();
+    let files = |what: &str| -> Vec<&SharedFile> {
+        kin.shared.iter().filter(|file| file.what == what).collect()
+    };
+    Some(Finding {
+        code: "duplicate-instance",
+        severity: if sure {
+            Severity::Warning
+        } else {
+            Severity::Info
+        },
+        message: format!(
+            "Process {} runs the same program{}, was started on its own, and shares {} with it: which of the two answers, and which a stop command ends, is chance.",
+            kin.pid,
+            if kin.same_command {
+                " with the same arguments"
+            } else {
+                ""
+            },
+            list_words(&words, "and"),
+        ),
+        evidence: json!({
+            "pids": [process.pid, kin.pid],
+            "pid": kin.pid,
+            "parent": kin.parent,
+            "same_command": kin.same_command,
+            "same_cwd": kin.same_cwd,
+            "shared_databases": files("database").iter().map(|f| &f.path).collect::<Vec<_>>(),
+            "shared_claims": files("claim").iter().map(|f| &f.path).collect::<Vec<_>>(),
+            "shared_ports": ports,
+            "other_listeners": kin.listeners,
+        }),
+        // Which of the two is the right one only their owner knows.
+        remedy: None,
+        remedy_live: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::Fixture;
+
+    fn listener(port: u16) -> Listener {
+        Listener {
+            fd: 3,
+            protocol: "tcp",
+            address: Some("127.0.0.1".into()),
+            port: Some(port),
+            inode: u64::from(port),
+        }
+    }
+
+    /// A server on one port, and a second one of the same program on another.
+    fn pair(shared: &[(&str, &'static str)], same_command: bool) -> Fixture {
+        let mut fixture = Fixture::new();
+        fixture.process.around.listeners = vec![listener(1)];
+        fixture.process.around.kin = vec![Kin {
+            pid: 43,
+            parent: None,
+            same_command,
+            same_cwd: true,
+            younger: true,
+            terminal: false,
+            listeners: vec![listener(2)],
+            shared: shared
+                .iter()
+                .map(|&(path, what)| SharedFile {
+                    path: path.into(),
+                    what,
+                })
+                .collect(),
+        }];
+        fixture
+    }
+
+    #[test]
+    fn the_same_command_on_one_database_is_one_server_twice() {
+        let finding = pair(&[("/s/a.db", "database")], true).only(look);
+        assert_eq!(finding.severity, Severity::Warning);
+        assert_eq!(finding.evidence["pids"][0], 42);
+        assert_eq!(finding.evidence["pids"][1], 43);
+    }
+
+    #[test]
+    fn another_command_on_one_database_is_a_remark() {
+        let finding = pair(&[("/s/a.db", "database")], false).only(look);
+        assert_eq!(finding.severity, Severity::Info);
+    }
+
+    #[test]
+    fn servers_that_share_nothing_are_two_servers() {
+        assert!(pair(&[], true).look(look).is_empty());
+    }
+
+    #[test]
+    fn two_that_listen_on_one_port_are_duplicates() {
+        let mut fixture = pair(&[], false);
+        fixture.process.around.kin[0].listeners = vec![listener(1)];
+        assert_eq!(fixture.only(look).evidence["shared_ports"][0], 1);
+    }
+
+    #[test]
+    fn programs_that_only_wait_for_one_lock_are_no_servers() {
+        let mut fixture = pair(&[("/t/.cargo-lock", "claim")], true);
+        fixture.process.around.listeners.clear();
+        fixture.process.around.kin[0].listeners.clear();
+        assert!(fixture.look(look).is_empty());
+        fixture.process.around.kin[0].shared[0].path = "/t/serve.pid".into();
+        assert_eq!(fixture.only(look).severity, Severity::Warning);
+    }
+}

@@ -1,0 +1,211 @@
+//! `file-handle-leak`: one file, or one pattern of files, is open far too often (incident 3: 991 `*.jsonl`).
+
+use super::{Facts, Finding, Severity};
+use crate::model::{Descriptor, Identity, Kind, Name};
+use crate::render::number;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// An eighth of the usual limit of 1,024 descriptors. A server has its logs, a few files for each thread
+/// and its sockets; a leak of one descriptor per request passes this in minutes.
+const MANY: usize = 128;
+/// Names given in the evidence.
+const NAMED: usize = 5;
+/// Patterns and files reported: the tables show the rest.
+const MOST: usize = 4;
+/// Programs keep files of these names open on purpose, thousands of them in one directory: the tables of
+/// RocksDB and LevelDB, InnoDB, MyISAM, WiredTiger, Lucene and git, and the libraries of Java and .NET.
+/// When they come near the limit, `fd-limit-near` says so.
+const BY_DESIGN: &[&[u8]] = &[
+    b"sst", b"ldb", b"ibd", b"myd", b"myi", b"frm", b"wt", b"cfs", b"pack", b"idx", b"jar", b"dll",
+    b"so",
+];
+
+pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
+    let process = facts.process;
+    // sqlite-handle-leak speaks of these.
+    let databases: HashSet<Identity> = process
+        .sqlite
+        .iter()
+        .flat_map(|database| &database.parts)
+        .filter_map(|part| part.identity)
+        .collect();
+    let files: Vec<&Descriptor> = process
+        .descriptors
+        .iter()
+        .filter(|d| d.kind == Kind::File && d.identity.is_some_and(|id| !databases.contains(&id)))
+        .collect();
+    if files.len() < MANY {
+        return Vec::new();
+    }
+    let mut found = same_file(&files);
+    found.extend(same_pattern(&files));
+    found.sort_by_key(|group| std::cmp::Reverse(group.files.len()));
+    found.truncate(MOST);
+    let limit = process.fds.soft_limit;
+    found.iter().map(|group| group.finding(limit)).collect()
+}
+
+/// Descriptors that belong together.
+struct Group<'a> {
+    files: Vec<&'a Descriptor>,
+    /// Directory and extension, when it is more than one file.
+    pattern: Option<(Name, Option<Name>)>,
+}
+
+fn same_file<'a>(files: &[&'a Descriptor]) -> Vec<Group<'a>> {
+    let mut by_file: HashMap<Identity, Vec<&Descriptor>> = HashMap::new();
+    for file in files {
+        if let Some(identity) = file.identity {
+            by_file.entry(identity).or_default().push(file);
+        }
+    }
+    by_file.retain(|_, files| files.len() >= MANY);
+    let group = |files| Group {
+        files,
+        pattern: None,
+    };
+    by_file.into_values().map(group).collect()
+}
+
+fn same_pattern<'a>(files: &[&'a Descriptor]) -> Vec<Group<'a>> {
+    type Pattern<'a> = (&'a [u8], Option<&'a [u8]>);
+    let mut by_pattern: BTreeMap<Pattern<'_>, Vec<&Descriptor>> = BTreeMap::new();
+    for file in files.iter().filter(|file| !by_design(file)) {
+        if let Some(directory) = file.target.parent() {
+            let pattern = (directory, file.target.extension());
+            by_pattern.entry(pattern).or_default().push(file);
+        }
+    }
+    by_pattern.retain(|_, files| {
+        let inodes: HashSet<_> = files.iter().filter_map(|file| file.identity).collect();
+        inodes.len() >= MANY
+    });
+    by_pattern
+        .into_iter()
+        .map(|((directory, extension), files)| Group {
+            files,
+            pattern: Some((directory.into(), extension.map(Name::from))),
+        })
+        .collect()
+}
+
+fn by_design(file: &Descriptor) -> bool {
+    match file.target.extension() {
+        // One log for each site of a web server is written for as long as it runs.
+        Some(extension) if extension.eq_ignore_ascii_case(b"log") => file.writable == Some(true),
+        Some(extension) => BY_DESIGN.iter().any(|e| extension.eq_ignore_ascii_case(e)),
+        // PostgreSQL names its tables by numbers: base/16384/2619.
+        None => file.target.base().first().is_some_and(u8::is_ascii_digit),
+    }
+}
+
+impl Group<'_> {
+    fn finding(&self, limit: Option<u64>) -> Finding {
+        let handles = self.files.len() as u64;
+        let inodes: HashSet<_> = self.files.iter().filter_map(|file| file.identity).collect();
+        let what = match (&self.pattern, self.files.first()) {
+            (Some((directory, extension)), _) => format!(
+                "{} of {} files {} in {directory}",
+                number(handles),
+                number(inodes.len() as u64),
+                extension
+                    .as_ref()
+                    .map_or_else(|| "without an extension".into(), |e| format!("*.{e}")),
+            ),
+            (None, Some(file)) => format!("{} of {}", number(handles), file.target),
+            (None, None) => number(handles),
+        };
+        let percent = limit.filter(|&n| n > 0).map(|n| handles * 100 / n);
+        let share = percent.map_or_else(String::new, |p| format!(", {p} % of its limit"));
+        let mut names: Vec<&Name> = Vec::new();
+        let mut seen = HashSet::new();
+        for file in self
+            .files
+            .iter()
+            .filter(|file| seen.insert(file.identity))
+            .take(NAMED)
+        {
+            names.push(&file.target);
+        }
+        let count = |test: fn(&Descriptor) -> bool| self.files.iter().filter(|f| test(f)).count();
+        let first = self.files.first().map(|file| &file.target);
+        let (kind, file, directory, pattern) = match &self.pattern {
+            Some((directory, extension)) => {
+                let pattern = extension
+                    .as_ref()
+                    .map_or_else(|| "*".into(), |e| format!("*.{e}"));
+                ("pattern", None, Some(directory), Value::from(pattern))
+            }
+            None => ("file", first, None, Value::Null),
+        };
+        Finding {
+            code: "file-handle-leak",
+            severity: Severity::Warning,
+            message: format!(
+                "Of its descriptors {what} are open at once{share}: they are opened and not closed. No command closes them from outside: a restart frees them, closing each file in the program keeps them from coming back.",
+            ),
+            evidence: json!({
+                "kind": kind,
+                "file": file,
+                "directory": directory,
+                "pattern": pattern,
+                "handles": handles,
+                "files": inodes.len(),
+                "writable_handles": count(|f| f.writable == Some(true)),
+                "deleted_handles": count(|f| f.deleted),
+                "soft_limit": limit,
+                "percent_of_limit": percent,
+                "names": names,
+            }),
+            remedy: None,
+            remedy_live: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::Fixture;
+
+    fn with(count: usize, path: impl Fn(usize) -> String, inode: impl Fn(usize) -> u64) -> Fixture {
+        (0..count).fold(Fixture::new(), |fixture, n| {
+            fixture.with_file(n as i32, &path(n), inode(n), 1)
+        })
+    }
+
+    #[test]
+    fn many_files_of_one_pattern_are_a_leak_and_one_less_is_none() {
+        let name = |n: usize| format!("/s/{n}.jsonl");
+        let finding = with(128, name, |n| n as u64).only(look);
+        assert_eq!(finding.evidence["pattern"], "*.jsonl");
+        assert_eq!(finding.evidence["directory"], "/s");
+        assert_eq!(finding.evidence["files"], 128);
+        assert!(with(127, name, |n| n as u64).look(look).is_empty());
+    }
+
+    #[test]
+    fn one_file_open_many_times_is_said_once() {
+        let finding = with(200, |_| "/s/a.jsonl".into(), |_| 7).only(look);
+        assert_eq!(finding.evidence["kind"], "file");
+        assert_eq!(finding.evidence["file"], "/s/a.jsonl");
+        assert_eq!(finding.evidence["handles"], 200);
+    }
+
+    #[test]
+    fn files_kept_open_on_purpose_are_no_leak() {
+        for pattern in ["sst", "IBD", "jar", "log"] {
+            let fixture = with(2000, |n| format!("/db/x{n}.{pattern}"), |n| n as u64);
+            assert!(fixture.look(look).is_empty(), "{pattern}");
+        }
+        let tables = with(2000, |n| format!("/base/16384/{n}"), |n| n as u64);
+        assert!(tables.look(look).is_empty());
+    }
+
+    #[test]
+    fn files_of_many_directories_are_no_pattern() {
+        let fixture = with(2000, |n| format!("/s/{}/{n}.jsonl", n % 100), |n| n as u64);
+        assert!(fixture.look(look).is_empty());
+    }
+}

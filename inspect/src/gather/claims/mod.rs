@@ -1,0 +1,370 @@
+//! Claims judged: is anybody behind a PID, port or lock file? (incident 3)
+//!
+//! It reads the file and the kernel's tables, never connects, never locks, never deletes.
+
+mod content;
+mod nearby;
+mod owners;
+
+pub use content::kind_of;
+pub use nearby::of_process;
+pub use owners::{identity, pids};
+
+use super::errno_text;
+use super::mounts::Mounts;
+use super::proc_dir::ProcDir;
+use super::sockets::Tables;
+use crate::findings::quote;
+use crate::model::{Claim, ClaimKind, Name, Verdict};
+use content::Content;
+use owners::State;
+use std::cell::OnceCell;
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// How long a sentinel holds and an empty claim may stay empty: the limit of incident 3.
+pub const TTL: Duration = Duration::from_secs(30);
+
+/// What claims are judged by.
+pub struct Judge<'a> {
+    /// Mounts of who the files belong to.
+    pub mounts: &'a Mounts,
+    /// Who listens there.
+    pub tables: &'a OnceCell<Tables>,
+    /// Where the tables are read, when they are needed.
+    pub net: Option<&'a ProcDir>,
+    /// PIDs mean what they mean to this program.
+    pub same_pids: bool,
+    /// How long a sentinel holds.
+    pub ttl: Duration,
+}
+
+/// Judges the files at `paths`, in this order; of a directory, the claims in it.
+pub fn judge_paths(paths: &[std::path::PathBuf], ttl: Duration) -> Vec<Claim> {
+    let own = ProcDir::open(std::process::id()).ok();
+    let mut gaps = super::Gaps::default();
+    let mounts = own
+        .as_ref()
+        .map(|dir| Mounts::of(dir, &mut gaps))
+        .unwrap_or_default();
+    let judge = Judge {
+        mounts: &mounts,
+        tables: &OnceCell::new(),
+        net: own.as_ref(),
+        same_pids: true,
+        ttl,
+    };
+    paths.iter().flat_map(|path| judge.path(path)).collect()
+}
+
+impl Judge<'_> {
+    fn tables(&self) -> &Tables {
+        self.tables
+            .get_or_init(|| self.net.map(Tables::of).unwrap_or_default())
+    }
+
+    fn path(&self, path: &Path) -> Vec<Claim> {
+        let found = std::fs::metadata(path);
+        let name = Name::from(path.as_os_str().as_encoded_bytes());
+        match found {
+            Ok(meta) if meta.is_dir() => match self.directory(path) {
+                Ok(list) => list,
+                Err(e) => vec![self.unreadable(name, &e)],
+            },
+            Ok(meta) if !meta.is_file() => {
+                let why = "It is no regular file: nothing is read from it.".into();
+                vec![self.claim(name, Verdict::Unknown, why)]
+            }
+            // O_NONBLOCK: it may have become a FIFO since.
+            Ok(_) => match File::options()
+                .read(true)
+                .custom_flags(libc::O_NONBLOCK)
+                .open(path)
+            {
+                Ok(file) => vec![self.file(name, &path.canonicalize().unwrap_or_default(), &file)],
+                Err(e) => vec![self.unreadable(name, &e)],
+            },
+            Err(e) => vec![self.unreadable(name, &e)],
+        }
+    }
+
+    fn directory(&self, path: &Path) -> io::Result<Vec<Claim>> {
+        let mut names: Vec<_> = std::fs::read_dir(path)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| {
+                let name = path.file_name().map(|name| name.as_encoded_bytes());
+                name.and_then(kind_of).is_some() && path.is_file()
+            })
+            .collect();
+        names.sort();
+        Ok(names.iter().flat_map(|path| self.path(path)).collect())
+    }
+
+    fn unreadable(&self, name: Name, error: &io::Error) -> Claim {
+        if error.kind() == io::ErrorKind::NotFound {
+            return self.claim(
+                name,
+                Verdict::Absent,
+                "There is no such file: nobody claims anything.".into(),
+            );
+        }
+        let why = format!("It cannot be read: {}.", errno_text(error));
+        let mut claim = self.claim(name, Verdict::Unknown, why);
+        claim.denied = error.kind() == io::ErrorKind::PermissionDenied;
+        claim
+    }
+
+    fn claim(&self, path: Name, verdict: Verdict, why: String) -> Claim {
+        Claim {
+            kind: kind_of(path.base()).unwrap_or(ClaimKind::Unknown),
+            path,
+            verdict,
+            severity: verdict.severity(),
+            pid: None,
+            start: None,
+            address: None,
+            holders: Vec::new(),
+            age_seconds: None,
+            why,
+            remedy: None,
+            beside_state: true,
+            denied: false,
+        }
+    }
+
+    /// Judges an open regular file. `real` is its path without symbolic links, as descriptors show it.
+    pub fn file(&self, name: Name, real: &Path, file: &File) -> Claim {
+        let mut text = Vec::new();
+        if let Err(e) = file.take(content::MOST_BYTES).read_to_end(&mut text) {
+            return self.unreadable(name, &e);
+        }
+        let written = file.metadata().and_then(|meta| meta.modified()).ok();
+        // A file from the future is new.
+        let age = written.map(|t| SystemTime::now().duration_since(t).unwrap_or_default());
+        let mut claim = self.claim(name, Verdict::Unknown, String::new());
+        claim.age_seconds = age.map(|age| age.as_secs());
+        let found = content::parse(&text);
+        self.decide(&mut claim, &found, real, file);
+        claim.severity = claim.verdict.severity();
+        claim
+    }
+
+    fn decide(&self, claim: &mut Claim, found: &Content, real: &Path, file: &File) {
+        if claim.kind == ClaimKind::Sentinel {
+            return self.sentinel(claim);
+        }
+        let locked = identity(file, self.mounts)
+            .and_then(|id| owners::of_lock(id, real.as_os_str().as_encoded_bytes()));
+        if let Some(holders) = locked.as_ref().filter(|holders| !holders.is_empty()) {
+            claim.pid = found
+                .process()
+                .map(|(pid, _)| pid)
+                .filter(|_| claim.kind != ClaimKind::Port);
+            claim.verdict = Verdict::Held;
+            claim.why = "It is locked: who holds the lock is alive.".into();
+            claim.holders = holders.clone();
+            // A descriptor may be held where it cannot be seen: an unknown holder is none with a PID.
+            claim.holders.retain(|holder| holder.pid > 0);
+            return;
+        }
+        match (claim.kind, found.process(), found.address()) {
+            (ClaimKind::Port, _, Some((host, port))) => self.port(claim, host, port),
+            (ClaimKind::Unknown, None, Some((host, port))) => self.port(claim, host, port),
+            (_, Some((pid, start)), _) => self.process(claim, pid, start),
+            (ClaimKind::Lock, ..) if locked.is_none() => {
+                claim.why = "The kernel's locks cannot be read here.".into();
+            }
+            // What stands in a lock file means nothing: Cargo.lock and yarn.lock are none at all.
+            (ClaimKind::Lock, ..) => {
+                claim.verdict = Verdict::Free;
+                claim.why = "Nobody has it locked.".into();
+            }
+            _ if *found == Content::Empty => self.empty(claim),
+            (ClaimKind::Unknown, ..) => {
+                claim.why = "It names neither a process nor an address.".into();
+            }
+            (kind, ..) => {
+                claim.verdict = Verdict::Corrupt;
+                let what = if kind == ClaimKind::Pid {
+                    "PID"
+                } else {
+                    "port"
+                };
+                claim.why = format!("It names no {what}: it counts as absent.");
+            }
+        }
+    }
+
+    fn sentinel(&self, claim: &mut Claim) {
+        let ttl = self.ttl.as_secs();
+        (claim.verdict, claim.why) = match claim.age_seconds {
+            Some(age) if age > ttl => (
+                Verdict::Expired,
+                format!("It is {age} s old and holds for {ttl} s: it counts as absent."),
+            ),
+            Some(age) => (
+                Verdict::InProgress,
+                format!("It is {age} s old and holds for {ttl} s."),
+            ),
+            None => (Verdict::Unknown, "Its age is not known.".into()),
+        };
+    }
+
+    fn empty(&self, claim: &mut Claim) {
+        (claim.verdict, claim.why) = match claim.age_seconds {
+            Some(age) if age > self.ttl.as_secs() => (
+                Verdict::Corrupt,
+                format!("It is empty and {age} s old: who made it never wrote it."),
+            ),
+            _ => (
+                Verdict::InProgress,
+                "It is empty and new: somebody is about to write it.".into(),
+            ),
+        };
+    }
+
+    fn process(&self, claim: &mut Claim, pid: u32, start: Option<&str>) {
+        claim.pid = Some(pid);
+        claim.start = start.map(str::to_owned);
+        if !self.same_pids {
+            claim.why = "Its PIDs are those of another namespace: run fdscan there.".into();
+            return;
+        }
+        let ticks = match owners::state_of(pid) {
+            State::Gone => return self.stale(claim, format!("Process {pid} does not exist.")),
+            State::Zombie => {
+                claim.verdict = Verdict::Stale;
+                claim.why =
+                    format!("Process {pid} has ended and waits for its parent as a zombie.");
+                return;
+            }
+            State::Thread(leader) => {
+                claim.verdict = Verdict::Reused;
+                claim.why = format!("{pid} is a thread of process {leader} now.");
+                claim.holders.push(owners::holder(leader, None));
+                return;
+            }
+            State::Running(ticks) => ticks,
+        };
+        claim.holders.push(owners::holder(pid, None));
+        let same = match (start, ticks) {
+            (Some(start), Some(ticks)) => start_fits(start, ticks),
+            _ => None,
+        };
+        (claim.verdict, claim.why) = match same {
+            Some(true) => (
+                Verdict::Live,
+                format!("Process {pid} runs, and its start is the one named."),
+            ),
+            Some(false) => (
+                Verdict::Reused,
+                format!(
+                    "Process {pid} runs, but started at another time: the PID was given to another process."
+                ),
+            ),
+            None => (
+                Verdict::Live,
+                format!(
+                    "Process {pid} runs; whether it is the one meant cannot be told from the file."
+                ),
+            ),
+        };
+    }
+
+    fn stale(&self, claim: &mut Claim, why: String) {
+        claim.verdict = Verdict::Stale;
+        claim.why = why;
+        // On a network file system the process may run on another machine.
+        let path = claim.path.as_bytes();
+        let full = Path::new(std::ffi::OsStr::from_bytes(path)).canonicalize();
+        let local = full.is_ok_and(|full| self.mounts.is_safe(full.as_os_str().as_encoded_bytes()));
+        claim.remedy = local.then(|| format!("rm -- {}", quote(path)));
+    }
+
+    fn port(&self, claim: &mut Claim, host: Option<&str>, port: u16) {
+        claim.address = Some(match host {
+            Some(host) if host.contains(':') => format!("[{host}]:{port}"),
+            Some(host) => format!("{host}:{port}"),
+            None => port.to_string(),
+        });
+        // A name is not looked up: that would ask a server.
+        let ip = match host {
+            None | Some("localhost" | "*") => None,
+            Some(host) => host.parse::<IpAddr>().ok(),
+        };
+        let named = ip.is_none() && !matches!(host, None | Some("localhost" | "*"));
+        let sockets: Vec<_> = self.tables().tcp(ip, port).collect();
+        if sockets.is_empty() {
+            let own = ip.is_none_or(|ip| ip.is_loopback() || ip.is_unspecified());
+            if named || !own {
+                claim.why =
+                    "Nobody listens there on this machine; the address may be another one's."
+                        .into();
+            } else {
+                claim.verdict = Verdict::Stale;
+                claim.why = format!("Nobody listens on port {port} in this network namespace.");
+            }
+            return;
+        }
+        claim.verdict = Verdict::Live;
+        claim.why = format!("Port {port} is listened on.");
+        for socket in sockets {
+            claim.holders.extend(owners::of_socket(socket.inode));
+        }
+        claim.holders.dedup();
+        if claim.holders.is_empty() {
+            claim.why += " By whom may not be seen by this user.";
+        }
+    }
+}
+
+/// Whether a start that stands in a claim fits a process that began `ticks` after boot. `None` if it
+/// cannot be read.
+///
+/// Clock ticks since boot (field 22 of proc_pid_stat(5)) must be equal. A time since 1970 (seconds,
+/// milliseconds or RFC 3339) may be that of the claim itself: it fits unless the process began after it,
+/// by more than two seconds for the rounding of the boot time.
+fn start_fits(start: &str, ticks: u64) -> Option<bool> {
+    const SLACK: u64 = 2;
+    let began = procfs::boot_time_secs().ok()? + ticks / procfs::ticks_per_second();
+    let epoch = |seconds: u64| began <= seconds.saturating_add(SLACK);
+    if let Ok(time) = start.parse::<jiff::Timestamp>() {
+        return Some(epoch(u64::try_from(time.as_second()).ok()?));
+    }
+    let number = match start.parse::<u64>() {
+        Ok(number) => number,
+        Err(_) => start.parse::<f64>().ok().filter(|n| *n >= 0.0)? as u64,
+    };
+    // 10^9 s was in 2001, 10^12 ms as well; 10^9 ticks are 115 days of uptime, so equality comes first.
+    Some(match number {
+        _ if number == ticks => true,
+        1_000_000_000_000.. => epoch(number / 1000),
+        1_000_000_000.. => epoch(number),
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_fits_in_ticks_exactly_and_in_time_when_the_process_began_before() {
+        let boot = procfs::boot_time_secs().unwrap();
+        let hz = procfs::ticks_per_second();
+        let (ticks, began) = (1000 * hz, boot + 1000);
+        assert_eq!(start_fits(&ticks.to_string(), ticks), Some(true));
+        assert_eq!(start_fits(&(ticks + 1).to_string(), ticks), Some(false));
+        assert_eq!(start_fits(&began.to_string(), ticks), Some(true));
+        assert_eq!(start_fits(&(began + 500).to_string(), ticks), Some(true));
+        assert_eq!(start_fits(&(began - 60).to_string(), ticks), Some(false));
+        assert_eq!(start_fits(&(began * 1000).to_string(), ticks), Some(true));
+        assert_eq!(start_fits("2001-01-01T00:00:00Z", ticks), Some(false));
+        assert_eq!(start_fits("yesterday", ticks), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! Claims in the directories a process works in, looked for without waking its own watches.
+
+use super::content;
+use super::{Judge, TTL};
+use crate::gather::Gaps;
+use crate::gather::mounts::Mounts;
+use crate::gather::proc_dir::ProcDir;
+use crate::model::{Claim, Identity, Kind, Name, Process};
+use crate::sys;
+use rules::event;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Directories looked into.
+const DIRECTORIES: usize = 16;
+/// Entries read of one directory.
+const ENTRIES: usize = 4096;
+/// Claims judged.
+const CLAIMS: usize = 32;
+/// Directories everybody puts claims into: those of others are not this process's.
+const SHARED: &[&[u8]] = &[
+    b"/",
+    b"/run",
+    b"/var/run",
+    b"/run/lock",
+    b"/var/lock",
+    b"/tmp",
+    b"/var/tmp",
+    b"/dev",
+    b"/dev/shm",
+    b"/proc",
+    b"/sys",
+    b"/home",
+    b"/root",
+    b"/var/log",
+    b"/etc",
+];
+
+/// Judges the claims in the working directory and where files are held open for writing.
+pub fn of_process(
+    dir: &ProcDir,
+    mounts: &Mounts,
+    process: &Process,
+    gaps: &mut Gaps,
+) -> Vec<Claim> {
+    let judge = Judge {
+        mounts,
+        tables: &OnceCell::new(),
+        net: Some(dir),
+        same_pids: same_namespace(dir),
+        ttl: TTL,
+    };
+    let mut found = Vec::new();
+    for (directory, beside_state) in directories(process) {
+        if !mounts.is_safe(directory.as_bytes()) {
+            continue;
+        }
+        for name in names(dir, mounts, process, &directory, gaps) {
+            if found.len() == CLAIMS {
+                return found;
+            }
+            let path: Name = [directory.as_bytes(), b"/", &name].concat().into();
+            let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW;
+            // What is no regular file, or no longer there, claims nothing.
+            let inside = ProcDir::inside(path.as_bytes());
+            let regular = sys::stat_at(dir.as_fd(), &inside, libc::AT_SYMLINK_NOFOLLOW)
+                .is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG);
+            if let (true, Ok(file)) = (regular, dir.open_file(&inside, flags)) {
+                let real = path.clone();
+                let real = Path::new(std::ffi::OsStr::from_bytes(real.as_bytes()));
+                let mut claim = judge.file(path, real, &file);
+                claim.beside_state = beside_state;
+                found.push(claim);
+            }
+        }
+    }
+    found
+}
+
+/// Whether the process's PIDs are ours.
+fn same_namespace(dir: &ProcDir) -> bool {
+    let own = std::fs::read_link("/proc/self/ns/pid").ok();
+    let theirs = dir.read_link("ns/pid").ok();
+    matches!((own, theirs), (Some(own), Some(theirs)) if own.as_os_str().as_bytes() == theirs)
+}
+
+/// The directories, and whether the process writes there.
+fn directories(process: &Process) -> BTreeMap<Name, bool> {
+    let mut list = BTreeMap::new();
+    for file in &process.descriptors {
+        if let (Kind::File, Some(true), false) = (file.kind, file.writable, file.deleted)
+            && let Some(parent) = file.target.parent()
+            && !is_shared(parent)
+            && list.len() < DIRECTORIES
+        {
+            list.insert(parent.into(), true);
+        }
+    }
+    if let Some(cwd) = process
+        .around
+        .cwd
+        .as_ref()
+        .filter(|cwd| !is_shared(cwd.as_bytes()))
+    {
+        list.entry(cwd.clone()).or_insert(false);
+    }
+    list
+}
+
+fn is_shared(directory: &[u8]) -> bool {
+    SHARED.contains(&directory)
+        || [&b"/proc/"[..], b"/sys/", b"/dev/"]
+            .iter()
+            .any(|d| directory.starts_with(d))
+}
+
+/// Names of claims in a directory. One that is watched for reads is left alone, and so is one whose
+/// parent is: opening it would wake the process.
+fn names(
+    dir: &ProcDir,
+    mounts: &Mounts,
+    process: &Process,
+    directory: &Name,
+    gaps: &mut Gaps,
+) -> Vec<Vec<u8>> {
+    let watched = woken_by_reads(process);
+    let path = ProcDir::inside(directory.as_bytes());
+    let identity = |path: &[u8]| {
+        let stat = sys::stat_at(dir.as_fd(), &ProcDir::inside(path), 0).ok()?;
+        let device = mounts.of_path(path)?.device;
+        let inode = stat.st_ino;
+        Some(Identity { device, inode })
+    };
+    let parent = directory.parent().unwrap_or(b"/");
+    if !watched.is_empty()
+        && [directory.as_bytes(), parent]
+            .iter()
+            .any(|path| identity(path).is_none_or(|id| watched.contains(&id)))
+    {
+        gaps.note(
+            format!("the claims in {directory}"),
+            "the process watches it for reads, and looking would wake it",
+        );
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    let flags = libc::O_RDONLY | libc::O_DIRECTORY;
+    if let Ok(list) = dir.open_file(&path, flags) {
+        let mut left = ENTRIES;
+        let _ = sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
+            if content::kind_of(entry.name).is_some() {
+                found.push(entry.name.to_vec());
+            }
+            left -= 1;
+            if left == 0 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+    }
+    found.sort();
+    found
+}
+
+fn woken_by_reads(process: &Process) -> HashSet<Identity> {
+    const READS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
+    let watches = process
+        .inotify
+        .iter()
+        .flat_map(|instance| &instance.watches);
+    watches
+        .filter(|watch| watch.mask.has(READS))
+        .map(|watch| Identity {
+            device: watch.device,
+            inode: watch.inode,
+        })
+        .collect()
+}

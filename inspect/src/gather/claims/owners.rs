@@ -1,0 +1,209 @@
+//! Who is behind a claim: processes by PID, by socket and by lock.
+
+use crate::gather::locks::{self, LockLine, LockType};
+use crate::gather::proc_dir::ProcDir;
+use crate::gather::sockets::socket_inode;
+use crate::gather::{fdinfo, process};
+use crate::model::{ClaimHolder, Identity, Name};
+use crate::sys;
+use procfs::prelude::*;
+use procfs::process::Stat;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+
+/// Holders named of one claim: a server's workers share one socket.
+const NAMED: usize = 8;
+
+/// What became of a PID.
+#[derive(Debug, PartialEq, Eq)]
+pub enum State {
+    /// No process has it.
+    Gone,
+    /// A process that has ended has it, until its parent looks.
+    Zombie,
+    /// It is a thread's, of this process.
+    Thread(u32),
+    /// A process runs; its start in clock ticks since boot, where it may be seen.
+    Running(Option<u64>),
+}
+
+/// Looks at a PID of this program's own namespace.
+pub fn state_of(pid: u32) -> State {
+    let Ok(dir) = ProcDir::open(pid) else {
+        // hidepid (proc(5)) hides processes of others; kill(2) does not.
+        return if sys::process_exists(pid) {
+            State::Running(None)
+        } else {
+            State::Gone
+        };
+    };
+    let leader = dir.read("status").ok().and_then(|text| {
+        let line = text
+            .split(|&b| b == b'\n')
+            .find_map(|l| l.strip_prefix(b"Tgid:"))?;
+        std::str::from_utf8(line).ok()?.trim().parse::<u32>().ok()
+    });
+    if let Some(leader) = leader.filter(|&leader| leader != pid) {
+        return State::Thread(leader);
+    }
+    let stat = dir.read("stat").ok();
+    match stat.and_then(|text| Stat::from_read(&text[..]).ok()) {
+        Some(stat) if matches!(stat.state, 'Z' | 'X') && stat.num_threads <= 1 => State::Zombie,
+        Some(stat) => State::Running(Some(stat.starttime)),
+        None if sys::process_exists(pid) => State::Running(None),
+        None => State::Gone,
+    }
+}
+
+/// A process as a claim's holder.
+pub fn holder(pid: u32, lock: Option<&'static str>) -> ClaimHolder {
+    let command = ProcDir::open(pid).ok().and_then(|dir| {
+        let words = process::command_line(&dir).unwrap_or_default();
+        let words: Vec<_> = words.iter().map(Name::as_bytes).collect();
+        if !words.is_empty() {
+            return Some(words.join(&b' ').into());
+        }
+        let comm = dir.read("comm").ok()?;
+        Some([b"[", comm.trim_ascii_end(), b"]"].concat().into())
+    });
+    ClaimHolder { pid, command, lock }
+}
+
+/// The processes that have this socket open, as far as they may be seen.
+pub fn of_socket(inode: u64) -> Vec<ClaimHolder> {
+    let mut found = Vec::new();
+    each_descriptor(|pid, _, link| {
+        if socket_inode(link) == Some(inode) && found.last() != Some(&pid) {
+            found.push(pid);
+        }
+        keep_looking(found.len())
+    });
+    found.into_iter().map(|pid| holder(pid, None)).collect()
+}
+
+/// Who holds a lock on `file`. `None` where the table cannot be read.
+pub fn of_lock(file: Identity, path: &[u8]) -> Option<Vec<ClaimHolder>> {
+    let table = std::fs::read("/proc/locks").ok()?;
+    let mut unnamed = false;
+    let mut held: Vec<(u32, &'static str)> = Vec::new();
+    for lock in locks::of_table(&table).filter(|lock| holds(lock, file)) {
+        match lock.pid {
+            // The PID of a flock is that of who took it; a child may have inherited it.
+            Some(pid) if lock.kind == LockType::Posix => held.push((pid, name(lock.kind))),
+            _ => unnamed = true,
+        }
+    }
+    if unnamed {
+        held.extend(by_descriptor(file, path));
+    }
+    held.sort_unstable();
+    held.dedup();
+    let mut holders: Vec<_> = held
+        .iter()
+        .map(|&(pid, lock)| holder(pid, Some(lock)))
+        .collect();
+    if holders.is_empty() && unnamed {
+        // Who took it has no descriptor that may be seen: the table's own word is all there is.
+        let taken = locks::of_table(&table).find(|lock| holds(lock, file));
+        holders.extend(taken.and_then(|lock| Some(holder(lock.pid?, Some(name(lock.kind))))));
+        if holders.is_empty() {
+            return Some(vec![ClaimHolder {
+                pid: 0,
+                command: None,
+                lock: Some("ofd"),
+            }]);
+        }
+    }
+    Some(holders)
+}
+
+/// The lock stands in the fdinfo of every descriptor of the open file it belongs to (fs/locks.c).
+fn by_descriptor(file: Identity, path: &[u8]) -> Vec<(u32, &'static str)> {
+    let mut found = Vec::new();
+    each_descriptor(|pid, fd, link| {
+        let text = (link == path)
+            .then(|| std::fs::read(format!("/proc/{pid}/fdinfo/{fd}")).ok())
+            .flatten()
+            .unwrap_or_default();
+        let lock = locks::of_fdinfo(&text).find(|lock| holds(lock, file));
+        found.extend(lock.map(|lock| (pid, name(lock.kind))));
+        keep_looking(found.len())
+    });
+    found
+}
+
+fn holds(lock: &LockLine, file: Identity) -> bool {
+    !lock.waiting && lock.file == file && lock.kind != LockType::Lease
+}
+
+fn name(kind: LockType) -> &'static str {
+    match kind {
+        LockType::Posix => "posix",
+        LockType::Ofd => "ofd",
+        LockType::Flock | LockType::Lease => "flock",
+    }
+}
+
+fn keep_looking(found: usize) -> ControlFlow<()> {
+    if found < NAMED {
+        ControlFlow::Continue(())
+    } else {
+        ControlFlow::Break(())
+    }
+}
+
+/// Visits the link of every descriptor of every process that may be read.
+fn each_descriptor(mut visit: impl FnMut(u32, i32, &[u8]) -> ControlFlow<()>) {
+    let mut link = Vec::new();
+    for pid in pids() {
+        let Ok(dir) = ProcDir::open(pid) else {
+            continue;
+        };
+        let Ok(list) = dir.open_file(b"fd", libc::O_RDONLY | libc::O_DIRECTORY) else {
+            continue;
+        };
+        let mut done = false;
+        // One that ends meanwhile holds nothing any more.
+        let _ = sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
+            let text = std::str::from_utf8(entry.name).ok();
+            if let Some(fd) = text.and_then(|text| text.parse().ok())
+                && sys::read_link_at(list.as_fd(), entry.name, &mut link).is_ok()
+                && visit(pid, fd, &link).is_break()
+            {
+                done = true;
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        if done {
+            return;
+        }
+    }
+}
+
+/// The PIDs of all processes.
+pub fn pids() -> Vec<u32> {
+    let mut pids = Vec::new();
+    if let Ok(proc) = File::open("/proc") {
+        let _ = sys::each_entry(proc.as_fd(), &mut Vec::new(), |entry| {
+            let text = std::str::from_utf8(entry.name).ok();
+            pids.extend(text.and_then(|text| text.parse::<u32>().ok()));
+            ControlFlow::Continue(())
+        });
+    }
+    pids
+}
+
+/// The identity of an open file of our own, with the device locks are listed by.
+pub fn identity(file: &File, mounts: &crate::gather::mounts::Mounts) -> Option<Identity> {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::MetadataExt;
+    let text = std::fs::read(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
+    let header = fdinfo::header(&text);
+    let mount = mounts.by_id(header.mount?)?;
+    Some(Identity {
+        device: mount.device,
+        inode: header.inode.or_else(|| Some(file.metadata().ok()?.ino()))?,
+    })
+}

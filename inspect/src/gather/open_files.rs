@@ -1,0 +1,38 @@
+//! The open regular files rolled up: which directories and which extensions hold most descriptors.
+
+use crate::model::{Descriptor, ExtensionCount, Fds, FileCount, Kind, Name};
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// Directories and extensions kept: more would be the list itself.
+const KEPT: usize = 10;
+
+/// Fills in `top_directories` and `top_extensions`.
+pub fn roll_up(descriptors: &[Descriptor], fds: &mut Fds) {
+    let files = || descriptors.iter().filter(|d| d.kind == Kind::File);
+    fds.top_directories = top(files().filter_map(|file| file.target.parent()))
+        .into_iter()
+        .map(|(directory, descriptors)| FileCount {
+            directory: directory.into(),
+            descriptors,
+        })
+        .collect();
+    fds.top_extensions = top(files().map(|file| file.target.extension()))
+        .into_iter()
+        .map(|(extension, descriptors)| ExtensionCount {
+            extension: extension.map(Name::from),
+            descriptors,
+        })
+        .collect();
+}
+
+fn top<K: Hash + Ord + Copy>(keys: impl Iterator<Item = K>) -> Vec<(K, usize)> {
+    let mut counts: HashMap<K, usize> = HashMap::new();
+    for key in keys {
+        *counts.entry(key).or_default() += 1;
+    }
+    let mut list: Vec<_> = counts.into_iter().collect();
+    list.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    list.truncate(KEPT);
+    list
+}

@@ -1,0 +1,101 @@
+//! What surrounds a process: where it listens, who started it, who is like it, what it claims.
+
+use super::{Claim, Name};
+use serde::Serialize;
+
+/// What surrounds a process.
+#[derive(Debug, Default, Serialize)]
+pub struct Around {
+    /// Its session (setsid(2)).
+    pub session: Option<u32>,
+    /// Where it listens, in its own network namespace.
+    pub listeners: Vec<Listener>,
+    /// Its working directory.
+    #[serde(skip)]
+    pub cwd: Option<Name>,
+    /// Where it came from. Read for a process that listens.
+    #[serde(skip)]
+    pub origin: Option<Origin>,
+    /// Other processes of the same program that are not its relatives.
+    #[serde(skip)]
+    pub kin: Vec<Kin>,
+    /// Claims in the directories it works in.
+    #[serde(skip)]
+    pub claims: Vec<Claim>,
+}
+
+/// A socket that listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listener {
+    /// A descriptor of it.
+    pub fd: i32,
+    /// `tcp`, `tcp6`, `udp`, `udp6` or `unix`.
+    pub protocol: &'static str,
+    /// The address, or the path of a unix socket.
+    pub address: Option<Name>,
+    /// The port.
+    pub port: Option<u16>,
+    /// The socket's inode.
+    #[serde(skip)]
+    pub inode: u64,
+}
+
+/// Another process, by what a reader knows it by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Relative {
+    /// Its PID.
+    pub pid: u32,
+    /// Its name.
+    pub comm: Name,
+}
+
+/// Where a process came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Its parent now.
+    pub parent: Relative,
+    /// The parent is the init of its PID namespace.
+    pub parent_is_init: bool,
+    /// It is the init of a PID namespace itself: a container's first process.
+    pub is_init: bool,
+    /// It made its session itself.
+    pub leads_session: bool,
+    /// The maker of its session runs.
+    pub leader_alive: bool,
+    /// Its parent is of the same session.
+    pub parent_in_session: bool,
+    /// Seconds between the start of its parent and its own.
+    pub after_parent: u64,
+    /// A service manager keeps it in a unit of its own, which it began.
+    pub own_service: bool,
+}
+
+/// Another process of the same program, neither ancestor nor descendant nor of the same session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kin {
+    /// Its PID.
+    pub pid: u32,
+    /// Its parent.
+    pub parent: Option<Relative>,
+    /// Its arguments are the same.
+    pub same_command: bool,
+    /// Its working directory is the same.
+    pub same_cwd: bool,
+    /// It started later.
+    pub younger: bool,
+    /// It has a terminal: somebody works with it.
+    pub terminal: bool,
+    /// Where it listens.
+    pub listeners: Vec<Listener>,
+    /// Files both have open for writing that only one may own.
+    pub shared: Vec<SharedFile>,
+}
+
+/// A file two processes have open for writing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SharedFile {
+    /// Its path, as the scanned process has it.
+    pub path: Name,
+    /// `database` or `claim` (a PID, port or lock file).
+    pub what: &'static str,
+}

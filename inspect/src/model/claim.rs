@@ -1,0 +1,132 @@
+//! Claims: files by which a program says that it runs, where it listens, or that it is to stop.
+
+use super::Name;
+use crate::findings::Severity;
+use serde::Serialize;
+
+/// One claim and what it is worth.
+#[derive(Debug, Clone, Serialize)]
+pub struct Claim {
+    /// The file.
+    pub path: Name,
+    /// What it claims, by its name and content.
+    pub kind: ClaimKind,
+    /// What it is worth.
+    pub verdict: Verdict,
+    /// How bad that is; `None` where nothing is wrong.
+    pub severity: Option<Severity>,
+    /// The process it names.
+    pub pid: Option<u32>,
+    /// That process's start, as it stands in the file.
+    pub start: Option<String>,
+    /// The address it names, `host:port` or `port`.
+    pub address: Option<String>,
+    /// Who the claim belongs to: the process it names, who listens, or who holds its lock.
+    pub holders: Vec<ClaimHolder>,
+    /// Seconds since it was written.
+    pub age_seconds: Option<u64>,
+    /// A whole sentence: why this verdict.
+    pub why: String,
+    /// A command, where it is certain that it helps.
+    pub remedy: Option<String>,
+    /// It lies where the process writes, not merely in its working directory. Not for `fdscan claims`.
+    #[serde(skip)]
+    pub beside_state: bool,
+    /// This user may not read it.
+    #[serde(skip)]
+    pub denied: bool,
+}
+
+/// One run of `fdscan claims PATH...`.
+#[derive(Debug, Serialize)]
+pub struct ClaimScan {
+    /// Always [`SCHEMA`](super::SCHEMA).
+    pub schema: &'static str,
+    /// The version of this program.
+    pub fdscan_version: &'static str,
+    /// When the scan began: RFC 3339, UTC.
+    pub taken_at: String,
+    /// One entry for every path, or for every claim in a directory.
+    pub claims: Vec<Claim>,
+}
+
+/// Who a claim belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClaimHolder {
+    /// Its PID.
+    pub pid: u32,
+    /// Its command line, or its name in brackets where it has none; `None` if it may not be seen.
+    pub command: Option<Name>,
+    /// The lock it holds on the file: `flock`, `posix` or `ofd`.
+    pub lock: Option<&'static str>,
+}
+
+/// What a file claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimKind {
+    /// A process runs.
+    Pid,
+    /// Somebody listens.
+    Port,
+    /// Somebody has it locked.
+    Lock,
+    /// Somebody is to stop; it holds for a limited time.
+    Sentinel,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// What a claim is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It holds: the process runs, or somebody listens.
+    Live,
+    /// Nobody is behind it any more.
+    Stale,
+    /// The PID belongs to another process now.
+    Reused,
+    /// It is being made, or it is a sentinel within its time.
+    InProgress,
+    /// It says nothing that could be checked.
+    Corrupt,
+    /// A sentinel older than its time.
+    Expired,
+    /// The file is locked.
+    Held,
+    /// The file is not locked.
+    Free,
+    /// There is no such file.
+    Absent,
+    /// It cannot be judged from here.
+    Unknown,
+}
+
+impl Verdict {
+    /// Its name in the tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Live => "live",
+            Verdict::Stale => "stale",
+            Verdict::Reused => "reused",
+            Verdict::InProgress => "in progress",
+            Verdict::Corrupt => "corrupt",
+            Verdict::Expired => "expired",
+            Verdict::Held => "held",
+            Verdict::Free => "free",
+            Verdict::Absent => "absent",
+            Verdict::Unknown => "unknown",
+        }
+    }
+
+    /// How bad it is. Who reads a corrupt claim as the rules say takes it for none.
+    pub fn severity(self) -> Option<Severity> {
+        match self {
+            Verdict::Stale | Verdict::Reused | Verdict::Expired | Verdict::Corrupt => {
+                Some(Severity::Warning)
+            }
+            _ => None,
+        }
+    }
+}

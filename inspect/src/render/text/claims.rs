@@ -1,0 +1,73 @@
+//! The text of `fdscan claims`: a table of verdicts, and the reason and owner of each.
+
+use super::Layout;
+use super::tables::Sheet;
+use super::wrap::{wrap, wrap_command};
+use crate::model::{Claim, ClaimScan};
+use crate::render::sanitize;
+use std::io::{self, Write};
+
+/// Writes every claim of `scan`.
+///
+/// # Errors
+/// What writing to `to` failed with.
+pub fn claims_text(scan: &ClaimScan, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    if scan.claims.is_empty() {
+        return writeln!(to, "No claim. No PID, port, lock or stop file lies there.");
+    }
+    let mut sheet = Sheet::new(layout, &["verdict", "names", "age", "claim"], &[2]);
+    for claim in &scan.claims {
+        sheet.row(&[
+            claim.verdict.name().into(),
+            named(claim),
+            claim.age_seconds.map(age).unwrap_or_default(),
+            claim.path.to_string(),
+        ]);
+    }
+    sheet.write("Claims", layout, to)?;
+    for claim in &scan.claims {
+        let text = format!("\n{}: {}", claim.path, claim.verdict.name());
+        writeln!(
+            to,
+            "\n{}",
+            layout.style.heading(&sanitize(text.trim_start()))
+        )?;
+        wrap(&sanitize(&claim.why), layout.width, "  ", to)?;
+        for holder in &claim.holders {
+            let command = holder.command.as_ref().map(ToString::to_string);
+            let lock = holder
+                .lock
+                .map(|lock| format!(" ({lock})"))
+                .unwrap_or_default();
+            let line = format!(
+                "PID {}{lock}: {}",
+                holder.pid,
+                command.as_deref().unwrap_or("?")
+            );
+            wrap(&sanitize(&line), layout.width, "    ", to)?;
+        }
+        if let Some(command) = &claim.remedy {
+            let command = wrap_command(&sanitize(command), layout.width, "    ");
+            write!(to, "  This helps:\n{}", layout.style.command(&command))?;
+        }
+    }
+    Ok(())
+}
+
+fn named(claim: &Claim) -> String {
+    match (claim.pid, &claim.address) {
+        (Some(pid), _) => format!("PID {pid}"),
+        (None, Some(address)) => address.clone(),
+        (None, None) => String::new(),
+    }
+}
+
+/// Seconds, in the largest unit of which there are two.
+fn age(seconds: u64) -> String {
+    let units = [(86_400, "d"), (3600, "h"), (60, "min")];
+    let fits = units.iter().find(|(length, _)| seconds >= 2 * length);
+    match fits {
+        Some((length, unit)) => format!("{} {unit}", seconds / length),
+        None => format!("{seconds} s"),
+    }
+}
