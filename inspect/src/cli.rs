@@ -16,7 +16,7 @@ use std::time::Duration;
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
     after_help = "Exit status: 0 done, 1 findings at or above --fail-on, 2 usage, \
-                  3 no such process, 4 not permitted."
+                  3 no such process or database, 4 not permitted."
 )]
 pub struct Cli {
     /// Another question than what is wrong with a process.

@@ -9,6 +9,9 @@ use procfs::process::{Stat, Status};
 use std::io;
 use std::os::unix::fs::FileExt;
 
+/// PF_KTHREAD of include/linux/sched.h, field 9 of proc_pid_stat(5).
+const KERNEL_THREAD: u32 = 0x20_0000;
+
 /// What any user may read: name, parent, user, start, command line. Says whether the main thread has
 /// ended while others run on.
 ///
@@ -16,8 +19,6 @@ use std::os::unix::fs::FileExt;
 /// The errno of the first read, when the process has gone.
 pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
     let stat = dir.read("stat")?;
-    // PF_KTHREAD of include/linux/sched.h, field 9 of proc_pid_stat(5).
-    const KERNEL_THREAD: u32 = 0x20_0000;
     let mut headless = false;
     if let Ok(stat) = Stat::from_read(&stat[..]) {
         headless = stat.state == 'Z' && stat.num_threads > 1;
@@ -35,6 +36,14 @@ pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
         .and_then(|text| Status::from_read(String::from_utf8_lossy(&text).as_bytes()).ok())
         .map(|status| status.euid);
     Ok(headless)
+}
+
+/// Whether a PID is a thread of the kernel, which has no descriptors. Any user may know.
+pub fn is_kernel_thread(pid: u32) -> bool {
+    let text = ProcDir::open(pid).and_then(|dir| dir.read("stat"));
+    text.is_ok_and(|text| {
+        Stat::from_read(&text[..]).is_ok_and(|stat| stat.flags & KERNEL_THREAD != 0)
+    })
 }
 
 /// The name of the main thread; `None` if it could not be read.

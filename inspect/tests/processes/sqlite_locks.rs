@@ -337,8 +337,22 @@ fn the_table_of_logs_names_locks_marks_and_processes() {
     let stage = Stage::new();
     let fixture = pinned(&stage, &[]);
     let run = stage.scan(&[&fixture.pid().to_string()]);
-    let line = format!("@2 {}", fixture.pid());
-    let text = run.text().replace('\n', " ");
-    let words: Vec<_> = text.split_ascii_whitespace().collect();
-    assert!(words.join(" ").contains(&line), "{line} in {}", run.text());
+    let (_, table) = run.text().split_once("SQLite logs").expect(run.text());
+    assert!(table.contains("read(1)@"), "{table}");
+    assert!(table.contains(&fixture.pid().to_string()), "{table}");
+}
+
+#[test]
+fn a_database_under_the_processs_own_watch_is_not_opened_and_its_locks_are_known_all_the_same() {
+    let stage = Stage::new();
+    for (mask, opened) in [("0xfff", false), ("0xfce", true), ("0x3ca", true)] {
+        let dir = stage.make(mask);
+        let fixture = stage.mkfds_in(&dir, &["sqlite-self-watch", "--mask", mask]);
+        let process = stage.look(&fixture);
+        let wal = &only(&process)["wal"];
+        assert_eq!(wal["frames"].is_u64(), opened, "{mask}");
+        assert_eq!(wal["attached"], serde_json::json!([fixture.pid()]));
+        let said = process.0["incomplete"].to_string().contains("own watches");
+        assert_eq!(said, !opened, "{mask}: {}", process.0["incomplete"]);
+    }
 }

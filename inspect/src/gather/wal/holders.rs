@@ -113,7 +113,7 @@ pub fn find(
                 found.peers.push(stranger(pid));
                 found.locks.extend(by_table);
             }
-            Err(_) => unread += 1,
+            Err(_) => unread += usize::from(!process::is_kernel_thread(pid)),
         }
     }
     if refused > 0 {
