@@ -337,7 +337,8 @@ fn the_table_of_logs_names_locks_marks_and_processes() {
     let stage = Stage::new();
     let fixture = pinned(&stage, &[]);
     let run = stage.scan(&[&fixture.pid().to_string()]);
-    let (_, table) = run.text().split_once("SQLite logs").expect(run.text());
+    let found = run.text().split_once("SQLite logs");
+    let (_, table) = found.expect("the report has a table of logs");
     assert!(table.contains("read(1)@"), "{table}");
     assert!(table.contains(&fixture.pid().to_string()), "{table}");
 }
