@@ -304,3 +304,40 @@ fn nothing_is_created_beside_a_database_nobody_has_open() {
         .collect();
     assert_eq!(left, [database.file_name().unwrap()]);
 }
+
+#[test]
+fn a_database_that_is_written_all_the_time_is_read_without_contradictions() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let fixture = stage.mkfds_in(&dir, &["sqlite-busy"]);
+    let database = fixture.path("database");
+    let pid = fixture.pid().to_string();
+    for _ in 0..25 {
+        // The schema checker compares frames, bytes, marks and locks with each other.
+        let seen = look(&stage, &database);
+        assert_eq!(seen["connections"], 2);
+        assert!(!codes(&seen).contains(&"sqlite-wal-large"));
+        assert_eq!(
+            stage.scan(&[&pid, "--json"]).process().list("sqlite").len(),
+            1
+        );
+    }
+    let (status, _) = fixture.victim.finish();
+    assert!(status.success(), "fdscan is in nobody's way");
+}
+
+#[test]
+fn without_privileges_other_users_processes_are_said_not_to_be_seen() {
+    if !is_root() {
+        return support::skip("only root can start a process of another user");
+    }
+    let stage = Stage::unprivileged(60142);
+    let dir = stage.make("state");
+    let fixture = stage.mkfds_in(&dir, &["sqlite-pinned"]);
+    let run = stage.scan_as_user(&["wal", "--json", fixture.path("database").to_str().unwrap()]);
+    assert_eq!(run.code(), 0, "{}", run.stderr);
+    let doc = run.json();
+    let seen = &doc["databases"][0];
+    assert_eq!(codes(seen), ["sqlite-wal-pinned"]);
+    assert!(gaps(seen).contains("permission denied"), "{seen}");
+}

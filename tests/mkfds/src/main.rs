@@ -164,6 +164,11 @@ enum State {
         #[arg(long, default_value_t = 4096)]
         page_size: u32,
     },
+    /// A database that is written, read and checkpointed all the time
+    SqliteBusy {
+        #[arg(long)]
+        dir: PathBuf,
+    },
     /// A database held in one of SQLite's lock states, in rollback mode or in exclusive WAL mode
     SqliteLocked {
         #[arg(long)]
@@ -325,6 +330,7 @@ fn run(state: State) -> Outcome {
             reader,
             page_size,
         } => sqlite_locks::hold_pinned(report, &dir, frames, reader, page_size),
+        State::SqliteBusy { dir } => sqlite_locks::hold_busy(report, &dir),
         State::SqliteLocked { dir, lock } => sqlite_locks::hold_locked(report, &dir, lock),
         State::WalDeleted { dir } => sqlite::hold_deleted_wal(report, &dir),
         State::Descriptors { count, dir } => files::hold_descriptors(report, &dir, count),

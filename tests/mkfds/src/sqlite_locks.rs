@@ -112,3 +112,38 @@ pub fn hold_locked(mut report: Report, dir: &Path, lock: Locked) -> Outcome {
     report.path("database", &database)?;
     report.hold()
 }
+
+/// Writes, reads and restarts the log as fast as it can, until standard input is closed.
+pub fn hold_busy(mut report: Report, dir: &Path) -> Outcome {
+    let database = dir.join("state0.db");
+    let writer = open_wal(&database)?;
+    let reader = open(&database)?;
+    read(&reader, &database)?;
+    report_database(&mut report, &database)?;
+    let ended = std::thread::spawn(crate::report::wait_for_end);
+    report.ready()?;
+    let mut round = 0u32;
+    while !ended.is_finished() {
+        run(
+            &writer,
+            &database,
+            "REPLACE INTO entries (id, body) VALUES (1, 'changed')",
+        )?;
+        read(&reader, &database)?;
+        // RESTART sets the log back; TRUNCATE empties the file as well.
+        let how = match round % 64 {
+            0 => "PRAGMA wal_checkpoint(TRUNCATE)",
+            32 => "PRAGMA wal_checkpoint(RESTART)",
+            _ => "PRAGMA wal_checkpoint(PASSIVE)",
+        };
+        if round.is_multiple_of(8) {
+            writer
+                .query_row(how, [], |_| Ok(()))
+                .map_err(|e| failed("cannot be checkpointed", &database, &e))?;
+        }
+        round = round.wrapping_add(1);
+    }
+    ended
+        .join()
+        .map_err(|_| "The waiting thread panicked.".to_owned())?
+}

@@ -62,7 +62,7 @@ impl Doubt {
                     "has version {version} and not {VERSION} (wal2, or newer than this program): it is not decoded"
                 )
             }
-            Doubt::Torn => "is damaged: its two headers differ or their checksum is wrong".into(),
+            Doubt::Torn => "is damaged, or was being written all the while: its two headers differ or their checksum is wrong".into(),
             Doubt::OtherWal => "describes another -wal than the one beside it".into(),
         }
     }

@@ -8,10 +8,11 @@ use super::shm::{self, Doubt, Index};
 use crate::model::Wal;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
 
-/// Looks at a -shm that is being written. Between two of them its writer, which takes microseconds, has
-/// every chance to end.
-const TRIES: usize = 16;
+/// How long a -shm that makes no sense is looked at again. A writer changes the header in microseconds,
+/// but may lose its processor in the middle.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Reads what a -shm says about its -wal. Without a -shm only the page size can be known; with neither,
 /// nothing.
@@ -61,15 +62,14 @@ fn described(index: &Index, wal_bytes: Option<u64>) -> Wal {
 }
 
 fn index(shm: &File, wal: Option<&File>) -> Result<Index, Doubt> {
-    let mut last = Doubt::Short;
-    for _ in 0..TRIES {
+    let start = Instant::now();
+    loop {
         match index_once(shm, wal) {
-            Err(doubt) if doubt.may_pass() => last = doubt,
+            Err(doubt) if doubt.may_pass() && start.elapsed() < PATIENCE => {}
             other => return other,
         }
         std::thread::yield_now();
     }
-    Err(last)
 }
 
 fn index_once(shm: &File, wal: Option<&File>) -> Result<Index, Doubt> {
