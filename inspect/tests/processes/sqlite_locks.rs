@@ -357,3 +357,52 @@ fn a_database_under_the_processs_own_watch_is_not_opened_and_its_locks_are_known
         assert_eq!(said, !opened, "{mask}: {}", process.0["incomplete"]);
     }
 }
+
+/// A process without SQLite that holds a database and its side files open.
+fn holding(database: &Path) -> Fixture {
+    let script = r#"exec 3<"$0" 4<"$0-wal" 5<"$0-shm"; echo READY; read end"#;
+    Fixture::start(Command::new("bash").args(["-c", script]).arg(database))
+}
+
+#[test]
+fn a_damaged_shm_of_a_process_is_said_and_not_believed() {
+    let stage = Stage::new();
+    let fixture = pinned(&stage, &["--frames", "3"]);
+    let copy = stage.make("copy").join("copy.db");
+    for suffix in ["", "-wal", "-shm"] {
+        std::fs::copy(
+            beside(&fixture.path("database"), suffix),
+            beside(&copy, suffix),
+        )
+        .unwrap();
+    }
+    let process = stage.look(&holding(&copy));
+    assert!(only(&process)["wal"]["frames"].is_u64());
+    assert_eq!(only(&process)["wal"]["attached"], serde_json::json!([]));
+    // nBackfill beyond the last frame, for good.
+    let shm = std::fs::OpenOptions::new()
+        .write(true)
+        .open(beside(&copy, "-shm"))
+        .unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&shm, &u32::MAX.to_ne_bytes(), 96).unwrap();
+    let process = stage.look(&holding(&copy));
+    assert_eq!(only(&process)["wal"]["frames"], Value::Null);
+    assert_eq!(only(&process)["wal"]["page_size"], 4096);
+    assert!(process.0["incomplete"].to_string().contains("is damaged"));
+    process.must_not_raise("sqlite-wal-pinned");
+}
+
+#[test]
+fn a_wal2_database_of_a_process_is_said_not_to_be_decoded() {
+    let stage = Stage::new();
+    let fixture = pinned(&stage, &["--frames", "3"]);
+    let copy = stage.make("copy").join("copy.db");
+    std::fs::copy(fixture.path("database"), &copy).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&copy).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[3, 3], 18).unwrap();
+    let script = r#"exec 3<"$0"; echo READY; read end"#;
+    let holder = Fixture::start(Command::new("bash").args(["-c", script]).arg(&copy));
+    let process = stage.look(&holder);
+    assert_eq!(only(&process)["wal"], Value::Null);
+    assert!(process.0["incomplete"].to_string().contains("wal2"));
+}

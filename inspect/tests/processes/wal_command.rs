@@ -113,7 +113,10 @@ fn a_path_that_leads_to_no_database_is_an_error_that_says_why() {
     fs::write(&text, "no database at all, but long enough for a header").unwrap();
     let empty = dir.join("empty");
     fs::write(&empty, "").unwrap();
+    let wal = dir.join("state.db-wal");
+    fs::write(&wal, "").unwrap();
     for (path, wanted) in [
+        (&wal, "name the database itself"),
         (&dir.join("missing"), "there is no file"),
         (&dir, "no regular file"),
         (&text, "encrypted"),

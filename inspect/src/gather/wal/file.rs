@@ -46,7 +46,10 @@ pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFa
     let sides = own.sides(&real, gaps);
     let mode = database_mode(state::filled(&file, &mut [0; 20]));
     if mode.is_none() && sides.is_empty() {
-        let why = if main.bytes == Some(0) {
+        let name = main.path.as_bytes();
+        let why = if name.ends_with(b"-wal") || name.ends_with(b"-shm") {
+            "it lies beside one: name the database itself"
+        } else if main.bytes == Some(0) {
             "it is empty: nothing has been written to it yet"
         } else {
             "it does not begin with SQLite's magic, and no -wal or -shm lies beside it: it is another kind of file, or an encrypted database"
