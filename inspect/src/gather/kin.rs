@@ -161,7 +161,8 @@ impl Table {
             parent: self.relative(other.ppid),
             same_command: process.cmdline == process::command_line(theirs),
             same_cwd: cwd.is_some() && cwd == process.around.cwd,
-            younger: other.starttime > own.starttime,
+            // Two starts within one clock tick are told apart by their PIDs.
+            younger: (other.starttime, other.pid) > (own.starttime, own.pid),
             terminal: other.tty_nr != 0,
             listeners,
             shared: shared(process, &descriptors),

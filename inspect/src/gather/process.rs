@@ -24,6 +24,7 @@ pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
         headless = stat.state == 'Z' && stat.num_threads > 1;
         process.ppid = u32::try_from(stat.ppid).ok();
         process.state = Some(stat.state);
+        process.around.session = u32::try_from(stat.session).ok();
         process.kernel_thread = stat.flags & KERNEL_THREAD != 0;
         process.start_time = start_time(stat.starttime);
     }

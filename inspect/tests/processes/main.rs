@@ -7,14 +7,17 @@
 mod common;
 
 mod bad_input;
+mod claims;
 mod descriptors;
 mod exit_status;
 mod inotify_limits;
+mod leaks;
 mod moving_targets;
 mod names;
 mod paths;
 mod preload;
 mod schema_check;
+mod servers;
 mod sqlite;
 mod sqlite_locks;
 mod text;

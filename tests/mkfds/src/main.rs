@@ -11,10 +11,12 @@
 
 mod churn;
 mod files;
+mod held;
 mod inotify;
 mod names;
 mod processes;
 mod report;
+mod servers;
 mod sqlite;
 mod sqlite_locks;
 mod watches;
@@ -203,6 +205,57 @@ enum State {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// COUNT different files of one EXTENSION in DIR, or spread over COUNT directories
+    FilePattern {
+        #[arg(long)]
+        count: usize,
+        #[arg(long, default_value = "jsonl")]
+        extension: String,
+        #[arg(long)]
+        spread: bool,
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// A file of MEGABYTES (MiB) in DIR that has no name any more
+    DeletedFile {
+        #[arg(long)]
+        megabytes: u64,
+        #[arg(long, value_enum, default_value = "deleted")]
+        how: held::Nameless,
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// DIR/held.lock, locked
+    LockFile {
+        #[arg(long, value_enum)]
+        kind: held::Lock,
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// A server that listens on the loopback, whose starter has gone; this process supervises in vain
+    Orphan {
+        /// Start the server again, which cannot bind
+        #[arg(long)]
+        respawn: bool,
+        /// Let the server lead its session (setsid and no second fork)
+        #[arg(long)]
+        leads: bool,
+        /// Let the server stay this process's child: it is no orphan
+        #[arg(long)]
+        supervised: bool,
+    },
+    /// A server in a session of its own that holds a database and a PID file in DIR open for writing
+    Server {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long)]
+        database: bool,
+        #[arg(long)]
+        pid_file: bool,
+        /// Fork a worker that shares everything
+        #[arg(long)]
+        worker: bool,
+    },
     /// A soft RLIMIT_NOFILE of LIMIT, and exactly OPEN descriptors, or PERCENT of it (rounded up)
     FdLimit {
         #[arg(long, default_value_t = 1000)]
@@ -334,6 +387,29 @@ fn run(state: State) -> Outcome {
         State::SqliteLocked { dir, lock } => sqlite_locks::hold_locked(report, &dir, lock),
         State::WalDeleted { dir } => sqlite::hold_deleted_wal(report, &dir),
         State::Descriptors { count, dir } => files::hold_descriptors(report, &dir, count),
+        State::FilePattern {
+            count,
+            extension,
+            spread,
+            dir,
+        } => held::hold_pattern(report, &dir, count, &extension, spread),
+        State::DeletedFile {
+            megabytes,
+            how,
+            dir,
+        } => held::hold_nameless(report, &dir, megabytes, how),
+        State::LockFile { kind, dir } => held::hold_lock(report, &dir, kind),
+        State::Orphan {
+            respawn,
+            leads,
+            supervised,
+        } => servers::hold_orphan(report, respawn, leads, supervised),
+        State::Server {
+            dir,
+            database,
+            pid_file,
+            worker,
+        } => servers::hold_server(report, &dir, database, pid_file, worker),
         State::FdLimit {
             limit,
             percent,

@@ -1,0 +1,129 @@
+//! Descriptors that are never closed, and space held by files without a name.
+
+use crate::common::{Process, Stage};
+
+fn pattern(args: &[&str]) -> (Process, String) {
+    let stage = Stage::new();
+    let dir = stage.make("sessions");
+    let mut all = vec!["file-pattern", "--count"];
+    all.extend(args);
+    let fixture = stage.mkfds_in(&dir, &all);
+    (stage.look(&fixture), dir.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn nine_hundred_and_ninety_one_session_files_are_a_leak() {
+    let (process, dir) = pattern(&["991"]);
+    let evidence = &process.finding("file-handle-leak", "warning")["evidence"];
+    assert_eq!(evidence["kind"], "pattern");
+    assert_eq!(evidence["pattern"], "*.jsonl");
+    assert_eq!(evidence["directory"], dir.as_str());
+    assert_eq!(evidence["handles"], 991);
+    assert_eq!(evidence["files"], 991);
+    assert!(!evidence["names"].as_array().unwrap().is_empty());
+    let fds = &process.0["fds"];
+    assert_eq!(fds["top_directories"][0]["directory"], dir.as_str());
+    assert_eq!(fds["top_directories"][0]["descriptors"], 991);
+    assert_eq!(fds["top_extensions"][0]["extension"], "jsonl");
+}
+
+#[test]
+fn a_hundred_session_files_are_no_leak() {
+    pattern(&["100"]).0.must_not_raise("file-handle-leak");
+}
+
+#[test]
+fn files_of_as_many_directories_are_no_leak() {
+    let (process, _) = pattern(&["300", "--spread"]);
+    process.must_not_raise("file-handle-leak");
+}
+
+#[test]
+fn the_tables_of_a_storage_engine_are_no_leak() {
+    let (process, _) = pattern(&["600", "--extension", "sst"]);
+    process.must_not_raise("file-handle-leak");
+}
+
+#[test]
+fn one_file_open_two_hundred_times_is_a_leak_and_twenty_times_is_none() {
+    let stage = Stage::new();
+    for (name, count) in [("leak", "200"), ("healthy", "20")] {
+        let dir = stage.make(name);
+        let fixture = stage.mkfds_in(&dir, &["descriptors", "--count", count]);
+        let process = stage.look(&fixture);
+        if name == "healthy" {
+            process.must_not_raise("file-handle-leak");
+            continue;
+        }
+        let evidence = &process.finding("file-handle-leak", "warning")["evidence"];
+        assert_eq!(evidence["kind"], "file");
+        assert_eq!(evidence["file"], fixture.fact("path"));
+        assert_eq!(evidence["handles"], 200);
+    }
+}
+
+#[test]
+fn connections_to_a_database_are_a_leak_of_sqlite_handles_only() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let fixture = stage.mkfds_in(&dir, &["sqlite-connections", "--count", "150"]);
+    let process = stage.look(&fixture);
+    process.finding("sqlite-handle-leak", "warning");
+    process.must_not_raise("file-handle-leak");
+}
+
+#[test]
+fn the_text_shows_where_the_open_files_are() {
+    let stage = Stage::new();
+    let dir = stage.make("sessions");
+    let fixture = stage.mkfds_in(&dir, &["file-pattern", "--count", "40"]);
+    let text = stage.scan(&[&fixture.pid().to_string()]);
+    for word in [
+        "Directories with most open files",
+        "*.jsonl",
+        dir.to_str().unwrap(),
+    ] {
+        assert!(text.text().contains(word), "{word} in\n{}", text.text());
+    }
+}
+
+fn nameless(megabytes: &str, how: &str) -> Process {
+    let stage = Stage::new();
+    let dir = stage.make("log");
+    let fixture = stage.mkfds_in(
+        &dir,
+        &["deleted-file", "--megabytes", megabytes, "--how", how],
+    );
+    stage.look(&fixture)
+}
+
+#[test]
+fn sixty_five_mebibytes_of_a_deleted_log_are_a_warning_and_counted_once() {
+    let process = nameless("65", "deleted");
+    let finding = process.finding("deleted-file-held", "warning");
+    let evidence = &finding["evidence"];
+    assert_eq!(evidence["file_count"], 1);
+    let bytes = evidence["bytes"].as_u64().unwrap();
+    assert!((65 << 20..66 << 20).contains(&bytes), "{bytes}");
+    let path = evidence["files"][0]["path"].as_str().unwrap();
+    assert!(path.ends_with("/server.log"), "{path}");
+    // Nothing that frees the space from outside keeps the content.
+    assert!(finding["remedy"].is_null());
+}
+
+#[test]
+fn a_few_mebibytes_of_a_deleted_file_are_a_remark() {
+    nameless("6", "deleted").finding("deleted-file-held", "info");
+}
+
+#[test]
+fn what_is_small_has_a_name_or_never_had_one_is_not_held() {
+    for (megabytes, how) in [
+        ("1", "deleted"),
+        ("65", "kept"),
+        ("65", "tmpfile"),
+        ("65", "memfd"),
+    ] {
+        nameless(megabytes, how).must_not_raise("deleted-file-held");
+    }
+}

@@ -1,0 +1,201 @@
+//! Servers: orphans whose supervisor starts them again in vain, and two of one kind on one state.
+//!
+//! Everybody started here ends with this process, however that ends: they wait at a pipe it holds.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::Outcome;
+use crate::report::Report;
+
+/// What ties the started processes to this one, and what they say.
+struct Ties {
+    life: PipeReader,
+    // Closed in every child, or no child would see its end.
+    alive: Option<PipeWriter>,
+    told: BufReader<PipeReader>,
+    tell: PipeWriter,
+}
+
+impl Ties {
+    fn new() -> Result<Ties, String> {
+        let pipe = || io::pipe().map_err(|e| format!("A pipe cannot be made: {e}."));
+        let ((life, alive), (told, tell)) = (pipe()?, pipe()?);
+        Ok(Ties {
+            life,
+            alive: Some(alive),
+            told: BufReader::new(told),
+            tell,
+        })
+    }
+
+    /// Forks a child that runs `role` and ends. Only for programs with a single thread.
+    fn fork(&mut self, role: impl FnOnce(&mut Ties) -> Outcome) -> Result<libc::pid_t, String> {
+        // SAFETY: this process has one thread, so the child may go on as a whole program.
+        match unsafe { libc::fork() } {
+            -1 => Err(format!("fork failed: {}.", io::Error::last_os_error())),
+            0 => {
+                self.alive = None;
+                if let Err(sentence) = role(self) {
+                    eprintln!("mkfds: {sentence}");
+                }
+                // SAFETY: _exit takes no pointer; nothing of the parent's is flushed twice.
+                unsafe { libc::_exit(0) }
+            }
+            pid => Ok(pid),
+        }
+    }
+
+    /// In a child: says a number, with this process's PID.
+    fn say(&mut self, number: u16) -> Outcome {
+        writeln!(self.tell, "{} {number}", std::process::id())
+            .map_err(|e| format!("Nobody listens: {e}."))
+    }
+
+    /// In a child: waits until the first process has gone.
+    fn wait(&mut self) -> Outcome {
+        let _ = self.life.read(&mut [0]);
+        Ok(())
+    }
+
+    /// The next PID and number a child said.
+    fn hear(&mut self) -> Result<(u32, u16), String> {
+        let mut line = String::new();
+        self.told
+            .read_line(&mut line)
+            .map_err(|e| format!("A child says nothing: {e}."))?;
+        let parts = line
+            .trim()
+            .split_once(' ')
+            .and_then(|(pid, number)| Some((pid.parse().ok()?, number.parse().ok()?)));
+        parts.ok_or_else(|| format!("A child says {line:?}."))
+    }
+}
+
+fn new_session() -> Outcome {
+    // SAFETY: setsid takes nothing.
+    if unsafe { libc::setsid() } < 0 {
+        return Err(format!("setsid failed: {}.", io::Error::last_os_error()));
+    }
+    Ok(())
+}
+
+fn reap(pid: libc::pid_t) {
+    let mut status = 0;
+    // SAFETY: the child is ours and not reaped; `status` is a valid int.
+    unsafe { libc::waitpid(pid, &mut status, 0) };
+}
+
+fn listen(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+}
+
+fn serve(ties: &mut Ties) -> Outcome {
+    let say = |e: io::Error| format!("The loopback cannot be listened on: {e}.");
+    let listener = listen(0).map_err(say)?;
+    ties.say(listener.local_addr().map_err(say)?.port())?;
+    ties.wait()
+}
+
+/// A server, and on request a second one that cannot bind.
+pub fn hold_orphan(mut report: Report, respawn: bool, leads: bool, supervised: bool) -> Outcome {
+    let mut ties = Ties::new()?;
+    if supervised {
+        ties.fork(|ties| new_session().and_then(|()| serve(ties)))?;
+    } else {
+        // hermes' bootstrap: it starts the server in a new session and ends at once.
+        let bootstrap = ties.fork(|ties| {
+            if leads {
+                ties.fork(|ties| new_session().and_then(|()| serve(ties)))
+                    .map(drop)
+            } else {
+                new_session()?;
+                ties.fork(serve).map(drop)
+            }
+        })?;
+        reap(bootstrap);
+    }
+    let (server, port) = ties.hear()?;
+    report.fact("server", server)?;
+    report.fact("port", port)?;
+    if respawn {
+        ties.fork(|ties| {
+            new_session()?;
+            if listen(port).is_ok() {
+                return Err("The second server can bind as well.".into());
+            }
+            ties.say(port)?;
+            ties.wait()
+        })?;
+        report.fact("sibling", ties.hear()?.0)?;
+    }
+    report.hold()
+}
+
+/// A server with state, in a session of its own.
+pub fn hold_server(
+    mut report: Report,
+    dir: &Path,
+    database: bool,
+    pid_file: bool,
+    worker: bool,
+) -> Outcome {
+    let mut ties = Ties::new()?;
+    ties.fork(|ties| {
+        new_session()?;
+        let _connection = if database {
+            Some(open(&dir.join("state.db"))?)
+        } else {
+            None
+        };
+        let _claim = if pid_file {
+            let path = dir.join("serve.pid");
+            let mut file = File::create(&path)
+                .map_err(|e| format!("{} cannot be made: {e}.", path.display()))?;
+            writeln!(file, "{}", std::process::id())
+                .map_err(|e| format!("{} cannot be written: {e}.", path.display()))?;
+            Some(file)
+        } else {
+            None
+        };
+        let listener =
+            listen(0).map_err(|e| format!("The loopback cannot be listened on: {e}."))?;
+        if worker {
+            ties.fork(|ties| ties.say(0).and_then(|()| ties.wait()))?;
+        }
+        let port = listener
+            .local_addr()
+            .map_err(|e| format!("The listener has no address: {e}."))?
+            .port();
+        ties.say(port)?;
+        ties.wait()
+    })?;
+    for _ in 0..=usize::from(worker) {
+        match ties.hear()? {
+            // Both are there, in either order; a worker has no port of its own.
+            (pid, 0) => report.fact("worker", pid)?,
+            (pid, port) => {
+                report.fact("server", pid)?;
+                report.fact("port", port)?;
+            }
+        }
+    }
+    report.hold()
+}
+
+/// A connection to a database in WAL mode that may be there already.
+fn open(path: &Path) -> Result<Connection, String> {
+    let say = |e: rusqlite::Error| format!("{} cannot be opened: {e}.", path.display());
+    let connection = Connection::open(path).map_err(say)?;
+    connection
+        .query_row("PRAGMA journal_mode = wal", [], |_| Ok(()))
+        .and_then(|()| {
+            connection.execute_batch("CREATE TABLE IF NOT EXISTS t (x); INSERT INTO t VALUES (1);")
+        })
+        .map_err(say)?;
+    Ok(connection)
+}
