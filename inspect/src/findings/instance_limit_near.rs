@@ -58,7 +58,7 @@ mod tests {
         fixture.limits.max_user_instances = Some(128);
         fixture.process.user = Some(UserUsage {
             uid: 5,
-            watches: 0,
+            watches: None,
             instances: 128,
             at_least: false,
         });

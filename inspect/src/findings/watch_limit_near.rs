@@ -12,7 +12,10 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let (Some(user), Some(max)) = (&facts.process.user, facts.limits.max_user_watches) else {
         return Vec::new();
     };
-    let Some(severity) = limit::severity(user.watches, max) else {
+    let Some(watches) = user.watches else {
+        return Vec::new();
+    };
+    let Some(severity) = limit::severity(watches, max) else {
         return Vec::new();
     };
     let own: usize = facts
@@ -26,9 +29,9 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         "User {} has {}{} of {} inotify watches in use ({} %), {} of them in this process: at the limit every new watch fails with ENOSPC, \"No space left on device\", though the disk has room.",
         user.uid,
         if user.at_least { "at least " } else { "" },
-        number(user.watches),
+        number(watches),
         number(max),
-        limit::percent(user.watches, max),
+        limit::percent(watches, max),
         number(own as u64),
     );
     let wanted = SENSIBLE.max(max.saturating_mul(2));
@@ -38,7 +41,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         message,
         evidence: json!({
             "uid": user.uid,
-            "watches": user.watches,
+            "watches": watches,
             "at_least": user.at_least,
             "limit": max,
             "own": own,
@@ -59,7 +62,7 @@ mod tests {
         fixture.limits.max_user_watches = Some(1000);
         fixture.process.user = Some(UserUsage {
             uid: 5,
-            watches: 900,
+            watches: Some(900),
             instances: 1,
             at_least: true,
         });

@@ -109,7 +109,8 @@ pub struct Session {
     options: Options,
     /// The limits of the system.
     pub limits: InotifyLimits,
-    users: HashMap<u32, (UserUsage, Gaps)>,
+    /// By user, and by whether the watches were counted.
+    users: HashMap<(u32, bool), (UserUsage, Gaps)>,
 }
 
 impl Session {
@@ -239,9 +240,12 @@ impl Session {
         wal::look(dir, mounts, process, gaps);
         surroundings(dir, mounts, process, gaps);
         if let Some(uid) = process.uid {
-            let (usage, unseen) = self.users.entry(uid).or_insert_with(|| {
+            // The kernel takes 3 us to print a watch, and its own watches mean nothing to a process
+            // without an instance: it must not wait for its neighbours' 100,000.
+            let count = !counted.is_empty();
+            let (usage, unseen) = self.users.entry((uid, count)).or_insert_with(|| {
                 let mut unseen = Gaps::default();
-                (neighbours::usage(uid, counted, &mut unseen), unseen)
+                (neighbours::usage(uid, counted, count, &mut unseen), unseen)
             });
             process.user = Some(usage.clone());
             gaps.0.extend_from_slice(&unseen.0);

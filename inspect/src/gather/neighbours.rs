@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 
 /// One inotify instance by one of its descriptors.
 #[derive(Debug, Clone, Copy)]
@@ -24,9 +25,11 @@ pub struct Counted {
     pub watches: u64,
 }
 
-/// Sums up what user `uid` has in use. `own` are the instances already read.
-pub fn usage(uid: u32, own: Vec<Counted>, gaps: &mut Gaps) -> UserUsage {
+/// Sums up what user `uid` has in use. `own` are the instances already read; watches are summed only
+/// with `count_watches`.
+pub fn usage(uid: u32, own: Vec<Counted>, count_watches: bool, gaps: &mut Gaps) -> UserUsage {
     let mut scan = Scan {
+        count_watches,
         instances: Vec::new(),
         uncompared: 0,
         unreadable: 0,
@@ -36,11 +39,14 @@ pub fn usage(uid: u32, own: Vec<Counted>, gaps: &mut Gaps) -> UserUsage {
     for counted in own {
         scan.add(counted);
     }
-    for pid in pids().unwrap_or_default() {
+    let proc = File::open("/proc");
+    let list = proc.as_ref().ok().and_then(|proc| pids(proc).ok());
+    for pid in list.unwrap_or_default() {
         if known.contains(&pid) {
             continue;
         }
-        match scan.process(pid, uid) {
+        let opened = proc.as_ref().map_err(|e| e.kind().into());
+        match opened.and_then(|proc| scan.process(&ProcDir::open_in(proc, pid)?, uid)) {
             Err(e) if !is_gone(&e) => scan.unreadable += 1,
             _ => {}
         }
@@ -61,14 +67,13 @@ pub fn usage(uid: u32, own: Vec<Counted>, gaps: &mut Gaps) -> UserUsage {
     }
     UserUsage {
         uid,
-        watches: scan.instances.iter().map(|i| i.watches).sum(),
+        watches: count_watches.then(|| scan.instances.iter().map(|i| i.watches).sum()),
         instances: scan.instances.len() as u64,
         at_least: scan.unreadable > 0,
     }
 }
 
-fn pids() -> io::Result<Vec<u32>> {
-    let proc = File::open("/proc")?;
+fn pids(proc: &File) -> io::Result<Vec<u32>> {
     let mut pids = Vec::new();
     sys::each_entry(proc.as_fd(), &mut Vec::new(), |entry| {
         let text = std::str::from_utf8(entry.name).ok();
@@ -79,6 +84,7 @@ fn pids() -> io::Result<Vec<u32>> {
 }
 
 struct Scan {
+    count_watches: bool,
     /// Every instance once, in the order of kcmp(2).
     instances: Vec<Counted>,
     uncompared: usize,
@@ -87,14 +93,14 @@ struct Scan {
 }
 
 impl Scan {
-    fn process(&mut self, pid: u32, uid: u32) -> io::Result<()> {
-        let dir = ProcDir::open(pid)?;
+    fn process(&mut self, dir: &ProcDir, uid: u32) -> io::Result<()> {
+        let pid = dir.pid;
         let owner = sys::stat_at(dir.as_fd(), b"", libc::AT_EMPTY_PATH)?.st_uid;
         // The directory of a process that may not be dumped belongs to root, whoever runs it.
-        if owner != uid && (owner != 0 || effective_uid(&dir)? != uid) {
+        if owner != uid && (owner != 0 || effective_uid(dir)? != uid) {
             return Ok(());
         }
-        if owner == 0 && uid == 0 && effective_uid(&dir)? != 0 {
+        if owner == 0 && uid == 0 && effective_uid(dir)? != 0 {
             return Ok(());
         }
         let list = dir.open_file(b"fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
@@ -121,13 +127,15 @@ impl Scan {
             let Some(place) = self.place_of(counted) else {
                 continue;
             };
-            counted.watches = self.count_watches(&dir, fd)?;
+            if self.count_watches {
+                counted.watches = self.watches(dir, fd)?;
+            }
             self.instances.insert(place, counted);
         }
         Ok(())
     }
 
-    fn count_watches(&mut self, dir: &ProcDir, fd: i32) -> io::Result<u64> {
+    fn watches(&mut self, dir: &ProcDir, fd: i32) -> io::Result<u64> {
         let path = format!("fdinfo/{fd}");
         let file = dir.open_file(path.as_bytes(), libc::O_RDONLY)?;
         let mut watches = 0;
@@ -160,8 +168,14 @@ impl Scan {
 
 /// The effective user, from the `Uid:` line of status (proc_pid_status(5)): real, effective, saved, fs.
 fn effective_uid(dir: &ProcDir) -> io::Result<u32> {
-    let status = dir.read("status")?;
+    // One small read for each process of the system: the line is the ninth, after the name and numbers.
+    let mut status = [0u8; 1024];
+    let length = dir
+        .open_file(b"status", libc::O_RDONLY)?
+        .read_at(&mut status, 0)?;
     status
+        .get(..length)
+        .unwrap_or_default()
         .split(|&b| b == b'\n')
         .find_map(|line| line.strip_prefix(b"Uid:"))
         .and_then(|ids| std::str::from_utf8(ids).ok())

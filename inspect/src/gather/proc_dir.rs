@@ -20,7 +20,14 @@ impl ProcDir {
     /// # Errors
     /// ENOENT if there is no such process, or hidepid hides it.
     pub fn open(pid: u32) -> io::Result<ProcDir> {
-        let root = File::open("/proc")?;
+        ProcDir::open_in(&File::open("/proc")?, pid)
+    }
+
+    /// As [`ProcDir::open`], with `/proc` opened before: for all processes of the system.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_in(root: &File, pid: u32) -> io::Result<ProcDir> {
         let dir = sys::open_at(
             root.as_fd(),
             pid.to_string().as_bytes(),

@@ -100,8 +100,9 @@ pub enum Library {
 pub struct UserUsage {
     /// The user.
     pub uid: u32,
-    /// Watches of all its processes.
-    pub watches: u64,
+    /// Watches of all its processes; `None` where they were not counted, because the process has no
+    /// inotify instance.
+    pub watches: Option<u64>,
     /// Inotify instances of all its processes.
     pub instances: u64,
     /// The sums are lower bounds: some process could not be read.

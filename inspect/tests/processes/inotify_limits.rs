@@ -104,6 +104,23 @@ fn an_instance_a_child_inherited_counts_once() {
     stage.look(&fixture).must_not_raise("instance-limit-near");
 }
 
+#[test]
+fn a_process_without_an_instance_does_not_wait_for_its_neighbours_watches_to_be_counted() {
+    let Some(stage) = stage_for(60206) else {
+        return;
+    };
+    let dir = stage.make("tree");
+    let watcher = stage.mkfds_in(&dir, &["watches", "--count", "10"]);
+    let idle = stage.mkfds(&["idle"]);
+    let user = stage.look(&idle).0["user"].clone();
+    assert!(user["watches"].is_null(), "{user}");
+    assert_eq!(user["instances"], 1);
+    // One look at both: the watcher's sum is not the other's.
+    let pids = [idle.pid().to_string(), watcher.pid().to_string()];
+    let doc = stage.scan(&[&pids[0], &pids[1], "--json"]).json();
+    assert_eq!(doc["processes"][1]["user"]["watches"], 10);
+}
+
 /// 100,000 directories are made faster, and removed faster, in memory.
 fn fast_dir() -> PathBuf {
     let shm = PathBuf::from("/dev/shm");

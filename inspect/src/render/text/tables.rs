@@ -137,7 +137,7 @@ fn about(scan: &Scan, process: &Process, layout: Layout, to: &mut impl Write) ->
     for (name, used, limit) in [
         (
             "inotify watches",
-            usage.map(|u| u.watches),
+            usage.and_then(|u| u.watches),
             scan.limits.max_user_watches,
         ),
         (
@@ -146,6 +146,10 @@ fn about(scan: &Scan, process: &Process, layout: Layout, to: &mut impl Write) ->
             scan.limits.max_user_instances,
         ),
     ] {
+        if used.is_none() && usage.is_some() {
+            // A process without watches: they were not counted.
+            continue;
+        }
         let used = used.map_or_else(|| "?".into(), |n| format!("{least}{}", number(n)));
         sheet.row(&[name.into(), used, known_number(limit), by_user.clone()]);
     }

@@ -129,7 +129,8 @@ const LISTENER: &[Key] = &[
 
 const USER: &[Key] = &[
     Must("uid", Count),
-    Must("watches", Count),
+    // Not counted for a process without an inotify instance.
+    Must("watches", OrNull(&Count)),
     Must("instances", Count),
     Must("at_least", Flag),
 ];
