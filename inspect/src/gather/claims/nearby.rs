@@ -5,11 +5,11 @@ use super::{Judge, TTL};
 use crate::gather::Gaps;
 use crate::gather::mounts::Mounts;
 use crate::gather::proc_dir::ProcDir;
+use crate::gather::wakes::Wakes;
 use crate::model::{Claim, Identity, Kind, Name, Process};
 use crate::sys;
-use rules::event;
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -127,7 +127,7 @@ fn names(
     directory: &Name,
     gaps: &mut Gaps,
 ) -> Vec<Vec<u8>> {
-    let watched = woken_by_reads(process);
+    let wakes = Wakes::of(process.inotify.iter());
     let path = ProcDir::inside(directory.as_bytes());
     let identity = |path: &[u8]| {
         let stat = sys::stat_at(dir.as_fd(), &ProcDir::inside(path), 0).ok()?;
@@ -136,11 +136,7 @@ fn names(
         Some(Identity { device, inode })
     };
     let parent = directory.parent().unwrap_or(b"/");
-    if !watched.is_empty()
-        && [directory.as_bytes(), parent]
-            .iter()
-            .any(|path| identity(path).is_none_or(|id| watched.contains(&id)))
-    {
+    if !wakes.is_empty() && wakes.by_opening(identity(directory.as_bytes()), identity(parent)) {
         gaps.note(
             format!("the claims in {directory}"),
             "the process watches it for reads, and looking would wake it",
@@ -165,19 +161,4 @@ fn names(
     }
     found.sort();
     found
-}
-
-fn woken_by_reads(process: &Process) -> HashSet<Identity> {
-    const READS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
-    let watches = process
-        .inotify
-        .iter()
-        .flat_map(|instance| &instance.watches);
-    watches
-        .filter(|watch| watch.mask.has(READS))
-        .map(|watch| Identity {
-            device: watch.device,
-            inode: watch.inode,
-        })
-        .collect()
 }
