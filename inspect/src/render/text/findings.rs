@@ -41,11 +41,13 @@ pub fn write(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result
         ];
         for (lead, command) in commands {
             let Some(command) = command else { continue };
-            if command.starts_with("watchfix ") && !layout.launcher {
-                writeln!(to, "  {lead} (watchfix is not installed here):")?;
+            let missing = command.starts_with("watchfix ") && !layout.launcher;
+            let note = if missing {
+                " (watchfix is not installed here)"
             } else {
-                writeln!(to, "  {lead}:")?;
-            }
+                ""
+            };
+            wrap(&format!("{lead}{note}:"), layout.width, "  ", to)?;
             // Commands quote what is unsafe themselves; this is the second lock on the door.
             let command = wrap_command(&sanitize(command), layout.width, "    ");
             write!(to, "{}", layout.style.command(&command))?;
