@@ -148,9 +148,10 @@ pub fn ignored(rules: &Rules<'_>, name: &[u8]) -> bool {
 /// Judges the records in the first `filled` bytes of `buf` and compacts them in place; returns how
 /// many bytes are now filled. The rest of `buf` may serve for added records.
 ///
-/// Where they are not a sequence of records to the end, all of it stays as it is. When nothing is left, one [`FILLER`] is, so the result is never 0 for `filled` of 16 or more. A buffer
-/// that was full stays full, by a filler at its end: who asked for just the bytes that FIONREAD
-/// announced may read until it has them (busybox inotifyd), and a readv goes on to its next part.
+/// Where they are not a sequence of records to the end, all of it stays as it is. When nothing is left,
+/// a filler is, so the result is never 0 for `filled` of 16 or more. A buffer that was full stays full,
+/// by a filler at its end: who asked for just the bytes that FIONREAD announced may read until it has
+/// them (busybox inotifyd), and a readv goes on to its next part.
 ///
 /// `known` says that the watches were placed through the hook. It decides how a filler looks, and what
 /// becomes of a [`Verdict::After`] without room for two records: one with both masks, or, for watches

@@ -8,14 +8,17 @@ use std::io;
 /// The file name of the preload library.
 pub const LIBRARY: &[u8] = b"libwatchfix.so";
 
-/// Whether a mapping's file is called libwatchfix.so.
+/// Whether a mapping's file is called libwatchfix.so; `None` where nothing is mapped at all: a kernel
+/// thread, or a process whose memory has gone.
 ///
 /// # Errors
 /// EACCES when the process may not be read.
-pub fn has_library(dir: &ProcDir) -> io::Result<bool> {
+pub fn has_library(dir: &ProcDir) -> io::Result<Option<bool>> {
     let maps = dir.open_file(b"maps", libc::O_RDONLY)?;
-    let mut found = false;
-    each_line(&maps, &mut Vec::new(), |line| found |= maps_library(line))?;
+    let mut found = None;
+    each_line(&maps, &mut Vec::new(), |line| {
+        found = Some(found == Some(true) || maps_library(line));
+    })?;
     Ok(found)
 }
 

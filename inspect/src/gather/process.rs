@@ -114,7 +114,13 @@ pub fn program(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut
         Err(e) => gaps.note("its environment", errno_text(&e)),
     }
     process.preload.mapped = match maps::has_library(dir) {
-        Ok(found) => Some(found),
+        Ok(found) => {
+            if found.is_none() && !process.kernel_thread && process.state != Some('Z') {
+                process.preload.requested = None;
+                gaps.note("its environment and mappings", "it is ending");
+            }
+            found
+        }
         Err(e) => {
             if !super::is_gone(&e) {
                 gaps.note("its mappings", errno_text(&e));

@@ -136,11 +136,16 @@ pub fn its_records_are_those_of_the_contract(watcher: &Watcher) {
         return;
     };
     for (operation, bare) in operations().zip(bare) {
-        let expected = contract::events(&bare);
-        assert_eq!(
-            contract::split(&session.kinds_of(operation)),
-            expected,
-            "{operation:?}, bare {bare:?}"
+        let seen = contract::split(&session.kinds_of(operation));
+        let mut expected = vec![contract::events(&bare)];
+        if operation == Operation::Touch && !watcher.masks_change {
+            // Reading exactly what FIONREAD announced, it may have no room for the ATTRIB, and a watch
+            // placed unseen is never given a record of two events (pyinotify ends on one).
+            expected.push(vec!["CLOSE_WRITE".to_owned()]);
+        }
+        assert!(
+            expected.contains(&seen),
+            "{operation:?}, bare {bare:?}: {seen:?} is none of {expected:?}"
         );
     }
     session.stop();
