@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::common::{Fixture, Stage};
+use crate::common::{Fixture, Stage, quiet};
 
 /// How many bytes of events wait in the fixture's instance.
 fn queued(fixture: &mut Fixture) -> u64 {
@@ -36,6 +36,7 @@ fn with_all<'a>(state: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn watched_directories_are_not_opened() {
+    let _quiet = quiet();
     let stage = Stage::unprivileged(60181);
     let dir = stage.make("tree");
     let fixture = stage.mkfds_in(&dir, &with_all(&["watches", "--count", "50"]));
@@ -44,6 +45,7 @@ fn watched_directories_are_not_opened() {
 
 #[test]
 fn watched_files_are_not_opened() {
+    let _quiet = quiet();
     let stage = Stage::unprivileged(60182);
     let dir = stage.make("tree");
     let fixture = stage.mkfds_in(&dir, &with_all(&["watch-files", "--count", "50"]));
@@ -52,6 +54,7 @@ fn watched_files_are_not_opened() {
 
 #[test]
 fn a_watched_log_is_not_opened() {
+    let _quiet = quiet();
     let stage = Stage::unprivileged(60183);
     for on in ["directory", "file"] {
         let dir = stage.make(on);
@@ -62,6 +65,7 @@ fn a_watched_log_is_not_opened() {
 
 #[test]
 fn a_watched_database_is_not_opened() {
+    let _quiet = quiet();
     let stage = Stage::unprivileged(60184);
     for on in ["directory", "file", "wal"] {
         let dir = stage.make(on);
@@ -72,6 +76,7 @@ fn a_watched_database_is_not_opened() {
 
 #[test]
 fn the_counting_of_events_is_no_empty_claim() {
+    let _quiet = quiet();
     let stage = Stage::unprivileged(60185);
     let dir = stage.make("tree");
     let mut fixture = stage.mkfds_in(&dir, &with_all(&["watch-files", "--count", "1"]));
@@ -82,6 +87,7 @@ fn the_counting_of_events_is_no_empty_claim() {
 
 #[test]
 fn a_watched_program_is_not_opened() {
+    let _quiet = quiet();
     let stage = Stage::unprivileged(60186);
     let dir = stage.make("bin");
     // The directory its own program and library lie in: its ELF headers are read.

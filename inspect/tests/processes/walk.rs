@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::common::{Fixture, Process, Stage, inode, is_root};
+use crate::common::{Fixture, Process, Stage, inode, is_root, quiet};
 
 fn watches(process: &Process) -> Vec<&Value> {
     process
@@ -159,6 +159,7 @@ fn a_deleted_directory_is_not_searched_for_by_root() {
 
 #[test]
 fn a_directory_whose_listing_would_wake_the_process_is_not_listed() {
+    let _quiet = quiet();
     let stage = Stage::unprivileged(60305);
     let dir = stage.make("tree");
     let args = ["watches", "--count", "2", "--mask", "0xfff"];

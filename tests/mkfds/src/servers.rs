@@ -52,7 +52,10 @@ impl Ties {
 
     /// In a child: says a number, with this process's PID.
     fn say(&mut self, number: u16) -> Outcome {
-        writeln!(self.tell, "{} {number}", std::process::id())
+        // In one write: a server and its worker speak into the same pipe at the same time.
+        let line = format!("{} {number}\n", std::process::id());
+        self.tell
+            .write_all(line.as_bytes())
             .map_err(|e| format!("Nobody listens: {e}."))
     }
 

@@ -1,5 +1,6 @@
 //! A stage for one test: a directory, a user, fixtures on it, and fdscan looking at them.
 
+mod quiet;
 mod schema;
 mod user;
 
@@ -15,6 +16,7 @@ use serde_json::Value;
 use support::Victim;
 use tempfile::TempDir;
 
+pub use quiet::quiet;
 pub use schema::violations;
 pub use user::{is_root, pid_exists};
 
@@ -233,6 +235,7 @@ impl Scan {
     /// Runs `command` to its end. A panic in it fails the test, whatever the test is about.
     pub fn run(command: &mut Command) -> Scan {
         let shown = format!("{command:?}");
+        let _scanning = quiet::scanning();
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
