@@ -46,7 +46,7 @@ pub unsafe fn prepare(fd: c_int, path: *const c_char, mask: u32) -> Placed {
     }
     log::errors_once(config);
     spare_wd_one(fd, mask);
-    // SAFETY: any other pointer is the program's word that a path is there, as for libc.
+    // SAFETY: any other pointer is the program's word that a path is there.
     let path = unsafe { CStr::from_ptr(path) };
     let muted = muted(config, path, mask);
     let placed = match muted {

@@ -2,8 +2,8 @@
 
 use super::{Facts, Finding, Look, Remedies};
 use crate::model::{
-    Around, Database, Descriptor, Device, Fds, Identity, InotifyLimits, Instance, Kind, Mask,
-    MaskCount, Part, Preload, Process, Watch,
+    Database, Descriptor, Device, Identity, InotifyLimits, Instance, Kind, Mask, MaskCount, Part,
+    Process, Watch,
 };
 
 const DEVICE: Device = Device(1 << 20);
@@ -23,20 +23,8 @@ impl Fixture {
                 exe: Some("/usr/bin/tool".into()),
                 cmdline: Some(vec!["tool".into()]),
                 uid: Some(1000),
-                start_time: None,
                 state: Some('S'),
-                linkage: None,
-                preload: Preload::default(),
-                fds: Fds::default(),
-                inotify: Vec::new(),
-                sqlite: Vec::new(),
-                user: None,
-                around: Around::default(),
-                descriptors: Vec::new(),
-                watchfix_rules: Vec::new(),
-                gains_privileges: None,
-                word_bits: None,
-                kernel_thread: false,
+                ..Process::default()
             },
             limits: InotifyLimits::default(),
         }

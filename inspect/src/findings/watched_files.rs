@@ -7,22 +7,12 @@ use std::collections::{HashMap, HashSet};
 
 /// The masks of all instances that have one of `bits`, most watches first. Every instance counts once.
 pub fn masks_with(process: &Process, bits: u32) -> Vec<MaskCount> {
-    let mut sums: HashMap<_, usize> = HashMap::new();
-    for count in process.inotify.iter().flat_map(|instance| &instance.masks) {
-        if count.mask.has(bits) {
-            *sums.entry(count.mask).or_insert(0) += count.watches;
-        }
-    }
-    let mut list: Vec<_> = sums
-        .into_iter()
-        .map(|(mask, watches)| MaskCount {
-            mask,
-            events: mask.events(),
-            watches,
-        })
-        .collect();
-    list.sort_by(|a, b| b.watches.cmp(&a.watches).then(a.mask.cmp(&b.mask)));
-    list
+    let counts = process.inotify.iter().flat_map(|instance| &instance.masks);
+    MaskCount::roll_up(
+        counts
+            .filter(|count| count.mask.has(bits))
+            .map(|count| (count.mask, count.watches)),
+    )
 }
 
 /// "5,299 watches with mask 0x3ee fire"; several masks are named up to three.

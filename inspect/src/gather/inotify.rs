@@ -6,7 +6,6 @@ use super::{Gaps, errno_text, fdinfo, is_gone};
 use crate::model::{Descriptor, Device, Instance, Kind, Mask, MaskCount, Watch};
 use crate::sys::{self, FileHandle};
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
 /// An instance, with the file handles of its watches for as long as paths are looked for.
 pub struct ReadInstance {
@@ -149,28 +148,10 @@ fn read_one(
         instance: Instance {
             fd,
             watch_count: watches.len(),
-            masks: count_masks(&watches),
+            masks: MaskCount::roll_up(watches.iter().map(|watch| (watch.mask, 1))),
             watches,
             same_instance_as: None,
         },
         handles,
     }
-}
-
-/// The roll-up by mask, most watches first.
-fn count_masks(watches: &[Watch]) -> Vec<MaskCount> {
-    let mut counts: HashMap<Mask, usize> = HashMap::new();
-    for watch in watches {
-        *counts.entry(watch.mask).or_insert(0) += 1;
-    }
-    let mut list: Vec<_> = counts
-        .into_iter()
-        .map(|(mask, watches)| MaskCount {
-            mask,
-            events: mask.events(),
-            watches,
-        })
-        .collect();
-    list.sort_by(|a, b| b.watches.cmp(&a.watches).then(a.mask.cmp(&b.mask)));
-    list
 }

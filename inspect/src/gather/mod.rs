@@ -21,9 +21,7 @@ mod sqlite;
 mod wakes;
 mod wal;
 
-use crate::model::{
-    Around, Failure, FailureKind, Fds, Gap, InotifyLimits, Kind, Name, Preload, Process, UserUsage,
-};
+use crate::model::{Failure, FailureKind, Gap, InotifyLimits, Kind, Name, Process, UserUsage};
 use crate::sys;
 pub use claims::{TTL as CLAIM_TTL, judge_paths as claims_at};
 use mounts::Mounts;
@@ -142,25 +140,7 @@ impl Session {
         // further read through it fails with ESRCH. So nothing of two processes can be mixed up.
         let mut process = Process {
             pid,
-            ppid: None,
-            comm: None,
-            exe: None,
-            cmdline: None,
-            uid: None,
-            start_time: None,
-            state: None,
-            linkage: None,
-            preload: Preload::default(),
-            fds: Fds::default(),
-            inotify: Vec::new(),
-            sqlite: Vec::new(),
-            user: None,
-            around: Around::default(),
-            descriptors: Vec::new(),
-            watchfix_rules: Vec::new(),
-            gains_privileges: None,
-            word_bits: None,
-            kernel_thread: false,
+            ..Process::default()
         };
         match process::identity(&dir, &mut process) {
             Err(e) if is_gone(&e) => {

@@ -3,8 +3,8 @@
 use super::{Around, Database, Descriptor, Fds, Instance, Name};
 use serde::Serialize;
 
-/// One process as it was seen.
-#[derive(Debug, Serialize)]
+/// One process as it was seen. By default nothing is known of it.
+#[derive(Debug, Default, Serialize)]
 pub struct Process {
     /// Its PID.
     pub pid: u32,

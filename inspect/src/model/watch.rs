@@ -3,6 +3,7 @@
 use super::{Device, Events, Mask, Name};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
+use std::collections::HashMap;
 
 /// One inotify descriptor.
 #[derive(Debug, Serialize)]
@@ -28,6 +29,26 @@ pub struct MaskCount {
     pub events: Events,
     /// How many watches have it.
     pub watches: usize,
+}
+
+impl MaskCount {
+    /// The sums by mask, most watches first.
+    pub fn roll_up(counts: impl Iterator<Item = (Mask, usize)>) -> Vec<MaskCount> {
+        let mut sums: HashMap<Mask, usize> = HashMap::new();
+        for (mask, watches) in counts {
+            *sums.entry(mask).or_insert(0) += watches;
+        }
+        let mut list: Vec<_> = sums
+            .into_iter()
+            .map(|(mask, watches)| MaskCount {
+                mask,
+                events: mask.events(),
+                watches,
+            })
+            .collect();
+        list.sort_by(|a, b| b.watches.cmp(&a.watches).then(a.mask.cmp(&b.mask)));
+        list
+    }
 }
 
 /// One watch. There may be 100,000 of them, so it is kept small.
