@@ -1,12 +1,9 @@
 /* Nanoseconds per call, the best of several rounds: "add DIR" places a watch again and again with a
- * mask that is stripped, "pipe" reads 16 bytes from a pipe. "peak COMMAND..." prints its peak memory
- * in KiB instead. */
+ * mask that is stripped, "pipe" reads 16 bytes from a pipe. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,29 +14,12 @@ static double now(void)
 	return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
-static int peak(char **command)
-{
-	struct rusage used;
-	int status;
-	pid_t child = fork();
-	if (child == 0) {
-		execvp(command[0], command);
-		_exit(127);
-	}
-	if (wait4(child, &status, 0, &used) != child || !WIFEXITED(status))
-		return 1;
-	fprintf(stderr, "%ld\n", used.ru_maxrss);
-	return WEXITSTATUS(status);
-}
-
 int main(int argc, char **argv)
 {
 	static char buf[65536];
 	enum { ROUNDS = 40, CALLS = 4096 };
 	double best = 1e18;
 	int pair[2], fd = inotify_init1(0);
-	if (argc > 2 && !strcmp(argv[1], "peak"))
-		return peak(argv + 2);
 	if (argc < 2 || fd < 0 || pipe(pair))
 		return 1;
 	for (int round = 0; round < ROUNDS; round++) {
