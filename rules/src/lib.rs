@@ -19,4 +19,4 @@ pub mod record;
 pub mod rule;
 pub mod watch;
 
-pub use rule::{Error, Rule, Rules, Texts};
+pub use rule::{Engine, Error, Rule, Rules, Texts};

@@ -8,8 +8,20 @@ use crate::pattern::{self, Items, Patterns};
 /// Events a watch shall not fire on unless asked otherwise.
 pub const DEFAULT_STRIP: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE | event::ATTRIB;
 
+/// The same where only masks can be changed: without ATTRIB a `touch` would be lost.
+pub const DEFAULT_STRIP_MASKS: u32 = DEFAULT_STRIP & !event::ATTRIB;
+
 /// Names of databases and their logs.
 pub const DEFAULT_IGNORE: &[u8] = b"*.*-wal:*.*-shm:*.*-journal:*.sqlite:*.sqlite3";
+
+/// What carries the rules out, and so which defaults hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The preload library: it sees every watch and every event.
+    Library,
+    /// `watchfix run`'s supervisor and `watchfix heal`: they see masks and paths, and no event.
+    Masks,
+}
 
 /// The rules there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +32,10 @@ pub enum Rule {
     Drop,
     /// Names whose events are removed.
     Ignore,
+    /// Directories in which a file is reported when its writer closes it, not at every write.
+    Settle,
+    /// How many watches a process may have.
+    MaxWatches,
     /// Where decisions are written.
     Log,
     /// Everything passes through.
@@ -28,7 +44,15 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order of [`Texts`].
-    pub const ALL: [Rule; 5] = [Rule::Strip, Rule::Drop, Rule::Ignore, Rule::Log, Rule::Off];
+    pub const ALL: [Rule; 7] = [
+        Rule::Strip,
+        Rule::Drop,
+        Rule::Ignore,
+        Rule::Settle,
+        Rule::MaxWatches,
+        Rule::Log,
+        Rule::Off,
+    ];
 
     /// The environment variable that sets it.
     pub const fn variable(self) -> &'static str {
@@ -36,9 +60,24 @@ impl Rule {
             Rule::Strip => "WATCHFIX_STRIP",
             Rule::Drop => "WATCHFIX_DROP",
             Rule::Ignore => "WATCHFIX_IGNORE",
+            Rule::Settle => "WATCHFIX_SETTLE",
+            Rule::MaxWatches => "WATCHFIX_MAX_WATCHES",
             Rule::Log => "WATCHFIX_LOG",
             Rule::Off => "WATCHFIX_OFF",
         }
+    }
+
+    /// The flag of `watchfix` that sets it, where there is one.
+    pub const fn flag(self) -> Option<&'static str> {
+        Some(match self {
+            Rule::Strip => "--strip",
+            Rule::Drop => "--drop",
+            Rule::Ignore => "--ignore",
+            Rule::Settle => "--settle",
+            Rule::MaxWatches => "--max-watches",
+            Rule::Log => "--log",
+            Rule::Off => return None,
+        })
     }
 
     /// What its text may be, as the end of a sentence.
@@ -53,6 +92,11 @@ impl Rule {
                 "/absolute/path, ~/path or **/name; colon separated (\\: is a colon); \
                  * and ? inside one component; none empties it"
             }
+            Rule::Settle => {
+                "/absolute/path, ~/path or **/name; colon separated (\\: is a colon); \
+                 * and ? inside one component; a leading + adds to the default; none empties it"
+            }
+            Rule::MaxWatches => "a whole number from 0 to 4294967295, or none",
             Rule::Ignore => {
                 "file names with * and ?, without a slash; colon separated (\\: is a colon); \
                  a leading + adds to the default; none empties it"
@@ -63,11 +107,24 @@ impl Rule {
     }
 }
 
+impl Engine {
+    const fn strip(self) -> u32 {
+        match self {
+            Engine::Library => DEFAULT_STRIP,
+            Engine::Masks => DEFAULT_STRIP_MASKS,
+        }
+    }
+
+    const fn settle_own(self) -> bool {
+        matches!(self, Engine::Masks)
+    }
+}
+
 /// The texts of the rules; `None` where one is not set. An empty text counts as not set.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Texts<'a> {
     /// In the order of [`Rule::ALL`].
-    pub values: [Option<&'a [u8]>; 5],
+    pub values: [Option<&'a [u8]>; 7],
     /// What `~` stands for, resolved: `$HOME`.
     pub home: Option<&'a [u8]>,
 }
@@ -94,9 +151,15 @@ pub struct Rules<'a> {
     pub drop: Patterns<'a>,
     /// Names whose events are removed.
     pub ignore: Patterns<'a>,
+    /// Directories in which a file is reported when its writer closes it.
+    pub settle: Patterns<'a>,
+    /// So are directories in which the watching process itself holds a SQLite database open.
+    pub settle_own: bool,
+    /// Watches a process may have; `None` for as many as it likes.
+    pub max_watches: Option<u32>,
     /// Where decisions are written.
     pub log: Log<'a>,
-    /// What `~` in `drop` stands for.
+    /// What `~` in `drop` and `settle` stands for.
     pub home: Option<&'a [u8]>,
 }
 
@@ -119,6 +182,8 @@ pub enum Problem {
     Slash,
     /// None of the words the rule knows.
     UnknownWord,
+    /// No whole number from 0 to 2^32 - 1.
+    NotNumber,
     /// The file cannot be opened for writing; found by who opens it, not by the parser.
     CannotOpen,
 }
@@ -135,6 +200,7 @@ impl Problem {
             Problem::NoHome => "needs HOME, which is not an absolute path",
             Problem::Slash => "has a slash, which no file name has",
             Problem::UnknownWord => "is not known",
+            Problem::NotNumber => "is not a number of watches",
             Problem::CannotOpen => "cannot be opened for writing",
         }
     }
@@ -155,10 +221,16 @@ pub struct Error<'a> {
 
 impl fmt::Display for Error<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.about(self.rule.variable(), f)
+    }
+}
+
+impl Error<'_> {
+    /// The sentence, with `name` for where the text came from: a variable or a flag.
+    pub fn about(&self, name: &str, f: &mut dyn fmt::Write) -> fmt::Result {
         write!(
             f,
-            "{}: \"{}\" at byte {} {}; allowed: {}",
-            self.rule.variable(),
+            "{name}: \"{}\" at byte {} {}; allowed: {}",
             self.item.escape_ascii(),
             self.position,
             self.problem.text(),
@@ -168,25 +240,33 @@ impl fmt::Display for Error<'_> {
 }
 
 impl<'a> Rules<'a> {
+    /// What holds in the library when nothing is set.
+    pub const DEFAULT: Rules<'static> = Rules::of(Engine::Library);
+
     /// What holds when nothing is set.
-    pub const DEFAULT: Rules<'static> = Rules {
-        off: false,
-        strip: DEFAULT_STRIP,
-        drop: Patterns::EMPTY,
-        ignore: Patterns::new(DEFAULT_IGNORE, b""),
-        log: Log::None,
-        home: None,
-    };
+    pub const fn of(engine: Engine) -> Rules<'static> {
+        Rules {
+            off: false,
+            strip: engine.strip(),
+            drop: Patterns::EMPTY,
+            ignore: Patterns::new(DEFAULT_IGNORE, b""),
+            settle: Patterns::EMPTY,
+            settle_own: engine.settle_own(),
+            max_watches: None,
+            log: Log::None,
+            home: None,
+        }
+    }
 
     /// Reads the rules. A rule that cannot be read stays at its default, and `wrong` is told.
-    pub fn parse(texts: &Texts<'a>, wrong: &mut dyn FnMut(Error<'a>)) -> Rules<'a> {
+    pub fn parse(engine: Engine, texts: &Texts<'a>, wrong: &mut dyn FnMut(Error<'a>)) -> Rules<'a> {
         let mut rules = Rules {
             home: texts.home.filter(|h| h.first() == Some(&b'/')),
-            ..Rules::DEFAULT
+            ..Rules::of(engine)
         };
         for (rule, text) in Rule::ALL.into_iter().zip(texts.values) {
             if let Some(text) = text.filter(|text| !text.is_empty())
-                && let Err(error) = rules.set(rule, text)
+                && let Err(error) = rules.set(engine, rule, text)
             {
                 wrong(error);
             }
@@ -194,11 +274,16 @@ impl<'a> Rules<'a> {
         rules
     }
 
-    fn set(&mut self, rule: Rule, text: &'a [u8]) -> Result<(), Error<'a>> {
+    fn set(&mut self, engine: Engine, rule: Rule, text: &'a [u8]) -> Result<(), Error<'a>> {
         match rule {
-            Rule::Strip => self.strip = parse_strip(text)?,
+            Rule::Strip => self.strip = parse_strip(text, engine.strip())?,
             Rule::Drop => self.drop = parse_patterns(rule, text, self.home)?,
             Rule::Ignore => self.ignore = parse_patterns(rule, text, None)?,
+            Rule::Settle => {
+                self.settle = parse_patterns(rule, text, self.home)?;
+                self.settle_own = plus(text).2 && engine.settle_own();
+            }
+            Rule::MaxWatches => self.max_watches = parse_number(text)?,
             Rule::Log => self.log = parse_log(text)?,
             Rule::Off => self.off = parse_off(text)?,
         }
@@ -214,9 +299,9 @@ fn plus(text: &[u8]) -> (&[u8], usize, bool) {
     }
 }
 
-fn parse_strip(text: &[u8]) -> Result<u32, Error<'_>> {
+fn parse_strip(text: &[u8], default: u32) -> Result<u32, Error<'_>> {
     let (list, start, add) = plus(text);
-    let mut strip = if add { DEFAULT_STRIP } else { 0 };
+    let mut strip = if add { default } else { 0 };
     if list == b"none" {
         return Ok(strip);
     }
@@ -269,7 +354,7 @@ fn parse_patterns<'a>(
             Some(Problem::Empty)
         } else if pattern::unterminated(item) {
             Some(Problem::Unterminated)
-        } else if rule == Rule::Drop {
+        } else if matches!(rule, Rule::Drop | Rule::Settle) {
             wrong_directory(item, home)
         } else {
             item.contains(&b'/').then_some(Problem::Slash)
@@ -296,6 +381,21 @@ fn wrong_directory(item: &[u8], home: Option<&[u8]>) -> Option<Problem> {
     item.split(|&c| c == b'/')
         .any(|c| c == b"." || c == b"..")
         .then_some(Problem::DotComponent)
+}
+
+fn parse_number(text: &[u8]) -> Result<Option<u32>, Error<'_>> {
+    if text == b"none" {
+        return Ok(None);
+    }
+    // Digits alone: `parse` would take a leading + as well.
+    let number = text.iter().all(u8::is_ascii_digit).then_some(text);
+    match number.and_then(|digits| core::str::from_utf8(digits).ok()?.parse().ok()) {
+        Some(number) => Ok(Some(number)),
+        None => Err(Error {
+            problem: Problem::NotNumber,
+            ..word(Rule::MaxWatches, text)
+        }),
+    }
 }
 
 fn parse_log(text: &[u8]) -> Result<Log<'_>, Error<'_>> {
@@ -331,6 +431,10 @@ mod tests {
     use std::string::ToString;
 
     fn one(rule: Rule, text: &[u8]) -> (Rules<'_>, Option<Error<'_>>) {
+        one_of(Engine::Library, rule, text)
+    }
+
+    fn one_of(engine: Engine, rule: Rule, text: &[u8]) -> (Rules<'_>, Option<Error<'_>>) {
         let mut texts = Texts {
             home: Some(b"/home/me"),
             ..Texts::default()
@@ -338,7 +442,7 @@ mod tests {
         let place = Rule::ALL.iter().position(|&r| r == rule).unwrap();
         texts.values[place] = Some(text);
         let mut found = None;
-        let rules = Rules::parse(&texts, &mut |error| {
+        let rules = Rules::parse(engine, &texts, &mut |error| {
             assert!(error.rule == rule && found.is_none());
             found = Some(error);
         });
@@ -347,7 +451,9 @@ mod tests {
 
     #[test]
     fn nothing_set_is_the_default() {
-        let rules = Rules::parse(&Texts::default(), &mut |error| panic!("{error}"));
+        let rules = Rules::parse(Engine::Library, &Texts::default(), &mut |error| {
+            panic!("{error}")
+        });
         assert_eq!(rules, Rules::DEFAULT);
         assert_eq!(rules.strip, 0x35);
     }
@@ -408,6 +514,41 @@ mod tests {
     }
 
     #[test]
+    fn engines_that_see_masks_only_keep_attrib_and_settle_their_own_databases() {
+        let masks = |text| one_of(Engine::Masks, Rule::Settle, text).0;
+        let default = Rules::of(Engine::Masks);
+        assert_eq!(default.strip, 0x31);
+        assert!(default.settle_own && !Rules::DEFAULT.settle_own);
+        assert_eq!(one_of(Engine::Masks, Rule::Strip, b"+attrib").0.strip, 0x35);
+        assert!(masks(b"+/x").settle_own && masks(b"+/x").settle.match_below(b"/x/y", None));
+        assert!(!masks(b"/x").settle_own && masks(b"/x").settle.match_below(b"/x", None));
+        assert!(!masks(b"none").settle_own && masks(b"none").settle.is_empty());
+        assert!(!one(Rule::Settle, b"+/x").0.settle_own);
+    }
+
+    #[test]
+    fn a_budget_is_a_whole_number() {
+        assert_eq!(one(Rule::MaxWatches, b"1000").0.max_watches, Some(1000));
+        assert_eq!(one(Rule::MaxWatches, b"0").0.max_watches, Some(0));
+        assert_eq!(one(Rule::MaxWatches, b"none").0.max_watches, None);
+        for wrong in [&b"-1"[..], b"+1", b"1k", b"4294967296", b"1.0", b" 1"] {
+            let (rules, error) = one(Rule::MaxWatches, wrong);
+            assert_eq!(rules.max_watches, None);
+            assert_eq!(error.unwrap().problem, Problem::NotNumber);
+        }
+    }
+
+    #[test]
+    fn every_rule_has_a_name_of_its_own() {
+        for (i, a) in Rule::ALL.iter().enumerate() {
+            for b in Rule::ALL.iter().skip(i + 1) {
+                assert_ne!(a.variable(), b.variable());
+                assert_ne!(a.flag(), b.flag());
+            }
+        }
+    }
+
+    #[test]
     fn a_pattern_that_can_never_match_is_an_error() {
         let problem = |rule, text| one(rule, text).1.map(|e| e.problem);
         assert_eq!(problem(Rule::Ignore, b"a/b"), Some(Problem::Slash));
@@ -416,6 +557,7 @@ mod tests {
         assert_eq!(problem(Rule::Ignore, b"+"), Some(Problem::Empty));
         assert_eq!(problem(Rule::Ignore, b"a::b"), Some(Problem::Empty));
         assert_eq!(problem(Rule::Drop, b"state"), Some(Problem::NotAbsolute));
+        assert_eq!(problem(Rule::Settle, b"state"), Some(Problem::NotAbsolute));
         assert_eq!(problem(Rule::Drop, b"**/"), Some(Problem::NotAbsolute));
         assert_eq!(problem(Rule::Drop, b"/a/../b"), Some(Problem::DotComponent));
         assert_eq!(problem(Rule::Drop, b"~/x"), None);
@@ -428,7 +570,7 @@ mod tests {
         let mut texts = Texts::default();
         texts.values[1] = Some(b"~/x");
         let mut found = None;
-        Rules::parse(&texts, &mut |error| found = Some(error));
+        Rules::parse(Engine::Library, &texts, &mut |error| found = Some(error));
         assert_eq!(found.unwrap().problem, Problem::NoHome);
     }
 

@@ -1,10 +1,50 @@
 //! What becomes of a watch: the mask the kernel is asked for in place of the caller's.
 
 use crate::event::{
-    ALL_EVENTS, ATTRIB, CLOSE_WRITE, DELETE_SELF, MASK_ADD, MASK_CREATE, MODIFY, MOVE_SELF,
-    ONESHOT, UNMOUNT,
+    ALL_EVENTS, ATTRIB, CLOSE_WRITE, DELETE_SELF, IGNORED, MASK_ADD, MASK_CREATE, MODIFY,
+    MOVE_SELF, ONESHOT, Q_OVERFLOW, UNMOUNT,
 };
 use crate::memory::Asked;
+
+/// Set by the library under `watchfix run` in the masks it hands to the kernel: the filter lets them
+/// pass, as they have been judged. Both bits are the kernel's own to report: it takes no notice of them in a mask
+/// that is asked for (INOTIFY_USER_MASK of fs/notify/inotify/inotify_user.c).
+pub const JUDGED: u32 = Q_OVERFLOW | IGNORED;
+
+/// What the path of a watch makes of it where only its mask can be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// No rule is about its path.
+    Plain,
+    /// It lies in a directory that is to settle.
+    Settled,
+    /// It is on a dropped directory, or on an ignored file.
+    Muted,
+}
+
+/// The mask in place of `mask` where events cannot be translated on reading.
+///
+/// A settled watch is told of a write when the file is closed, also where CLOSE_WRITE is stripped: it stands
+/// in for MODIFY. A mask without any event stays as it is: the errno is the kernel's.
+pub fn reduce(strip: u32, fate: Fate, mask: u32) -> u32 {
+    let events = mask & ALL_EVENTS;
+    let mut kept = events & !strip;
+    match fate {
+        Fate::Muted => return mute(mask),
+        Fate::Settled if kept & MODIFY != 0 => kept = kept & !MODIFY | CLOSE_WRITE,
+        Fate::Settled | Fate::Plain => {}
+    }
+    mask & !ALL_EVENTS | something(kept, events)
+}
+
+/// The kernel refuses a mask without an event; every watch has UNMOUNT anyway.
+fn something(kept: u32, asked: u32) -> u32 {
+    if kept == 0 && asked != 0 {
+        UNMOUNT
+    } else {
+        kept
+    }
+}
 
 /// A watch as it is placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +76,8 @@ pub fn strip(strip: u32, mask: u32) -> Placed {
             kept |= MODIFY;
         }
     }
-    if kept == 0 && events != 0 {
-        kept = UNMOUNT;
-    }
     Placed {
-        mask: mask & !ALL_EVENTS | kept,
+        mask: mask & !ALL_EVENTS | something(kept, events),
         asked,
     }
 }
@@ -104,6 +141,26 @@ mod tests {
             assert_eq!(strip(DEFAULT_STRIP, mask).mask, mask);
             assert_eq!(mute(mask), mask);
         }
+    }
+
+    #[test]
+    fn a_settled_mask_is_told_of_a_write_when_the_file_is_closed() {
+        let settled = |mask| reduce(0x31, Fate::Settled, mask);
+        // The three masks of design.md: the middle one still loops, the last one does not.
+        assert_eq!(reduce(0x31, Fate::Plain, 0xfee), 0xfce);
+        assert_eq!(settled(0xfee), 0xfcc);
+        assert_eq!(settled(0xfc6), 0xfcc);
+        assert_eq!(settled(MODIFY | ONLYDIR), CLOSE_WRITE | ONLYDIR);
+        assert_eq!(settled(CREATE | DELETE), CREATE | DELETE);
+        assert_eq!(reduce(CLOSE_WRITE, Fate::Settled, MODIFY), CLOSE_WRITE);
+        assert_eq!(reduce(MODIFY, Fate::Settled, MODIFY), UNMOUNT);
+    }
+
+    #[test]
+    fn a_mask_is_reduced_and_never_empty() {
+        assert_eq!(reduce(0x31, Fate::Plain, OPEN | ONLYDIR), UNMOUNT | ONLYDIR);
+        assert_eq!(reduce(0x31, Fate::Plain, ONLYDIR), ONLYDIR);
+        assert_eq!(reduce(0x31, Fate::Muted, 0xfff), mute(0xfff));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rules::event::{ATTRIB, CLOSE_WRITE, EVENTS, ISDIR, UNMOUNT};
 use rules::memory::Memory;
 use rules::record::{FILLER_WD, HEADER, Record, Verdict, compact, judge};
-use rules::{Rules, Texts};
+use rules::{Engine, Rule, Rules, Texts};
 
 /// The mask of the filler for watches placed through the hook.
 const FILLER: u32 = 0;
@@ -138,13 +138,13 @@ proptest! {
     }
 
     #[test]
-    fn rules_of_any_text_are_parsed_or_named(texts in prop::collection::vec(prop::option::of(prop::collection::vec(any::<u8>(), 0..40)), 5)) {
+    fn rules_of_any_text_are_parsed_or_named(texts in prop::collection::vec(prop::option::of(prop::collection::vec(any::<u8>(), 0..40)), Rule::ALL.len())) {
         let mut parsed = Texts::default();
         for (to, from) in parsed.values.iter_mut().zip(&texts) {
             *to = from.as_deref();
         }
         let mut errors = Vec::new();
-        let rules = Rules::parse(&parsed, &mut |error| errors.push(error));
+        let rules = Rules::parse(Engine::Library, &parsed, &mut |error| errors.push(error));
         for error in errors {
             prop_assert!(error.position >= 1);
             prop_assert!(error.to_string().starts_with(error.rule.variable()));
@@ -152,6 +152,7 @@ proptest! {
         // Whatever was accepted can be asked.
         rules.ignore.match_name(b"x.sqlite-wal");
         rules.drop.match_below(b"/a/b/c", Some(b"/a"));
+        rules.settle.match_below(b"/a/b/c", Some(b"/a"));
     }
 
     #[test]
@@ -162,7 +163,7 @@ proptest! {
         prop_assume!(name != "none");
         let mut texts = Texts::default();
         texts.values[2] = Some(name.as_bytes());
-        let rules = Rules::parse(&texts, &mut |error| panic!("{error}"));
+        let rules = Rules::parse(Engine::Library, &texts, &mut |error| panic!("{error}"));
         prop_assert!(rules.ignore.match_name(name.as_bytes()));
         prop_assert_eq!(rules.ignore.match_name(other.as_bytes()), name == other);
     }

@@ -6,7 +6,7 @@ use core::ffi::{CStr, c_char, c_void};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use once_cell::race::OnceRef;
-use rules::{Rule, Rules, Texts};
+use rules::{Engine, Rule, Rules, Texts};
 
 use crate::sys;
 
@@ -31,7 +31,7 @@ impl Config {
 static DEFAULT: Config = Config {
     rules: Rules::DEFAULT,
     texts: Texts {
-        values: [None; 5],
+        values: [None; Rule::ALL.len()],
         home: None,
     },
     stderr: None,
@@ -138,7 +138,7 @@ fn keep(texts: &Texts<'static>) -> Option<(&'static Config, usize)> {
         };
         let config = start.cast::<Config>();
         config.write(Config {
-            rules: Rules::parse(&texts, &mut |_| {}),
+            rules: Rules::parse(Engine::Library, &texts, &mut |_| {}),
             texts,
             stderr: sys::fstat(2).map(|(_, device, inode)| (device, inode)),
             said: AtomicBool::new(false),

@@ -4,7 +4,7 @@
 
 use core::ffi::{CStr, c_int};
 use rules::rule::{Log, Problem};
-use rules::{Error, Rule, Rules};
+use rules::{Engine, Error, Rule, Rules};
 
 use crate::config::Config;
 use crate::sys;
@@ -132,7 +132,7 @@ fn errors(config: &'static Config) {
     if config.rules.off {
         return;
     }
-    Rules::parse(&config.texts, &mut |found| {
+    Rules::parse(Engine::Library, &config.texts, &mut |found| {
         error(config, &found, b"; the default holds\n");
     });
     if let Log::File(path) = config.rules.log {

@@ -4,7 +4,7 @@
 
 use crate::model::Process;
 use rules::record;
-use rules::rule::{Rule, Rules, Texts};
+use rules::rule::{Engine, Rule, Rules, Texts};
 
 /// The library is mapped and not switched off.
 pub fn in_force(process: &Process) -> bool {
@@ -31,6 +31,7 @@ fn rules_of(process: &Process) -> Rules<'_> {
             .map(|(_, value)| value.as_bytes())
     };
     Rules::parse(
+        Engine::Library,
         &Texts {
             values: Rule::ALL.map(value),
             home: None,

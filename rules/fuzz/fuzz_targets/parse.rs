@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rules::{Rules, Texts};
+use rules::{Engine, Rules, Texts};
 
 fuzz_target!(|input: &[u8]| {
     let mut parts = input.split(|&c| c == 0);
@@ -15,7 +15,7 @@ fuzz_target!(|input: &[u8]| {
     }
     texts.home = parts.next();
     let path = parts.next().unwrap_or_default();
-    let rules = Rules::parse(&texts, &mut |error| {
+    let rules = Rules::parse(Engine::Library, &texts, &mut |error| {
         let text = error.to_string();
         assert!(text.starts_with(error.rule.variable()));
         assert!(error.position >= 1);
@@ -32,6 +32,7 @@ fuzz_target!(|input: &[u8]| {
     });
     rules.ignore.match_name(path);
     rules.drop.match_below(path, rules.home);
+    rules.settle.match_below(path, rules.home);
     // A list of plain names matches each of them.
     if let Some(text) = texts.values[2]
         && rules.ignore != Rules::DEFAULT.ignore
