@@ -134,7 +134,11 @@ pub enum Colour {
     Never,
 }
 
-fn parse_pid(text: &str) -> Result<u32, String> {
+/// A PID of the command line.
+///
+/// # Errors
+/// What a PID is, for a text that is none.
+pub fn parse_pid(text: &str) -> Result<u32, String> {
     // The kernel's PIDs are positive ints (PID_MAX_LIMIT is 2^22).
     match text.parse::<i32>() {
         Ok(pid) if pid > 0 => Ok(pid.unsigned_abs()),

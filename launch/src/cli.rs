@@ -1,0 +1,132 @@
+//! The command line of watchfix.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+
+/// Keeps a program's watches from firing on reads and on its own databases, whatever it is built
+/// from, and also while it runs.
+#[derive(Debug, Parser)]
+#[command(name = "watchfix", version, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What watchfix does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a program with the rules in force, for it and everything it starts
+    Run(RunArgs),
+
+    /// Put the rules in force in a program that is already running
+    Heal(HealArgs),
+}
+
+/// The rules. Where a flag is not given, the variable counts that the library reads (`WATCHFIX_STRIP` for
+/// `--strip`), then the default.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Rules")]
+pub struct RuleArgs {
+    /// Events taken out of every watch's mask: open,access,close_nowrite
+    #[arg(long, value_name = "EVENTS")]
+    pub strip: Option<OsString>,
+
+    /// Directories whose watches never fire, with everything below: /abs, ~/dir, **/name
+    #[arg(long, value_name = "DIRS")]
+    pub drop: Option<OsString>,
+
+    /// Files that are not heard of; by default SQLite databases and their logs
+    #[arg(long, value_name = "NAMES")]
+    pub ignore: Option<OsString>,
+
+    /// Directories in which a file is reported when it is closed, not at every write; by default those in
+    /// which the program holds a SQLite database open
+    #[arg(long, value_name = "DIRS")]
+    pub settle: Option<OsString>,
+
+    /// Watches a process may have; more of them cost nothing and never fire
+    #[arg(long, value_name = "N")]
+    pub max_watches: Option<OsString>,
+
+    /// Where every decision is written: stderr, or an absolute path
+    #[arg(long, value_name = "WHERE")]
+    pub log: Option<OsString>,
+}
+
+/// Arguments of `watchfix run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// How the rules reach the program: the preload library where it can be loaded and the supervisor for
+    /// everything else, or one of them alone
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    pub engine: EngineChoice,
+
+    /// Say what would be used for the program and why, and do not start it
+    #[arg(long)]
+    pub explain: bool,
+
+    /// The rules.
+    #[command(flatten)]
+    pub rules: RuleArgs,
+
+    /// The program and its arguments
+    #[arg(value_name = "CMD", required = true, last = true)]
+    pub command: Vec<OsString>,
+}
+
+/// How the rules reach a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineChoice {
+    /// Both, each where it can work.
+    Auto,
+    /// The preload library alone.
+    Preload,
+    /// The supervisor alone.
+    Seccomp,
+}
+
+/// Arguments of `watchfix heal`.
+#[derive(Debug, Args)]
+pub struct HealArgs {
+    /// Show what would be changed and change nothing
+    #[arg(long, conflicts_with_all = ["follow", "undo"])]
+    pub dry_run: bool,
+
+    /// Go on with watches that appear later, until the process ends
+    #[arg(long, conflicts_with = "undo")]
+    pub follow: bool,
+
+    /// Give the watches back the masks they had
+    #[arg(long)]
+    pub undo: bool,
+
+    /// The rules.
+    #[command(flatten)]
+    pub rules: RuleArgs,
+
+    /// The process
+    #[arg(value_name = "PID", value_parser = inspect::cli::parse_pid)]
+    pub pid: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_defined() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_keeps_its_own_flags() {
+        let cli = Cli::try_parse_from(["watchfix", "run", "--", "tool", "--strip", "-x"]).unwrap();
+        let Command::Run(run) = cli.command else {
+            panic!("{cli:?}")
+        };
+        assert_eq!(run.command, ["tool", "--strip", "-x"]);
+        assert_eq!(run.rules.strip, None);
+    }
+}

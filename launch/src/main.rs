@@ -1,0 +1,60 @@
+//! `watchfix`: the rules for programs a preload does not reach.
+//!
+//! [`run`] starts a program with the rules in force for it and everything it starts; [`heal`] puts
+//! them in force in one that is running.
+
+mod cli;
+mod heal;
+mod run;
+mod settings;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use settings::Settings;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// The exit status of a command line, or a rule, that cannot be read.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let flags = match &cli.command {
+        Command::Run(args) => &args.rules,
+        Command::Heal(args) => &args.rules,
+    };
+    let settings = match Settings::new(flags) {
+        Ok(settings) => settings,
+        Err(wrong) => {
+            for sentence in wrong {
+                complain(&sentence);
+            }
+            return USAGE.into();
+        }
+    };
+    match &cli.command {
+        Command::Run(args) => run::main(args, &settings),
+        Command::Heal(args) => heal::main(args, &settings),
+    }
+}
+
+/// Help and version are answers, everything else is a usage error.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Nobody is left to tell when standard output is closed.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    USAGE.into()
+}
+
+/// One sentence on standard error.
+fn complain(text: &str) {
+    // A closed standard error must not end the program by a panic, as eprintln! would.
+    let _ = writeln!(io::stderr(), "watchfix: {text}");
+}

@@ -1,0 +1,124 @@
+//! The rules as they were asked for: by a flag, else by the variable the library reads.
+
+use crate::cli::RuleArgs;
+use rules::{Engine, Error, Rule, Rules, Texts};
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+/// The texts of the rules, checked.
+#[derive(Debug)]
+pub struct Settings {
+    values: [Option<Vec<u8>>; Rule::ALL.len()],
+    home: Option<Vec<u8>>,
+}
+
+impl Settings {
+    /// Takes the flags and, where one is missing, this process's environment.
+    ///
+    /// # Errors
+    /// One sentence for each rule that cannot be read, naming the flag or the variable.
+    pub fn new(flags: &RuleArgs) -> Result<Settings, Vec<String>> {
+        let flag = Rule::ALL.map(|rule| {
+            let flag = match rule {
+                Rule::Strip => &flags.strip,
+                Rule::Drop => &flags.drop,
+                Rule::Ignore => &flags.ignore,
+                Rule::Settle => &flags.settle,
+                Rule::MaxWatches => &flags.max_watches,
+                Rule::Log => &flags.log,
+                Rule::Off => return None,
+            };
+            flag.clone()
+        });
+        let by_flag = flag.each_ref().map(Option::is_some);
+        let mut rule = Rule::ALL.into_iter();
+        let settings = Settings {
+            values: flag.map(|flag| {
+                let variable = rule.next().map(Rule::variable);
+                flag.or_else(|| env::var_os(variable?))
+                    .map(OsString::into_vec)
+            }),
+            home: resolved_home(),
+        };
+        let mut wrong = Vec::new();
+        Rules::parse(Engine::Masks, &settings.texts(), &mut |error| {
+            wrong.push(sentence(&error, by_flag));
+        });
+        if wrong.is_empty() {
+            Ok(settings)
+        } else {
+            Err(wrong)
+        }
+    }
+
+    /// The rules for engines that see masks only.
+    pub fn rules(&self) -> Rules<'_> {
+        // They were read without an error when this was made.
+        Rules::parse(Engine::Masks, &self.texts(), &mut |_| {})
+    }
+
+    /// The variables that make the library follow the same rules.
+    pub fn variables(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let all = Rule::ALL.iter().zip(&self.values);
+        all.filter_map(|(rule, value)| Some((rule.variable(), value.as_deref()?)))
+    }
+
+    fn texts(&self) -> Texts<'_> {
+        Texts {
+            values: self.values.each_ref().map(|value| value.as_deref()),
+            home: self.home.as_deref(),
+        }
+    }
+}
+
+/// HOME with its symlinks followed: `~/x` is compared with resolved paths.
+fn resolved_home() -> Option<Vec<u8>> {
+    let home = env::var_os("HOME")?;
+    let found = std::fs::canonicalize(&home).map_or(home, Into::into);
+    Some(found.into_vec())
+}
+
+fn sentence(error: &Error<'_>, by_flag: [bool; Rule::ALL.len()]) -> String {
+    let mut rules = Rule::ALL.into_iter().zip(by_flag);
+    let flag = rules
+        .find(|&(rule, _)| rule == error.rule)
+        .and_then(|(rule, given)| rule.flag().filter(|_| given));
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = error.about(flag.unwrap_or(error.rule.variable()), &mut text);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_that_cannot_be_read_is_named_as_the_flag() {
+        let flags = RuleArgs {
+            strip: Some("opne".into()),
+            max_watches: Some("many".into()),
+            ..RuleArgs::default()
+        };
+        let wrong = Settings::new(&flags).unwrap_err();
+        assert!(wrong[0].starts_with("--strip: \"opne\" at byte 1 is not an event; allowed: "));
+        assert!(wrong[1].starts_with("--max-watches: \"many\" at byte 1 is not a number"));
+        assert_eq!(wrong.len(), 2);
+    }
+
+    #[test]
+    fn flags_become_the_librarys_variables() {
+        let flags = RuleArgs {
+            strip: Some("open".into()),
+            settle: Some("/d".into()),
+            ..RuleArgs::default()
+        };
+        let settings = Settings::new(&flags).unwrap();
+        assert_eq!(settings.rules().strip, rules::event::OPEN);
+        assert!(!settings.rules().settle_own);
+        let variables: Vec<_> = settings.variables().collect();
+        assert!(variables.contains(&("WATCHFIX_STRIP", b"open")));
+        assert!(variables.contains(&("WATCHFIX_SETTLE", b"/d")));
+    }
+}
