@@ -1,7 +1,7 @@
 //! What the exit status means.
 
 use crate::findings::{Finding, Severity};
-use crate::model::{DatabaseScan, FailureKind, Scan};
+use crate::model::{Claim, ClaimScan, DatabaseScan, FailureKind, Scan, Verdict};
 
 /// The exit statuses of fdscan, by meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,21 @@ impl Exit {
     pub fn of_databases(scan: &DatabaseScan, fail_on: Option<Severity>) -> Exit {
         let findings = scan.databases.iter().flat_map(|d| &d.findings);
         Exit::from_parts(findings, scan.errors.iter().map(|e| e.kind), fail_on)
+    }
+
+    /// The status of `fdscan claims`: a missing file is an answer, a file nobody may read is none.
+    pub fn of_claims(scan: &ClaimScan, fail_on: Option<Severity>) -> Exit {
+        let bad = |claim: &Claim| {
+            fail_on.is_some_and(|least| claim.severity.is_some_and(|severity| severity >= least))
+        };
+        let denied = |claim: &Claim| claim.verdict == Verdict::Unknown && claim.denied;
+        if scan.claims.iter().any(bad) {
+            Exit::Found
+        } else if !scan.claims.is_empty() && scan.claims.iter().all(denied) {
+            Exit::NotPermitted
+        } else {
+            Exit::Done
+        }
     }
 
     fn from_parts<'a>(

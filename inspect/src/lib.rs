@@ -6,7 +6,6 @@
 //! It looks and never touches: no lock is taken, nothing is created, no real path of a watched file or
 //! database is opened, and the scanned process's own watches do not see it.
 
-pub mod claims;
 pub mod cli;
 mod exit;
 pub mod findings;
@@ -21,8 +20,9 @@ pub use sys::terminal_width;
 
 use findings::{Facts, Remedies};
 use gather::{Gaps, Session};
-use model::{DatabaseReport, DatabaseScan, Report, SCHEMA, Scan};
+use model::{ClaimScan, DatabaseReport, DatabaseScan, Report, SCHEMA, Scan};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Scans the processes `pids` in this order.
 pub fn scan(pids: &[u32], options: Options) -> Scan {
@@ -81,5 +81,15 @@ pub fn scan_databases(paths: &[PathBuf]) -> DatabaseScan {
         taken_at,
         databases,
         errors,
+    }
+}
+
+/// Judges the claims at `paths`, in this order. A stop file holds, and a claim may be empty, for `ttl`.
+pub fn scan_claims(paths: &[PathBuf], ttl: Duration) -> ClaimScan {
+    ClaimScan {
+        schema: SCHEMA,
+        fdscan_version: env!("CARGO_PKG_VERSION"),
+        taken_at: jiff::Timestamp::now().to_string(),
+        claims: gather::claims_at(paths, ttl),
     }
 }

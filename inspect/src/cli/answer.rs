@@ -1,0 +1,56 @@
+//! Arguments every command that gives an answer has.
+
+use crate::findings::Severity;
+use clap::ValueEnum;
+
+/// How a subcommand gives its answer.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct AnswerArgs {
+    /// Print JSON (schema fdscan/1) instead of text
+    #[arg(long)]
+    pub json: bool,
+
+    /// Exit with status 1 if there is a finding this bad or worse
+    #[arg(long, value_name = "SEVERITY", default_value = "never")]
+    pub fail_on: FailOn,
+
+    /// When to use colour; auto means on a terminal, unless NO_COLOR is set
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Colour,
+}
+
+/// From which severity on the exit status tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Any finding.
+    Info,
+    /// Warnings and critical findings.
+    Warning,
+    /// Critical findings only.
+    Critical,
+    /// No finding.
+    Never,
+}
+
+impl FailOn {
+    /// The least severity that counts.
+    pub fn least(self) -> Option<Severity> {
+        match self {
+            FailOn::Info => Some(Severity::Info),
+            FailOn::Warning => Some(Severity::Warning),
+            FailOn::Critical => Some(Severity::Critical),
+            FailOn::Never => None,
+        }
+    }
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}

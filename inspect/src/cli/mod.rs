@@ -1,0 +1,58 @@
+//! The command line of fdscan: one file for the arguments of each command.
+
+mod answer;
+mod claims;
+mod scan;
+mod values;
+mod wal;
+
+pub use answer::{AnswerArgs, Colour, FailOn};
+pub use claims::ClaimsArgs;
+pub use scan::ScanArgs;
+pub use values::{parse_pid, parse_seconds};
+pub use wal::WalArgs;
+
+use clap::{Parser, Subcommand};
+
+/// Says why a process drowns in watches, descriptors or SQLite logs: findings first, worst first, each
+/// with the command that helps.
+#[derive(Debug, Parser)]
+#[command(
+    name = "fdscan",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    after_help = "Exit status: 0 done, 1 findings at or above --fail-on, 2 usage, \
+                  3 no such process or database, 4 not permitted."
+)]
+pub struct Cli {
+    /// Another question than what is wrong with a process.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// What `fdscan PID...` takes.
+    #[command(flatten)]
+    pub scan: ScanArgs,
+}
+
+/// What stands beside `fdscan PID...`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say how large a SQLite database's WAL is, what of it is pending, and who pins it
+    Wal(WalArgs),
+
+    /// Judge PID, port, lock and stop files: live, stale, reused, in progress, and who is behind them
+    Claims(ClaimsArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_defined() {
+        Cli::command().debug_assert();
+    }
+}

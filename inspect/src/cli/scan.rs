@@ -1,0 +1,29 @@
+//! Arguments of `fdscan PID...`.
+
+use super::AnswerArgs;
+use super::values::{parse_pid, parse_seconds};
+use std::time::Duration;
+
+/// Arguments of a scan.
+#[derive(Debug, clap::Args)]
+pub struct ScanArgs {
+    /// The processes to look at
+    #[arg(value_name = "PID", required = true, value_parser = parse_pid)]
+    pub pids: Vec<u32>,
+
+    /// Do not look for the paths of watched inodes
+    #[arg(long)]
+    pub no_paths: bool,
+
+    /// How long to look for paths, for each process; with 0 no directory is listed
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = parse_seconds)]
+    pub path_timeout: Duration,
+
+    /// List every watch and descriptor instead of rolling them up
+    #[arg(long)]
+    pub all: bool,
+
+    /// How the answer is given.
+    #[command(flatten)]
+    pub answer: AnswerArgs,
+}

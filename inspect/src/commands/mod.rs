@@ -1,0 +1,71 @@
+//! What each command does: one file for each, between the command line and the library.
+
+mod claims;
+mod scan;
+mod wal;
+
+pub use claims::claims;
+pub use scan::scan;
+pub use wal::wal;
+
+use inspect::cli::{AnswerArgs, Colour};
+use inspect::render::{self, Layout, Style};
+use inspect::{Exit, findings, terminal_width};
+use serde::Serialize;
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+
+/// The width where there is no terminal.
+const NO_TERMINAL: u16 = 80;
+
+/// Standard output, with few large writes.
+type Output = BufWriter<StdoutLock<'static>>;
+
+/// Writes an answer to standard output: as JSON, or as `text` does.
+///
+/// # Errors
+/// The exit status, when it could not be written. A reader that has seen enough (`fdscan 1 | head`) is no
+/// error.
+fn answer(
+    args: AnswerArgs,
+    answer: &impl Serialize,
+    text: impl FnOnce(&mut Output) -> io::Result<()>,
+) -> Result<(), Exit> {
+    let mut to = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let written = if args.json {
+        render::json(answer, &mut to)
+    } else {
+        text(&mut to)
+    };
+    match written.and_then(|()| to.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("the report could not be written: {e}"));
+            Err(Exit::Usage)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How text is laid out here; `all` lists everything instead of rolling it up.
+fn layout(color: Colour, all: bool) -> Layout {
+    let terminal = io::stdout().is_terminal();
+    // https://no-color.org: set and not empty.
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    Layout {
+        width: terminal_width().unwrap_or(NO_TERMINAL),
+        style: Style {
+            colour: match color {
+                Colour::Auto => terminal && wanted,
+                Colour::Always => true,
+                Colour::Never => false,
+            },
+        },
+        all,
+        launcher: findings::launcher_is_installed(),
+    }
+}
+
+/// Says on standard error what went wrong.
+pub fn complain(text: &str) {
+    // A closed standard error must not end the program by a panic, as eprintln! would.
+    let _ = writeln!(io::stderr(), "fdscan: {text}");
+}

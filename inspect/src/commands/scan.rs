@@ -1,0 +1,28 @@
+//! `fdscan PID...`
+
+use super::{answer, complain, layout};
+use inspect::cli::ScanArgs;
+use inspect::render::{self, sanitize};
+use inspect::{Exit, Options};
+use std::io::{self, IsTerminal};
+
+/// Scans the processes, says what was found, then which could not be read.
+pub fn scan(args: &ScanArgs) -> Exit {
+    let scan = inspect::scan(
+        &args.pids,
+        Options {
+            paths: !args.no_paths,
+            path_timeout: args.path_timeout,
+            progress: !args.answer.json && io::stderr().is_terminal(),
+            all: args.all,
+        },
+    );
+    let layout = layout(args.answer.color, args.all);
+    if let Err(exit) = answer(args.answer, &scan, |to| render::text(&scan, layout, to)) {
+        return exit;
+    }
+    for error in &scan.errors {
+        complain(&sanitize(&error.why));
+    }
+    Exit::of(&scan, args.answer.fail_on.least())
+}
