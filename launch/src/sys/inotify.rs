@@ -1,0 +1,67 @@
+//! inotify(7), for an instance that belongs to another process.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Places a watch with `mask` on the very file `target` was opened on (O_PATH will do), and returns its wd: the
+/// one it has if this instance watches the file already.
+///
+/// The file is named through /proc/self/fd, a link that has to be followed: IN_DONT_FOLLOW is taken out.
+///
+/// # Errors
+/// The kernel's errno: EACCES where this process may not read the file, ENOSPC, EEXIST with IN_MASK_CREATE.
+pub fn add_watch(inotify: BorrowedFd<'_>, target: BorrowedFd<'_>, mask: u32) -> io::Result<i32> {
+    let path = CString::new(format!("/proc/self/fd/{}", target.as_raw_fd()))?;
+    let mask = mask & !libc::IN_DONT_FOLLOW;
+    // SAFETY: `path` is NUL-terminated and lives through the call.
+    let wd = unsafe { libc::inotify_add_watch(inotify.as_raw_fd(), path.as_ptr(), mask) };
+    match wd {
+        0.. => Ok(wd),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Removes the watch `wd`.
+///
+/// # Errors
+/// EINVAL if the instance has none of that number.
+pub fn rm_watch(inotify: BorrowedFd<'_>, wd: i32) -> io::Result<()> {
+    // SAFETY: inotify_rm_watch takes two integers.
+    match unsafe { libc::inotify_rm_watch(inotify.as_raw_fd(), wd) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, OpenOptions};
+    use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+    use std::os::unix::fs::OpenOptionsExt;
+
+    #[test]
+    fn a_file_named_by_a_descriptor_has_one_wd_whatever_its_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("f"), dir.path().join("l"));
+        fs::write(&file, "").unwrap();
+        fs::hard_link(&file, &link).unwrap();
+        // SAFETY: a new descriptor, checked, with no other owner.
+        let inotify = unsafe {
+            let fd = libc::inotify_init1(libc::IN_CLOEXEC);
+            assert!(fd >= 0);
+            OwnedFd::from_raw_fd(fd)
+        };
+        let watch = |path, mask| {
+            let mut options = OpenOptions::new();
+            let target = options.read(true).custom_flags(libc::O_PATH).open(path);
+            add_watch(inotify.as_fd(), target.unwrap().as_fd(), mask)
+        };
+        let wd = watch(&file, libc::IN_MODIFY).unwrap();
+        assert_eq!(watch(&link, libc::IN_DONT_FOLLOW | 1).unwrap(), wd);
+        rm_watch(inotify.as_fd(), wd).unwrap();
+        let gone = rm_watch(inotify.as_fd(), wd).unwrap_err();
+        assert_eq!(gone.raw_os_error(), Some(libc::EINVAL));
+    }
+}
