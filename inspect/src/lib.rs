@@ -19,35 +19,45 @@ pub use gather::Options;
 pub use sys::terminal_width;
 
 use findings::{Facts, Remedies};
-use gather::{Gaps, Session};
-use model::{ClaimScan, DatabaseReport, DatabaseScan, Report, SCHEMA, Scan};
+use gather::{Gaps, LogWindow, Session, Window};
+use model::{ClaimScan, DatabaseReport, DatabaseScan, Process, Report, SCHEMA, Scan, SeenDatabase};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Scans the processes `pids` in this order.
 pub fn scan(pids: &[u32], options: Options) -> Scan {
     let taken_at = jiff::Timestamp::now().to_string();
     let remedies = Remedies::locate();
     let mut session = Session::new(options);
-    let mut processes = Vec::new();
+    let mut seen = Vec::new();
     let mut errors = Vec::new();
     for &pid in pids {
         let mut gaps = Gaps::default();
+        // Of what cannot be sampled, the look itself says why.
+        let first = options.window.and_then(|_| Window::open(pid).ok());
         let (process, failure) = session.process(pid, &mut gaps);
         errors.extend(failure);
-        processes.extend(process.map(|process| {
-            let findings = findings::all(&Facts {
-                process: &process,
-                limits: &session.limits,
-                remedies: &remedies,
-            });
-            Report {
-                process,
-                findings,
-                incomplete: gaps.into_list(),
-            }
-        }));
+        seen.extend(process.map(|process| (process, gaps, first)));
     }
+    // What was seen is kept: the process may end before the second sample.
+    let firsts = seen.iter().filter_map(|(_, _, first)| first.as_ref());
+    pause(firsts.map(Window::began).max(), options.window);
+    let report = |(mut process, mut gaps, first): (Process, Gaps, Option<Window>)| {
+        if let Some(growth) = first.and_then(|first| first.close(&mut gaps)) {
+            process.grew(growth);
+        }
+        let findings = findings::all(&Facts {
+            process: &process,
+            limits: &session.limits,
+            remedies: &remedies,
+        });
+        Report {
+            process,
+            findings,
+            incomplete: gaps.into_list(),
+        }
+    };
+    let processes = seen.into_iter().map(report).collect();
     Scan {
         schema: SCHEMA,
         fdscan_version: env!("CARGO_PKG_VERSION"),
@@ -58,23 +68,41 @@ pub fn scan(pids: &[u32], options: Options) -> Scan {
     }
 }
 
-/// Looks at the databases at `paths`, in this order, and at every process that has one of them open.
-pub fn scan_databases(paths: &[PathBuf]) -> DatabaseScan {
+/// Sleeps until `window` has passed since `began`.
+fn pause(began: Option<Instant>, window: Option<Duration>) {
+    if let (Some(began), Some(window)) = (began, window) {
+        std::thread::sleep(window.saturating_sub(began.elapsed()));
+    }
+}
+
+/// Looks at the databases at `paths`, in this order, and at every process that has one of them open; with
+/// a `window`, at their logs once more when it has passed.
+pub fn scan_databases(paths: &[PathBuf], window: Option<Duration>) -> DatabaseScan {
     let taken_at = jiff::Timestamp::now().to_string();
     let remedies = Remedies::locate();
-    let mut databases = Vec::new();
+    let mut all = Vec::new();
     let mut errors = Vec::new();
     for path in paths {
         let mut gaps = Gaps::default();
         match gather::database(path, &mut gaps) {
-            Ok(seen) => databases.push(DatabaseReport {
-                findings: findings::of_database(&seen, &remedies),
-                database: seen.database,
-                incomplete: gaps.into_list(),
-            }),
+            Ok(seen) => {
+                let first = window.map(|_| LogWindow::open(&seen.database));
+                all.push((seen, gaps, first));
+            }
             Err(failure) => errors.push(failure),
         }
     }
+    let firsts = all.iter().filter_map(|(_, _, first)| first.as_ref());
+    pause(firsts.map(LogWindow::began).max(), window);
+    let report = |(mut seen, gaps, first): (SeenDatabase, Gaps, Option<LogWindow>)| {
+        seen.database.growth = first.map(|first| first.close(&seen.database));
+        DatabaseReport {
+            findings: findings::of_database(&seen, &remedies),
+            database: seen.database,
+            incomplete: gaps.into_list(),
+        }
+    };
+    let databases = all.into_iter().map(report).collect();
     DatabaseScan {
         schema: SCHEMA,
         fdscan_version: env!("CARGO_PKG_VERSION"),

@@ -9,7 +9,7 @@ mod wal;
 pub use answer::{AnswerArgs, Colour, FailOn};
 pub use claims::ClaimsArgs;
 pub use scan::ScanArgs;
-pub use values::{parse_pid, parse_seconds};
+pub use values::{parse_pid, parse_seconds, parse_window};
 pub use wal::WalArgs;
 
 use clap::{Parser, Subcommand};

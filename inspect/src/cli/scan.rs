@@ -1,7 +1,7 @@
 //! Arguments of `fdscan PID...`.
 
 use super::AnswerArgs;
-use super::values::{parse_pid, parse_seconds};
+use super::values::{parse_pid, parse_seconds, parse_window};
 use std::time::Duration;
 
 /// Arguments of a scan.
@@ -18,6 +18,10 @@ pub struct ScanArgs {
     /// How long to look for paths, for each process; with 0 no directory is listed
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = parse_seconds)]
     pub path_timeout: Duration,
+
+    /// Count again after so long, and say what grew and when a limit is reached
+    #[arg(long = "for", value_name = "SECONDS", value_parser = parse_window)]
+    pub window: Option<Duration>,
 
     /// List every watch and descriptor instead of rolling them up
     #[arg(long)]

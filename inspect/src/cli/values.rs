@@ -28,6 +28,19 @@ pub fn parse_seconds(text: &str) -> Result<Duration, String> {
     .ok_or_else(|| "a time is a number of seconds, 0 or more, as 2 or 0.5".into())
 }
 
+/// How far two samples lie apart: with no time between them there is no rate.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_window(text: &str) -> Result<Duration, String> {
+    match parse_seconds(text) {
+        Ok(window) if window.is_zero() => {
+            Err("two samples need a time above 0 between them".into())
+        }
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +60,7 @@ mod tests {
         }
         assert_eq!(parse_seconds("0.25"), Ok(Duration::from_millis(250)));
         assert_eq!(parse_seconds("0"), Ok(Duration::ZERO));
+        assert!(parse_window("0").is_err());
+        assert_eq!(parse_window("5"), Ok(Duration::from_secs(5)));
     }
 }

@@ -15,6 +15,7 @@ pub fn scan(args: &ScanArgs) -> Exit {
             path_timeout: args.path_timeout,
             progress: !args.answer.json && io::stderr().is_terminal(),
             all: args.all,
+            window: args.window,
         },
     );
     let layout = layout(args.answer.color, args.all);

@@ -7,7 +7,7 @@ use inspect::render::{self, sanitize};
 
 /// Looks at the databases, says what was found, then which could not be read.
 pub fn wal(args: &WalArgs) -> Exit {
-    let scan = inspect::scan_databases(&args.databases);
+    let scan = inspect::scan_databases(&args.databases, args.window);
     let layout = layout(args.answer.color, false);
     if let Err(exit) = answer(args.answer, &scan, |to| render::wal_text(&scan, layout, to)) {
         return exit;

@@ -1,5 +1,6 @@
 //! `fd-limit-near`: the process has few descriptors left before EMFILE.
 
+use super::growth::Outlook;
 use super::{Facts, Finding, limit};
 use crate::render::number;
 use serde_json::json;
@@ -13,12 +14,22 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let room = fds.hard_limit.filter(|&hard| hard > soft);
+    let growth = facts.process.growth.as_ref();
+    let outlook = Outlook::new(
+        open,
+        soft,
+        open,
+        growth.map_or(0.0, |growth| growth.seconds),
+        growth.and_then(|growth| growth.descriptors),
+    );
     let mut message = format!(
-        "{} of {} descriptors are open ({} %): at the limit every open, accept and watch fails with EMFILE, \"Too many open files\".",
+        "{} of {} descriptors are open ({} %, {} left): at the limit every open, accept and watch fails with EMFILE, \"Too many open files\".",
         number(open),
         number(soft),
         limit::percent(open, soft),
+        number(outlook.left),
     );
+    message += &outlook.sentence("their number");
     if room.is_none() {
         message += " The soft limit is as high as the hard one: only a restart with a higher limit, or fewer descriptors, helps.";
     }
@@ -30,6 +41,9 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "open": open,
             "soft_limit": soft,
             "hard_limit": fds.hard_limit,
+            "left": outlook.left,
+            "growth": outlook.evidence(),
+            "seconds_left": outlook.seconds_left,
             "by_type": fds.by_type,
         }),
         remedy: room.map(|hard| facts.remedies.raise_fd_limit(facts.process.pid, hard)),

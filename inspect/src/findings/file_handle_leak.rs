@@ -1,7 +1,7 @@
 //! `file-handle-leak`: one file, or one pattern of files, is open far too often (incident 3: 991 `*.jsonl`).
 
-use super::{Facts, Finding, Severity};
-use crate::model::{Descriptor, Identity, Kind, Name};
+use super::{Facts, Finding, Severity, growth};
+use crate::model::{Descriptor, Growth, Identity, Kind, Name};
 use crate::render::number;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -43,7 +43,11 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     found.sort_by_key(|group| std::cmp::Reverse(group.files.len()));
     found.truncate(MOST);
     let limit = process.fds.soft_limit;
-    found.iter().map(|group| group.finding(limit)).collect()
+    let growth = process.growth.as_ref();
+    found
+        .iter()
+        .map(|group| group.finding(limit, growth))
+        .collect()
 }
 
 /// Descriptors that belong together.
@@ -101,7 +105,23 @@ fn by_design(file: &Descriptor) -> bool {
 }
 
 impl Group<'_> {
-    fn finding(&self, limit: Option<u64>) -> Finding {
+    /// How many of them were opened between two samples.
+    fn more(&self, growth: &Growth) -> i64 {
+        match (&self.pattern, self.files.first()) {
+            (Some((directory, extension)), _) => {
+                let extension = extension.as_ref().map(Name::as_bytes);
+                growth.of_pattern(directory.as_bytes(), extension)
+            }
+            (None, Some(file)) => growth.of_file(&file.target),
+            (None, None) => 0,
+        }
+    }
+
+    fn finding(&self, limit: Option<u64>, growth: Option<&Growth>) -> Finding {
+        let grown = growth.map(|growth| (growth.seconds, self.more(growth)));
+        let since = grown.map_or_else(String::new, |(seconds, more)| {
+            growth::sentence(seconds, more)
+        });
         let handles = self.files.len() as u64;
         let inodes: HashSet<_> = self.files.iter().filter_map(|file| file.identity).collect();
         let what = match (&self.pattern, self.files.first()) {
@@ -143,7 +163,7 @@ impl Group<'_> {
             code: "file-handle-leak",
             severity: Severity::Warning,
             message: format!(
-                "Of its descriptors {what} are open at once{share}: they are opened and not closed. No command closes them from outside: a restart frees them, closing each file in the program keeps them from coming back.",
+                "Of its descriptors {what} are open at once{share}: they are opened and not closed. No command closes them from outside: a restart frees them, closing each file in the program keeps them from coming back.{since}",
             ),
             evidence: json!({
                 "kind": kind,
@@ -157,6 +177,7 @@ impl Group<'_> {
                 "soft_limit": limit,
                 "percent_of_limit": percent,
                 "names": names,
+                "growth": grown.map(|(seconds, more)| growth::evidence(seconds, more)),
             }),
             remedy: None,
             remedy_live: None,

@@ -114,6 +114,7 @@ impl Fixture {
             wal: None,
             rollback_locks: None,
             holders: Vec::new(),
+            growth: None,
             parts,
         });
         self

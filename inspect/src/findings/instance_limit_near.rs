@@ -1,5 +1,6 @@
 //! `instance-limit-near`: the user has few inotify instances left before EMFILE.
 
+use super::growth::Outlook;
 use super::{Facts, Finding, limit};
 use crate::render::number;
 use serde_json::json;
@@ -21,15 +22,25 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         .iter()
         .filter(|instance| instance.same_instance_as.is_none())
         .count();
-    let message = format!(
-        "User {} has {}{} of {} inotify instances in use ({} %), {} of them in this process: at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.",
+    let growth = facts.process.growth.as_ref();
+    let outlook = Outlook::new(
+        user.instances,
+        max,
+        own as u64,
+        growth.map_or(0.0, |growth| growth.seconds),
+        growth.and_then(|growth| growth.instances),
+    );
+    let mut message = format!(
+        "User {} has {}{} of {} inotify instances in use ({} %, {} left), {} of them in this process: at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.",
         user.uid,
         if user.at_least { "at least " } else { "" },
         number(user.instances),
         number(max),
         limit::percent(user.instances, max),
+        number(outlook.left),
         number(own as u64),
     );
+    message += &outlook.sentence("their number in this process");
     let wanted = SENSIBLE.max(max.saturating_mul(2));
     vec![Finding {
         code: "instance-limit-near",
@@ -41,6 +52,9 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "at_least": user.at_least,
             "limit": max,
             "own": own,
+            "left": outlook.left,
+            "growth": outlook.evidence(),
+            "seconds_left": outlook.seconds_left,
         }),
         remedy: Some(format!("sysctl fs.inotify.max_user_instances={wanted}")),
         remedy_live: None,

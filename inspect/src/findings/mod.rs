@@ -6,6 +6,7 @@ mod deleted_file_held;
 mod duplicate_instance;
 mod fd_limit_near;
 mod file_handle_leak;
+mod growth;
 mod instance_limit_near;
 mod limit;
 mod orphaned_server;

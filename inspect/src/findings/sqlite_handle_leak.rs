@@ -1,6 +1,6 @@
 //! `sqlite-handle-leak`: connections never closed, or descriptors SQLite cannot close (incident 4).
 
-use super::{Facts, Finding, Severity};
+use super::{Facts, Finding, Severity, growth};
 use crate::model::Database;
 use crate::render::number;
 use serde_json::json;
@@ -62,7 +62,17 @@ fn unread(database: &Database) -> Finding {
     finding(database, "connections", message)
 }
 
-fn finding(database: &Database, kind: &str, message: String) -> Finding {
+fn finding(database: &Database, kind: &str, mut message: String) -> Finding {
+    let grown = database.growth.and_then(|growth| {
+        let change = match kind {
+            "connections" if database.wal_handles > 0 => growth.wal_handles?,
+            _ => growth.handles?,
+        };
+        Some((growth.seconds, change.by()))
+    });
+    if let Some((seconds, more)) = grown {
+        message += &growth::sentence(seconds, more);
+    }
     Finding {
         code: "sqlite-handle-leak",
         severity: Severity::Warning,
@@ -76,6 +86,7 @@ fn finding(database: &Database, kind: &str, message: String) -> Finding {
             "connections": database.wal_handles,
             "libraries": database.shm_handles,
             "parked": database.handles.saturating_sub(database.wal_handles),
+            "growth": grown.map(|(seconds, more)| growth::evidence(seconds, more)),
         }),
         remedy: None,
         remedy_live: None,

@@ -64,6 +64,22 @@ pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
     if gone {
         message += " It is unlinked, so no other program can check it in.";
     }
+    let growth = database.growth;
+    let change = growth.and_then(|growth| Some((growth.seconds, growth.wal_bytes?)));
+    let rate = change.map(|(seconds, change)| {
+        // Whole bytes are near enough.
+        (change.more().unwrap_or(0) as f64 / seconds) as u64
+    });
+    if let Some((seconds, change)) = change {
+        message += &match change.more() {
+            Some(more) => format!(
+                " Within {seconds:.1} s the file grew by {}, {} a second.",
+                bytes(more),
+                bytes(rate.unwrap_or(0))
+            ),
+            None => format!(" Within {seconds:.1} s the file did not grow."),
+        };
+    }
     let log = database.wal.as_ref();
     Some(Finding {
         code: "sqlite-wal-large",
@@ -81,6 +97,7 @@ pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
             "live_bytes": log.and_then(|log| log.live_bytes),
             "pending_bytes": log.and_then(|log| log.pending_bytes),
             "wal_handles": database.wal_handles,
+            "bytes_per_second": rate,
         }),
         remedy: (helps && !gone).then(|| remedies.checkpoint(&database.database)),
         remedy_live: None,

@@ -1,7 +1,7 @@
 //! `sqlite-wal-pinned`: a reader that keeps frames of the -wal from being brought into the database.
 
 use super::{Facts, Finding, Severity};
-use crate::model::{Database, Pin, Wal};
+use crate::model::{Change, Database, Pin, Wal};
 use crate::render::{bytes, number, plural};
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ pub fn of(database: &Database) -> Option<Finding> {
         None => "A process".into(),
     };
     let kept = plural(worst.frames as usize, "frame", "frames");
-    let message = match (worst.lock.slot, worst.lock.mark) {
+    let mut message = match (worst.lock.slot, worst.lock.mark) {
         (Some(0), _) => format!(
             "{who} reads {} itself and holds READ(0): no frame of its -wal can be checkpointed ({kept} pending{size}) until that read transaction ends.",
             database.database
@@ -40,6 +40,15 @@ pub fn of(database: &Database) -> Option<Finding> {
             slot.unwrap_or(0),
         ),
     };
+    let starved = database.growth.and_then(|growth| growth.starved());
+    if let Some(growth) = database.growth.filter(|_| starved == Some(true)) {
+        let added = growth.frames.and_then(Change::more).unwrap_or(0);
+        message += &format!(
+            " The log is starved: within {:.1} s {} were added and none was checkpointed.",
+            growth.seconds,
+            plural(added as usize, "frame", "frames")
+        );
+    }
     Some(Finding {
         code: "sqlite-wal-pinned",
         severity: if worst.frames >= FRAMES {
@@ -59,6 +68,7 @@ pub fn of(database: &Database) -> Option<Finding> {
             "kept_frames": worst.frames,
             "pending_bytes": wal.pending_bytes,
             "wal_bytes": database.wal_bytes,
+            "starved": starved,
             "readers": pins.iter().map(|pin| reader(database, pin)).collect::<Vec<_>>(),
         }),
         // A checkpoint would stop at the same frame; ending the transaction is the program's to do.

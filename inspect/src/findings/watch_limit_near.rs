@@ -1,5 +1,6 @@
 //! `watch-limit-near`: the user has few watches left before ENOSPC.
 
+use super::growth::Outlook;
 use super::{Facts, Finding, limit};
 use crate::render::number;
 use serde_json::json;
@@ -25,15 +26,25 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         .filter(|instance| instance.same_instance_as.is_none())
         .map(|instance| instance.watch_count)
         .sum();
-    let message = format!(
-        "User {} has {}{} of {} inotify watches in use ({} %), {} of them in this process: at the limit every new watch fails with ENOSPC, \"No space left on device\", though the disk has room.",
+    let growth = facts.process.growth.as_ref();
+    let outlook = Outlook::new(
+        watches,
+        max,
+        own as u64,
+        growth.map_or(0.0, |growth| growth.seconds),
+        growth.and_then(|growth| growth.watches),
+    );
+    let mut message = format!(
+        "User {} has {}{} of {} inotify watches in use ({} %, {} left), {} of them in this process: at the limit every new watch fails with ENOSPC, \"No space left on device\", though the disk has room.",
         user.uid,
         if user.at_least { "at least " } else { "" },
         number(watches),
         number(max),
         limit::percent(watches, max),
+        number(outlook.left),
         number(own as u64),
     );
+    message += &outlook.sentence("their number in this process");
     let wanted = SENSIBLE.max(max.saturating_mul(2));
     vec![Finding {
         code: "watch-limit-near",
@@ -45,6 +56,9 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "at_least": user.at_least,
             "limit": max,
             "own": own,
+            "left": outlook.left,
+            "growth": outlook.evidence(),
+            "seconds_left": outlook.seconds_left,
         }),
         remedy: Some(format!("sysctl fs.inotify.max_user_watches={wanted}")),
         remedy_live: None,

@@ -6,6 +6,7 @@ use super::{Gaps, errno_text, fdinfo, is_gone};
 use crate::model::{Descriptor, Fds, Identity, Kind, Name};
 use crate::sys;
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
@@ -25,12 +26,8 @@ pub fn read(
     fds: &mut Fds,
     gaps: &mut Gaps,
 ) -> io::Result<Vec<Descriptor>> {
-    // The size of the directory is the count, even for who may not read it (Linux 6.2, fs/proc/fd.c).
-    let open = sys::stat_at(dir.as_fd(), b"fd", 0).ok();
-    fds.open = open
-        .and_then(|stat| u64::try_from(stat.st_size).ok())
-        .filter(|&count| count > 0);
-    let numbers = numbers(dir)?;
+    fds.open = count(dir).ok().flatten();
+    let numbers = numbers(&open_list(dir)?)?;
     fds.open = Some(numbers.len() as u64);
     let mut reader = Reader::new(dir, mounts);
     let mut list = Vec::with_capacity(numbers.len());
@@ -52,9 +49,29 @@ pub fn read(
     Ok(list)
 }
 
-/// The numbers of all descriptors, in order.
-fn numbers(dir: &ProcDir) -> io::Result<Vec<i32>> {
-    let list = dir.open_file(b"fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
+/// How many descriptors there are, even for who may not list them: the size of the directory (Linux 6.2,
+/// fs/proc/fd.c).
+///
+/// # Errors
+/// The kernel's errno.
+pub fn count(dir: &ProcDir) -> io::Result<Option<u64>> {
+    let size = sys::stat_at(dir.as_fd(), b"fd", 0)?.st_size;
+    Ok(u64::try_from(size).ok().filter(|&count| count > 0))
+}
+
+/// Opens /proc/PID/fd.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn open_list(dir: &ProcDir) -> io::Result<File> {
+    dir.open_file(b"fd", libc::O_RDONLY | libc::O_DIRECTORY)
+}
+
+/// The numbers of all descriptors in an open /proc/PID/fd, in order.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn numbers(list: &File) -> io::Result<Vec<i32>> {
     let mut numbers = Vec::new();
     sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
         let text = std::str::from_utf8(entry.name).ok();
@@ -105,7 +122,8 @@ impl Lost {
     }
 }
 
-struct Reader<'a> {
+/// Reads descriptors one by one.
+pub struct Reader<'a> {
     dir: &'a ProcDir,
     mounts: &'a Mounts,
     /// The process's root, where that is not `/` (chroot): link texts have it in front.
@@ -116,7 +134,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(dir: &'a ProcDir, mounts: &'a Mounts) -> Reader<'a> {
+    /// For a process and the mounts it sees.
+    pub fn new(dir: &'a ProcDir, mounts: &'a Mounts) -> Reader<'a> {
         Reader {
             dir,
             mounts,
@@ -127,7 +146,25 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn descriptor(&mut self, fd: i32) -> io::Result<Descriptor> {
+    /// What the link of a descriptor says, without a look at the file: its kind ([`Kind::Unknown`] for
+    /// what has a path), its text, and whether the name is said to be gone.
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    pub fn link(&mut self, fd: i32) -> io::Result<(Kind, Name, bool)> {
+        let path = format!("fd/{fd}");
+        sys::read_link_at(self.dir.as_fd(), path.as_bytes(), &mut self.link)?;
+        let kind = kind_by_link(&self.link);
+        let text = self.inside(&self.link);
+        let bare = text.strip_suffix(DELETED).filter(|_| kind == Kind::Unknown);
+        Ok((kind, bare.unwrap_or(text).into(), bare.is_some()))
+    }
+
+    /// Everything about one descriptor.
+    ///
+    /// # Errors
+    /// The errno of its link.
+    pub fn descriptor(&mut self, fd: i32) -> io::Result<Descriptor> {
         let path = format!("fd/{fd}");
         sys::read_link_at(self.dir.as_fd(), path.as_bytes(), &mut self.link)?;
         let mut descriptor = Descriptor {

@@ -3,7 +3,7 @@
 use super::lines::each_line;
 use super::proc_dir::ProcDir;
 use super::{Gaps, errno_text, fdinfo, is_gone};
-use crate::model::{Descriptor, Device, Instance, Kind, Mask, MaskCount, Watch};
+use crate::model::{Device, Instance, Mask, MaskCount, Watch};
 use crate::sys::{self, FileHandle};
 use std::cmp::Ordering;
 
@@ -57,17 +57,16 @@ impl Handles {
     }
 }
 
-/// Reads every inotify instance among `descriptors`.
+/// Reads the inotify instances at the descriptors `fds`.
 pub fn read(
     dir: &ProcDir,
-    descriptors: &[Descriptor],
+    fds: impl Iterator<Item = i32>,
     keep_handles: bool,
     gaps: &mut Gaps,
 ) -> Vec<ReadInstance> {
     let mut buffer = Vec::new();
     let mut list: Vec<ReadInstance> = Vec::new();
-    for descriptor in descriptors.iter().filter(|d| d.kind == Kind::Inotify) {
-        let fd = descriptor.fd;
+    for fd in fds {
         let same = list
             .iter()
             .map(|r| &r.instance)

@@ -16,10 +16,12 @@ mod open_files;
 mod paths;
 mod proc_dir;
 mod process;
+mod sample;
 mod sockets;
 mod sqlite;
 mod wakes;
 mod wal;
+mod window;
 
 use crate::model::{Failure, FailureKind, Gap, InotifyLimits, Kind, Name, Process, UserUsage};
 use crate::sys;
@@ -27,11 +29,13 @@ pub use claims::{TTL as CLAIM_TTL, judge_paths as claims_at};
 use mounts::Mounts;
 use neighbours::Counted;
 use proc_dir::ProcDir;
+pub use sample::Sampler;
 use sockets::Tables;
 use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 pub use wal::database;
+pub use window::{LogWindow, Window};
 
 /// What a scan should do.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +48,8 @@ pub struct Options {
     pub progress: bool,
     /// Keep the list of all descriptors in the report.
     pub all: bool,
+    /// How far two samples lie apart; with `None` there is one.
+    pub window: Option<Duration>,
 }
 
 /// Collects what could not be seen.
@@ -201,7 +207,9 @@ impl Session {
         open_files::roll_up(&process.descriptors, &mut process.fds);
         let mut counted = Vec::new();
         {
-            let mut read = inotify::read(dir, &process.descriptors, self.options.paths, gaps);
+            let all = process.descriptors.iter();
+            let fds = all.filter(|d| d.kind == Kind::Inotify).map(|d| d.fd);
+            let mut read = inotify::read(dir, fds, self.options.paths, gaps);
             if self.options.paths {
                 paths::resolve(dir, mounts, process, &mut read, &self.options, gaps);
             }

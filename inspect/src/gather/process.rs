@@ -19,9 +19,9 @@ const KERNEL_THREAD: u32 = 0x20_0000;
 /// The errno of the first read, when the process has gone.
 pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
     let stat = dir.read("stat")?;
-    let mut headless = false;
+    let mut without_main = false;
     if let Ok(stat) = Stat::from_read(&stat[..]) {
-        headless = stat.state == 'Z' && stat.num_threads > 1;
+        without_main = headless(&stat);
         process.ppid = u32::try_from(stat.ppid).ok();
         process.state = Some(stat.state);
         process.around.session = u32::try_from(stat.session).ok();
@@ -36,7 +36,20 @@ pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
         .ok()
         .and_then(|text| Status::from_read(String::from_utf8_lossy(&text).as_bytes()).ok())
         .map(|status| status.euid);
-    Ok(headless)
+    Ok(without_main)
+}
+
+/// Whether the main thread has ended while others run on.
+///
+/// # Errors
+/// The kernel's errno, when the process has gone.
+pub fn is_headless(dir: &ProcDir) -> io::Result<bool> {
+    let stat = Stat::from_read(&dir.read("stat")?[..]);
+    Ok(stat.is_ok_and(|stat| headless(&stat)))
+}
+
+fn headless(stat: &Stat) -> bool {
+    stat.state == 'Z' && stat.num_threads > 1
 }
 
 /// Whether a PID is a thread of the kernel, which has no descriptors. Any user may know.

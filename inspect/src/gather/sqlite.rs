@@ -17,7 +17,7 @@ use std::os::unix::fs::FileExt;
 
 /// The side files, by what SQLite appends to the database's name. In wal2 mode (a branch of SQLite)
 /// there is a second log, `-wal2`: counted as -wal.
-const SUFFIXES: [(&str, &str); 4] = [
+pub const SUFFIXES: [(&str, &str); 4] = [
     ("-wal", "-wal"),
     ("-wal2", "-wal"),
     ("-shm", "-shm"),
@@ -114,19 +114,24 @@ fn unite(descriptors: &[Descriptor]) -> Vec<Part> {
         if let Some(key) = key {
             places.insert(key, files.len());
         }
-        files.push(Part {
-            suffix: "",
-            path: descriptor.target.clone(),
-            fd: descriptor.fd,
-            handles: 1,
-            writable,
-            deleted: descriptor.deleted,
-            bytes: descriptor.bytes,
-            identity: descriptor.identity,
-            parent: descriptor.parent,
-        });
+        files.push(part(descriptor));
     }
     files
+}
+
+/// A file as one of its descriptors shows it.
+pub fn part(descriptor: &Descriptor) -> Part {
+    Part {
+        suffix: "",
+        path: descriptor.target.clone(),
+        fd: descriptor.fd,
+        handles: 1,
+        writable: descriptor.writable == Some(true),
+        deleted: descriptor.deleted,
+        bytes: descriptor.bytes,
+        identity: descriptor.identity,
+        parent: descriptor.parent,
+    }
 }
 
 /// The databases of one path: more than one when it was deleted and made again. A deleted side file
@@ -171,6 +176,7 @@ fn database<'a>(
         wal: None,
         rollback_locks: None,
         holders: Vec::new(),
+        growth: None,
         parts: main.cloned().into_iter().collect(),
     };
     for (suffix, side) in sides {

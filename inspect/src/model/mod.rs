@@ -6,6 +6,7 @@ mod around;
 mod claim;
 mod descriptor;
 mod device;
+mod growth;
 mod mask;
 mod name;
 mod process;
@@ -17,6 +18,9 @@ pub use around::{Around, Kin, Listener, Origin, Relative, SharedFile};
 pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Verdict};
 pub use descriptor::{Descriptor, ExtensionCount, Fds, FileCount, Identity, Kind};
 pub use device::Device;
+pub use growth::{
+    Change, DatabaseGrowth, DatabaseSample, Growth, Handles, LogSample, PatternGrowth, Sample,
+};
 pub use mask::{Events, Mask};
 pub use name::Name;
 pub use process::{Gap, Library, Linkage, Preload, Process, UserUsage};

@@ -1,6 +1,6 @@
 //! A process.
 
-use super::{Around, Database, Descriptor, Fds, Instance, Name};
+use super::{Around, Database, Descriptor, Fds, Growth, Instance, Name};
 use serde::Serialize;
 
 /// One process as it was seen. By default nothing is known of it.
@@ -37,6 +37,8 @@ pub struct Process {
     /// Its session, where it listens, and who is around it.
     #[serde(flatten)]
     pub around: Around,
+    /// What grew while it was looked at; `None` with one sample.
+    pub growth: Option<Growth>,
     /// Every descriptor.
     #[serde(skip)]
     pub descriptors: Vec<Descriptor>,
@@ -56,6 +58,14 @@ pub struct Process {
 }
 
 impl Process {
+    /// Takes over what grew: what became of a database stands with it.
+    pub fn grew(&mut self, mut growth: Growth) {
+        for database in self.sqlite.iter_mut().filter(|database| !database.deleted) {
+            database.growth = growth.databases.remove(&database.database);
+        }
+        self.growth = Some(growth);
+    }
+
     /// It is known to have a dynamic loader.
     pub fn is_dynamic(&self) -> bool {
         self.linkage == Some(Linkage::Dynamic)

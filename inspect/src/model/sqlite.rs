@@ -1,6 +1,6 @@
 //! SQLite databases.
 
-use super::{Holder, Identity, Name, RollbackKind, RollbackLock, Wal};
+use super::{DatabaseGrowth, Holder, Identity, Name, RollbackKind, RollbackLock, Wal};
 use serde::Serialize;
 
 /// One database a process has open, with its side files.
@@ -41,6 +41,8 @@ pub struct Database {
     pub rollback_locks: Option<Vec<RollbackLock>>,
     /// The processes that were looked at for locks on it: this one, and whoever holds one.
     pub holders: Vec<Holder>,
+    /// What became of it while it was looked at; `None` with one sample.
+    pub growth: Option<DatabaseGrowth>,
     /// Its open files.
     #[serde(skip)]
     pub parts: Vec<Part>,

@@ -42,6 +42,16 @@ pub fn bytes(n: u64) -> String {
     format!("{size:.digits$} {}", unit.unwrap_or(&""))
 }
 
+/// A time in its largest unit of which there are two or more: 90 s, 5 min, 3 h, 12 days.
+pub fn duration(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", number(seconds / 86_400)),
+    }
+}
+
 /// "a", "a or b", "a, b or c".
 pub fn list_words(words: &[&str], last: &str) -> String {
     match words {
@@ -71,6 +81,14 @@ mod tests {
         assert_eq!(bytes(11_900_000_000), "11.1 GiB");
         assert_eq!(bytes(1000 << 20), "0.98 GiB");
         assert_eq!(bytes(u64::MAX), "16.0 EiB");
+    }
+
+    #[test]
+    fn times_are_in_the_largest_unit_of_which_there_are_two() {
+        assert_eq!(
+            [0, 119, 120, 7199, 7200, 172_800].map(duration),
+            ["0 s", "119 s", "2 min", "119 min", "2 h", "2 days"]
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod sanitize;
 mod style;
 mod text;
 
-pub use human::{bytes, list_words, number, plural};
+pub use human::{bytes, duration, list_words, number, plural};
 pub use json::json;
 pub use sanitize::{is_unsafe, sanitize};
 pub use style::Style;

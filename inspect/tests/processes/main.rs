@@ -10,6 +10,7 @@ mod bad_input;
 mod claims;
 mod descriptors;
 mod exit_status;
+mod growth;
 mod inotify_limits;
 mod leaks;
 mod moving_targets;

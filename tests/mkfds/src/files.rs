@@ -53,6 +53,13 @@ fn set_nofile(limit: libc::rlimit) -> Outcome {
     Ok(())
 }
 
+/// Sets the soft limit.
+pub fn set_soft_limit(limit: u64) -> Outcome {
+    let mut now = nofile()?;
+    now.rlim_cur = limit;
+    set_nofile(now)
+}
+
 /// Raises the limits, where they are too low, so that `more` descriptors can be opened.
 pub fn allow_open(more: u64) -> Outcome {
     // Room for what the program opens on the way: directories, pipes, SQLite's journals.

@@ -11,6 +11,7 @@
 
 mod churn;
 mod files;
+mod growing;
 mod held;
 mod inotify;
 mod names;
@@ -288,6 +289,20 @@ enum State {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// COUNT of something, and one more every few milliseconds until there are MOST
+    Growing {
+        #[arg(long, value_enum)]
+        what: growing::What,
+        #[arg(long, default_value_t = 0)]
+        count: usize,
+        #[arg(long)]
+        most: usize,
+        /// Set a soft RLIMIT_NOFILE of LIMIT
+        #[arg(long)]
+        limit: Option<u64>,
+        #[arg(long)]
+        dir: PathBuf,
+    },
     /// No state: runs a command and prints the peak of its resident memory on standard error
     Measure {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
@@ -422,6 +437,13 @@ fn run(state: State) -> Outcome {
         State::Zombie => processes::hold_zombie(report),
         State::Undumpable => processes::hold_undumpable(report),
         State::Kinds { dir } => files::hold_kinds(report, &dir),
+        State::Growing {
+            what,
+            count,
+            most,
+            limit,
+            dir,
+        } => growing::hold(report, &dir, what, count, most, limit),
         // It prints nothing of its own, so `main` does it.
         State::Measure { .. } => Ok(()),
         State::Churn { dir } => churn::hold(report, &dir),

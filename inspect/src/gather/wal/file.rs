@@ -98,6 +98,7 @@ fn seen(parts: Vec<Part>, files: &[File], mode: Option<Mode>, gaps: &mut Gaps) -
         wal: None,
         rollback_locks: None,
         holders: Vec::new(),
+        growth: None,
         parts,
     };
     match mode {
@@ -189,7 +190,10 @@ fn everyone(parts: &[Part], gaps: &mut Gaps) -> Option<holders::Found> {
 }
 
 /// Opens a file the user named. O_NONBLOCK: a FIFO must not be waited for.
-fn open(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// The errno of open(2).
+pub fn open(path: &Path) -> io::Result<File> {
     let with = |flags| {
         OpenOptions::new()
             .read(true)

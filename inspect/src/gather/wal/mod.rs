@@ -7,8 +7,9 @@ mod holders;
 mod shm;
 mod state;
 
-pub use file::database;
+pub use file::{database, open};
 pub use header::{Mode, database as database_mode};
+pub use state::index;
 
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;

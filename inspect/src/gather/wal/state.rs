@@ -61,7 +61,11 @@ fn described(index: &Index, wal_bytes: Option<u64>) -> Wal {
     }
 }
 
-fn index(shm: &File, wal: Option<&File>) -> Result<Index, Doubt> {
+/// What a -shm says, read again for a moment while it makes no sense.
+///
+/// # Errors
+/// Why it must not be believed.
+pub fn index(shm: &File, wal: Option<&File>) -> Result<Index, Doubt> {
     let start = Instant::now();
     loop {
         match index_once(shm, wal) {

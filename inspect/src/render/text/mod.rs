@@ -5,6 +5,7 @@ mod claims;
 mod evidence;
 mod files;
 mod findings;
+mod growth;
 mod rollup;
 mod tables;
 mod wal;

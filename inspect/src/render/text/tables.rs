@@ -1,6 +1,6 @@
 //! The tables behind the findings.
 
-use super::{Layout, files, rollup, wal};
+use super::{Layout, files, growth, rollup, wal};
 use crate::model::{Instance, Name, Process, Report, Scan};
 use crate::render::{bytes, number, plural, sanitize};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
@@ -26,7 +26,8 @@ pub fn write(scan: &Scan, report: &Report, layout: Layout, to: &mut impl Write) 
         directories(process, layout, to)?;
     }
     files::write(process, layout, to)?;
-    databases(process, layout, to)
+    databases(process, layout, to)?;
+    growth::write(process, layout, to)
 }
 
 /// One thin line: frames cost the width that paths need.
@@ -119,12 +120,19 @@ fn about(scan: &Scan, process: &Process, layout: Layout, to: &mut impl Write) ->
         mapped,
     ]);
     sheet.write("Process", layout, to)?;
-    let mut sheet = Sheet::new(layout, &["limit", "in use", "of", "by"], &[1, 2]);
+    let mut sheet = Sheet::new(layout, &["limit", "in use", "of", "left", "by"], &[1, 2, 3]);
+    let left = |used: Option<u64>, limit: Option<u64>| {
+        known_number(
+            used.zip(limit)
+                .map(|(used, limit)| limit.saturating_sub(used)),
+        )
+    };
     let by_process = "this process".to_owned();
     sheet.row(&[
         "descriptors".into(),
         known_number(process.fds.open),
         known_number(process.fds.soft_limit),
+        left(process.fds.open, process.fds.soft_limit),
         by_process,
     ]);
     let usage = process.user.as_ref();
@@ -150,8 +158,19 @@ fn about(scan: &Scan, process: &Process, layout: Layout, to: &mut impl Write) ->
             // A process without watches: they were not counted.
             continue;
         }
-        let used = used.map_or_else(|| "?".into(), |n| format!("{least}{}", number(n)));
-        sheet.row(&[name.into(), used, known_number(limit), by_user.clone()]);
+        let shown = used.map_or_else(|| "?".into(), |n| format!("{least}{}", number(n)));
+        let most = if used.is_some() && !least.is_empty() {
+            "at most "
+        } else {
+            ""
+        };
+        sheet.row(&[
+            name.into(),
+            shown,
+            known_number(limit),
+            format!("{most}{}", left(used, limit)),
+            by_user.clone(),
+        ]);
     }
     sheet.write("Limits", layout, to)
 }

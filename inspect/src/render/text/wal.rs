@@ -1,7 +1,7 @@
 //! Logs of SQLite databases: the rows of a process's table, and `fdscan wal`.
 
 use super::tables::Sheet;
-use super::{Layout, findings, gaps};
+use super::{Layout, findings, gaps, growth};
 use crate::model::{Database, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, Wal};
 use crate::render::{bytes, number, plural, sanitize};
 use std::collections::BTreeMap;
@@ -38,6 +38,7 @@ fn of_database(report: &DatabaseReport, layout: Layout, to: &mut impl Write) -> 
     sizes(database, layout, to)?;
     marks(database, layout, to)?;
     holders(database, layout, to)?;
+    growth::of_log(database.growth.as_ref(), layout, to)?;
     gaps(&report.incomplete, layout, to)
 }
 

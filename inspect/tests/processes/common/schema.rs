@@ -9,6 +9,8 @@ enum Shape {
     Text,
     /// A whole number, 0 or more.
     Count,
+    /// A time in seconds, above 0.
+    Seconds,
     Flag,
     /// RFC 3339.
     Time,
@@ -118,6 +120,24 @@ const PROCESS: &[Key] = &[
     May("user", OrNull(&Object(USER))),
     May("session", OrNull(&Count)),
     May("listeners", List(&Object(LISTENER))),
+    // null with one sample.
+    May("growth", OrNull(&Object(GROWTH))),
+];
+
+const GROWTH: &[Key] = &[
+    Must("seconds", Seconds),
+    Must("descriptors", OrNull(&Object(CHANGE))),
+    Must("instances", OrNull(&Object(CHANGE))),
+    Must("watches", OrNull(&Object(CHANGE))),
+    Must("patterns", List(&Object(PATTERN_GROWTH))),
+];
+
+const CHANGE: &[Key] = &[Must("from", Count), Must("to", Count)];
+
+const PATTERN_GROWTH: &[Key] = &[
+    Must("directory", Text),
+    Must("extension", OrNull(&Text)),
+    Must("descriptors", Count),
 ];
 
 const LISTENER: &[Key] = &[
@@ -265,6 +285,7 @@ fn check(at: &str, value: &Value, shape: &Shape, found: &mut Vec<String>) {
         OrNull(inner) => return check(at, value, inner, found),
         Text => value.is_string(),
         Count => value.is_u64(),
+        Seconds => value.as_f64().is_some_and(|seconds| seconds > 0.0),
         Flag => value.is_boolean(),
         Time => value
             .as_str()

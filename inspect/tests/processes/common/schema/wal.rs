@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Key::{May, Must};
 use super::Shape::*;
-use super::{FINDING, GAP, Key, Shape, TEXTS, check, check_keys};
+use super::{CHANGE, FINDING, GAP, Key, Shape, TEXTS, check, check_keys};
 
 pub const DATABASE: &[Key] = &[
     Must("database", Text),
@@ -24,6 +24,19 @@ pub const DATABASE: &[Key] = &[
     May("libraries", OrNull(&Count)),
     May("rollback_locks", OrNull(&List(&Object(ROLLBACK_LOCK)))),
     May("holders", List(&Object(HOLDER))),
+    // null with one sample.
+    May("growth", OrNull(&Object(GROWTH))),
+];
+
+const GROWTH: &[Key] = &[
+    Must("seconds", Seconds),
+    Must("handles", OrNull(&Object(CHANGE))),
+    Must("wal_handles", OrNull(&Object(CHANGE))),
+    Must("shm_handles", OrNull(&Object(CHANGE))),
+    Must("wal_bytes", OrNull(&Object(CHANGE))),
+    Must("frames", OrNull(&Object(CHANGE))),
+    Must("checkpointed_frames", OrNull(&Object(CHANGE))),
+    Must("same_log", OrNull(&Flag)),
 ];
 
 const HOLDER: &[Key] = &[

@@ -1,0 +1,113 @@
+//! What two samples add to a finding: words and evidence.
+
+use crate::model::Change;
+use crate::render::{duration, number};
+use serde_json::{Value, json};
+
+/// Descriptors opened or closed meanwhile, as a sentence after another one.
+pub fn sentence(seconds: f64, more: i64) -> String {
+    let count = number(more.unsigned_abs());
+    match more {
+        0 => format!(" Within {seconds:.1} s none was added."),
+        1.. => format!(" Within {seconds:.1} s {count} more were opened."),
+        _ => format!(" Within {seconds:.1} s {count} of them were closed."),
+    }
+}
+
+/// The same as evidence.
+pub fn evidence(seconds: f64, more: i64) -> Value {
+    json!({ "seconds": seconds, "more": more })
+}
+
+/// What is left of a limit, and for how long.
+pub struct Outlook {
+    /// How many are left.
+    pub left: u64,
+    /// When they are gone at this rate; `None` if nothing grows, or there was one sample.
+    pub seconds_left: Option<u64>,
+    seconds: f64,
+    change: Option<Change>,
+}
+
+impl Outlook {
+    /// `used` of `limit` are taken, `own` of them by the process whose counter changed.
+    pub fn new(used: u64, limit: u64, own: u64, seconds: f64, change: Option<Change>) -> Outlook {
+        // What was taken between the look and the second sample is gone as well.
+        let since = change.map_or(0, |change| change.to.saturating_sub(own));
+        let left = limit.saturating_sub(used);
+        let still = left.saturating_sub(since);
+        Outlook {
+            left,
+            seconds_left: change.and_then(|change| change.seconds_until(still, seconds)),
+            seconds,
+            change,
+        }
+    }
+
+    /// Both samples as evidence; null with one.
+    pub fn evidence(&self) -> Value {
+        self.change.map_or(
+            Value::Null,
+            |change| json!({ "seconds": self.seconds, "from": change.from, "to": change.to }),
+        )
+    }
+
+    /// As a sentence after another one; `what` has changed. Empty with one sample.
+    pub fn sentence(&self, what: &str) -> String {
+        let Some(change) = self.change else {
+            return String::new();
+        };
+        let seconds = self.seconds;
+        match (change.more(), self.seconds_left) {
+            (Some(more), Some(left)) if self.left > 0 => {
+                let left = match left {
+                    0 => "less than a second".into(),
+                    left => duration(left),
+                };
+                format!(
+                    " Within {seconds:.1} s {what} grew by {}: at this rate the limit is reached in {left}.",
+                    number(more),
+                )
+            }
+            (Some(more), _) => format!(" Within {seconds:.1} s {what} grew by {}.", number(more)),
+            (None, _) => format!(" Within {seconds:.1} s {what} did not grow."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outlook(used: u64, limit: u64, from: u64, to: u64) -> Outlook {
+        Outlook::new(used, limit, used, 5.0, Some(Change { from, to }))
+    }
+
+    #[test]
+    fn the_time_left_follows_from_rate_and_room() {
+        // 50 in 5 s, and 10 of the 124 that are left went after the look.
+        let seen = outlook(900, 1024, 860, 910);
+        assert_eq!((seen.left, seen.seconds_left), (124, Some(11)));
+        assert_eq!(
+            seen.sentence("their number"),
+            " Within 5.0 s their number grew by 50: at this rate the limit is reached in 11 s."
+        );
+    }
+
+    #[test]
+    fn what_does_not_grow_has_no_end() {
+        let seen = outlook(900, 1024, 900, 890);
+        assert_eq!(seen.seconds_left, None);
+        assert!(seen.sentence("it").ends_with("did not grow."));
+        let once = Outlook::new(900, 1024, 900, 0.0, None);
+        assert_eq!(once.sentence("it"), "");
+        assert!(once.evidence().is_null());
+    }
+
+    #[test]
+    fn a_limit_that_is_reached_is_not_reached_in_no_time() {
+        let seen = outlook(1024, 1024, 1000, 1024);
+        assert_eq!((seen.left, seen.seconds_left), (0, Some(0)));
+        assert!(!seen.sentence("it").contains("at this rate"));
+    }
+}
