@@ -17,6 +17,7 @@ mod paths;
 mod proc_dir;
 mod process;
 mod sample;
+mod secrets;
 mod sockets;
 mod sqlite;
 mod wakes;

@@ -2,7 +2,7 @@
 
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
-use super::{Gaps, auxv, errno_text, maps};
+use super::{Gaps, auxv, errno_text, maps, secrets};
 use crate::model::{Library, Linkage, Name, Process};
 use procfs::prelude::*;
 use procfs::process::{Stat, Status};
@@ -70,9 +70,11 @@ pub fn comm(dir: &ProcDir) -> Option<Name> {
     })
 }
 
-/// The arguments; `None` if they could not be read.
+/// The arguments without the secrets among them; `None` if they could not be read.
 pub fn command_line(dir: &ProcDir) -> Option<Vec<Name>> {
-    dir.read("cmdline").ok().map(|text| split_nul(&text))
+    dir.read("cmdline")
+        .ok()
+        .map(|text| secrets::hide(split_nul(&text)))
 }
 
 /// Whether it has ended or is about to: its memory and descriptors go before its PID does.
