@@ -5,18 +5,26 @@ mod commands;
 use clap::Parser;
 use inspect::Exit;
 use inspect::cli::{Cli, Command};
+use inspect::model::redact_names;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let exit = match Cli::try_parse() {
-        Ok(cli) => match &cli.command {
-            Some(Command::Wal(args)) => commands::wal(args),
-            Some(Command::Claims(args)) => commands::claims(args),
-            None => commands::scan(&cli.scan),
-        },
+        Ok(cli) => run(&cli),
         Err(e) => usage(&e),
     };
     exit.into()
+}
+
+fn run(cli: &Cli) -> Exit {
+    if cli.redact {
+        redact_names();
+    }
+    match &cli.command {
+        Some(Command::Wal(args)) => commands::wal(args),
+        Some(Command::Claims(args)) => commands::claims(args),
+        None => commands::scan(&cli.scan),
+    }
 }
 
 /// Help and version are answers, everything else is a usage error.

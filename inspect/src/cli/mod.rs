@@ -34,6 +34,10 @@ pub struct Cli {
     /// What `fdscan PID...` takes.
     #[command(flatten)]
     pub scan: ScanArgs,
+
+    /// Replace names of users, hosts, files and directories by tokens; equal names get equal tokens
+    #[arg(long, global = true)]
+    pub redact: bool,
 }
 
 /// What stands beside `fdscan PID...`.

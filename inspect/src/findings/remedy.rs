@@ -43,11 +43,12 @@ impl Remedies {
     /// The same with events of these names removed. Engines that see masks only cannot do that: there
     /// the directory is settled, so that a file is reported when it is closed and not at every write.
     pub fn start_ignoring(&self, process: &Process, names: &[&[u8]], dir: &Name) -> Option<String> {
-        let rule = [b"+", &patterns(names)[..]].concat();
+        let names: Vec<Name> = names.iter().map(|&name| name.into()).collect();
+        let rule = [b"+", &patterns(&names)[..]].concat();
         self.start_with(
             process,
-            &format!("WATCHFIX_IGNORE={} ", quote(&rule)),
-            &format!("--settle {} ", quote(&patterns(&[dir.as_bytes()]))),
+            &format!("WATCHFIX_IGNORE={} ", quote_bytes(&rule)),
+            &format!("--settle {} ", directory(dir)),
         )
     }
 
@@ -62,13 +63,15 @@ impl Remedies {
 
     /// The library, with what the process preloads already after it.
     fn preload(&self, process: &Process) -> String {
-        let mut list = self.library.as_os_str().as_encoded_bytes().to_vec();
+        // This program may lie in somebody's home: a name like any other.
+        let own = Name::from(self.library.as_os_str().as_encoded_bytes());
+        let mut list = own.shown().into_owned();
         let others = process.preload.requested.iter().flatten();
         for other in others.filter(|entry| entry.base() != LIBRARY.as_bytes()) {
             list.push(b':');
-            list.extend(other.as_bytes());
+            list.extend_from_slice(&other.shown());
         }
-        quote(&list)
+        quote_bytes(&list)
     }
 
     /// Starts the program again under `watchfix run`.
@@ -88,20 +91,19 @@ impl Remedies {
 
     /// The same, with a directory settled.
     pub fn heal_settling(&self, process: &Process, dir: &Name) -> String {
-        let rule = quote(&patterns(&[dir.as_bytes()]));
-        format!("watchfix heal --settle {rule} {}", process.pid)
+        format!("watchfix heal --settle {} {}", directory(dir), process.pid)
     }
 
     /// Writes the WAL into the database and cuts it to nothing.
     pub fn checkpoint(&self, database: &Name) -> String {
-        let path = quote(database.as_bytes());
+        let path = quote(database);
         format!("sqlite3 {path} 'PRAGMA wal_checkpoint(TRUNCATE)'")
     }
 
     /// Copies an unlinked file through the descriptor that keeps it.
     pub fn rescue(&self, pid: u32, fd: i32, path: &Name) -> String {
-        let to = [path.as_bytes(), b".saved"].concat();
-        format!("cp /proc/{pid}/fd/{fd} {}", quote(&to))
+        let to = [&path.shown()[..], b".saved"].concat();
+        format!("cp /proc/{pid}/fd/{fd} {}", quote_bytes(&to))
     }
 
     /// Raises the soft limit of open descriptors (prlimit(1): `N:` leaves the hard one alone).
@@ -129,16 +131,21 @@ fn command(process: &Process) -> Option<String> {
         .first()
         .filter(|name| !name.as_bytes().is_empty() && !name.as_bytes().starts_with(b"-"))
         .or(process.exe.as_ref())?;
-    let mut words = vec![quote(program.as_bytes())];
-    words.extend(arguments.iter().skip(1).map(|word| quote(word.as_bytes())));
+    let mut words = vec![quote(program)];
+    words.extend(arguments.iter().skip(1).map(quote));
     Some(words.join(" "))
 }
 
+/// A directory as a rule.
+fn directory(dir: &Name) -> String {
+    quote_bytes(&patterns(std::slice::from_ref(dir)))
+}
+
 /// Names as patterns that mean only themselves, separated by colons.
-fn patterns(names: &[&[u8]]) -> Vec<u8> {
+fn patterns(names: &[Name]) -> Vec<u8> {
     let escaped = names.iter().map(|name| {
         let mut pattern = Vec::new();
-        for &byte in *name {
+        for &byte in name.shown().iter() {
             if matches!(byte, b'*' | b'?' | b':' | b'\\') {
                 pattern.push(b'\\');
             }
@@ -149,9 +156,14 @@ fn patterns(names: &[&[u8]]) -> Vec<u8> {
     escaped.collect::<Vec<_>>().join(&b':')
 }
 
-/// Quotes a word for a POSIX shell; a word with control characters or bytes that are no UTF-8 for those
-/// that know `$'...'` (bash, zsh, ksh, POSIX 2024), so that it can be shown as well as pasted.
-pub fn quote(word: &[u8]) -> String {
+/// Quotes a name, as it is shown, for a POSIX shell; one with control characters or bytes that are no
+/// UTF-8 for those that know `$'...'` (bash, zsh, ksh, POSIX 2024), so that it can be shown as well as
+/// pasted.
+pub fn quote(word: &Name) -> String {
+    quote_bytes(&word.shown())
+}
+
+fn quote_bytes(word: &[u8]) -> String {
     match std::str::from_utf8(word) {
         Ok(text) if text.chars().any(crate::render::is_unsafe) => quote_ansi(word),
         Ok(text) => quote_text(text),
@@ -250,18 +262,18 @@ mod tests {
 
     #[test]
     fn words_are_quoted_so_that_they_can_be_pasted() {
-        assert_eq!(quote(b"a-b/c.d"), "a-b/c.d");
-        assert_eq!(quote(b""), "''");
-        assert_eq!(quote(b"it's"), r"'it'\''s'");
-        assert_eq!(quote(b"a\nb"), r"$'a\012b'");
-        assert_eq!(quote(b"\xff1"), r"$'\3771'");
+        assert_eq!(quote_bytes(b"a-b/c.d"), "a-b/c.d");
+        assert_eq!(quote_bytes(b""), "''");
+        assert_eq!(quote_bytes(b"it's"), r"'it'\''s'");
+        assert_eq!(quote_bytes(b"a\nb"), r"$'a\012b'");
+        assert_eq!(quote_bytes(b"\xff1"), r"$'\3771'");
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn a_shell_reads_a_quoted_word_as_it_was(word in proptest::collection::vec(1u8..=255, 0..40)) {
-            let script = format!("printf %s {}", quote(&word));
+            let script = format!("printf %s {}", quote_bytes(&word));
             let shell = std::process::Command::new("bash").arg("-c").arg(script).output();
             if let Ok(done) = shell {
                 prop_assert_eq!(done.stdout, word);

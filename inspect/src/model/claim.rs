@@ -1,6 +1,6 @@
 //! Claims: files by which a program says that it runs, where it listens, or that it is to stop.
 
-use super::Name;
+use super::{CommandLine, Name};
 use crate::findings::Severity;
 use serde::Serialize;
 
@@ -18,9 +18,9 @@ pub struct Claim {
     /// The process it names.
     pub pid: Option<u32>,
     /// That process's start, as it stands in the file.
-    pub start: Option<String>,
+    pub start: Option<Name>,
     /// The address it names, `host:port` or `port`.
-    pub address: Option<String>,
+    pub address: Option<Name>,
     /// Who the claim belongs to: the process it names, who listens, or who holds its lock.
     pub holders: Vec<ClaimHolder>,
     /// Seconds since it was written.
@@ -56,7 +56,7 @@ pub struct ClaimHolder {
     /// Its PID.
     pub pid: u32,
     /// Its command line, or its name in brackets where it has none; `None` if it may not be seen.
-    pub command: Option<Name>,
+    pub command: Option<CommandLine>,
     /// The lock it holds on the file: `flock`, `posix` or `ofd`.
     pub lock: Option<&'static str>,
 }

@@ -4,18 +4,21 @@
 
 mod around;
 mod claim;
+mod command_line;
 mod descriptor;
 mod device;
 mod growth;
 mod mask;
 mod name;
 mod process;
+mod redact;
 mod sqlite;
 mod sqlite_wal;
 mod watch;
 
 pub use around::{Around, Kin, Listener, Origin, Relative, SharedFile};
 pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Verdict};
+pub use command_line::CommandLine;
 pub use descriptor::{Descriptor, ExtensionCount, Fds, FileCount, Identity, Kind};
 pub use device::Device;
 pub use growth::{
@@ -24,6 +27,7 @@ pub use growth::{
 pub use mask::{Events, Mask};
 pub use name::Name;
 pub use process::{Gap, Library, Linkage, Preload, Process, UserUsage};
+pub use redact::redact_names;
 pub use sqlite::{Database, Part};
 pub use sqlite_wal::{
     DatabaseFailure, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, OrphanFile, Pin,

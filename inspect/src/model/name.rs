@@ -1,10 +1,12 @@
 //! Names and paths as the kernel has them: bytes.
 
+use super::redact;
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A file name, path or argument: any bytes. Shown and serialised as text, with every byte that is no
-/// UTF-8 as `\xNN`.
+/// UTF-8 as `\xNN`; redacted where that was asked for.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Name(Box<[u8]>);
 
@@ -12,6 +14,14 @@ impl Name {
     /// The bytes themselves, to open the file by.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// What is shown of it: the bytes themselves, or what stands for them (`--redact`).
+    pub fn shown(&self) -> Cow<'_, [u8]> {
+        match redact::shown(&self.0) {
+            Some(text) => Cow::Owned(text.into_bytes()),
+            None => Cow::Borrowed(&self.0),
+        }
     }
 
     /// The last component of a path.
@@ -65,7 +75,7 @@ impl From<&str> for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
+        for chunk in self.shown().utf8_chunks() {
             f.write_str(chunk.valid())?;
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;
@@ -83,7 +93,7 @@ impl fmt::Debug for Name {
 
 impl Serialize for Name {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(&self.0) {
+        match std::str::from_utf8(&self.shown()) {
             Ok(text) => to.serialize_str(text),
             Err(_) => to.collect_str(self),
         }

@@ -17,6 +17,7 @@ mod moving_targets;
 mod names;
 mod paths;
 mod preload;
+mod redact;
 mod schema_check;
 mod servers;
 mod sqlite;

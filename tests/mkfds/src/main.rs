@@ -271,8 +271,8 @@ enum State {
     Names {
         #[arg(long)]
         dir: PathBuf,
-        /// Anything; it stands in the command line
-        #[arg(long)]
+        /// Anything, to the end of the command line
+        #[arg(long, num_args = 1.., allow_hyphen_values = true)]
         note: Vec<std::ffi::OsString>,
     },
     /// A child that has ended and is not reaped

@@ -230,7 +230,7 @@ impl Judge<'_> {
 
     fn process(&self, claim: &mut Claim, pid: u32, start: Option<&str>) {
         claim.pid = Some(pid);
-        claim.start = start.map(str::to_owned);
+        claim.start = start.map(Name::from);
         if !self.same_pids {
             claim.why = "Its PIDs are those of another namespace: run fdscan there.".into();
             return;
@@ -283,15 +283,16 @@ impl Judge<'_> {
         let path = claim.path.as_bytes();
         let full = Path::new(std::ffi::OsStr::from_bytes(path)).canonicalize();
         let local = full.is_ok_and(|full| self.mounts.is_safe(full.as_os_str().as_encoded_bytes()));
-        claim.remedy = local.then(|| format!("rm -- {}", quote(path)));
+        claim.remedy = local.then(|| format!("rm -- {}", quote(&claim.path)));
     }
 
     fn port(&self, claim: &mut Claim, host: Option<&str>, port: u16) {
-        claim.address = Some(match host {
+        let address = match host {
             Some(host) if host.contains(':') => format!("[{host}]:{port}"),
             Some(host) => format!("{host}:{port}"),
             None => port.to_string(),
-        });
+        };
+        claim.address = Some(address.as_str().into());
         // A name is not looked up: that would ask a server.
         let ip = match host {
             None | Some("localhost" | "*") => None,

@@ -4,7 +4,7 @@ use crate::gather::locks::{self, LockLine, LockType};
 use crate::gather::proc_dir::ProcDir;
 use crate::gather::sockets::socket_inode;
 use crate::gather::{fdinfo, process};
-use crate::model::{ClaimHolder, Identity, Name};
+use crate::model::{ClaimHolder, CommandLine, Identity};
 use crate::sys;
 use procfs::prelude::*;
 use procfs::process::Stat;
@@ -60,12 +60,7 @@ pub fn state_of(pid: u32) -> State {
 pub fn holder(pid: u32, lock: Option<&'static str>) -> ClaimHolder {
     let command = ProcDir::open(pid).ok().and_then(|dir| {
         let words = process::command_line(&dir).unwrap_or_default();
-        let words: Vec<_> = words.iter().map(Name::as_bytes).collect();
-        if !words.is_empty() {
-            return Some(words.join(&b' ').into());
-        }
-        let comm = dir.read("comm").ok()?;
-        Some([b"[", comm.trim_ascii_end(), b"]"].concat().into())
+        CommandLine::of(words, process::comm(&dir))
     });
     ClaimHolder { pid, command, lock }
 }

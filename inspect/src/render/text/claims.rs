@@ -57,7 +57,7 @@ pub fn claims_text(scan: &ClaimScan, layout: Layout, to: &mut impl Write) -> io:
 fn named(claim: &Claim) -> String {
     match (claim.pid, &claim.address) {
         (Some(pid), _) => format!("PID {pid}"),
-        (None, Some(address)) => address.clone(),
+        (None, Some(address)) => address.to_string(),
         (None, None) => String::new(),
     }
 }

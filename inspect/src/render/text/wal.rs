@@ -2,7 +2,7 @@
 
 use super::tables::Sheet;
 use super::{Layout, findings, gaps, growth};
-use crate::model::{Database, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, Wal};
+use crate::model::{Database, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, Name, Wal};
 use crate::render::{bytes, number, plural, sanitize};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -211,7 +211,7 @@ pub fn logs(databases: &[&Database], layout: Layout, to: &mut impl Write) -> io:
     let mut sheet = Sheet::new(layout, &header, &[1, 2, 3, 4]);
     for (database, wal) in known {
         sheet.row(&[
-            String::from_utf8_lossy(database.database.base()).into_owned(),
+            Name::from(database.database.base()).to_string(),
             size(wal.live_bytes),
             size(wal.pending_bytes),
             figure(wal.frames),

@@ -1,0 +1,443 @@
+//! Names that may be shown to strangers (`--redact`).
+//!
+//! A [`Name`](super::Name) is the only type that carries text from outside, and it becomes text in one
+//! place. That place asks here, so that no table, message, command or key can forget to. Equal names
+//! become equal tokens within one run; they are numbered as they are met, so nothing can be looked up.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+static TOKENS: OnceLock<Mutex<Tokens>> = OnceLock::new();
+
+/// From now on every name is shown redacted, until this program ends.
+pub fn redact_names() {
+    TOKENS.get_or_init(|| Mutex::new(Tokens::of_this_system()));
+}
+
+/// What is shown of a name; `None` when names are shown as they are.
+pub(super) fn shown(name: &[u8]) -> Option<String> {
+    let tokens = TOKENS.get()?;
+    let mut tokens = tokens.lock().unwrap_or_else(PoisonError::into_inner);
+    Some(tokens.name(name))
+}
+
+/// Directories whose whole content comes from the distribution.
+const SYSTEM_ROOTS: &[&[u8]] = &[
+    b"/usr", b"/bin", b"/sbin", b"/lib", b"/lib32", b"/lib64", b"/sys",
+];
+/// Names every system or many programs have.
+const SYSTEM_NAMES: &[&str] = &[
+    "~",
+    "*",
+    "**",
+    "***",
+    "bin",
+    "boot",
+    "cache",
+    "cgroup",
+    "config",
+    "containers",
+    "cron",
+    "data",
+    "db",
+    "dbus",
+    "dev",
+    "docker",
+    "etc",
+    "fd",
+    "fdinfo",
+    "fs",
+    "git",
+    "games",
+    "home",
+    "http:",
+    "https:",
+    "include",
+    "init",
+    "initctl",
+    "lib",
+    "lib32",
+    "lib64",
+    "libexec",
+    "libwatchfix.so",
+    "localhost",
+    "local",
+    "lock",
+    "locale",
+    "log",
+    "lost+found",
+    "mail",
+    "maps",
+    "media",
+    "mem",
+    "mnt",
+    "mqueue",
+    "net",
+    "node_modules",
+    "ns",
+    "null",
+    "opt",
+    "overlay",
+    "pipe",
+    "proc",
+    "ptmx",
+    "pts",
+    "random",
+    "root",
+    "run",
+    "sbin",
+    "self",
+    "share",
+    "shm",
+    "site-packages",
+    "snap",
+    "spool",
+    "src",
+    "srv",
+    "state",
+    "status",
+    "sys",
+    "system",
+    "systemd",
+    "task",
+    "tmp",
+    "target",
+    "tty",
+    "ttyS",
+    "urandom",
+    "user",
+    "users",
+    "usr",
+    "var",
+    "www",
+    "zero",
+    ".cache",
+    ".cargo",
+    ".config",
+    ".git",
+    ".hg",
+    ".local",
+    ".npm",
+    ".svn",
+    ".venv",
+    ".X11-unix",
+    "Library",
+    "Users",
+    "__pycache__",
+];
+/// Extensions that say what kind of file it is.
+const EXTENSIONS: &[&str] = &[
+    "bak", "bin", "c", "cc", "cfg", "conf", "cpp", "cs", "css", "csv", "dat", "db", "db3", "go",
+    "gz", "h", "hpp", "html", "ini", "java", "jar", "js", "json", "jsonl", "jsx", "kt", "lck",
+    "ldb", "lock", "log", "md", "mjs", "pack", "php", "pid", "pidfile", "port", "py", "pyc", "rb",
+    "rs", "sh", "so", "sock", "socket", "sql", "sqlite", "sqlite3", "sst", "stop", "swp", "tar",
+    "tmp", "toml", "ts", "tsx", "txt", "vue", "xml", "yaml", "yml", "zip",
+];
+/// The files SQLite puts beside a database.
+const SIDES: &[&str] = &["-wal", "-shm", "-journal"];
+
+/// What stands for each name that was met.
+struct Tokens {
+    tokens: HashMap<Vec<u8>, String>,
+    counts: HashMap<&'static str, usize>,
+}
+
+impl Tokens {
+    fn new() -> Tokens {
+        Tokens {
+            tokens: HashMap::new(),
+            counts: HashMap::new(),
+        }
+    }
+
+    /// Users and the host are met first: wherever their names turn up, they are told from other names.
+    fn of_this_system() -> Tokens {
+        let mut tokens = Tokens::new();
+        let host = std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host = host.trim_ascii();
+        tokens.token("host", host);
+        if let Some(first) = host.split(|&b| b == b'.').next() {
+            tokens.token("host", first);
+        }
+        let users = std::fs::read("/etc/passwd").unwrap_or_default();
+        for line in users.split(|&b| b == b'\n') {
+            let mut fields = line.split(|&b| b == b':');
+            let (name, id) = (fields.next().unwrap_or_default(), fields.nth(1));
+            let id = id.and_then(|id| std::str::from_utf8(id).ok()?.parse::<u32>().ok());
+            // Below 1,000 they are the distribution's, 65,534 is nobody (login.defs(5)).
+            if id.is_some_and(|id| (1000..65_534).contains(&id)) {
+                tokens.token("user", name);
+            }
+        }
+        tokens
+    }
+
+    fn token(&mut self, kind: &'static str, name: &[u8]) -> String {
+        if let Some(token) = self.tokens.get(name) {
+            return token.clone();
+        }
+        let count = self.counts.entry(kind).or_insert(0);
+        *count += 1;
+        let token = format!("{kind}{count}");
+        self.tokens.insert(name.into(), token.clone());
+        token
+    }
+
+    /// A path, an argument, a process's or a socket's name.
+    fn name(&mut self, name: &[u8]) -> String {
+        if let Some(text) = of_the_kernel(name) {
+            return text.into();
+        }
+        if let Some((flag, rest)) = split_flag(name) {
+            return format!("{flag}{}", self.name(rest));
+        }
+        if name.contains(&b'/') {
+            return self.path(name);
+        }
+        // The name of a thread of the kernel, or of a process without a command line.
+        if let Some(inner) = name
+            .strip_prefix(b"[")
+            .and_then(|rest| rest.strip_suffix(b"]"))
+        {
+            return format!("[{}]", self.name(inner));
+        }
+        if let Some(text) = self.address(name) {
+            return text;
+        }
+        // A program of the system is no private name.
+        let text = std::str::from_utf8(name)
+            .ok()
+            .filter(|text| is_plain(text.as_bytes()));
+        let known = |text: &&str| {
+            let dirs = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"].iter();
+            EXTENSIONS.contains(text)
+                || dirs
+                    .map(std::path::Path::new)
+                    .any(|dir| dir.join(text).exists())
+        };
+        match text.filter(known) {
+            Some(text) if !self.tokens.contains_key(name) => text.into(),
+            _ => self.component(name, "name"),
+        }
+    }
+
+    fn path(&mut self, path: &[u8]) -> String {
+        let of_system = |root: &&[u8]| {
+            path.strip_prefix(*root)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        };
+        if SYSTEM_ROOTS.iter().any(of_system) && !path.starts_with(b"/usr/local/") && is_plain(path)
+        {
+            return String::from_utf8_lossy(path).into_owned();
+        }
+        let mut above: &[u8] = b"";
+        let mut parts = Vec::new();
+        for part in path.split(|&b| b == b'/') {
+            let kind = match above {
+                b"home" | b"Users" => "user",
+                _ => "name",
+            };
+            parts.push(self.component(part, kind));
+            above = part;
+        }
+        parts.join("/")
+    }
+
+    /// `host:port` or a number of IP: what is not this machine itself is hidden.
+    fn address(&mut self, text: &[u8]) -> Option<String> {
+        let text = std::str::from_utf8(text).ok()?;
+        let bare = |text: &str| {
+            text.trim_start_matches('[')
+                .trim_end_matches(']')
+                .parse::<IpAddr>()
+        };
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if bare(text).is_err() && port.parse::<u16>().is_ok() => {
+                (host, format!(":{port}"))
+            }
+            _ => (text, String::new()),
+        };
+        let own = match bare(host) {
+            Ok(ip) => ip.is_loopback() || ip.is_unspecified(),
+            Err(_) if port.is_empty() => return None,
+            Err(_) => matches!(host, "localhost" | "*"),
+        };
+        let host = if own {
+            host.into()
+        } else {
+            self.token("host", host.as_bytes())
+        };
+        Some(host + &port)
+    }
+
+    fn component(&mut self, part: &[u8], kind: &'static str) -> String {
+        let text = std::str::from_utf8(part).unwrap_or_default();
+        // A PID, a descriptor, a port: PID_MAX_LIMIT has seven digits.
+        let number = part.len() <= 7 && part.iter().all(u8::is_ascii_digit);
+        let known = part.iter().all(|&b| b == b'.') || number || SYSTEM_NAMES.contains(&text);
+        if known && !self.tokens.contains_key(part) {
+            return text.into();
+        }
+        let (stem, side) = split_side(part);
+        let (stem, extension) = split_extension(stem);
+        // `dir` and `dir.db` are told apart by their extension.
+        format!("{}{extension}{side}", self.token(kind, stem))
+    }
+}
+
+/// What the kernel itself calls things: `anon_inode:[eventfd]`, `socket:[123]`, `mnt:[4026531841]`.
+fn of_the_kernel(name: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(name).ok()?;
+    let (kind, rest) = text.split_once(':')?;
+    let inner = rest
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let number = inner.is_some_and(|inner| inner.bytes().all(|b| b.is_ascii_digit()));
+    let lower = |text: &str| {
+        text.bytes()
+            .all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'))
+    };
+    let anonymous = kind == "anon_inode" && lower(inner.unwrap_or(rest));
+    (anonymous || (number && lower(kind))).then_some(text)
+}
+
+/// `--flag=`, `-f` and `NAME=` are the program's own words; what follows is not.
+fn split_flag(word: &[u8]) -> Option<(&str, &[u8])> {
+    let equals = word.iter().position(|&b| b == b'=');
+    let end = match (word, equals) {
+        ([b'-', b'-', ..], Some(at)) => at + 1,
+        ([b'-', b'-', ..], None) => word.len(),
+        ([b'-', _, ..], _) => 2,
+        ([_, ..], Some(at)) => at + 1,
+        _ => return None,
+    };
+    let (flag, rest) = word.split_at(end);
+    let own =
+        |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'=');
+    let variable = |b: &u8| b.is_ascii_uppercase() || matches!(b, b'_' | b'=');
+    let fits = match flag {
+        [b'-', letter] => letter.is_ascii_alphanumeric(),
+        [b'-', ..] => flag.iter().all(own),
+        _ => flag.iter().all(variable),
+    };
+    Some((std::str::from_utf8(flag).ok().filter(|_| fits)?, rest))
+}
+
+fn split_side(name: &[u8]) -> (&[u8], &'static str) {
+    let found = SIDES
+        .iter()
+        .find_map(|side| Some((name.strip_suffix(side.as_bytes())?, *side)));
+    found
+        .filter(|(stem, _)| !stem.is_empty())
+        .unwrap_or((name, ""))
+}
+
+fn split_extension(name: &[u8]) -> (&[u8], String) {
+    let found = name
+        .iter()
+        .rposition(|&b| b == b'.')
+        .filter(|&at| at > 0)
+        .and_then(|at| {
+            let (stem, rest) = name.split_at(at);
+            let text = std::str::from_utf8(rest).ok()?;
+            let known = EXTENSIONS.contains(&text.strip_prefix('.')?);
+            known.then(|| (stem, text.to_owned()))
+        });
+    found.unwrap_or((name, String::new()))
+}
+
+fn is_plain(text: &[u8]) -> bool {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/._+-@:".contains(b);
+    !text.is_empty() && text.iter().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn redacted(names: &[&str]) -> Vec<String> {
+        let mut tokens = Tokens::new();
+        names
+            .iter()
+            .map(|name| tokens.name(name.as_bytes()))
+            .collect()
+    }
+
+    #[test]
+    fn equal_names_stay_equal_and_a_database_keeps_its_side_files() {
+        assert_eq!(
+            redacted(&[
+                "/home/alice/.codex/logs_2.sqlite",
+                "/home/alice/.codex/logs_2.sqlite-wal",
+                "/srv/alice",
+                "logs_2.sqlite-wal",
+            ]),
+            [
+                "/home/user1/name1/name2.sqlite",
+                "/home/user1/name1/name2.sqlite-wal",
+                "/srv/user1",
+                "name2.sqlite-wal",
+            ]
+        );
+    }
+
+    #[test]
+    fn names_of_the_system_and_of_the_kernel_stay() {
+        for same in [
+            "/usr/lib/python3.11/os.py",
+            "/proc/812/fd/3",
+            "/dev/null",
+            "/",
+            "socket:[123]",
+            "anon_inode:[eventfd]",
+            "anon_inode:inotify",
+            "127.0.0.1",
+            "[::1]:80",
+            "jsonl",
+            "sh",
+            "--watch",
+            "***",
+        ] {
+            assert_eq!(redacted(&[same]), [same]);
+        }
+    }
+
+    #[test]
+    fn nothing_private_hides_in_flags_addresses_or_odd_places() {
+        for (name, shown) in [
+            ("--dir=/home/bob/x", "--dir=/home/user1/name1"),
+            ("-I/home/bob", "-I/home/user1"),
+            ("PROJECT=acme", "PROJECT=name1"),
+            ("build7:8080", "host1:8080"),
+            ("10.1.2.3", "host1"),
+            ("[acme-worker]", "[name1]"),
+            (
+                "/usr/bin/python3 /home/bob/x",
+                "/name1/bin/name2 /name3/user1/name4",
+            ),
+            ("/usr/local/lib/acme", "/usr/local/lib/name1"),
+            ("/memfd:acme", "/name1"),
+            ("acme:[12]x", "name1"),
+            ("--Acme Corp=1", "name1"),
+        ] {
+            let seen = redacted(&[name]);
+            for private in ["bob", "acme", "Acme", "build7", "10.1"] {
+                assert!(!seen[0].contains(private), "{name} is shown as {seen:?}");
+            }
+            if !name.contains("python3") {
+                assert_eq!(seen, [shown]);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_planted_name_never_survives(before in ".{0,12}", after in ".{0,12}") {
+            for name in [format!("{before}Zq7xPlanted{after}"), format!("/{before}/Zq7xPlanted/{after}")] {
+                prop_assert!(!Tokens::new().name(name.as_bytes()).contains("Zq7xPlanted"));
+            }
+        }
+    }
+}
