@@ -1,4 +1,4 @@
-//! What must be remembered to tell a `touch` from a write: small, lossy, and lock-free.
+//! What must be remembered to tell a `touch` from a write, and both from a settled write: small, lossy, and lock-free.
 //!
 //! Both tables are direct-mapped. A collision loses the older entry, which costs one ATTRIB too many
 //! or an event of the kind some other watch of the process asked for; it never loses a write.
@@ -6,44 +6,74 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use crate::event::{CLOSE_WRITE, MODIFY};
+use crate::event::{ATTRIB, CLOSE_WRITE, MODIFY};
 
 /// What a caller asked for where the kernel was asked for something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked(u8);
 
 impl Asked {
-    /// Every event of the watch is one the caller asked for.
-    pub const AS_PLACED: Asked = Asked(0);
+    /// Nothing that anything could stand in for.
+    pub const NOTHING: Asked = Asked(0);
     /// CLOSE_WRITE stands in for ATTRIB, and the caller asked for every event itself as well: what is
     /// known of a watch that was placed unseen.
-    pub const UNSEEN: Asked = Asked(1 | 2 | 4 | UNSEEN);
+    const FOUND: Asked = Asked(FOR_ATTRIB | ASKED_MODIFY | ASKED_CLOSE_WRITE | UNSEEN);
 
-    /// CLOSE_WRITE stands in for ATTRIB; `events` tells what the caller asked for itself.
-    pub(crate) const fn translated(events: u32) -> Asked {
-        let modify = if events & MODIFY != 0 { 2 } else { 0 };
-        let close_write = if events & CLOSE_WRITE != 0 { 4 } else { 0 };
-        Asked(1 | modify | close_write)
+    /// What `events` has of those that may be translated. They are noted for every watch: a later
+    /// IN_MASK_ADD may make CLOSE_WRITE stand in for something.
+    pub(crate) const fn of(events: u32) -> Asked {
+        let modify = if events & MODIFY != 0 {
+            ASKED_MODIFY
+        } else {
+            0
+        };
+        let close_write = if events & CLOSE_WRITE != 0 {
+            ASKED_CLOSE_WRITE
+        } else {
+            0
+        };
+        Asked(modify | close_write)
     }
 
-    /// CLOSE_WRITE stands in for ATTRIB.
-    pub const fn attrib(self) -> bool {
-        self.0 & 1 != 0
+    /// The same, where a CLOSE_WRITE that no MODIFY preceded stands in for ATTRIB.
+    pub(crate) const fn for_attrib(self) -> Asked {
+        Asked(self.0 | FOR_ATTRIB)
     }
 
-    /// The caller asked for MODIFY itself, or for every event the watch has.
+    /// The same, where every CLOSE_WRITE stands in for MODIFY.
+    pub(crate) const fn for_modify(self) -> Asked {
+        Asked(self.0 | FOR_MODIFY)
+    }
+
+    /// What CLOSE_WRITE stands in for, if anything. MODIFY where it may be either: a write that is taken
+    /// for a `touch` may be lost on the program, the other way round nothing is.
+    pub const fn stands_in_for(self) -> Option<u32> {
+        if self.0 & FOR_MODIFY != 0 {
+            Some(MODIFY)
+        } else if self.0 & FOR_ATTRIB != 0 {
+            Some(ATTRIB)
+        } else {
+            None
+        }
+    }
+
+    /// The caller asked for MODIFY itself.
     pub const fn modify(self) -> bool {
-        self.0 & 1 == 0 || self.0 & 2 != 0
+        self.0 & ASKED_MODIFY != 0
     }
 
-    /// The caller asked for CLOSE_WRITE itself, or for every event the watch has.
+    /// The caller asked for CLOSE_WRITE itself.
     pub const fn close_write(self) -> bool {
-        self.0 & 1 == 0 || self.0 & 4 != 0
+        self.0 & ASKED_CLOSE_WRITE != 0
     }
 }
 
-/// In an entry of the watches: placed unseen.
+const FOR_ATTRIB: u8 = 1;
+const ASKED_MODIFY: u8 = 2;
+const ASKED_CLOSE_WRITE: u8 = 4;
+/// Placed unseen.
 const UNSEEN: u8 = 8;
+const FOR_MODIFY: u8 = 16;
 
 /// Watches remembered: consecutive descriptors of an instance take consecutive slots, so this many
 /// in one instance never collide.
@@ -57,8 +87,8 @@ pub struct Memory {
     watches: [AtomicU64; WATCHES],
     /// Hash of (descriptor, wd, name). 0 is empty.
     modified: [AtomicU32; FILES],
-    /// All that translated watches of this process asked for: the answer for a watch not found, which
-    /// was pushed out or is read through a duplicate of its descriptor.
+    /// All that watches of this process asked for: the answer for a watch not found, which was pushed
+    /// out or is read through a duplicate of its descriptor.
     process: AtomicU8,
 }
 
@@ -87,7 +117,8 @@ impl Memory {
             }
         }
         slot.store(key << 8 | u64::from(bits), Relaxed);
-        if bits != 0 {
+        // A load first: programs place thousands alike, from several threads.
+        if bits & !self.process.load(Relaxed) != 0 {
             self.process.fetch_or(bits, Relaxed);
         }
     }
@@ -95,7 +126,7 @@ impl Memory {
     /// Remembers a watch that was placed unseen, found by an event it would not have otherwise.
     pub fn found(&self, fd: i32, wd: i32) {
         if let Some(slot) = self.watches.get(slot(fd, wd)) {
-            slot.store(key(fd, wd) << 8 | u64::from(Asked::UNSEEN.0), Relaxed);
+            slot.store(key(fd, wd) << 8 | u64::from(Asked::FOUND.0), Relaxed);
         }
     }
 
@@ -166,46 +197,61 @@ mod tests {
     #[test]
     fn a_watch_is_remembered_by_its_descriptor_and_wd() {
         static M: Memory = Memory::new();
-        M.place(3, 1, Asked::translated(MODIFY), false);
-        M.place(3, 2, Asked::AS_PLACED, false);
-        assert!(M.asked(3, 1).attrib() && !M.asked(3, 1).close_write());
-        assert!(!M.asked(3, 2).attrib() && M.asked(3, 2).close_write());
+        let one = Asked::of(MODIFY).for_attrib();
+        let two = Asked::of(CLOSE_WRITE);
+        M.place(3, 1, one, false);
+        M.place(3, 2, two, false);
+        assert_eq!((M.asked(3, 1), M.asked(3, 2)), (one, two));
     }
 
     #[test]
     fn a_watch_read_through_another_descriptor_is_as_the_process_asked() {
         static M: Memory = Memory::new();
-        assert_eq!(M.asked(9, 1), Asked::AS_PLACED);
-        M.place(3, 1, Asked::translated(MODIFY), false);
-        assert_eq!(M.asked(9, 1), Asked::translated(MODIFY));
+        assert_eq!(M.asked(9, 1), Asked::NOTHING);
+        M.place(3, 1, Asked::of(MODIFY).for_attrib(), false);
+        M.place(3, 2, Asked::of(CLOSE_WRITE), false);
+        let both = Asked::of(MODIFY | CLOSE_WRITE).for_attrib();
+        assert_eq!(M.asked(9, 1), both);
     }
 
     #[test]
     fn a_watch_is_known_if_it_was_placed_and_not_merely_found() {
         static M: Memory = Memory::new();
         assert!(!M.knows(3, 1));
-        M.place(3, 1, Asked::AS_PLACED, false);
+        M.place(3, 1, Asked::NOTHING, false);
         assert!(M.knows(3, 1) && !M.knows(4, 1) && !M.knows(3, 2));
         M.found(3, 1);
         assert!(!M.knows(3, 1));
-        assert!(M.asked(3, 1).attrib() && M.asked(3, 1).close_write());
+        assert_eq!(M.asked(3, 1), Asked::FOUND);
     }
 
     #[test]
     fn a_mask_that_is_added_keeps_what_was_asked_before() {
         static M: Memory = Memory::new();
-        M.place(3, 1, Asked::translated(MODIFY), false);
-        M.place(3, 1, Asked::translated(CLOSE_WRITE), true);
-        assert_eq!(M.asked(3, 1), Asked::translated(MODIFY | CLOSE_WRITE));
-        M.place(3, 1, Asked::translated(0), false);
-        assert_eq!(M.asked(3, 1), Asked::translated(0));
+        M.place(3, 1, Asked::of(CLOSE_WRITE), false);
+        M.place(3, 1, Asked::of(MODIFY).for_attrib(), true);
+        let both = Asked::of(MODIFY | CLOSE_WRITE).for_attrib();
+        assert_eq!(M.asked(3, 1), both);
+        M.place(3, 1, Asked::NOTHING, true);
+        assert_eq!(M.asked(3, 1), both);
+        M.place(3, 1, Asked::NOTHING, false);
+        assert_eq!(M.asked(3, 1), Asked::NOTHING);
+    }
+
+    /// A write must not be taken for a `touch`, which some programs do not look for.
+    #[test]
+    fn what_may_stand_in_for_either_stands_in_for_modify() {
+        assert_eq!(Asked::of(MODIFY).stands_in_for(), None);
+        let attrib = Asked::NOTHING.for_attrib();
+        assert_eq!(attrib.stands_in_for(), Some(ATTRIB));
+        assert_eq!(attrib.for_modify().stands_in_for(), Some(MODIFY));
     }
 
     #[test]
     fn as_many_watches_as_there_are_slots_do_not_push_each_other_out() {
         static M: Memory = Memory::new();
         for wd in 1..=WATCHES as i32 {
-            M.place(5, wd, Asked::translated((wd as u32 & 1) * MODIFY), false);
+            M.place(5, wd, Asked::of((wd as u32 & 1) * MODIFY), false);
         }
         for wd in 1..=WATCHES as i32 {
             assert_eq!(M.asked(5, wd).modify(), wd & 1 == 1, "wd {wd}");

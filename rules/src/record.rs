@@ -105,32 +105,38 @@ pub fn judge(rules: &Rules<'_>, memory: &Memory, fd: i32, record: &Record<'_>) -
     } else {
         Verdict::Keep
     };
-    if !translates(rules.strip) || mask & (ATTRIB | MODIFY | CLOSE_WRITE) == 0 {
+    let touch = translates(rules.strip);
+    if mask & (ATTRIB | MODIFY | CLOSE_WRITE) == 0 || !touch && rules.settle.is_empty() {
         return as_it_is;
     }
-    // Only a watch that was placed unseen, by libc's own symbol, has ATTRIB.
     if mask & ATTRIB != 0 {
-        memory.found(fd, wd);
+        // Only a watch that was placed unseen, by libc's own symbol, has ATTRIB.
+        if touch {
+            memory.found(fd, wd);
+        }
         return as_it_is;
     }
     let asked = memory.asked(fd, wd);
-    if !asked.attrib() {
+    let Some(other) = asked.stands_in_for() else {
         return as_it_is;
-    }
+    };
+    let keep_if = |asked| match asked {
+        true => Verdict::Keep,
+        false => Verdict::Remove,
+    };
     if mask & MODIFY != 0 {
         memory.modified(fd, wd, name);
-        return if asked.modify() {
-            Verdict::Keep
-        } else {
-            Verdict::Remove
-        };
+        return keep_if(asked.modify());
     }
-    let attrib = mask & !CLOSE_WRITE | ATTRIB;
-    match (memory.take_modified(fd, wd, name), asked.close_write()) {
-        (true, true) => Verdict::Keep,
-        (true, false) => Verdict::Remove,
-        (false, true) => Verdict::After(attrib),
-        (false, false) => Verdict::As(attrib),
+    // A settled write is never hidden: the memory of a MODIFY might be another watch's.
+    if other == ATTRIB && memory.take_modified(fd, wd, name) {
+        return keep_if(asked.close_write());
+    }
+    let other = mask & !CLOSE_WRITE | other;
+    if asked.close_write() {
+        Verdict::After(other)
+    } else {
+        Verdict::As(other)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::memory::Asked;
 /// that is asked for (INOTIFY_USER_MASK of fs/notify/inotify/inotify_user.c).
 pub const JUDGED: u32 = Q_OVERFLOW | IGNORED;
 
-/// What the path of a watch makes of it where only its mask can be changed.
+/// What the path of a watch makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// No rule is about its path.
@@ -60,20 +60,41 @@ pub fn translates(strip: u32) -> bool {
     strip & (ATTRIB | MODIFY | CLOSE_WRITE) == ATTRIB
 }
 
-/// Takes the stripped events out of `mask`, keeping `touch` visible.
+/// The mask in place of `mask` where events are translated on reading.
 ///
-/// Where the caller asks for ATTRIB the kernel is asked for CLOSE_WRITE in its place, and for MODIFY,
-/// without which a `touch` could not be told from a write. A one-shot watch is not asked for MODIFY:
-/// the hidden event would use it up. A mask without any event stays as it is: the errno is the kernel's.
-pub fn strip(strip: u32, mask: u32) -> Placed {
+/// `touch` stays visible: where the caller asks for ATTRIB the kernel is asked for CLOSE_WRITE in its
+/// place, and for MODIFY, without which a `touch` could not be told from a write. A one-shot watch is not
+/// asked for MODIFY: the hidden event would use it up.
+///
+/// In a settled watch CLOSE_WRITE takes MODIFY's place: writes and `touch` look alike, as MODIFY.
+///
+/// A mask without any event stays as it is: the errno is the kernel's.
+pub fn place(strip: u32, fate: Fate, mask: u32) -> Placed {
     let events = mask & ALL_EVENTS;
+    let oneshot = mask & ONESHOT != 0;
     let mut kept = events & !strip;
-    let mut asked = Asked::AS_PLACED;
-    if events & ATTRIB != 0 && translates(strip) {
-        asked = Asked::translated(events);
-        kept |= CLOSE_WRITE;
-        if mask & ONESHOT == 0 {
-            kept |= MODIFY;
+    let mut asked = Asked::of(kept);
+    match fate {
+        Fate::Muted => {
+            return Placed {
+                mask: mute(mask),
+                asked: Asked::NOTHING,
+            };
+        }
+        Fate::Settled if kept & MODIFY != 0 => {
+            kept = kept & !MODIFY | CLOSE_WRITE;
+            // The MODIFY would have used up a one-shot watch before the CLOSE_WRITE.
+            asked = if oneshot { Asked::of(MODIFY) } else { asked }.for_modify();
+        }
+        Fate::Settled | Fate::Plain => {
+            if events & ATTRIB != 0 && translates(strip) {
+                kept |= if oneshot {
+                    CLOSE_WRITE
+                } else {
+                    CLOSE_WRITE | MODIFY
+                };
+                asked = asked.for_attrib();
+            }
         }
     }
     Placed {
@@ -106,39 +127,73 @@ mod tests {
     use crate::event::*;
     use crate::rule::DEFAULT_STRIP;
 
+    fn plain(strip: u32, mask: u32) -> Placed {
+        place(strip, Fate::Plain, mask)
+    }
+
     #[test]
     fn the_mask_of_incident_one_becomes_0x3ca() {
-        assert_eq!(strip(DEFAULT_STRIP, 0x3ee).mask, 0x3ca);
+        assert_eq!(plain(DEFAULT_STRIP, 0x3ee).mask, 0x3ca);
     }
 
     #[test]
     fn close_write_stands_in_for_attrib_and_needs_modify() {
-        let node = strip(DEFAULT_STRIP, 0xfc6);
+        let node = plain(DEFAULT_STRIP, 0xfc6);
         assert_eq!(node.mask, 0xfca);
-        assert_eq!(node.asked, Asked::translated(0xfc6));
-        assert_eq!(strip(DEFAULT_STRIP, ATTRIB).mask, MODIFY | CLOSE_WRITE);
+        assert_eq!(node.asked, Asked::of(0xfc6).for_attrib());
+        assert_eq!(plain(DEFAULT_STRIP, ATTRIB).mask, MODIFY | CLOSE_WRITE);
         assert_eq!(
-            strip(DEFAULT_STRIP, ATTRIB | ONESHOT).mask,
+            plain(DEFAULT_STRIP, ATTRIB | ONESHOT).mask,
             CLOSE_WRITE | ONESHOT
         );
     }
 
     #[test]
+    fn in_a_settled_watch_close_write_stands_in_for_modify() {
+        let settled = |mask| place(DEFAULT_STRIP, Fate::Settled, mask);
+        for (mask, kernel) in [(0xfee, 0xfc8), (0xfc6, 0xfc8), (MODIFY, CLOSE_WRITE)] {
+            assert_eq!(settled(mask).mask, kernel);
+            assert_eq!(settled(mask).asked, Asked::of(mask).for_modify());
+        }
+        // Its first event is its last.
+        let oneshot = settled(MODIFY | CLOSE_WRITE | ONESHOT);
+        assert_eq!(oneshot.mask, CLOSE_WRITE | ONESHOT);
+        assert!(!oneshot.asked.close_write());
+    }
+
+    #[test]
+    fn a_settled_watch_without_modify_is_as_any_other() {
+        for mask in [ATTRIB, CLOSE_WRITE, CREATE | DELETE, ONLYDIR] {
+            let settled = place(DEFAULT_STRIP, Fate::Settled, mask);
+            assert_eq!(settled, plain(DEFAULT_STRIP, mask));
+        }
+        let stripped = place(MODIFY, Fate::Settled, MODIFY | CLOSE_WRITE);
+        assert_eq!(stripped, plain(MODIFY, MODIFY | CLOSE_WRITE));
+    }
+
+    #[test]
+    fn a_settled_write_is_heard_of_though_close_write_is_stripped() {
+        let placed = place(CLOSE_WRITE, Fate::Settled, MODIFY | CLOSE_WRITE);
+        assert_eq!(placed.mask, CLOSE_WRITE);
+        assert_eq!(placed.asked, Asked::of(MODIFY).for_modify());
+    }
+
+    #[test]
     fn a_strip_of_what_the_translation_needs_is_taken_by_its_word() {
-        assert_eq!(strip(ATTRIB | CLOSE_WRITE, 0xfff).mask, 0xff3);
-        assert_eq!(strip(ATTRIB | MODIFY, 0xfff).mask, 0xff9);
-        assert_eq!(strip(ATTRIB | MODIFY, 0xfff).asked, Asked::AS_PLACED);
+        assert_eq!(plain(ATTRIB | CLOSE_WRITE, 0xfff).mask, 0xff3);
+        assert_eq!(plain(ATTRIB | MODIFY, 0xfff).mask, 0xff9);
+        assert_eq!(plain(ATTRIB | MODIFY, 0xfff).asked.stands_in_for(), None);
     }
 
     #[test]
     fn a_mask_of_which_nothing_is_left_never_fires_and_is_accepted() {
-        assert_eq!(strip(DEFAULT_STRIP, OPEN | ONLYDIR).mask, UNMOUNT | ONLYDIR);
+        assert_eq!(plain(DEFAULT_STRIP, OPEN | ONLYDIR).mask, UNMOUNT | ONLYDIR);
     }
 
     #[test]
     fn a_mask_without_events_is_left_to_the_kernel() {
         for mask in [0, ONLYDIR, 0x0010_0000] {
-            assert_eq!(strip(DEFAULT_STRIP, mask).mask, mask);
+            assert_eq!(plain(DEFAULT_STRIP, mask).mask, mask);
             assert_eq!(mute(mask), mask);
         }
     }
@@ -176,7 +231,7 @@ mod tests {
     #[test]
     fn flags_pass_through_untouched() {
         for (flag, _) in FLAGS {
-            assert_eq!(strip(DEFAULT_STRIP, MODIFY | flag).mask, MODIFY | flag);
+            assert_eq!(plain(DEFAULT_STRIP, MODIFY | flag).mask, MODIFY | flag);
         }
     }
 }

@@ -7,9 +7,10 @@
 )]
 
 use proptest::prelude::*;
-use rules::event::{ATTRIB, CLOSE_WRITE, EVENTS, ISDIR, UNMOUNT};
+use rules::event::{ATTRIB, CLOSE_WRITE, EVENTS, ISDIR, MODIFY, ONESHOT, UNMOUNT};
 use rules::memory::Memory;
 use rules::record::{FILLER_WD, HEADER, Record, Verdict, compact, judge};
+use rules::watch::{Fate, place};
 use rules::{Engine, Rule, Rules, Texts};
 
 /// The mask of the filler for watches placed through the hook.
@@ -171,11 +172,12 @@ proptest! {
     #[test]
     fn a_watch_never_reports_what_was_neither_asked_nor_stands_in_for_it(
         asked in 1..0x1000u32,
+        fate in fate(),
         events in prop::collection::vec(event(), 1..40),
     ) {
         let memory = Box::new(Memory::new());
-        let rules = Rules::DEFAULT;
-        let placed = rules::watch::strip(rules.strip, asked);
+        let rules = settling();
+        let placed = place(rules.strip, fate, asked);
         for wd in 1..40 {
             memory.place(3, wd, placed.asked, false);
         }
@@ -190,12 +192,68 @@ proptest! {
             prop_assert!(wd == -1 || mask & 0xfff & !asked == 0, "{mask:#x} of {asked:#x}");
         }
     }
+
+    /// Whatever else is asked for, by whichever calls, and whoever reads: a write is never lost.
+    #[test]
+    fn every_settled_write_is_a_modify(
+        asked in (1..0x1000u32).prop_map(|mask| mask | MODIFY),
+        strip in (0..0x1000u32).prop_map(|mask| mask & !MODIFY),
+        oneshot in any::<bool>(),
+        added in prop::option::of((1..0x1000u32, fate())),
+        others in prop::collection::vec((0x1..0x1000u32, fate()), 0..4),
+        reader in 3..5i32,
+        names in prop::collection::vec("[a-z]{1,20}", 1..10),
+    ) {
+        let memory = Box::new(Memory::new());
+        let rules = Rules { strip, ..settling() };
+        let flag = if oneshot { ONESHOT } else { 0 };
+        let settled = place(strip, Fate::Settled, asked | flag);
+        prop_assert_eq!(settled.mask & (MODIFY | CLOSE_WRITE), CLOSE_WRITE);
+        memory.place(3, 1, settled.asked, false);
+        if let Some((mask, fate)) = added {
+            memory.place(3, 1, place(strip, fate, mask).asked, true);
+        }
+        for (wd, (mask, fate)) in (2..).zip(others) {
+            memory.place(3, wd, place(strip, fate, mask).asked, false);
+        }
+        for name in &names {
+            let written = [(1, CLOSE_WRITE, 0, name.clone().into_bytes())];
+            let mut buf = encode(&written);
+            let filled = buf.len();
+            buf.resize(filled * 2, 0);
+            let n = compact(&mut buf, filled, true, |r| judge(&rules, &memory, reader, r));
+            let seen = decode(&buf[..n]).expect("a sequence of records");
+            prop_assert_eq!(seen[0].1, MODIFY);
+            prop_assert!(seen[1..].iter().all(|e| e.1 == CLOSE_WRITE));
+            // And is told of its end only if it asked.
+            if reader == 3 && added.is_none() {
+                let wanted = asked & !strip & CLOSE_WRITE != 0 && !oneshot;
+                prop_assert_eq!(seen.len() == 2, wanted);
+            }
+        }
+    }
+}
+
+/// The default rules, with directories that settle: which ones does not matter to records.
+fn settling() -> Rules<'static> {
+    let mut texts = Texts::default();
+    texts.values[3] = Some(b"/settled");
+    Rules::parse(Engine::Library, &texts, &mut |error| panic!("{error}"))
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    proptest::sample::select(vec![Fate::Plain, Fate::Settled, Fate::Muted])
 }
 
 /// Reads `events` as one batch under the default rules, for a watch that asked for `asked`.
 fn seen(asked: u32, events: &[(u32, &str)]) -> Vec<(u32, String)> {
+    seen_in(Fate::Plain, asked, events)
+}
+
+fn seen_in(fate: Fate, asked: u32, events: &[(u32, &str)]) -> Vec<(u32, String)> {
     let memory = Box::new(Memory::new());
-    let placed = rules::watch::strip(Rules::DEFAULT.strip, asked);
+    let rules = settling();
+    let placed = place(rules.strip, fate, asked);
     memory.place(3, 1, placed.asked, false);
     let events: Vec<Event> = events
         .iter()
@@ -204,9 +262,7 @@ fn seen(asked: u32, events: &[(u32, &str)]) -> Vec<(u32, String)> {
     let mut buf = encode(&events);
     let filled = buf.len();
     buf.resize(filled * 2, 0);
-    let n = compact(&mut buf, filled, true, |r| {
-        judge(&Rules::DEFAULT, &memory, 3, r)
-    });
+    let n = compact(&mut buf, filled, true, |r| judge(&rules, &memory, 3, r));
     decode(&buf[..n])
         .unwrap()
         .into_iter()
@@ -216,7 +272,6 @@ fn seen(asked: u32, events: &[(u32, &str)]) -> Vec<(u32, String)> {
 
 #[test]
 fn touch_is_attrib_and_a_write_is_not() {
-    use rules::event::MODIFY;
     let touch = [(CLOSE_WRITE, "f")];
     let write = [(MODIFY, "f"), (CLOSE_WRITE, "f")];
     let f = |mask| (mask, "f".to_owned());
@@ -232,6 +287,26 @@ fn touch_is_attrib_and_a_write_is_not() {
     assert_eq!(seen(0x7c4, &write), filler);
     // entr: no ATTRIB, so CLOSE_WRITE is its own.
     assert_eq!(seen(0xfca, &touch), [f(CLOSE_WRITE)]);
+}
+
+#[test]
+fn in_a_settled_watch_a_write_and_a_touch_are_one_modify() {
+    let closed = [(CLOSE_WRITE, "f")];
+    let f = |mask| (mask, "f".to_owned());
+    for mask in [0xfc6, MODIFY] {
+        assert_eq!(seen_in(Fate::Settled, mask, &closed), [f(MODIFY)]);
+    }
+    for mask in [0xfee, 0xfca] {
+        let seen = seen_in(Fate::Settled, mask, &closed);
+        assert_eq!(seen, [f(MODIFY), f(CLOSE_WRITE)]);
+    }
+    // Without MODIFY it is as any other: Qt on a directory.
+    assert_eq!(seen_in(Fate::Settled, 0x7c4, &closed), [f(ATTRIB)]);
+    let write = [(MODIFY, "f"), (CLOSE_WRITE, "f")];
+    assert_eq!(
+        seen_in(Fate::Settled, 0x7c4, &write),
+        [(FILLER, String::new())]
+    );
 }
 
 #[test]

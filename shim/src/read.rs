@@ -2,6 +2,7 @@
 
 use core::ffi::{c_int, c_void};
 
+use rules::event::MODIFY;
 use rules::record::{self, HEADER, Record, Verdict};
 
 use crate::config::{self, Config};
@@ -143,8 +144,11 @@ fn report(config: &Config, fd: c_int, record: &Record<'_>, verdict: Verdict) {
     }
     line.quoted(record.name);
     line.text(match verdict {
-        Verdict::Remove => b" removed".as_slice(),
-        _ => b" is attrib: closed after writing, not modified",
+        Verdict::As(mask) | Verdict::After(mask) if mask & MODIFY != 0 => {
+            b" is modify: settled".as_slice()
+        }
+        Verdict::As(_) | Verdict::After(_) => b" is attrib: closed after writing, not modified",
+        Verdict::Remove | Verdict::Keep => b" removed",
     });
     log::end(config, &mut line);
 }

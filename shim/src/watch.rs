@@ -3,11 +3,11 @@
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use rules::event::{ALL_EVENTS, MASK_ADD};
+use rules::event::{ALL_EVENTS, MASK_ADD, MODIFY};
 use rules::memory::{Asked, Memory};
 use rules::record;
-use rules::rule::Log;
-use rules::watch::{Placed, mute, strip};
+use rules::rule::{Log, Rule};
+use rules::watch::{Fate, Placed, place};
 
 use crate::config::{self, Config};
 use crate::{log, sys};
@@ -41,23 +41,17 @@ pub unsafe fn prepare(fd: c_int, path: *const c_char, mask: u32) -> Placed {
     if config.rules.off || (path as usize) < 4096 || mask & ALL_EVENTS == 0 {
         return Placed {
             mask,
-            asked: Asked::AS_PLACED,
+            asked: Asked::NOTHING,
         };
     }
     log::errors_once(config);
     spare_wd_one(fd, mask);
     // SAFETY: any other pointer is the program's word that a path is there.
     let path = unsafe { CStr::from_ptr(path) };
-    let muted = muted(config, path, mask);
-    let placed = match muted {
-        Some(_) => Placed {
-            mask: mute(mask),
-            asked: Asked::AS_PLACED,
-        },
-        None => strip(config.rules.strip, mask),
-    };
+    let (fate, rule) = fate(config, path, mask);
+    let placed = place(config.rules.strip, fate, mask);
     if log::wanted(config) && placed.mask != mask {
-        report(config, fd, path, mask, placed.mask, muted);
+        report(config, fd, path, mask, placed.mask, rule);
     }
     placed
 }
@@ -71,32 +65,38 @@ pub fn placed(fd: c_int, wd: c_int, placed: Placed) {
 
 #[cold]
 #[inline(never)]
-fn report(config: &Config, fd: c_int, path: &CStr, mask: u32, now: u32, muted: Option<&str>) {
+fn report(config: &Config, fd: c_int, path: &CStr, mask: u32, now: u32, rule: Option<Rule>) {
     let mut buf: log::Buffer = [0; 1024];
     let mut line = log::begin(&mut buf);
     line.text(b"inotify_add_watch(").number(fd as u32);
     line.text(b", ").quoted(path.to_bytes());
     line.text(b"): mask ").hex(mask).text(b" -> ").hex(now);
-    if let Some(why) = muted {
-        line.text(b", muted by ").text(why.as_bytes());
+    if let Some(rule) = rule {
+        line.text(match rule {
+            Rule::Settle => b", settled by ".as_slice(),
+            _ => b", muted by ",
+        });
+        line.text(rule.variable().as_bytes());
     }
     log::end(config, &mut line);
 }
 
-/// The variable of the rule that mutes a watch on `path`.
-fn muted(config: &Config, path: &CStr, mask: u32) -> Option<&'static str> {
+/// What `path` makes of a watch, and by which rule.
+fn fate(config: &Config, path: &CStr, mask: u32) -> (Fate, Option<Rule>) {
+    let rules = &config.rules;
     let bytes = path.to_bytes();
     let name = bytes.rsplit(|&c| c == b'/').next().unwrap_or(bytes);
-    if !name.is_empty() && record::ignored(&config.rules, name) && !is_directory(path, mask) {
-        return Some(match config.rules.log {
-            Log::File(log) if log == bytes => rules::Rule::Log.variable(),
-            _ => rules::Rule::Ignore.variable(),
-        });
+    if !name.is_empty() && record::ignored(rules, name) && !is_directory(path, mask) {
+        let rule = match rules.log {
+            Log::File(log) if log == bytes => Rule::Log,
+            _ => Rule::Ignore,
+        };
+        return (Fate::Muted, Some(rule));
     }
-    if !config.rules.drop.is_empty() && dropped(config, path, mask) {
-        return Some(rules::Rule::Drop.variable());
+    if rules.drop.is_empty() && rules.settle.is_empty() {
+        return (Fate::Plain, None);
     }
-    None
+    by_directory(config, path, mask)
 }
 
 /// O_PATH opens nothing: no event is raised, no permission on the file itself is needed.
@@ -123,15 +123,23 @@ fn is_directory(path: &CStr, mask: u32) -> bool {
 
 #[cold]
 #[inline(never)]
-fn dropped(config: &Config, path: &CStr, mask: u32) -> bool {
+fn by_directory(config: &Config, path: &CStr, mask: u32) -> (Fate, Option<Rule>) {
+    let rules = &config.rules;
     let Some(fd) = look(path, mask) else {
-        return false;
+        return (Fate::Plain, None);
     };
     let mut buf = [0u8; libc::PATH_MAX as usize];
-    let hit = sys::path_of(fd, &mut buf)
-        .is_some_and(|path| config.rules.drop.match_below(path, config.rules.home));
+    let path = sys::path_of(fd, &mut buf);
     sys::close(fd);
-    hit
+    match path {
+        Some(path) if rules.drop.match_below(path, rules.home) => (Fate::Muted, Some(Rule::Drop)),
+        Some(path)
+            if mask & !rules.strip & MODIFY != 0 && rules.settle.match_below(path, rules.home) =>
+        {
+            (Fate::Settled, Some(Rule::Settle))
+        }
+        _ => (Fate::Plain, None),
+    }
 }
 
 /// Qt looks a wd up as itself and negated, to tell files from directories: the filler's -1 would mean

@@ -6,10 +6,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rules::Rules;
-use rules::event::{ATTRIB, IGNORED};
+use rules::event::{ATTRIB, CLOSE_WRITE, IGNORED, MODIFY};
 use rules::memory::Memory;
 use rules::record::{FILLER_WD, HEADER, Record, Verdict, compact, judge};
+use rules::watch::{Fate, place};
+use rules::{Engine, Rules, Texts};
 
 static MEMORY: Memory = Memory::new();
 
@@ -62,8 +63,21 @@ fuzz_target!(|input: &[u8]| {
     assert!(!sequence || is_sequence(&copy[..n]));
     assert!(n >= HEADER || records.len() < HEADER);
 
+    // Settled, translated and plain watches, which asked for CLOSE_WRITE or not; others are not known.
+    let mut texts = Texts::default();
+    texts.values[3] = (verdicts & 2 == 0).then_some(b"/settled");
+    let rules = Rules::parse(Engine::Library, &texts, &mut |error| panic!("{error}"));
+    for (wd, fate, mask) in [
+        (1, Fate::Settled, MODIFY),
+        (2, Fate::Settled, MODIFY | CLOSE_WRITE),
+        (3, Fate::Plain, MODIFY | ATTRIB),
+        (4, Fate::Plain, MODIFY | ATTRIB | CLOSE_WRITE),
+        (5, Fate::Plain, MODIFY),
+    ] {
+        MEMORY.place(3, wd, place(rules.strip, fate, mask).asked, false);
+    }
     let n = compact(&mut buf, records.len(), known, |record| {
-        judge(&Rules::DEFAULT, &MEMORY, 3, record)
+        judge(&rules, &MEMORY, 3, record)
     });
     assert!(n <= buf.len());
     assert!(!sequence || is_sequence(&buf[..n]));

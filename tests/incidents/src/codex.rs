@@ -126,6 +126,8 @@ pub enum Preload {
     Defaults,
     /// `WATCHFIX_DROP` names the home.
     DropHome,
+    /// `WATCHFIX_SETTLE` names the home, and no file name is ignored.
+    SettleHome,
 }
 
 impl<'a> Codex<'a> {
@@ -133,10 +135,15 @@ impl<'a> Codex<'a> {
     /// `rows` rows.
     pub fn start(product: &Product, home: &'a Home, rows: u64, preload: &Preload) -> Codex<'a> {
         let drop_home = [("WATCHFIX_DROP", home.path())];
+        let settle_home = [
+            ("WATCHFIX_SETTLE", home.path()),
+            ("WATCHFIX_IGNORE", Path::new("none")),
+        ];
         let rules: Option<&[_]> = match preload {
             Preload::None => None,
             Preload::Defaults => Some(&[]),
             Preload::DropHome => Some(&drop_home),
+            Preload::SettleHome => Some(&settle_home),
         };
         let rows = rows.to_string();
         let args = [Path::new(&rows), home.path(), home.other.path()];

@@ -70,6 +70,29 @@ fn with_the_preload_the_log_stays_quiet_and_edits_of_the_configuration_arrive() 
     );
 }
 
+/// Where names cannot tell: its database is held open and never closed, an edited file is.
+#[test]
+fn with_its_home_settled_the_log_stays_quiet_though_no_name_is_ignored() {
+    let home = Home::new();
+    let product = common::product();
+    let mut codex = Codex::start(&product, &home, ROWS, &Preload::SettleHome);
+    let edits = codex.edit_config();
+    let kinds: Vec<_> = edits.of_config().map(|e| e.kind.as_str()).collect();
+    for wanted in ["Modify(Data", "Access(Close(Write))", "Modify(Name(To))"] {
+        assert!(
+            kinds.iter().any(|k| k.starts_with(wanted)),
+            "no {wanted} in {kinds:?}"
+        );
+    }
+    assert!(edits.wal_after > edits.wal_before);
+
+    let logged = codex.logged();
+    assert!(
+        logged.iter().all(|(path, _)| !path.contains(".sqlite")),
+        "{logged:?}"
+    );
+}
+
 #[test]
 fn with_its_home_dropped_nothing_in_it_is_reported() {
     let home = Home::new();

@@ -14,6 +14,7 @@ mod passing;
 mod recognition;
 mod records;
 mod reference;
+mod settle;
 mod variables;
 
 /// The events a test names most.
