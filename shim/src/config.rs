@@ -6,6 +6,7 @@ use core::ffi::{CStr, c_char, c_void};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use once_cell::race::OnceRef;
+use rules::watch::JUDGED;
 use rules::{Engine, Rule, Rules, Texts};
 
 use crate::sys;
@@ -17,6 +18,8 @@ pub struct Config {
     /// Device and inode of standard error when the program was started: a daemon may have opened its
     /// own file there since.
     pub stderr: Option<(u64, u64)>,
+    /// Set in every mask that was judged: [`JUDGED`] under `watchfix run`, else nothing.
+    pub judged: u32,
     /// What is wrong with the texts has been said.
     said: AtomicBool,
 }
@@ -35,6 +38,7 @@ static DEFAULT: Config = Config {
         home: None,
     },
     stderr: None,
+    judged: 0,
     // Nothing can be wrong.
     said: AtomicBool::new(true),
 };
@@ -52,15 +56,15 @@ pub fn get() -> &'static Config {
 #[cold]
 #[inline(never)]
 fn read() -> &'static Config {
-    let Some(texts) = environment() else {
+    let Some((texts, judged)) = environment() else {
         // Before libc is ready: as if nothing were set, and asked again next time.
         return &DEFAULT;
     };
-    if texts.values.iter().all(Option::is_none) {
+    if judged == 0 && texts.values.iter().all(Option::is_none) {
         let _ = CONFIG.set(&DEFAULT);
         return CONFIG.get().unwrap_or(&DEFAULT);
     }
-    let Some((config, size)) = keep(&texts) else {
+    let Some((config, size)) = keep(&texts, judged) else {
         return &DEFAULT;
     };
     if CONFIG.set(config).is_err() {
@@ -71,12 +75,14 @@ fn read() -> &'static Config {
     CONFIG.get().unwrap_or(&DEFAULT)
 }
 
-/// The variables of the rules, where they stand now; `None` if there is no environment yet.
-fn environment() -> Option<Texts<'static>> {
+/// The variables of the rules, where they stand now, and [`Config::judged`]; `None` if there is no
+/// environment yet.
+fn environment() -> Option<(Texts<'static>, u32)> {
     unsafe extern "C" {
         static environ: *const *const c_char;
     }
     let mut texts = Texts::default();
+    let mut judged = 0;
     // SAFETY: libc's environ is null or an array of strings that ends with null. At load time nobody
     // else runs that could change it.
     unsafe {
@@ -87,12 +93,16 @@ fn environment() -> Option<Texts<'static>> {
         while !(*entry).is_null() {
             // Most entries are told apart by their first character.
             if matches!(*(*entry) as u8, b'W' | b'H') {
-                set(&mut texts, CStr::from_ptr(*entry).to_bytes());
+                let entry = CStr::from_ptr(*entry).to_bytes();
+                set(&mut texts, entry);
+                if entry == b"WATCHFIX_RUN=1" {
+                    judged = JUDGED;
+                }
             }
             entry = entry.add(1);
         }
     }
-    Some(texts)
+    Some((texts, judged))
 }
 
 fn set(texts: &mut Texts<'static>, entry: &'static [u8]) {
@@ -111,7 +121,7 @@ fn set(texts: &mut Texts<'static>, entry: &'static [u8]) {
 }
 
 /// Copies the texts into memory of their own, with the rules read from the copies in front.
-fn keep(texts: &Texts<'static>) -> Option<(&'static Config, usize)> {
+fn keep(texts: &Texts<'static>, judged: u32) -> Option<(&'static Config, usize)> {
     let mut home_buf = [0u8; libc::PATH_MAX as usize];
     let home = texts
         .home
@@ -141,6 +151,7 @@ fn keep(texts: &Texts<'static>) -> Option<(&'static Config, usize)> {
             rules: Rules::parse(Engine::Library, &texts, &mut |_| {}),
             texts,
             stderr: sys::fstat(2).map(|(_, device, inode)| (device, inode)),
+            judged,
             said: AtomicBool::new(false),
         });
         Some((&*config, size))

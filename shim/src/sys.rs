@@ -149,16 +149,17 @@ pub fn fstat(fd: c_int) -> Option<(u32, u64, u64)> {
 /// inotify_add_watch looks at the descriptor before the path: EINVAL for any other file, EFAULT for
 /// an instance and no path (fs/notify/inotify/inotify_user.c). fstat comes first so that a sandbox
 /// that kills on inotify calls sees none for files, pipes and sockets: only anonymous inodes have no
-/// file type.
+/// file type. The filter of `watchfix run` lets the question pass by its JUDGED.
 pub fn is_inotify(fd: c_int) -> bool {
     if !matches!(fstat(fd), Some((mode, ..)) if mode & libc::S_IFMT == 0) {
         return false;
     }
+    let mask = rules::event::MODIFY | rules::watch::JUDGED;
     // SAFETY: a null path is refused by the kernel, never followed.
     let r = unsafe {
         call(
             libc::SYS_inotify_add_watch,
-            [fd as usize, 0, rules::event::MODIFY as usize, 0, 0, 0],
+            [fd as usize, 0, mask as usize, 0, 0, 0],
         )
     };
     r == -(libc::EFAULT as isize)

@@ -49,10 +49,11 @@ pub unsafe fn prepare(fd: c_int, path: *const c_char, mask: u32) -> Placed {
     // SAFETY: any other pointer is the program's word that a path is there.
     let path = unsafe { CStr::from_ptr(path) };
     let (fate, rule) = fate(config, path, mask);
-    let placed = place(config.rules.strip, fate, mask);
+    let mut placed = place(config.rules.strip, fate, mask);
     if log::wanted(config) && placed.mask != mask {
         report(config, fd, path, mask, placed.mask, rule);
     }
+    placed.mask |= config.judged;
     placed
 }
 

@@ -138,3 +138,51 @@ fn qt_is_known_by_any_descriptor() {
     assert!(qt > 64 && fds.len() == 70);
     assert_eq!(probe.add(qt, 0x7c4, dir.path()), 2);
 }
+
+/// `watchfix run` has its filter let pass what the library judged. The kernel reports these bits and
+/// takes no notice of them in a mask that is asked for.
+#[test]
+fn the_mark_of_a_judged_mask_changes_nothing() {
+    let dir = dir();
+    let file = dir.path().join("f");
+    write(&file, "x");
+    let all = |variables: &[(&str, &str)]| {
+        let mut probe = Probe::shimmed(variables);
+        let mut seen = Vec::new();
+        // What the rules change, what they do not, what is muted, and what the kernel refuses.
+        for mask in [0x3ee, IN_CREATE, IN_OPEN, libc::IN_ONLYDIR, 0] {
+            let fd = probe.init();
+            seen.push(probe.ask(&format!("add {fd} {mask:#x} {}", dir.path().display())));
+            touch(&file);
+            seen.push(probe.ask(&format!("masks {fd}")));
+            seen.push(probe.ask(&format!("read {fd} 4096 read")));
+        }
+        seen
+    };
+    assert_eq!(all(&[("WATCHFIX_RUN", "1")]), all(&[]));
+}
+
+#[test]
+fn under_run_every_judged_mask_is_marked_and_else_none() {
+    let dir = dir();
+    let spy = preload::program("handed", "cc", &["-shared", "-fPIC"]).unwrap();
+    let list = [support::libwatchfix(), &spy].map(|p| p.to_str().unwrap());
+    let handed = |variables: &[(&str, &str)], mask: u32| {
+        let mut command = std::process::Command::new(preload::probe_program());
+        command.env("LD_PRELOAD", list.join(":"));
+        command.envs(variables.iter().copied());
+        let mut probe = Probe::start(&mut command);
+        let fd = probe.init();
+        let (lines, _) = probe.ask(&format!("add {fd} {mask:#x} {}", dir.path().display()));
+        lines.concat()
+    };
+    let run = ("WATCHFIX_RUN", "1");
+    assert_eq!(handed(&[run], 0x3ee), "0xc3ca");
+    assert_eq!(handed(&[run], IN_CREATE), "0xc100");
+    assert_eq!(handed(&[run], IN_OPEN), "0xe000");
+    // Not judged: the errno is the kernel's, and off is off.
+    assert_eq!(handed(&[run], 0), "0x0");
+    assert_eq!(handed(&[run, ("WATCHFIX_OFF", "1")], 0x3ee), "0x3ee");
+    assert_eq!(handed(&[("WATCHFIX_RUN", "0")], 0x3ee), "0x3ca");
+    assert_eq!(handed(&[], IN_CREATE), "0x100");
+}
