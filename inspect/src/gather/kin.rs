@@ -1,9 +1,10 @@
 //! Who started a process, and who else runs its program: /proc/PID/stat of all processes, then a closer
 //! look at the few that matter.
 
-use super::claims::{kind_of, pids};
+use super::claims::kind_of;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
+use super::processes::Processes;
 use super::sockets::Tables;
 use super::{Gaps, fds, process};
 use crate::model::{
@@ -72,8 +73,9 @@ impl Table {
             let stat = Stat::from_read(&text[..]).ok()?;
             (!matches!(stat.state, 'Z' | 'X')).then_some((pid, stat))
         };
+        let pids = Processes::open().and_then(|mut all| all.pids());
         Table {
-            by_pid: pids().into_iter().filter_map(read).collect(),
+            by_pid: pids.into_iter().flatten().filter_map(read).collect(),
         }
     }
 

@@ -16,6 +16,7 @@ mod open_files;
 mod paths;
 mod proc_dir;
 mod process;
+mod processes;
 mod sample;
 mod secrets;
 mod sockets;
@@ -234,7 +235,10 @@ impl Session {
             let count = !counted.is_empty();
             let (usage, unseen) = self.users.entry((uid, count)).or_insert_with(|| {
                 let mut unseen = Gaps::default();
-                (neighbours::usage(uid, counted, count, &mut unseen), unseen)
+                (
+                    neighbours::usage(uid, pid, counted, count, &mut unseen),
+                    unseen,
+                )
             });
             process.user = Some(usage.clone());
             gaps.0.extend_from_slice(&unseen.0);

@@ -3,7 +3,7 @@
 //! Only links are read, and fdinfo of inotify descriptors alone, whose lines are counted and not parsed.
 
 use super::lines::each_line;
-use super::proc_dir::ProcDir;
+use super::processes::Processes;
 use super::{Gaps, fdinfo, is_gone};
 use crate::model::UserUsage;
 use crate::sys;
@@ -11,8 +11,6 @@ use std::cmp::Ordering;
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
 
 /// One inotify instance by one of its descriptors.
 #[derive(Debug, Clone, Copy)]
@@ -25,9 +23,15 @@ pub struct Counted {
     pub watches: u64,
 }
 
-/// Sums up what user `uid` has in use. `own` are the instances already read; watches are summed only
-/// with `count_watches`.
-pub fn usage(uid: u32, own: Vec<Counted>, count_watches: bool, gaps: &mut Gaps) -> UserUsage {
+/// Sums up what user `uid` has in use. `own` are the instances of process `pid`, already read; watches
+/// are summed only with `count_watches`.
+pub fn usage(
+    uid: u32,
+    pid: u32,
+    own: Vec<Counted>,
+    count_watches: bool,
+    gaps: &mut Gaps,
+) -> UserUsage {
     let mut scan = Scan {
         count_watches,
         instances: Vec::new(),
@@ -35,20 +39,18 @@ pub fn usage(uid: u32, own: Vec<Counted>, count_watches: bool, gaps: &mut Gaps) 
         unreadable: 0,
         buffer: Vec::new(),
     };
-    let known: Vec<u32> = own.iter().map(|counted| counted.pid).collect();
     for counted in own {
         scan.add(counted);
     }
-    let proc = File::open("/proc");
-    let list = proc.as_ref().ok().and_then(|proc| pids(proc).ok());
-    for pid in list.unwrap_or_default() {
-        if known.contains(&pid) {
-            continue;
-        }
-        let opened = proc.as_ref().map_err(|e| e.kind().into());
-        match opened.and_then(|proc| scan.process(&ProcDir::open_in(proc, pid)?, uid)) {
-            Err(e) if !is_gone(&e) => scan.unreadable += 1,
-            _ => {}
+    if let Ok(mut all) = Processes::open() {
+        for other in all.pids().unwrap_or_default() {
+            if other == pid {
+                continue;
+            }
+            match scan.process(&mut all, other, uid) {
+                Err(e) if !is_gone(&e) => scan.unreadable += 1,
+                _ => {}
+            }
         }
     }
     if scan.unreadable > 0 {
@@ -73,16 +75,6 @@ pub fn usage(uid: u32, own: Vec<Counted>, count_watches: bool, gaps: &mut Gaps) 
     }
 }
 
-fn pids(proc: &File) -> io::Result<Vec<u32>> {
-    let mut pids = Vec::new();
-    sys::each_entry(proc.as_fd(), &mut Vec::new(), |entry| {
-        let text = std::str::from_utf8(entry.name).ok();
-        pids.extend(text.and_then(|t| t.parse::<u32>().ok()));
-        ControlFlow::Continue(())
-    })?;
-    Ok(pids)
-}
-
 struct Scan {
     count_watches: bool,
     /// Every instance once, in the order of kcmp(2).
@@ -93,31 +85,33 @@ struct Scan {
 }
 
 impl Scan {
-    fn process(&mut self, dir: &ProcDir, uid: u32) -> io::Result<()> {
-        let pid = dir.pid;
-        let owner = sys::stat_at(dir.as_fd(), b"", libc::AT_EMPTY_PATH)?.st_uid;
-        // The directory of a process that may not be dumped belongs to root, whoever runs it.
-        if owner != uid && (owner != 0 || effective_uid(dir)? != uid) {
-            return Ok(());
+    fn process(&mut self, all: &mut Processes, pid: u32, uid: u32) -> io::Result<()> {
+        // Asking for the user costs as much as looking, so of root's, which most are, it is asked only
+        // where something was found.
+        if uid != 0 {
+            if all.user(pid)? != uid {
+                return Ok(());
+            }
+        } else {
+            let glance = all.glance(pid)?;
+            if glance.owner != 0 || glance.count == Some(0) {
+                return Ok(());
+            }
         }
-        if owner == 0 && uid == 0 && effective_uid(dir)? != 0 {
-            return Ok(());
-        }
-        let list = dir.open_file(b"fd", libc::O_RDONLY | libc::O_DIRECTORY)?;
         let mut found = Vec::new();
-        let mut link = Vec::with_capacity(256);
-        let mut path = Vec::with_capacity(32);
-        sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
-            path.clear();
-            path.extend_from_slice(entry.name);
-            if sys::read_link_at(list.as_fd(), &path, &mut link).is_ok()
-                && link == b"anon_inode:inotify"
-            {
-                let text = std::str::from_utf8(entry.name).ok();
-                found.extend(text.and_then(|t| t.parse::<i32>().ok()));
+        let looked = all.each_link(pid, |fd, link| {
+            if link == b"anon_inode:inotify" {
+                found.push(fd);
             }
             ControlFlow::Continue(())
-        })?;
+        });
+        if looked.is_ok() && found.is_empty() {
+            return Ok(());
+        }
+        if uid == 0 && all.user(pid)? != uid {
+            return Ok(());
+        }
+        looked?;
         for fd in found {
             let mut counted = Counted {
                 pid,
@@ -128,16 +122,15 @@ impl Scan {
                 continue;
             };
             if self.count_watches {
-                counted.watches = self.watches(dir, fd)?;
+                counted.watches = self.watches(pid, fd)?;
             }
             self.instances.insert(place, counted);
         }
         Ok(())
     }
 
-    fn watches(&mut self, dir: &ProcDir, fd: i32) -> io::Result<u64> {
-        let path = format!("fdinfo/{fd}");
-        let file = dir.open_file(path.as_bytes(), libc::O_RDONLY)?;
+    fn watches(&mut self, pid: u32, fd: i32) -> io::Result<u64> {
+        let file = File::open(format!("/proc/{pid}/fdinfo/{fd}"))?;
         let mut watches = 0;
         each_line(&file, &mut self.buffer, |line| {
             watches += u64::from(fdinfo::is_watch(line));
@@ -164,22 +157,4 @@ impl Scan {
         self.uncompared += usize::from(failed);
         place.err()
     }
-}
-
-/// The effective user, from the `Uid:` line of status (proc_pid_status(5)): real, effective, saved, fs.
-fn effective_uid(dir: &ProcDir) -> io::Result<u32> {
-    // One small read for each process of the system: the line is the ninth, after the name and numbers.
-    let mut status = [0u8; 1024];
-    let length = dir
-        .open_file(b"status", libc::O_RDONLY)?
-        .read_at(&mut status, 0)?;
-    status
-        .get(..length)
-        .unwrap_or_default()
-        .split(|&b| b == b'\n')
-        .find_map(|line| line.strip_prefix(b"Uid:"))
-        .and_then(|ids| std::str::from_utf8(ids).ok())
-        .and_then(|ids| ids.split_ascii_whitespace().nth(1))
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 
 /// `/proc/PID`, opened once. It stays tied to this process even when the PID is used again
 /// (fs/proc/base.c: the inode holds the struct pid).
@@ -20,19 +21,11 @@ impl ProcDir {
     /// # Errors
     /// ENOENT if there is no such process, or hidepid hides it.
     pub fn open(pid: u32) -> io::Result<ProcDir> {
-        ProcDir::open_in(&File::open("/proc")?, pid)
-    }
-
-    /// As [`ProcDir::open`], with `/proc` opened before: for all processes of the system.
-    ///
-    /// # Errors
-    /// The same.
-    pub fn open_in(root: &File, pid: u32) -> io::Result<ProcDir> {
-        let dir = sys::open_at(
-            root.as_fd(),
-            pid.to_string().as_bytes(),
-            libc::O_RDONLY | libc::O_DIRECTORY,
-        )?;
+        let dir = File::options()
+            .read(true)
+            .custom_flags(libc::O_DIRECTORY)
+            .open(format!("/proc/{pid}"))?;
+        let dir = dir.into();
         Ok(ProcDir { pid, dir })
     }
 
@@ -71,10 +64,7 @@ impl ProcDir {
 
     /// The whole content of a small file.
     pub fn read(&self, path: &str) -> io::Result<Vec<u8>> {
-        let mut content = Vec::new();
-        self.open_file(path.as_bytes(), libc::O_RDONLY)?
-            .read_to_end(&mut content)?;
-        Ok(content)
+        read_all(&mut self.open_file(path.as_bytes(), libc::O_RDONLY)?)
     }
 
     /// The target of a link.
@@ -88,4 +78,25 @@ impl ProcDir {
     pub fn inside(path: &[u8]) -> Vec<u8> {
         [b"root", path].concat()
     }
+}
+
+/// The whole content of a file of /proc. std::fs::read would ask for its size, which is 0 there, and begin
+/// with 32 bytes; what changes between two reads is missed or told twice, so they should be few.
+pub fn read_all(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut content = vec![0; 4096];
+    let mut filled = 0;
+    loop {
+        let room = content.get_mut(filled..).unwrap_or_default();
+        match file.read(room) {
+            Ok(0) => break,
+            Ok(length) => filled += length,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+        if filled == content.len() {
+            content.resize(filled * 2, 0);
+        }
+    }
+    content.truncate(filled);
+    Ok(content)
 }

@@ -1,11 +1,12 @@
-//! Who the process is: stat, status, comm, cmdline, exe, environ, ELF headers, and libwatchfix in it.
+//! Who the process is: stat, comm, cmdline, exe, environ, ELF headers, and libwatchfix in it.
 
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::{Gaps, auxv, errno_text, maps, secrets};
 use crate::model::{Library, Linkage, Name, Process};
+use crate::sys;
 use procfs::prelude::*;
-use procfs::process::{Stat, Status};
+use procfs::process::Stat;
 use std::io;
 use std::os::unix::fs::FileExt;
 
@@ -18,7 +19,11 @@ const KERNEL_THREAD: u32 = 0x20_0000;
 /// # Errors
 /// The errno of the first read, when the process has gone.
 pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
+    // The directory always belongs to the effective user (fs/proc/base.c, task_dump_owner), and to root
+    // once the process has gone: what is read after it shows that it had not.
+    let owner = sys::stat_at(dir.as_fd(), b"", libc::AT_EMPTY_PATH)?.st_uid;
     let stat = dir.read("stat")?;
+    process.uid = Some(owner);
     let mut without_main = false;
     if let Ok(stat) = Stat::from_read(&stat[..]) {
         without_main = headless(&stat);
@@ -30,12 +35,6 @@ pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
     }
     process.comm = comm(dir);
     process.cmdline = command_line(dir);
-    // Names in status are any bytes, the parser wants text; only numbers are taken from it.
-    process.uid = dir
-        .read("status")
-        .ok()
-        .and_then(|text| Status::from_read(String::from_utf8_lossy(&text).as_bytes()).ok())
-        .map(|status| status.euid);
     Ok(without_main)
 }
 

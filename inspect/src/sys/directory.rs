@@ -22,12 +22,13 @@ impl Entry<'_> {
     }
 }
 
-/// How much is read at a time: some 1,000 entries.
-const BUFFER: usize = 32 * 1024;
+/// How much is read at a time, unless a caller wants more: some 100 entries.
+const BUFFER: usize = 4 * 1024;
 
 /// Calls `visit` for every entry of `dir` but `.` and `..`, until it breaks.
 ///
-/// `buffer` is scratch space a caller can use again for the next directory.
+/// `buffer` is scratch space a caller can use again for the next directory. Its length is how much is
+/// read at a time; an empty one gets 4 KiB.
 ///
 /// # Errors
 /// The kernel's errno; entries before it were visited.
@@ -36,7 +37,9 @@ pub fn each_entry(
     buffer: &mut Vec<u8>,
     mut visit: impl FnMut(Entry<'_>) -> ControlFlow<()>,
 ) -> io::Result<()> {
-    buffer.resize(BUFFER, 0);
+    if buffer.is_empty() {
+        buffer.resize(BUFFER, 0);
+    }
     loop {
         // SAFETY: the kernel writes at most `buffer.len()` bytes into it.
         let length = unsafe {

@@ -8,7 +8,7 @@ mod owners;
 
 pub use content::kind_of;
 pub use nearby::of_process;
-pub use owners::{identity, pids};
+pub use owners::identity;
 
 use super::errno_text;
 use super::mounts::Mounts;

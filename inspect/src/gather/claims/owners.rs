@@ -1,7 +1,8 @@
 //! Who is behind a claim: processes by PID, by socket and by lock.
 
 use crate::gather::locks::{self, LockLine, LockType};
-use crate::gather::proc_dir::ProcDir;
+use crate::gather::proc_dir::{ProcDir, read_all};
+use crate::gather::processes::Processes;
 use crate::gather::sockets::socket_inode;
 use crate::gather::{fdinfo, process};
 use crate::model::{ClaimHolder, CommandLine, Identity};
@@ -10,7 +11,6 @@ use procfs::prelude::*;
 use procfs::process::Stat;
 use std::fs::File;
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
 
 /// Holders named of one claim: a server's workers share one socket.
 const NAMED: usize = 8;
@@ -79,7 +79,7 @@ pub fn of_socket(inode: u64) -> Vec<ClaimHolder> {
 
 /// Who holds a lock on `file`. `None` where the table cannot be read.
 pub fn of_lock(file: Identity, path: &[u8]) -> Option<Vec<ClaimHolder>> {
-    let table = std::fs::read("/proc/locks").ok()?;
+    let table = read_all(&mut File::open("/proc/locks").ok()?).ok()?;
     let mut unnamed = false;
     let mut held: Vec<(u32, &'static str)> = Vec::new();
     for lock in locks::of_table(&table).filter(|lock| holds(lock, file)) {
@@ -150,44 +150,21 @@ fn keep_looking(found: usize) -> ControlFlow<()> {
 
 /// Visits the link of every descriptor of every process that may be read.
 fn each_descriptor(mut visit: impl FnMut(u32, i32, &[u8]) -> ControlFlow<()>) {
-    let mut link = Vec::new();
-    for pid in pids() {
-        let Ok(dir) = ProcDir::open(pid) else {
-            continue;
-        };
-        let Ok(list) = dir.open_file(b"fd", libc::O_RDONLY | libc::O_DIRECTORY) else {
-            continue;
-        };
+    let Ok(mut all) = Processes::open() else {
+        return;
+    };
+    for pid in all.pids().unwrap_or_default() {
         let mut done = false;
         // One that ends meanwhile holds nothing any more.
-        let _ = sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
-            let text = std::str::from_utf8(entry.name).ok();
-            if let Some(fd) = text.and_then(|text| text.parse().ok())
-                && sys::read_link_at(list.as_fd(), entry.name, &mut link).is_ok()
-                && visit(pid, fd, &link).is_break()
-            {
-                done = true;
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
+        let _ = all.each_link(pid, |fd, link| {
+            let next = visit(pid, fd, link);
+            done = next.is_break();
+            next
         });
         if done {
             return;
         }
     }
-}
-
-/// The PIDs of all processes.
-pub fn pids() -> Vec<u32> {
-    let mut pids = Vec::new();
-    if let Ok(proc) = File::open("/proc") {
-        let _ = sys::each_entry(proc.as_fd(), &mut Vec::new(), |entry| {
-            let text = std::str::from_utf8(entry.name).ok();
-            pids.extend(text.and_then(|text| text.parse::<u32>().ok()));
-            ControlFlow::Continue(())
-        });
-    }
-    pids
 }
 
 /// The identity of an open file of our own, with the device locks are listed by.

@@ -43,6 +43,9 @@ pub fn resolve(
     gaps: &mut Gaps,
 ) {
     let total = read.iter().map(|r| r.instance.watches.len()).sum();
+    if total == 0 {
+        return;
+    }
     let mut patience = Patience::new(options.path_timeout, total, options.progress);
     let wakes = &Wakes::of(read.iter().map(|r| &r.instance));
     let look = Look { dir, mounts, wakes };

@@ -22,6 +22,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// Entries of one directory between two looks at the clock.
 const STRIDE: usize = 1024;
 
+/// How much of a directory is read at a time: some 1,000 entries, as libc does.
+const BUFFER: usize = 32 * 1024;
+
 /// How the walk ended.
 #[derive(Default)]
 pub struct Outcome {
@@ -112,7 +115,7 @@ struct Walk<'a, 'w> {
 
 impl Walk<'_, '_> {
     fn all(&mut self, places: Vec<Place>) {
-        let mut buffer = Vec::new();
+        let mut buffer = vec![0; BUFFER];
         // Each likely place is listed before anything below them is.
         let (watched, others): (Vec<_>, Vec<_>) = places.into_iter().partition(|p| p.watched);
         for place in watched.into_iter().chain(others) {

@@ -4,7 +4,8 @@
 use super::bytes::Owned;
 use crate::gather::locks::{self, LockLine, LockType};
 use crate::gather::mounts::Mounts;
-use crate::gather::proc_dir::ProcDir;
+use crate::gather::proc_dir::{ProcDir, read_all};
+use crate::gather::processes::Processes;
 use crate::gather::{Gaps, fdinfo, is_gone, process};
 use crate::model::{Identity, Name};
 use crate::sys;
@@ -67,7 +68,7 @@ pub struct Found {
 /// # Errors
 /// The errno of /proc/locks.
 pub fn table() -> io::Result<Vec<LockLine>> {
-    let text = std::fs::read("/proc/locks")?;
+    let text = read_all(&mut File::open("/proc/locks")?)?;
     Ok(locks::of_table(&text).filter(LockLine::is_range).collect())
 }
 
@@ -86,7 +87,8 @@ pub fn find(
         .collect();
     let mut pids: BTreeSet<u32> = relevant.iter().filter_map(|line| line.pid).collect();
     if everyone {
-        pids.extend(all_pids().unwrap_or_default());
+        let all = Processes::open().and_then(|mut all| all.pids());
+        pids.extend(all.unwrap_or_default());
     }
     let mut found = Found::default();
     let (mut refused, mut unread) = (0, 0);
@@ -173,16 +175,6 @@ fn owned<'a>(
             pid: Some(pid),
             line,
         })
-}
-
-fn all_pids() -> io::Result<Vec<u32>> {
-    let mut pids = Vec::new();
-    sys::each_entry(File::open("/proc")?.as_fd(), &mut Vec::new(), |entry| {
-        let text = std::str::from_utf8(entry.name).ok();
-        pids.extend(text.and_then(|t| t.parse::<u32>().ok()));
-        ControlFlow::Continue(())
-    })?;
-    Ok(pids)
 }
 
 fn named(pid: u32, dir: &ProcDir) -> Peer {

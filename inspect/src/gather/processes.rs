@@ -1,0 +1,171 @@
+//! All processes of the system, each for as few system calls as there can be: who scans one process must
+//! not pay for its hundreds of neighbours.
+
+use crate::sys;
+use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::AsFd;
+
+/// Read of a list at a time: 42 descriptors. Most processes have fewer, and one that refuses its first
+/// link is not listed to the end.
+const FEW: usize = 1024;
+
+/// /proc, held open for looks at many processes.
+pub struct Processes {
+    proc: File,
+    /// The kernel gives the number of descriptors as the size of `fd` (Linux 6.2, fs/proc/fd.c).
+    sized: bool,
+    entries: Vec<u8>,
+    link: Vec<u8>,
+}
+
+/// What any user may know of a process's descriptors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Glance {
+    /// Whose they are: the process's user, or root when it may not be dumped ([`Processes::user`]).
+    pub owner: u32,
+    /// How many there are, 0 for a thread of the kernel. `None` before Linux 6.2.
+    pub count: Option<u64>,
+}
+
+impl Processes {
+    /// Opens /proc.
+    ///
+    /// # Errors
+    /// The errno of opening it.
+    pub fn open() -> io::Result<Processes> {
+        let proc = File::open("/proc")?;
+        // This program has /proc open, so 0 means that the kernel does not say.
+        let own = sys::stat_at(proc.as_fd(), b"self/fd", 0);
+        Ok(Processes {
+            proc,
+            sized: own.is_ok_and(|own| own.st_size > 0),
+            entries: vec![0; FEW],
+            link: Vec::new(),
+        })
+    }
+
+    /// The PIDs of all processes that may be seen, in ascending order.
+    ///
+    /// # Errors
+    /// The errno of listing /proc.
+    pub fn pids(&mut self) -> io::Result<Vec<u32>> {
+        let mut pids = Vec::new();
+        sys::each_entry(self.proc.as_fd(), &mut self.entries, |entry| {
+            pids.extend(number::<u32>(entry.name));
+            ControlFlow::Continue(())
+        })?;
+        Ok(pids)
+    }
+
+    /// Looks at the descriptors of a process without opening anything: one system call.
+    ///
+    /// # Errors
+    /// ENOENT when it has gone.
+    pub fn glance(&self, pid: u32) -> io::Result<Glance> {
+        let fd = sys::stat_at(self.proc.as_fd(), format!("{pid}/fd").as_bytes(), 0)?;
+        Ok(Glance {
+            owner: fd.st_uid,
+            count: self.sized.then(|| u64::try_from(fd.st_size).unwrap_or(0)),
+        })
+    }
+
+    /// The effective user of a process, whether or not it may be dumped: fs/proc/base.c
+    /// (`task_dump_owner`) makes an exception for this one directory.
+    ///
+    /// # Errors
+    /// ENOENT when it has gone.
+    pub fn user(&self, pid: u32) -> io::Result<u32> {
+        Ok(sys::stat_at(self.proc.as_fd(), pid.to_string().as_bytes(), 0)?.st_uid)
+    }
+
+    /// Visits every descriptor of a process, by its number and the text of its link, until `visit` breaks.
+    ///
+    /// # Errors
+    /// EACCES when its descriptors may not be read, ENOENT or ESRCH when it has gone.
+    pub fn each_link(
+        &mut self,
+        pid: u32,
+        mut visit: impl FnMut(i32, &[u8]) -> ControlFlow<()>,
+    ) -> io::Result<()> {
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY;
+        let fd = sys::open_at(self.proc.as_fd(), format!("{pid}/fd").as_bytes(), flags)?;
+        let mut refused = None;
+        sys::each_entry(fd.as_fd(), &mut self.entries, |entry| {
+            match sys::read_link_at(fd.as_fd(), entry.name, &mut self.link) {
+                Ok(()) => number(entry.name).map_or(ControlFlow::Continue(()), |number| {
+                    visit(number, &self.link)
+                }),
+                // The list may be readable where no link is (fs/proc/base.c): one refusal is for all.
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                    refused = Some(e);
+                    ControlFlow::Break(())
+                }
+                // Closed meanwhile.
+                Err(_) => ControlFlow::Continue(()),
+            }
+        })?;
+        refused.map_or(Ok(()), Err)
+    }
+}
+
+/// A name of digits as a number. str::parse would first ask whether it is UTF-8, at every descriptor.
+fn number<T: TryFrom<u32>>(name: &[u8]) -> Option<T> {
+    let value = name.iter().try_fold(0u32, |sum, &digit| {
+        let value = digit.checked_sub(b'0').filter(|&value| value < 10)?;
+        sum.checked_mul(10)?.checked_add(u32::from(value))
+    })?;
+    T::try_from(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_among_all_with_its_user_and_descriptors() {
+        let mut processes = Processes::open().unwrap();
+        let own = std::process::id();
+        assert!(processes.pids().unwrap().contains(&own));
+        assert_eq!(processes.user(own).unwrap(), sys::effective_user());
+        assert_ne!(processes.glance(own).unwrap().count, Some(0));
+    }
+
+    #[test]
+    fn a_descriptor_is_visited_with_what_its_link_says() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut seen = None;
+        let mut processes = Processes::open().unwrap();
+        let path = file.path().canonicalize().unwrap();
+        processes
+            .each_link(std::process::id(), |number, link| {
+                if link == path.as_os_str().as_encoded_bytes() {
+                    seen = Some(number);
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        use std::os::fd::AsRawFd;
+        assert_eq!(seen, Some(file.as_raw_fd()));
+    }
+
+    #[test]
+    fn only_digits_are_a_number() {
+        assert_eq!(number::<i32>(b"2147483647"), Some(i32::MAX));
+        for none in [&b"2147483648"[..], b"99999999999", b"self", b"1x", b"-1"] {
+            assert_eq!(number::<i32>(none), None);
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_an_error() {
+        let mut processes = Processes::open().unwrap();
+        // Above the kernel's highest PID (PID_MAX_LIMIT, 2^22).
+        let none = 1 << 23;
+        assert!(processes.glance(none).is_err());
+        let visit = |_: i32, _: &[u8]| panic!("it has no descriptors");
+        assert!(processes.each_link(none, visit).is_err());
+    }
+}
