@@ -259,11 +259,18 @@ impl Sampler {
 
 /// What the files of a log say.
 pub fn log(shm: Option<&File>, wal: Option<&File>) -> Option<LogSample> {
-    let index = wal::index(shm?, wal).ok()?;
+    if let Some(index) = shm.and_then(|shm| wal::index(shm, wal).ok()) {
+        return Some(LogSample {
+            frames: index.frames,
+            checkpointed_frames: Some(index.backfilled),
+            salts: index.salts,
+        });
+    }
+    let counted = wal::count(wal?, wal::Effort::Salts)?;
     Some(LogSample {
-        frames: index.frames,
-        checkpointed_frames: index.backfilled,
-        salts: index.salts,
+        frames: counted.frames,
+        checkpointed_frames: None,
+        salts: counted.salts,
     })
 }
 

@@ -33,7 +33,7 @@ pub struct DatabaseSample {
     pub handles: Option<Handles>,
     /// Size of the -wal.
     pub wal_bytes: Option<u64>,
-    /// What its -shm says, where it is to be believed.
+    /// What its -shm says, or without one to believe its -wal.
     pub log: Option<LogSample>,
 }
 
@@ -53,8 +53,8 @@ pub struct Handles {
 pub struct LogSample {
     /// Valid frames, `mxFrame`.
     pub frames: u32,
-    /// Frames that are in the database already, `nBackfill`.
-    pub checkpointed_frames: u32,
+    /// Frames that are in the database already, `nBackfill`; only a -shm says that.
+    pub checkpointed_frames: Option<u32>,
     /// They change when the log begins anew.
     pub salts: [u8; 8],
 }
@@ -207,11 +207,9 @@ impl DatabaseGrowth {
             Change::between(of(before), of(after))
         };
         let logs = before.log.zip(after.log);
-        let log = |count: fn(&LogSample) -> u32| {
-            logs.map(|(before, after)| Change {
-                from: count(&before).into(),
-                to: count(&after).into(),
-            })
+        let log = |count: fn(&LogSample) -> Option<u32>| {
+            let of = |log: &LogSample| count(log).map(u64::from);
+            logs.and_then(|(before, after)| Change::between(of(&before), of(&after)))
         };
         DatabaseGrowth {
             seconds: whole_millis(apart),
@@ -219,7 +217,7 @@ impl DatabaseGrowth {
             wal_handles: handles(|handles| handles.wal),
             shm_handles: handles(|handles| handles.shm),
             wal_bytes: Change::between(before.wal_bytes, after.wal_bytes),
-            frames: log(|log| log.frames),
+            frames: log(|log| Some(log.frames)),
             checkpointed_frames: log(|log| log.checkpointed_frames),
             same_log: logs.map(|(before, after)| before.salts == after.salts),
         }
@@ -298,7 +296,7 @@ mod tests {
             wal_bytes: None,
             log: Some(LogSample {
                 frames,
-                checkpointed_frames,
+                checkpointed_frames: Some(checkpointed_frames),
                 salts: [salt; 8],
             }),
         }

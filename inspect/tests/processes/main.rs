@@ -21,6 +21,7 @@ mod redact;
 mod schema_check;
 mod servers;
 mod sqlite;
+mod sqlite_exclusive;
 mod sqlite_locks;
 mod text;
 mod unseen;

@@ -2,14 +2,13 @@
 //!
 //! Formats: <https://sqlite.org/fileformat2.html>, sections 1.3 and 4.1.
 
-use super::shm::sums;
+use super::frames::FRAME_HEADER;
+use super::shm::{sums, sums_from};
 
 /// The version of the format of -wal and -shm (`WAL_MAX_VERSION`, `WALINDEX_MAX_VERSION`).
 pub const VERSION: u32 = 3_007_000;
 /// The bytes of a -wal's header; frame 1 follows.
 pub const WAL_HEADER: u64 = 32;
-/// The bytes in front of each page in a -wal.
-const FRAME_HEADER: u64 = 24;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -41,6 +40,31 @@ pub struct WalHeader {
     pub page_size: Option<u32>,
     /// The salts every valid frame repeats.
     pub salts: [u8; 8],
+    /// Its checksum, which that of the first frame continues.
+    pub sums: (u32, u32),
+    /// Checksums are made of big-endian words.
+    big_endian: bool,
+}
+
+impl WalHeader {
+    /// The checksum of what came before and `bytes`, as this log makes it. Bytes after the last whole
+    /// pair of words do not count: there are none.
+    pub fn continue_sums(&self, before: (u32, u32), bytes: &[u8]) -> (u32, u32) {
+        let word = |bytes: [u8; 4]| match self.big_endian {
+            true => u32::from_be_bytes(bytes),
+            false => u32::from_le_bytes(bytes),
+        };
+        let pairs = bytes.as_chunks::<8>().0.iter();
+        sums_from(
+            before,
+            pairs.map(|&[a, b, c, d, e, f, g, h]| (word([a, b, c, d]), word([e, f, g, h]))),
+        )
+    }
+}
+
+/// A checksum as it stands in a -wal.
+pub fn stored(sums: (u32, u32)) -> [u8; 8] {
+    (u64::from(sums.0) << 32 | u64::from(sums.1)).to_be_bytes()
 }
 
 /// Reads a -wal's header; `None` if it is short, of another version or its checksum is wrong.
@@ -71,6 +95,8 @@ pub fn wal(bytes: &[u8]) -> Option<WalHeader> {
     Some(WalHeader {
         page_size: page_size(page),
         salts,
+        sums: (sum1, sum2),
+        big_endian: magic & 1 == 1,
     })
 }
 
@@ -86,11 +112,12 @@ pub fn frame_bytes(frames: u32, page_size: u32) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn written(magic: u32, page: u32) -> Vec<u8> {
+    /// A header as SQLite writes it.
+    pub fn written(magic: u32, page: u32) -> Vec<u8> {
         let words = [magic, VERSION, page, 3, 0x0102_0304, 0x0506_0708];
         let order = |word: u32| {
             if magic & 1 == 1 {

@@ -2,14 +2,16 @@
 
 mod bytes;
 mod file;
+mod frames;
 mod header;
 mod holders;
 mod shm;
 mod state;
 
 pub use file::{database, open};
+pub use frames::Effort;
 pub use header::{Mode, database as database_mode};
-pub use state::index;
+pub use state::{count, index};
 
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
@@ -88,19 +90,28 @@ fn log(
     }
     let shm = shm.and_then(&open);
     let bytes = wal.and_then(|wal| wal.bytes);
-    let (found, doubt) = state::read(shm.as_ref(), wal.and_then(&open).as_ref(), bytes);
-    let why = match doubt {
+    let seen = state::read(shm.as_ref(), wal.and_then(&open).as_ref(), bytes);
+    let why = match seen.doubt {
         Some(doubt) => Some(format!("its -shm {}", doubt.why())),
         None => shm.is_none().then(|| without.to_owned()),
     };
     if let Some(why) = why {
-        let what = format!(
-            "frames, checkpoints and read marks of {}",
-            database.database
-        );
-        gaps.note(what, why);
+        let name = &database.database;
+        match seen.counted {
+            Some(counted) => {
+                let how = match counted.verified {
+                    true => "were counted in its -wal",
+                    false => {
+                        "were counted in its -wal by their salts alone, for it is too large to follow its checksums"
+                    }
+                };
+                let what = format!("checkpoints and read marks of {name}");
+                gaps.note(what, format!("{why}; its frames {how}"));
+            }
+            None => gaps.note(format!("frames, checkpoints and read marks of {name}"), why),
+        }
     }
-    Some(found)
+    Some(seen.wal)
 }
 
 /// The locks of the process and of everybody who shares its databases; `None` where none can be read.

@@ -111,7 +111,12 @@ pub fn parse(bytes: &[u8]) -> Result<Index, Doubt> {
 
 /// The checksum of -wal and -shm over pairs of words (walformat.html, section 4.2).
 pub fn sums(pairs: impl Iterator<Item = (u32, u32)>) -> (u32, u32) {
-    pairs.fold((0, 0), |(a, b): (u32, u32), (x, y)| {
+    sums_from((0, 0), pairs)
+}
+
+/// The same, continued.
+pub fn sums_from(before: (u32, u32), pairs: impl Iterator<Item = (u32, u32)>) -> (u32, u32) {
+    pairs.fold(before, |(a, b): (u32, u32), (x, y)| {
         let a = a.wrapping_add(x).wrapping_add(b);
         (a, b.wrapping_add(y).wrapping_add(a))
     })

@@ -3,6 +3,7 @@
 //! They are read by pread(2) alone. Mapping a -shm would mean SIGBUS when it is cut, and every lock of
 //! ours would be one that its users meet.
 
+use super::frames::{self, Counted, Effort};
 use super::header::{self, WAL_HEADER};
 use super::shm::{self, Doubt, Index};
 use crate::model::Wal;
@@ -14,32 +15,66 @@ use std::time::{Duration, Instant};
 /// but may lose its processor in the middle.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Reads what a -shm says about its -wal. Without a -shm only the page size can be known; with neither,
-/// nothing.
-pub fn read(
-    shm: Option<&File>,
-    wal: Option<&File>,
-    wal_bytes: Option<u64>,
-) -> (Wal, Option<Doubt>) {
-    let (index, doubt) = match shm.map(|shm| index(shm, wal)) {
-        Some(Ok(index)) => (Some(index), None),
-        Some(Err(doubt)) => (None, Some(doubt)),
-        None => (None, None),
+/// What the files of a log say.
+pub struct Seen {
+    /// The log.
+    pub wal: Wal,
+    /// Why the -shm is not believed; `None` also where there is none.
+    pub doubt: Option<Doubt>,
+    /// How the frames were counted, where the -shm does not say.
+    pub counted: Option<Counted>,
+}
+
+/// Reads what a -shm says about its -wal. Without one to believe, the frames are counted in the -wal;
+/// what of them is in the database already, the -wal does not say.
+pub fn read(shm: Option<&File>, wal: Option<&File>, wal_bytes: Option<u64>) -> Seen {
+    let doubt = match shm.map(|shm| index(shm, wal)) {
+        Some(Ok(index)) => {
+            return Seen {
+                wal: described(&index, wal_bytes),
+                doubt: None,
+                counted: None,
+            };
+        }
+        Some(Err(doubt)) => Some(doubt),
+        None => None,
     };
-    if let Some(index) = index {
-        return (described(&index, wal_bytes), None);
-    }
+    let counted = wal.and_then(|wal| count(wal, Effort::Checksums));
+    let header = || wal.and_then(wal_header)?.page_size;
     let mut found = Wal {
-        page_size: wal.and_then(wal_header).and_then(|header| header.page_size),
+        page_size: counted.map(|counted| counted.page_size).or_else(header),
+        frames: counted.map(|counted| counted.frames),
+        live_bytes: counted
+            .map(|counted| WAL_HEADER + header::frame_bytes(counted.frames, counted.page_size)),
         ..Wal::default()
     };
-    // A -wal without a header has no frames, whatever a -shm would say.
-    if wal_bytes.is_some_and(|bytes| bytes < WAL_HEADER) {
-        found.frames = Some(0);
-        found.checkpointed_frames = Some(0);
-        (found.live_bytes, found.pending_bytes) = (Some(0), Some(0));
+    // Without frames there is nothing to bring into the database; a -wal without a header has none,
+    // whatever a -shm would say.
+    let empty = wal_bytes.is_some_and(|bytes| bytes < WAL_HEADER);
+    if empty || found.frames == Some(0) {
+        (found.frames, found.checkpointed_frames) = (Some(0), Some(0));
+        found.live_bytes = Some(if empty { 0 } else { WAL_HEADER });
+        found.pending_bytes = Some(0);
     }
-    (found, doubt)
+    Seen {
+        wal: found,
+        doubt,
+        counted,
+    }
+}
+
+/// Counts the frames of a -wal, again for a moment while it begins anew.
+pub fn count(wal: &File, effort: Effort) -> Option<Counted> {
+    let start = Instant::now();
+    loop {
+        let bytes = wal.metadata().ok()?.len();
+        let read = |to: &mut [u8], at| wal.read_at(to, at).unwrap_or(0);
+        let counted = frames::count(read, bytes, effort);
+        if counted.is_some() || bytes < WAL_HEADER || start.elapsed() > PATIENCE {
+            return counted;
+        }
+        std::thread::yield_now();
+    }
 }
 
 fn described(index: &Index, wal_bytes: Option<u64>) -> Wal {
@@ -112,7 +147,7 @@ mod tests {
     #[test]
     fn figures_follow_from_frames_and_page_size() {
         let shm = file(&shm::tests::written(9, 4, 4096, [0; 5]));
-        let (wal, doubt) = read(Some(&shm), None, Some(1 << 20));
+        let Seen { wal, doubt, .. } = read(Some(&shm), None, Some(1 << 20));
         assert_eq!(doubt, None);
         assert_eq!((wal.frames, wal.checkpointed_frames), (Some(9), Some(4)));
         assert_eq!(wal.live_bytes, Some(32 + 9 * 4120));
@@ -122,14 +157,14 @@ mod tests {
     #[test]
     fn a_shm_beside_another_wal_is_not_believed() {
         let shm = file(&shm::tests::written(9, 4, 4096, [0; 5]));
-        let (wal, doubt) = read(Some(&shm), Some(&file(&[0; 64])), Some(64));
+        let Seen { wal, doubt, .. } = read(Some(&shm), Some(&file(&[0; 64])), Some(64));
         assert_eq!(doubt, Some(Doubt::OtherWal));
         assert_eq!((wal.frames, wal.pending_bytes), (None, None));
     }
 
     #[test]
     fn an_empty_wal_has_no_frames_even_without_a_shm() {
-        let (wal, _) = read(None, Some(&file(b"")), Some(0));
+        let Seen { wal, .. } = read(None, Some(&file(b"")), Some(0));
         assert_eq!((wal.frames, wal.pending_bytes), (Some(0), Some(0)));
         assert_eq!(wal.page_size, None);
     }
