@@ -1,7 +1,7 @@
 //! What the exit status means.
 
 use crate::findings::{Finding, Severity};
-use crate::model::{Claim, ClaimScan, DatabaseScan, FailureKind, Scan, Verdict};
+use crate::model::{Claim, ClaimScan, DatabaseScan, FailureKind, Row, Scan, Top, Verdict};
 
 /// The exit statuses of fdscan, by meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,19 @@ impl Exit {
             Exit::Found
         } else if !scan.claims.is_empty() && scan.claims.iter().all(denied) {
             Exit::NotPermitted
+        } else {
+            Exit::Done
+        }
+    }
+
+    /// The status of `fdscan top`, of all processes asked for: that none is left to be listed counts as a
+    /// process that is not there.
+    pub fn of_top(top: &Top, fail_on: Option<Severity>) -> Exit {
+        let worst = top.processes.iter().filter_map(Row::worst).max();
+        if top.processes.is_empty() {
+            Exit::NoProcess
+        } else if fail_on.is_some_and(|least| worst.is_some_and(|worst| worst >= least)) {
+            Exit::Found
         } else {
             Exit::Done
         }

@@ -19,8 +19,11 @@ pub use gather::Options;
 pub use sys::terminal_width;
 
 use findings::{Facts, Remedies};
-use gather::{Gaps, LogWindow, Session, Window};
-use model::{ClaimScan, DatabaseReport, DatabaseScan, Process, Report, SCHEMA, Scan, SeenDatabase};
+use gather::{Gaps, LogWindow, Selection, Session, Users, Window};
+use model::{
+    ClaimScan, DatabaseReport, DatabaseScan, Process, Report, Row, SCHEMA, Scan, SeenDatabase, Top,
+};
+use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -120,4 +123,39 @@ pub fn scan_claims(paths: &[PathBuf], ttl: Duration) -> ClaimScan {
         taken_at: jiff::Timestamp::now().to_string(),
         claims: gather::claims_at(paths, ttl),
     }
+}
+
+/// Looks at every process in one pass and shows those of `selection`.
+///
+/// # Errors
+/// The errno of opening or listing /proc.
+pub fn top(selection: &Selection, users: &Users) -> io::Result<Top> {
+    let taken_at = jiff::Timestamp::now().to_string();
+    let remedies = Remedies::locate();
+    let limits = gather::inotify_limits();
+    let mut gaps = Gaps::default();
+    let pass = gather::pass(selection, users, &mut gaps)?;
+    let row = |(process, readable): &(Process, bool)| {
+        let findings = findings::in_passing(&Facts {
+            process,
+            limits: &limits,
+            remedies: &remedies,
+        });
+        Row::new(
+            process,
+            process.uid.and_then(|uid| users.name(uid)),
+            *readable,
+            &findings,
+        )
+    };
+    Ok(Top {
+        schema: SCHEMA,
+        fdscan_version: env!("CARGO_PKG_VERSION"),
+        taken_at,
+        processes: pass.processes.iter().map(row).collect(),
+        limits,
+        users: pass.users,
+        processes_left_out: 0,
+        incomplete: gaps.into_list(),
+    })
 }

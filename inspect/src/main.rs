@@ -21,6 +21,7 @@ fn run(cli: &Cli) -> Exit {
         redact_names();
     }
     match &cli.command {
+        Some(Command::Top(args)) => commands::top(args),
         Some(Command::Wal(args)) => commands::wal(args),
         Some(Command::Claims(args)) => commands::claims(args),
         None => commands::scan(&cli.scan),

@@ -3,12 +3,14 @@
 mod answer;
 mod claims;
 mod scan;
+mod top;
 mod values;
 mod wal;
 
 pub use answer::{AnswerArgs, Colour, FailOn};
 pub use claims::ClaimsArgs;
 pub use scan::ScanArgs;
+pub use top::TopArgs;
 pub use values::{parse_pid, parse_seconds, parse_window};
 pub use wal::WalArgs;
 
@@ -43,6 +45,9 @@ pub struct Cli {
 /// What stands beside `fdscan PID...`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// List all processes: who holds the watches, descriptors and WAL bytes, and users against their limits
+    Top(TopArgs),
+
     /// Say how large a SQLite database's WAL is, what of it is pending, and who pins it
     Wal(WalArgs),
 

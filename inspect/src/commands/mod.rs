@@ -2,10 +2,12 @@
 
 mod claims;
 mod scan;
+mod top;
 mod wal;
 
 pub use claims::claims;
 pub use scan::scan;
+pub use top::top;
 pub use wal::wal;
 
 use inspect::cli::{AnswerArgs, Colour};

@@ -107,9 +107,31 @@ const ALL: &[Look] = &[
     watch_wakes_on_attrib::look,
 ];
 
+/// Those that need no more than a pass over all processes reads of each.
+const IN_PASSING: &[Look] = &[
+    sqlite_self_watch::look,
+    sqlite_wal_deleted::look,
+    fd_limit_near::look,
+    watch_limit_near::look,
+    instance_limit_near::look,
+    watch_wakes_on_read::look,
+    sqlite_wal_large::look,
+    sqlite_handle_leak::look,
+    watch_wakes_on_attrib::look,
+];
+
 /// Everything that is wrong with a process, worst first.
 pub fn all(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut findings: Vec<_> = ALL.iter().flat_map(|look| look(facts)).collect();
+    of(facts, ALL)
+}
+
+/// What is wrong with a process as a pass over all processes sees it, worst first.
+pub fn in_passing(facts: &Facts<'_>) -> Vec<Finding> {
+    of(facts, IN_PASSING)
+}
+
+fn of(facts: &Facts<'_>, looks: &[Look]) -> Vec<Finding> {
+    let mut findings: Vec<_> = looks.iter().flat_map(|look| look(facts)).collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
 }

@@ -95,7 +95,8 @@ fn is_same(pid: u32, a: i32, b: i32) -> bool {
     sys::compare_files((pid, a), (pid, b)).is_ok_and(|order| order == Ordering::Equal)
 }
 
-fn read_one(
+/// Reads the instance at descriptor `fd`. `buffer` is scratch space for the next one.
+pub fn read_one(
     dir: &ProcDir,
     fd: i32,
     keep_handles: bool,

@@ -2,12 +2,11 @@
 //!
 //! Only links are read, and fdinfo of inotify descriptors alone, whose lines are counted and not parsed.
 
+use super::instances::{Instances, Known};
 use super::lines::each_line;
 use super::processes::Processes;
 use super::{Gaps, fdinfo, is_gone};
 use crate::model::UserUsage;
-use crate::sys;
-use std::cmp::Ordering;
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
@@ -34,13 +33,15 @@ pub fn usage(
 ) -> UserUsage {
     let mut scan = Scan {
         count_watches,
-        instances: Vec::new(),
-        uncompared: 0,
+        instances: Instances::new(),
         unreadable: 0,
         buffer: Vec::new(),
     };
-    for counted in own {
-        scan.add(counted);
+    for Counted { pid, fd, watches } in own {
+        if let Err(place) = scan.instances.find(pid, fd) {
+            let what = watches;
+            scan.instances.add(place, Known { pid, fd, what });
+        }
     }
     if let Ok(mut all) = Processes::open() {
         for other in all.pids().unwrap_or_default() {
@@ -60,26 +61,19 @@ pub fn usage(
             "permission denied",
         );
     }
-    if scan.uncompared > 0 {
-        gaps.count(
-            scan.uncompared,
-            "inotify instances compared with those of other processes",
-            "kcmp(2) is not permitted here: an instance shared by processes is counted for each",
-        );
-    }
+    scan.instances.report(gaps);
     UserUsage {
         uid,
-        watches: count_watches.then(|| scan.instances.iter().map(|i| i.watches).sum()),
-        instances: scan.instances.len() as u64,
+        watches: count_watches.then(|| scan.instances.iter().sum()),
+        instances: scan.instances.iter().len() as u64,
         at_least: scan.unreadable > 0,
     }
 }
 
 struct Scan {
     count_watches: bool,
-    /// Every instance once, in the order of kcmp(2).
-    instances: Vec<Counted>,
-    uncompared: usize,
+    /// With the watches of each.
+    instances: Instances<u64>,
     unreadable: usize,
     buffer: Vec<u8>,
 }
@@ -113,18 +107,13 @@ impl Scan {
         }
         looked?;
         for fd in found {
-            let mut counted = Counted {
-                pid,
-                fd,
-                watches: 0,
-            };
-            let Some(place) = self.place_of(counted) else {
-                continue;
-            };
-            if self.count_watches {
-                counted.watches = self.watches(pid, fd)?;
+            if let Err(place) = self.instances.find(pid, fd) {
+                let what = match self.count_watches {
+                    true => self.watches(pid, fd)?,
+                    false => 0,
+                };
+                self.instances.add(place, Known { pid, fd, what });
             }
-            self.instances.insert(place, counted);
         }
         Ok(())
     }
@@ -136,25 +125,5 @@ impl Scan {
             watches += u64::from(fdinfo::is_watch(line));
         })?;
         Ok(watches)
-    }
-
-    fn add(&mut self, counted: Counted) {
-        if let Some(place) = self.place_of(counted) {
-            self.instances.insert(place, counted);
-        }
-    }
-
-    /// Where a new instance belongs in the order; `None` if it is there already. What cannot be compared
-    /// counts as new, at the end.
-    fn place_of(&mut self, new: Counted) -> Option<usize> {
-        let mut failed = false;
-        let place = self.instances.binary_search_by(|old| {
-            sys::compare_files((old.pid, old.fd), (new.pid, new.fd)).unwrap_or_else(|_| {
-                failed = true;
-                Ordering::Less
-            })
-        });
-        self.uncompared += usize::from(failed);
-        place.err()
     }
 }

@@ -121,6 +121,26 @@ pub fn program(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut
         }
         Err(e) => gaps.note("its program and how it is linked", errno_text(&e)),
     }
+    preload(dir, process, gaps);
+    // It is opened only when it is missing: see auxv on opens that are seen.
+    let requested = process.preload.requested.iter().flatten();
+    if process.preload.mapped == Some(false)
+        && let Some(path) = requested
+            .into_iter()
+            .find(|p| maps::is_library(p.as_bytes()))
+    {
+        process.preload.library = look_at_library(dir, mounts, path);
+    }
+    if process.state == Some('Z') {
+        gaps.note(
+            "what it had open",
+            "it is a zombie: it has ended, and only its exit status waits for its parent",
+        );
+    }
+}
+
+/// Whether libwatchfix is in the process, and with which rules.
+pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) {
     match dir.read("environ") {
         Ok(environ) => read_environ(process, &environ),
         // A kernel thread has no memory: ESRCH (fs/proc/base.c, environ_open).
@@ -142,21 +162,6 @@ pub fn program(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut
             None
         }
     };
-    // It is opened only when it is missing: see auxv on opens that are seen.
-    let requested = process.preload.requested.iter().flatten();
-    if process.preload.mapped == Some(false)
-        && let Some(path) = requested
-            .into_iter()
-            .find(|p| maps::is_library(p.as_bytes()))
-    {
-        process.preload.library = look_at_library(dir, mounts, path);
-    }
-    if process.state == Some('Z') {
-        gaps.note(
-            "what it had open",
-            "it is a zombie: it has ended, and only its exit status waits for its parent",
-        );
-    }
 }
 
 /// The loader itself, when it was started by name to run a program (`ld.so PROGRAM`): it has no

@@ -54,6 +54,12 @@ pub fn group(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps)
     found
 }
 
+/// The path of the database a -wal or -shm belongs to by its name.
+pub fn database_of(path: &[u8]) -> Option<&[u8]> {
+    let mut sides = SUFFIXES.iter().filter(|(_, suffix)| *suffix != "-journal");
+    sides.find_map(|(ending, _)| path.strip_suffix(ending.as_bytes()))
+}
+
 fn group_files(files: &[Part], mut header_of: impl FnMut(&Part) -> Option<Mode>) -> Vec<Database> {
     let mut sides: HashMap<&[u8], Vec<(&'static str, &Part)>> = HashMap::new();
     for file in files {

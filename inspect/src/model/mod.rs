@@ -14,6 +14,7 @@ mod process;
 mod redact;
 mod sqlite;
 mod sqlite_wal;
+mod top;
 mod watch;
 
 pub use around::{Around, Kin, Listener, Origin, Relative, SharedFile};
@@ -33,6 +34,7 @@ pub use sqlite_wal::{
     DatabaseFailure, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, OrphanFile, Pin,
     RollbackKind, RollbackLock, SeenDatabase, Wal,
 };
+pub use top::{Brief, FdsInUse, LogInUse, Row, Sort, Top, User};
 pub use watch::{Instance, MaskCount, ResolvedBy, Watch};
 
 use crate::findings::Finding;

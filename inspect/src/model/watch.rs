@@ -21,7 +21,7 @@ pub struct Instance {
 }
 
 /// How many watches of an instance share a mask.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct MaskCount {
     /// The mask.
     pub mask: Mask,

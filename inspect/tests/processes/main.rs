@@ -24,6 +24,7 @@ mod sqlite;
 mod sqlite_exclusive;
 mod sqlite_locks;
 mod text;
+mod top_command;
 mod unseen;
 mod wal_command;
 mod walk;

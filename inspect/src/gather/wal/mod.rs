@@ -29,8 +29,29 @@ pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
     if process.sqlite.is_empty() {
         return;
     }
-    let wakes = Wakes::of(process.inotify.iter());
+    logs(dir, mounts, process, gaps);
     let found = locks(dir, process, gaps);
+    for database in &mut process.sqlite {
+        if let Some(found) = &found {
+            fill_locks(database, found);
+        }
+        let mut all = vec![Holder {
+            pid: process.pid,
+            comm: process.comm.clone(),
+            cmdline: process.cmdline.clone(),
+            handles: Some(database.handles),
+            wal_handles: Some(database.wal_handles),
+            shm_handles: Some(database.shm_handles),
+        }];
+        let peers = found.iter().flat_map(|found| &found.peers);
+        all.extend(peers.filter_map(|peer| holder(database, peer)));
+        database.holders = all;
+    }
+}
+
+/// Fills in the logs alone, without who locks them: other processes are not looked at.
+pub fn logs(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Gaps) {
+    let wakes = Wakes::of(process.inotify.iter());
     for database in &mut process.sqlite {
         let wakes_it = |part: &Part| wakes.by_opening(part.identity, part.parent);
         let open = |part: &Part| {
@@ -48,20 +69,6 @@ pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
             }
         };
         database.wal = log(database, open, without, gaps);
-        if let Some(found) = &found {
-            fill_locks(database, found);
-        }
-        let mut all = vec![Holder {
-            pid: process.pid,
-            comm: process.comm.clone(),
-            cmdline: process.cmdline.clone(),
-            handles: Some(database.handles),
-            wal_handles: Some(database.wal_handles),
-            shm_handles: Some(database.shm_handles),
-        }];
-        let peers = found.iter().flat_map(|found| &found.peers);
-        all.extend(peers.filter_map(|peer| holder(database, peer)));
-        database.holders = all;
     }
 }
 

@@ -8,6 +8,7 @@ mod findings;
 mod growth;
 mod rollup;
 mod tables;
+mod top;
 mod wal;
 mod wrap;
 
@@ -15,6 +16,7 @@ use super::{Style, number, sanitize};
 use crate::model::{Gap, Report, Scan};
 pub use claims::claims_text;
 use std::io::{self, Write};
+pub use top::top_text;
 pub use wal::wal_text;
 use wrap::wrap;
 

@@ -72,11 +72,11 @@ impl Sheet {
     }
 }
 
-fn known<T: ToString>(value: Option<T>) -> String {
+pub(super) fn known<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "?".into(), |value| value.to_string())
 }
 
-fn known_number(value: Option<u64>) -> String {
+pub(super) fn known_number(value: Option<u64>) -> String {
     value.map_or_else(|| "?".into(), number)
 }
 

@@ -1,5 +1,6 @@
 //! The schema `fdscan/1`, as design.md has it, as a table; and what must hold between its values.
 
+mod top;
 mod wal;
 
 use serde_json::{Map, Value};
@@ -265,6 +266,9 @@ pub fn violations(doc: &Value) -> Vec<String> {
     let mut found = Vec::new();
     if doc.get("databases").is_some() {
         return wal::violations(doc);
+    }
+    if doc.get("users").is_some() {
+        return top::violations(doc);
     }
     if doc.get("claims").is_some() {
         check("$", doc, &CLAIMS_DOCUMENT, &mut found);

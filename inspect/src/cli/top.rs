@@ -1,0 +1,28 @@
+//! Arguments of `fdscan top`.
+
+use super::AnswerArgs;
+use crate::model::Sort;
+
+/// Arguments of `fdscan top`.
+#[derive(Debug, clap::Args)]
+pub struct TopArgs {
+    /// What to sort the processes by: most or worst first, what is not known last
+    #[arg(long, value_name = "COLUMN", default_value = "findings")]
+    pub sort: Sort,
+
+    /// Only processes of this user, a name or a number
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+
+    /// Only processes with this in their name or that of their program
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
+
+    /// How many processes to list, 0 for all; without it 20 as text, all as JSON
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+
+    /// How the answer is given.
+    #[command(flatten)]
+    pub answer: AnswerArgs,
+}

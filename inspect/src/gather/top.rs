@@ -1,0 +1,313 @@
+//! Every process of the system in one pass, each for as little as what is shown of it costs: links of
+//! descriptors, fdinfo of inotify instances, sizes and headers of SQLite logs. No path is looked for.
+
+use super::instances::{Instances, Known};
+use super::mounts::Mounts;
+use super::proc_dir::ProcDir;
+use super::processes::Processes;
+use super::users::Users;
+use super::{Gaps, errno_text, fds, inotify, is_gone, limits, process, sqlite, wal};
+use crate::model::{Instance, MaskCount, Name, Process, User, UserUsage};
+use crate::sys;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+const DELETED: &[u8] = b" (deleted)";
+
+/// Which processes are shown.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Of this user only; others are not read at all.
+    pub uid: Option<u32>,
+    /// Of these; `None` stands for all.
+    pub named: Option<Named>,
+}
+
+/// Processes by name or number.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    /// Part of the name of the main thread, or of the program as it was started.
+    pub names: Vec<String>,
+    /// PIDs.
+    pub pids: Vec<u32>,
+}
+
+impl Named {
+    fn has(&self, dir: &ProcDir, comm: Option<&Name>) -> bool {
+        if self.pids.contains(&dir.pid) {
+            return true;
+        }
+        let within = |name: Option<&Name>| {
+            let base = name.map(|name| String::from_utf8_lossy(name.base()).into_owned());
+            base.is_some_and(|base| self.names.iter().any(|part| base.contains(part)))
+        };
+        // A thread's name is cut after 15 bytes (TASK_COMM_LEN, proc_pid_comm(5)).
+        within(comm)
+            || (!self.names.is_empty()
+                && within(process::command_line(dir).unwrap_or_default().first()))
+    }
+}
+
+/// What a pass has seen.
+pub struct Pass {
+    /// The processes selected, and whether their descriptors could be read, in the order of their PIDs.
+    pub processes: Vec<(Process, bool)>,
+    /// The users of all processes read, by number.
+    pub users: Vec<User>,
+}
+
+/// Reads all processes. Those that have no descriptors are left out: threads of the kernel, zombies.
+///
+/// # Errors
+/// The errno of opening or listing /proc.
+pub fn pass(selection: &Selection, names: &Users, gaps: &mut Gaps) -> io::Result<Pass> {
+    let mut all = Processes::open()?;
+    let mut reader = Reader {
+        selection,
+        instances: Instances::new(),
+        mounts: HashMap::new(),
+        users: BTreeMap::new(),
+        buffer: Vec::new(),
+    };
+    let mut processes = Vec::new();
+    for pid in all.pids()? {
+        match reader.process(&mut all, pid) {
+            Ok(seen) => processes.extend(seen),
+            Err(e) if is_gone(&e) => {}
+            Err(e) => gaps.note(format!("process {pid}"), errno_text(&e)),
+        }
+    }
+    reader.instances.report(gaps);
+    let users = reader.sums(names);
+    let unreadable: u64 = users.iter().map(|user| user.unreadable).sum();
+    if unreadable > 0 {
+        gaps.count(
+            usize::try_from(unreadable).unwrap_or(usize::MAX),
+            "processes whose watches, databases and findings are not known",
+            match sys::effective_user() {
+                0 => "permission denied: root needs CAP_SYS_PTRACE for them here",
+                _ => "permission denied: root may read them",
+            },
+        );
+    }
+    for (process, _) in &mut processes {
+        let user = users.iter().find(|user| Some(user.uid) == process.uid);
+        process.user = user.and_then(|user| {
+            Some(UserUsage {
+                uid: user.uid,
+                watches: user.watches,
+                instances: user.instances?,
+                at_least: user.at_least,
+            })
+        });
+    }
+    Ok(Pass { processes, users })
+}
+
+struct Reader<'a> {
+    selection: &'a Selection,
+    instances: Instances<Charged>,
+    /// By mount namespace and root: a list of mounts takes longer to read than the rest of a process.
+    mounts: HashMap<[Option<Vec<u8>>; 2], Rc<Mounts>>,
+    users: BTreeMap<u32, Processed>,
+    buffer: Vec<u8>,
+}
+
+/// One instance.
+struct Charged {
+    /// Who is taken to have created it.
+    uid: u32,
+    watches: usize,
+    masks: Vec<MaskCount>,
+}
+
+/// Processes of one user.
+#[derive(Default)]
+struct Processed {
+    all: u64,
+    unreadable: u64,
+}
+
+impl Reader<'_> {
+    fn process(&mut self, all: &mut Processes, pid: u32) -> io::Result<Option<(Process, bool)>> {
+        let glance = all.glance(pid)?;
+        if glance.count == Some(0) {
+            return Ok(None);
+        }
+        // The descriptors of a process that may not be dumped belong to root, whoever runs it.
+        let uid = match glance.owner {
+            0 => all.user(pid)?,
+            owner => owner,
+        };
+        if self.selection.uid.is_some_and(|wanted| wanted != uid) {
+            return Ok(None);
+        }
+        let links = match Links::read(all, pid) {
+            Ok(links) if links.open == 0 => return Ok(None),
+            Ok(links) => Some(links),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => None,
+            Err(e) => return Err(e),
+        };
+        let dir = ProcDir::open(pid)?;
+        let mut process = Process {
+            pid,
+            uid: Some(uid),
+            comm: process::comm(&dir),
+            ..Process::default()
+        };
+        if let Some(links) = &links {
+            process.inotify = self.inotify(&dir, uid, &links.inotify);
+        }
+        let user = self.users.entry(uid).or_default();
+        user.all += 1;
+        user.unreadable += u64::from(links.is_none());
+        let named = self.selection.named.as_ref();
+        if named.is_some_and(|named| !named.has(&dir, process.comm.as_ref())) {
+            return Ok(None);
+        }
+        process.fds.open = links
+            .as_ref()
+            .map_or(glance.count, |links| Some(links.open));
+        limits::of_process(&dir, &mut process.fds, &mut Gaps::default());
+        if let Some(links) = &links {
+            self.look_into(&dir, &mut process, links);
+        }
+        Ok(Some((process, links.is_some())))
+    }
+
+    /// Reads the instances at the descriptors `fds`; one that another process has as well is not read
+    /// again.
+    fn inotify(&mut self, dir: &ProcDir, uid: u32, fds: &[i32]) -> Vec<Instance> {
+        let mut list: Vec<Instance> = Vec::new();
+        // Which instance, by who had it first, stands at which descriptor here.
+        let mut seen: HashMap<(u32, i32), i32> = HashMap::new();
+        for &fd in fds {
+            let instance = match self.instances.find(dir.pid, fd) {
+                Ok(known) => {
+                    let first = *seen.entry((known.pid, known.fd)).or_insert(fd);
+                    let again = first != fd;
+                    Instance {
+                        fd,
+                        watch_count: known.what.watches,
+                        masks: if again {
+                            Vec::new()
+                        } else {
+                            known.what.masks.clone()
+                        },
+                        watches: Vec::new(),
+                        same_instance_as: again.then_some(first),
+                    }
+                }
+                Err(place) => {
+                    // What vanishes in the middle has no watches any more.
+                    let gaps = &mut Gaps::default();
+                    let new = inotify::read_one(dir, fd, false, &mut self.buffer, gaps).instance;
+                    let what = Charged {
+                        uid,
+                        watches: new.watch_count,
+                        masks: new.masks.clone(),
+                    };
+                    let pid = dir.pid;
+                    self.instances.add(place, Known { pid, fd, what });
+                    seen.insert((dir.pid, fd), fd);
+                    new
+                }
+            };
+            list.push(instance);
+        }
+        list
+    }
+
+    /// What findings rest on: its databases, and whether libwatchfix is in it.
+    fn look_into(&mut self, dir: &ProcDir, process: &mut Process, links: &Links) {
+        // What is not seen of one process here, `fdscan PID` says.
+        let gaps = &mut Gaps::default();
+        if process.inotify.iter().any(|i| i.watch_count > 0) {
+            process::preload(dir, process, gaps);
+        }
+        let databases: HashSet<&[u8]> = links
+            .files
+            .iter()
+            .filter_map(|(_, path)| sqlite::database_of(path))
+            .collect();
+        if !databases.is_empty() {
+            let mounts = self.mounts_of(dir);
+            let mut reader = fds::Reader::new(dir, &mounts);
+            for (fd, path) in &links.files {
+                let database = sqlite::database_of(path).unwrap_or(path);
+                if databases.contains(database) {
+                    process.descriptors.extend(reader.descriptor(*fd).ok());
+                }
+            }
+            process.sqlite = sqlite::group(dir, &mounts, process, gaps);
+            wal::logs(dir, &mounts, process, gaps);
+        }
+        if process.sqlite.is_empty() {
+            // Only findings about databases look at single watches, and there may be 100,000.
+            process
+                .inotify
+                .iter_mut()
+                .for_each(|i| i.watches = Vec::new());
+        }
+    }
+
+    fn mounts_of(&mut self, dir: &ProcDir) -> Rc<Mounts> {
+        let key = ["ns/mnt", "root"].map(|link| dir.read_link(link).ok());
+        let read = || Rc::new(Mounts::of(dir, &mut Gaps::default()));
+        self.mounts.entry(key).or_insert_with(read).clone()
+    }
+
+    fn sums(&self, names: &Users) -> Vec<User> {
+        let mut sums: HashMap<u32, (u64, u64)> = HashMap::new();
+        for instance in self.instances.iter() {
+            let (instances, watches) = sums.entry(instance.uid).or_default();
+            *instances += 1;
+            *watches += instance.watches as u64;
+        }
+        self.users
+            .iter()
+            .map(|(&uid, seen)| {
+                let readable = seen.unreadable < seen.all;
+                let (instances, watches) = sums.get(&uid).copied().unwrap_or_default();
+                User {
+                    uid,
+                    name: names.name(uid).cloned(),
+                    processes: seen.all,
+                    unreadable: seen.unreadable,
+                    watches: readable.then_some(watches),
+                    instances: readable.then_some(instances),
+                    at_least: seen.unreadable > 0,
+                }
+            })
+            .collect()
+    }
+}
+
+/// The descriptors of a process by what their links say.
+#[derive(Default)]
+struct Links {
+    open: u64,
+    inotify: Vec<i32>,
+    /// What has a path, without ` (deleted)`.
+    files: Vec<(i32, Vec<u8>)>,
+}
+
+impl Links {
+    fn read(all: &mut Processes, pid: u32) -> io::Result<Links> {
+        let mut links = Links::default();
+        all.each_link(pid, |fd, link| {
+            links.open += 1;
+            if link == b"anon_inode:inotify" {
+                links.inotify.push(fd);
+            } else if link.starts_with(b"/") {
+                let path = link.strip_suffix(DELETED).unwrap_or(link);
+                links.files.push((fd, path.to_vec()));
+            }
+            ControlFlow::Continue(())
+        })?;
+        links.inotify.sort_unstable();
+        Ok(links)
+    }
+}

@@ -1,0 +1,62 @@
+//! The names of users: passwd(5).
+
+use crate::model::Name;
+use std::collections::HashMap;
+
+/// The users of /etc/passwd. Those of a directory service have a number only: asking it may take long.
+#[derive(Debug, Default)]
+pub struct Users {
+    by_uid: HashMap<u32, Name>,
+}
+
+impl Users {
+    /// Reads the file; without it no name is known.
+    pub fn read() -> Users {
+        Users::parse(&std::fs::read("/etc/passwd").unwrap_or_default())
+    }
+
+    fn parse(text: &[u8]) -> Users {
+        let mut by_uid = HashMap::new();
+        for line in text.split(|&b| b == b'\n') {
+            let mut fields = line.split(|&b| b == b':');
+            let (name, uid) = (fields.next(), fields.nth(1));
+            let uid = uid.and_then(|uid| std::str::from_utf8(uid).ok()?.parse().ok());
+            if let (Some(name), Some(uid)) = (name, uid) {
+                // Of two names for one number, getpwuid(3) gives the first.
+                by_uid.entry(uid).or_insert_with(|| name.into());
+            }
+        }
+        Users { by_uid }
+    }
+
+    /// The name of a user.
+    pub fn name(&self, uid: u32) -> Option<&Name> {
+        self.by_uid.get(&uid)
+    }
+
+    /// The number of a user given by name or number.
+    pub fn uid(&self, user: &str) -> Option<u32> {
+        let named =
+            |(uid, name): (&u32, &Name)| (name.as_bytes() == user.as_bytes()).then_some(*uid);
+        self.by_uid
+            .iter()
+            .find_map(named)
+            .or_else(|| user.parse().ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_found_by_name_and_by_number() {
+        let users =
+            Users::parse(b"root:x:0:0:r:/root:/bin/sh\ntoor:x:0:0::/:\nwww:x:33:33::/:\n#\n::\n");
+        assert_eq!(users.name(0), Some(&"root".into()));
+        assert_eq!(users.uid("www"), Some(33));
+        assert_eq!(users.uid("4711"), Some(4711));
+        assert_eq!(users.uid("nobody-here"), None);
+        assert_eq!(users.name(4711), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! All processes: the users against the kernel's limits, then the processes.
+
+use super::tables::{Sheet, known, known_number};
+use super::{Layout, gaps, wrap};
+use crate::findings::Severity;
+use crate::model::{InotifyLimits, Row, Top, User};
+use crate::render::{bytes, number};
+use std::cmp::Reverse;
+use std::io::{self, Write};
+
+/// Users shown: those that use most.
+const USERS: usize = 8;
+
+/// Writes the users and processes of `top`.
+///
+/// # Errors
+/// What writing to `to` failed with.
+pub fn top_text(top: &Top, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    users(&top.users, &top.limits, layout, to)?;
+    processes(&top.processes, layout, to)?;
+    if top.processes_left_out > 0 {
+        let more = number(top.processes_left_out as u64);
+        writeln!(to, "  and {more} more (--limit 0 lists them)")?;
+    }
+    let note = "Findings are those one pass over all processes shows: fdscan PID looks closer and says what helps. An instance counts for the user of the first process that has it, where the kernel charges whom created it.";
+    writeln!(to)?;
+    wrap(note, layout.width, "  ", to)?;
+    gaps(&top.incomplete, layout, to)
+}
+
+fn users(
+    users: &[User],
+    limits: &InotifyLimits,
+    layout: Layout,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    // Who has nothing is no news; of whom nothing is known, that is.
+    let mut list: Vec<&User> = users.iter().filter(|u| u.instances != Some(0)).collect();
+    list.sort_by_key(|user| Reverse((user.watches, user.instances)));
+    let header = ["user", "processes", "watches", "of", "instances", "of"];
+    let mut sheet = Sheet::new(layout, &header, &[1, 2, 3, 4, 5]);
+    for user in list.iter().take(USERS) {
+        let used = |n: Option<u64>| match n {
+            Some(n) if user.at_least => format!("{}+", number(n)),
+            n => known_number(n),
+        };
+        sheet.row(&[
+            name(user.name.as_ref(), Some(user.uid)),
+            number(user.processes),
+            used(user.watches),
+            known_number(limits.max_user_watches),
+            used(user.instances),
+            known_number(limits.max_user_instances),
+        ]);
+    }
+    if !list.is_empty() {
+        sheet.write("Users", layout, to)?;
+    }
+    let more = list.len().saturating_sub(USERS);
+    if more > 0 {
+        writeln!(
+            to,
+            "  and {more} more with fewer watches (--json lists them)"
+        )?;
+    }
+    Ok(())
+}
+
+fn processes(rows: &[Row], layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let header = [
+        "pid", "user", "name", "watches", "inst", "fds", "of", "wal", "findings",
+    ];
+    let mut sheet = Sheet::new(layout, &header, &[0, 3, 4, 5, 6, 7]);
+    for row in rows {
+        sheet.row(&[
+            row.pid.to_string(),
+            name(row.user.as_ref(), row.uid),
+            known(row.comm.as_ref()),
+            known_number(row.watches),
+            known_number(row.instances),
+            known_number(row.fds.open),
+            known_number(row.fds.soft_limit),
+            match row.wal_bytes {
+                Some(0) => "-".into(),
+                size => size.map_or_else(|| "?".into(), bytes),
+            },
+            findings(row),
+        ]);
+    }
+    sheet.write("Processes", layout, to)
+}
+
+fn name(name: Option<&crate::model::Name>, uid: Option<u32>) -> String {
+    match name {
+        Some(name) => name.to_string(),
+        None => known(uid),
+    }
+}
+
+/// `critical`, or of several the worst and how many there are: `critical (3)`.
+fn findings(row: &Row) -> String {
+    let count = row.findings.as_ref().map(Vec::len);
+    match (row.worst(), count) {
+        (_, None) => "?".into(),
+        (Some(worst), Some(count)) if count > 1 => format!("{} ({count})", worst.name()),
+        (worst, _) => worst.map_or("-", Severity::name).into(),
+    }
+}

@@ -1,0 +1,327 @@
+//! `fdscan top`: every process in one pass, every user against the kernel's limits.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::common::{Fixture, Scan, Stage, fdscan, is_root, proc_number};
+
+fn top(stage: &Stage, args: &[&str]) -> Value {
+    let scan = stage.scan(&[&["top", "--json"], args].concat());
+    assert_eq!(scan.code(), 0, "{}", scan.stderr);
+    scan.json()
+}
+
+/// The line of one fixture.
+#[track_caller]
+fn row<'a>(doc: &'a Value, fixture: &Fixture) -> &'a Value {
+    let rows = doc["processes"].as_array().unwrap();
+    let own = rows.iter().find(|row| row["pid"] == fixture.pid());
+    own.unwrap_or_else(|| panic!("process {} is not listed", fixture.pid()))
+}
+
+fn codes(row: &Value) -> Vec<&str> {
+    let findings = row["findings"].as_array().unwrap();
+    findings
+        .iter()
+        .map(|f| f["code"].as_str().unwrap())
+        .collect()
+}
+
+fn pids(doc: &Value) -> Vec<u64> {
+    let rows = doc["processes"].as_array().unwrap();
+    rows.iter()
+        .map(|row| row["pid"].as_u64().unwrap())
+        .collect()
+}
+
+/// A stage of a user nobody else is, so that the user's sums are the test's alone.
+fn alone(uid: u32) -> Option<Stage> {
+    if is_root() {
+        return Some(Stage::as_user(uid));
+    }
+    support::skip("only root can be a user whose sums nobody else changes");
+    None
+}
+
+#[test]
+fn a_process_shows_its_watches_descriptors_and_limit() {
+    let stage = Stage::new();
+    let dir = stage.make("tree");
+    let fixture = stage.mkfds_in(&dir, &["watches", "--count", "7", "--mask", "0x3ca"]);
+    let doc = top(&stage, &[]);
+    let row = row(&doc, &fixture);
+    assert_eq!((&row["watches"], &row["instances"]), (&7.into(), &1.into()));
+    let process = stage.look(&fixture).0;
+    for key in ["open", "soft_limit"] {
+        assert_eq!(row["fds"][key], process["fds"][key], "{key}");
+    }
+    assert_eq!(
+        (&row["wal_bytes"], &row["comm"]),
+        (&0.into(), &"mkfds".into())
+    );
+    assert_eq!(
+        doc["limits"]["max_user_instances"],
+        proc_number("/proc/sys/fs/inotify/max_user_instances")
+    );
+}
+
+#[test]
+fn an_instance_a_child_inherited_counts_once_for_its_user_and_stands_at_both() {
+    let Some(stage) = alone(60701) else { return };
+    let dir = stage.make("tree");
+    let args = [
+        "instances",
+        "--count",
+        "3",
+        "--watches",
+        "4",
+        "--fork",
+        "--dup",
+    ];
+    let fixture = stage.mkfds_in(&dir, &args);
+    let doc = top(&stage, &["--user", "60701"]);
+    let user = &doc["users"][0];
+    assert_eq!(
+        (&user["instances"], &user["watches"]),
+        (&3.into(), &12.into()),
+        "{user}"
+    );
+    assert_eq!(
+        (&user["at_least"], &user["processes"]),
+        (&false.into(), &2.into())
+    );
+    let rows = doc["processes"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        assert_eq!(
+            (&row["instances"], &row["watches"]),
+            (&3.into(), &12.into()),
+            "{row}"
+        );
+    }
+    assert!(pids(&doc).contains(&fixture.pid().into()));
+}
+
+#[test]
+fn of_another_users_process_only_descriptors_and_limit_are_known_and_nothing_is_zero() {
+    let Some(stage) = alone(60702) else { return };
+    let other = Stage::as_user(60703);
+    let fixture = other.mkfds_in(&other.make("tree"), &["watches", "--count", "5"]);
+    let open = other.look(&fixture).0["fds"]["open"].clone();
+
+    let scan = stage.scan_as_user(&["top", "--json"]);
+    assert_eq!(scan.code(), 0);
+    let doc = scan.json();
+    let row = row(&doc, &fixture);
+    for key in ["watches", "instances", "wal_bytes", "sqlite", "findings"] {
+        assert!(row[key].is_null(), "{key} in {row}");
+    }
+    assert_eq!(row["comm"], "mkfds");
+    assert_eq!(row["fds"]["open"], open);
+    assert!(row["fds"]["soft_limit"].is_u64());
+    let users = doc["users"].as_array().unwrap();
+    let user = users.iter().find(|user| user["uid"] == 60703).unwrap();
+    assert!(
+        user["watches"].is_null() && user["instances"].is_null(),
+        "{user}"
+    );
+
+    let text = stage.scan_as_user(&["top", "--user", "60703"]);
+    let line = text
+        .text()
+        .lines()
+        .find(|l| l.contains(&fixture.pid().to_string()));
+    let words: Vec<&str> = line.unwrap().split_whitespace().collect();
+    assert_eq!(words[3..5], ["?", "?"], "{words:?}");
+    assert_eq!(words[5], open.to_string());
+    assert_eq!(words[7..], ["?", "?"], "{words:?}");
+}
+
+#[test]
+fn a_process_closed_to_its_own_user_makes_the_sums_lower_bounds() {
+    let Some(stage) = alone(60704) else { return };
+    let dir = stage.make("tree");
+    let _closed = stage.mkfds(&["undumpable"]);
+    let _open = stage.mkfds_in(&dir, &["watches", "--count", "2"]);
+    let scan = stage.scan_as_user(&["top", "--json", "--user", "60704"]);
+    let user = &scan.json()["users"][0];
+    assert_eq!(
+        (&user["watches"], &user["at_least"]),
+        (&2.into(), &true.into()),
+        "{user}"
+    );
+    let text = stage.scan_as_user(&["top", "--user", "60704"]);
+    let line = text
+        .text()
+        .lines()
+        .find(|line| line.contains("60704"))
+        .unwrap();
+    assert!(line.contains("2+"), "{line}");
+}
+
+#[test]
+fn leaked_connections_and_a_self_watch_are_named() {
+    let stage = Stage::new();
+    let leak = stage.mkfds_in(
+        &stage.make("leak"),
+        &["sqlite-connections", "--count", "40"],
+    );
+    let looped = stage.mkfds_in(
+        &stage.make("loop"),
+        &["sqlite-self-watch", "--mask", "0xfce"],
+    );
+    let doc = top(&stage, &[]);
+    assert_eq!(codes(row(&doc, &leak)), ["sqlite-handle-leak"]);
+    let logs = &row(&doc, &leak)["sqlite"];
+    assert_eq!(logs[0]["wal_handles"], 40);
+    assert_eq!(logs[0]["wal_bytes"], row(&doc, &leak)["wal_bytes"]);
+    assert!(logs[0]["pending_bytes"].is_u64(), "{logs}");
+    let found = codes(row(&doc, &looped));
+    assert_eq!(found[0], "sqlite-self-watch", "{found:?}");
+}
+
+#[test]
+fn what_top_finds_the_closer_look_finds_too() {
+    let stage = Stage::new();
+    let fixtures = [
+        stage.mkfds_in(
+            &stage.make("a"),
+            &["watches", "--count", "3", "--mask", "0x3ee"],
+        ),
+        stage.mkfds_in(&stage.make("b"), &["wal-deleted"]),
+        stage.mkfds(&["fd-limit", "--limit", "200", "--percent", "96"]),
+        stage.mkfds_in(&stage.make("d"), &["sqlite-parked", "--count", "40"]),
+    ];
+    let doc = top(&stage, &[]);
+    for fixture in &fixtures {
+        let process = stage.look(fixture);
+        for finding in row(&doc, fixture)["findings"].as_array().unwrap() {
+            let severity = finding["severity"].as_str().unwrap();
+            process.finding(finding["code"].as_str().unwrap(), severity);
+        }
+        assert!(!codes(row(&doc, fixture)).is_empty());
+    }
+}
+
+#[test]
+fn a_process_with_the_library_in_it_is_judged_as_by_a_closer_look() {
+    let stage = Stage::new();
+    let dir = stage.make("tree");
+    let fixture = stage.mkfds_with(&["watches", "--count", "3", "--mask", "0x3ee"], |command| {
+        command
+            .arg("--dir")
+            .arg(&dir)
+            .env("LD_PRELOAD", support::libwatchfix());
+        command.env("WATCHFIX_STRIP", "none");
+    });
+    let doc = top(&stage, &[]);
+    let finding = &row(&doc, &fixture)["findings"][0];
+    assert_eq!(finding["code"], "watch-wakes-on-read");
+    let close = stage.look(&fixture);
+    close.finding("watch-wakes-on-read", finding["severity"].as_str().unwrap());
+    assert_eq!(finding["severity"], "info");
+}
+
+#[test]
+fn the_list_is_sorted_filtered_and_cut_as_asked() {
+    let Some(stage) = alone(60705) else { return };
+    let few = stage.mkfds_in(
+        &stage.make("few"),
+        &["watches", "--count", "2", "--mask", "0x3ca"],
+    );
+    let many = stage.mkfds_in(
+        &stage.make("many"),
+        &["watches", "--count", "9", "--mask", "0x3ca"],
+    );
+    let open = stage.mkfds_in(&stage.make("open"), &["descriptors", "--count", "100"]);
+    let user = |args: &[&str]| pids(&top(&stage, &[&["--user", "60705"], args].concat()));
+    let [few, many, open] = [&few, &many, &open].map(|f| u64::from(f.pid()));
+    assert_eq!(user(&["--sort", "watches"]), [many, few, open]);
+    assert_eq!(user(&["--sort", "fds", "--limit", "1"]), [open]);
+    assert_eq!(user(&["--sort", "pid", "--limit", "0"]), {
+        let mut all = [few, many, open];
+        all.sort_unstable();
+        all
+    });
+    assert_eq!(user(&["--name", "kfd"]).len(), 3);
+    let doc = top(&stage, &["--user", "60705", "--limit", "1"]);
+    assert_eq!(doc["processes_left_out"], 2);
+    let text = stage.scan(&["top", "--user", "60705", "--limit", "1"]);
+    assert!(
+        text.text().contains("and 2 more (--limit 0 lists them)"),
+        "{}",
+        text.text()
+    );
+}
+
+#[test]
+fn a_name_longer_than_a_thread_s_is_found_in_the_program() {
+    let stage = Stage::new();
+    let long = stage.make("bin").join("a-program-with-a-long-name");
+    std::os::unix::fs::symlink(stage.mkfds_binary(), &long).unwrap();
+    let fixture = Fixture::start(Command::new(&long).arg("idle"));
+    let doc = top(&stage, &["--name", "with-a-long-name"]);
+    assert_eq!(pids(&doc), [u64::from(fixture.pid())]);
+}
+
+#[test]
+fn nothing_that_matches_is_3_and_an_unknown_user_2() {
+    let stage = Stage::new();
+    let none = stage.scan(&["top", "--name", "no process has this name"]);
+    assert_eq!(
+        (none.code(), none.stderr.as_str()),
+        (3, "fdscan: no process matches\n")
+    );
+    let user = stage.scan(&["top", "--user", "no-such-user"]);
+    assert_eq!(user.code(), 2);
+    assert!(user.stderr.contains("'no-such-user'"), "{}", user.stderr);
+}
+
+#[test]
+fn fail_on_judges_all_processes_asked_for_and_not_only_those_listed() {
+    let Some(stage) = alone(60706) else { return };
+    let _quiet = stage.mkfds(&["idle"]);
+    let args = [
+        "top",
+        "--user",
+        "60706",
+        "--fail-on",
+        "warning",
+        "--sort",
+        "pid",
+        "--limit",
+        "1",
+    ];
+    assert_eq!(stage.scan(&args).code(), 0);
+    let _loud = stage.mkfds_in(
+        &stage.make("a"),
+        &["watches", "--count", "1", "--mask", "0x20"],
+    );
+    assert_eq!(stage.scan(&args).code(), 1);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut child = fdscan()
+        .args(["top", "--limit", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 1];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_name_that_would_move_the_cursor_is_shown_as_text() {
+    let stage = Stage::new();
+    let fixture = stage.mkfds_in(&stage.make("names"), &["names"]);
+    let scan = Scan::run(fdscan().args(["top", "--limit", "0"]));
+    assert!(!scan.text().contains('\x1b'), "{}", scan.text());
+    assert!(scan.text().contains(&fixture.pid().to_string()));
+}
