@@ -15,7 +15,7 @@ pub mod render;
 mod sys;
 
 pub use exit::Exit;
-pub use gather::Options;
+pub use gather::{Options, Thread, thread};
 pub use sys::terminal_width;
 
 use findings::{Facts, Remedies};

@@ -7,7 +7,6 @@ mod cli;
 mod heal;
 mod run;
 mod settings;
-#[expect(dead_code, reason = "its users land after it")]
 mod sys;
 
 use clap::Parser;

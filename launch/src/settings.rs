@@ -1,6 +1,7 @@
 //! The rules as they were asked for: by a flag, else by the variable the library reads.
 
 use crate::cli::RuleArgs;
+use rules::rule::Problem;
 use rules::{Engine, Error, Rule, Rules, Texts};
 use std::env;
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use std::os::unix::ffi::OsStringExt;
 pub struct Settings {
     values: [Option<Vec<u8>>; Rule::ALL.len()],
     home: Option<Vec<u8>>,
+    by_flag: [bool; Rule::ALL.len()],
 }
 
 impl Settings {
@@ -40,6 +42,7 @@ impl Settings {
                     .map(OsString::into_vec)
             }),
             home: resolved_home(),
+            by_flag,
         };
         let mut wrong = Vec::new();
         Rules::parse(Engine::Masks, &settings.texts(), &mut |error| {
@@ -62,6 +65,21 @@ impl Settings {
     pub fn variables(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
         let all = Rule::ALL.iter().zip(&self.values);
         all.filter_map(|(rule, value)| Some((rule.variable(), value.as_deref()?)))
+    }
+
+    /// The sentence about a rule that can be read and not be carried out.
+    pub fn problem(&self, rule: Rule, problem: Problem) -> String {
+        let mut all = Rule::ALL.iter().zip(&self.values);
+        let value = all.find(|&(&one, _)| one == rule);
+        let error = Error {
+            rule,
+            position: 1,
+            item: value
+                .and_then(|(_, text)| text.as_deref())
+                .unwrap_or_default(),
+            problem,
+        };
+        sentence(&error, self.by_flag)
     }
 
     fn texts(&self) -> Texts<'_> {

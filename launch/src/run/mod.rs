@@ -1,10 +1,82 @@
-//! `watchfix run`.
+//! `watchfix run`: a program with the rules in force, for it and everything it starts.
+//!
+//! ```text
+//! launcher ------------> supervisor -----------> command ---> its children, theirs, daemons
+//!  | signals, stops,      | judges                 | filter: an inotify_add_watch whose mask the
+//!  | exit status          | [call]                 | rules may change is trapped [filter]
+//!  |                      |                        |
+//!  +--- listener (copy) --+------ listener --------+
+//!  answers when the supervisor has died [heir]
+//! ```
+//!
+//! The supervisor is the parent of the command, so that it may look into it and all it starts under every setting of
+//! Yama that allows a debugger; and outside its session, so that no key and no hang-up reaches it. The command is in the
+//! launcher's process group, as if it had been started there.
+//!
+//! Dynamic programs get the library besides, which sees more than masks: it marks what it has judged, and such calls are
+//! not trapped.
+
+mod call;
+mod command;
+mod engine;
+mod filter;
+mod heir;
+mod inherited;
+mod launcher;
+mod library;
+mod log;
+mod message;
+mod owners;
+mod rights;
+mod supervisor;
+mod tracee;
 
 use crate::cli::RunArgs;
 use crate::settings::Settings;
+use crate::{USAGE, complain};
+use command::{Command, OWN_FAILURE};
+use engine::Plan;
+use log::Log;
+use rules::Rule;
+use rules::rule::Problem;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Starts the command and ends as it ends.
-pub fn main(_args: &RunArgs, _settings: &Settings) -> ExitCode {
-    ExitCode::FAILURE
+pub fn main(args: &RunArgs, settings: &Settings) -> ExitCode {
+    let rules = settings.rules();
+    let command = |library: Option<&Path>, supervised| {
+        let environment = library::environment(library, settings, supervised);
+        // The kernel hands no argument with a NUL to this program.
+        Command::new(&args.command, environment)
+    };
+    if rules.off {
+        command(None, false).become_it();
+    }
+    let plan = Plan::new(args.engine, &rules);
+    if let Some(why) = plan.refusal() {
+        complain(&format!(
+            "the engine that was asked for cannot be used: {why}"
+        ));
+        return OWN_FAILURE.into();
+    }
+    let Ok(log) = Log::open(rules.log) else {
+        complain(&settings.problem(Rule::Log, Problem::CannotOpen));
+        return USAGE.into();
+    };
+    let pid = std::process::id();
+    if let Err(why) = &plan.library {
+        log.line(pid, format_args!("no library is preloaded: {why}"));
+    }
+    let library = plan.library.as_deref().ok();
+    match &plan.supervisor {
+        Ok(trapped) => {
+            let command = command(library, true);
+            launcher::run(&command, rules, *trapped, plan.supervisor_is_forced(), log)
+        }
+        Err(why) => {
+            log.line(pid, format_args!("nothing is supervised: {why}"));
+            command(library, false).become_it();
+        }
+    }
 }

@@ -1,4 +1,22 @@
 //! System calls std does not offer, one family a module, each in the smallest safe function.
 
+pub mod credentials;
 pub mod inotify;
+pub mod memory;
+pub mod path;
 pub mod pidfd;
+pub mod poll;
+pub mod process;
+pub mod seccomp;
+pub mod signal;
+pub mod socket;
+
+use std::io;
+
+/// The answer of a call that returns -1 and sets errno.
+fn check(result: libc::c_long) -> io::Result<libc::c_long> {
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(result),
+    }
+}

@@ -61,6 +61,26 @@ pub fn send_signal(pidfd: BorrowedFd<'_>, signal: libc::c_int) -> io::Result<()>
     }
 }
 
+/// Whether the process, or the thread, behind `pidfd` has ended. Then its number may be another's.
+pub fn has_ended(pidfd: BorrowedFd<'_>) -> bool {
+    // Signal 0 sends nothing.
+    send_signal(pidfd, 0).is_err_and(|e| e.raw_os_error() == Some(libc::ESRCH))
+}
+
+/// Whether two threads have one table of descriptors (kcmp(2), `KCMP_FILES`).
+///
+/// # Errors
+/// EPERM without ptrace access, ENOSYS without `CONFIG_KCMP`.
+pub fn share_descriptors(a: u32, b: u32) -> io::Result<bool> {
+    // include/uapi/linux/kcmp.h; libc has no name for it.
+    const KCMP_FILES: libc::c_int = 2;
+    // SAFETY: kcmp takes five integers and touches no memory of ours.
+    match unsafe { libc::syscall(libc::SYS_kcmp, a, b, KCMP_FILES, 0, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        order => Ok(order == 0),
+    }
+}
+
 fn owned(fd: libc::c_long) -> io::Result<OwnedFd> {
     let fd = i32::try_from(fd).unwrap_or(-1);
     if fd < 0 {

@@ -1,0 +1,200 @@
+//! What becomes of a trapped inotify_add_watch.
+//!
+//! ```text
+//! path read --> found as the thread would find it --> fate by the rules --> mask
+//!                                                                            |
+//!            the kernel carries the call out <-- the same, or anything odd --+-- another one
+//!                                                                                    |
+//!                                    placed on a copy of the inotify descriptor <----+
+//! ```
+//!
+//! Only a watch whose mask changes is placed here, and on the very file that was judged: what the thread writes into its
+//! memory meanwhile is read by nobody. Every error is left to the kernel, which finds it again and says it exactly.
+
+use super::filter;
+use super::log::Log;
+use super::owners::Owners;
+use super::rights::Guard;
+use super::tracee;
+use crate::sys::seccomp::{Answer, waits};
+use crate::sys::{inotify, path};
+use libc::seccomp_notif;
+use rules::event::{ALL_EVENTS, DONT_FOLLOW, MASK_CREATE};
+use rules::watch::{Fate, reduce};
+use rules::{Rule, Rules, record};
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+
+/// What calls are judged by.
+pub struct Judge<'r> {
+    rules: Rules<'r>,
+    owners: Owners,
+    guard: Guard,
+    own_root: Option<(u64, u64)>,
+}
+
+/// One inotify_add_watch.
+struct AddWatch<'c> {
+    id: u64,
+    thread: u32,
+    instance: i32,
+    path: &'c CStr,
+    mask: u32,
+}
+
+/// What came of a call.
+struct Placed {
+    wd: i32,
+    mask: u32,
+    by: Rule,
+    instance: OwnedFd,
+}
+
+impl<'r> Judge<'r> {
+    /// Judges by `rules`.
+    pub fn new(rules: Rules<'r>) -> Judge<'r> {
+        Judge {
+            rules,
+            owners: Owners::default(),
+            guard: Guard::new(),
+            // Unknown is another one: then every path is followed the careful way.
+            own_root: path::place(c"/").ok().flatten(),
+        }
+    }
+
+    /// Judges one call and answers it, by `answer`.
+    pub fn call(
+        &mut self,
+        listener: BorrowedFd<'_>,
+        notice: &seccomp_notif,
+        log: &Log,
+        answer: impl FnOnce(Answer) -> io::Result<()>,
+    ) {
+        if filter::is_removal(&notice.data) {
+            // Nothing was placed, so nothing has to be removed.
+            let _ = answer(Answer::Value(0));
+            return;
+        }
+        let [instance, address, mask, ..] = notice.data.args;
+        let path = tracee::read_path(notice.pid, address);
+        let placed = path.as_deref().map_err(copy).and_then(|path| {
+            let call = AddWatch {
+                id: notice.id,
+                thread: notice.pid,
+                // Integers are as wide as the kernel takes them: it looks at the lower half.
+                instance: instance as i32,
+                path,
+                mask: mask as u32,
+            };
+            self.place(listener, &call)
+        });
+        let answered = answer(match &placed {
+            Ok(Some(placed)) => Answer::Value(placed.wd),
+            Ok(None) | Err(_) => Answer::Continue,
+        });
+        if let Ok(Some(placed)) = &placed {
+            take_back_if_unheard(placed, &answered);
+        }
+        if log.is_wanted() {
+            say(log, notice, path.as_deref().ok(), placed.as_ref());
+        }
+    }
+
+    /// Places the watch if its mask is another by the rules.
+    fn place(
+        &mut self,
+        listener: BorrowedFd<'_>,
+        call: &AddWatch<'_>,
+    ) -> io::Result<Option<Placed>> {
+        let rights = self.guard.rights_of(call.thread)?;
+        let owner = self.owners.of(call.thread)?;
+        let (rules, own_root) = (&self.rules, self.own_root);
+        rights.act(|| {
+            let follow = call.mask & DONT_FOLLOW == 0;
+            let target = owner.find(call.path, follow, own_root)?;
+            let (fate, by) = fate(rules, &target)?;
+            let mask = reduce(rules.strip, fate, call.mask);
+            if (mask ^ call.mask) & ALL_EVENTS == 0 {
+                return Ok(None);
+            }
+            let instance = owner.descriptor(call.instance)?;
+            // All that was looked up until here was this thread's, if its call still waits.
+            if !waits(listener, call.id) {
+                return Err(io::Error::from_raw_os_error(libc::ESRCH));
+            }
+            let wd = inotify::add_watch(instance.as_fd(), target.as_fd(), mask)?;
+            Ok(Some(Placed {
+                wd,
+                mask,
+                by,
+                instance,
+            }))
+        })?
+    }
+}
+
+/// What the rules make of a watch on `target`, and which one does.
+fn fate(rules: &Rules<'_>, target: &OwnedFd) -> io::Result<(Fate, Rule)> {
+    let directory = path::sort(target.as_fd())? == libc::S_IFDIR;
+    let by_path = !rules.drop.is_empty() || !rules.settle.is_empty();
+    if !by_path && directory {
+        return Ok((Fate::Plain, Rule::Strip));
+    }
+    let link = format!("/proc/self/fd/{}", target.as_raw_fd());
+    let path = std::fs::read_link(link)?.into_os_string().into_vec();
+    let name = path.rsplit(|&c| c == b'/').next().unwrap_or_default();
+    let below = |patterns: rules::pattern::Patterns<'_>| patterns.match_below(&path, rules.home);
+    Ok(if below(rules.drop) {
+        (Fate::Muted, Rule::Drop)
+    } else if !directory && record::ignored(rules, name) {
+        (Fate::Muted, Rule::Ignore)
+    } else if below(rules.settle) {
+        (Fate::Settled, Rule::Settle)
+    } else {
+        (Fate::Plain, Rule::Strip)
+    })
+}
+
+/// A call that a signal has interrupted is made again: with MASK_CREATE it would meet its own watch. Linux 5.19 on
+/// does not let that happen (seccomp::listen).
+fn take_back_if_unheard(placed: &Placed, answered: &io::Result<()>) {
+    if answered.is_err() && placed.mask & MASK_CREATE != 0 {
+        // It may have gone by itself.
+        let _ = inotify::rm_watch(placed.instance.as_fd(), placed.wd);
+    }
+}
+
+fn say(
+    log: &Log,
+    notice: &seccomp_notif,
+    path: Option<&CStr>,
+    placed: Result<&Option<Placed>, &io::Error>,
+) {
+    let [instance, _, mask, ..] = notice.data.args;
+    let (instance, mask) = (instance as i32, mask as u32);
+    let path = path.unwrap_or(c"?").to_bytes().escape_ascii();
+    let call = format!("inotify_add_watch({instance}, \"{path}\"): mask {mask:#x}");
+    match placed {
+        Ok(Some(placed)) => {
+            let (now, by) = (placed.mask, placed.by.variable());
+            log.line(notice.pid, format_args!("{call} -> {now:#x} by {by}"));
+        }
+        Ok(None) => log.line(notice.pid, format_args!("{call} stays")),
+        Err(error) => {
+            let text = error.to_string();
+            log.line(
+                notice.pid,
+                format_args!("{call} is left to the kernel: {text}"),
+            );
+        }
+    }
+}
+
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(errno) => io::Error::from_raw_os_error(errno),
+        None => error.kind().into(),
+    }
+}

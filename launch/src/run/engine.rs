@@ -1,0 +1,86 @@
+//! How the rules will reach the command, and why not otherwise.
+
+use super::filter::Trapped;
+use super::library;
+use crate::cli::EngineChoice;
+use crate::sys::path::{Walk, find_absolute};
+use crate::sys::{pidfd, seccomp};
+use rules::Rules;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+
+/// What is used.
+pub struct Plan {
+    /// The preload library, or why not.
+    pub library: Result<PathBuf, String>,
+    /// What the supervisor traps, or why there is none.
+    pub supervisor: Result<Trapped, String>,
+    choice: EngineChoice,
+}
+
+impl Plan {
+    /// Looks what works here, cheaply: some ten system calls.
+    pub fn new(choice: EngineChoice, rules: &Rules<'_>) -> Plan {
+        Plan {
+            library: match choice {
+                EngineChoice::Seccomp => Err("--engine seccomp was asked for".to_owned()),
+                _ => library::find(),
+            },
+            supervisor: match choice {
+                EngineChoice::Preload => Err("--engine preload was asked for".to_owned()),
+                _ => supervisor(rules),
+            },
+            choice,
+        }
+    }
+
+    /// The supervisor was asked for by name: without it nothing is started.
+    pub fn supervisor_is_forced(&self) -> bool {
+        self.choice == EngineChoice::Seccomp
+    }
+
+    /// Why the engine that was asked for by name cannot be used.
+    pub fn refusal(&self) -> Option<&str> {
+        let why = match self.choice {
+            EngineChoice::Auto => None,
+            EngineChoice::Preload => self.library.as_ref().err(),
+            EngineChoice::Seccomp => self.supervisor.as_ref().err(),
+        };
+        why.map(String::as_str)
+    }
+}
+
+fn supervisor(rules: &Rules<'_>) -> Result<Trapped, String> {
+    let trapped = Trapped::by(rules);
+    if trapped == Trapped::Masks(0) {
+        return Err("the rules change no watch".to_owned());
+    }
+    seccomp::has_listeners()
+        .map_err(|e| format!("seccomp listeners (Linux 5.0) are not to be had: {e}"))?;
+    let own = pidfd::open(std::process::id())
+        .map_err(|e| format!("pidfd_open (Linux 5.3) is not to be had: {e}"))?;
+    copies_descriptors(own.as_fd())?;
+    find_absolute(c"/proc/self/fd", true, Walk::NoMagic).map_err(|e| {
+        format!("/proc, or openat2 (Linux 5.6), which containers may refuse, is not to be had: {e}")
+    })?;
+    Ok(trapped)
+}
+
+/// Whether pidfd_getfd can be used at all: it is asked for a descriptor nobody has.
+fn copies_descriptors(process: BorrowedFd<'_>) -> Result<(), String> {
+    match pidfd::get_fd(process, -1) {
+        Err(e) if e.raw_os_error() == Some(libc::EBADF) => Ok(()),
+        Err(e) => Err(refused(&e)),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Why a descriptor of another process cannot be copied.
+pub fn refused(error: &io::Error) -> String {
+    let hint = match error.raw_os_error() {
+        Some(libc::ENOSYS) => "it needs Linux 5.6",
+        _ => "a container without CAP_SYS_PTRACE, or Yama's ptrace_scope, refuses it",
+    };
+    format!("pidfd_getfd is not to be had: {error}; {hint}")
+}

@@ -1,0 +1,55 @@
+//! Who answers when the supervisor has died.
+//!
+//! A listener nobody holds fails every trapped call with ENOSYS; one that somebody holds and nobody answers makes them
+//! wait. So there is always a second process with a copy: the launcher while the command runs, then a process made for
+//! that. It lets every call go to the kernel as it is.
+
+use crate::sys::poll::{For, Ready, wait};
+use crate::sys::process::{self, Fork};
+use crate::sys::seccomp::{Answer, InFlight};
+use crate::sys::socket;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Lets one waiting call go on. One whose process has died is answered by that.
+pub fn let_one_go(listener: BorrowedFd<'_>, in_flight: InFlight) {
+    if in_flight.receive(listener).is_ok() {
+        // It has died between the two.
+        let _ = in_flight.answer(listener, Answer::Continue);
+    }
+}
+
+/// Answers until no process is left that could ask.
+pub fn answer_all(listener: BorrowedFd<'_>, in_flight: InFlight) {
+    // What the dead supervisor had received and not answered.
+    let _ = in_flight.answer(listener, Answer::Continue);
+    loop {
+        match wait([For::Input(listener)], None) {
+            [Ready::Closed] => return,
+            [Ready::Yes] => let_one_go(listener, in_flight),
+            [Ready::No] => {}
+        }
+    }
+}
+
+/// Makes a process that waits for the death of this one and then answers. What is returned has to be kept: to drop it
+/// is to die, for that process.
+pub fn stand_by(listener: BorrowedFd<'_>, in_flight: InFlight) -> Option<OwnedFd> {
+    let (kept, watched) = socket::pair().ok()?;
+    match process::fork().ok()? {
+        Fork::Parent(_) => Some(kept),
+        Fork::Child => {
+            drop(kept);
+            process::detach(&[listener, watched.as_fd()]);
+            // It looks at nothing but whether the two are there.
+            let two = [For::Closing(watched.as_fd()), For::Closing(listener)];
+            let [mut dead, mut over] = [Ready::No; 2];
+            while dead == Ready::No && over == Ready::No {
+                [dead, over] = wait(two, None);
+            }
+            if over == Ready::No {
+                answer_all(listener, in_flight);
+            }
+            std::process::exit(0);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The launcher: the process that was started as `watchfix run`, and stands for the command.
+//!
+//! It passes signals on, stops when the command stops, and ends as the command ends. It holds a copy of the listener, and
+//! answers when the supervisor has died.
+
+use super::command::{Command, OWN_FAILURE};
+use super::filter::Trapped;
+use super::log::Log;
+use super::message::{self, Message};
+use super::{heir, supervisor};
+use crate::complain;
+use crate::sys::poll::{For, Ready, wait};
+use crate::sys::process::{self, Change, Fork};
+use crate::sys::seccomp::{Answer, InFlight};
+use crate::sys::signal::{self, Signal};
+use crate::sys::{memory, pidfd, socket};
+use rules::Rules;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+
+/// What the supervisor is started with.
+pub struct Start<'a> {
+    /// The command.
+    pub command: &'a Command,
+    /// The rules.
+    pub rules: Rules<'a>,
+    /// What the filter traps.
+    pub trapped: Trapped,
+    /// Without a filter nothing is to be started.
+    pub forced: bool,
+    /// Where decisions are written.
+    pub log: Log,
+    /// The launcher.
+    pub launcher: u32,
+    /// What the command is to do about signals.
+    pub inherited: signal::Inherited,
+    /// The call that was received and not answered.
+    pub in_flight: InFlight,
+}
+
+/// Starts the command under a supervisor and ends as it ends.
+pub fn run(
+    command: &Command,
+    rules: Rules<'_>,
+    trapped: Trapped,
+    forced: bool,
+    log: Log,
+) -> ExitCode {
+    let started = memory::shared_page().and_then(|page| {
+        let start = Start {
+            command,
+            rules,
+            trapped,
+            forced,
+            log,
+            launcher: std::process::id(),
+            // From here on nothing that is sent gets lost.
+            inherited: signal::take_all(),
+            in_flight: InFlight::in_page(page),
+        };
+        Launcher::start(start)
+    });
+    match started {
+        Ok(launcher) => launcher.wait(),
+        Err(error) => {
+            complain(&format!("the command cannot be supervised: {error}"));
+            OWN_FAILURE.into()
+        }
+    }
+}
+
+struct Launcher {
+    command: u32,
+    pidfd: OwnedFd,
+    supervisor: u32,
+    /// Where the command's fate is told, while the supervisor lives.
+    link: Option<OwnedFd>,
+    listener: Option<OwnedFd>,
+    in_flight: InFlight,
+    signals: OwnedFd,
+    leads_session: bool,
+}
+
+impl Launcher {
+    fn start(start: Start<'_>) -> io::Result<Launcher> {
+        let in_flight = start.in_flight;
+        let (link, its_link) = socket::pair()?;
+        let signals = signal::descriptor()?;
+        // The command becomes a child of this process when the supervisor dies.
+        process::adopt_orphans();
+        let supervisor = match process::fork()? {
+            Fork::Parent(pid) => pid,
+            Fork::Child => {
+                drop((link, signals));
+                let done = supervisor::run(its_link, start);
+                std::process::exit(done.is_err().into());
+            }
+        };
+        drop(its_link);
+        drop(start);
+        let Some(Message::Started {
+            pid,
+            pidfd,
+            listener,
+        }) = message::receive(link.as_fd())
+        else {
+            return Err(io::Error::other("the supervisor has gone"));
+        };
+        let own = [link.as_fd(), signals.as_fd(), pidfd.as_fd()];
+        let kept: Vec<_> = own
+            .into_iter()
+            .chain(listener.as_ref().map(AsFd::as_fd))
+            .collect();
+        process::let_go(&kept);
+        Ok(Launcher {
+            command: pid,
+            pidfd,
+            supervisor,
+            link: Some(link),
+            listener,
+            in_flight,
+            signals,
+            leads_session: process::leads_session(),
+        })
+    }
+
+    fn wait(mut self) -> ExitCode {
+        loop {
+            let signals = For::Input(self.signals.as_fd());
+            let link = self.link.as_ref();
+            let link = link.map_or(For::Nothing, |link| For::Input(link.as_fd()));
+            let calls = match &self.listener {
+                Some(listener) if self.link.is_none() => For::Input(listener.as_fd()),
+                _ => For::Nothing,
+            };
+            let [signalled, told, called] = wait([signals, link, calls], None);
+            let mut change = None;
+            if told != Ready::No {
+                change = self.hear();
+            }
+            if signalled == Ready::Yes {
+                change = self.pass_signals_on().or(change);
+            }
+            match (called, &self.listener) {
+                (Ready::Yes, Some(listener)) => heir::let_one_go(listener.as_fd(), self.in_flight),
+                (Ready::Closed, _) => self.listener = None,
+                _ => {}
+            }
+            match change {
+                Some(Change::Stopped(signal)) => signal::suffer(signal),
+                Some(Change::Exited(status)) => {
+                    self.leave();
+                    // The kernel keeps eight bits of a status.
+                    return ExitCode::from(status as u8);
+                }
+                Some(Change::Killed(signal)) => {
+                    self.leave();
+                    return die_of(signal);
+                }
+                Some(Change::Continued) | None => {}
+            }
+        }
+    }
+
+    /// Hears from the supervisor. When it has died, this process takes over.
+    fn hear(&mut self) -> Option<Change> {
+        match self
+            .link
+            .as_ref()
+            .and_then(|link| message::receive(link.as_fd()))
+        {
+            Some(Message::Changed(change)) => Some(change),
+            Some(Message::Started { .. }) => None,
+            None => {
+                self.link = None;
+                if let Some(listener) = &self.listener {
+                    // It may have been answered already.
+                    let _ = self.in_flight.answer(listener.as_fd(), Answer::Continue);
+                }
+                None
+            }
+        }
+    }
+
+    /// Passes on what was sent to this process, and hears of its children.
+    fn pass_signals_on(&mut self) -> Option<Change> {
+        let mut last = None;
+        while let Some(signal) = signal::next(self.signals.as_fd()) {
+            if signal.number == libc::SIGCHLD {
+                last = self.children().or(last);
+            } else if self.is_for_command(&signal) {
+                // It may just have ended.
+                let _ = pidfd::send_signal(self.pidfd.as_fd(), signal.number);
+            }
+        }
+        last
+    }
+
+    /// Whether the command has not been sent the signal too.
+    fn is_for_command(&self, signal: &Signal) -> bool {
+        if signal.sent {
+            // What the command sends its whole group it has already; the supervisor wakes only the launcher.
+            return signal.sender != self.command
+                && (signal.sender != self.supervisor || signal.number != libc::SIGCONT);
+        }
+        match signal.number {
+            // The terminal's: they are sent to the whole group.
+            libc::SIGINT
+            | libc::SIGQUIT
+            | libc::SIGTSTP
+            | libc::SIGTTIN
+            | libc::SIGTTOU
+            | libc::SIGCONT
+            | libc::SIGWINCH => false,
+            // When the terminal is hung up, it is sent to who leads the session.
+            libc::SIGHUP => self.leads_session,
+            // A timer that was set before this program took the process over.
+            _ => true,
+        }
+    }
+
+    /// After the supervisor's death the command is a child of this process.
+    fn children(&self) -> Option<Change> {
+        let mut last = None;
+        while let Ok(Some((pid, change))) = process::changed_child(false) {
+            if pid == self.command {
+                last = Some(change);
+            }
+        }
+        last
+    }
+
+    /// Sees to it that somebody goes on answering, where the supervisor does not and the command has left processes.
+    fn leave(&self) {
+        if let (None, Some(listener)) = (&self.link, &self.listener)
+            && let Ok(Fork::Child) = process::fork()
+        {
+            process::detach(&[listener.as_fd()]);
+            heir::answer_all(listener.as_fd(), self.in_flight);
+            std::process::exit(0);
+        }
+    }
+}
+
+/// Ends this process by the signal that has ended the command, without a memory dump of its own.
+fn die_of(signal: i32) -> ExitCode {
+    process::dump_no_core();
+    signal::suffer(signal);
+    // A signal that does not end a process any more: as shells say it.
+    ExitCode::from(128 + signal as u8)
+}

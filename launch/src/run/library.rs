@@ -1,0 +1,90 @@
+//! The preload library, and the environment that loads it.
+
+use crate::settings::Settings;
+use std::env;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+const NAME: &str = "libwatchfix.so";
+
+/// Tells the library that its masks are not to be judged again: [`rules::watch::JUDGED`].
+const SUPERVISED: &str = "WATCHFIX_RUN";
+
+/// Finds the library: beside this program, or in `../lib`.
+///
+/// # Errors
+/// Why it cannot be used, as the end of a sentence.
+pub fn find() -> Result<PathBuf, String> {
+    let own = env::current_exe().map_err(|e| format!("this program's path is unknown: {e}"))?;
+    let dir = own.parent().unwrap_or(Path::new("/"));
+    let places = [dir.join(NAME), dir.join("../lib").join(NAME)];
+    let Some(found) = places.into_iter().find(|place| place.is_file()) else {
+        return Err(format!(
+            "there is no {NAME} in {} nor in ../lib",
+            dir.display()
+        ));
+    };
+    // ld.so(8): LD_PRELOAD has no way to quote its separators.
+    if found
+        .as_os_str()
+        .as_bytes()
+        .iter()
+        .any(|c| b" :".contains(c))
+    {
+        return Err(format!("LD_PRELOAD cannot name {}", found.display()));
+    }
+    Ok(found)
+}
+
+/// The command's environment: this process's, and with `library` what loads it behind whatever is preloaded already.
+pub fn environment(library: Option<&Path>, settings: &Settings, supervised: bool) -> Vec<CString> {
+    let mut own: Vec<(OsString, OsString)> = Vec::new();
+    if let Some(library) = library {
+        for (name, value) in settings.variables() {
+            own.push((name.into(), OsStr::from_bytes(value).into()));
+        }
+        own.push((
+            "LD_PRELOAD".into(),
+            preload(env::var_os("LD_PRELOAD"), library),
+        ));
+        if supervised {
+            own.push((SUPERVISED.into(), "1".into()));
+        }
+    }
+    let set = |name: &OsStr| own.iter().any(|(own, _)| own == name);
+    let kept = env::vars_os().filter(|(name, _)| !set(name));
+    let all = kept.collect::<Vec<_>>().into_iter().chain(own.clone());
+    all.filter_map(|(name, value)| {
+        let entry = [name.as_bytes(), b"=", value.as_bytes()].concat();
+        CString::new(entry).ok()
+    })
+    .collect()
+}
+
+fn preload(before: Option<OsString>, library: &Path) -> OsString {
+    let library = library.as_os_str().as_bytes();
+    let before = before.map(OsString::into_vec).unwrap_or_default();
+    let there = before
+        .split(|c| b" :".contains(c))
+        .any(|one| one == library);
+    OsString::from_vec(match before.is_empty() {
+        true => library.to_vec(),
+        false if there => before,
+        false => [&before, &b":"[..], library].concat(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_comes_behind_what_is_preloaded_already() {
+        let with = |before: Option<&str>| preload(before.map(Into::into), Path::new("/l.so"));
+        assert_eq!(with(None), "/l.so");
+        assert_eq!(with(Some("")), "/l.so");
+        assert_eq!(with(Some("/a.so b.so")), "/a.so b.so:/l.so");
+        assert_eq!(with(Some("/l.so:/a.so")), "/l.so:/a.so");
+    }
+}

@@ -1,0 +1,165 @@
+//! Whose call it is: the thread and its process, and what a path means to them.
+
+use crate::sys::path::{Walk, find, find_absolute, is_in_proc, place};
+use crate::sys::pidfd;
+use std::collections::VecDeque;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// How many threads are kept in mind: those of one program that places its watches.
+const KEPT: usize = 16;
+
+/// The threads whose calls were judged last.
+#[derive(Default)]
+pub struct Owners(VecDeque<Owner>);
+
+impl Owners {
+    /// The thread `tid`, with its process.
+    ///
+    /// # Errors
+    /// ESRCH if it has ended, or its process cannot be told.
+    pub fn of(&mut self, tid: u32) -> io::Result<&Owner> {
+        let known = self.0.iter().position(|owner| owner.tid == tid);
+        match known.and_then(|at| self.0.remove(at)) {
+            // Before Linux 6.9 the number may be another thread's by now.
+            Some(owner) if owner.is_thread && !owner.is_gone() => self.0.push_front(owner),
+            _ => self.0.push_front(Owner::of(tid)?),
+        }
+        self.0.truncate(KEPT);
+        self.0.front().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+/// The process a thread belongs to, and where its descriptors are.
+pub struct Owner {
+    tid: u32,
+    /// The process.
+    pub process: u32,
+    /// The thread, or before Linux 6.9 its process.
+    pidfd: OwnedFd,
+    is_thread: bool,
+}
+
+impl Owner {
+    /// Finds the process of thread `tid`.
+    ///
+    /// # Errors
+    /// ESRCH if it has ended.
+    fn of(tid: u32) -> io::Result<Owner> {
+        let process = inspect::thread(tid)?.process;
+        let (pidfd, is_thread) = match pidfd::open_thread(tid) {
+            // Before Linux 6.9.
+            Err(e) if e.raw_os_error() == Some(libc::EINVAL) => {
+                let pidfd = pidfd::open(process)?;
+                // A thread may have descriptors of its own (clone(2), CLONE_FILES).
+                if tid != process && !pidfd::share_descriptors(tid, process)? {
+                    return Err(io::ErrorKind::Unsupported.into());
+                }
+                (pidfd, false)
+            }
+            found => (found?, true),
+        };
+        Ok(Owner {
+            tid,
+            process,
+            pidfd,
+            is_thread,
+        })
+    }
+
+    /// A copy of the thread's descriptor `fd`.
+    ///
+    /// # Errors
+    /// Those of pidfd_getfd(2).
+    pub fn descriptor(&self, fd: i32) -> io::Result<OwnedFd> {
+        pidfd::get_fd(self.pidfd.as_fd(), fd)
+    }
+
+    /// The thread has ended, and its number may be another's.
+    fn is_gone(&self) -> bool {
+        pidfd::has_ended(self.pidfd.as_fd())
+    }
+
+    /// Finds what `path` names for the thread: below its root, from its current directory, with its own /proc/self.
+    ///
+    /// # Errors
+    /// The kernel's errno; ELOOP or EXDEV where what it means cannot be told from outside.
+    pub fn find(
+        &self,
+        path: &CStr,
+        follow: bool,
+        own_root: Option<(u64, u64)>,
+    ) -> io::Result<OwnedFd> {
+        let bytes = path.to_bytes();
+        if bytes.is_empty() {
+            return Err(io::Error::from_raw_os_error(libc::ENOENT));
+        }
+        let proc = |what: &str| CString::new(format!("/proc/{}/{what}", self.tid));
+        let root = proc("root")?;
+        let same_root = own_root.is_some() && place(&root)? == own_root;
+        if bytes.starts_with(b"/") {
+            if !same_root {
+                let root = find_absolute(&root, true, Walk::Free)?;
+                return find(root.as_fd(), path, follow, Walk::InRoot);
+            }
+            return match self.own_names(bytes) {
+                Some(own) => find_absolute(&CString::new(own)?, follow, Walk::Free),
+                None => self.elsewhere(find_absolute(path, follow, Walk::NoMagic)?),
+            };
+        }
+        let directory = find_absolute(&proc("cwd")?, true, Walk::Free)?;
+        let walk = if same_root {
+            Walk::NoMagic
+        } else {
+            Walk::Beneath
+        };
+        self.elsewhere(find(directory.as_fd(), path, follow, walk)?)
+    }
+
+    /// What lies in /proc may have been found through a link that means who follows it.
+    fn elsewhere(&self, found: OwnedFd) -> io::Result<OwnedFd> {
+        if is_in_proc(found.as_fd())? {
+            return Err(io::Error::from_raw_os_error(libc::ELOOP));
+        }
+        Ok(found)
+    }
+
+    /// A path that begins with a name for whoever asks, with the thread in its place.
+    fn own_names(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let (tid, process) = (self.tid, self.process);
+        let names = [
+            ("/proc/self", format!("/proc/{process}")),
+            ("/proc/thread-self", format!("/proc/{process}/task/{tid}")),
+            ("/dev/fd", format!("/proc/{process}/fd")),
+            ("/dev/stdin", format!("/proc/{process}/fd/0")),
+            ("/dev/stdout", format!("/proc/{process}/fd/1")),
+            ("/dev/stderr", format!("/proc/{process}/fd/2")),
+        ];
+        names.into_iter().find_map(|(name, own)| {
+            let rest = path.strip_prefix(name.as_bytes())?;
+            matches!(rest, [] | [b'/', ..]).then(|| [own.as_bytes(), rest].concat())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_for_oneself_mean_the_thread() {
+        let pidfd = pidfd::open(std::process::id()).unwrap();
+        let owner = Owner {
+            tid: 8,
+            process: 7,
+            pidfd,
+            is_thread: true,
+        };
+        let own = |path: &[u8]| owner.own_names(path);
+        assert_eq!(own(b"/proc/self/cwd").unwrap(), b"/proc/7/cwd");
+        assert_eq!(own(b"/proc/thread-self").unwrap(), b"/proc/7/task/8");
+        assert_eq!(own(b"/dev/fd/3").unwrap(), b"/proc/7/fd/3");
+        assert_eq!(own(b"/proc/selfish"), None);
+    }
+}

@@ -1,0 +1,184 @@
+//! The supervisor: starts the command behind the filter and answers the calls it traps.
+//!
+//! One thread, one loop, and nothing held of the terminal, the standard streams or any directory: it lives until the last
+//! process behind the filter has ended, also those that have outlived the command.
+
+use super::call::Judge;
+use super::command::{self, GO, GO_WITHOUT};
+use super::engine::refused;
+use super::filter;
+use super::launcher::Start;
+use super::log::Log;
+use super::{heir, message};
+use crate::sys::poll::{For, Ready, wait};
+use crate::sys::process::{self, Change, Fork};
+use crate::sys::seccomp::{self, InFlight};
+use crate::sys::{memory, pidfd, signal, socket};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// Starts the command and supervises it. `launcher` is where its fate is told.
+///
+/// # Errors
+/// It could not be started.
+pub fn run(launcher: OwnedFd, start: Start<'_>) -> io::Result<()> {
+    process::adopt_orphans();
+    let program = filter::program(start.trapped);
+    let (socket, its_socket) = socket::pair()?;
+    let pid = match process::fork()? {
+        Fork::Parent(pid) => pid,
+        Fork::Child => {
+            drop((launcher, socket));
+            command::start(
+                its_socket,
+                start.command,
+                program,
+                start.forced,
+                start.inherited,
+            )
+        }
+    };
+    let its_number = its_socket.as_raw_fd();
+    drop(its_socket);
+    let log = start.log;
+    let own = [launcher.as_fd(), socket.as_fd()];
+    let kept: Vec<_> = own.into_iter().chain(log.descriptor()).collect();
+    process::detach(&kept);
+
+    let command = pidfd::open(pid)?;
+    let listener = obtain(pid, command.as_fd(), socket.as_fd(), its_number)?;
+    let listener = match listener {
+        Ok(listener) => {
+            seccomp::wake_in_step(listener.as_fd());
+            Some(listener)
+        }
+        Err(why) => {
+            log.line(pid, format_args!("it is not supervised: {why}"));
+            None
+        }
+    };
+    drop(socket);
+    message::send_started(
+        launcher.as_fd(),
+        pid,
+        command.as_fd(),
+        listener.as_ref().map(AsFd::as_fd),
+    )?;
+    drop(command);
+    Supervisor {
+        launcher: Some(launcher),
+        launcher_pid: start.launcher,
+        command: Some(pid),
+        signals: signal::descriptor()?,
+        in_flight: start.in_flight,
+        log,
+        stand_in: None,
+    }
+    .supervise(listener, Judge::new(start.rules))
+}
+
+/// The listener of the command's filter, or why there is none.
+fn obtain(
+    pid: u32,
+    command: BorrowedFd<'_>,
+    socket: BorrowedFd<'_>,
+    its_socket: i32,
+) -> io::Result<Result<OwnedFd, String>> {
+    if let Err(why) = can_look_into(pid, command, its_socket) {
+        let word = [&[GO_WITHOUT], why.as_bytes()].concat();
+        socket::send(socket, &word, &[])?;
+        return Ok(Err(why));
+    }
+    socket::send(socket, &[GO], &[])?;
+    let mut text = [0; 512];
+    let (length, descriptors) = socket::receive(socket, &mut text)?;
+    let why = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
+    Ok(descriptors
+        .into_iter()
+        .next()
+        .ok_or_else(|| why.into_owned()))
+}
+
+/// Tries on the command what every changed watch needs. It is a child like all that will follow, so what works now
+/// works then.
+fn can_look_into(pid: u32, command: BorrowedFd<'_>, its_socket: i32) -> Result<(), String> {
+    static SIGHT: u8 = 7;
+    pidfd::get_fd(command, its_socket).map_err(|e| refused(&e))?;
+    let mut seen = [0];
+    // It was forked: what lies here lies there.
+    memory::read_of(pid, (&raw const SIGHT) as u64, &mut seen)
+        .map_err(|e| format!("the memory of other processes cannot be read: {e}"))?;
+    Ok(())
+}
+
+struct Supervisor {
+    /// Where the command's fate is told, while there is a launcher.
+    launcher: Option<OwnedFd>,
+    launcher_pid: u32,
+    /// The command, until it has ended.
+    command: Option<u32>,
+    signals: OwnedFd,
+    in_flight: InFlight,
+    log: Log,
+    /// What keeps the process waiting that would take over, once the launcher does no more.
+    stand_in: Option<OwnedFd>,
+}
+
+impl Supervisor {
+    fn supervise(mut self, mut listener: Option<OwnedFd>, mut judge: Judge<'_>) -> io::Result<()> {
+        while self.command.is_some() || listener.is_some() {
+            let calls = listener
+                .as_ref()
+                .map_or(For::Nothing, |l| For::Input(l.as_fd()));
+            let launcher = self.launcher.as_ref();
+            let launcher = launcher.map_or(For::Nothing, |l| For::Closing(l.as_fd()));
+            let signals = For::Input(self.signals.as_fd());
+            let [call, change, left] = wait([calls, signals, launcher], None);
+            match (call, &listener) {
+                (Ready::Yes, Some(listener)) => self.answer(listener.as_fd(), &mut judge),
+                (Ready::Closed, _) => listener = None,
+                _ => {}
+            }
+            if change == Ready::Yes {
+                while signal::next(self.signals.as_fd()).is_some() {}
+                self.children();
+            }
+            if left == Ready::Closed {
+                self.launcher = None;
+                let listener = listener.as_ref();
+                self.stand_in = listener.and_then(|l| heir::stand_by(l.as_fd(), self.in_flight));
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&self, listener: BorrowedFd<'_>, judge: &mut Judge<'_>) {
+        // Its process may have ended meanwhile.
+        if let Ok(notice) = self.in_flight.receive(listener) {
+            judge.call(listener, &notice, &self.log, |answer| {
+                self.in_flight.answer(listener, answer)
+            });
+        }
+    }
+
+    /// Passes on what has become of the command, and lets orphans of its tree end.
+    fn children(&mut self) {
+        while let Ok(Some((pid, change))) = process::changed_child(false) {
+            if self.command != Some(pid) {
+                continue;
+            }
+            if let Change::Exited(_) | Change::Killed(_) = change {
+                self.command = None;
+                self.log.command_has_ended();
+            }
+            if let Some(launcher) = &self.launcher {
+                // It stops when the command does: it has to go on to hear of anything else.
+                if !matches!(change, Change::Stopped(_)) {
+                    signal::send(self.launcher_pid, libc::SIGCONT);
+                }
+                // When it has gone, the loop sees it.
+                let _ = message::send_change(launcher.as_fd(), change);
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The memory of another process, and memory shared with one.
+
+use std::io;
+use std::ptr::NonNull;
+
+/// Reads memory of the thread `tid` from `address` on: how many bytes could be read, which is fewer where something
+/// behind them is not mapped.
+///
+/// # Errors
+/// EFAULT if nothing is mapped there, EPERM without ptrace access, ESRCH if it has ended.
+pub fn read_of(tid: u32, address: u64, into: &mut [u8]) -> io::Result<usize> {
+    let local = libc::iovec {
+        iov_base: into.as_mut_ptr().cast(),
+        iov_len: into.len(),
+    };
+    let remote = libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(address as usize),
+        iov_len: into.len(),
+    };
+    let pid = tid as libc::pid_t;
+    // SAFETY: the kernel writes at most `into.len()` bytes into it, and only reads the other process's.
+    let read = unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) };
+    usize::try_from(read).map_err(|_| io::Error::last_os_error())
+}
+
+/// The size of the pages that are mapped or not as a whole, in bytes. It is the smallest there is, whatever the
+/// machine's.
+pub const PAGE: usize = 4096;
+
+/// A page of zeros that stays shared with the processes forked from this one. It lives as long as they do.
+///
+/// # Errors
+/// ENOMEM.
+pub fn shared_page() -> io::Result<NonNull<u8>> {
+    // SAFETY: a new mapping at a place of the kernel's choice.
+    let page = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            PAGE,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if page == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    NonNull::new(page.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}

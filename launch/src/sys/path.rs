@@ -1,0 +1,120 @@
+//! Finding files without opening them: `O_PATH`, openat2(2).
+
+use super::check;
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// How a path is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Walk {
+    /// Anywhere.
+    Free,
+    /// Not through the links of /proc that are no texts (`fd/N`, `cwd`, `root`): what they mean depends on who asks.
+    NoMagic,
+    /// As [`Walk::NoMagic`], with `/` and `..` ending at the directory it starts from.
+    InRoot,
+    /// As [`Walk::NoMagic`], and not out of the directory it starts from.
+    Beneath,
+}
+
+/// Finds `path`, from `dir` on if it is relative: a descriptor that names the file and opens nothing, so that no watch
+/// fires and no permission on the file itself is needed. A final symbolic link is followed if `follow`.
+///
+/// # Errors
+/// The kernel's errno; ELOOP or EXDEV where the path leaves what `walk` allows.
+pub fn find(dir: BorrowedFd<'_>, path: &CStr, follow: bool, walk: Walk) -> io::Result<OwnedFd> {
+    find_from(dir.as_raw_fd(), path, follow, walk)
+}
+
+/// [`find`] for a path that is absolute, or relative to the current directory.
+///
+/// # Errors
+/// The same.
+pub fn find_absolute(path: &CStr, follow: bool, walk: Walk) -> io::Result<OwnedFd> {
+    find_from(libc::AT_FDCWD, path, follow, walk)
+}
+
+fn find_from(dir: libc::c_int, path: &CStr, follow: bool, walk: Walk) -> io::Result<OwnedFd> {
+    let no_follow = if follow { 0 } else { libc::O_NOFOLLOW };
+    let how = How {
+        flags: (libc::O_PATH | libc::O_CLOEXEC | no_follow) as u64,
+        mode: 0,
+        resolve: match walk {
+            Walk::Free => 0,
+            Walk::NoMagic => libc::RESOLVE_NO_MAGICLINKS,
+            Walk::InRoot => libc::RESOLVE_NO_MAGICLINKS | libc::RESOLVE_IN_ROOT,
+            Walk::Beneath => libc::RESOLVE_NO_MAGICLINKS | libc::RESOLVE_BENEATH,
+        },
+    };
+    // SAFETY: `path` is NUL-terminated, `how` has the layout and the size that are passed.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_openat2,
+            dir,
+            path.as_ptr(),
+            &raw const how,
+            size_of::<How>(),
+        )
+    };
+    let fd = check(fd)?;
+    // SAFETY: the kernel has just made this descriptor; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) })
+}
+
+/// `struct open_how` of openat2(2).
+#[repr(C)]
+struct How {
+    flags: u64,
+    mode: u64,
+    resolve: u64,
+}
+
+/// What tells one root directory from another: its mount and its inode. `None` before Linux 5.8, which does not tell
+/// the mount.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn place(path: &CStr) -> io::Result<Option<(u64, u64)>> {
+    let mut answer = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    let wanted = libc::STATX_INO | libc::STATX_MNT_ID;
+    // SAFETY: `path` is NUL-terminated, and `answer` has room for one struct statx.
+    let result = unsafe {
+        libc::statx(
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            0,
+            wanted,
+            answer.as_mut_ptr(),
+        )
+    };
+    check(result.into())?;
+    // SAFETY: zeroed above and filled by the kernel; every bit pattern is a valid statx.
+    let answer = unsafe { answer.assume_init() };
+    Ok((answer.stx_mask & wanted == wanted).then_some((answer.stx_mnt_id, answer.stx_ino)))
+}
+
+/// What sort of file a descriptor of [`find`] names: `S_IFMT` of its mode.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn sort(file: BorrowedFd<'_>) -> io::Result<libc::mode_t> {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `stat` has room for one struct stat.
+    check(unsafe { libc::fstat(file.as_raw_fd(), stat.as_mut_ptr()) }.into())?;
+    // SAFETY: fstat succeeded, so it filled the whole struct.
+    Ok(unsafe { stat.assume_init() }.st_mode & libc::S_IFMT)
+}
+
+/// Whether it lies in a /proc.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn is_in_proc(file: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut stat = std::mem::MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: `stat` has room for one struct statfs.
+    check(unsafe { libc::fstatfs(file.as_raw_fd(), stat.as_mut_ptr()) }.into())?;
+    // SAFETY: fstatfs succeeded, so it filled the whole struct.
+    let stat = unsafe { stat.assume_init() };
+    Ok(stat.f_type == libc::PROC_SUPER_MAGIC)
+}

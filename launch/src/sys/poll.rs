@@ -1,0 +1,54 @@
+//! Waiting for one of several descriptors (poll(2)).
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+/// What is waited for.
+#[derive(Clone, Copy)]
+pub enum For<'a> {
+    /// That something can be read, or the other side has gone.
+    Input(BorrowedFd<'a>),
+    /// That the other side has gone.
+    Closing(BorrowedFd<'a>),
+    /// Nothing, in this place.
+    Nothing,
+}
+
+/// What has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// Something can be read.
+    Yes,
+    /// The other side has gone, and nothing is left to be read.
+    Closed,
+    /// Neither.
+    No,
+}
+
+/// Waits until something has come, or `time` has passed. May come back with nothing for other reasons.
+pub fn wait<const N: usize>(what: [For<'_>; N], time: Option<Duration>) -> [Ready; N] {
+    let mut polled = what.map(|one| {
+        let (fd, events) = match one {
+            For::Input(fd) => (fd.as_raw_fd(), libc::POLLIN),
+            For::Closing(fd) => (fd.as_raw_fd(), 0),
+            For::Nothing => (-1, 0),
+        };
+        libc::pollfd {
+            fd,
+            events,
+            revents: 0,
+        }
+    });
+    // Rounded up: a timer that is nearly due must not be waited for in turns of nothing.
+    let time = time.map_or(-1, |time| {
+        i32::try_from(time.as_millis() + 1).unwrap_or(i32::MAX)
+    });
+    // SAFETY: `N` structures are there, and the kernel writes their `revents`.
+    let count = unsafe { libc::poll(polled.as_mut_ptr(), N as libc::nfds_t, time) };
+    polled.map(|one| match one.revents {
+        _ if count <= 0 => Ready::No,
+        events if events & libc::POLLIN != 0 => Ready::Yes,
+        0 => Ready::No,
+        _ => Ready::Closed,
+    })
+}

@@ -1,0 +1,151 @@
+//! seccomp(2) filters with a listener, seccomp_unotify(2).
+
+use super::check;
+use libc::{seccomp_notif, seccomp_notif_resp, sock_filter};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+
+/// `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP` (Linux 6.6, include/uapi/linux/seccomp.h).
+const SYNC_WAKE_UP: libc::c_ulong = 1;
+
+/// Whether the kernel has listeners (Linux 5.0), and lets this process use seccomp at all.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn has_listeners() -> io::Result<()> {
+    let action = libc::SECCOMP_RET_USER_NOTIF;
+    let ask = libc::SECCOMP_GET_ACTION_AVAIL;
+    // SAFETY: the kernel reads one u32.
+    check(unsafe { libc::syscall(libc::SYS_seccomp, ask, 0, &raw const action) })?;
+    Ok(())
+}
+
+/// Puts `program` in front of every further system call of this process and all it starts, for ever. The listener, which
+/// is close-on-exec, receives the calls it traps.
+///
+/// Where this process has CAP_SYS_ADMIN, set-user-ID programs keep their meaning; else they lose it
+/// (PR_SET_NO_NEW_PRIVS), which the kernel asks for.
+///
+/// # Errors
+/// EBUSY where a listener is in force already, EINVAL where the kernel has none.
+pub fn listen(program: &mut [sock_filter]) -> io::Result<OwnedFd> {
+    match listen_as_it_is(program) {
+        Err(e) if e.raw_os_error() == Some(libc::EACCES) => {
+            // SAFETY: integers only.
+            check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.into())?;
+            listen_as_it_is(program)
+        }
+        done => done,
+    }
+}
+
+fn listen_as_it_is(program: &mut [sock_filter]) -> io::Result<OwnedFd> {
+    // Without SPEC_ALLOW a kernel before 5.16 slows every process with a filter down (prctl(2),
+    // PR_SPEC_STORE_BYPASS).
+    let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    // From Linux 5.19 on only a deadly signal interrupts a call once it has been received: it is not run twice.
+    let killable = libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    match listen_with(program, flags | killable) {
+        Err(e) if e.raw_os_error() == Some(libc::EINVAL) => listen_with(program, flags),
+        done => done,
+    }
+}
+
+fn listen_with(program: &mut [sock_filter], flags: libc::c_ulong) -> io::Result<OwnedFd> {
+    let program = libc::sock_fprog {
+        len: u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
+        filter: program.as_mut_ptr(),
+    };
+    let mode = libc::SECCOMP_SET_MODE_FILTER;
+    // SAFETY: the program lives through the call, in which the kernel copies it.
+    let fd = check(unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program) })?;
+    // SAFETY: the kernel has just made this descriptor; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) })
+}
+
+/// Hands the processor over to the other side together with a call and its answer (Linux 6.6). A kernel that cannot
+/// is slower, and that is all.
+pub fn wake_in_step(listener: BorrowedFd<'_>) {
+    // SAFETY: integers only.
+    unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS as _,
+            SYNC_WAKE_UP,
+        )
+    };
+}
+
+/// How a trapped call goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The kernel carries it out (Linux 5.5).
+    Continue,
+    /// It has been carried out, with this result.
+    Value(i32),
+}
+
+/// The call that was received and has not been answered, in memory shared with who takes over.
+///
+/// The kernel writes it there itself: there is no moment at which a call was received and only this process knows.
+#[derive(Clone, Copy)]
+pub struct InFlight(NonNull<seccomp_notif>);
+
+impl InFlight {
+    /// In a page of zeros that lives as long as this process, and that nothing else is kept in.
+    pub fn in_page(page: NonNull<u8>) -> InFlight {
+        InFlight(page.cast())
+    }
+
+    /// Receives the next call.
+    ///
+    /// # Errors
+    /// ENOENT if its process has ended meanwhile.
+    pub fn receive(self, listener: BorrowedFd<'_>) -> io::Result<seccomp_notif> {
+        let request = libc::SECCOMP_IOCTL_NOTIF_RECV as _;
+        // SAFETY: the page is zeroed as the kernel asks, and has room for more than any kernel's structure. Nobody
+        // else writes into it while this process lives.
+        unsafe {
+            check(libc::ioctl(listener.as_raw_fd(), request, self.0.as_ptr()).into())?;
+            Ok(self.0.as_ptr().read_volatile())
+        }
+    }
+
+    /// Answers the call, if there is one.
+    ///
+    /// # Errors
+    /// ENOENT if its process has ended meanwhile, or a signal has interrupted the call.
+    pub fn answer(self, listener: BorrowedFd<'_>, answer: Answer) -> io::Result<()> {
+        // SAFETY: as in `receive`.
+        let id = unsafe { self.0.as_ptr().read_volatile() }.id;
+        if id == 0 {
+            return Ok(());
+        }
+        let (val, flags) = match answer {
+            Answer::Continue => (0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32),
+            Answer::Value(value) => (value.into(), 0),
+        };
+        let mut response = seccomp_notif_resp {
+            id,
+            val,
+            error: 0,
+            flags,
+        };
+        let request = libc::SECCOMP_IOCTL_NOTIF_SEND as _;
+        // SAFETY: the kernel reads one response.
+        let sent = unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw mut response) };
+        let done = check(sent.into());
+        // Whatever came of it, there is nothing left to answer.
+        // SAFETY: as in `receive`.
+        unsafe { self.0.as_ptr().write_bytes(0, 1) };
+        done.map(drop)
+    }
+}
+
+/// Whether the call `id` still waits: what was read of its thread until now was its own.
+pub fn waits(listener: BorrowedFd<'_>, id: u64) -> bool {
+    let request = libc::SECCOMP_IOCTL_NOTIF_ID_VALID as _;
+    // SAFETY: the kernel reads one u64.
+    unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw const id) == 0 }
+}
