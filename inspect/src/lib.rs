@@ -16,7 +16,7 @@ mod sys;
 
 pub use exit::Exit;
 pub use gather::{Options, Thread, thread};
-pub use sys::terminal_width;
+pub use sys::{effective_user, terminal_width};
 
 use findings::{Facts, Remedies};
 use gather::{Gaps, LogWindow, Selection, Session, Users, Window};

@@ -1,5 +1,6 @@
 //! Reading the kernel: one module per source. Nothing here judges; findings do.
 
+mod access;
 mod auxv;
 mod claims;
 mod fdinfo;
@@ -9,6 +10,7 @@ mod instances;
 mod kin;
 mod limits;
 mod lines;
+mod live;
 mod locks;
 mod maps;
 mod mounts;
@@ -31,10 +33,13 @@ mod window;
 
 use crate::model::{Failure, FailureKind, Gap, InotifyLimits, Kind, Name, Process, UserUsage};
 use crate::sys;
+pub use access::{Missing, missing as missing_access};
 pub use claims::{TTL as CLAIM_TTL, judge_paths as claims_at};
 pub use limits::inotify as inotify_limits;
+pub use live::{Live, is_same_file};
 use mounts::Mounts;
 use neighbours::Counted;
+pub use paths::Opener;
 use proc_dir::ProcDir;
 pub use sample::Sampler;
 use sockets::Tables;
@@ -118,6 +123,40 @@ fn is_gone(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
 }
 
+/// Opens a process and reads who it is, which any user may know.
+fn identify(pid: u32) -> Result<(ProcDir, Process), Failure> {
+    let failure = |kind, why| Failure { pid, why, kind };
+    let mut dir = ProcDir::open(pid).map_err(|e| {
+        if is_gone(&e) {
+            let why = format!("there is no process {pid}");
+            return failure(FailureKind::NoProcess, why);
+        }
+        let why = format!("process {pid} cannot be looked at: {}", errno_text(&e));
+        failure(FailureKind::NotPermitted, why)
+    })?;
+    // The descriptor `dir` means this very process: when its PID is given to another one, every
+    // further read through it fails with ESRCH. So nothing of two processes can be mixed up.
+    let mut process = Process {
+        pid,
+        ..Process::default()
+    };
+    match process::identity(&dir, &mut process) {
+        Err(e) if is_gone(&e) => {
+            let why = format!("process {pid} ended before anything was read");
+            return Err(failure(FailureKind::NoProcess, why));
+        }
+        Ok(true) => {
+            if let Some(thread) = dir.of_living_thread() {
+                dir = thread;
+                process.state = None;
+                process.cmdline = process::command_line(&dir);
+            }
+        }
+        _ => {}
+    }
+    Ok((dir, process))
+}
+
 /// What the PIDs of one run share.
 pub struct Session {
     options: Options,
@@ -140,38 +179,10 @@ impl Session {
     /// Reads one process. Both parts of the answer may be there: a process of another user still shows
     /// its name and limits.
     pub fn process(&mut self, pid: u32, gaps: &mut Gaps) -> (Option<Process>, Option<Failure>) {
-        let failure = |kind, why| Failure { pid, why, kind };
-        let mut dir = match ProcDir::open(pid) {
-            Ok(dir) => dir,
-            Err(e) if is_gone(&e) => {
-                let why = format!("there is no process {pid}");
-                return (None, Some(failure(FailureKind::NoProcess, why)));
-            }
-            Err(e) => {
-                let why = format!("process {pid} cannot be looked at: {}", errno_text(&e));
-                return (None, Some(failure(FailureKind::NotPermitted, why)));
-            }
+        let (dir, mut process) = match identify(pid) {
+            Ok(found) => found,
+            Err(failure) => return (None, Some(failure)),
         };
-        // The descriptor `dir` means this very process: when its PID is given to another one, every
-        // further read through it fails with ESRCH. So nothing of two processes can be mixed up.
-        let mut process = Process {
-            pid,
-            ..Process::default()
-        };
-        match process::identity(&dir, &mut process) {
-            Err(e) if is_gone(&e) => {
-                let why = format!("process {pid} ended before anything was read");
-                return (None, Some(failure(FailureKind::NoProcess, why)));
-            }
-            Ok(true) => {
-                if let Some(thread) = dir.of_living_thread() {
-                    dir = thread;
-                    process.state = None;
-                    process.cmdline = process::command_line(&dir);
-                }
-            }
-            _ => {}
-        }
         limits::of_process(&dir, &mut process.fds, gaps);
         let mounts = Mounts::of(&dir, gaps);
         process::program(&dir, &mounts, &mut process, gaps);

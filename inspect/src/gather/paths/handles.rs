@@ -4,12 +4,13 @@
 //! nothing (measured), so they are started only when the first watches were slow.
 
 use super::super::inotify::{Handles, ReadInstance};
-use super::super::mounts::Mount;
+use super::super::mounts::{Mount, Mounts};
 use super::super::proc_dir::ProcDir;
+use super::super::wakes::Wakes;
 use super::look::Look;
 use super::patience::Patience;
 use super::{Pending, Why};
-use crate::model::{Device, Name, Process, ResolvedBy, Watch};
+use crate::model::{Device, Instance, Name, Process, ResolvedBy, Watch};
 use crate::sys::{self, FileHandle};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -36,18 +37,9 @@ pub fn resolve(
     read: &mut [ReadInstance],
     patience: &mut Patience,
 ) -> Vec<Pending> {
-    let watches = read.iter().flat_map(|r| &r.instance.watches);
-    let devices: BTreeSet<Device> = watches.map(|watch| watch.device).collect();
-    let anchors = anchors(look.dir, process);
-    let resolver = Resolver {
-        dir: look.dir,
-        devices: devices
-            .into_iter()
-            .map(|device| (device, open_mounts(&look, &anchors, device)))
-            .collect(),
-        own: File::open("/proc/self/fd").ok(),
-        refused: AtomicBool::new(false),
-    };
+    let Look { dir, mounts, wakes } = look;
+    let instances = read.iter().map(|r| &r.instance);
+    let resolver = Resolver::new(dir, mounts, wakes, process, instances);
     let jobs = read.iter_mut().enumerate().flat_map(|(instance, entry)| {
         let ReadInstance {
             instance: seen,
@@ -116,7 +108,8 @@ struct Job<'a> {
     handles: &'a Handles,
 }
 
-struct Resolver<'a> {
+/// What opens handles: a mount of every device there are watches on.
+pub struct Resolver<'a> {
     dir: &'a ProcDir,
     devices: HashMap<Device, Result<Vec<OpenMount>, Why>>,
     /// /proc/self/fd: a short name below it is found faster than the long path.
@@ -126,7 +119,7 @@ struct Resolver<'a> {
 }
 
 /// A mount to open handles on.
-struct OpenMount {
+pub struct OpenMount {
     fd: OwnedFd,
     /// Where the process sees it.
     point: Name,
@@ -137,7 +130,30 @@ struct OpenMount {
     overlay: bool,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    /// Opens the mounts that are needed for the watches of these instances.
+    pub fn new<'i>(
+        dir: &'a ProcDir,
+        mounts: &Mounts,
+        wakes: &Wakes,
+        process: &Process,
+        instances: impl Iterator<Item = &'i Instance>,
+    ) -> Resolver<'a> {
+        let look = Look { dir, mounts, wakes };
+        let watches = instances.flat_map(|instance| &instance.watches);
+        let devices: BTreeSet<Device> = watches.map(|watch| watch.device).collect();
+        let anchors = anchors(dir, process);
+        Resolver {
+            dir,
+            devices: devices
+                .into_iter()
+                .map(|device| (device, open_mounts(&look, &anchors, device)))
+                .collect(),
+            own: File::open("/proc/self/fd").ok(),
+            refused: AtomicBool::new(false),
+        }
+    }
+
     fn job(&self, job: Job<'_>, patience: &Patience, pending: &mut Vec<Pending>) {
         let (mut number, mut link) = (Vec::new(), Vec::new());
         let count = job.watches.len();
@@ -145,7 +161,10 @@ impl Resolver<'_> {
         for (at, watch) in job.watches.iter_mut().enumerate() {
             let at = job.first + at;
             over = over || (at.is_multiple_of(STRIDE) && patience.is_over());
-            let done = if over {
+            let done = if watch.path.is_some() {
+                // Known from an earlier look at the same process.
+                Ok(())
+            } else if over {
                 Err(Why::TimeUp)
             } else {
                 let handle = job.handles.to_open(at);
@@ -169,9 +188,28 @@ impl Resolver<'_> {
         number: &mut Vec<u8>,
         link: &mut Vec<u8>,
     ) -> Result<(), Why> {
+        let (device, inode) = (watch.device, watch.inode);
+        let (path, deleted) = self.open(device, inode, handle, |mount, found, stat| {
+            self.place(mount, found, stat, number, link)
+        })?;
+        watch.path = Some(path);
+        watch.deleted = deleted;
+        watch.resolved_by = Some(ResolvedBy::Handle);
+        Ok(())
+    }
+
+    /// Opens a handle as `O_PATH` on one mount after the other until it leads to `inode` and `accept` is
+    /// content with it.
+    pub fn open<T>(
+        &self,
+        device: Device,
+        inode: u64,
+        handle: Option<&FileHandle>,
+        mut accept: impl FnMut(&OpenMount, OwnedFd, &libc::stat) -> Result<T, Why>,
+    ) -> Result<T, Why> {
         // fs/libfs.c, FILEID_INO64_GEN: made for fdinfo and fanotify only, nothing can open it.
         const IDENTIFY_ONLY: i32 = 0x81;
-        let mounts = match self.devices.get(&watch.device) {
+        let mounts = match self.devices.get(&device) {
             Some(Ok(mounts)) => mounts,
             Some(Err(why)) => return Err(*why),
             None => return Err(Why::NoMount),
@@ -185,26 +223,29 @@ impl Resolver<'_> {
         }
         let mut last = Why::NoMount;
         for mount in mounts {
-            match sys::open_by_handle(mount.fd.as_fd(), handle) {
-                Ok(found) => match self.place(mount, &found, watch.inode, number, link) {
-                    Ok((path, deleted)) => {
-                        watch.path = Some(path);
-                        watch.deleted = deleted;
-                        watch.resolved_by = Some(ResolvedBy::Handle);
-                        return Ok(());
-                    }
-                    Err(why) => last = why,
-                },
-                Err(e) => match e.raw_os_error() {
-                    Some(libc::EPERM) => {
-                        self.refused.store(true, Ordering::Relaxed);
-                        return Err(Why::NotPermitted);
-                    }
-                    Some(libc::ESTALE) if mount.overlay => last = Why::Overlay,
-                    Some(libc::ESTALE) => last = Why::Deleted,
-                    Some(libc::EOPNOTSUPP | libc::EINVAL) => last = Why::NotOpenable,
-                    _ => last = Why::Failed,
-                },
+            let opened =
+                sys::open_by_handle(mount.fd.as_fd(), handle).map_err(|e| match e.raw_os_error() {
+                    Some(libc::EPERM) => Why::NotPermitted,
+                    Some(libc::ESTALE) if mount.overlay => Why::Overlay,
+                    Some(libc::ESTALE) => Why::Deleted,
+                    Some(libc::EOPNOTSUPP | libc::EINVAL) => Why::NotOpenable,
+                    _ => Why::Failed,
+                });
+            let done = opened.and_then(|found| {
+                let stat = sys::stat_at(found.as_fd(), b"", libc::AT_EMPTY_PATH)
+                    .map_err(|_| Why::Failed)?;
+                if stat.st_ino != inode {
+                    return Err(Why::OtherInode);
+                }
+                accept(mount, found, &stat)
+            });
+            match done {
+                Ok(done) => return Ok(done),
+                Err(Why::NotPermitted) => {
+                    self.refused.store(true, Ordering::Relaxed);
+                    return Err(Why::NotPermitted);
+                }
+                Err(why) => last = why,
             }
         }
         Err(last)
@@ -214,16 +255,11 @@ impl Resolver<'_> {
     fn place(
         &self,
         mount: &OpenMount,
-        found: &OwnedFd,
-        inode: u64,
+        found: OwnedFd,
+        stat: &libc::stat,
         number: &mut Vec<u8>,
         link: &mut Vec<u8>,
     ) -> Result<(Name, bool), Why> {
-        let stat =
-            sys::stat_at(found.as_fd(), b"", libc::AT_EMPTY_PATH).map_err(|_| Why::Failed)?;
-        if stat.st_ino != inode {
-            return Err(Why::OtherInode);
-        }
         number.clear();
         write!(number, "{}", found.as_raw_fd()).map_err(|_| Why::Failed)?;
         let own = self.own.as_ref().ok_or(Why::Failed)?;
@@ -237,7 +273,7 @@ impl Resolver<'_> {
         if !mount.whole {
             let flags = libc::AT_SYMLINK_NOFOLLOW;
             let there = sys::stat_at(self.dir.as_fd(), &ProcDir::inside(&path), flags);
-            if there.map_or(true, |there| there.st_ino != inode) {
+            if there.map_or(true, |there| there.st_ino != stat.st_ino) {
                 return Err(Why::Outside);
             }
         }

@@ -5,6 +5,7 @@
 mod candidates;
 mod handles;
 mod look;
+mod open;
 mod patience;
 mod walk;
 mod wanted;
@@ -17,6 +18,7 @@ use super::wakes::Wakes;
 use super::{Gaps, Options};
 use crate::model::Process;
 use look::Look;
+pub use open::Opener;
 use patience::Patience;
 use std::collections::BTreeMap;
 use wanted::Wanted;

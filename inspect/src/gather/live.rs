@@ -1,0 +1,160 @@
+//! A process whose watches are about to be changed.
+//!
+//! Whoever changes them holds copies of its inotify descriptors (pidfd_getfd(2)). The watches are read
+//! through this program's own fdinfo of those copies: so they are those of that very instance, whatever
+//! the process does with its descriptor numbers meanwhile.
+
+use super::inotify::{Handles, ReadInstance};
+use super::mounts::Mounts;
+use super::paths::{self, Opener};
+use super::proc_dir::ProcDir;
+use super::{Gaps, Options, errno_text, fds, inotify, process, sqlite};
+use crate::model::{Failure, FailureKind, Instance, Kind, Process};
+use crate::sys;
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+/// One process, held by its directory in /proc: a PID that is given to another one is noticed.
+pub struct Live {
+    dir: ProcDir,
+    own: ProcDir,
+    mounts: Mounts,
+    process: Process,
+    handles: Vec<Handles>,
+}
+
+impl Live {
+    /// Reads who it is and what it has open.
+    ///
+    /// # Errors
+    /// There is no such process, or its descriptors may not be read.
+    pub fn open(pid: u32) -> Result<Live, Failure> {
+        let (dir, mut process) = super::identify(pid)?;
+        let failure = |why| Failure {
+            pid,
+            why,
+            kind: FailureKind::NotPermitted,
+        };
+        let own = ProcDir::open(std::process::id())
+            .map_err(|e| failure(format!("/proc cannot be read: {}", errno_text(&e))))?;
+        let mut gaps = Gaps::default();
+        let mounts = Mounts::of(&dir, &mut gaps);
+        process::program(&dir, &mounts, &mut process, &mut gaps);
+        process.descriptors = match fds::read(&dir, &mounts, &mut process.fds, &mut gaps) {
+            Ok(list) => list,
+            Err(_) if process::has_ended(&dir) => {
+                return Err(Failure {
+                    pid,
+                    why: format!("process {pid} has ended"),
+                    kind: FailureKind::NoProcess,
+                });
+            }
+            Err(e) => {
+                let why = errno_text(&e);
+                return Err(failure(format!(
+                    "the descriptors of process {pid} cannot be read: {why}"
+                )));
+            }
+        };
+        Ok(Live {
+            dir,
+            own,
+            mounts,
+            process,
+            handles: Vec::new(),
+        })
+    }
+
+    /// What is known of it. Its instances are there after [`Live::read`], its databases after
+    /// [`Live::read_databases`].
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The thread its descriptors are shown at: the process, or where its main thread has ended another.
+    pub fn thread(&self) -> u32 {
+        self.dir.pid
+    }
+
+    /// Its inotify descriptors, lowest first.
+    pub fn inotify_fds(&self) -> impl Iterator<Item = i32> {
+        let all = self.process.descriptors.iter();
+        all.filter(|d| d.kind == Kind::Inotify).map(|d| d.fd)
+    }
+
+    /// Reads the watches of `copies`: its number of a descriptor, and this program's copy of it. A watch
+    /// that was read before and has a path keeps it; the others are looked for, for at most `patience`.
+    pub fn read(&mut self, copies: &[(i32, BorrowedFd<'_>)], patience: Duration, gaps: &mut Gaps) {
+        let before = mem::take(&mut self.process.inotify);
+        let mut buffer = Vec::new();
+        let mut read: Vec<ReadInstance> = copies
+            .iter()
+            .map(|&(fd, copy)| {
+                let own = copy.as_raw_fd();
+                let mut read = inotify::read_one(&self.own, own, true, &mut buffer, gaps);
+                read.instance.fd = fd;
+                read
+            })
+            .collect();
+        keep_paths(&before, &mut read);
+        let options = Options {
+            paths: true,
+            path_timeout: patience,
+            progress: false,
+            all: false,
+        };
+        paths::resolve(
+            &self.dir,
+            &self.mounts,
+            &self.process,
+            &mut read,
+            &options,
+            gaps,
+        );
+        (self.process.inotify, self.handles) =
+            read.into_iter().map(|r| (r.instance, r.handles)).unzip();
+    }
+
+    /// Looks for the SQLite databases it has open. Its watches must have been read: a look they would
+    /// report is not taken.
+    pub fn read_databases(&mut self, gaps: &mut Gaps) {
+        self.process.sqlite = sqlite::group(&self.dir, &self.mounts, &self.process, gaps);
+    }
+
+    /// What opens watched inodes.
+    pub fn opener(&self) -> Opener<'_> {
+        Opener::new(
+            &self.dir,
+            &self.mounts,
+            &self.process,
+            &self.process.inotify,
+            &self.handles,
+        )
+    }
+}
+
+/// Whether two descriptors of this program are one open file (kcmp(2)); `false` where that is not known.
+pub fn is_same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
+    let own = std::process::id();
+    sys::compare_files((own, a.as_raw_fd()), (own, b.as_raw_fd()))
+        .is_ok_and(|order| order == Ordering::Equal)
+}
+
+/// Paths do not change because a mask does.
+fn keep_paths(before: &[Instance], read: &mut [ReadInstance]) {
+    for (old, new) in before.iter().zip(read) {
+        let old: HashMap<i32, _> = old.watches.iter().map(|w| (w.wd, w)).collect();
+        for watch in &mut new.instance.watches {
+            if let Some(old) = old.get(&watch.wd)
+                && (old.inode, old.device) == (watch.inode, watch.device)
+            {
+                watch.path.clone_from(&old.path);
+                watch.resolved_by = old.resolved_by;
+                watch.deleted = old.deleted;
+            }
+        }
+    }
+}
