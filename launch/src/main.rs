@@ -5,6 +5,7 @@
 
 mod cli;
 mod heal;
+mod log;
 mod run;
 mod settings;
 mod sys;

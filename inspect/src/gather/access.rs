@@ -1,7 +1,6 @@
 //! What keeps this program from another process's descriptors: ptrace(2), "Ptrace access mode checking".
 
 use super::proc_dir::ProcDir;
-use crate::model::Process;
 use crate::sys;
 use procfs::prelude::*;
 use procfs::process::Status;
@@ -23,7 +22,7 @@ pub enum Missing {
 const CAP_SYS_PTRACE: u64 = 1 << 19;
 
 /// What is missing for changing the descriptors of a process; `None` if nothing is known to be.
-pub fn missing(process: &Process) -> Option<Missing> {
+pub fn missing(pid: u32) -> Option<Missing> {
     let own = sys::effective_user();
     let yama = yama();
     let mine = status(std::process::id());
@@ -36,13 +35,12 @@ pub fn missing(process: &Process) -> Option<Missing> {
     if own == 0 {
         return Some(Missing::Capability);
     }
-    match process.uid {
-        Some(uid) if uid != own => return Some(Missing::OtherUser(uid)),
-        _ => {}
+    let theirs = status(pid)?;
+    if theirs.euid != own {
+        return Some(Missing::OtherUser(theirs.euid));
     }
-    let theirs = status(process.pid)?;
     let more = mine.is_some_and(|mine| theirs.capprm & !mine.capprm != 0);
-    if more || is_undumpable(process.pid, own) {
+    if more || is_undumpable(pid, own) {
         return Some(Missing::Privileged);
     }
     yama.filter(|&scope| scope > 0).map(Missing::Yama)

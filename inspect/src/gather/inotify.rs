@@ -95,11 +95,7 @@ fn is_same(pid: u32, a: i32, b: i32) -> bool {
     sys::compare_files((pid, a), (pid, b)).is_ok_and(|order| order == Ordering::Equal)
 }
 
-<<<<<<< HEAD
 /// Reads the instance at descriptor `fd`. `buffer` is scratch space for the next one.
-=======
-/// Reads the instance at one descriptor.
->>>>>>> 9f96c85 (fdscan: its library reads a process whose watches are to be changed)
 pub fn read_one(
     dir: &ProcDir,
     fd: i32,

@@ -9,7 +9,7 @@ use super::mounts::Mounts;
 use super::paths::{self, Opener};
 use super::proc_dir::ProcDir;
 use super::{Gaps, Options, errno_text, fds, inotify, process, sqlite};
-use crate::model::{Failure, FailureKind, Instance, Kind, Process};
+use crate::model::{Failure, FailureKind, Instance, Kind, Process, Watch};
 use crate::sys;
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -79,6 +79,11 @@ impl Live {
         self.dir.pid
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        process::has_ended(&self.dir)
+    }
+
     /// Its inotify descriptors, lowest first.
     pub fn inotify_fds(&self) -> impl Iterator<Item = i32> {
         let all = self.process.descriptors.iter();
@@ -86,8 +91,10 @@ impl Live {
     }
 
     /// Reads the watches of `copies`: its number of a descriptor, and this program's copy of it. A watch
-    /// that was read before and has a path keeps it; the others are looked for, for at most `patience`.
-    pub fn read(&mut self, copies: &[(i32, BorrowedFd<'_>)], patience: Duration, gaps: &mut Gaps) {
+    /// that was read before and has a path keeps it; the others are looked for, for at most `patience`;
+    /// where that is in vain the reason stands with the watch.
+    pub fn read(&mut self, copies: &[(i32, BorrowedFd<'_>)], patience: Duration) {
+        let gaps = &mut Gaps::default();
         let before = mem::take(&mut self.process.inotify);
         let mut buffer = Vec::new();
         let mut read: Vec<ReadInstance> = copies
@@ -105,6 +112,7 @@ impl Live {
             path_timeout: patience,
             progress: false,
             all: false,
+            window: None,
         };
         paths::resolve(
             &self.dir,
@@ -120,8 +128,9 @@ impl Live {
 
     /// Looks for the SQLite databases it has open. Its watches must have been read: a look they would
     /// report is not taken.
-    pub fn read_databases(&mut self, gaps: &mut Gaps) {
-        self.process.sqlite = sqlite::group(&self.dir, &self.mounts, &self.process, gaps);
+    pub fn read_databases(&mut self) {
+        self.process.sqlite =
+            sqlite::group(&self.dir, &self.mounts, &self.process, &mut Gaps::default());
     }
 
     /// What opens watched inodes.
@@ -141,6 +150,25 @@ pub fn is_same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
     let own = std::process::id();
     sys::compare_files((own, a.as_raw_fd()), (own, b.as_raw_fd()))
         .is_ok_and(|order| order == Ordering::Equal)
+}
+
+/// Whether the process that had this PID and this start (clock ticks since boot) is known to be gone.
+pub fn is_gone_since(pid: u32, ticks: u64) -> bool {
+    match ProcDir::open(pid).and_then(|dir| process::start_ticks(&dir)) {
+        Ok(start) => start.is_some_and(|start| start != ticks),
+        // It may be hidden (hidepid of proc(5)).
+        Err(_) => !sys::process_exists(pid),
+    }
+}
+
+/// The watches of an inotify instance this program has a descriptor of; none where they cannot be read.
+pub fn own_watches(instance: BorrowedFd<'_>) -> Vec<Watch> {
+    let Ok(own) = ProcDir::open(std::process::id()) else {
+        return Vec::new();
+    };
+    let fd = instance.as_raw_fd();
+    let read = inotify::read_one(&own, fd, false, &mut Vec::new(), &mut Gaps::default());
+    read.instance.watches
 }
 
 /// Paths do not change because a mask does.

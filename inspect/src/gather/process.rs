@@ -32,6 +32,7 @@ pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
         process.around.session = u32::try_from(stat.session).ok();
         process.kernel_thread = stat.flags & KERNEL_THREAD != 0;
         process.start_time = start_time(stat.starttime);
+        process.start_ticks = Some(stat.starttime);
     }
     process.comm = comm(dir);
     process.cmdline = command_line(dir);
@@ -74,6 +75,12 @@ pub fn command_line(dir: &ProcDir) -> Option<Vec<Name>> {
     dir.read("cmdline")
         .ok()
         .map(|text| secrets::hide(split_nul(&text)))
+}
+
+/// When it started, in clock ticks since boot; `None` where the kernel's text is not understood.
+pub fn start_ticks(dir: &ProcDir) -> io::Result<Option<u64>> {
+    let stat = dir.read("stat")?;
+    Ok(Stat::from_read(&stat[..]).ok().map(|stat| stat.starttime))
 }
 
 /// Whether it has ended or is about to: its memory and descriptors go before its PID does.

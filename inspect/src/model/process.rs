@@ -20,6 +20,9 @@ pub struct Process {
     pub uid: Option<u32>,
     /// When it started: RFC 3339, UTC.
     pub start_time: Option<String>,
+    /// The same in clock ticks since boot: exact, so with the PID it names the process for good.
+    #[serde(skip)]
+    pub start_ticks: Option<u64>,
     /// The state letter of proc_pid_stat(5).
     pub state: Option<char>,
     /// Whether a dynamic loader starts its program.

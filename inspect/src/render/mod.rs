@@ -10,4 +10,4 @@ pub use human::{bytes, duration, list_words, number, plural};
 pub use json::json;
 pub use sanitize::{is_unsafe, sanitize};
 pub use style::Style;
-pub use text::{Layout, claims_text, text, top_text, wal_text};
+pub use text::{Layout, Top, claims_text, roll_up, text, top_text, wal_text};

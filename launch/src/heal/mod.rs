@@ -1,10 +1,185 @@
-//! `watchfix heal`.
+//! `watchfix heal`: the masks of a running process are changed in place.
+//!
+//! ```text
+//! [target] a pidfd, and a copy of every inotify instance
+//!    |      watches, paths and databases are read by fdscan's library
+//! [plan]   the rules say what each mask becomes
+//!    |
+//! [apply]  the same inode is watched again through the copy: same wd, new mask
+//!    |
+//! [pass]   ... until a look finds nothing left to change
+//!    |
+//! [report]
+//! ```
+
+mod apply;
+mod follow;
+mod pass;
+mod plan;
+mod record;
+mod refused;
+mod report;
+mod runtime;
+mod target;
+mod undo;
 
 use crate::cli::HealArgs;
+use crate::log::Log;
 use crate::settings::Settings;
+use crate::{USAGE, complain};
+use inspect::render::sanitize;
+use pass::{Pass, Stopped};
+use plan::Change;
+use record::Record;
+use refused::Refused;
+use rules::Rules;
+use runtime::Runtime;
+use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Instant;
+use target::Target;
 
-/// Heals the process.
-pub fn main(_args: &HealArgs, _settings: &Settings) -> ExitCode {
-    ExitCode::FAILURE
+/// What the exit status of `watchfix heal` means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// Every watch is as it was asked for.
+    Done = 0,
+    /// Some are not.
+    Some = 1,
+    /// There is no such process, or it has ended.
+    NoProcess = 3,
+    /// A permission is missing.
+    NotPermitted = 4,
+}
+
+impl Exit {
+    fn of(all: bool) -> Exit {
+        if all { Exit::Done } else { Exit::Some }
+    }
+}
+
+/// `watchfix heal`.
+pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
+    let rules = settings.rules();
+    let log = match Log::open(&rules) {
+        Ok(log) => log,
+        Err(error) => {
+            complain(&error.to_string());
+            return USAGE.into();
+        }
+    };
+    let done = if args.undo {
+        undo(args.pid)
+    } else if args.dry_run {
+        dry_run(args.pid, &rules)
+    } else if args.follow {
+        follow(args.pid, &rules, &log)
+    } else {
+        heal(args.pid, &rules, &log)
+    };
+    let exit = done.unwrap_or_else(|stopped| match stopped {
+        Stopped::Refused(Refused::NoProcess(why)) => {
+            complain(&sanitize(&why));
+            Exit::NoProcess
+        }
+        Stopped::Refused(Refused::NotPermitted(why)) => {
+            complain(&sanitize(&why));
+            Exit::NotPermitted
+        }
+        Stopped::Unprepared(why) => {
+            complain(&sanitize(&why));
+            Exit::Some
+        }
+    });
+    (exit as u8).into()
+}
+
+/// Puts the rules in force in the watches a process has now, and keeps no record: for a supervisor that
+/// has just learned of something, such as a database opened after its directory was watched.
+///
+/// # Errors
+/// The process may not be changed, or has ended.
+#[expect(dead_code, reason = "the supervisor lands after it")]
+pub fn in_place(pid: u32, rules: &Rules<'_>) -> Result<Pass, Stopped> {
+    let mut target = Target::open(pid)?;
+    pass::run(&mut target, &mut pass::by_rules(rules), &mut |_, _| Ok(()))
+}
+
+fn heal(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Exit, Stopped> {
+    let start = Instant::now();
+    let pass = recorded(pid, rules, log)?;
+    say(&report::healed(pid, &pass, start.elapsed()));
+    Ok(Exit::of(pass.failed.is_empty()))
+}
+
+/// One pass whose changes can be undone.
+fn recorded(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Pass, Stopped> {
+    let mut target = Target::open(pid)?;
+    let pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut note)?;
+    for done in &pass.done {
+        log.line(pid, format_args!("heal: {}", report::decision(done)));
+    }
+    Ok(pass)
+}
+
+/// What is to be changed is written down first: whatever happens then can be undone.
+fn note(target: &Target, changes: &[Change]) -> Result<(), String> {
+    let write = || {
+        let runtime = Runtime::open().map_err(|e| e.to_string())?;
+        let process = target.live.process();
+        let mut record = Record::read(&runtime, process)?.unwrap_or_default();
+        record.add(target, changes);
+        record.write(&runtime, process)
+    };
+    write().map_err(|why: String| {
+        format!("nothing was changed, because the record for --undo cannot be kept: {why}")
+    })
+}
+
+fn dry_run(pid: u32, rules: &Rules<'_>) -> Result<Exit, Stopped> {
+    let mut target = Target::open(pid)?;
+    let changes = pass::look(&mut target, rules);
+    let found = report::planned(&target, &changes);
+    say(&found.text);
+    Ok(Exit::of(found.all))
+}
+
+fn follow(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Exit, Stopped> {
+    let mut healed = 0;
+    let mut last: Option<Pass> = None;
+    let end = follow::follow(pid, || {
+        let start = Instant::now();
+        let pass = recorded(pid, rules, log)?;
+        healed += pass.done.len();
+        if last.is_none() {
+            say(&report::healed(pid, &pass, start.elapsed()));
+            say(&format!(
+                "following process {pid} until it ends, or Ctrl-C\n"
+            ));
+        }
+        last = Some(pass);
+        Ok(())
+    })?;
+    let all = last.is_none_or(|pass| pass.failed.is_empty());
+    say(&report::followed(pid, end, healed));
+    Ok(Exit::of(all))
+}
+
+fn undo(pid: u32) -> Result<Exit, Stopped> {
+    let start = Instant::now();
+    let mut target = Target::open(pid)?;
+    let runtime = Runtime::open().map_err(|e| Stopped::Unprepared(e.to_string()))?;
+    let Some(undone) = undo::undo(&mut target, &runtime)? else {
+        let place = runtime.path().display();
+        let why = format!("there is no record of process {pid} in {place}: nothing can be undone");
+        return Err(Stopped::Unprepared(why));
+    };
+    say(&report::undone(pid, &undone, start.elapsed()));
+    Ok(Exit::of(undone.pass.failed.is_empty()))
+}
+
+/// To standard output. Nobody is left to tell when that is closed.
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -63,6 +63,13 @@ impl<'a> Opener<'a> {
         })
     }
 
+    /// Whether a watch is on a directory; `None` where its inode is not found.
+    pub fn is_directory(&self, instance: usize, watch: usize) -> Option<bool> {
+        let found = self.open(instance, watch).ok()?;
+        let stat = sys::stat_at(found.as_fd(), b"", libc::AT_EMPTY_PATH).ok()?;
+        Some(stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
+    }
+
     fn by_path(&self, watch: &Watch) -> Option<OwnedFd> {
         let path = watch.path.as_ref().filter(|_| !watch.deleted)?.as_bytes();
         if !self.mounts.is_safe(path) {

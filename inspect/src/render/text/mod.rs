@@ -15,6 +15,7 @@ mod wrap;
 use super::{Style, number, sanitize};
 use crate::model::{Gap, Report, Scan};
 pub use claims::claims_text;
+pub use rollup::{Top, roll_up};
 use std::io::{self, Write};
 pub use top::top_text;
 pub use wal::wal_text;

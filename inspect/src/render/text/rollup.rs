@@ -18,10 +18,11 @@ pub struct Top {
 /// The few directories that say most about where the watches of a process are.
 pub fn top_directories(process: &Process) -> Top {
     let watches = process.inotify.iter().flat_map(|i| &i.watches);
-    top(watches.filter_map(|watch| Some(watch.path.as_ref()?.as_bytes())))
+    roll_up(watches.filter_map(|watch| Some(watch.path.as_ref()?.as_bytes())))
 }
 
-fn top<'a>(paths: impl Iterator<Item = &'a [u8]> + Clone) -> Top {
+/// The few directories that say most about where `paths` are.
+pub fn roll_up<'a>(paths: impl Iterator<Item = &'a [u8]> + Clone) -> Top {
     // The narrowest directory that holds everything, and what lies in it.
     let Some(start) = paths.clone().reduce(common) else {
         return Top {
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     fn shown(paths: &[&str]) -> Vec<(String, usize)> {
-        let top = top(paths.iter().map(|path| path.as_bytes()));
+        let top = roll_up(paths.iter().map(|path| path.as_bytes()));
         let rows = top.rows.iter();
         rows.map(|(path, count)| (path.to_string(), *count))
             .collect()

@@ -1,0 +1,142 @@
+//! Changing masks: the same inode is watched again through a copy of the instance, and the kernel puts
+//! the new mask in place of the old one, under the same wd.
+
+use super::plan::Change;
+use super::target::Target;
+use crate::sys::inotify;
+use inspect::gather::Opener;
+use rules::event::{MASK_ADD, UNMOUNT};
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
+
+/// Changes nothing of a watch that is there, whatever its mask: every watch has UNMOUNT. Where there is
+/// none it makes one that never fires.
+const TOUCH: u32 = MASK_ADD | UNMOUNT;
+
+/// Fewer are not worth a thread.
+const SHARE: usize = 1000;
+
+/// What came of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The kernel took it.
+    Done,
+    /// The watch had gone meanwhile.
+    Vanished,
+    /// It was not possible, with the reason.
+    Failed(String),
+}
+
+/// A watch that was made because another one had gone, with its mask as fdinfo shows it.
+struct Stray {
+    instance: usize,
+    wd: i32,
+    mask: u32,
+}
+
+/// Makes the changes; one outcome for each, in their order.
+pub fn apply(target: &Target, changes: &[Change]) -> Vec<Outcome> {
+    let opener = &target.live.opener();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let share = changes.len().div_ceil(threads).max(SHARE);
+    let one = |changes: &[Change]| {
+        let mut strays = Vec::new();
+        let each = changes
+            .iter()
+            .map(|c| change(target, opener, c, &mut strays));
+        (each.collect::<Vec<_>>(), strays)
+    };
+    let (mut outcomes, mut strays) = (Vec::with_capacity(changes.len()), Vec::new());
+    thread::scope(|scope| {
+        let mut shares = changes.chunks(share);
+        let first = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares
+            .map(|share| {
+                (
+                    share,
+                    thread::Builder::new().spawn_scoped(scope, || one(share)),
+                )
+            })
+            .collect();
+        let mut add = |(mut done, mut more): (Vec<Outcome>, Vec<Stray>)| {
+            outcomes.append(&mut done);
+            strays.append(&mut more);
+        };
+        add(one(first));
+        for (share, thread) in others {
+            // Where no thread could be started this one does its share.
+            let done = thread.ok().and_then(|thread| thread.join().ok());
+            add(done.unwrap_or_else(|| one(share)));
+        }
+    });
+    remove(target, &strays);
+    outcomes
+}
+
+fn change(
+    target: &Target,
+    opener: &Opener<'_>,
+    change: &Change,
+    strays: &mut Vec<Stray>,
+) -> Outcome {
+    let Some(copy) = target.copy(change.instance) else {
+        return Outcome::Vanished;
+    };
+    // As long as it is held, the inode and the watch on it stay, even when its last name goes.
+    let inode = match opener.open(change.instance, change.watch) {
+        Ok(inode) => inode,
+        Err(why) => return Outcome::Failed(why.into()),
+    };
+    // First without an effect: the process may have removed this watch, or placed another one there.
+    for (mask, shown) in [(TOUCH, 0), (change.after & !MASK_ADD, change.shown())] {
+        match inotify::add_watch(copy, inode.as_fd(), mask) {
+            Ok(wd) if wd == change.wd => {}
+            Ok(wd) => {
+                strays.push(Stray {
+                    instance: change.instance,
+                    wd,
+                    mask: shown,
+                });
+                return Outcome::Vanished;
+            }
+            Err(e) => return failed(&e),
+        }
+    }
+    Outcome::Done
+}
+
+fn failed(error: &io::Error) -> Outcome {
+    match error.raw_os_error() {
+        // The limit is only looked at for a new watch.
+        Some(libc::ENOSPC) => Outcome::Vanished,
+        Some(libc::EACCES) => Outcome::Failed(
+            "this user may not read it, which placing a watch needs; root may".into(),
+        ),
+        _ => Outcome::Failed(format!("the kernel refused: {error}")),
+    }
+}
+
+/// Removes the watches that were made by mistake. One whose mask is another one by now is the process's
+/// own: it has placed it meanwhile.
+fn remove(target: &Target, strays: &[Stray]) {
+    let mut masks: HashMap<usize, HashMap<i32, u32>> = HashMap::new();
+    for stray in strays {
+        let Some(copy) = target.copy(stray.instance) else {
+            continue;
+        };
+        let now = masks
+            .entry(stray.instance)
+            .or_insert_with(|| masks_of(copy));
+        if now.get(&stray.wd) == Some(&stray.mask) {
+            // It may have gone by itself.
+            let _ = inotify::rm_watch(copy, stray.wd);
+        }
+    }
+}
+
+fn masks_of(copy: BorrowedFd<'_>) -> HashMap<i32, u32> {
+    let watches = inspect::gather::own_watches(copy);
+    watches.iter().map(|w| (w.wd, w.mask.0)).collect()
+}

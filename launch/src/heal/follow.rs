@@ -1,0 +1,57 @@
+//! `--follow`: watches that appear later are healed too, until the process ends.
+//!
+//! Nothing of the process is held open but its pidfd and files in /proc: a copy of an instance would keep
+//! it alive when the process closes it.
+
+use super::pass::Stopped;
+use super::refused::Refused;
+use crate::sys::{pidfd, wait};
+use inspect::gather::Signs;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// Between two looks at least, and at most.
+const SHORTEST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Of the time, at most one part in this many is spent looking.
+const SHARE: u32 = 20;
+
+/// How following a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It ended.
+    Process,
+    /// Somebody asked this program to end.
+    Asked,
+}
+
+/// Calls `look` whenever there may be something new, beginning with now.
+///
+/// # Errors
+/// There is no such process; what `look` returns, unless it is that the process has ended.
+pub fn follow(pid: u32, mut look: impl FnMut() -> Result<(), Stopped>) -> Result<End, Stopped> {
+    let process = pidfd::open(pid).map_err(|e| Refused::opening(pid, &e))?;
+    let unprepared =
+        |e: io::Error| Stopped::Unprepared(format!("process {pid} cannot be followed: {e}"));
+    let asked = wait::requests_to_end().map_err(unprepared)?;
+    let mut signs = Signs::of(pid).map_err(|_| Refused::ended(pid))?;
+    let mut pause = Duration::ZERO;
+    loop {
+        match wait::readable([process.as_fd(), asked.as_fd()], pause).map_err(unprepared)? {
+            [true, _] => return Ok(End::Process),
+            [_, true] => return Ok(End::Asked),
+            _ => {}
+        }
+        let start = Instant::now();
+        // When its descriptors cannot be listed any more, it is ending.
+        if signs.changed().unwrap_or(false) {
+            match look() {
+                Err(Stopped::Refused(Refused::NoProcess(_))) => return Ok(End::Process),
+                looked => looked?,
+            }
+        }
+        pause = (start.elapsed() * SHARE).clamp(SHORTEST, LONGEST);
+    }
+}

@@ -1,0 +1,281 @@
+//! What is said to the person who asked.
+
+use super::follow::End;
+use super::pass::{Done, Failed, Pass, place};
+use super::plan::{By, Change};
+use super::target::Target;
+use super::undo::Undone;
+use inspect::model::{Mask, Name};
+use inspect::render::{number, plural, roll_up, sanitize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// Watches named of each kind that could not be changed.
+const NAMED: usize = 5;
+
+/// Lines, each with its newline.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, line: fmt::Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _ = fmt::Write::write_fmt(&mut self.0, line);
+        self.0.push('\n');
+    }
+}
+
+/// What healing came to.
+pub fn healed(pid: u32, pass: &Pass, took: Duration) -> String {
+    let mut lines = Lines::default();
+    match pass.watches {
+        0 => lines.add(format_args!(
+            "nothing to heal: process {pid} has no inotify watches"
+        )),
+        all if pass.done.is_empty() && pass.failed.is_empty() => lines.add(format_args!(
+            "nothing to heal: {} of process {pid} had the right mask already",
+            plural(all, "watch", "watches")
+        )),
+        all => {
+            lines.summary("healed", all - pass.failed.len().min(all), all, pass, took);
+            lines.settled(pass);
+        }
+    }
+    lines.rest(pass);
+    lines.0
+}
+
+/// What undoing came to.
+pub fn undone(pid: u32, undone: &Undone, took: Duration) -> String {
+    let mut lines = Lines::default();
+    let pass = &undone.pass;
+    if undone.watches == 0 {
+        lines.add(format_args!(
+            "nothing to undo: no watch that was healed is left in process {pid}"
+        ));
+    } else {
+        let not = undone.changed_since + pass.failed.len();
+        let good = undone.watches.saturating_sub(not);
+        lines.summary("restored", good, undone.watches, pass, took);
+    }
+    if undone.changed_since > 0 {
+        lines.add(format_args!(
+            "left alone: {}, whose mask is not the one heal had set: the process placed them anew",
+            plural(undone.changed_since, "watch", "watches")
+        ));
+    }
+    lines.rest(pass);
+    lines.0
+}
+
+/// How following ended.
+pub fn followed(pid: u32, end: End, healed: usize) -> String {
+    let why = match end {
+        End::Process => format!("process {pid} has ended"),
+        End::Asked => format!("process {pid} is followed no longer"),
+    };
+    let watches = plural(healed, "watch was", "watches were");
+    format!("{why}: {watches} healed in all\n")
+}
+
+/// A change, for the log.
+pub fn decision(done: &Done) -> String {
+    let Change { wd, before, by, .. } = done.change;
+    let path = done.path.as_ref().map_or("?".into(), ToString::to_string);
+    format!(
+        "fd {}, wd {wd}, {path}: mask {} -> {}{}",
+        done.fd,
+        Mask(before),
+        Mask(done.change.shown()),
+        reason(by)
+    )
+}
+
+/// What `--dry-run` found.
+pub struct Planned {
+    /// The table.
+    pub text: String,
+    /// Whether everything can be done.
+    pub all: bool,
+}
+
+/// What would be changed, where and why. Every inode is looked for, as healing would.
+pub fn planned(target: &Target, changes: &[Change]) -> Planned {
+    let mut lines = Lines::default();
+    let instances = &target.live.process().inotify;
+    let total: usize = instances.iter().map(|i| i.watches.len()).sum();
+    let total = plural(total, "watch", "watches");
+    let pid = target.pid();
+    let opener = target.live.opener();
+    let mut failed = Vec::new();
+    let mut groups: BTreeMap<(i32, Group), Vec<&[u8]>> = BTreeMap::new();
+    let mut counts: BTreeMap<(i32, Group), usize> = BTreeMap::new();
+    for change in changes {
+        if let Err(why) = opener.open(change.instance, change.watch) {
+            failed.push(Failed {
+                change: *change,
+                why: why.into(),
+                place: place(target, change),
+            });
+            continue;
+        }
+        let Some(instance) = instances.get(change.instance) else {
+            continue;
+        };
+        let key = (instance.fd, Group::of(change));
+        *counts.entry(key).or_insert(0) += 1;
+        let watch = instance.watches.get(change.watch);
+        let path = watch.and_then(|watch| watch.path.as_ref());
+        groups
+            .entry(key)
+            .or_default()
+            .extend(path.map(Name::as_bytes));
+    }
+    if changes.is_empty() {
+        lines.add(format_args!(
+            "nothing to heal: {total} of process {pid} have the right mask"
+        ));
+    } else {
+        let some = number((changes.len() - failed.len()) as u64);
+        lines.add(format_args!(
+            "would heal {some} of {total} of process {pid}:"
+        ));
+    }
+    for (key, paths) in &groups {
+        let (fd, group) = key;
+        let count = counts.get(key).copied().unwrap_or(0);
+        let count = plural(count, "watch", "watches");
+        lines.add(format_args!("  fd {fd}, {count}, {group}"));
+        let top = roll_up(paths.iter().copied());
+        for (path, below) in &top.rows {
+            let path = sanitize(&path.to_string()).into_owned();
+            lines.add(format_args!("    {:>8}  {path}", number(*below as u64)));
+        }
+        if top.elsewhere > 0 {
+            let more = number(top.elsewhere as u64);
+            lines.add(format_args!("    {more:>8}  elsewhere"));
+        }
+    }
+    lines.not_done("would not be changed", &failed);
+    Planned {
+        text: lines.0,
+        all: failed.is_empty(),
+    }
+}
+
+/// Changes that are alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    before: u32,
+    after: u32,
+    by: By,
+}
+
+impl Group {
+    fn of(change: &Change) -> Group {
+        Group {
+            before: change.before,
+            after: change.shown(),
+            by: change.by,
+        }
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, after) = (Mask(self.before), Mask(self.after));
+        write!(f, "{before} -> {after}{}", reason(self.by))
+    }
+}
+
+/// Why a watch is changed, where that is more than its mask says.
+fn reason(by: By) -> &'static str {
+    match by {
+        By::Strip | By::Undo => "",
+        By::Settle => ", settled",
+        By::Drop => ", muted: --drop",
+        By::Ignore => ", muted: on an ignored file",
+        By::Budget => ", muted: beyond --max-watches",
+    }
+}
+
+impl Lines {
+    fn summary(&mut self, verb: &str, good: usize, of: usize, pass: &Pass, took: Duration) {
+        let mut groups: BTreeMap<Group, usize> = BTreeMap::new();
+        for done in &pass.done {
+            *groups.entry(Group::of(&done.change)).or_insert(0) += 1;
+        }
+        let good = number(good as u64);
+        let of = plural(of, "watch", "watches");
+        let took = milliseconds(took);
+        let mut groups: Vec<_> = groups.into_iter().collect();
+        if let [(only, _)] = groups.as_slice() {
+            self.add(format_args!("{verb} {good} of {of}, {only}, in {took}"));
+            return;
+        }
+        self.add(format_args!("{verb} {good} of {of} in {took}"));
+        groups.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        for (group, count) in groups {
+            self.add(format_args!("  {:>8}  {group}", number(count as u64)));
+        }
+    }
+
+    /// What settling means, and where it is so.
+    fn settled(&mut self, pass: &Pass) {
+        let settled = || pass.done.iter().filter(|done| done.change.settles());
+        let Some(first) = settled().next() else {
+            return;
+        };
+        let mut place = first
+            .path
+            .as_ref()
+            .map_or("?".into(), |path| sanitize(&path.to_string()).into_owned());
+        match settled().count() - 1 {
+            0 => {}
+            more => place += &format!(" and {} more", number(more as u64)),
+        }
+        self.add(format_args!(
+            "settled {place}: a file there is reported when it is closed, not at every write; a \
+             program that takes no notice of close_write hears of new and replaced files only"
+        ));
+    }
+
+    fn rest(&mut self, pass: &Pass) {
+        if pass.vanished > 0 {
+            let watches = plural(pass.vanished, "watch", "watches");
+            self.add(format_args!(
+                "{watches} went while being changed: the process removed them, or what they were on is gone"
+            ));
+        }
+        self.not_done("not changed", &pass.failed);
+    }
+
+    fn not_done(&mut self, verb: &str, failed: &[Failed]) {
+        let mut reasons: BTreeMap<&str, Vec<&Failed>> = BTreeMap::new();
+        for one in failed {
+            reasons.entry(&one.why).or_default().push(one);
+        }
+        for (why, list) in reasons {
+            let watches = plural(list.len(), "watch", "watches");
+            self.add(format_args!("{verb}: {watches}: {why}"));
+            for one in list.iter().take(NAMED) {
+                let (wd, mask) = (one.change.wd, Mask(one.change.before));
+                self.add(format_args!(
+                    "    wd {wd}  {mask}  {}",
+                    sanitize(&one.place)
+                ));
+            }
+            if let Some(more @ 1..) = list.len().checked_sub(NAMED) {
+                self.add(format_args!("    and {} more", number(more as u64)));
+            }
+        }
+    }
+}
+
+fn milliseconds(took: Duration) -> String {
+    match took.as_secs_f64() * 1000.0 {
+        ms if ms < 10.0 => format!("{ms:.1} ms"),
+        ms => format!("{ms:.0} ms"),
+    }
+}

@@ -1,0 +1,84 @@
+//! `--undo`: watches get back the masks they had.
+
+use super::pass::{self, Pass, Stopped};
+use super::plan::{By, Change};
+use super::record::{Key, Masks, Record};
+use super::runtime::Runtime;
+use super::target::Target;
+use inspect::model::Watch;
+use std::collections::BTreeMap;
+
+/// What was restored.
+pub struct Undone {
+    /// The changes that were made.
+    pub pass: Pass,
+    /// Watches that were healed and are still there.
+    pub watches: usize,
+    /// Of these, watches whose mask is not what heal had set: the process has placed them anew.
+    pub changed_since: usize,
+}
+
+/// Restores what the record says. `None` if there is no record.
+///
+/// # Errors
+/// The process has ended, or the record cannot be read.
+pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, Stopped> {
+    let read = Record::read(runtime, target.live.process());
+    let Some(mut record) = read.map_err(Stopped::Unprepared)? else {
+        return Ok(None);
+    };
+    let mut plan = |target: &Target| changes(target, &record.0);
+    let pass = pass::run(target, &mut plan, &mut |_, _| Ok(()))?;
+    let mut undone = Undone {
+        pass,
+        watches: 0,
+        changed_since: 0,
+    };
+    let mut left = BTreeMap::new();
+    each(target, &record.0, |_, _, watch, key, masks| {
+        undone.watches += 1;
+        match watch.mask.0 {
+            mask if mask == masks.first => {}
+            mask if mask == masks.last => drop(left.insert(key, masks)),
+            _ => undone.changed_since += 1,
+        }
+    });
+    record.0 = left;
+    record
+        .write(runtime, target.live.process())
+        .map_err(Stopped::Unprepared)?;
+    Ok(Some(undone))
+}
+
+fn changes(target: &Target, record: &BTreeMap<Key, Masks>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    each(target, record, |instance, at, watch, _, masks| {
+        if watch.mask.0 == masks.last && masks.last != masks.first {
+            changes.push(Change {
+                instance,
+                watch: at,
+                wd: watch.wd,
+                before: masks.last,
+                after: masks.first,
+                by: By::Undo,
+            });
+        }
+    });
+    changes
+}
+
+/// Visits every watch that is in the record, with its places.
+fn each(
+    target: &Target,
+    record: &BTreeMap<Key, Masks>,
+    mut visit: impl FnMut(usize, usize, &Watch, Key, Masks),
+) {
+    for (at, instance) in target.live.process().inotify.iter().enumerate() {
+        for (place, watch) in instance.watches.iter().enumerate() {
+            let key = Key::of(instance.fd, watch);
+            if let Some(&masks) = record.get(&key) {
+                visit(at, place, watch, key, masks);
+            }
+        }
+    }
+}
