@@ -5,7 +5,6 @@
 
 mod cli;
 mod heal;
-mod log;
 mod run;
 mod settings;
 mod sys;

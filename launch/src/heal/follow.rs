@@ -5,9 +5,9 @@
 
 use super::pass::Stopped;
 use super::refused::Refused;
-use crate::sys::{pidfd, wait};
+use crate::sys::poll::{self, For, Ready};
+use crate::sys::{pidfd, signal};
 use inspect::gather::Signs;
-use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -33,16 +33,16 @@ pub enum End {
 /// There is no such process; what `look` returns, unless it is that the process has ended.
 pub fn follow(pid: u32, mut look: impl FnMut() -> Result<(), Stopped>) -> Result<End, Stopped> {
     let process = pidfd::open(pid).map_err(|e| Refused::opening(pid, &e))?;
-    let unprepared =
-        |e: io::Error| Stopped::Unprepared(format!("process {pid} cannot be followed: {e}"));
-    let asked = wait::requests_to_end().map_err(unprepared)?;
+    let asked = signal::requests_to_end()
+        .map_err(|e| Stopped::Unprepared(format!("process {pid} cannot be followed: {e}")))?;
     let mut signs = Signs::of(pid).map_err(|_| Refused::ended(pid))?;
     let mut pause = Duration::ZERO;
     loop {
-        match wait::readable([process.as_fd(), asked.as_fd()], pause).map_err(unprepared)? {
-            [true, _] => return Ok(End::Process),
-            [_, true] => return Ok(End::Asked),
-            _ => {}
+        let (ended, asked) = (For::Input(process.as_fd()), For::Input(asked.as_fd()));
+        match poll::wait([ended, asked], Some(pause)) {
+            [Ready::No, Ready::No] => {}
+            [Ready::No, _] => return Ok(End::Asked),
+            _ => return Ok(End::Process),
         }
         let start = Instant::now();
         // When its descriptors cannot be listed any more, it is ending.

@@ -24,7 +24,7 @@ mod target;
 mod undo;
 
 use crate::cli::HealArgs;
-use crate::log::Log;
+use crate::run::Log;
 use crate::settings::Settings;
 use crate::{USAGE, complain};
 use inspect::render::sanitize;
@@ -32,7 +32,8 @@ use pass::{Pass, Stopped};
 use plan::Change;
 use record::Record;
 use refused::Refused;
-use rules::Rules;
+use rules::rule::Problem;
+use rules::{Rule, Rules};
 use runtime::Runtime;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -61,12 +62,9 @@ impl Exit {
 /// `watchfix heal`.
 pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
     let rules = settings.rules();
-    let log = match Log::open(&rules) {
-        Ok(log) => log,
-        Err(error) => {
-            complain(&error.to_string());
-            return USAGE.into();
-        }
+    let Ok(log) = Log::open(rules.log) else {
+        complain(&settings.problem(Rule::Log, Problem::CannotOpen));
+        return USAGE.into();
     };
     let done = if args.undo {
         undo(args.pid)
@@ -117,7 +115,7 @@ fn recorded(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Pass, Stopped> {
     let mut target = Target::open(pid)?;
     let pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut note)?;
     for done in &pass.done {
-        log.line(pid, format_args!("heal: {}", report::decision(done)));
+        log.line(pid, format_args!("{}", sanitize(&report::decision(done))));
     }
     Ok(pass)
 }

@@ -36,7 +36,7 @@ use crate::settings::Settings;
 use crate::{USAGE, complain};
 use command::{Command, OWN_FAILURE};
 use engine::Plan;
-use log::Log;
+pub use log::Log;
 use rules::Rule;
 use rules::rule::Problem;
 use std::path::Path;

@@ -10,7 +10,6 @@ pub mod process;
 pub mod seccomp;
 pub mod signal;
 pub mod socket;
-pub mod wait;
 
 use std::io;
 

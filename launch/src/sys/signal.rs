@@ -78,10 +78,23 @@ impl Inherited {
 /// # Errors
 /// EMFILE and the like.
 pub fn descriptor() -> io::Result<OwnedFd> {
-    let signals = everything();
+    descriptor_of(&everything())
+}
+
+/// From here on SIGINT, SIGTERM and SIGHUP wait, and the descriptor is readable when one has come.
+///
+/// # Errors
+/// EMFILE and the like.
+pub fn requests_to_end() -> io::Result<OwnedFd> {
+    let requests = set([libc::SIGINT, libc::SIGTERM, libc::SIGHUP]);
+    mask(libc::SIG_BLOCK, &requests);
+    descriptor_of(&requests)
+}
+
+fn descriptor_of(signals: &libc::sigset_t) -> io::Result<OwnedFd> {
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: the set is initialised; the kernel makes a new descriptor.
-    let fd = unsafe { libc::signalfd(-1, &raw const signals, flags) };
+    let fd = unsafe { libc::signalfd(-1, signals, flags) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
