@@ -6,10 +6,14 @@ use core::ffi::{CStr, c_char, c_void};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use once_cell::race::OnceRef;
+use rules::budget::{Budget, Slot};
 use rules::watch::JUDGED;
 use rules::{Engine, Rule, Rules, Texts};
 
 use crate::sys;
+
+// The slots of a budget lie behind a Config.
+const _: () = assert!(size_of::<Config>().is_multiple_of(align_of::<Slot>()));
 
 pub struct Config {
     pub rules: Rules<'static>,
@@ -18,6 +22,8 @@ pub struct Config {
     /// Device and inode of standard error when the program was started: a daemon may have opened its
     /// own file there since.
     pub stderr: Option<(u64, u64)>,
+    /// How many watches there may be, if that is limited.
+    pub budget: Option<Budget<'static>>,
     /// Set in every mask that was judged: [`JUDGED`] under `watchfix run`, else nothing.
     pub judged: u32,
     /// What is wrong with the texts has been said.
@@ -38,6 +44,7 @@ static DEFAULT: Config = Config {
         home: None,
     },
     stderr: None,
+    budget: None,
     judged: 0,
     // Nothing can be wrong.
     said: AtomicBool::new(true),
@@ -120,21 +127,26 @@ fn set(texts: &mut Texts<'static>, entry: &'static [u8]) {
     }
 }
 
-/// Copies the texts into memory of their own, with the rules read from the copies in front.
+/// Copies the texts into memory of their own, behind the rules read from the copies and the slots of a
+/// budget.
 fn keep(texts: &Texts<'static>, judged: u32) -> Option<(&'static Config, usize)> {
     let mut home_buf = [0u8; libc::PATH_MAX as usize];
     let home = texts
         .home
         .map(|home| resolved(home, &mut home_buf).unwrap_or(home));
     let length = |text: Option<&[u8]>| text.map_or(0, |text| text.len() + 1);
-    let size = size_of::<Config>()
-        + texts.values.iter().map(|text| length(*text)).sum::<usize>()
-        + length(home);
+    let rules = Rules::parse(Engine::Library, texts, &mut |_| {});
+    let max = rules.max_watches.filter(|_| !rules.off);
+    let slots = max.map_or(0, Budget::slots);
+    let before = size_of::<Config>() + slots * size_of::<Slot>();
+    let size = before + texts.values.iter().map(|text| length(*text)).sum::<usize>() + length(home);
     let start = sys::map(size)?;
-    // SAFETY: a Config and then every text with a NUL fit into `size`; the mapping is page-aligned,
-    // zeroed, and nobody else's; it lives for ever unless `read` finds it unused.
+    // SAFETY: a Config, then the slots, then every text with a NUL fit into `size`; a Slot is aligned
+    // behind a Config, and free when zeroed; the mapping is page-aligned, zeroed, and nobody else's; it
+    // lives for ever unless `read` finds it unused.
     unsafe {
-        let mut at = start.add(size_of::<Config>());
+        let slots = core::slice::from_raw_parts(start.add(size_of::<Config>()).cast(), slots);
+        let mut at = start.add(before);
         let mut copy = |text: Option<&[u8]>| {
             let text = text?;
             let here = at;
@@ -151,6 +163,7 @@ fn keep(texts: &Texts<'static>, judged: u32) -> Option<(&'static Config, usize)>
             rules: Rules::parse(Engine::Library, &texts, &mut |_| {}),
             texts,
             stderr: sys::fstat(2).map(|(_, device, inode)| (device, inode)),
+            budget: max.map(|max| Budget::new(max, slots)),
             judged,
             said: AtomicBool::new(false),
         });

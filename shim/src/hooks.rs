@@ -2,7 +2,7 @@
 
 use core::ffi::{c_char, c_int, c_long, c_void};
 
-use crate::{next, read, watch};
+use crate::{budget, next, read, watch};
 
 /// inotify_init(2)
 ///
@@ -34,12 +34,20 @@ pub unsafe extern "C" fn inotify_init1(flags: c_int) -> c_int {
 /// As libc's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn inotify_add_watch(fd: c_int, path: *const c_char, mask: u32) -> c_int {
+    // SAFETY: the program's arguments, but for the mask, which has no memory effects.
+    let kernel = |mask| unsafe { next::inotify_add_watch(fd, path, mask) };
     // SAFETY: the program's arguments.
-    let ask = unsafe { watch::prepare(fd, path, mask) };
-    // SAFETY: as above, but for the mask, which has no memory effects.
-    let wd = unsafe { next::inotify_add_watch(fd, path, ask.mask) };
-    watch::placed(fd, wd, ask);
-    wd
+    unsafe { watch::add(fd, path, mask, kernel) }
+}
+
+/// inotify_rm_watch(2)
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn inotify_rm_watch(fd: c_int, wd: c_int) -> c_int {
+    // SAFETY: the program's arguments.
+    budget::remove(fd, wd, || unsafe { next::inotify_rm_watch(fd, wd) })
 }
 
 /// read(2)
@@ -103,7 +111,8 @@ pub unsafe extern "C" fn syscall(
         libc::SYS_read
         | libc::SYS_readv
         | libc::SYS_inotify_init1
-        | libc::SYS_inotify_add_watch => {}
+        | libc::SYS_inotify_add_watch
+        | libc::SYS_inotify_rm_watch => {}
         #[cfg(target_arch = "x86_64")]
         libc::SYS_inotify_init => {}
         // SAFETY: the program's arguments.
@@ -142,12 +151,11 @@ unsafe extern "C" fn judged(
             unsafe { read::filter_parts(fd, pointer.cast(), c as c_int, filled) as c_long }
         }
         libc::SYS_inotify_add_watch => {
+            let kernel = |mask| next(c_long::from(mask)) as c_int;
             // SAFETY: the program's arguments.
-            let ask = unsafe { watch::prepare(fd, pointer.cast(), c as u32) };
-            let wd = next(c_long::from(ask.mask));
-            watch::placed(fd, wd as c_int, ask);
-            wd
+            unsafe { watch::add(fd, pointer.cast(), c as u32, kernel).into() }
         }
+        libc::SYS_inotify_rm_watch => budget::remove(fd, b as c_int, || next(c) as c_int).into(),
         _ => {
             let made = next(c);
             watch::made(made as c_int);

@@ -10,7 +10,9 @@
 
 #![no_std]
 
+mod budget;
 mod config;
+mod fds;
 mod hooks;
 mod log;
 mod next;

@@ -84,11 +84,16 @@ impl Errno {
     }
 }
 
+/// What a failed call returns, with its errno set.
+pub fn fail(errno: c_int) -> c_int {
+    Errno(errno).restore();
+    -1
+}
+
 /// What libc's wrappers make of the kernel's answer.
 fn answer(result: isize) -> isize {
     if (-4095..0).contains(&result) {
-        Errno(-result as c_int).restore();
-        -1
+        fail(-result as c_int) as isize
     } else {
         result
     }
@@ -128,6 +133,9 @@ next!(/// inotify_init1(2)
 next!(/// inotify_add_watch(2)
     inotify_add_watch(fd: c_int, path: *const c_char, mask: u32) -> c_int,
     kernel libc::SYS_inotify_add_watch, [fd, path, mask, 0, 0, 0]);
+next!(/// inotify_rm_watch(2)
+    inotify_rm_watch(fd: c_int, wd: c_int) -> c_int,
+    kernel libc::SYS_inotify_rm_watch, [fd, wd, 0, 0, 0, 0]);
 next!(/// read(2)
     read(fd: c_int, buf: *mut c_void, n: usize) -> isize,
     kernel libc::SYS_read, [fd, buf, n, 0, 0, 0]);

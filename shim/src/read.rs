@@ -2,7 +2,7 @@
 
 use core::ffi::{c_int, c_void};
 
-use rules::event::MODIFY;
+use rules::event::{IGNORED, MODIFY};
 use rules::record::{self, HEADER, Record, Verdict};
 
 use crate::config::{self, Config};
@@ -117,6 +117,11 @@ unsafe fn records(fd: c_int, parts: &[libc::iovec], filled: isize) -> isize {
 }
 
 fn judge(config: &Config, fd: c_int, record: &Record<'_>) -> Verdict {
+    if record.mask & IGNORED != 0
+        && let Some(budget) = &config.budget
+    {
+        budget.remove(fd, record.wd);
+    }
     let verdict = record::judge(&config.rules, &MEMORY, fd, record);
     if verdict != Verdict::Keep && log::wanted(config) {
         report(config, fd, record, verdict);

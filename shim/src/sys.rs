@@ -146,15 +146,19 @@ pub fn fstat(fd: c_int) -> Option<(u32, u64, u64)> {
 
 /// True if `fd` is an inotify instance.
 ///
-/// inotify_add_watch looks at the descriptor before the path: EINVAL for any other file, EFAULT for
-/// an instance and no path (fs/notify/inotify/inotify_user.c). fstat comes first so that a sandbox
-/// that kills on inotify calls sees none for files, pipes and sockets: only anonymous inodes have no
-/// file type. The filter of `watchfix run` lets the question pass by its JUDGED.
+/// fstat comes first so that a sandbox that kills on inotify calls sees none for files, pipes and sockets:
+/// only anonymous inodes have no file type.
 pub fn is_inotify(fd: c_int) -> bool {
-    if !matches!(fstat(fd), Some((mode, ..)) if mode & libc::S_IFMT == 0) {
-        return false;
-    }
-    let mask = rules::event::MODIFY | rules::watch::JUDGED;
+    matches!(fstat(fd), Some((mode, ..)) if mode & libc::S_IFMT == 0)
+        && takes_watch(fd, rules::event::MODIFY)
+}
+
+/// True if `fd` is an inotify instance and `mask` one that a watch may have.
+///
+/// inotify_add_watch looks at both before the path: EBADF or EINVAL for any other, EFAULT for these and no
+/// path (fs/notify/inotify/inotify_user.c). The filter of `watchfix run` lets the question pass by JUDGED.
+pub fn takes_watch(fd: c_int, mask: u32) -> bool {
+    let mask = mask | rules::watch::JUDGED;
     // SAFETY: a null path is refused by the kernel, never followed.
     let r = unsafe {
         call(
@@ -163,6 +167,26 @@ pub fn is_inotify(fd: c_int) -> bool {
         )
     };
     r == -(libc::EFAULT as isize)
+}
+
+/// False if the kernel says that an open file or directory may not be read, which a watch on it needs.
+/// Before 5.8 it cannot be asked.
+pub fn may_read(fd: c_int) -> bool {
+    // SAFETY: the path is empty and NUL-terminated.
+    let r = unsafe {
+        call(
+            libc::SYS_faccessat2,
+            [
+                fd as usize,
+                c"".as_ptr() as usize,
+                libc::R_OK as usize,
+                (libc::AT_EMPTY_PATH | libc::AT_EACCESS) as usize,
+                0,
+                0,
+            ],
+        )
+    };
+    r != -(libc::EACCES as isize)
 }
 
 /// Lets the next watch of a new instance have this descriptor (4.18, CONFIG_CHECKPOINT_RESTORE).
@@ -188,7 +212,7 @@ pub fn map(size: usize) -> Option<*mut u8> {
                 0,
                 size,
                 (libc::PROT_READ | libc::PROT_WRITE) as usize,
-                (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as usize,
+                (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as usize,
                 usize::MAX,
                 0,
             ],

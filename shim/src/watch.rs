@@ -1,66 +1,106 @@
 //! A watch on its way to the kernel.
 
 use core::ffi::{CStr, c_char, c_int};
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use rules::budget::Booking;
 use rules::event::{ALL_EVENTS, MASK_ADD, MODIFY};
 use rules::memory::{Asked, Memory};
 use rules::record;
 use rules::rule::{Log, Rule};
-use rules::watch::{Fate, Placed, place};
+use rules::watch::{Fate, place};
 
 use crate::config::{self, Config};
-use crate::{log, sys};
+use crate::fds::Fds;
+use crate::{budget, log, sys};
 
 pub static MEMORY: Memory = Memory::new();
 
-/// Instances made by this process that have no watch yet, one bit per descriptor below 4096.
-static NEW: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
-
-/// The word and the bit of a descriptor in [`NEW`].
-fn new(fd: c_int) -> Option<(&'static AtomicU64, u64)> {
-    let fd = usize::try_from(fd).ok()?;
-    Some((NEW.get(fd / 64)?, 1 << (fd % 64)))
-}
+/// Instances made by this process that have no watch yet.
+static NEW: Fds = Fds::new();
 
 /// Notes a new instance.
 pub fn made(fd: c_int) {
-    log::errors_once(config::get());
-    if let Some((word, bit)) = new(fd) {
-        word.fetch_or(bit, Relaxed);
+    let config = config::get();
+    log::errors_once(config);
+    NEW.insert(fd);
+    if let Some(budget) = &config.budget {
+        budget::made(budget, fd);
     }
 }
 
-/// What the kernel is to be asked for in place of `mask`.
+/// inotify_add_watch(2), where `kernel` asks the kernel for a watch with the mask it is given.
 ///
 /// # Safety
 /// `path` is what the program passed to inotify_add_watch.
-pub unsafe fn prepare(fd: c_int, path: *const c_char, mask: u32) -> Placed {
+#[inline]
+pub unsafe fn add(
+    fd: c_int,
+    path: *const c_char,
+    mask: u32,
+    kernel: impl FnOnce(u32) -> c_int,
+) -> c_int {
+    // SAFETY: the caller's own promise.
+    match unsafe { prepare(fd, path, mask) } {
+        Ok(ask) => {
+            let wd = kernel(ask.mask);
+            placed(fd, wd, ask);
+            wd
+        }
+        Err(answer) => answer,
+    }
+}
+
+/// What the kernel is to be asked for.
+struct Ask {
+    mask: u32,
+    asked: Asked,
+    booking: Option<Booking>,
+}
+
+/// What the kernel is to be asked for in place of `mask`, or what the program is told without asking.
+///
+/// # Safety
+/// `path` is what the program passed to inotify_add_watch.
+#[inline(never)]
+unsafe fn prepare(fd: c_int, path: *const c_char, mask: u32) -> Result<Ask, c_int> {
     let config = config::get();
     // No program has anything mapped below the first page: the kernel says EFAULT.
     if config.rules.off || (path as usize) < 4096 || mask & ALL_EVENTS == 0 {
-        return Placed {
+        return Ok(Ask {
             mask,
             asked: Asked::NOTHING,
-        };
+            booking: None,
+        });
     }
     log::errors_once(config);
     spare_wd_one(fd, mask);
     // SAFETY: any other pointer is the program's word that a path is there.
     let path = unsafe { CStr::from_ptr(path) };
     let (fate, rule) = fate(config, path, mask);
-    let mut placed = place(config.rules.strip, fate, mask);
+    let placed = place(config.rules.strip, fate, mask);
     if log::wanted(config) && placed.mask != mask {
         report(config, fd, path, mask, placed.mask, rule);
     }
-    placed.mask |= config.judged;
-    placed
+    let mask = placed.mask | config.judged;
+    let booking = match config.budget {
+        Some(_) => budget::admit(config, fd, path, mask)?,
+        None => None,
+    };
+    Ok(Ask {
+        mask,
+        asked: placed.asked,
+        booking,
+    })
 }
 
-/// Notes the watch descriptor that the kernel answered with.
-pub fn placed(fd: c_int, wd: c_int, placed: Placed) {
+/// Notes what the kernel answered.
+#[inline(never)]
+fn placed(fd: c_int, wd: c_int, ask: Ask) {
     if wd > 0 {
-        MEMORY.place(fd, wd, placed.asked, placed.mask & MASK_ADD != 0);
+        MEMORY.place(fd, wd, ask.asked, ask.mask & MASK_ADD != 0);
+    }
+    if let Some(booking) = ask.booking {
+        budget::answered(config::get(), booking, fd, wd);
     }
 }
 
@@ -101,7 +141,7 @@ fn fate(config: &Config, path: &CStr, mask: u32) -> (Fate, Option<Rule>) {
 }
 
 /// O_PATH opens nothing: no event is raised, no permission on the file itself is needed.
-fn look(path: &CStr, mask: u32) -> Option<c_int> {
+pub fn look(path: &CStr, mask: u32) -> Option<c_int> {
     let follow = if mask & rules::event::DONT_FOLLOW != 0 {
         libc::O_NOFOLLOW
     } else {
@@ -150,11 +190,7 @@ fn spare_wd_one(fd: c_int, mask: u32) {
     // QInotifyFileSystemWatcherEngine::addPaths (Qt 5 and 6): ATTRIB, MOVE, DELETE_SELF, and CREATE and
     // DELETE on directories, MODIFY and MOVE_SELF on files.
     const QT: [u32; 2] = [0x7c4, 0xcc6];
-    if let Some((word, bit)) = new(fd)
-        && word.load(Relaxed) & bit != 0
-        && word.fetch_and(!bit, Relaxed) & bit != 0
-        && QT.contains(&mask)
-    {
+    if NEW.remove(fd) && QT.contains(&mask) {
         sys::set_next_wd(fd, 2);
     }
 }

@@ -23,7 +23,8 @@ static void round_trip(void)
 	char path[64], buf[4096];
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	CHECK(fd >= 0);
-	CHECK(inotify_add_watch(fd, dir, IN_CREATE | IN_OPEN) > 0);
+	int wd = inotify_add_watch(fd, dir, IN_CREATE | IN_OPEN);
+	CHECK(wd > 0);
 	strcpy(path, dir);
 	strcat(path, "/f");
 	int f = open(path, O_CREAT | O_WRONLY, 0600);
@@ -32,6 +33,7 @@ static void round_trip(void)
 	CHECK(read(fd, buf, sizeof buf) == 32);
 	CHECK(((struct inotify_event *)buf)->mask == IN_CREATE);
 	CHECK(unlink(path) == 0);
+	CHECK(inotify_rm_watch(fd, wd) == 0 && inotify_rm_watch(fd, wd) == -1);
 	close(fd);
 }
 

@@ -169,7 +169,10 @@ int main(int argc, char **argv)
 			result(syscall(100000));
 		else if (!strcmp(word, "rm"))
 			sscanf(line, "%*s %li %li", &a, &b), result(inotify_rm_watch(a, b));
-		else if (!strcmp(word, "masks"))
+		else if (!strcmp(word, "syscall-rm")) {
+			sscanf(line, "%*s %li %li", &a, &b);
+			result(syscall(SYS_inotify_rm_watch, a, b));
+		} else if (!strcmp(word, "masks"))
 			sscanf(line, "%*s %li", &a), result(watches(a));
 		else if (!strcmp(word, "read")) {
 			sscanf(line, "%*s %li %li %31s", &a, &b, text);

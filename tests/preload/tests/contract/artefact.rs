@@ -30,6 +30,7 @@ fn exactly_the_hooks_are_exported() {
             "inotify_add_watch",
             "inotify_init",
             "inotify_init1",
+            "inotify_rm_watch",
             "read",
             "readv",
             "syscall"

@@ -7,6 +7,7 @@
 )]
 
 mod artefact;
+mod budget;
 mod masks;
 mod moments;
 mod muting;

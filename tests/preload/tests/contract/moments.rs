@@ -4,15 +4,23 @@ use std::process::Command;
 
 use support::Victim;
 
+/// With the defaults, and with the rules that look at paths and count watches.
 fn ok_at(moment: &str) {
     let program = preload::program("moments", "cc", &["-pthread"]).unwrap();
-    let (status, lines) = Victim::spawn(
-        Command::new(program)
-            .arg(moment)
-            .env("LD_PRELOAD", support::libwatchfix()),
-    )
-    .finish();
-    assert!(status.success() && lines == ["OK"], "{status}: {lines:?}");
+    let rules = [
+        ("WATCHFIX_MAX_WATCHES", "1000"),
+        ("WATCHFIX_SETTLE", "/settled"),
+    ];
+    for variables in [&rules[..0], &rules] {
+        let (status, lines) = Victim::spawn(
+            Command::new(&program)
+                .arg(moment)
+                .env("LD_PRELOAD", support::libwatchfix())
+                .envs(variables.iter().copied()),
+        )
+        .finish();
+        assert!(status.success() && lines == ["OK"], "{status}: {lines:?}");
+    }
 }
 
 #[test]
