@@ -1,7 +1,9 @@
 //! What the exit status means.
 
 use crate::findings::{Finding, Severity};
-use crate::model::{Claim, ClaimScan, DatabaseScan, FailureKind, Row, Scan, Top, Verdict};
+use crate::model::{
+    CheckScan, Claim, ClaimScan, DatabaseScan, FailureKind, Row, Scan, Top, Verdict,
+};
 
 /// The exit statuses of fdscan, by meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,16 @@ impl Exit {
             Exit::Found
         } else {
             Exit::Done
+        }
+    }
+
+    /// The status of `fdscan check PID...`: a rule that could not be measured is not permitted to pass.
+    pub fn of_check(scan: &CheckScan) -> Exit {
+        let failed = Exit::from_parts([].iter(), scan.errors.iter().map(|e| e.kind), None);
+        match failed {
+            _ if !scan.passed => Exit::Found,
+            Exit::Done if scan.rules.iter().any(|rule| rule.passed.is_none()) => Exit::NotPermitted,
+            other => other,
         }
     }
 

@@ -6,6 +6,7 @@
 //! It looks and never touches: no lock is taken, nothing is created, no real path of a watched file or
 //! database is opened, and the scanned process's own watches do not see it.
 
+pub mod check;
 pub mod cli;
 mod exit;
 pub mod findings;

@@ -9,23 +9,25 @@ use inspect::model::redact_names;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let exit = match Cli::try_parse() {
+    match Cli::try_parse() {
         Ok(cli) => run(&cli),
-        Err(e) => usage(&e),
-    };
-    exit.into()
+        Err(e) => usage(&e).into(),
+    }
 }
 
-fn run(cli: &Cli) -> Exit {
+fn run(cli: &Cli) -> ExitCode {
     if cli.redact {
         redact_names();
     }
-    match &cli.command {
+    let exit = match &cli.command {
+        // It ends as the command does that it runs.
+        Some(Command::Check(args)) => return commands::check(args),
         Some(Command::Top(args)) => commands::top(args),
         Some(Command::Wal(args)) => commands::wal(args),
         Some(Command::Claims(args)) => commands::claims(args),
         None => commands::scan(&cli.scan),
-    }
+    };
+    exit.into()
 }
 
 /// Help and version are answers, everything else is a usage error.

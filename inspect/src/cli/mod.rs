@@ -1,6 +1,7 @@
 //! The command line of fdscan: one file for the arguments of each command.
 
 mod answer;
+mod check;
 mod claims;
 mod scan;
 mod top;
@@ -8,6 +9,7 @@ mod values;
 mod wal;
 
 pub use answer::{AnswerArgs, Colour, FailOn};
+pub use check::CheckArgs;
 pub use claims::ClaimsArgs;
 pub use scan::ScanArgs;
 pub use top::TopArgs;
@@ -53,6 +55,9 @@ pub enum Command {
 
     /// Judge PID, port, lock and stop files: live, stale, reused, in progress, and who is behind them
     Claims(ClaimsArgs),
+
+    /// Hold processes, or a command while it runs, to limits: the exit status tells
+    Check(CheckArgs),
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! What each command does: one file for each, between the command line and the library.
 
+mod check;
 mod claims;
 mod scan;
 mod top;
 mod wal;
 
+pub use check::check;
 pub use claims::claims;
 pub use scan::scan;
 pub use top::top;
@@ -39,10 +41,7 @@ fn answer(
         text(&mut to)
     };
     match written.and_then(|()| to.flush()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("the report could not be written: {e}"));
-            Err(Exit::Usage)
-        }
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(&e)),
         _ => Ok(()),
     }
 }
@@ -64,6 +63,12 @@ fn layout(color: Colour, all: bool) -> Layout {
         all,
         launcher: findings::launcher_is_installed(),
     }
+}
+
+/// The report could not be written where it should go.
+fn unwritten(error: &io::Error) -> Exit {
+    complain(&format!("the report could not be written: {error}"));
+    Exit::Usage
 }
 
 /// Says on standard error what went wrong.

@@ -27,6 +27,7 @@ mod sockets;
 mod sqlite;
 mod thread;
 mod top;
+mod tree;
 mod users;
 mod wakes;
 mod wal;
@@ -43,6 +44,7 @@ use neighbours::Counted;
 pub use paths::Opener;
 use proc_dir::ProcDir;
 pub use sample::Sampler;
+pub use secrets::hide as without_secrets;
 pub use signs::Signs;
 use sockets::Tables;
 use std::collections::HashMap;
@@ -50,6 +52,7 @@ use std::io;
 use std::time::Duration;
 pub use thread::{Thread, thread};
 pub use top::{Named, Pass, Selection, pass};
+pub use tree::descendants;
 pub use users::Users;
 pub use wal::database;
 pub use window::{LogWindow, Window};
@@ -119,6 +122,11 @@ fn surroundings(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mu
     }
     kin::read(dir, process);
     process.around.claims = claims::of_process(dir, mounts, process, gaps);
+}
+
+/// The name of a process's main thread; `None` if it has gone.
+pub fn comm_of(pid: u32) -> Option<Name> {
+    process::comm(&ProcDir::open(pid).ok()?)
 }
 
 fn is_gone(error: &io::Error) -> bool {

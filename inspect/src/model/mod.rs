@@ -3,6 +3,7 @@
 //! These types serialise to the schema `fdscan/1`: keys may be added, never renamed.
 
 mod around;
+mod check;
 mod claim;
 mod command_line;
 mod descriptor;
@@ -18,6 +19,7 @@ mod top;
 mod watch;
 
 pub use around::{Around, Kin, Listener, Origin, Relative, SharedFile};
+pub use check::{Breach, CheckScan, CheckedProcess, CommandRun, FoundIn, RuleResult};
 pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Verdict};
 pub use command_line::CommandLine;
 pub use descriptor::{Descriptor, ExtensionCount, Fds, FileCount, Identity, Kind};

@@ -1,13 +1,15 @@
 //! From data to text: for people and for programs.
 
+mod annotations;
 mod human;
 mod json;
 mod sanitize;
 mod style;
 mod text;
 
+pub use annotations::annotations;
 pub use human::{bytes, duration, list_words, number, plural};
 pub use json::json;
 pub use sanitize::{is_unsafe, sanitize};
 pub use style::Style;
-pub use text::{Layout, Top, claims_text, roll_up, text, top_text, wal_text};
+pub use text::{Layout, Top, check_text, claims_text, roll_up, text, top_text, wal_text};

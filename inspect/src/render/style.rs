@@ -28,6 +28,11 @@ impl Style {
         self.with(code, severity.name())
     }
 
+    /// A verdict that is bad.
+    pub fn failed(self, text: &str) -> String {
+        self.with("1;31", text)
+    }
+
     /// A heading.
     pub fn heading(self, text: &str) -> String {
         self.with("1", text)

@@ -1,12 +1,16 @@
 //! System calls std does not offer, each in the smallest safe function.
 
+mod children;
 mod directory;
 mod handle;
 mod process;
+mod signals;
 
+pub use children::{adopt_orphans, reap, shell_status, signal_child};
 pub use directory::{each_entry, open_directory_on_mount};
 pub use handle::{FileHandle, handle_at, open_by_handle};
 pub use process::process_exists;
+pub use signals::{Signal, Signals};
 
 use std::cmp::Ordering;
 use std::ffi::{CStr, c_int};

@@ -7,6 +7,7 @@
 mod common;
 
 mod bad_input;
+mod check;
 mod claims;
 mod descriptors;
 mod exit_status;

@@ -1,6 +1,7 @@
 //! Text for a person under stress: what is wrong first, worst first, with the command that helps; then
 //! the tables behind it; then what could not be seen.
 
+mod check;
 mod claims;
 mod evidence;
 mod files;
@@ -14,6 +15,7 @@ mod wrap;
 
 use super::{Style, number, sanitize};
 use crate::model::{Gap, Report, Scan};
+pub use check::check_text;
 pub use claims::claims_text;
 pub use rollup::{Top, roll_up};
 use std::io::{self, Write};

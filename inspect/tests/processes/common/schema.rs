@@ -1,5 +1,6 @@
 //! The schema `fdscan/1`, as design.md has it, as a table; and what must hold between its values.
 
+mod check_command;
 mod top;
 mod wal;
 
@@ -269,6 +270,9 @@ pub fn violations(doc: &Value) -> Vec<String> {
     }
     if doc.get("users").is_some() {
         return top::violations(doc);
+    }
+    if doc.get("rules").is_some() {
+        return check_command::violations(doc);
     }
     if doc.get("claims").is_some() {
         check("$", doc, &CLAIMS_DOCUMENT, &mut found);

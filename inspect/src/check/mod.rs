@@ -1,0 +1,63 @@
+//! `fdscan check`: limits and findings as an answer, for processes that run and for a command.
+
+mod rules;
+mod run;
+mod tally;
+
+pub use rules::Rule;
+pub use run::{NotStarted, command};
+
+use crate::Options;
+use crate::model::{CheckScan, CommandLine, Name, Process, Relative, Report, SCHEMA};
+use rules::Figures;
+use std::time::Duration;
+use tally::Tally;
+
+/// How processes are looked at: by what the kernel tells at once, without a search for paths.
+const LOOK: Options = Options {
+    paths: false,
+    path_timeout: Duration::ZERO,
+    progress: false,
+    all: false,
+    window: None,
+};
+
+/// Checks the processes `pids` as they are now.
+pub fn processes(pids: &[u32], rules: &[Rule]) -> CheckScan {
+    let paths = true;
+    let scan = crate::scan(pids, Options { paths, ..LOOK });
+    let mut tally = Tally::new(rules);
+    let mut incomplete = Vec::new();
+    for report in scan.processes {
+        take_in(&mut tally, &report.process, &report, None);
+        incomplete.extend(report.incomplete);
+    }
+    let passed = !tally.is_broken();
+    let (rules, findings, processes) = tally.results();
+    CheckScan {
+        schema: SCHEMA,
+        fdscan_version: env!("CARGO_PKG_VERSION"),
+        taken_at: scan.taken_at,
+        passed,
+        command: None,
+        rules,
+        findings,
+        processes,
+        errors: scan.errors,
+        incomplete,
+    }
+}
+
+fn take_in(tally: &mut Tally, process: &Process, report: &Report, seconds: Option<f64>) {
+    let who = Relative {
+        pid: process.pid,
+        comm: process.comm.clone().unwrap_or_else(|| Name::from("?")),
+    };
+    tally.figures(&who, &Figures::of_process(process), seconds);
+    // Nothing is found in what may not be read, and that proves nothing.
+    if process.fds.by_type.is_some() {
+        tally.findings(&who, report.findings.clone(), seconds);
+    }
+    let words = process.cmdline.clone().unwrap_or_default();
+    tally.named(&who, CommandLine::of(words, process.comm.clone()));
+}

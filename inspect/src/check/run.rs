@@ -1,0 +1,235 @@
+//! Runs a command and looks at all its processes again and again until it ends.
+
+use super::rules::{Figures, Rule};
+use super::tally::Tally;
+use super::{LOOK, take_in};
+use crate::gather::{self, Sampler};
+use crate::model::{CheckScan, CommandLine, CommandRun, Gap, Name, Relative, SCHEMA};
+use crate::sys::{self, Signal, Signals};
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Between two samples: a burst that is shorter may be missed.
+const SAMPLE: Duration = Duration::from_millis(20);
+/// Between two looks for findings and masks, which cost more.
+const SCAN: Duration = Duration::from_millis(200);
+/// Looking takes at most this part of the time: a tenth of one processor.
+const SHARE: u32 = 10;
+
+/// Why a command did not run, and the exit status a shell has for it.
+#[derive(Debug)]
+pub struct NotStarted {
+    /// A sentence without its full stop.
+    pub why: String,
+    /// 127 if there is no such program, 126 if it cannot be run.
+    pub status: u8,
+}
+
+/// Runs the program `words` name and checks it, and everything it starts, until it ends. Its standard
+/// output is this program's, or where `apart` is set, its standard error.
+///
+/// # Errors
+/// Why it could not be started.
+pub fn command(words: &[OsString], rules: &[Rule], apart: bool) -> Result<CheckScan, NotStarted> {
+    let taken_at = jiff::Timestamp::now().to_string();
+    let failed = |what: &str, e: &io::Error| NotStarted {
+        why: format!("{what}: {}", gather::errno_text(e)),
+        status: 126,
+    };
+    let signals =
+        Signals::catch(&[libc::SIGCHLD]).map_err(|e| failed("signals cannot be waited for", &e))?;
+    sys::adopt_orphans().map_err(|e| failed("daemons cannot be kept in sight", &e))?;
+    let names: Vec<Name> = words
+        .iter()
+        .map(|word| word.as_encoded_bytes().into())
+        .collect();
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(failed(
+            "no command was given",
+            &io::ErrorKind::InvalidInput.into(),
+        ));
+    };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    if apart {
+        command.stdout(Stdio::from(io::stderr()));
+    }
+    signals.leave_to(&mut command);
+    // The child is reaped by `sys::reap`, as are the orphans it leaves.
+    let child = command.spawn().map_err(|e| {
+        let what = format!(
+            "{} cannot be started",
+            names.first().unwrap_or(&Name::default())
+        );
+        match e.kind() {
+            io::ErrorKind::NotFound => NotStarted {
+                why: format!("{what}: there is no such program"),
+                status: 127,
+            },
+            _ => failed(&what, &e),
+        }
+    })?;
+    let mut watch = Watch {
+        pid: child.id(),
+        began: Instant::now(),
+        tally: Tally::new(rules),
+        samplers: HashMap::new(),
+        scan_at: Instant::now(),
+        samples: 0,
+        refused: HashSet::new(),
+        gaps: Vec::new(),
+        interrupted: false,
+    };
+    let status = watch.until_it_ends(&signals);
+    let seconds = watch.seconds();
+    let run = CommandRun {
+        command: CommandLine::of(gather::without_secrets(names), None)
+            .ok_or_else(|| failed("no command was given", &io::ErrorKind::InvalidInput.into()))?,
+        pid: watch.pid,
+        exit_status: sys::shell_status(status),
+        seconds,
+        samples: watch.samples,
+        left_running: left_running(),
+    };
+    let passed = !watch.tally.is_broken();
+    let (rules, findings, processes) = watch.tally.results();
+    Ok(CheckScan {
+        schema: SCHEMA,
+        fdscan_version: env!("CARGO_PKG_VERSION"),
+        taken_at,
+        passed,
+        command: Some(run),
+        rules,
+        findings,
+        processes,
+        errors: Vec::new(),
+        incomplete: watch.gaps,
+    })
+}
+
+/// A command that runs.
+struct Watch {
+    pid: u32,
+    began: Instant,
+    tally: Tally,
+    samplers: HashMap<u32, Sampler>,
+    /// When to look for findings again.
+    scan_at: Instant,
+    samples: u64,
+    /// Processes that may not be looked into, said once.
+    refused: HashSet<u32>,
+    gaps: Vec<Gap>,
+    interrupted: bool,
+}
+
+impl Watch {
+    /// Since the command began, in whole milliseconds, rounded up.
+    fn seconds(&self) -> f64 {
+        self.began.elapsed().as_micros().div_ceil(1000) as f64 / 1000.0
+    }
+
+    /// Looks until the command has ended, and returns its wait status.
+    fn until_it_ends(&mut self, signals: &Signals) -> i32 {
+        loop {
+            let next = self.look();
+            loop {
+                let left = next.saturating_duration_since(Instant::now());
+                if left.is_zero() || !signals.wait(&[], left) {
+                    break;
+                }
+                while let Some(signal) = signals.next() {
+                    self.signal(signal);
+                }
+                while let Some((pid, status)) = sys::reap() {
+                    if pid == self.pid {
+                        return status;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The command decides what an interruption means to it; a second one means now.
+    fn signal(&mut self, signal: Signal) {
+        if signal.number == libc::SIGCHLD {
+            return;
+        }
+        if std::mem::replace(&mut self.interrupted, true) {
+            sys::signal_child(self.pid, libc::SIGKILL);
+        } else if !signal.from_terminal {
+            // What the terminal sends, the command has got as well.
+            sys::signal_child(self.pid, signal.number);
+        }
+    }
+
+    /// Looks once, and says when to look again.
+    fn look(&mut self) -> Instant {
+        let began = Instant::now();
+        self.samples += 1;
+        // A tree that cannot be listed is the command alone.
+        let pids = gather::descendants(std::process::id()).unwrap_or_else(|_| vec![self.pid]);
+        self.samplers.retain(|pid, _| pids.contains(pid));
+        for &pid in &pids {
+            self.sample(pid);
+        }
+        let sampled = Instant::now();
+        if sampled >= self.scan_at {
+            self.scan(&pids);
+            self.scan_at = sampled + SCAN.max(sampled.elapsed() * SHARE);
+        }
+        sampled + SAMPLE.max((sampled - began) * SHARE)
+    }
+
+    fn sample(&mut self, pid: u32) {
+        use std::collections::hash_map::Entry;
+        let sampler = match self.samplers.entry(pid) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => match Sampler::open(pid) {
+                Ok(sampler) => new.insert(sampler),
+                // It has ended since it was listed.
+                Err(_) => return,
+            },
+        };
+        let Ok(sample) = sampler.sample() else {
+            self.samplers.remove(&pid);
+            return;
+        };
+        let comm = gather::comm_of(pid).unwrap_or_else(|| "?".into());
+        let seconds = self.seconds();
+        let process = Relative { pid, comm };
+        self.tally
+            .figures(&process, &Figures::of_sample(&sample), Some(seconds));
+    }
+
+    fn scan(&mut self, pids: &[u32]) {
+        let scan = crate::scan(pids, LOOK);
+        let seconds = self.seconds();
+        for report in &scan.processes {
+            take_in(&mut self.tally, &report.process, report, Some(seconds));
+        }
+        for error in scan.errors {
+            if error.kind == crate::model::FailureKind::NotPermitted
+                && self.refused.insert(error.pid)
+            {
+                self.gaps.push(Gap {
+                    what: format!("process {} of the command", error.pid),
+                    why: error.why,
+                    count: None,
+                });
+            }
+        }
+    }
+}
+
+/// What the command left behind, and has not ended yet.
+fn left_running() -> Vec<Relative> {
+    let pids = gather::descendants(std::process::id()).unwrap_or_default();
+    let alive = pids.into_iter().filter_map(|pid| {
+        let comm = gather::comm_of(pid)?;
+        Some(Relative { pid, comm })
+    });
+    alive.collect()
+}

@@ -1,0 +1,70 @@
+//! `fdscan check PID|-- CMD`
+
+use super::{complain, layout};
+use inspect::Exit;
+use inspect::check::{self, NotStarted};
+use inspect::cli::CheckArgs;
+use inspect::model::CheckScan;
+use inspect::render::{self, Layout, sanitize};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Checks, says what was broken, and ends as the command did.
+pub fn check(args: &CheckArgs) -> ExitCode {
+    let rules = args.rules();
+    if args.command.is_empty() {
+        let scan = check::processes(&args.pids, &rules);
+        if let Err(e) = report(&scan, args, io::stdout().lock()) {
+            return super::unwritten(&e).into();
+        }
+        for error in &scan.errors {
+            complain(&sanitize(&error.why));
+        }
+        return Exit::of_check(&scan).into();
+    }
+    match check::command(&args.command, &rules, args.json) {
+        Ok(scan) => {
+            // The command's own output is not to be mixed with this.
+            let written = if args.json {
+                report(&scan, args, io::stdout().lock())
+            } else {
+                report(&scan, args, io::stderr().lock())
+            };
+            let status = scan.command.as_ref().map_or(0, |run| run.exit_status);
+            match written {
+                Err(e) if e.kind() != io::ErrorKind::BrokenPipe => super::unwritten(&e).into(),
+                _ if scan.passed => status.into(),
+                _ => Exit::Found.into(),
+            }
+        }
+        Err(NotStarted { why, status }) => {
+            complain(&sanitize(&why));
+            status.into()
+        }
+    }
+}
+
+fn report(scan: &CheckScan, args: &CheckArgs, to: impl Write) -> io::Result<()> {
+    let mut to = io::BufWriter::new(to);
+    if args.json {
+        render::json(scan, &mut to)?;
+    } else {
+        let layout = Layout {
+            // A line for a rule is one line in a log.
+            width: u16::MAX,
+            ..layout(args.color, false)
+        };
+        render::check_text(scan, layout, &mut to)?;
+    }
+    to.flush()?;
+    // https://docs.github.com: set to true on every runner, and never shown by --json.
+    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        let mut lines = Vec::new();
+        render::annotations(scan, &mut lines)?;
+        if args.json {
+            return io::stderr().write_all(&lines);
+        }
+        to.write_all(&lines)?;
+    }
+    to.flush()
+}
