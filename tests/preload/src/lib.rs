@@ -6,6 +6,8 @@
 // A test helper fails the test by panicking, with a sentence that says what was missing.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod transparency;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -16,6 +16,7 @@ mod recognition;
 mod records;
 mod reference;
 mod settle;
+mod transparency;
 mod variables;
 
 /// The events a test names most.
