@@ -17,7 +17,7 @@ use super::owners::Owners;
 use super::rights::Guard;
 use super::tracee;
 use crate::sys::seccomp::{Answer, waits};
-use crate::sys::{inotify, path};
+use crate::sys::{inotify, path, words};
 use libc::seccomp_notif;
 use rules::event::{ALL_EVENTS, DONT_FOLLOW, MASK_CREATE};
 use rules::watch::{Fate, reduce};
@@ -183,7 +183,7 @@ fn say(
         }
         Ok(None) => log.line(notice.pid, format_args!("{call} stays")),
         Err(error) => {
-            let text = error.to_string();
+            let text = words(error);
             log.line(
                 notice.pid,
                 format_args!("{call} is left to the kernel: {text}"),

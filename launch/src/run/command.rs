@@ -2,7 +2,7 @@
 
 use super::inherited;
 use crate::complain;
-use crate::sys::{seccomp, signal, socket};
+use crate::sys::{seccomp, signal, socket, words};
 use libc::sock_filter;
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
@@ -39,7 +39,7 @@ impl Command {
         let error = self.exec();
         let name = self.arguments.first().map(|name| name.as_bytes());
         let name = OsStr::from_bytes(name.unwrap_or_default()).display();
-        complain(&format!("{name} cannot be run: {error}"));
+        complain(&format!("{name} cannot be run: {}", words(&error)));
         std::process::exit(match error.raw_os_error() {
             Some(libc::ENOENT) => NOT_FOUND,
             _ => NOT_RUNNABLE,
@@ -77,14 +77,17 @@ pub fn start(
 ) -> ! {
     let mut word = [0; 512];
     let length = socket::receive(supervisor.as_fd(), &mut word).map_or(0, |(length, _)| length);
-    let failure = match word.get(..length) {
+    let told = word;
+    let failure = match told.get(..length) {
         Some([GO]) => match seccomp::listen(&mut program) {
             Ok(listener) => {
-                // Without the listener in its hands the supervisor is none, and calls would wait for ever.
-                match socket::send(supervisor.as_fd(), b"l", &[listener.as_fd()]) {
-                    Ok(()) => None,
-                    Err(e) => fail(&format!("the supervisor has gone: {e}")),
+                // Two must have the listener before anything is trapped: the supervisor says when they do.
+                let sent = socket::send(supervisor.as_fd(), b"l", &[listener.as_fd()]);
+                let answered = sent.and_then(|()| socket::receive(supervisor.as_fd(), &mut word));
+                if !answered.is_ok_and(|(length, _)| length > 0) {
+                    fail("the supervisor has gone");
                 }
+                None
             }
             Err(e) => {
                 let why = why_not(&e);
@@ -114,6 +117,6 @@ fn why_not(error: &io::Error) -> String {
         Some(libc::EBUSY) => {
             "another listener is in force already, as under another watchfix run".to_owned()
         }
-        _ => format!("the filter cannot be put in force: {error}"),
+        _ => format!("the filter cannot be put in force: {}", words(error)),
     }
 }

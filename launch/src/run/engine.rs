@@ -4,7 +4,7 @@ use super::filter::Trapped;
 use super::library;
 use crate::cli::EngineChoice;
 use crate::sys::path::{Walk, find_absolute};
-use crate::sys::{pidfd, seccomp};
+use crate::sys::{pidfd, seccomp, words};
 use rules::Rules;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -56,13 +56,20 @@ fn supervisor(rules: &Rules<'_>) -> Result<Trapped, String> {
     if trapped == Trapped::Masks(0) {
         return Err("the rules change no watch".to_owned());
     }
-    seccomp::has_listeners()
-        .map_err(|e| format!("seccomp listeners (Linux 5.0) are not to be had: {e}"))?;
+    seccomp::has_listeners().map_err(|e| {
+        format!(
+            "seccomp listeners (Linux 5.0) are not to be had: {}",
+            words(&e)
+        )
+    })?;
     let own = pidfd::open(std::process::id())
-        .map_err(|e| format!("pidfd_open (Linux 5.3) is not to be had: {e}"))?;
+        .map_err(|e| format!("pidfd_open (Linux 5.3) is not to be had: {}", words(&e)))?;
     copies_descriptors(own.as_fd())?;
     find_absolute(c"/proc/self/fd", true, Walk::NoMagic).map_err(|e| {
-        format!("/proc, or openat2 (Linux 5.6), which containers may refuse, is not to be had: {e}")
+        format!(
+            "/proc, or openat2 (Linux 5.6), which containers may refuse, is not to be had: {}",
+            words(&e)
+        )
     })?;
     Ok(trapped)
 }
@@ -82,5 +89,5 @@ pub fn refused(error: &io::Error) -> String {
         Some(libc::ENOSYS) => "it needs Linux 5.6",
         _ => "a container without CAP_SYS_PTRACE, or Yama's ptrace_scope, refuses it",
     };
-    format!("pidfd_getfd is not to be had: {error}; {hint}")
+    format!("pidfd_getfd is not to be had: {}; {hint}", words(error))
 }

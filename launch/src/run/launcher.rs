@@ -13,7 +13,7 @@ use crate::sys::poll::{For, Ready, wait};
 use crate::sys::process::{self, Change, Fork};
 use crate::sys::seccomp::{Answer, InFlight};
 use crate::sys::signal::{self, Signal};
-use crate::sys::{memory, pidfd, socket};
+use crate::sys::{memory, pidfd, socket, words};
 use rules::Rules;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -64,7 +64,10 @@ pub fn run(
     match started {
         Ok(launcher) => launcher.wait(),
         Err(error) => {
-            complain(&format!("the command cannot be supervised: {error}"));
+            complain(&format!(
+                "the command cannot be supervised: {}",
+                words(&error)
+            ));
             OWN_FAILURE.into()
         }
     }

@@ -1,6 +1,7 @@
 //! The preload library, and the environment that loads it.
 
 use crate::settings::Settings;
+use crate::sys::words;
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -16,7 +17,8 @@ const SUPERVISED: &str = "WATCHFIX_RUN";
 /// # Errors
 /// Why it cannot be used, as the end of a sentence.
 pub fn find() -> Result<PathBuf, String> {
-    let own = env::current_exe().map_err(|e| format!("this program's path is unknown: {e}"))?;
+    let own =
+        env::current_exe().map_err(|e| format!("this program's path is unknown: {}", words(&e)))?;
     let dir = own.parent().unwrap_or(Path::new("/"));
     let places = [dir.join(NAME), dir.join("../lib").join(NAME)];
     let Some(found) = places.into_iter().find(|place| place.is_file()) else {

@@ -104,8 +104,8 @@ impl Owner {
                 return find(root.as_fd(), path, follow, Walk::InRoot);
             }
             return match self.own_names(bytes) {
-                Some(own) => find_absolute(&CString::new(own)?, follow, Walk::Free),
-                None => self.elsewhere(find_absolute(path, follow, Walk::NoMagic)?),
+                Some(own) => self.find_own(own, follow),
+                None => elsewhere(find_absolute(path, follow, Walk::NoMagic)?),
             };
         }
         let directory = find_absolute(&proc("cwd")?, true, Walk::Free)?;
@@ -114,15 +114,23 @@ impl Owner {
         } else {
             Walk::Beneath
         };
-        self.elsewhere(find(directory.as_fd(), path, follow, walk)?)
+        elsewhere(find(directory.as_fd(), path, follow, walk)?)
     }
 
-    /// What lies in /proc may have been found through a link that means who follows it.
-    fn elsewhere(&self, found: OwnedFd) -> io::Result<OwnedFd> {
-        if is_in_proc(found.as_fd())? {
-            return Err(io::Error::from_raw_os_error(libc::ELOOP));
+    /// Finds what a name for oneself leads to. Only the link it names means the thread; behind it the way is anybody's.
+    fn find_own(&self, path: Vec<u8>, follow: bool) -> io::Result<OwnedFd> {
+        let Some(end) = end_of_link(&path) else {
+            // In /proc itself: no link is followed there.
+            return find_absolute(&CString::new(path)?, follow, Walk::NoMagic);
+        };
+        let (link, rest) = path.split_at(end);
+        let link = CString::new(link)?;
+        if rest.is_empty() {
+            return find_absolute(&link, follow, Walk::Free);
         }
-        Ok(found)
+        let from = find_absolute(&link, true, Walk::Free)?;
+        let rest = CString::new([b".", rest].concat())?;
+        elsewhere(find(from.as_fd(), &rest, follow, Walk::NoMagic)?)
     }
 
     /// A path that begins with a name for whoever asks, with the thread in its place.
@@ -143,9 +151,42 @@ impl Owner {
     }
 }
 
+/// What lies in /proc may have been found through a link that means who follows it.
+fn elsewhere(found: OwnedFd) -> io::Result<OwnedFd> {
+    if is_in_proc(found.as_fd())? {
+        return Err(io::Error::from_raw_os_error(libc::ELOOP));
+    }
+    Ok(found)
+}
+
+/// Where the link of a path below /proc/PID ends that leads out of /proc (proc(5): `cwd`, `root`, `exe`, `fd/N`).
+fn end_of_link(path: &[u8]) -> Option<usize> {
+    let mut end = 0;
+    let mut before: &[u8] = b"";
+    for part in path.split_inclusive(|&c| c == b'/') {
+        let name = part.strip_suffix(b"/").unwrap_or(part);
+        end += name.len();
+        if matches!(name, b"cwd" | b"root" | b"exe") || before == b"fd" {
+            return Some(end);
+        }
+        before = name;
+        end += part.len() - name.len();
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_link_that_leads_out_of_proc_is_found() {
+        let link = |path: &'static str| end_of_link(path.as_bytes()).map(|end| &path[..end]);
+        assert_eq!(link("/proc/7/fd/3"), Some("/proc/7/fd/3"));
+        assert_eq!(link("/proc/7/fd/3/x/fd"), Some("/proc/7/fd/3"));
+        assert_eq!(link("/proc/7/task/8/cwd/root"), Some("/proc/7/task/8/cwd"));
+        assert_eq!(link("/proc/7/fd"), None);
+    }
 
     #[test]
     fn names_for_oneself_mean_the_thread() {

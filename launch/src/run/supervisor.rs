@@ -13,7 +13,7 @@ use super::{heir, message};
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::process::{self, Change, Fork};
 use crate::sys::seccomp::{self, InFlight};
-use crate::sys::{memory, pidfd, signal, socket};
+use crate::sys::{memory, pidfd, signal, socket, words};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -57,14 +57,15 @@ pub fn run(launcher: OwnedFd, start: Start<'_>) -> io::Result<()> {
             None
         }
     };
-    drop(socket);
     message::send_started(
         launcher.as_fd(),
         pid,
         command.as_fd(),
         listener.as_ref().map(AsFd::as_fd),
     )?;
-    drop(command);
+    // Where there is no listener, it does not wait for this.
+    let _ = socket::send(socket.as_fd(), &[GO], &[]);
+    drop((socket, command));
     Supervisor {
         launcher: Some(launcher),
         launcher_pid: start.launcher,
@@ -106,8 +107,12 @@ fn can_look_into(pid: u32, command: BorrowedFd<'_>, its_socket: i32) -> Result<(
     pidfd::get_fd(command, its_socket).map_err(|e| refused(&e))?;
     let mut seen = [0];
     // It was forked: what lies here lies there.
-    memory::read_of(pid, (&raw const SIGHT) as u64, &mut seen)
-        .map_err(|e| format!("the memory of other processes cannot be read: {e}"))?;
+    memory::read_of(pid, (&raw const SIGHT) as u64, &mut seen).map_err(|e| {
+        format!(
+            "the memory of other processes cannot be read: {}",
+            words(&e)
+        )
+    })?;
     Ok(())
 }
 

@@ -20,3 +20,12 @@ fn check(result: libc::c_long) -> io::Result<libc::c_long> {
         _ => Ok(result),
     }
 }
+
+/// An error in the words of strerror(3), without Rust's "(os error N)".
+pub fn words(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    if let Some(end) = text.find(" (os error") {
+        text.truncate(end);
+    }
+    text
+}

@@ -1,0 +1,105 @@
+//! What the tests start: watchfix, and the C programs under `tests/c`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+/// What is compiled lives as long as the tests, and is removed by the next run's.
+fn place() -> &'static Path {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("run");
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    })
+}
+
+/// A C program of the tests, compiled once by `compiler` with `args`, under a name that tells it from others.
+///
+/// # Errors
+/// What the compiler said.
+fn compiled(source: &str, name: &str, compiler: &str, args: &[&str]) -> Result<PathBuf, String> {
+    let dir = place().join(name);
+    fs::create_dir_all(&dir).unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/c")
+        .join(source);
+    support::compile_c(compiler, &file, &dir, args)
+}
+
+/// `probe.c`, static.
+pub fn probe() -> &'static Path {
+    static PROBE: OnceLock<PathBuf> = OnceLock::new();
+    PROBE.get_or_init(|| compiled("probe.c", "static", "cc", &["-static", "-pthread"]).unwrap())
+}
+
+/// `calls.c`, static.
+pub fn calls() -> &'static Path {
+    static CALLS: OnceLock<PathBuf> = OnceLock::new();
+    CALLS.get_or_init(|| compiled("calls.c", "static", "cc", &["-static", "-pthread"]).unwrap())
+}
+
+/// watchfix without the variables of whoever runs the tests.
+pub fn watchfix() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_watchfix"));
+    let own =
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WATCHFIX_"));
+    for (name, _) in own {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// `watchfix run FLAGS -- `, to be followed by a command.
+pub fn run(flags: &[&str]) -> Command {
+    let mut command = watchfix();
+    command.arg("run").args(flags).arg("--");
+    command
+}
+
+/// What a command prints; panics unless it ends with 0.
+pub fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}: {errors}",
+        output.status
+    );
+    assert_eq!(errors, "", "{command:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A directory of a test, with its path as text.
+pub struct Dir(TempDir);
+
+impl Dir {
+    /// A new one.
+    pub fn new() -> Dir {
+        Dir(TempDir::new().unwrap())
+    }
+
+    /// The path of `name` in it.
+    pub fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+}
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    // SAFETY: geteuid has no arguments and touches no memory.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// Nobody, where the tests run as root: a user without any right.
+pub const NOBODY: u32 = 60990;
+
+/// The children of a process, in the order they were made.
+pub fn children(pid: u32) -> Vec<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect()
+}

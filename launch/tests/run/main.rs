@@ -1,0 +1,9 @@
+//! `watchfix run`, from outside: the real program, real processes, the kernel's own word on their watches.
+
+// A test fails by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod as_started;
+mod conformance;
+mod given;
+mod survival;
