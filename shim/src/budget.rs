@@ -13,8 +13,8 @@ use crate::{log, next, sys, watch};
 /// Instances with watches that are remembered. Nothing says that one is closed.
 static HOLDERS: Fds = Fds::new();
 
-/// That the budget is used up has been said.
-static SAID: AtomicBool = AtomicBool::new(false);
+/// The budget was used up once, and that was said.
+static USED_UP: AtomicBool = AtomicBool::new(false);
 
 /// Whether the kernel is to be asked for a watch, and if it is to be counted; else what the program is told.
 #[cold]
@@ -62,7 +62,7 @@ fn decide(
         Admission::Known(wd) => wd,
         _ => {
             HOLDERS.insert(fd);
-            if log::wanted(config) && !SAID.swap(true, Relaxed) {
+            if !USED_UP.swap(true, Relaxed) && log::wanted(config) {
                 report(config, budget, path);
             }
             budget.invent(fd, device, inode)
@@ -111,12 +111,18 @@ pub fn remove(fd: c_int, wd: c_int, kernel: impl FnOnce() -> c_int) -> c_int {
     let Some(budget) = &config::get().budget else {
         return kernel();
     };
-    if wd >= INVENTED && budget.remove(fd, wd) {
-        return 0;
+    if wd >= INVENTED {
+        return if budget.remove(fd, wd) { 0 } else { kernel() };
     }
+    let errno = next::Errno::save();
     let answer = kernel();
     if answer == 0 {
         budget.remove(fd, wd);
+    } else if USED_UP.load(Relaxed) && wd > 0 && sys::is_inotify(fd) {
+        // It went with its directory. @parcel/watcher learns that from the directory above alone, whose
+        // watch may be an invented one, and throws when a removal fails.
+        errno.restore();
+        return 0;
     }
     answer
 }

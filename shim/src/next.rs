@@ -70,15 +70,15 @@ impl Next {
 }
 
 /// errno, kept over a call that may change it.
-struct Errno(c_int);
+pub struct Errno(c_int);
 
 impl Errno {
-    fn save() -> Errno {
+    pub fn save() -> Errno {
         // SAFETY: libc gives a valid pointer to the calling thread's errno.
         Errno(unsafe { *libc::__errno_location() })
     }
 
-    fn restore(self) {
+    pub fn restore(self) {
         // SAFETY: as above.
         unsafe { *libc::__errno_location() = self.0 };
     }

@@ -118,6 +118,28 @@ fn a_deleted_directory_makes_room() {
     assert!(add(&mut probe, fd, &dir, 2) >= INVENTED);
 }
 
+/// Who knows of a directory's end only from the one above it, which may be past the budget.
+#[test]
+fn past_the_budget_a_watch_that_went_by_itself_is_removed_without_a_word() {
+    let dir = tree();
+    for (max, outcome_of_rm) in [("1", Ok(0)), ("5", Err("EINVAL".to_owned()))] {
+        let mut probe = limited(max);
+        let fd = probe.init();
+        fs::create_dir_all(dir.path().join("0")).unwrap();
+        add(&mut probe, fd, &dir, 0);
+        add(&mut probe, fd, &dir, 1);
+        fs::remove_dir(dir.path().join("0")).unwrap();
+        for (call, outcome_of_call) in [
+            (format!("rm {fd} 1"), outcome_of_rm),
+            (format!("rm {fd} 0"), Err("EINVAL".to_owned())),
+            ("rm 0 1".to_owned(), Err("EINVAL".to_owned())),
+            ("rm 99 1".to_owned(), Err("EBADF".to_owned())),
+        ] {
+            assert_eq!(outcome(&mut probe, &call), outcome_of_call, "{call}");
+        }
+    }
+}
+
 #[test]
 fn a_closed_instance_makes_room() {
     let dir = tree();
