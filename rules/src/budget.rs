@@ -57,19 +57,11 @@ pub struct Booking {
     new: bool,
 }
 
-impl Booking {
-    /// Of a watch that is not counted.
-    const NONE: Booking = Booking {
-        slot: usize::MAX,
-        new: false,
-    };
-}
-
 impl<'a> Budget<'a> {
-    /// How many slots a budget of `max` watches is to have: one in four is used at most, and there is room
-    /// for many invented ones. More than 2^20 there never are: past 10^6 watches the kernel's own limit holds.
+    /// How many slots a budget of `max` watches is to have: one in four is the kernel's at most, and there
+    /// is room for many invented ones. 2^20 watches are more than the kernel allows a user by itself.
     pub fn slots(max: u32) -> usize {
-        (max as usize).clamp(1 << 14, 1 << 18).next_power_of_two() * 4
+        (max as usize).clamp(1 << 14, 1 << 20).next_power_of_two() * 4
     }
 
     /// A budget of `max` watches. The slots are free, and their number is a power of two.
@@ -105,14 +97,13 @@ impl<'a> Budget<'a> {
         if self.live.fetch_update(Relaxed, Relaxed, below).is_err() {
             return Admission::Over;
         }
-        Admission::Ask(match self.claim(id) {
-            Some(slot) => Booking { slot, new: true },
+        match self.claim(id, 1) {
+            Some(slot) => Admission::Ask(Booking { slot, new: true }),
             None => {
-                // Without a slot it could never be uncounted: it passes, as if nothing were loaded.
                 self.live.fetch_sub(1, Relaxed);
-                Booking::NONE
+                Admission::Over
             }
-        })
+        }
     }
 
     /// Notes what the kernel answered: a watch descriptor, or none.
@@ -147,7 +138,7 @@ impl<'a> Budget<'a> {
     /// A watch descriptor for a watch past the budget: the same for the same inode until it is removed.
     pub fn invent(&self, fd: i32, device: u64, inode: u64) -> i32 {
         let id = id(fd, device, inode);
-        match self.claim(id) {
+        match self.claim(id, 2) {
             Some(place) => {
                 let wd = INVENTED + place as i32;
                 if let Some(slot) = self.slots.get(place) {
@@ -204,9 +195,11 @@ impl<'a> Budget<'a> {
         true
     }
 
-    fn claim(&self, id: u64) -> Option<usize> {
+    /// A free slot of those whose number `step` divides: half of them are never an invented one's.
+    fn claim(&self, id: u64, step: usize) -> Option<usize> {
+        let claimed = |slot: &Slot| slot.inode.compare_exchange(0, id, Relaxed, Relaxed).is_ok();
         self.window(id)
-            .find(|(_, slot)| slot.inode.compare_exchange(0, id, Relaxed, Relaxed).is_ok())
+            .find(|(place, slot)| place % step == 0 && claimed(slot))
             .map(|(place, _)| place)
     }
 

@@ -178,14 +178,17 @@ fn invented_watches_are_of_their_own_and_each_is_removed_once() {
 }
 
 #[test]
-fn a_full_table_still_answers() {
-    let slots = slots(0);
-    let budget = Budget::new(0, &slots);
-    for inode in 0..2 * slots.len() as u64 {
-        let wd = budget.invent(3, 7, inode);
-        assert!(wd >= INVENTED);
-        if inode % 1000 == 0 {
-            assert!(budget.remove(3, wd));
+fn a_table_full_of_invented_watches_has_room_for_the_kernel_s_and_no_more_than_that() {
+    let slots: Vec<_> = (0..64).map(|_| Slot::default()).collect();
+    let mut process = Process::new(Budget::new(4, &slots));
+    for round in 0..100 {
+        let wds: Vec<_> = (0..1000)
+            .map(|i| process.add(3, round * 1000 + i))
+            .collect();
+        assert_eq!(process.watches.len(), 4);
+        assert!(wds[4..].iter().all(|wd| *wd >= INVENTED));
+        for wd in &wds[..4] {
+            assert!(process.remove(3, *wd));
         }
     }
 }
