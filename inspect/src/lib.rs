@@ -8,6 +8,7 @@
 
 pub mod check;
 pub mod cli;
+pub mod events;
 mod exit;
 pub mod findings;
 pub mod gather;

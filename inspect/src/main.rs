@@ -23,6 +23,7 @@ fn run(cli: &Cli) -> ExitCode {
         // It ends as the command does that it runs.
         Some(Command::Check(args)) => return commands::check(args),
         Some(Command::Top(args)) => commands::top(args),
+        Some(Command::Events(args)) => commands::events(args),
         Some(Command::Wal(args)) => commands::wal(args),
         Some(Command::Claims(args)) => commands::claims(args),
         None => commands::scan(&cli.scan),

@@ -3,6 +3,7 @@
 mod answer;
 mod check;
 mod claims;
+mod events;
 mod scan;
 mod top;
 mod values;
@@ -11,6 +12,7 @@ mod wal;
 pub use answer::{AnswerArgs, Colour, FailOn};
 pub use check::CheckArgs;
 pub use claims::ClaimsArgs;
+pub use events::EventsArgs;
 pub use scan::ScanArgs;
 pub use top::TopArgs;
 pub use values::{parse_pid, parse_seconds, parse_window};
@@ -55,6 +57,9 @@ pub enum Command {
 
     /// Judge PID, port, lock and stop files: live, stale, reused, in progress, and who is behind them
     Claims(ClaimsArgs),
+
+    /// Say what wakes a process's watchers: by event, directory, file and (as root) by who does it
+    Events(EventsArgs),
 
     /// Hold processes, or a command while it runs, to limits: the exit status tells
     Check(CheckArgs),

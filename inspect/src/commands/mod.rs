@@ -2,12 +2,14 @@
 
 mod check;
 mod claims;
+mod events;
 mod scan;
 mod top;
 mod wal;
 
 pub use check::check;
 pub use claims::claims;
+pub use events::events;
 pub use scan::scan;
 pub use top::top;
 pub use wal::wal;
@@ -34,13 +36,19 @@ fn answer(
     answer: &impl Serialize,
     text: impl FnOnce(&mut Output) -> io::Result<()>,
 ) -> Result<(), Exit> {
+    write(|to| match args.json {
+        true => render::json(answer, to),
+        false => text(to),
+    })
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// As [`answer`].
+fn write(content: impl FnOnce(&mut Output) -> io::Result<()>) -> Result<(), Exit> {
     let mut to = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let written = if args.json {
-        render::json(answer, &mut to)
-    } else {
-        text(&mut to)
-    };
-    match written.and_then(|()| to.flush()) {
+    match content(&mut to).and_then(|()| to.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(&e)),
         _ => Ok(()),
     }

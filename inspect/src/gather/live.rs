@@ -94,19 +94,31 @@ impl Live {
     /// that was read before and has a path keeps it; the others are looked for, for at most `patience`;
     /// where that is in vain the reason stands with the watch.
     pub fn read(&mut self, copies: &[(i32, BorrowedFd<'_>)], patience: Duration) {
-        let gaps = &mut Gaps::default();
         let before = mem::take(&mut self.process.inotify);
         let mut buffer = Vec::new();
         let mut read: Vec<ReadInstance> = copies
             .iter()
             .map(|&(fd, copy)| {
                 let own = copy.as_raw_fd();
+                let gaps = &mut Gaps::default();
                 let mut read = inotify::read_one(&self.own, own, true, &mut buffer, gaps);
                 read.instance.fd = fd;
                 read
             })
             .collect();
         keep_paths(&before, &mut read);
+        self.resolve(read, patience, &mut Gaps::default());
+    }
+
+    /// Reads the watches as the process's own fdinfo shows them: no copy of a descriptor is needed, and
+    /// no right to have one. What is missing goes into `gaps`.
+    pub fn look(&mut self, patience: Duration, gaps: &mut Gaps) {
+        let fds: Vec<i32> = self.inotify_fds().collect();
+        let read = inotify::read(&self.dir, fds.into_iter(), true, gaps);
+        self.resolve(read, patience, gaps);
+    }
+
+    fn resolve(&mut self, mut read: Vec<ReadInstance>, patience: Duration, gaps: &mut Gaps) {
         let options = Options {
             paths: true,
             path_timeout: patience,

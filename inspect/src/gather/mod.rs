@@ -43,6 +43,7 @@ use mounts::Mounts;
 use neighbours::Counted;
 pub use paths::Opener;
 use proc_dir::ProcDir;
+pub use processes::Processes;
 pub use sample::Sampler;
 pub use secrets::hide as without_secrets;
 pub use signs::Signs;
@@ -52,7 +53,7 @@ use std::io;
 use std::time::Duration;
 pub use thread::{Thread, thread};
 pub use top::{Named, Pass, Selection, pass};
-pub use tree::descendants;
+pub use tree::{descendants, is_descendant};
 pub use users::Users;
 pub use wal::database;
 pub use window::{LogWindow, Window};
@@ -122,6 +123,24 @@ fn surroundings(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mu
     }
     kin::read(dir, process);
     process.around.claims = claims::of_process(dir, mounts, process, gaps);
+}
+
+/// The command line of a process and the name of its main thread; `None` if it has gone.
+pub fn command_of(pid: u32) -> Option<(Vec<Name>, Option<Name>)> {
+    let dir = ProcDir::open(pid).ok()?;
+    // A zombie has a name and no command line: that it was there is all that is known.
+    let comm = process::comm(&dir)?;
+    Some((process::command_line(&dir).unwrap_or_default(), Some(comm)))
+}
+
+/// Whether a process can write through one of its descriptors; `None` if that cannot be told.
+pub fn is_writable(pid: u32, fd: i32) -> Option<bool> {
+    let text = ProcDir::open(pid)
+        .ok()?
+        .read(&format!("fdinfo/{fd}"))
+        .ok()?;
+    let flags = fdinfo::header(&text).flags?;
+    Some(flags & libc::O_ACCMODE != libc::O_RDONLY)
 }
 
 /// The name of a process's main thread; `None` if it has gone.

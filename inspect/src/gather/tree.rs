@@ -27,6 +27,14 @@ pub fn descendants(ancestor: u32) -> io::Result<Vec<u32>> {
     Ok(found)
 }
 
+/// Whether `ancestor` is above a process. What has ended is below nothing.
+pub fn is_descendant(pid: u32, ancestor: u32) -> bool {
+    // Chains are short; a bound keeps a process that is moved meanwhile from going round.
+    const DEEPEST: usize = 64;
+    let up = std::iter::successors(parent(pid), |&pid| parent(pid));
+    up.take(DEEPEST).any(|pid| pid == ancestor)
+}
+
 /// Field 4 of proc_pid_stat(5). The name before it may hold anything, a parenthesis as well.
 fn parent(pid: u32) -> Option<u32> {
     let stat = ProcDir::open(pid).ok()?.read("stat").ok()?;

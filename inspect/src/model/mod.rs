@@ -8,6 +8,7 @@ mod claim;
 mod command_line;
 mod descriptor;
 mod device;
+mod events;
 mod growth;
 mod mask;
 mod name;
@@ -24,6 +25,9 @@ pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Verdict};
 pub use command_line::CommandLine;
 pub use descriptor::{Descriptor, ExtensionCount, Fds, FileCount, Identity, Kind};
 pub use device::Device;
+pub use events::{
+    Cause, Conclusion, EventCount, EventsScan, FileEvents, Hint, NameCount, PlaceCount, Relation,
+};
 pub use growth::{
     Change, DatabaseGrowth, DatabaseSample, Growth, Handles, LogSample, PatternGrowth, Sample,
 };

@@ -12,4 +12,6 @@ pub use human::{bytes, duration, list_words, number, plural};
 pub use json::json;
 pub use sanitize::{is_unsafe, sanitize};
 pub use style::Style;
-pub use text::{Layout, Top, check_text, claims_text, roll_up, text, top_text, wal_text};
+pub use text::{
+    Layout, Top, check_text, claims_text, events_text, roll_up, text, top_text, wal_text,
+};

@@ -3,12 +3,14 @@
 mod children;
 mod directory;
 mod handle;
+mod listen;
 mod process;
 mod signals;
 
 pub use children::{adopt_orphans, reap, shell_status, signal_child};
 pub use directory::{each_entry, open_directory_on_mount};
 pub use handle::{FileHandle, handle_at, open_by_handle};
+pub use listen::{Fanotify, Inotify, split_caused};
 pub use process::process_exists;
 pub use signals::{Signal, Signals};
 
@@ -112,6 +114,12 @@ pub fn stat_at(dir: BorrowedFd<'_>, path: &[u8], flags: c_int) -> io::Result<lib
         // SAFETY: fstatat succeeded, so it filled the whole struct.
         Ok(unsafe { stat.assume_init() })
     })
+}
+
+/// Whether an open file is a directory; `false` where it cannot be told.
+pub fn is_directory(fd: BorrowedFd<'_>) -> bool {
+    let stat = stat_at(fd, b"", libc::AT_EMPTY_PATH);
+    stat.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
 }
 
 /// The ID of the mount `fd` lies on, as in mountinfo. `None` before Linux 5.8.

@@ -131,7 +131,7 @@ fn what_cannot_be_looked_at_does_not_pass() {
         (scan.code(), scan.stderr.as_str()),
         (3, "fdscan: there is no process 4194303\n")
     );
-    let stage = Stage::unprivileged(60201);
+    let stage = Stage::unprivileged(60_241);
     // Of PID 1 another user may see the number of descriptors and no more.
     if crate::common::is_root() {
         let scan = stage.scan_as_user(&["check", "--max-watches", "9", "1"]);

@@ -10,6 +10,7 @@ mod bad_input;
 mod check;
 mod claims;
 mod descriptors;
+mod events;
 mod exit_status;
 mod growth;
 mod inotify_limits;

@@ -171,6 +171,9 @@ enum State {
     SqliteBusy {
         #[arg(long)]
         dir: PathBuf,
+        /// Watch DIR with this mask, and never read what is reported
+        #[arg(long, value_parser = inotify::parse_mask)]
+        watch: Option<u32>,
     },
     /// A database held in one of SQLite's lock states, in rollback mode or in exclusive WAL mode
     SqliteLocked {
@@ -398,7 +401,7 @@ fn run(state: State) -> Outcome {
             reader,
             page_size,
         } => sqlite_locks::hold_pinned(report, &dir, frames, reader, page_size),
-        State::SqliteBusy { dir } => sqlite_locks::hold_busy(report, &dir),
+        State::SqliteBusy { dir, watch } => sqlite_locks::hold_busy(report, &dir, watch),
         State::SqliteLocked { dir, lock } => sqlite_locks::hold_locked(report, &dir, lock),
         State::WalDeleted { dir } => sqlite::hold_deleted_wal(report, &dir),
         State::Descriptors { count, dir } => files::hold_descriptors(report, &dir, count),

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use rusqlite::Connection;
 
 use crate::Outcome;
+use crate::inotify::Instance;
 use crate::report::Report;
 use crate::sqlite::{begin_reading, failed, open, open_wal, read, report_database};
 
@@ -114,7 +115,11 @@ pub fn hold_locked(mut report: Report, dir: &Path, lock: Locked) -> Outcome {
 }
 
 /// Writes, reads and restarts the log as fast as it can, until standard input is closed.
-pub fn hold_busy(mut report: Report, dir: &Path) -> Outcome {
+pub fn hold_busy(mut report: Report, dir: &Path, watch: Option<u32>) -> Outcome {
+    let instance = Instance::new()?;
+    if let Some(mask) = watch {
+        instance.watch(dir, mask)?;
+    }
     let database = dir.join("state0.db");
     let writer = open_wal(&database)?;
     let reader = open(&database)?;

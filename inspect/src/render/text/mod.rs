@@ -3,6 +3,7 @@
 
 mod check;
 mod claims;
+mod events;
 mod evidence;
 mod files;
 mod findings;
@@ -17,6 +18,7 @@ use super::{Style, number, sanitize};
 use crate::model::{Gap, Report, Scan};
 pub use check::check_text;
 pub use claims::claims_text;
+pub use events::events_text;
 pub use rollup::{Top, roll_up};
 use std::io::{self, Write};
 pub use top::top_text;

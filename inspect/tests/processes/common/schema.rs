@@ -1,6 +1,7 @@
 //! The schema `fdscan/1`, as design.md has it, as a table; and what must hold between its values.
 
 mod check_command;
+mod events;
 mod top;
 mod wal;
 
@@ -270,6 +271,9 @@ pub fn violations(doc: &Value) -> Vec<String> {
     }
     if doc.get("users").is_some() {
         return top::violations(doc);
+    }
+    if doc.get("conclusion").is_some() {
+        return events::violations(doc);
     }
     if doc.get("rules").is_some() {
         return check_command::violations(doc);

@@ -1,0 +1,27 @@
+//! `fdscan events PID`
+
+use super::{complain, layout, write};
+use inspect::Exit;
+use inspect::cli::EventsArgs;
+use inspect::model::FailureKind;
+use inspect::render::{self, sanitize};
+
+/// Listens, and says what woke the process.
+pub fn events(args: &EventsArgs) -> Exit {
+    let scan = match inspect::events::events(args.pid, args.time) {
+        Ok(scan) => scan,
+        Err(failure) => {
+            complain(&sanitize(&failure.why));
+            return match failure.kind {
+                FailureKind::NoProcess => Exit::NoProcess,
+                FailureKind::NotPermitted => Exit::NotPermitted,
+            };
+        }
+    };
+    let layout = layout(args.color, false);
+    let written = write(|to| match args.json {
+        true => render::json(&scan, to),
+        false => render::events_text(&scan, layout, to),
+    });
+    written.err().unwrap_or(Exit::Done)
+}

@@ -1,0 +1,325 @@
+//! What the counts come to, in one sentence, and what helps.
+
+use super::tally::Bits;
+use crate::findings::Remedies;
+use crate::model::{
+    Cause, Conclusion, Database, EventCount, EventsScan, FileEvents, Name, Process, Relation,
+};
+use crate::render::{list_words, number};
+use rules::event;
+use std::collections::BTreeMap;
+
+/// The events that mean no change.
+const READS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
+/// From this share on, in percent, one thing is said to be the matter.
+const MOST: u64 = 90;
+/// A file is worth naming from here on.
+const HALF: u64 = 50;
+
+/// Judges what was heard.
+pub fn conclude(
+    process: &Process,
+    scan: &EventsScan,
+    all: &Bits,
+    remedies: &Remedies,
+) -> Conclusion {
+    let mut conclusion = judge(process, scan, all, remedies);
+    if process.preload.mapped == Some(true) {
+        conclusion.message +=
+            " libwatchfix.so is loaded: what its rules remove later is counted here all the same.";
+    }
+    if scan.overflows > 0 {
+        conclusion.message += " Events were lost here: the counts are lower bounds.";
+    }
+    conclusion
+}
+
+fn judge(process: &Process, scan: &EventsScan, all: &Bits, remedies: &Remedies) -> Conclusion {
+    let total = scan.total;
+    if total == 0 {
+        return quiet(scan);
+    }
+    for (mask, what) in [(READS, "reads"), (event::ATTRIB, "changes of metadata")] {
+        let count = all.of(mask);
+        if percent(count, total) >= MOST {
+            let events = names_of(mask, &scan.events);
+            let message = format!(
+                "{} of {} events are {what}{}: strip {events}.",
+                number(count),
+                number(total),
+                by(scan, mask),
+            );
+            // Engines that see masks only strip attrib when it is named.
+            let named = mask == event::ATTRIB;
+            return Conclusion {
+                message,
+                remedy: match named {
+                    true => remedies.start_stripping(process, &events),
+                    false => remedies.start(process),
+                },
+                remedy_live: Some(match named {
+                    true => remedies.heal_stripping(process, &events),
+                    false => remedies.heal(process),
+                }),
+            };
+        }
+    }
+    match scan.files.first() {
+        Some(file) if percent(family(scan, &file.path), total) >= HALF => {
+            of_file(process, scan, file, remedies)
+        }
+        _ => mixed(scan),
+    }
+}
+
+fn quiet(scan: &EventsScan) -> Conclusion {
+    let seconds = scan.seconds;
+    let message = match (scan.watched, scan.listened) {
+        (0, _) => "It watches nothing: no event can wake it.".into(),
+        (watched, 0) => format!(
+            "None of the {} inodes it watches could be listened to.",
+            number(watched as u64)
+        ),
+        (watched, listened) if listened < watched => format!(
+            "Nothing happened in {seconds:.1} s on the {} of {} watched inodes that were listened to.",
+            number(listened as u64),
+            number(watched as u64),
+        ),
+        _ => format!("Nothing woke it in {seconds:.1} s."),
+    };
+    Conclusion {
+        message,
+        ..Conclusion::default()
+    }
+}
+
+/// One file, or one database with its side files, is the matter.
+fn of_file(
+    process: &Process,
+    scan: &EventsScan,
+    file: &FileEvents,
+    remedies: &Remedies,
+) -> Conclusion {
+    let count = family(scan, &file.path);
+    let base = Name::from(file.path.base());
+    let others = if count > file.count {
+        " and the files beside it"
+    } else {
+        ""
+    };
+    let writer = writer(process, scan, file);
+    let message = format!(
+        "{} % of {} events name {base}{others}{}.",
+        percent(count, scan.total),
+        number(scan.total),
+        writer.text,
+    );
+    let stem = stem(&file.path);
+    let database = |db: &&Database| db.database.as_bytes() == stem;
+    let dir = file.path.parent().map(Name::from);
+    let (remedy, remedy_live) = match (process.sqlite.iter().find(database), dir) {
+        // The rules have SQLite's names, and settle its directories by default.
+        (Some(_), _) if writer.itself => (remedies.start(process), Some(remedies.heal(process))),
+        (_, Some(dir)) => (
+            remedies.start_ignoring(process, &[base.as_bytes()], &dir),
+            writer.itself.then(|| remedies.heal_settling(process, &dir)),
+        ),
+        _ => (None, None),
+    };
+    Conclusion {
+        message,
+        remedy,
+        remedy_live,
+    }
+}
+
+struct Writer {
+    text: String,
+    itself: bool,
+}
+
+/// Who touches the names of a file: told by fanotify, or by who has it open for writing.
+fn writer(process: &Process, scan: &EventsScan, file: &FileEvents) -> Writer {
+    if let Some(causes) = &scan.causes {
+        let stem = stem_of(file.path.base());
+        let touched = |cause: &Cause| -> u64 {
+            let names = cause
+                .names
+                .iter()
+                .filter(|n| stem_of(n.name.as_bytes()) == stem);
+            names.map(|name| name.count).sum()
+        };
+        let all: u64 = causes.iter().map(touched).sum();
+        if let Some(cause) = causes
+            .iter()
+            .max_by_key(|cause| touched(cause))
+            .filter(|_| all > 0)
+        {
+            let share = percent(touched(cause), all);
+            let how = if share >= MOST {
+                String::new()
+            } else {
+                format!(" to {share} %")
+            };
+            return Writer {
+                text: format!(", written{how} by {}", who(cause)),
+                itself: cause.relation == Relation::Itself && share >= HALF,
+            };
+        }
+    }
+    let stem = stem(&file.path);
+    let own = process
+        .descriptors
+        .iter()
+        .any(|d| d.writable == Some(true) && self::stem(&d.target) == stem);
+    let other = scan
+        .hints
+        .iter()
+        .find(|hint| hint.writes && hint.pid != process.pid);
+    let text = match other {
+        _ if own => ", which it holds open for writing itself".into(),
+        Some(hint) => match &hint.command {
+            Some(command) => format!(
+                ", which PID {} ({command}) holds open for writing",
+                hint.pid
+            ),
+            None => format!(", which PID {} holds open for writing", hint.pid),
+        },
+        None => String::new(),
+    };
+    Writer { text, itself: own }
+}
+
+fn mixed(scan: &EventsScan) -> Conclusion {
+    let mut message = format!(
+        "{} events, and no one thing is the matter",
+        number(scan.total)
+    );
+    if let Some(event) = scan.events.first() {
+        message += &format!(
+            ": {} % are {}",
+            percent(event.count, scan.total),
+            event.event
+        );
+    }
+    if let Some(PlaceAndPath(path, count)) = busiest(scan) {
+        message += &format!(", {} % lie in {path}", percent(count, scan.total));
+    }
+    message += &format!("{}.", by(scan, event::ALL_EVENTS));
+    Conclusion {
+        message,
+        ..Conclusion::default()
+    }
+}
+
+struct PlaceAndPath<'a>(&'a Name, u64);
+
+fn busiest(scan: &EventsScan) -> Option<PlaceAndPath<'_>> {
+    let place = scan.directories.first()?;
+    Some(PlaceAndPath(place.path.as_ref()?, place.count))
+}
+
+/// ` by PID 812 (uv run ...)`; with a share where others do it too.
+fn by(scan: &EventsScan, mask: u32) -> String {
+    let Some(causes) = &scan.causes else {
+        return String::new();
+    };
+    let of = |cause: &Cause| -> u64 {
+        let counted = cause
+            .events
+            .iter()
+            .filter(|e| event::bits(e.event.as_bytes()).is_some_and(|b| b & mask != 0));
+        counted.map(|entry| entry.count).sum()
+    };
+    let all: u64 = causes.iter().map(of).sum();
+    let Some(cause) = causes
+        .iter()
+        .max_by_key(|cause| of(cause))
+        .filter(|_| all > 0)
+    else {
+        return String::new();
+    };
+    match percent(of(cause), all) {
+        99.. => format!(" by {}", who(cause)),
+        share @ HALF.. => format!(", {share} % of them by {}", who(cause)),
+        _ => by_program(causes, of, all),
+    }
+}
+
+/// One program that is started with ever other arguments.
+fn by_program(causes: &[Cause], of: impl Fn(&Cause) -> u64, all: u64) -> String {
+    let mut programs: BTreeMap<&Name, (u64, usize)> = BTreeMap::new();
+    for cause in causes {
+        if let Some(comm) = &cause.comm {
+            let (count, processes) = programs.entry(comm).or_default();
+            *count += of(cause);
+            *processes += cause.processes;
+        }
+    }
+    let worst = programs.into_iter().max_by_key(|(_, (count, _))| *count);
+    match worst.map(|(comm, (count, processes))| (comm, percent(count, all), processes)) {
+        Some((comm, share @ HALF.., processes)) => {
+            let processes = number(processes as u64);
+            format!(", {share} % of them by {processes} processes called {comm}")
+        }
+        _ => ", by many".into(),
+    }
+}
+
+/// `itself`, `PID 812 (uv run ...)`, `27 processes (cat x)`
+fn who(cause: &Cause) -> String {
+    /// A command line within a sentence.
+    const ROOM: usize = 60;
+    let command = cause.command.as_ref().map(ToString::to_string);
+    let command = command.map_or_else(String::new, |text| match text.char_indices().nth(ROOM) {
+        Some((end, _)) => format!(" ({}...)", text.get(..end).unwrap_or_default()),
+        None => format!(" ({text})"),
+    });
+    match (cause.relation, cause.processes, cause.pids.first()) {
+        (Relation::Itself, ..) => "itself".into(),
+        (Relation::Unknown, 1, Some(pid)) => format!("PID {pid}, which ended at once"),
+        (Relation::Unknown, count, _) => {
+            format!("{} processes that ended at once", number(count as u64))
+        }
+        (_, 1, Some(pid)) => format!("PID {pid}{command}"),
+        (_, count, _) => format!("{} processes{command}", number(count as u64)),
+    }
+}
+
+/// The events of a file and, for a database, of the files beside it.
+fn family(scan: &EventsScan, path: &Name) -> u64 {
+    let stem = stem(path);
+    let same = scan
+        .files
+        .iter()
+        .filter(|file| self::stem(&file.path) == stem);
+    same.map(|file| file.count).sum()
+}
+
+fn stem(path: &Name) -> &[u8] {
+    stem_of(path.as_bytes())
+}
+
+fn stem_of(path: &[u8]) -> &[u8] {
+    let sides: [&[u8]; 3] = [b"-wal", b"-shm", b"-journal"];
+    sides
+        .iter()
+        .find_map(|side| path.strip_suffix(*side))
+        .unwrap_or(path)
+}
+
+fn names_of(mask: u32, seen: &[EventCount]) -> String {
+    let names: Vec<_> = seen
+        .iter()
+        .map(|entry| entry.event)
+        .filter(|name| event::bits(name.as_bytes()).is_some_and(|bit| bit & mask != 0))
+        .collect();
+    list_words(&names, "and")
+        .replace(" and ", ",")
+        .replace(", ", ",")
+}
+
+/// Rounded down: 100 means all.
+fn percent(part: u64, all: u64) -> u64 {
+    u64::try_from(u128::from(part) * 100 / u128::from(all.max(1))).unwrap_or(100)
+}

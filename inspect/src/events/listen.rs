@@ -1,0 +1,249 @@
+//! Listens beside a process: on the inodes it watches, for the events it asks for.
+//!
+//! The inodes are opened as O_PATH, which raises no event, and nothing of the process is used: its own
+//! queue and its descriptors stay as they are.
+
+use super::tally::{Tally, Who};
+use crate::gather::{self, Gaps, Live};
+use crate::model::{Relation, Watch};
+use crate::sys::{self, Fanotify, Inotify, Signals};
+use rules::event;
+use rules::record::Record;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// Read at a time: 2,000 records with short names.
+const BUFFER: usize = 1 << 16;
+/// Between two looks whether the process is still there.
+const ALIVE: Duration = Duration::from_millis(500);
+
+/// What is listened to.
+pub struct Listener {
+    inotify: Inotify,
+    fanotify: Option<Fanotify>,
+    /// The watched inode of each of this program's watches, as indices of instance and watch.
+    pub places: HashMap<i32, (usize, usize)>,
+    /// Inodes with a watch for any event.
+    pub watched: usize,
+    /// Those that are listened to.
+    pub listened: usize,
+}
+
+/// What was heard.
+pub struct Heard {
+    /// The counts.
+    pub tally: Tally,
+    /// Who the causing processes were.
+    pub who: HashMap<u32, Who>,
+    /// How long.
+    pub time: Duration,
+    /// Causes were told.
+    pub causes: bool,
+}
+
+impl Listener {
+    /// Listens to every inode the process watches.
+    ///
+    /// # Errors
+    /// There can be no inotify instance for this program.
+    pub fn beside(live: &Live, gaps: &mut Gaps) -> io::Result<Listener> {
+        let fanotify = match Fanotify::new() {
+            Ok(group) => Some(group),
+            Err(e) => {
+                let why = match e.raw_os_error() {
+                    Some(libc::EPERM) => "fanotify(7) needs root (CAP_SYS_ADMIN) for it".into(),
+                    Some(libc::EINVAL) => "fanotify(7) names no files before Linux 5.9".into(),
+                    _ => format!(
+                        "fanotify(7) cannot be used here: {}",
+                        gather::errno_text(&e)
+                    ),
+                };
+                gaps.note("the processes that cause the events", why);
+                None
+            }
+        };
+        let mut listener = Listener {
+            inotify: Inotify::new()?,
+            fanotify,
+            places: HashMap::new(),
+            watched: 0,
+            listened: 0,
+        };
+        listener.place(live, gaps);
+        Ok(listener)
+    }
+
+    fn place(&mut self, live: &Live, gaps: &mut Gaps) {
+        let opener = live.opener();
+        let mut missed: BTreeMap<String, usize> = BTreeMap::new();
+        let mut unmarked: BTreeMap<String, usize> = BTreeMap::new();
+        let mut full = false;
+        for ((instance, at), mask, watch) in wanted(live) {
+            self.watched += 1;
+            if full {
+                continue;
+            }
+            let found = match opener.open(instance, at) {
+                Ok(found) => found,
+                Err(why) => {
+                    *missed.entry(why.into()).or_default() += 1;
+                    continue;
+                }
+            };
+            match self
+                .inotify
+                .add(found.as_fd(), mask | watch.mask.0 & event::EXCL_UNLINK)
+            {
+                Ok(wd) => {
+                    self.places.insert(wd, (instance, at));
+                    self.listened += 1;
+                }
+                Err(e) if e.raw_os_error() == Some(libc::ENOSPC) => {
+                    full = true;
+                    continue;
+                }
+                Err(e) => {
+                    *missed.entry(gather::errno_text(&e)).or_default() += 1;
+                    continue;
+                }
+            }
+            if let Some(group) = &self.fanotify
+                && let Err(e) = group.add(found.as_fd(), mask, sys::is_directory(found.as_fd()))
+            {
+                *unmarked.entry(gather::errno_text(&e)).or_default() += 1;
+            }
+        }
+        if full {
+            let count = self.watched - self.listened - missed.values().sum::<usize>();
+            let why = "the limit of watches is reached for this program's user \
+                       (fs.inotify.max_user_watches)";
+            gaps.count(count, "watched inodes that are not listened to", why);
+        }
+        for (why, count) in missed {
+            gaps.count(count, "watched inodes that are not listened to", why);
+        }
+        let all = unmarked.values().sum::<usize>();
+        for (why, count) in unmarked {
+            let what = "watched inodes whose events have no known cause";
+            gaps.count(
+                count,
+                what,
+                format!("fanotify(7) does not mark them: {why}"),
+            );
+        }
+        if all > 0 && all == self.listened {
+            self.fanotify = None;
+        }
+    }
+
+    /// Counts for `time`, until a signal comes or the process ends.
+    pub fn listen(&self, live: &Live, time: Duration, signals: &Signals) -> Heard {
+        let pid = live.process().pid;
+        let mut buffer = vec![0; BUFFER];
+        // What came while the watches were placed was heard by some of them only.
+        while matches!(self.inotify.read(&mut buffer), Ok(length) if length > 0) {}
+        while let Some(group) = &self.fanotify
+            && matches!(group.read(&mut buffer), Ok(length) if length > 0)
+        {}
+        let began = Instant::now();
+        let mut heard = Heard {
+            tally: Tally::default(),
+            who: HashMap::new(),
+            time,
+            causes: self.fanotify.is_some(),
+        };
+        let sources: Vec<BorrowedFd<'_>> = std::iter::once(self.inotify.as_fd())
+            .chain(self.fanotify.as_ref().map(AsFd::as_fd))
+            .collect();
+        let mut alive = began;
+        loop {
+            let left = time.saturating_sub(began.elapsed());
+            if alive.elapsed() >= ALIVE {
+                if live.has_ended() {
+                    break;
+                }
+                alive = Instant::now();
+            }
+            let ready = !left.is_zero() && signals.wait(&sources, left.min(ALIVE));
+            // Whoever causes an event may end at once: it is asked for its name first.
+            self.causes(pid, &mut buffer, &mut heard);
+            self.records(&mut buffer, &mut heard.tally);
+            if left.is_zero() || (ready && signals.next().is_some()) {
+                break;
+            }
+        }
+        heard.time = began.elapsed().min(time);
+        heard
+    }
+
+    fn records(&self, buffer: &mut [u8], tally: &mut Tally) {
+        // One buffer at a time: a writer that is faster than this must not keep it from ending.
+        let length = self.inotify.read(buffer).unwrap_or(0);
+        let mut rest = buffer.get(..length).unwrap_or_default();
+        while let Some(record) = Record::read(rest) {
+            tally.record(record.wd, record.mask, record.name);
+            rest = rest.get(record.size..).unwrap_or_default();
+        }
+    }
+
+    fn causes(&self, watcher: u32, buffer: &mut [u8], heard: &mut Heard) {
+        let Some(group) = &self.fanotify else { return };
+        let length = group.read(buffer).unwrap_or(0);
+        let mut rest = buffer.get(..length).unwrap_or_default();
+        while let Some((caused, next)) = sys::split_caused(rest) {
+            rest = next;
+            if caused.pid == 0 {
+                continue;
+            }
+            heard
+                .who
+                .entry(caused.pid)
+                .or_insert_with(|| who(caused.pid, watcher));
+            heard.tally.cause(caused.pid, caused.mask, caused.name);
+        }
+    }
+}
+
+/// Every watched inode once, with all that is asked of it. Watches for nothing, as muted ones, hear nothing.
+fn wanted(live: &Live) -> Vec<((usize, usize), u32, &Watch)> {
+    let mut by_inode = HashMap::new();
+    let mut list: Vec<((usize, usize), u32, &Watch)> = Vec::new();
+    for (instance, seen) in live.process().inotify.iter().enumerate() {
+        for (at, watch) in seen.watches.iter().enumerate() {
+            let events = watch.mask.0 & event::ALL_EVENTS;
+            if events == 0 {
+                continue;
+            }
+            let place = *by_inode
+                .entry((watch.device, watch.inode))
+                .or_insert(list.len());
+            match list.get_mut(place) {
+                Some((_, mask, _)) => *mask |= events,
+                None => list.push(((instance, at), events, watch)),
+            }
+        }
+    }
+    list
+}
+
+fn who(pid: u32, watcher: u32) -> Who {
+    let Some((command, comm)) = gather::command_of(pid) else {
+        return Who {
+            relation: Relation::Unknown,
+            command: Vec::new(),
+            comm: None,
+        };
+    };
+    let relation = match pid {
+        _ if pid == watcher => Relation::Itself,
+        _ if gather::is_descendant(pid, watcher) => Relation::Descendant,
+        _ => Relation::Other,
+    };
+    Who {
+        relation,
+        command,
+        comm,
+    }
+}

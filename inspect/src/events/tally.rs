@@ -1,0 +1,160 @@
+//! Counts of events: by event, by watched inode, by file, by cause.
+
+use crate::model::{EventCount, Name, Relation};
+use rules::event;
+use std::collections::HashMap;
+
+/// Files told apart; more are counted with their directories only.
+const MOST_FILES: usize = 50_000;
+
+/// How often each of the twelve events came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bits([u64; 12]);
+
+impl Bits {
+    fn add(&mut self, mask: u32) {
+        for (count, (bit, _)) in self.0.iter_mut().zip(event::EVENTS) {
+            *count += u64::from(mask & bit != 0);
+        }
+    }
+
+    /// Adds another's.
+    pub fn join(&mut self, other: &Bits) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+    }
+
+    /// All of them.
+    pub fn sum(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// All events of `mask`.
+    pub fn of(&self, mask: u32) -> u64 {
+        let each = self.0.iter().zip(event::EVENTS);
+        each.filter(|(_, (bit, _))| mask & bit != 0)
+            .map(|(n, _)| n)
+            .sum()
+    }
+
+    /// By event, most first.
+    pub fn list(&self) -> Vec<EventCount> {
+        let each = self.0.iter().zip(event::EVENTS);
+        let mut list: Vec<_> = each
+            .filter(|(count, _)| **count > 0)
+            .map(|(&count, &(_, event))| EventCount { event, count })
+            .collect();
+        list.sort_by_key(|entry| std::cmp::Reverse(entry.count));
+        list
+    }
+}
+
+/// Everything that was counted.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// All events.
+    pub all: Bits,
+    /// Records: a record has one event.
+    pub total: u64,
+    /// By this program's watch.
+    pub watches: HashMap<i32, u64>,
+    /// By this program's watch and the name in it; no name for the watched inode itself.
+    pub files: HashMap<(i32, Box<[u8]>), Bits>,
+    /// How often the queue ran over.
+    pub overflows: u64,
+    /// What fanotify told, by process.
+    pub causes: HashMap<u32, ByProcess>,
+}
+
+/// What one process caused.
+#[derive(Debug, Default)]
+pub struct ByProcess {
+    /// Its events.
+    pub all: Bits,
+    /// All of them by name.
+    pub names: HashMap<Box<[u8]>, u64>,
+}
+
+impl Tally {
+    /// Takes in a record of inotify.
+    pub fn record(&mut self, wd: i32, mask: u32, name: &[u8]) {
+        if mask & event::Q_OVERFLOW != 0 {
+            self.overflows += 1;
+            return;
+        }
+        let events = mask & event::ALL_EVENTS;
+        // The end of a watch or a mount is no event of a file.
+        if events == 0 {
+            return;
+        }
+        self.total += 1;
+        self.all.add(events);
+        *self.watches.entry(wd).or_default() += 1;
+        let key = (wd, Box::from(name));
+        if self.files.len() < MOST_FILES || self.files.contains_key(&key) {
+            self.files.entry(key).or_default().add(events);
+        }
+    }
+
+    /// Takes in an event of fanotify.
+    pub fn cause(&mut self, pid: u32, mask: u64, name: Option<&[u8]>) {
+        // The low bits are inotify's.
+        let events = u32::try_from(mask & u64::from(event::ALL_EVENTS)).unwrap_or(0);
+        let entry = self.causes.entry(pid).or_default();
+        entry.all.add(events);
+        if let Some(name) = name {
+            let count = u64::from(events.count_ones());
+            if entry.names.len() < MOST_FILES || entry.names.contains_key(name) {
+                *entry.names.entry(name.into()).or_default() += count;
+            }
+        }
+    }
+}
+
+/// Who a process was when it first caused an event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Who {
+    /// What it is to the watching process.
+    pub relation: Relation,
+    /// Its command line; empty if it had ended.
+    pub command: Vec<Name>,
+    /// The name of its main thread.
+    pub comm: Option<Name>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_counted_by_bit_watch_and_name_and_notices_are_none() {
+        let mut tally = Tally::default();
+        tally.record(1, event::OPEN, b"a");
+        tally.record(1, event::OPEN | event::ISDIR, b"d");
+        tally.record(2, event::CLOSE_NOWRITE, b"a");
+        tally.record(2, event::IGNORED, b"");
+        tally.record(-1, event::Q_OVERFLOW, b"");
+        assert_eq!((tally.total, tally.overflows), (3, 1));
+        assert_eq!(tally.all.of(event::OPEN | event::ACCESS), 2);
+        assert_eq!(tally.watches[&1], 2);
+        assert_eq!(tally.files.len(), 3);
+        assert_eq!(
+            tally.all.list()[0],
+            EventCount {
+                event: "open",
+                count: 2
+            }
+        );
+    }
+
+    #[test]
+    fn an_event_of_fanotify_may_have_several_bits() {
+        let mut tally = Tally::default();
+        tally.cause(7, 0x30, Some(b"a"));
+        tally.cause(7, 0x4000_0020, None);
+        let seen = &tally.causes[&7];
+        assert_eq!(seen.all.of(event::ALL_EVENTS), 3);
+        assert_eq!(seen.names[&b"a"[..]], 2);
+    }
+}

@@ -1,0 +1,144 @@
+//! What `fdscan events` answers: what wakes a process's watchers.
+
+use super::{CommandLine, Gap, Name};
+use serde::Serialize;
+
+/// One run of `fdscan events PID`.
+#[derive(Debug, Serialize)]
+pub struct EventsScan {
+    /// Always [`SCHEMA`](super::SCHEMA).
+    pub schema: &'static str,
+    /// The version of this program.
+    pub fdscan_version: &'static str,
+    /// When listening began: RFC 3339, UTC.
+    pub taken_at: String,
+    /// The process.
+    pub pid: u32,
+    /// The name of its main thread.
+    pub comm: Option<Name>,
+    /// Its command line, or its name in brackets where it has none.
+    pub command: Option<CommandLine>,
+    /// How long was listened.
+    pub seconds: f64,
+    /// Inodes it watches for any event.
+    pub watched: usize,
+    /// Those that were listened to.
+    pub listened: usize,
+    /// Events on them. A lower bound if `overflows` is not 0.
+    pub total: u64,
+    /// How often this program's own queue ran over.
+    pub overflows: u64,
+    /// By event, most first.
+    pub events: Vec<EventCount>,
+    /// By watched inode, most first, up to 100.
+    pub directories: Vec<PlaceCount>,
+    /// By file, most first, up to 100.
+    pub files: Vec<FileEvents>,
+    /// By the process that caused them, most first, up to 100; `None` where that could not be known.
+    pub causes: Option<Vec<Cause>>,
+    /// Who has the files open, where causes are not known.
+    pub hints: Vec<Hint>,
+    /// What it comes to.
+    pub conclusion: Conclusion,
+    /// What could not be seen, and why.
+    pub incomplete: Vec<Gap>,
+}
+
+/// How often an event came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventCount {
+    /// Its name.
+    pub event: &'static str,
+    /// How often.
+    pub count: u64,
+}
+
+/// How many events a watched inode had.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlaceCount {
+    /// Where it is, as the process sees it.
+    pub path: Option<Name>,
+    /// Its number.
+    pub inode: u64,
+    /// Its events and those of the files in it.
+    pub count: u64,
+}
+
+/// The events of one file.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileEvents {
+    /// Its path, or its name where its directory is not known.
+    pub path: Name,
+    /// All of them.
+    pub count: u64,
+    /// By event, most first.
+    pub events: Vec<EventCount>,
+}
+
+/// Processes that caused events: those with one command line.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cause {
+    /// Their PIDs, up to 10.
+    pub pids: Vec<u32>,
+    /// How many there were.
+    pub processes: usize,
+    /// What they are to the watching process.
+    pub relation: Relation,
+    /// The name of their main thread; `None` if they had ended.
+    pub comm: Option<Name>,
+    /// Their command line; `None` if they had ended before they could be looked at.
+    pub command: Option<CommandLine>,
+    /// Their events, as fanotify counts them: it joins some that inotify tells apart, and the reverse.
+    pub count: u64,
+    /// By event, most first.
+    pub events: Vec<EventCount>,
+    /// The names they touched most, up to 10.
+    pub names: Vec<NameCount>,
+}
+
+/// How often a name was touched.
+#[derive(Debug, Clone, Serialize)]
+pub struct NameCount {
+    /// The name within its directory.
+    pub name: Name,
+    /// How often.
+    pub count: u64,
+}
+
+/// What a process is to the watching one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Relation {
+    /// The watching process itself.
+    Itself,
+    /// Started by it, or by what it started.
+    Descendant,
+    /// Neither.
+    Other,
+    /// It had ended.
+    Unknown,
+}
+
+/// A process that has a file open, and so may be the cause.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hint {
+    /// The file.
+    pub path: Name,
+    /// The process.
+    pub pid: u32,
+    /// Its command line.
+    pub command: Option<CommandLine>,
+    /// It can write through a descriptor.
+    pub writes: bool,
+}
+
+/// What the counts come to.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Conclusion {
+    /// One sentence.
+    pub message: String,
+    /// A command that helps from the next start on.
+    pub remedy: Option<String>,
+    /// A command that helps the process as it runs.
+    pub remedy_live: Option<String>,
+}

@@ -1,0 +1,147 @@
+//! The text of `fdscan events`: the conclusion, then the counts behind it.
+
+use super::tables::Sheet;
+use super::wrap::{shorten, wrap, wrap_command};
+use super::{Layout, gaps};
+use crate::model::{Cause, EventCount, EventsScan, Name, Relation};
+use crate::render::{number, plural, sanitize};
+use std::io::{self, Write};
+
+/// Rows shown of each table.
+const SHOWN: usize = 10;
+
+/// Writes the answer.
+///
+/// # Errors
+/// What writing to `to` failed with.
+pub fn events_text(scan: &EventsScan, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let name = scan
+        .comm
+        .as_ref()
+        .map_or_else(|| "?".into(), Name::to_string);
+    let heading = format!("{} (PID {})", sanitize(&name), scan.pid);
+    writeln!(
+        to,
+        "{}  {}",
+        layout.style.heading(&heading),
+        layout.style.dim(&format!(
+            "listened for {:.1} s to {} of {}",
+            scan.seconds,
+            number(scan.listened as u64),
+            plural(scan.watched, "watched inode", "watched inodes"),
+        ))
+    )?;
+    writeln!(to)?;
+    wrap(&sanitize(&scan.conclusion.message), layout.width, "  ", to)?;
+    let commands = [
+        ("When you start it again", &scan.conclusion.remedy),
+        ("For this process, as it runs", &scan.conclusion.remedy_live),
+    ];
+    for (lead, command) in commands {
+        if let Some(command) = command {
+            writeln!(to, "  {lead}:")?;
+            let command = wrap_command(&sanitize(command), layout.width, "    ");
+            write!(to, "{}", layout.style.command(&command))?;
+        }
+    }
+    if scan.overflows > 0 {
+        let times = usize::try_from(scan.overflows).unwrap_or(usize::MAX);
+        let line = format!(
+            "This program's own queue ran over {}: there were more events than it shows.",
+            plural(times, "time", "times")
+        );
+        wrap(&line, layout.width, "  ", to)?;
+    }
+    counts(scan, layout, to)?;
+    causes(scan, layout, to)?;
+    gaps(&scan.incomplete, layout, to)
+}
+
+fn counts(scan: &EventsScan, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    if scan.total == 0 {
+        return Ok(());
+    }
+    let mut sheet = Sheet::new(layout, &["count", "event"], &[0]);
+    for entry in &scan.events {
+        sheet.row(&[number(entry.count), entry.event.into()]);
+    }
+    sheet.write("Events", layout, to)?;
+    let mut sheet = Sheet::new(layout, &["count", "watched"], &[0]);
+    for place in scan.directories.iter().take(SHOWN) {
+        let path = place.path.as_ref().map(Name::to_string);
+        let path = path.unwrap_or_else(|| format!("inode {}", place.inode));
+        sheet.row(&[number(place.count), path]);
+    }
+    sheet.write("By watched directory or file", layout, to)?;
+    let mut sheet = Sheet::new(layout, &["count", "events", "file"], &[0]);
+    for file in scan.files.iter().take(SHOWN) {
+        sheet.row(&[
+            number(file.count),
+            words(&file.events),
+            file.path.to_string(),
+        ]);
+    }
+    sheet.write("By file", layout, to)
+}
+
+fn causes(scan: &EventsScan, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let mut sheet = Sheet::new(layout, &["count", "events", "caused by"], &[0]);
+    for cause in scan.causes.iter().flatten().take(SHOWN) {
+        sheet.row(&[number(cause.count), words(&cause.events), who(cause)]);
+    }
+    if scan
+        .causes
+        .as_ref()
+        .is_some_and(|causes| !causes.is_empty())
+    {
+        sheet.write("By process, as fanotify tells", layout, to)?;
+    }
+    if scan.hints.is_empty() {
+        return Ok(());
+    }
+    let mut sheet = Sheet::new(layout, &["pid", "open for", "file", "command"], &[0]);
+    for hint in &scan.hints {
+        let command = hint.command.as_ref().map(ToString::to_string);
+        sheet.row(&[
+            hint.pid.to_string(),
+            if hint.writes { "writing" } else { "reading" }.into(),
+            hint.path.to_string(),
+            shorten(&command.unwrap_or_default(), 60),
+        ]);
+    }
+    sheet.write("Who has these files open (a hint, not a proof)", layout, to)
+}
+
+fn words(events: &[EventCount]) -> String {
+    let names: Vec<_> = events.iter().map(|entry| entry.event).collect();
+    names.join(" ")
+}
+
+fn who(cause: &Cause) -> String {
+    let pids: Vec<_> = cause.pids.iter().take(3).map(u32::to_string).collect();
+    let more = match cause.processes.saturating_sub(pids.len()) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let relation = match cause.relation {
+        Relation::Itself => "itself",
+        Relation::Descendant => "started by it",
+        Relation::Other => "",
+        Relation::Unknown => "ended before it could be looked at",
+    };
+    let command = cause
+        .command
+        .as_ref()
+        .map(|command| shorten(&command.to_string(), 80));
+    let parts = [
+        Some(format!("PID {}{more}", pids.join(" "))),
+        Some(relation.to_owned()),
+        command,
+    ];
+    let parts: Vec<_> = parts
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join(", ")
+}

@@ -1,0 +1,315 @@
+//! `fdscan events`: what is done to the watched files is counted as it was done, and who did it is named.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::common::{Fixture, Scan, Stage, fdscan, is_root, proc_number, quiet, violations};
+use support::Victim;
+
+/// Starts `fdscan events` on a fixture and waits until it listens to `inodes` of them.
+fn listen(command: &mut Command, fixture: &Fixture, inodes: usize, args: &[&str]) -> Victim {
+    let pid = fixture.pid().to_string();
+    command.args(["events", &pid, "--for", "600"]).args(args);
+    let listener = Victim::spawn(command);
+    let start = Instant::now();
+    let placed = || support::watches(listener.pid()).len() == inodes;
+    while !(placed() && waits(listener.pid())) {
+        assert!(start.elapsed() < support::DEADLINE, "it does not listen");
+        // Nothing announces that another process has placed its watches and waits.
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    listener
+}
+
+/// Whether a process is in poll(2): field 1 of /proc/PID/syscall (proc_pid_syscall(5)).
+fn waits(pid: u32) -> bool {
+    let text = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    let number = text
+        .split(' ')
+        .next()
+        .and_then(|number| number.parse().ok());
+    #[cfg(target_arch = "x86_64")]
+    let polls = [libc::SYS_poll, libc::SYS_ppoll];
+    #[cfg(not(target_arch = "x86_64"))]
+    let polls = [libc::SYS_ppoll];
+    number.is_some_and(|number| polls.contains(&number))
+}
+
+/// Interrupts it once it has heard everything, and returns its document.
+fn heard(listener: Victim) -> Value {
+    support::wait_until_drained(listener.pid());
+    listener.signal(libc::SIGINT);
+    let (status, lines) = listener.finish();
+    assert_eq!(status.code(), Some(0), "{lines:?}");
+    let doc: Value = serde_json::from_str(&lines.join("\n")).unwrap();
+    assert_eq!(violations(&doc), Vec::<String>::new());
+    doc
+}
+
+/// Reads two files in turn: two opens of one file in a row are one event.
+fn read_in_turn(dir: &Path, times: usize) {
+    for name in ["a", "b"].iter().cycle().take(times) {
+        fs::read(dir.join(name)).unwrap();
+    }
+}
+
+fn message(doc: &Value) -> &str {
+    doc["conclusion"]["message"].as_str().unwrap()
+}
+
+#[test]
+fn reads_are_counted_one_by_one_and_root_learns_who_reads() {
+    let _quiet = quiet();
+    let stage = Stage::new();
+    let dir = stage.make("tree");
+    let fixture = stage.mkfds_in(&dir, &["watches", "--count", "3", "--mask", "0x3ee"]);
+    let first = fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
+    fs::write(first.join("a"), "").unwrap();
+    fs::write(first.join("b"), "").unwrap();
+    let listener = listen(&mut fdscan(), &fixture, 3, &["--json"]);
+    read_in_turn(&first, 200);
+    let doc = heard(listener);
+    assert_eq!((&doc["watched"], &doc["listened"]), (&3.into(), &3.into()));
+    assert_eq!(doc["total"], 200, "{doc:#}");
+    assert_eq!(doc["events"][0]["event"], "open");
+    assert_eq!(doc["directories"][0]["count"], 200);
+    assert_eq!(doc["files"].as_array().unwrap().len(), 2);
+    assert_eq!(doc["files"][0]["count"], 100);
+    assert!(
+        message(&doc).starts_with("200 of 200 events are reads"),
+        "{}",
+        message(&doc)
+    );
+    assert!(
+        message(&doc).ends_with(": strip open."),
+        "{}",
+        message(&doc)
+    );
+    assert_eq!(
+        doc["conclusion"]["remedy_live"],
+        format!("watchfix heal {}", fixture.pid())
+    );
+    if !is_root() {
+        support::skip("only root is told by fanotify who causes an event");
+        return;
+    }
+    let own = std::process::id();
+    assert_eq!(doc["causes"][0]["pids"][0], own, "{doc:#}");
+    assert_eq!(doc["causes"][0]["relation"], "other");
+    assert!(
+        message(&doc).contains(&format!("by PID {own} (")),
+        "{}",
+        message(&doc)
+    );
+}
+
+#[test]
+fn a_program_that_writes_what_it_watches_is_told_so() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let fixture = stage.mkfds_in(&dir, &["sqlite-busy", "--watch", "0xfce"]);
+    let doc = heard_of_writes(&mut fdscan(), &fixture, &dir);
+    assert!(
+        message(&doc).contains("name state0.db"),
+        "{}",
+        message(&doc)
+    );
+    if is_root() {
+        assert_eq!(doc["causes"][0]["relation"], "itself");
+        assert!(
+            message(&doc).contains("written by itself"),
+            "{}",
+            message(&doc)
+        );
+    } else {
+        assert!(
+            message(&doc).contains("open for writing itself"),
+            "{}",
+            message(&doc)
+        );
+    }
+    assert_eq!(
+        doc["conclusion"]["remedy_live"],
+        format!("watchfix heal {}", fixture.pid())
+    );
+}
+
+/// Listens while the fixture writes its database a good many times.
+fn heard_of_writes(command: &mut Command, fixture: &Fixture, dir: &Path) -> Value {
+    let listener = listen(command, fixture, 1, &["--json"]);
+    let start = Instant::now();
+    let mut seen = std::collections::HashSet::new();
+    while seen.len() < 30 {
+        assert!(start.elapsed() < support::DEADLINE, "nothing is written");
+        let log = fs::metadata(dir.join("state0.db-wal")).unwrap();
+        seen.insert((log.mtime_nsec(), log.len()));
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    // It goes on being written: there is no end to wait for.
+    listener.signal(libc::SIGINT);
+    let (status, lines) = listener.finish();
+    assert_eq!(status.code(), Some(0), "{lines:?}");
+    let doc: Value = serde_json::from_str(&lines.join("\n")).unwrap();
+    assert_eq!(violations(&doc), Vec::<String>::new());
+    assert!(doc["total"].as_u64().unwrap() > 10, "{doc:#}");
+    doc
+}
+
+fn fdscan_for(fixture: &Fixture, stage: &Stage, seconds: &str) -> Value {
+    let pid = fixture.pid().to_string();
+    let scan = stage.scan_as_user(&["events", &pid, "--for", seconds, "--json"]);
+    assert_eq!(scan.code(), 0, "{}", scan.stderr);
+    scan.json()
+}
+
+#[test]
+fn without_root_everything_but_the_cause_is_known_and_that_is_said() {
+    let stage = Stage::unprivileged(60_242);
+    let dir = stage.make("state");
+    let fixture = stage.mkfds_in(&dir, &["sqlite-busy", "--watch", "0xfce"]);
+    let doc = heard_of_writes(&mut stage.scan_command(), &fixture, &dir);
+    assert_eq!(doc["causes"], Value::Null);
+    let gaps = doc["incomplete"].to_string();
+    assert!(gaps.contains("fanotify(7) needs root"), "{gaps}");
+    let hints = doc["hints"].as_array().unwrap();
+    assert!(
+        hints
+            .iter()
+            .any(|hint| hint["pid"] == fixture.pid() && hint["writes"] == true),
+        "{doc:#}"
+    );
+    let says = "which it holds open for writing itself";
+    assert!(message(&doc).contains(says), "{}", message(&doc));
+}
+
+#[test]
+fn listening_is_not_noticed_by_the_process() {
+    let _quiet = quiet();
+    for stage in [Stage::new(), Stage::unprivileged(60_243)] {
+        let dir = stage.make("tree");
+        let mut fixture = stage.mkfds_in(&dir, &["watches", "--count", "20", "--mask", "0xfff"]);
+        let doc = fdscan_for(&fixture, &stage, "0.1");
+        assert_eq!(
+            (&doc["listened"], &doc["total"]),
+            (&20.into(), &0.into()),
+            "{doc:#}"
+        );
+        assert_eq!(message(&doc), "Nothing woke it in 0.1 s.");
+        fixture.victim.send("");
+        assert_eq!(fixture.victim.line_with("queued="), "queued=0");
+    }
+}
+
+#[test]
+fn a_queue_that_ran_over_is_said_to_have_lost_events() {
+    let _quiet = quiet();
+    let stage = Stage::new();
+    let dir = stage.make("tree");
+    let fixture = stage.mkfds_in(&dir, &["watches", "--count", "1", "--mask", "0x20"]);
+    let first = fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
+    fs::write(first.join("a"), "").unwrap();
+    fs::write(first.join("b"), "").unwrap();
+    let listener = listen(&mut fdscan(), &fixture, 1, &["--json"]);
+    listener.signal(libc::SIGSTOP);
+    let most = proc_number("/proc/sys/fs/inotify/max_queued_events");
+    read_in_turn(&first, usize::try_from(most).unwrap() + 10);
+    listener.signal(libc::SIGCONT);
+    let doc = heard(listener);
+    assert!(doc["overflows"].as_u64().unwrap() > 0, "{doc:#}");
+    assert!(message(&doc).contains("lower bounds"), "{}", message(&doc));
+}
+
+#[test]
+fn at_the_limit_of_watches_it_says_how_many_it_listens_to() {
+    if !is_root() {
+        support::skip("only root can be a user whose limits nobody else uses");
+        return;
+    }
+    let stage = Stage::as_user(60_244);
+    let dir = stage.make("tree");
+    let fixture = stage.mkfds_in(&dir, &["watches", "--count", "5", "--mask", "0x3ca"]);
+    let total = proc_number("/proc/sys/fs/inotify/max_user_watches") - 5 - 2;
+    let crowd = stage.make("crowd");
+    let total = total.to_string();
+    let args = [
+        "instances",
+        "--count",
+        "100",
+        "--watches",
+        "4000",
+        "--total",
+        &total,
+    ];
+    let _crowd = stage.mkfds_in(&crowd, &args);
+    let doc = fdscan_for(&fixture, &stage, "0.1");
+    assert_eq!(
+        (&doc["watched"], &doc["listened"]),
+        (&5.into(), &2.into()),
+        "{doc:#}"
+    );
+    let gaps = doc["incomplete"].to_string();
+    assert!(gaps.contains("fs.inotify.max_user_watches"), "{gaps}");
+    assert!(
+        message(&doc).contains("on the 2 of 5 watched inodes"),
+        "{}",
+        message(&doc)
+    );
+}
+
+#[test]
+fn it_ends_with_the_process_it_listens_to() {
+    let stage = Stage::new();
+    let dir = stage.make("tree");
+    let mut fixture = stage.mkfds_in(&dir, &["watches", "--count", "1", "--mask", "0x3ca"]);
+    let listener = listen(&mut fdscan(), &fixture, 1, &[]);
+    fixture.victim.close_stdin();
+    let (status, lines) = listener.finish();
+    assert_eq!(status.code(), Some(0));
+    assert!(lines.join("\n").contains("the process ended"), "{lines:?}");
+}
+
+#[test]
+fn the_text_begins_with_the_conclusion_and_every_interruption_ends_it() {
+    let stage = Stage::new();
+    let dir = stage.make("tree");
+    let fixture = stage.mkfds_in(&dir, &["watches", "--count", "1", "--mask", "0x3ca"]);
+    let first = fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        let listener = listen(&mut fdscan(), &fixture, 1, &[]);
+        fs::write(first.join("new.txt"), "x").unwrap();
+        support::wait_until_drained(listener.pid());
+        listener.signal(signal);
+        let (status, lines) = listener.finish();
+        assert_eq!(status.code(), Some(0));
+        assert!(lines[0].contains("listened for"), "{lines:?}");
+        assert!(lines[2].contains("100 % of"), "{lines:?}");
+        assert!(lines.join("\n").contains("it was interrupted"), "{lines:?}");
+        fs::remove_file(first.join("new.txt")).unwrap();
+    }
+}
+
+#[test]
+fn what_cannot_be_listened_to_has_its_exit_status() {
+    let run = |pid: &str| Scan::run(fdscan().args(["events", pid, "--for", "0"]));
+    assert_eq!(run("4194303").code(), 3);
+    assert_eq!(run("x").code(), 2);
+    let stage = Stage::new();
+    let idle = stage.mkfds(&["idle"]);
+    let scan = run(&idle.pid().to_string());
+    assert_eq!(scan.code(), 0);
+    assert!(
+        scan.text().contains("It watches nothing"),
+        "{}",
+        scan.text()
+    );
+    if is_root() {
+        let stage = Stage::as_user(60_245);
+        let scan = stage.scan_as_user(&["events", &std::process::id().to_string()]);
+        assert_eq!(scan.code(), 4, "{}", scan.stderr);
+    }
+}
