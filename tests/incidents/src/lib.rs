@@ -6,6 +6,8 @@
 
 pub mod apx;
 pub mod codex;
+mod count;
 mod product;
 
+pub use count::counted;
 pub use product::{Product, fdscan_findings};

@@ -65,6 +65,31 @@ pub fn binary(package: &str, name: &str) -> PathBuf {
     target_dir().join("debug").join(name)
 }
 
+/// The same, linked statically: what no preload reaches.
+///
+/// # Errors
+/// What the linker said: the C library's static archive may be missing.
+pub fn static_binary(package: &str, name: &str) -> Result<PathBuf, String> {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    // With a target named, build scripts and macros are built as ever, for the host.
+    let run = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
+        .args(["build", "--quiet", "--locked", "-p", package, "--bin", name])
+        .args(["--target", &target, "--target-dir"])
+        .arg(target_dir().join("static"))
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .current_dir(root())
+        .output()
+        .map_err(|e| format!("cargo does not start: {e}"))?;
+    if !run.status.success() {
+        return Err(String::from_utf8_lossy(&run.stderr).into_owned());
+    }
+    Ok(target_dir()
+        .join("static")
+        .join(&target)
+        .join("debug")
+        .join(name))
+}
+
 /// Compiles one C file of the tests with `compiler` (`cc`, `musl-gcc`) into `into`.
 ///
 /// # Errors

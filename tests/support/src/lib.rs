@@ -10,7 +10,9 @@ mod skip;
 mod victim;
 mod watches;
 
-pub use build::{binary, compile_c, libwatchfix, reference_shim, root, target_dir, tool};
+pub use build::{
+    binary, compile_c, libwatchfix, reference_shim, root, static_binary, target_dir, tool,
+};
 pub use edit::{append, overwrite};
 pub use skip::{skip, skip_optional};
 pub use victim::{DEADLINE, Victim};

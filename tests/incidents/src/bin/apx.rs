@@ -1,8 +1,8 @@
 //! The victim of incident 1, in the shape of `apx dev start`: it watches a tree and has a subprocess
 //! generate something from it after every event. `apx TREE` watches, `apx generate TREE` generates.
 //!
-//! Prints `READY`, then one line per regeneration (see `incidents::apx::Regeneration`). Ends when its
-//! standard input is closed.
+//! Prints `READY`, then one line per regeneration (see `incidents::apx::Regeneration`), and `events N`
+//! (`incidents::counted`). Ends when its standard input is closed.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn watch(tree: &Path) -> Result<(), Box<dyn Error>> {
     let (sender, events) = channel();
-    let mut watcher = notify::recommended_watcher(sender)?;
+    let mut watcher = notify::recommended_watcher(incidents::counted(sender))?;
     watcher.watch(tree, RecursiveMode::Recursive)?;
     // The test closes our standard input, or is gone.
     std::thread::spawn(|| {

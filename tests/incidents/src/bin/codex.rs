@@ -3,7 +3,8 @@
 //! `codex ROWS HOME [OTHER...]` stops logging after ROWS rows, so that a test does not fill the disk.
 //!
 //! Prints `READY`, then `event ROW KIND PATH` for every event that is not about the database, and
-//! `full ROWS` once that is reached. Ends when its standard input is closed.
+//! `full ROWS` once that is reached, and `events N` (`incidents::counted`). Ends when its standard input
+//! is closed.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -24,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut log = Log::open(&home.join("logs_2.sqlite"))?;
     let (sender, events) = channel();
-    let mut watcher = notify::recommended_watcher(sender)?;
+    let mut watcher = notify::recommended_watcher(incidents::counted(sender))?;
     for dir in std::iter::once(home).chain(others.iter().map(Path::new)) {
         watcher.watch(dir, RecursiveMode::NonRecursive)?;
     }
