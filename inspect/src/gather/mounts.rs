@@ -4,8 +4,10 @@
 use super::proc_dir::ProcDir;
 use super::{Gaps, errno_text};
 use crate::model::{Device, Name};
+use crate::sys;
 use procfs::process::MountInfo;
 use std::collections::{HashMap, HashSet};
+use std::os::fd::AsFd;
 
 /// One mount, as the process sees it.
 #[derive(Debug)]
@@ -38,7 +40,13 @@ impl Mounts {
     /// Reads the mounts of a process.
     pub fn of(dir: &ProcDir, gaps: &mut Gaps) -> Mounts {
         match dir.read("mountinfo") {
-            Ok(text) => Mounts::parse(&text),
+            Ok(text) => {
+                let mut mounts = Mounts::parse(&text);
+                if mounts.of_path(b"/").is_none() {
+                    mounts.add_root(dir);
+                }
+                mounts
+            }
             Err(e) => {
                 gaps.note("its mounts, and with them paths", errno_text(&e));
                 Mounts::default()
@@ -73,6 +81,25 @@ impl Mounts {
             });
         }
         mounts
+    }
+
+    /// Below a chroot that is no mount point the kernel shows only what is mounted inside. The mount the
+    /// root lies on is then found among this program's own.
+    fn add_root(&mut self, dir: &ProcDir) {
+        let own = ProcDir::open(std::process::id()).and_then(|own| own.read("mountinfo"));
+        let root = dir.open_file(b"root", libc::O_PATH);
+        if let (Ok(own), Ok(root)) = (own, root)
+            && let Some(id) = sys::mount_id(root.as_fd())
+            && let Some(mount) = Mounts::parse(&own).by_id(id)
+        {
+            self.by_id.insert(id, self.list.len());
+            self.list.push(Mount {
+                whole: false,
+                root: Name::default(),
+                point: b"/"[..].into(),
+                ..*mount
+            });
+        }
     }
 
     /// The mount with this ID.

@@ -59,6 +59,11 @@ impl Signs {
         Ok(changed)
     }
 
+    /// Makes the next look the first one.
+    pub fn forget(&mut self) {
+        self.last = None;
+    }
+
     fn fdinfo(&mut self, fd: i32) -> Option<File> {
         self.instances.remove(&fd).or_else(|| {
             let path = format!("fdinfo/{fd}");

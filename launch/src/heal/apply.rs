@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
+use std::time::Duration;
 
 /// Changes nothing of a watch that is there, whatever its mask: every watch has UNMOUNT. Where there is
 /// none it makes one that never fires.
@@ -17,6 +18,10 @@ const TOUCH: u32 = MASK_ADD | UNMOUNT;
 
 /// Fewer are not worth a thread.
 const SHARE: usize = 1000;
+
+/// How long a watch that was made by mistake is left to itself: a process that takes a watch away and
+/// places it anew at once gets ours, which then is its own.
+const ADOPTION: Duration = Duration::from_millis(50);
 
 /// What came of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +76,10 @@ pub fn apply(target: &Target, changes: &[Change]) -> Vec<Outcome> {
             add(done.unwrap_or_else(|| one(share)));
         }
     });
-    remove(target, &strays);
+    if !strays.is_empty() {
+        thread::sleep(ADOPTION);
+        remove(target, &strays);
+    }
     outcomes
 }
 

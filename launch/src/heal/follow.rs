@@ -27,11 +27,11 @@ pub enum End {
     Asked,
 }
 
-/// Calls `look` whenever there may be something new, beginning with now.
+/// Calls `look` whenever there may be something new, beginning with now; it says whether it changed anything.
 ///
 /// # Errors
 /// There is no such process; what `look` returns, unless it is that the process has ended.
-pub fn follow(pid: u32, mut look: impl FnMut() -> Result<(), Stopped>) -> Result<End, Stopped> {
+pub fn follow(pid: u32, mut look: impl FnMut() -> Result<bool, Stopped>) -> Result<End, Stopped> {
     let process = pidfd::open(pid).map_err(|e| Refused::opening(pid, &e))?;
     let asked = signal::requests_to_end()
         .map_err(|e| Stopped::Unprepared(format!("process {pid} cannot be followed: {e}")))?;
@@ -49,7 +49,10 @@ pub fn follow(pid: u32, mut look: impl FnMut() -> Result<(), Stopped>) -> Result
         if signs.changed().unwrap_or(false) {
             match look() {
                 Err(Stopped::Refused(Refused::NoProcess(_))) => return Ok(End::Process),
-                looked => looked?,
+                Err(other) => return Err(other),
+                // What was seen before is no more what is to be compared with.
+                Ok(true) => signs.forget(),
+                Ok(false) => {}
             }
         }
         pause = (start.elapsed() * SHARE).clamp(SHORTEST, LONGEST);

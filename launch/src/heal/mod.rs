@@ -26,19 +26,27 @@ mod undo;
 use crate::cli::HealArgs;
 use crate::run::Log;
 use crate::settings::Settings;
+use crate::sys::inotify;
 use crate::{USAGE, complain};
 use inspect::render::sanitize;
 use pass::{Pass, Stopped};
 use plan::Change;
 use record::Record;
 use refused::Refused;
+use rules::event::{DELETE_SELF, ONESHOT};
 use rules::rule::Problem;
 use rules::{Rule, Rules};
 use runtime::Runtime;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Instant;
 use target::Target;
+
+/// Where fdinfo does not show the flags of a watch they cannot be carried over.
+const FLAGS_LOST: &str = "this kernel does not show IN_ONESHOT and IN_EXCL_UNLINK (Linux 5.19 does): \
+    watches that were changed and had them have them no more\n";
 
 /// What the exit status of `watchfix heal` means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +67,12 @@ impl Exit {
     }
 }
 
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        (exit as u8).into()
+    }
+}
+
 /// `watchfix heal`.
 pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
     let rules = settings.rules();
@@ -66,6 +80,10 @@ pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
         complain(&settings.problem(Rule::Log, Problem::CannotOpen));
         return USAGE.into();
     };
+    if rules.off && !args.undo {
+        say("WATCHFIX_OFF=1 is set: nothing is changed\n");
+        return Exit::Done.into();
+    }
     let done = if args.undo {
         undo(args.pid)
     } else if args.dry_run {
@@ -89,7 +107,7 @@ pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
             Exit::Some
         }
     });
-    (exit as u8).into()
+    exit.into()
 }
 
 /// Puts the rules in force in the watches a process has now, and keeps no record: for a supervisor that
@@ -107,13 +125,29 @@ fn heal(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Exit, Stopped> {
     let start = Instant::now();
     let pass = recorded(pid, rules, log)?;
     say(&report::healed(pid, &pass, start.elapsed()));
-    Ok(Exit::of(pass.failed.is_empty()))
+    if !pass.done.is_empty() && !flags_are_shown() {
+        say(FLAGS_LOST);
+    }
+    Ok(Exit::of(pass.is_complete()))
+}
+
+/// Whether fdinfo shows the flags of watches, tried on a watch of our own.
+fn flags_are_shown() -> bool {
+    let shown = || {
+        let (own, root) = (inotify::new().ok()?, File::open("/").ok()?);
+        inotify::add_watch(own.as_fd(), root.as_fd(), ONESHOT | DELETE_SELF).ok()?;
+        let watches = inspect::gather::own_watches(own.as_fd());
+        Some(watches.first()?.mask.has(ONESHOT))
+    };
+    // Where it cannot be tried nothing is claimed.
+    shown().unwrap_or(true)
 }
 
 /// One pass whose changes can be undone.
 fn recorded(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Pass, Stopped> {
     let mut target = Target::open(pid)?;
-    let pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut note)?;
+    let mut pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut note)?;
+    pass.unjudged = plan::unjudged(target.live.process(), rules);
     for done in &pass.done {
         log.line(pid, format_args!("{}", sanitize(&report::decision(done))));
     }
@@ -155,10 +189,11 @@ fn follow(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Exit, Stopped> {
                 "following process {pid} until it ends, or Ctrl-C\n"
             ));
         }
+        let changed = !pass.done.is_empty();
         last = Some(pass);
-        Ok(())
+        Ok(changed)
     })?;
-    let all = last.is_none_or(|pass| pass.failed.is_empty());
+    let all = last.is_none_or(|pass| pass.is_complete());
     say(&report::followed(pid, end, healed));
     Ok(Exit::of(all))
 }

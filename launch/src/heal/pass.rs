@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// For finding the paths of watches, in all looks together.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// For finding them in one look, as long as looks lead to changes: the next one may list more.
+const GLANCE: Duration = Duration::from_millis(200);
+
 /// A process that places watches faster than they are healed has to be followed.
 const LOOKS: usize = 64;
 
@@ -30,6 +33,15 @@ pub struct Pass {
     pub vanished: usize,
     /// What could not be changed.
     pub failed: Vec<Failed>,
+    /// Watches whose path is not known though rules ask for it: they were judged without.
+    pub unjudged: usize,
+}
+
+impl Pass {
+    /// Everything was done that was asked for.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.unjudged == 0
+    }
 }
 
 /// A change that was made.
@@ -99,8 +111,10 @@ pub fn run(
     let start = Instant::now();
     let mut pass = Pass::default();
     let mut done = BTreeMap::new();
+    let mut progress = true;
     for look in 0..=LOOKS {
-        target.read(PATIENCE.saturating_sub(start.elapsed()));
+        let left = PATIENCE.saturating_sub(start.elapsed());
+        target.read(if progress { left.min(GLANCE) } else { left });
         if look == 0 {
             target.live.read_databases();
         }
@@ -113,7 +127,8 @@ pub fn run(
         }
         prepare(target, &changes).map_err(Stopped::Unprepared)?;
         pass.failed.clear();
-        let mut progress = false;
+        let thorough = !progress;
+        progress = false;
         for (change, outcome) in changes.iter().zip(apply(target, &changes)) {
             match outcome {
                 Outcome::Done => {
@@ -132,8 +147,7 @@ pub fn run(
                 }),
             }
         }
-        // What was found to fail twice in a row is not tried again.
-        if !progress {
+        if thorough && !progress {
             break;
         }
     }

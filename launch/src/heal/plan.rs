@@ -95,6 +95,15 @@ pub fn changes(process: &Process, rules: &Rules<'_>, opener: &Opener<'_>) -> Vec
     changes
 }
 
+/// Watches whose path is not known, where rules ask for it.
+pub fn unjudged(process: &Process, rules: &Rules<'_>) -> usize {
+    if rules.drop.is_empty() && rules.settle.is_empty() {
+        return 0;
+    }
+    let watches = process.inotify.iter().flat_map(|i| &i.watches);
+    watches.filter(|watch| watch.path.is_none()).count()
+}
+
 fn by(
     rules: &Rules<'_>,
     own: &HashSet<Identity>,

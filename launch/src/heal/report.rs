@@ -248,6 +248,12 @@ impl Lines {
                 "{watches} went while being changed: the process removed them, or what they were on is gone"
             ));
         }
+        if pass.unjudged > 0 {
+            let watches = plural(pass.unjudged, "watch", "watches");
+            self.add(format_args!(
+                "{watches} without a known path: --drop and --settle could not be applied there"
+            ));
+        }
         self.not_done("not changed", &pass.failed);
     }
 

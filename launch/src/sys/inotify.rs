@@ -2,7 +2,21 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// A new instance, close-on-exec.
+///
+/// # Errors
+/// EMFILE at the limit of instances or descriptors.
+pub fn new() -> io::Result<OwnedFd> {
+    // SAFETY: inotify_init1 takes one integer.
+    let fd = unsafe { libc::inotify_init1(libc::IN_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
 
 /// Places a watch with `mask` on the very file `target` was opened on (O_PATH will do), and returns its wd: the
 /// one it has if this instance watches the file already.
@@ -38,7 +52,7 @@ pub fn rm_watch(inotify: BorrowedFd<'_>, wd: i32) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::fs::{self, OpenOptions};
-    use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+    use std::os::fd::AsFd;
     use std::os::unix::fs::OpenOptionsExt;
 
     #[test]
@@ -47,12 +61,7 @@ mod tests {
         let (file, link) = (dir.path().join("f"), dir.path().join("l"));
         fs::write(&file, "").unwrap();
         fs::hard_link(&file, &link).unwrap();
-        // SAFETY: a new descriptor, checked, with no other owner.
-        let inotify = unsafe {
-            let fd = libc::inotify_init1(libc::IN_CLOEXEC);
-            assert!(fd >= 0);
-            OwnedFd::from_raw_fd(fd)
-        };
+        let inotify = new().unwrap();
         let watch = |path, mask| {
             let mut options = OpenOptions::new();
             let target = options.read(true).custom_flags(libc::O_PATH).open(path);

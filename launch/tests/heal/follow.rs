@@ -1,0 +1,85 @@
+//! `--follow`.
+
+use super::stage::{ask, directory, keeper, masks, watchfix};
+use std::collections::BTreeMap;
+use std::time::Instant;
+use support::{DEADLINE, Victim};
+
+fn follow(pid: u32) -> Victim {
+    let mut command = watchfix();
+    command.args(["heal", "--follow", &pid.to_string()]);
+    let mut follower = Victim::spawn(&mut command);
+    follower.line_with("following process");
+    follower
+}
+
+/// Waits until the masks of a process are these. Nothing announces a changed mask.
+#[track_caller]
+fn wait_for(pid: u32, wanted: &[(u32, usize)]) {
+    let start = Instant::now();
+    while masks(pid) != BTreeMap::from_iter(wanted.iter().copied()) {
+        assert!(start.elapsed() < DEADLINE, "{:x?}", masks(pid));
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn watches_and_instances_that_come_later_are_healed_until_the_process_ends() {
+    let (_dir, path) = directory();
+    let make = |name: &str| {
+        std::fs::create_dir(path.join(name)).unwrap();
+        path.join(name).display().to_string()
+    };
+    let mut victim = keeper(&["serve"]);
+    let fd = ask(&mut victim, "new");
+    ask(&mut victim, &format!("add {fd} 3ee {}", make("a")));
+    let follower = follow(victim.pid());
+    wait_for(victim.pid(), &[(0x3ce, 1)]);
+    ask(&mut victim, &format!("add {fd} 3ee {}", make("b")));
+    wait_for(victim.pid(), &[(0x3ce, 2)]);
+    let other = ask(&mut victim, "new");
+    ask(&mut victim, &format!("add {other} 2a {}", make("c")));
+    wait_for(victim.pid(), &[(0x3ce, 2), (0xa, 1)]);
+
+    let pid = victim.pid();
+    victim.finish();
+    let (status, lines) = follower.finish();
+    assert_eq!(status.code(), Some(0), "{lines:#?}");
+    let last = format!("process {pid} has ended: 3 watches were healed in all");
+    assert_eq!(lines.last(), Some(&last));
+}
+
+#[test]
+fn who_is_asked_to_end_says_what_was_done_and_leaves_the_process_as_it_is() {
+    let (_dir, path) = directory();
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let mut victim = keeper(&["serve"]);
+        let fd = ask(&mut victim, "new");
+        ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));
+        let follower = follow(victim.pid());
+        follower.signal(signal);
+        let (status, lines) = follower.finish();
+        assert_eq!(status.code(), Some(0), "{lines:#?}");
+        assert!(
+            lines
+                .last()
+                .unwrap()
+                .ends_with("followed no longer: 1 watch was healed in all")
+        );
+        assert_eq!(masks(victim.pid()), BTreeMap::from([(0x3ce, 1)]));
+    }
+}
+
+#[test]
+fn an_instance_that_the_process_closes_is_gone_though_it_is_followed() {
+    let (_dir, path) = directory();
+    let mut victim = keeper(&["serve"]);
+    let fd = ask(&mut victim, "new");
+    ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));
+    let _follower = follow(victim.pid());
+    ask(&mut victim, &format!("close {fd}"));
+    // A second instance gets the number; were the first held, it would be healed under its wd.
+    assert_eq!(ask(&mut victim, "new"), fd);
+    ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));
+    wait_for(victim.pid(), &[(0x3ce, 1)]);
+}

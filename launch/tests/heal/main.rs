@@ -1,0 +1,13 @@
+//! `watchfix heal`, from outside: real processes, and the kernel's own word on their watches.
+
+// A test fails by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod follow;
+mod incident;
+mod masks;
+mod permission;
+mod places;
+mod races;
+mod stage;
+mod undo;

@@ -1,0 +1,121 @@
+//! Healing while things happen: nothing is left behind, lost or invented.
+
+use super::stage::{directory, heal, keeper, mkfds};
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn number(lines: &[String], what: &str) -> u64 {
+    let line = lines
+        .iter()
+        .find_map(|l| l.strip_prefix(what)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {what} in {lines:#?}"))
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn watches_that_are_removed_and_placed_meanwhile_are_as_many_as_the_process_placed() {
+    let (_dir, path) = directory();
+    for i in 0..300 {
+        fs::create_dir(path.join(i.to_string())).unwrap();
+    }
+    let mut victim = keeper(&["churn", path.to_str().unwrap(), "300"]);
+    for round in 0..10 {
+        let strip = if round % 2 == 0 {
+            "open"
+        } else {
+            "open,attrib"
+        };
+        let run = heal(victim.pid(), &["--strip", strip]);
+        assert!(run.code <= 1, "{} {}", run.code, run.err);
+    }
+    victim.send("stop");
+    let lines = victim.lines_until("strange", |l| l.starts_with("strange "));
+    let held: BTreeSet<u32> = lines
+        .iter()
+        .filter_map(|l| l.strip_prefix("held ")?.parse().ok())
+        .collect();
+    let there: BTreeSet<u32> = support::watches(victim.pid())
+        .iter()
+        .map(|w| w.wd)
+        .collect();
+    assert_eq!(there, held);
+}
+
+#[test]
+fn a_tree_that_is_removed_meanwhile_leaves_no_watch_behind() {
+    for _ in 0..3 {
+        let (_dir, path) = directory();
+        let victim = mkfds(&path, &["watches", "--count", "2000", "--mask", "0x3ee"]);
+        let started = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                started.store(true, Ordering::Release);
+                fs::remove_dir_all(&path).unwrap();
+            });
+            while !started.load(Ordering::Acquire) {
+                std::hint::spin_loop();
+            }
+            let run = heal(victim.pid(), &[]);
+            assert!(run.code <= 1, "{} {}", run.code, run.err);
+        });
+        assert_eq!(support::watches(victim.pid()), []);
+        let run = heal(victim.pid(), &[]);
+        assert!(run.good().contains("has no inotify watches"));
+    }
+}
+
+#[test]
+fn no_event_the_rules_do_not_remove_is_lost_or_invented_in_a_storm_of_writes() {
+    const FILES: u64 = 5000;
+    let (_dir, path) = directory();
+    let mut victim = keeper(&["count", path.to_str().unwrap()]);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for i in 0..FILES {
+                let (new, old) = (path.join(format!("n{i}")), path.join("old"));
+                fs::write(&new, "x").unwrap();
+                fs::rename(&new, &old).unwrap();
+            }
+            done.store(true, Ordering::Release);
+        });
+        while !done.load(Ordering::Acquire) {
+            heal(victim.pid(), &[]).good();
+            heal(victim.pid(), &["--undo"]).good();
+        }
+    });
+    fs::write(path.join("end"), "").unwrap();
+    let lines = victim.lines_until("strange", |l| l.starts_with("strange "));
+    if number(&lines, "lost") > 0 {
+        return support::skip_optional("the machine is too slow: the kernel's queue overflowed");
+    }
+    assert_eq!(number(&lines, "create"), FILES + 1);
+    assert_eq!(number(&lines, "moved"), FILES);
+    assert_eq!(number(&lines, "strange"), 0);
+}
+
+#[test]
+fn a_process_that_ends_meanwhile_is_said_to_have_ended() {
+    let (_dir, path) = directory();
+    let (mut ended, mut healed) = (0, 0);
+    for _ in 0..20 {
+        let victim = mkfds(&path, &["watches", "--count", "1000", "--mask", "0x3ee"]);
+        let pid = victim.pid();
+        let run = std::thread::scope(|scope| {
+            let run = scope.spawn(|| heal(pid, &[]));
+            victim.signal(libc::SIGKILL);
+            run.join().unwrap()
+        });
+        match run.code {
+            0 => healed += 1,
+            3 => {
+                ended += 1;
+                assert!(run.err.contains("process"), "{}", run.err);
+            }
+            code => panic!("{code}: {} {}", run.out, run.err),
+        }
+    }
+    assert_eq!(ended + healed, 20);
+}
