@@ -1,5 +1,6 @@
 //! Likely places, known by name: they are compared with the watched inodes, and nothing is listed.
 
+use super::super::inotify::ReadInstance;
 use super::super::mounts::Mounts;
 use super::super::proc_dir::ProcDir;
 use super::join;
@@ -19,6 +20,20 @@ pub struct Place {
     pub path: Vec<u8>,
     /// It is watched: what lies below it is likely watched as well.
     pub watched: bool,
+}
+
+/// Watched places that are known already: by an earlier look, or by their handle.
+pub fn known(read: &[ReadInstance]) -> Vec<Place> {
+    let watches = read.iter().flat_map(|r| &r.instance.watches);
+    let known = watches.filter(|watch| !watch.deleted);
+    known
+        .filter_map(|watch| {
+            Some(Place {
+                path: watch.path.as_ref()?.as_bytes().to_vec(),
+                watched: true,
+            })
+        })
+        .collect()
 }
 
 /// Resolves what it can, and returns the places for the walk to begin at, likeliest first.

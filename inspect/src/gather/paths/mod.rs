@@ -55,8 +55,9 @@ pub fn resolve(
     if pending.is_empty() {
         return;
     }
+    let mut places = candidates::known(read);
     let mut wanted = Wanted::new(mounts, read, pending);
-    let places = candidates::resolve(dir, mounts, process, &mut wanted);
+    places.extend(candidates::resolve(dir, mounts, process, &mut wanted));
     let outcome = if patience.walk {
         walk::run(look, places, &mut wanted, &mut patience)
     } else {
