@@ -7,3 +7,4 @@ mod as_started;
 mod conformance;
 mod given;
 mod survival;
+mod terminal;
