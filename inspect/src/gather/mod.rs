@@ -1,9 +1,11 @@
 //! Reading the kernel: one module per source. Nothing here judges; findings do.
+//!
+//! The modules that read bytes anybody may have written are public, for `inspect/fuzz`.
 
 mod access;
 mod auxv;
-mod claims;
-mod fdinfo;
+pub mod claims;
+pub mod fdinfo;
 mod fds;
 mod inotify;
 mod instances;
@@ -11,7 +13,7 @@ mod kin;
 mod limits;
 mod lines;
 mod live;
-mod locks;
+pub mod locks;
 mod maps;
 mod mounts;
 mod neighbours;
@@ -30,7 +32,7 @@ mod top;
 mod tree;
 mod users;
 mod wakes;
-mod wal;
+pub mod wal;
 mod window;
 
 use crate::model::{Failure, FailureKind, Gap, InotifyLimits, Kind, Name, Process, UserUsage};

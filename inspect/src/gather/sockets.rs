@@ -143,9 +143,61 @@ fn table(
     text
 }
 
+/// A unix socket with a path.
+pub struct UnixSocket {
+    /// The path it was bound by.
+    pub path: Name,
+    /// Its inode, as in the link `socket:[N]`.
+    pub inode: u64,
+    /// It listens, or takes datagrams.
+    pub served: bool,
+    /// It takes datagrams.
+    pub datagrams: bool,
+}
+
+/// The unix sockets with a path in a process's network namespace; none if that may not be read.
+pub fn unix_sockets(dir: &ProcDir) -> Vec<UnixSocket> {
+    let mut list = Vec::new();
+    if let Ok(file) = dir.open_file(b"net/unix", libc::O_RDONLY) {
+        // A table that breaks off still shows what stands before.
+        let _ = each_line(&file, &mut Vec::new(), |line| {
+            list.extend(unix_socket(line))
+        });
+    }
+    list
+}
+
 /// `Num: RefCount Protocol Flags Type St Inode Path` (net/unix/af_unix.c, `unix_seq_show`). Read here and
 /// not by procfs, for which one path that is no UTF-8 would spoil the whole table.
+fn unix_socket(line: &[u8]) -> Option<UnixSocket> {
+    let fields = unix_fields(line)?;
+    let path = Name::from(fields.path.filter(|path| !path.starts_with(b"@"))?);
+    Some(UnixSocket {
+        path,
+        inode: fields.inode,
+        served: fields.listens || fields.datagrams,
+        datagrams: fields.datagrams,
+    })
+}
+
 fn unix(line: &[u8]) -> Option<Listening> {
+    let fields = unix_fields(line)?;
+    fields.listens.then(|| Listening {
+        protocol: "unix",
+        address: None,
+        path: fields.path.map(Name::from),
+        inode: fields.inode,
+    })
+}
+
+struct UnixFields<'a> {
+    listens: bool,
+    datagrams: bool,
+    inode: u64,
+    path: Option<&'a [u8]>,
+}
+
+fn unix_fields(line: &[u8]) -> Option<UnixFields<'_>> {
     // __SO_ACCEPTCON of include/uapi/linux/net.h: it listens.
     const ACCEPTS: u32 = 1 << 16;
     let mut fields = line.splitn(8, |&b| b == b' ');
@@ -156,11 +208,12 @@ fn unix(line: &[u8]) -> Option<Listening> {
     let end = rest.iter().position(|&b| b == b' ').unwrap_or(rest.len());
     let inode = std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()?;
     let path = rest.get(end + 1..).filter(|path| !path.is_empty());
-    (flags & ACCEPTS != 0).then(|| Listening {
-        protocol: "unix",
-        address: None,
-        path: path.map(Name::from),
+    Some(UnixFields {
+        listens: flags & ACCEPTS != 0,
+        // SOCK_DGRAM, in hexadecimal.
+        datagrams: fields.next() == Some(b"0002"),
         inode,
+        path,
     })
 }
 

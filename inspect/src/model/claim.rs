@@ -71,6 +71,8 @@ pub enum ClaimKind {
     Port,
     /// Somebody has it locked.
     Lock,
+    /// Somebody listens: a unix socket.
+    Socket,
     /// Somebody is to stop; it holds for a limited time.
     Sentinel,
     /// It cannot be told.

@@ -16,6 +16,11 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// Whether it is a socket.
+    pub fn is_socket(&self) -> bool {
+        self.kind == libc::DT_SOCK
+    }
+
     /// Whether it is a directory, or the file system does not say what it is.
     pub fn may_be_directory(&self) -> bool {
         matches!(self.kind, libc::DT_DIR | libc::DT_UNKNOWN)

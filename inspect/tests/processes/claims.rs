@@ -1,12 +1,15 @@
 //! Claims: every verdict from a real process, a real socket or a real lock.
 
 use std::fs::{File, FileTimes};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::common::{Stage, holds_number, proc_number, quiet};
+use crate::common::{Fixture, Stage, holds_number, is_root, proc_number, quiet};
 
 /// A PID no process can have: the kernel gives out those below pid_max.
 fn nobody() -> u64 {
@@ -222,4 +225,206 @@ fn claims_in_a_directory_that_is_watched_for_reads_are_left_alone() {
     assert!(gaps.contains("claims in"), "{gaps}");
     fixture.victim.send("");
     assert_eq!(fixture.victim.line_with("queued="), "queued=0");
+}
+
+#[test]
+fn a_socket_file_is_live_while_somebody_listens_on_it() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let path = dir.join("serve.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let claim = verdict(&stage, &path, "live");
+    assert_eq!(claim["kind"], "socket");
+    assert!(
+        holds_number(&claim["holders"], std::process::id().into()),
+        "{claim:#}"
+    );
+    drop(listener);
+    let claim = verdict(&stage, &path, "stale");
+    // A command only where every network namespace could be looked through.
+    if let Some(remedy) = claim["remedy"].as_str() {
+        assert_eq!(remedy, format!("rm -- {}", path.to_str().unwrap()));
+    } else {
+        assert!(claim["why"].as_str().unwrap().contains("that may be seen"));
+    }
+    assert!(path.exists());
+}
+
+#[test]
+fn a_socket_file_for_datagrams_is_live_while_it_is_bound() {
+    let stage = Stage::new();
+    let path = stage.make("state").join("log");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    verdict(&stage, &path, "live");
+    drop(socket);
+    verdict(&stage, &path, "stale");
+}
+
+#[test]
+fn a_connection_that_outlives_its_listener_is_nobody_who_listens() {
+    let stage = Stage::new();
+    let path = stage.make("state").join("serve.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let client = UnixStream::connect(&path).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    drop(listener);
+    // The accepted socket still has the path in the kernel's table.
+    verdict(&stage, &path, "stale");
+    drop((client, server));
+}
+
+#[test]
+fn a_socket_bound_by_a_relative_path_is_found_by_who_has_it_open() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let script = "import os, socket, sys; os.chdir(sys.argv[1]); s = socket.socket(socket.AF_UNIX); \
+                  s.bind('serve.sock'); s.listen(); print('READY', flush=True); sys.stdin.read()";
+    let python = Fixture::start(
+        Command::new("/usr/bin/python3")
+            .args(["-c", script])
+            .arg(&dir),
+    );
+    let claim = verdict(&stage, &dir.join("serve.sock"), "live");
+    assert!(
+        holds_number(&claim["holders"], python.pid().into()),
+        "{claim:#}"
+    );
+    // The same name elsewhere is another socket.
+    let other = stage.make("other").join("serve.sock");
+    drop(UnixListener::bind(&other).unwrap());
+    verdict(&stage, &other, "stale");
+}
+
+#[test]
+fn a_socket_of_another_network_namespace_is_live() {
+    if !is_root() {
+        return support::skip("only root can make a network namespace");
+    }
+    let stage = Stage::new();
+    let path = stage.make("state").join("serve.sock");
+    let script = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); \
+                  s.listen(); print('READY', flush=True); sys.stdin.read()";
+    let mut command = Command::new("unshare");
+    command
+        .args(["--net", "/usr/bin/python3", "-c", script])
+        .arg(&path);
+    let python = Fixture::start(&mut command);
+    let claim = verdict(&stage, &path, "live");
+    assert!(
+        holds_number(&claim["holders"], python.pid().into()),
+        "{claim:#}"
+    );
+}
+
+#[test]
+fn a_stale_socket_where_a_process_writes_is_a_finding() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let fixture = stage.mkfds_in(&dir, &["server", "--database"]);
+    let listener = UnixListener::bind(dir.join("control")).unwrap();
+    let look = || stage.scan(&[fixture.fact("server"), "--json"]).process();
+    look().must_not_raise("claim-stale");
+    drop(listener);
+    let process = look();
+    let evidence = &process.finding("claim-stale", "warning")["evidence"];
+    assert_eq!(evidence["kind"], "socket");
+}
+
+#[test]
+fn a_link_to_nothing_claims_what_its_text_says() {
+    let stage = Stage::new();
+    let dir = stage.make("profile");
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let (host, own) = (host.trim(), std::process::id());
+    let link = |name: &str, text: String| {
+        let path = dir.join(name);
+        let _ = std::fs::remove_file(&path);
+        symlink(text, &path).unwrap();
+        path
+    };
+    for (name, text) in [
+        ("lock", format!("127.0.1.1:+{own}")),
+        ("SingletonLock", format!("{host}-{own}")),
+        (".#notes.txt", format!("ann@{host}.{own}:{}", u32::MAX)),
+    ] {
+        let path = link(name, text);
+        assert_eq!(verdict(&stage, &path, "live")["pid"], own);
+    }
+    let path = link("lock", format!("127.0.1.1:+{}", nobody() - 1));
+    let stale = verdict(&stage, &path, "stale");
+    if stale["remedy"].is_string() {
+        let remedy = format!("rm -- {}", path.to_str().unwrap());
+        assert_eq!(stale["remedy"], remedy.as_str());
+    }
+    // A directory has its links as well.
+    assert_eq!(claims(&stage, &[&dir]).len(), 3);
+    // Made before the machine was started, whoever has the PID now.
+    let path = link(".#old.txt", format!("ann@{host}.{own}:1000000000"));
+    verdict(&stage, &path, "stale");
+    let path = link("lock", format!("192.0.2.1:+{own}"));
+    assert!(verdict(&stage, &path, "unknown")["pid"].is_null());
+    verdict(&stage, &link("lock", "elsewhere".into()), "absent");
+    std::fs::write(dir.join("target"), own.to_string()).unwrap();
+    verdict(&stage, &link("serve.pid", "target".into()), "live");
+}
+
+#[test]
+fn a_stale_link_where_a_process_writes_is_a_finding() {
+    let stage = Stage::new();
+    let dir = stage.make("profile");
+    let fixture = stage.mkfds_in(&dir, &["server", "--database"]);
+    let path = dir.join("lock");
+    let look = || stage.scan(&[fixture.fact("server"), "--json"]).process();
+    symlink(format!("127.0.0.1:+{}", fixture.fact("server")), &path).unwrap();
+    look().must_not_raise("claim-stale");
+    std::fs::remove_file(&path).unwrap();
+    symlink(format!("127.0.0.1:+{}", nobody() - 1), &path).unwrap();
+    let process = look();
+    let evidence = &process.finding("claim-stale", "warning")["evidence"];
+    assert_eq!(evidence["path"], path.to_str().unwrap());
+}
+
+#[test]
+fn what_is_not_there_is_absent_and_nobody_is_blamed() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let claim = verdict(&stage, &dir.join("serve.pid"), "absent");
+    assert!(claim["severity"].is_null() && claim["remedy"].is_null());
+    assert_eq!(claim["holders"], serde_json::json!([]));
+}
+
+#[test]
+fn what_cannot_be_judged_from_here_is_unknown_and_says_why() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    // Another machine's address, a FIFO, a text that names nothing.
+    let there = verdict(
+        &stage,
+        &write(&dir, "serve.port", "192.0.2.1:80"),
+        "unknown",
+    );
+    assert!(there["why"].as_str().unwrap().contains("another one's"));
+    let fifo = dir.join("serve.pid");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    verdict(&stage, &fifo, "unknown");
+    verdict(&stage, &write(&dir, "notes.txt", "hello"), "unknown");
+}
+
+#[test]
+fn a_claim_one_may_not_read_is_unknown_and_not_permitted() {
+    if !is_root() {
+        return support::skip("only root can make a file of another user");
+    }
+    let stage = Stage::unprivileged(60_251);
+    let path = write(&stage.make("state"), "serve.pid", "1");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    let scan = stage.scan_as_user(&["claims", "--json", path.to_str().unwrap()]);
+    assert_eq!(scan.code(), 4, "{}", scan.stderr);
+    assert_eq!(scan.json()["claims"][0]["verdict"], "unknown");
 }

@@ -2,9 +2,11 @@
 //!
 //! It reads the file and the kernel's tables, never connects, never locks, never deletes.
 
-mod content;
+pub mod content;
+pub mod link;
 mod nearby;
 mod owners;
+mod socket;
 
 pub use content::kind_of;
 pub use nearby::of_process;
@@ -18,12 +20,13 @@ use crate::findings::quote;
 use crate::model::{Claim, ClaimKind, Name, Verdict};
 use content::Content;
 use owners::State;
+use socket::SocketFile;
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -76,6 +79,14 @@ impl Judge<'_> {
                 Ok(list) => list,
                 Err(e) => vec![self.unreadable(name, &e)],
             },
+            Ok(meta) if meta.file_type().is_socket() => {
+                let real = path.canonicalize().unwrap_or_default();
+                let socket = SocketFile {
+                    file: (meta.dev(), meta.ino()),
+                    made: meta.modified().ok(),
+                };
+                vec![self.socket(name, real.as_os_str().as_encoded_bytes(), &socket)]
+            }
             Ok(meta) if !meta.is_file() => {
                 let why = "It is no regular file: nothing is read from it.".into();
                 vec![self.claim(name, Verdict::Unknown, why)]
@@ -89,6 +100,13 @@ impl Judge<'_> {
                 Ok(file) => vec![self.file(name, &path.canonicalize().unwrap_or_default(), &file)],
                 Err(e) => vec![self.unreadable(name, &e)],
             },
+            Err(e) if e.kind() == io::ErrorKind::NotFound => match std::fs::read_link(path) {
+                Ok(text) => {
+                    let made = std::fs::symlink_metadata(path).and_then(|meta| meta.modified());
+                    vec![self.link(name, text.as_os_str().as_encoded_bytes(), made.ok())]
+                }
+                Err(_) => vec![self.unreadable(name, &e)],
+            },
             Err(e) => vec![self.unreadable(name, &e)],
         }
     }
@@ -96,10 +114,7 @@ impl Judge<'_> {
     fn directory(&self, path: &Path) -> io::Result<Vec<Claim>> {
         let mut names: Vec<_> = std::fs::read_dir(path)?
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| {
-                let name = path.file_name().map(|name| name.as_encoded_bytes());
-                name.and_then(kind_of).is_some() && path.is_file()
-            })
+            .filter(|path| may_be_claim(path))
             .collect();
         names.sort();
         Ok(names.iter().flat_map(|path| self.path(path)).collect())
@@ -280,8 +295,14 @@ impl Judge<'_> {
         claim.verdict = Verdict::Stale;
         claim.why = why;
         // On a network file system the process may run on another machine.
-        let path = claim.path.as_bytes();
-        let full = Path::new(std::ffi::OsStr::from_bytes(path)).canonicalize();
+        let path = Path::new(std::ffi::OsStr::from_bytes(claim.path.as_bytes()));
+        let place = match path.parent() {
+            Some(place) if place.as_os_str().is_empty() => Path::new("."),
+            Some(place) => place,
+            None => path,
+        };
+        // The link itself is what would be removed, so what counts is where that lies.
+        let full = place.canonicalize();
         let local = full.is_ok_and(|full| self.mounts.is_safe(full.as_os_str().as_encoded_bytes()));
         claim.remedy = local.then(|| format!("rm -- {}", quote(&claim.path)));
     }
@@ -321,6 +342,19 @@ impl Judge<'_> {
         if claim.holders.is_empty() {
             claim.why += " By whom may not be seen by this user.";
         }
+    }
+}
+
+/// Whether an entry of a directory is a claim: by its name, unless it is a socket.
+fn may_be_claim(path: &Path) -> bool {
+    let Some(name) = path.file_name().map(|name| name.as_encoded_bytes()) else {
+        return false;
+    };
+    let kind = std::fs::symlink_metadata(path).map(|meta| meta.file_type());
+    match kind {
+        Ok(kind) if kind.is_socket() => true,
+        Ok(kind) if kind.is_symlink() && link::may_be_claim(name) && !path.exists() => true,
+        _ => kind_of(name).is_some() && path.is_file(),
     }
 }
 

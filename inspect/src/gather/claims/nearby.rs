@@ -1,7 +1,7 @@
 //! Claims in the directories a process works in, looked for without waking its own watches.
 
-use super::content;
-use super::{Judge, TTL};
+use super::socket::SocketFile;
+use super::{Judge, TTL, content, link};
 use crate::gather::Gaps;
 use crate::gather::mounts::Mounts;
 use crate::gather::proc_dir::ProcDir;
@@ -64,21 +64,39 @@ pub fn of_process(
                 return found;
             }
             let path: Name = [directory.as_bytes(), b"/", &name].concat().into();
-            let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW;
-            // What is no regular file, or no longer there, claims nothing.
-            let inside = ProcDir::inside(path.as_bytes());
-            let regular = sys::stat_at(dir.as_fd(), &inside, libc::AT_SYMLINK_NOFOLLOW)
-                .is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG);
-            if let (true, Ok(file)) = (regular, dir.open_file(&inside, flags)) {
-                let real = path.clone();
-                let real = Path::new(std::ffi::OsStr::from_bytes(real.as_bytes()));
-                let mut claim = judge.file(path, real, &file);
-                claim.beside_state = beside_state;
-                found.push(claim);
-            }
+            found.extend(judge_one(&judge, dir, path).map(|claim| Claim {
+                beside_state,
+                ..claim
+            }));
         }
     }
     found
+}
+
+/// Judges what lies at a path of the process. What is neither file, socket nor a link that claims
+/// something, or no longer there, is `None`.
+fn judge_one(judge: &Judge<'_>, dir: &ProcDir, path: Name) -> Option<Claim> {
+    let inside = ProcDir::inside(path.as_bytes());
+    let stat = sys::stat_at(dir.as_fd(), &inside, libc::AT_SYMLINK_NOFOLLOW).ok()?;
+    let socket = SocketFile::of(&stat);
+    let real = path.clone();
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFREG => {
+            let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW;
+            let file = dir.open_file(&inside, flags).ok()?;
+            let real = Path::new(std::ffi::OsStr::from_bytes(real.as_bytes()));
+            Some(judge.file(path, real, &file))
+        }
+        libc::S_IFSOCK => Some(judge.socket(path, real.as_bytes(), &socket)),
+        libc::S_IFLNK if link::may_be_claim(path.base()) => {
+            let mut text = Vec::new();
+            sys::read_link_at(dir.as_fd(), &inside, &mut text).ok()?;
+            // What names a process is no path: nothing lies there.
+            link::parse(&text)?;
+            Some(judge.link(path, &text, socket.made))
+        }
+        _ => None,
+    }
 }
 
 /// Whether the process's PIDs are ours.
@@ -148,7 +166,8 @@ fn names(
     if let Ok(list) = dir.open_file(&path, flags) {
         let mut left = ENTRIES;
         let _ = sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
-            if content::kind_of(entry.name).is_some() {
+            let claims = content::kind_of(entry.name).is_some() || link::may_be_claim(entry.name);
+            if claims || entry.is_socket() {
                 found.push(entry.name.to_vec());
             }
             left -= 1;

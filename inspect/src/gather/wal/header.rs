@@ -112,7 +112,7 @@ pub fn frame_bytes(frames: u32, page_size: u32) -> u64 {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 

@@ -2,10 +2,10 @@
 
 mod bytes;
 mod file;
-mod frames;
-mod header;
+pub mod frames;
+pub mod header;
 mod holders;
-mod shm;
+pub mod shm;
 mod state;
 
 pub use file::{database, open};

@@ -123,7 +123,7 @@ pub fn sums_from(before: (u32, u32), pairs: impl Iterator<Item = (u32, u32)>) ->
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 

@@ -63,7 +63,7 @@ const CLAIM: &[Key] = &[
     Must("path", Text),
     Must(
         "kind",
-        OneOf(&["pid", "port", "lock", "sentinel", "unknown"]),
+        OneOf(&["pid", "port", "lock", "socket", "sentinel", "unknown"]),
     ),
     Must(
         "verdict",

@@ -1,0 +1,149 @@
+//! Socket files: somebody listens on them, or they are left over.
+//!
+//! A path leads to a unix socket of any network namespace (net/unix/af_unix.c, `unix_find_bsd`), so all
+//! that may be seen are looked through.
+
+use super::{Judge, owners};
+use crate::gather::proc_dir::ProcDir;
+use crate::gather::process;
+use crate::gather::processes::Processes;
+use crate::gather::sockets::{UnixSocket, unix_sockets};
+use crate::model::{Claim, ClaimHolder, ClaimKind, Name, Verdict};
+use crate::sys;
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime};
+
+/// A socket file as stat(2) shows it.
+pub struct SocketFile {
+    /// Device and inode.
+    pub file: (u64, u64),
+    /// When it was bound.
+    pub made: Option<SystemTime>,
+}
+
+impl SocketFile {
+    /// From what stat(2) says.
+    pub fn of(stat: &libc::stat) -> SocketFile {
+        let since = u64::try_from(stat.st_mtime).ok().map(Duration::from_secs);
+        SocketFile {
+            file: (stat.st_dev, stat.st_ino),
+            made: since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)),
+        }
+    }
+}
+
+impl Judge<'_> {
+    /// Judges a socket file; `real` is its path without symbolic links.
+    pub fn socket(&self, path: Name, real: &[u8], socket: &SocketFile) -> Claim {
+        let mut claim = self.claim(path, Verdict::Unknown, String::new());
+        claim.kind = ClaimKind::Socket;
+        let age = socket
+            .made
+            .map(|made| SystemTime::now().duration_since(made).unwrap_or_default());
+        claim.age_seconds = age.as_ref().map(Duration::as_secs);
+        let mut look = Look::new(real, socket.file);
+        if self.net.is_some_and(|dir| look.namespace(dir)) || look.other_namespaces() {
+            claim.verdict = Verdict::Live;
+            claim.why = match look.datagrams {
+                true => "It is bound: what is sent to it arrives.".into(),
+                false => "Somebody listens on it.".into(),
+            };
+            claim.holders = look.holders;
+            if claim.holders.is_empty() {
+                claim.why += " Who, may not be seen by this user.";
+            }
+        } else if look.blind {
+            claim.verdict = Verdict::Stale;
+            claim.why = "Nobody listens on it in the network namespaces that may be seen.".into();
+        } else {
+            self.stale(&mut claim, "Nobody listens on it.".into());
+        }
+        claim.severity = claim.verdict.severity();
+        claim
+    }
+}
+
+struct Look<'a> {
+    real: &'a [u8],
+    file: (u64, u64),
+    seen: HashSet<Vec<u8>>,
+    /// A namespace could not be looked into.
+    blind: bool,
+    holders: Vec<ClaimHolder>,
+    datagrams: bool,
+}
+
+impl<'a> Look<'a> {
+    fn new(real: &'a [u8], file: (u64, u64)) -> Look<'a> {
+        Look {
+            real,
+            file,
+            seen: HashSet::new(),
+            blind: false,
+            holders: Vec::new(),
+            datagrams: false,
+        }
+    }
+
+    /// Whether the file is served in the network namespace of a process.
+    fn namespace(&mut self, dir: &ProcDir) -> bool {
+        self.seen.extend(dir.read_link("ns/net").ok());
+        let base = Name::from(self.real).base().to_vec();
+        let all = unix_sockets(dir);
+        let mut served = all
+            .into_iter()
+            .filter(|s| s.served && s.path.base() == base);
+        served.any(|socket| self.is_it(&socket))
+    }
+
+    fn other_namespaces(&mut self) -> bool {
+        let pids = Processes::open().and_then(|mut all| all.pids());
+        for pid in pids.unwrap_or_default() {
+            let Ok(dir) = ProcDir::open(pid) else {
+                continue;
+            };
+            match dir.read_link("ns/net") {
+                Ok(namespace) if self.seen.contains(&namespace) => {}
+                Ok(_) => {
+                    if self.namespace(&dir) {
+                        return true;
+                    }
+                }
+                // A zombie has neither namespace nor socket.
+                Err(_) if process::has_ended(&dir) => {}
+                Err(_) => self.blind = true,
+            }
+        }
+        false
+    }
+
+    /// The table has the path a socket was bound by: relative, or of another mount namespace. Who has the
+    /// socket open shows what it means.
+    fn is_it(&mut self, socket: &UnixSocket) -> bool {
+        let holders = owners::of_socket(socket.inode);
+        let files: Vec<_> = holders
+            .iter()
+            .filter_map(|holder| file_of(holder.pid, socket.path.as_bytes()))
+            .collect();
+        let same = match files.is_empty() {
+            true => socket.path.as_bytes() == self.real,
+            false => files.contains(&self.file),
+        };
+        if same {
+            self.holders = holders;
+            self.datagrams = socket.datagrams;
+        }
+        same
+    }
+}
+
+/// The file a path means to a process.
+fn file_of(pid: u32, path: &[u8]) -> Option<(u64, u64)> {
+    let dir = ProcDir::open(pid).ok()?;
+    let inside = match path.starts_with(b"/") {
+        true => ProcDir::inside(path),
+        false => [b"cwd/", path].concat(),
+    };
+    let stat = sys::stat_at(dir.as_fd(), &inside, 0).ok()?;
+    Some((stat.st_dev, stat.st_ino))
+}
