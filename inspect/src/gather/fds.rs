@@ -13,6 +13,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
 const DELETED: &[u8] = b" (deleted)";
+/// Looks at a descriptor that stands for another file each time.
+const LOOKS: usize = 8;
 
 /// Reads every descriptor, lowest number first, and counts them in `fds`.
 ///
@@ -129,6 +131,7 @@ pub struct Reader<'a> {
     /// The process's root, where that is not `/` (chroot): link texts have it in front.
     root: Option<Vec<u8>>,
     link: Vec<u8>,
+    again: Vec<u8>,
     parents: HashMap<Vec<u8>, Option<Identity>>,
     lost: Lost,
 }
@@ -141,6 +144,7 @@ impl<'a> Reader<'a> {
             mounts,
             root: dir.read_link("root").ok().filter(|root| root != b"/"),
             link: Vec::new(),
+            again: Vec::new(),
             parents: HashMap::new(),
             lost: Lost::default(),
         }
@@ -163,9 +167,19 @@ impl<'a> Reader<'a> {
     /// Everything about one descriptor.
     ///
     /// # Errors
-    /// The errno of its link.
+    /// The errno of its link; ENOENT if it stands for another file at every look.
     pub fn descriptor(&mut self, fd: i32) -> io::Result<Descriptor> {
         let path = format!("fd/{fd}");
+        for _ in 0..LOOKS {
+            if let Some(descriptor) = self.look(fd, &path)? {
+                return Ok(descriptor);
+            }
+        }
+        Err(io::Error::from_raw_os_error(libc::ENOENT))
+    }
+
+    /// One look; `None` if the process put another file there in the middle of it.
+    fn look(&mut self, fd: i32, path: &str) -> io::Result<Option<Descriptor>> {
         sys::read_link_at(self.dir.as_fd(), path.as_bytes(), &mut self.link)?;
         let mut descriptor = Descriptor {
             fd,
@@ -179,15 +193,20 @@ impl<'a> Reader<'a> {
             parent: None,
         };
         if descriptor.kind == Kind::Unknown {
-            self.look_at_file(&path, &mut descriptor);
+            let whole = self.look_at_file(path, &mut descriptor);
+            // Link, fdinfo and file are read one after the other.
+            sys::read_link_at(self.dir.as_fd(), path.as_bytes(), &mut self.again)?;
+            if !whole || self.again != self.link {
+                return Ok(None);
+            }
         } else {
             descriptor.target = self.link.as_slice().into();
         }
-        Ok(descriptor)
+        Ok(Some(descriptor))
     }
 
-    /// Fills in what only a file with a path has.
-    fn look_at_file(&mut self, path: &str, descriptor: &mut Descriptor) {
+    /// Fills in what only a file with a path has. Says whether what was read is of one file.
+    fn look_at_file(&mut self, path: &str, descriptor: &mut Descriptor) -> bool {
         let header = self.header(descriptor.fd);
         descriptor.writable = header
             .flags
@@ -202,9 +221,13 @@ impl<'a> Reader<'a> {
         let stat = safe
             .then(|| sys::stat_at(self.dir.as_fd(), path.as_bytes(), 0).ok())
             .flatten();
-        if !safe {
-            self.lost.unsafe_to_touch += 1;
-        }
+        // An overlayfs shows another number in stat(2) than in fdinfo.
+        let comparable = mount.is_some_and(|m| !m.overlay);
+        let whole = match (header.inode, stat.as_ref()) {
+            (_, None) => !safe,
+            (Some(inode), Some(stat)) => inode == stat.st_ino || !comparable,
+            (None, Some(_)) => true,
+        };
         let (target, deleted) = self.name_of(&inside, stat.as_ref());
         descriptor.target = target;
         descriptor.deleted = deleted;
@@ -213,7 +236,10 @@ impl<'a> Reader<'a> {
             let device = mount.device;
             descriptor.identity = Some(Identity { device, inode });
         }
-        let Some(stat) = stat else { return };
+        let Some(stat) = stat else {
+            self.lost.unsafe_to_touch += usize::from(!safe);
+            return whole;
+        };
         descriptor.kind = kind_by_mode(stat.st_mode);
         if descriptor.kind == Kind::File {
             descriptor.bytes = u64::try_from(stat.st_size).ok();
@@ -221,6 +247,7 @@ impl<'a> Reader<'a> {
             descriptor.space = u64::try_from(stat.st_blocks).ok().map(|n| n * 512);
             descriptor.parent = self.parent_of(&descriptor.target);
         }
+        whole
     }
 
     fn header(&self, fd: i32) -> fdinfo::Header {

@@ -5,6 +5,7 @@
 //! watch of the process would report that open. Format: <https://sqlite.org/fileformat2.html>, section 1.3.
 
 use super::Gaps;
+use super::claims::identity;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::wakes::Wakes;
@@ -13,6 +14,7 @@ use crate::model::{Database, Descriptor, Identity, Kind, Name, Part, Process};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
 /// The side files, by what SQLite appends to the database's name. In wal2 mode (a branch of SQLite)
@@ -23,6 +25,9 @@ pub const SUFFIXES: [(&str, &str); 4] = [
     ("-shm", "-shm"),
     ("-journal", "-journal"),
 ];
+
+/// What d_path (fs/d_path.c) puts behind the name of a file that has none any more.
+const DELETED: &[u8] = b" (deleted)";
 
 /// Finds the databases among the descriptors of `process`, whose instances must have been read.
 pub fn group(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> Vec<Database> {
@@ -234,21 +239,33 @@ fn header_of(dir: &ProcDir, mounts: &Mounts, file: &Part) -> Option<Mode> {
 }
 
 /// Opens a file of a process through its descriptor, for reading only; `None` where that fails or might
-/// hang.
-pub fn open_safely(dir: &ProcDir, mounts: &Mounts, file: &Part) -> Option<File> {
-    if !mounts.is_safe(file.path.as_bytes()) {
+/// hang, or the descriptor stands for another file by now.
+pub fn open_safely(dir: &ProcDir, mounts: &Mounts, wanted: &Part) -> Option<File> {
+    if !mounts.is_safe(wanted.path.as_bytes()) {
         return None;
     }
-    let path = format!("fd/{}", file.fd);
+    let path = format!("fd/{}", wanted.fd);
     // O_NONBLOCK: an open must not wait for the holder of a lease (fcntl(2), F_SETLEASE).
     let flags = libc::O_RDONLY | libc::O_NONBLOCK;
-    dir.open_file(path.as_bytes(), flags | libc::O_NOATIME)
+    let file = dir
+        .open_file(path.as_bytes(), flags | libc::O_NOATIME)
         // O_NOATIME is for the owner of the file only (open(2)).
         .or_else(|e| match e.kind() {
             io::ErrorKind::PermissionDenied => dir.open_file(path.as_bytes(), flags),
             _ => Err(e),
         })
-        .ok()
+        .ok()?;
+    (identity(&file, mounts) == wanted.identity && is_called(&file, wanted.path.base()))
+        .then_some(file)
+}
+
+/// Whether a file was opened under this name: a number of an inode that is gone is given to the next one.
+fn is_called(file: &File, base: &[u8]) -> bool {
+    std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).is_ok_and(|path| {
+        let path = Name::from(path.as_os_str().as_encoded_bytes());
+        let name = path.base();
+        name == base || name.strip_suffix(DELETED) == Some(base)
+    })
 }
 
 #[cfg(test)]

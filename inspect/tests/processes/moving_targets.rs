@@ -1,10 +1,13 @@
 //! Processes that change or end while fdscan looks at them.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{Scan, Stage};
+use serde_json::Value;
+
+use crate::common::{Scan, Stage, inode};
 
 /// Waits without giving up the processor: this only spreads the moments at which something happens.
 fn spin(time: Duration) {
@@ -129,19 +132,86 @@ fn ends_at_once(stage: &Stage) {
     }
 }
 
-#[test]
-fn a_process_that_never_stands_still_is_an_answer() {
-    let stage = Stage::new();
-    let dir = stage.make("churn");
-    let fixture = stage.mkfds_in(&dir, &["churn"]);
+/// Every descriptor of a file that says what it is must be shown with that file's data.
+#[track_caller]
+fn pairs_agree(process: &Value, dir: &Path) -> usize {
+    let mut seen = 0;
+    for descriptor in process["fds"]["list"].as_array().into_iter().flatten() {
+        let target = Path::new(descriptor["target"].as_str().unwrap());
+        let name = target.file_name().and_then(|name| name.to_str());
+        let number = name.and_then(|name| name.strip_prefix("file")?.parse::<u64>().ok());
+        let Some(n) = number.filter(|_| target.starts_with(dir)) else {
+            continue;
+        };
+        seen += 1;
+        let wanted = dir.join(format!("identity{n}")).join(format!("file{n}"));
+        assert_eq!(target, wanted, "{descriptor}");
+        assert_eq!(descriptor["type"], "file", "{descriptor}");
+        assert_eq!(descriptor["bytes"], n * 1024, "{descriptor}");
+        assert_eq!(descriptor["inode"], inode(&wanted), "{descriptor}");
+        assert_eq!(descriptor["deleted"], false, "{descriptor}");
+    }
+    for database in process["sqlite"].as_array().into_iter().flatten() {
+        let name = Path::new(database["database"].as_str().unwrap());
+        let name = name.file_stem().unwrap().to_str().unwrap();
+        let n: u32 = name.strip_prefix("state").unwrap().parse().unwrap();
+        let page = &database["wal"]["page_size"];
+        assert!(page.is_null() || *page == 512 << n, "{database}");
+    }
+    seen
+}
+
+fn state(pid: u32) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, rest) = stat.rsplit_once(") ").unwrap();
+    rest.split(' ').next().unwrap().to_owned()
+}
+
+/// Those of a process's children that are there now.
+fn children(pid: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let lists = tasks.flatten().map(|task| task.path().join("children"));
+    let text: String = lists.flat_map(std::fs::read_to_string).collect();
+    text.split_ascii_whitespace().flat_map(str::parse).collect()
+}
+
+fn storm(stage: &Stage, state_name: &str) {
+    let dir = stage.make(state_name);
+    let fixture = stage.mkfds_in(&dir, &[state_name]);
     let pid = fixture.pid();
-    for _ in 0..40 {
-        let scan = stage.scan(&[&pid.to_string(), "--json"]);
+    let mut seen = 0;
+    for round in 0..40 {
+        let scan = stage.scan_as_user(&[&pid.to_string(), "--json", "--all"]);
         assert_eq!(scan.code(), 0, "{}", scan.stderr);
         is_an_answer(&scan, pid);
-        let text = stage.scan(&[&pid.to_string()]);
-        assert_eq!(text.code(), 0, "{}", text.stderr);
+        seen += pairs_agree(&scan.json()["processes"][0], &dir);
+        // Whoever has the PID by then: a child lives for a moment.
+        for child in children(pid).into_iter().take(2) {
+            let scan = stage.scan_as_user(&[&child.to_string(), "--json"]);
+            assert!([0, 3].contains(&scan.code()), "{}", scan.stderr);
+        }
+        if round % 8 == 0 {
+            let text = stage.scan_as_user(&[&pid.to_string(), "--for", "0.01"]);
+            assert_eq!(text.code(), 0, "{}", text.stderr);
+        }
+        assert!(!["T", "t"].contains(&&state(pid)[..]), "it was stopped");
     }
+    assert!(seen > 40, "{seen} descriptors were checked");
     let (status, lines) = fixture.victim.finish();
     assert!(status.success(), "the fixture failed: {lines:?}");
+}
+
+#[test]
+fn a_process_that_never_stands_still_is_shown_with_its_own_data() {
+    storm(&Stage::new(), "churn");
+}
+
+#[test]
+fn a_process_that_never_stands_still_is_shown_with_its_own_data_without_privilege() {
+    storm(&Stage::unprivileged(60193), "churn");
+}
+
+#[test]
+fn a_process_that_becomes_itself_again_and_again_is_shown_with_its_own_data() {
+    storm(&Stage::new(), "exec-churn");
 }

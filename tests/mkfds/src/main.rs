@@ -292,6 +292,13 @@ enum State {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// Becomes itself again and again, each time with another file open
+    ExecChurn {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long, default_value_t = 0)]
+        step: usize,
+    },
     /// COUNT of something, and one more every few milliseconds until there are MOST
     Growing {
         #[arg(long, value_enum)]
@@ -323,6 +330,8 @@ enum State {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().state {
         State::Measure { command } => processes::measure(&command),
+        // It prints its PID once and not in every life.
+        State::ExecChurn { dir, step } => churn::hold_exec(&dir, step).map(|()| ExitCode::SUCCESS),
         state => run(state).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
@@ -447,8 +456,8 @@ fn run(state: State) -> Outcome {
             limit,
             dir,
         } => growing::hold(report, &dir, what, count, most, limit),
-        // It prints nothing of its own, so `main` does it.
-        State::Measure { .. } => Ok(()),
+        // `main` does these.
+        State::Measure { .. } | State::ExecChurn { .. } => Ok(()),
         State::Churn { dir } => churn::hold(report, &dir),
         State::ExitSoon { count, dir } => {
             let made = watches::make_directories(&dir, count)?;

@@ -63,6 +63,17 @@ impl Report {
     }
 }
 
+/// Whether standard input has been closed, without waiting for it.
+pub fn has_ended() -> bool {
+    let mut input = libc::pollfd {
+        fd: 0,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: `input` is one valid pollfd.
+    unsafe { libc::poll(&mut input, 1, 0) != 0 }
+}
+
 /// Reads standard input to its end.
 pub fn wait_for_end() -> Outcome {
     let mut chunk = [0; 4096];
