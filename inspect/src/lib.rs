@@ -13,6 +13,7 @@ mod exit;
 pub mod findings;
 pub mod gather;
 pub mod model;
+pub mod pages;
 pub mod render;
 mod sys;
 

@@ -24,6 +24,7 @@ fn run(cli: &Cli) -> ExitCode {
         Some(Command::Check(args)) => return commands::check(args),
         Some(Command::Top(args)) => commands::top(args),
         Some(Command::Events(args)) => commands::events(args),
+        Some(Command::Pages(pages)) => commands::pages(pages),
         Some(Command::Wal(args)) => commands::wal(args),
         Some(Command::Claims(args)) => commands::claims(args),
         None => commands::scan(&cli.scan),

@@ -1,6 +1,7 @@
 //! The command line of watchfix.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use inspect::pages::Pages;
 use std::ffi::OsString;
 
 /// Keeps a program's watches from firing on reads and on its own databases, whatever it is built
@@ -21,6 +22,10 @@ pub enum Command {
 
     /// Put the rules in force in a program that is already running
     Heal(HealArgs),
+
+    /// Completions and man pages.
+    #[command(flatten)]
+    Pages(Pages),
 }
 
 /// The rules. Where a flag is not given, the variable counts that the library reads (`WATCHFIX_STRIP` for

@@ -9,8 +9,8 @@ mod run;
 mod settings;
 mod sys;
 
-use clap::Parser;
-use cli::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command, RuleArgs};
 use settings::Settings;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -23,22 +23,29 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let flags = match &cli.command {
-        Command::Run(args) => &args.rules,
-        Command::Heal(args) => &args.rules,
-    };
-    let settings = match Settings::new(flags) {
-        Ok(settings) => settings,
+    match &cli.command {
+        Command::Run(args) => with_rules(&args.rules, |settings| run::main(args, settings)),
+        Command::Heal(args) => with_rules(&args.rules, |settings| heal::main(args, settings)),
+        Command::Pages(pages) => match pages.write(Cli::command()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                complain(&why);
+                USAGE.into()
+            }
+        },
+    }
+}
+
+/// Reads the rules, and does nothing if one is wrong.
+fn with_rules(flags: &RuleArgs, act: impl FnOnce(&Settings) -> ExitCode) -> ExitCode {
+    match Settings::new(flags) {
+        Ok(settings) => act(&settings),
         Err(wrong) => {
             for sentence in wrong {
                 complain(&sentence);
             }
-            return USAGE.into();
+            USAGE.into()
         }
-    };
-    match &cli.command {
-        Command::Run(args) => run::main(args, &settings),
-        Command::Heal(args) => heal::main(args, &settings),
     }
 }
 

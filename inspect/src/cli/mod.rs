@@ -18,6 +18,7 @@ pub use top::TopArgs;
 pub use values::{parse_pid, parse_seconds, parse_window};
 pub use wal::WalArgs;
 
+use crate::pages::Pages;
 use clap::{Parser, Subcommand};
 
 /// Says why a process drowns in watches, descriptors or SQLite logs: findings first, worst first, each
@@ -63,6 +64,10 @@ pub enum Command {
 
     /// Hold processes, or a command while it runs, to limits: the exit status tells
     Check(CheckArgs),
+
+    /// What every program of this project has.
+    #[command(flatten)]
+    Pages(Pages),
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod check;
 mod claims;
 mod events;
+mod pages;
 mod scan;
 mod top;
 mod wal;
@@ -10,6 +11,7 @@ mod wal;
 pub use check::check;
 pub use claims::claims;
 pub use events::events;
+pub use pages::pages;
 pub use scan::scan;
 pub use top::top;
 pub use wal::wal;

@@ -17,6 +17,7 @@ mod inotify_limits;
 mod leaks;
 mod moving_targets;
 mod names;
+mod pages;
 mod paths;
 mod preload;
 mod redact;

@@ -1,0 +1,19 @@
+//! `fdscan completions SHELL` and `fdscan man DIR`
+
+use super::complain;
+use clap::CommandFactory;
+use inspect::Exit;
+use inspect::cli::Cli;
+use inspect::pages::Pages;
+use inspect::render::sanitize;
+
+/// Writes them from the definition of the command line.
+pub fn pages(pages: &Pages) -> Exit {
+    match pages.write(Cli::command()) {
+        Ok(()) => Exit::Done,
+        Err(why) => {
+            complain(&sanitize(&why));
+            Exit::Usage
+        }
+    }
+}
