@@ -61,7 +61,7 @@ impl<'a> Budget<'a> {
     /// How many slots a budget of `max` watches is to have: one in four is the kernel's at most, and there
     /// is room for many invented ones. 2^20 watches are more than the kernel allows a user by itself.
     pub fn slots(max: u32) -> usize {
-        (max as usize).clamp(1 << 14, 1 << 20).next_power_of_two() * 4
+        (max as usize).clamp(1 << 12, 1 << 20).next_power_of_two() * 4
     }
 
     /// A budget of `max` watches. The slots are free, and their number is a power of two.

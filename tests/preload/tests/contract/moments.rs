@@ -11,14 +11,16 @@ fn ok_at(moment: &str) {
         ("WATCHFIX_MAX_WATCHES", "1000"),
         ("WATCHFIX_SETTLE", "/settled"),
     ];
-    for variables in [&rules[..0], &rules] {
-        let (status, lines) = Victim::spawn(
-            Command::new(&program)
-                .arg(moment)
-                .env("LD_PRELOAD", support::libwatchfix())
-                .envs(variables.iter().copied()),
-        )
-        .finish();
+    let victims = [&rules[..0], &rules].map(|variables| {
+        let mut command = Command::new(&program);
+        command
+            .arg(moment)
+            .env("LD_PRELOAD", support::libwatchfix())
+            .envs(variables.iter().copied());
+        Victim::spawn(&mut command)
+    });
+    for victim in victims {
+        let (status, lines) = victim.finish();
         assert!(status.success() && lines == ["OK"], "{status}: {lines:?}");
     }
 }
