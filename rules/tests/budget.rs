@@ -6,7 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 use proptest::prelude::*;
 use rules::budget::{Admission, Budget, INVENTED, Slot};
@@ -161,9 +162,7 @@ proptest! {
 fn invented_watches_are_of_their_own_and_each_is_removed_once() {
     let slots = slots(0);
     let budget = Budget::new(0, &slots);
-    let mut wds: Vec<_> = (0..10_000)
-        .map(|inode| budget.invent(3, 7, inode))
-        .collect();
+    let mut wds: Vec<_> = (0..4000).map(|inode| budget.invent(3, 7, inode)).collect();
     for (inode, wd) in wds.iter().enumerate() {
         assert_eq!(budget.admit(3, 7, inode as u64), Admission::Known(*wd));
     }
@@ -174,7 +173,7 @@ fn invented_watches_are_of_their_own_and_each_is_removed_once() {
     }
     wds.sort_unstable();
     wds.dedup();
-    assert_eq!(wds.len(), 10_000);
+    assert_eq!(wds.len(), 4000);
 }
 
 #[test]
@@ -203,4 +202,40 @@ fn a_hundred_thousand_watches_are_counted_to_the_last() {
     let invented = wds.iter().filter(|wd| process.budget.remove(3, **wd));
     assert_eq!(invented.count(), 5);
     assert_eq!(process.budget.live(), 0);
+}
+
+#[test]
+fn threads_together_stay_within_the_budget() {
+    let max = 10;
+    let slots = slots(max);
+    let budget = Budget::new(max, &slots);
+    let kernel = AtomicU32::new(0);
+    let one = &|fd: i32| {
+        let mut held = VecDeque::new();
+        for (wd, inode) in (1..20_000).zip(0..) {
+            match budget.admit(fd, 7, inode) {
+                Admission::Ask(booking) => {
+                    assert!(kernel.fetch_add(1, SeqCst) < max);
+                    budget.answered(booking, fd, Some(wd));
+                    held.push_back(wd);
+                }
+                Admission::Over => assert!(budget.remove(fd, budget.invent(fd, 7, inode))),
+                Admission::Known(wd) => panic!("{wd} was removed"),
+            }
+            if held.len() > 3 {
+                kernel.fetch_sub(1, SeqCst);
+                budget.remove(fd, held.pop_front().unwrap());
+            }
+        }
+        for wd in held {
+            kernel.fetch_sub(1, SeqCst);
+            budget.remove(fd, wd);
+        }
+    };
+    std::thread::scope(|scope| {
+        for fd in 3..7 {
+            scope.spawn(move || one(fd));
+        }
+    });
+    assert_eq!((budget.live(), kernel.into_inner()), (0, 0));
 }
