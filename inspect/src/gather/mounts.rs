@@ -54,6 +54,35 @@ impl Mounts {
         }
     }
 
+    /// Below a chroot to a directory that is no mount point, the mount it lies on is not listed: the process
+    /// does not see where that begins (fs/d_path.c, `seq_path_root`).
+    fn add_root(&mut self, dir: &ProcDir) {
+        let root = dir.open_file(b"root", libc::O_PATH | libc::O_DIRECTORY);
+        let id = root.ok().and_then(|root| sys::mount_id(root.as_fd()));
+        let own = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        let own = Mounts::parse(&own);
+        if let Some(mount) = id.and_then(|id| own.by_id(id)) {
+            self.add(Mount {
+                id: mount.id,
+                device: mount.device,
+                whole: false,
+                // Not known, and only needed to find what lies above it.
+                root: "/".into(),
+                point: "/".into(),
+                may_hang: mount.may_hang,
+                overlay: mount.overlay,
+            });
+        }
+    }
+
+    fn add(&mut self, mount: Mount) {
+        self.by_id.insert(mount.id, self.list.len());
+        if mount.may_hang {
+            self.hanging.insert(mount.point.as_bytes().to_vec());
+        }
+        self.list.push(mount);
+    }
+
     fn parse(text: &[u8]) -> Mounts {
         let mut mounts = Mounts::default();
         for line in text.split(|&b| b == b'\n') {
@@ -64,19 +93,14 @@ impl Mounts {
             let Some(device) = Device::parse(&info.majmin) else {
                 continue;
             };
-            mounts.by_id.insert(info.mnt_id, mounts.list.len());
             let point = unescape(info.mount_point.as_os_str().as_encoded_bytes());
-            let may_hang = may_hang(&info.fs_type);
-            if may_hang {
-                mounts.hanging.insert(point.clone());
-            }
-            mounts.list.push(Mount {
+            mounts.add(Mount {
                 id: info.mnt_id,
                 device,
                 whole: info.root == "/",
                 root: unescape(info.root.as_bytes()).into(),
                 point: point.into(),
-                may_hang,
+                may_hang: may_hang(&info.fs_type),
                 overlay: info.fs_type == "overlay",
             });
         }

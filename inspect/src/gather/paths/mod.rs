@@ -6,7 +6,9 @@ mod candidates;
 mod handles;
 mod look;
 mod open;
+mod pace;
 mod patience;
+mod resolver;
 mod walk;
 mod wanted;
 mod why;
@@ -17,6 +19,7 @@ use super::proc_dir::ProcDir;
 use super::wakes::Wakes;
 use super::{Gaps, Options};
 use crate::model::Process;
+use handles::Finder;
 use look::Look;
 pub use open::Opener;
 use patience::Patience;
@@ -51,25 +54,22 @@ pub fn resolve(
     let mut patience = Patience::new(options.path_timeout, total, options.progress);
     let wakes = &Wakes::of(read.iter().map(|r| &r.instance));
     let look = Look { dir, mounts, wakes };
-    let pending = handles::resolve(look, process, read, &mut patience);
+    let mut finder = Finder::new(look, process, read);
+    let pending = finder.resolve(read, &mut patience);
     if pending.is_empty() {
         return;
     }
     let mut places = candidates::known(read);
     let mut wanted = Wanted::new(mounts, read, pending);
     places.extend(candidates::resolve(dir, mounts, process, &mut wanted));
-    let outcome = if patience.walk {
-        walk::run(look, places, &mut wanted, &mut patience)
-    } else {
-        walk::Outcome::not_walked()
-    };
+    let outcome = walk::run(look, &mut finder, places, &mut wanted, &mut patience);
     let mut reasons: BTreeMap<(Why, Option<Search>), usize> = BTreeMap::new();
     for (one, search) in wanted.give_up(|device| outcome.of(device)) {
         *reasons.entry((one.why, search)).or_insert(0) += 1;
     }
     for ((why, search), count) in reasons {
         let text = match search {
-            Some(search) if why != Why::TimeUp => format!("{}; {}", why.text(), search.text()),
+            Some(search) if !why.is_untried() => format!("{}; {}", why.text(), search.text()),
             _ => why.text().to_owned(),
         };
         gaps.count(count, "paths of watches", text);

@@ -5,7 +5,7 @@ use super::super::inotify::Handles;
 use super::super::mounts::Mounts;
 use super::super::proc_dir::ProcDir;
 use super::super::wakes::Wakes;
-use super::handles::Resolver;
+use super::resolver::Resolver;
 use super::why::Why;
 use crate::model::{Instance, Process, Watch};
 use crate::sys;
@@ -54,8 +54,8 @@ impl<'a> Opener<'a> {
             .and_then(|handles| handles.to_open(watch));
         let done = self
             .by_handle
-            .open(seen.device, seen.inode, handle.as_ref(), |_, found, _| {
-                Ok(found)
+            .open(seen.device, seen.inode, handle.as_ref(), |opened| {
+                Ok(opened.fd)
             });
         done.or_else(|why| {
             self.by_path(seen)

@@ -2,7 +2,6 @@
 
 use crate::render::number;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// What handles get when nothing is to be listed (`--path-timeout 0`).
@@ -22,7 +21,6 @@ pub struct Patience {
     deadline: Option<Instant>,
     line: Option<Line>,
     total: usize,
-    handled: AtomicUsize,
 }
 
 impl Patience {
@@ -39,24 +37,12 @@ impl Patience {
                 shown: false,
             }),
             total,
-            handled: AtomicUsize::new(0),
         }
     }
 
     /// The time is up.
     pub fn is_over(&self) -> bool {
         self.deadline.is_some_and(|end| Instant::now() >= end)
-    }
-
-    /// Counts watches whose handles were tried.
-    pub fn handled(&self, count: usize) {
-        self.handled.fetch_add(count, Ordering::Relaxed);
-    }
-
-    /// Shows how far handles are.
-    pub fn show_handles(&mut self) {
-        let done = self.handled.load(Ordering::Relaxed);
-        self.show(self.total.saturating_sub(done));
     }
 
     /// Shows that `left` watches wait for a path.

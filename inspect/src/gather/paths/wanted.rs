@@ -2,10 +2,12 @@
 
 use super::super::inotify::ReadInstance;
 use super::super::mounts::Mounts;
-use super::{Pending, Search};
-use crate::model::{Device, ResolvedBy};
-use crate::sys;
+use super::handles::Finder;
+use super::{Pending, Search, Why};
+use crate::model::{Device, Identity, ResolvedBy};
+use crate::sys::{self, FileHandle};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::os::fd::BorrowedFd;
 
 /// Watches by inode.
@@ -13,7 +15,8 @@ pub struct Wanted<'a> {
     mounts: &'a Mounts,
     read: &'a mut [ReadInstance],
     pending: Vec<Pending>,
-    found: Vec<bool>,
+    /// Which of them are left.
+    waits: Vec<bool>,
     /// Indices into `pending`.
     by_inode: HashMap<u64, Vec<usize>>,
     left: usize,
@@ -30,7 +33,8 @@ impl<'a> Wanted<'a> {
         let mut by_inode: HashMap<u64, Vec<usize>> = HashMap::new();
         let mut by_device = HashMap::new();
         let mut left = 0;
-        for (at, one) in pending.iter().enumerate() {
+        let mut waits = vec![false; pending.len()];
+        for ((at, one), waits) in pending.iter().enumerate().zip(&mut waits) {
             let watch = read
                 .get(one.instance)
                 .and_then(|entry| entry.instance.watches.get(one.watch));
@@ -38,12 +42,13 @@ impl<'a> Wanted<'a> {
                 by_inode.entry(watch.inode).or_default().push(at);
                 *by_device.entry(watch.device).or_insert(0) += 1;
                 left += 1;
+                *waits = true;
             }
         }
         Wanted {
             mounts,
             read,
-            found: vec![false; pending.len()],
+            waits,
             pending,
             by_inode,
             left,
@@ -72,6 +77,76 @@ impl<'a> Wanted<'a> {
     /// Whether one of them has this inode number, on whichever device.
     pub fn has_inode(&self, inode: u64) -> bool {
         self.by_inode.contains_key(&inode)
+    }
+
+    /// Those whose handles were not opened because the kernel's caches are cold, oldest first.
+    pub fn cold(&self) -> Vec<usize> {
+        let all = self.pending.iter().enumerate();
+        all.filter(|(_, one)| one.why == Why::Cold)
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    /// Whether one of [`Wanted::cold`] is still left.
+    pub fn waits(&self, at: usize) -> bool {
+        self.waits.get(at) == Some(&true)
+    }
+
+    /// The handles of those of [`Wanted::cold`] that are still left.
+    pub fn handles(&self, cold: &[usize]) -> Vec<(Identity, FileHandle)> {
+        let left = cold.iter().filter(|&&at| self.waits(at));
+        left.filter_map(|&at| {
+            let one = self.pending.get(at)?;
+            let entry = self.read.get(one.instance)?;
+            let watch = entry.instance.watches.get(one.watch)?;
+            let (device, inode) = (watch.device, watch.inode);
+            let handle = entry.handles.to_open(one.watch)?;
+            Some((Identity { device, inode }, handle))
+        })
+        .collect()
+    }
+
+    /// Opens the handle of one of [`Wanted::cold`] that is still left. Says where its directory lies, if
+    /// the kernel had to look for that.
+    pub fn open(&mut self, at: usize, finder: &mut Finder<'_>) -> Option<Vec<u8>> {
+        let waits = self.waits.get_mut(at).filter(|waits| **waits)?;
+        let one = self.pending.get_mut(at)?;
+        let entry = self.read.get_mut(one.instance)?;
+        let watch = entry.instance.watches.get_mut(one.watch)?;
+        let (inode, device) = (watch.inode, watch.device);
+        let mut parent = None;
+        match finder.open(watch, entry.handles.to_open(one.watch).as_ref()) {
+            Ok(place) => {
+                if place.slow {
+                    parent = place.path.parent().map(<[u8]>::to_vec);
+                }
+                place.note_in(watch);
+                *waits = false;
+            }
+            Err(why) => {
+                one.why = why;
+                *waits = why.may_have_a_name();
+            }
+        }
+        if !*waits {
+            self.settle(inode, device, 1);
+        }
+        parent
+    }
+
+    /// Takes `count` watches of an inode that wait no longer off what is left.
+    fn settle(&mut self, inode: u64, device: Device, count: usize) {
+        self.left -= count;
+        if let Some(left) = self.by_device.get_mut(&device) {
+            *left -= count;
+        }
+        if let Entry::Occupied(mut waiting) = self.by_inode.entry(inode) {
+            let waits = &self.waits;
+            waiting.get_mut().retain(|&at| waits.get(at) == Some(&true));
+            if waiting.get().is_empty() {
+                waiting.remove();
+            }
+        }
     }
 
     /// Compares what `name` below `dir` leads to with all of them. `path` is the same, as the process
@@ -105,7 +180,7 @@ impl<'a> Wanted<'a> {
         let Some(device) = mount.map(|m| m.device) else {
             return false;
         };
-        let (mut matched, mut unmatched) = (0, 0);
+        let mut matched = 0;
         for &at in waiting {
             let Some(one) = self.pending.get(at) else {
                 continue;
@@ -123,44 +198,31 @@ impl<'a> Wanted<'a> {
                 continue;
             };
             if watch.device != device || !same_handle {
-                unmatched += 1;
                 continue;
             }
             watch.path = Some(path.into());
             watch.resolved_by = Some(by);
-            if let Some(found) = self.found.get_mut(at) {
-                *found = true;
+            if let Some(waits) = self.waits.get_mut(at) {
+                *waits = false;
             }
             matched += 1;
         }
         if matched == 0 {
             return false;
         }
-        self.left -= matched;
-        if let Some(left) = self.by_device.get_mut(&device) {
-            *left -= matched;
-        }
-        if unmatched == 0 {
-            self.by_inode.remove(&stat.st_ino);
-        } else {
-            let found = &self.found;
-            self.by_inode.entry(stat.st_ino).and_modify(|list| {
-                list.retain(|&at| found.get(at) == Some(&false));
-            });
-        }
+        self.settle(stat.st_ino, device, matched);
         stat.st_mode & libc::S_IFMT == libc::S_IFDIR
     }
 
     /// Notes with every watch that is left why it has no path, and returns how the search ended for it.
     pub fn give_up(self, end: impl Fn(Device) -> Search) -> Vec<(Pending, Option<Search>)> {
-        let rest = self.pending.into_iter().zip(self.found);
         let mut left = Vec::new();
-        for (one, _) in rest.filter(|&(_, found)| !found) {
+        for one in self.pending {
             let watch = self
                 .read
                 .get_mut(one.instance)
                 .and_then(|entry| entry.instance.watches.get_mut(one.watch));
-            if let Some(watch) = watch {
+            if let Some(watch) = watch.filter(|watch| watch.path.is_none()) {
                 let searched = one.why.may_have_a_name().then(|| end(watch.device));
                 watch.unresolved = Some(match searched {
                     Some(search) => search.text(),

@@ -17,6 +17,8 @@ pub enum Why {
     OtherInode,
     Failed,
     WouldWake,
+    Forgotten,
+    Cold,
     TimeUp,
 }
 
@@ -40,8 +42,16 @@ impl Why {
             Why::WouldWake => {
                 "opening the mount for file handles would wake the process: its watches report opens"
             }
-            Why::TimeUp => Search::TimeUp.text(),
+            Why::Forgotten => {
+                "the kernel has forgotten the name, and to find it again would wake the process: its watches report opens"
+            }
+            Why::Cold | Why::TimeUp => Search::TimeUp.text(),
         }
+    }
+
+    /// Whether its handle was not opened yet.
+    pub fn is_untried(self) -> bool {
+        matches!(self, Why::Cold | Why::TimeUp)
     }
 
     /// Whether a name may be there that candidates or the walk can find.
