@@ -54,25 +54,29 @@ impl Mounts {
         }
     }
 
-    /// Below a chroot to a directory that is no mount point, the mount it lies on is not listed: the process
-    /// does not see where that begins (fs/d_path.c, `seq_path_root`).
+    /// Below a chroot to a directory that is no mount point, the mount it lies on is not listed
+    /// (fs/d_path.c, `seq_path_root`): it is known by its ID among this program's own.
     fn add_root(&mut self, dir: &ProcDir) {
         let root = dir.open_file(b"root", libc::O_PATH | libc::O_DIRECTORY);
         let id = root.ok().and_then(|root| sys::mount_id(root.as_fd()));
-        let own = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
-        let own = Mounts::parse(&own);
-        if let Some(mount) = id.and_then(|id| own.by_id(id)) {
-            self.add(Mount {
-                id: mount.id,
-                device: mount.device,
-                whole: false,
-                // Not known, and only needed to find what lies above it.
-                root: "/".into(),
-                point: "/".into(),
-                may_hang: mount.may_hang,
-                overlay: mount.overlay,
-            });
-        }
+        let own = Mounts::parse(&std::fs::read("/proc/self/mountinfo").unwrap_or_default());
+        let (Some(mount), Ok(path)) = (id.and_then(|id| own.by_id(id)), dir.read_link("root"))
+        else {
+            return;
+        };
+        let point = mount.point.as_bytes();
+        let below = path.strip_prefix(point.strip_suffix(b"/").unwrap_or(point));
+        let above = mount.root.as_bytes();
+        let above = above.strip_suffix(b"/").unwrap_or(above);
+        self.add(Mount {
+            id: mount.id,
+            device: mount.device,
+            whole: false,
+            root: [above, below.unwrap_or_default()].concat().into(),
+            point: "/".into(),
+            may_hang: mount.may_hang,
+            overlay: mount.overlay,
+        });
     }
 
     fn add(&mut self, mount: Mount) {
@@ -105,25 +109,6 @@ impl Mounts {
             });
         }
         mounts
-    }
-
-    /// Below a chroot that is no mount point the kernel shows only what is mounted inside. The mount the
-    /// root lies on is then found among this program's own.
-    fn add_root(&mut self, dir: &ProcDir) {
-        let own = ProcDir::open(std::process::id()).and_then(|own| own.read("mountinfo"));
-        let root = dir.open_file(b"root", libc::O_PATH);
-        if let (Ok(own), Ok(root)) = (own, root)
-            && let Some(id) = sys::mount_id(root.as_fd())
-            && let Some(mount) = Mounts::parse(&own).by_id(id)
-        {
-            self.by_id.insert(id, self.list.len());
-            self.list.push(Mount {
-                whole: false,
-                root: Name::default(),
-                point: b"/"[..].into(),
-                ..*mount
-            });
-        }
     }
 
     /// The mount with this ID.

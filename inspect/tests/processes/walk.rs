@@ -2,19 +2,8 @@
 //! right file systems, and unseen by the process.
 
 use std::path::Path;
-use std::process::Command;
 
-use serde_json::Value;
-
-use crate::common::{Fixture, Process, Stage, inode, is_root, quiet};
-
-fn watches(process: &Process) -> Vec<&Value> {
-    process
-        .list("inotify")
-        .iter()
-        .flat_map(|i| i["watches"].as_array().unwrap())
-        .collect()
-}
+use crate::common::{Fixture, Process, Stage, forget_names, inode, is_root, quiet};
 
 /// Directories are found by their parents, and without opens nobody is woken.
 const QUIET: &str = "0x3ce";
@@ -34,8 +23,8 @@ fn look_as_user(stage: &Stage, fixture: &Fixture, args: &[&str]) -> Process {
 
 /// Every watch has a path that leads to its inode.
 fn all_are_found(process: &Process, by: &str) {
-    assert!(!watches(process).is_empty());
-    for watch in watches(process) {
+    assert!(!process.watches().is_empty());
+    for watch in process.watches() {
         assert_eq!(watch["resolved_by"], by, "{watch}");
         let path = watch["path"].as_str().unwrap();
         assert_eq!(inode(Path::new(path)), watch["inode"], "{watch}");
@@ -44,7 +33,7 @@ fn all_are_found(process: &Process, by: &str) {
 
 /// No watch has a path, and each says why in these words; so does the roll-up.
 fn none_is_found(process: &Process, why: &str) {
-    for watch in watches(process) {
+    for watch in process.watches() {
         assert!(watch["path"].is_null(), "{watch}");
         let reason = watch["unresolved"].as_str().unwrap();
         assert!(reason.contains(why), "{reason}");
@@ -54,7 +43,7 @@ fn none_is_found(process: &Process, why: &str) {
         .iter()
         .find(|gap| gap["what"] == "paths of watches")
         .unwrap();
-    assert_eq!(gap["count"], watches(process).len());
+    assert_eq!(gap["count"], process.watches().len());
     assert!(gap["why"].as_str().unwrap().contains(why), "{gap}");
 }
 
@@ -92,11 +81,11 @@ fn files_without_a_name_in_the_cache_are_found() {
     let args = ["watch-files", "--count", "50", "--mask", QUIET];
     let fixture = hidden_in(&stage, &dir, &args);
     // With a cold dcache the kernel opens a file's handle as "/", without an error.
-    if !is_root() || std::fs::write("/proc/sys/vm/drop_caches", "2").is_err() {
+    if !is_root() || !forget_names() {
         return support::skip_optional("the kernel's caches cannot be dropped here");
     }
     let process = look(&stage, &fixture, &PATIENT);
-    for watch in watches(&process) {
+    for watch in process.watches() {
         // Another test may have looked a name up again: then its handle is enough.
         let path = watch["path"].as_str().unwrap_or_else(|| panic!("{watch}"));
         assert_eq!(inode(Path::new(path)), watch["inode"]);
@@ -150,7 +139,7 @@ fn a_deleted_directory_is_not_searched_for_by_root() {
     let dir = stage.make("tree");
     let fixture = stage.mkfds_in(&dir, &["deleted-directory"]);
     let process = look(&stage, &fixture, &PATIENT);
-    let watch = watches(&process)[0];
+    let watch = process.watches()[0];
     assert!(
         watch["deleted"] == true || watch["unresolved"].as_str().unwrap().contains("deleted"),
         "{watch}"
@@ -173,7 +162,7 @@ fn a_directory_whose_listing_would_wake_the_process_is_not_listed() {
     let before = queued(&mut fixture);
     let process = look_as_user(&stage, &fixture, &PATIENT);
     assert_eq!(queued(&mut fixture), before);
-    for watch in watches(&process) {
+    for watch in process.watches() {
         if watch["wd"] == 1 {
             assert_eq!(watch["path"], dir.join("d000000").to_str().unwrap());
         } else {
@@ -184,72 +173,5 @@ fn a_directory_whose_listing_would_wake_the_process_is_not_listed() {
     // A handle needs no listing, and opening it is no event either.
     let process = look(&stage, &fixture, &PATIENT);
     assert_eq!(queued(&mut fixture), before);
-    assert!(!is_root() || watches(&process).iter().all(|w| w["path"].is_string()));
-}
-
-/// Runs `script` in a mount namespace of its own, with `$0` mkfds and `$1` an empty directory.
-fn in_own_mounts(stage: &Stage, dir: &Path, script: &str) -> Option<Fixture> {
-    let may = is_root()
-        && Command::new("unshare")
-            .args(["--mount", "true"])
-            .status()
-            .is_ok_and(|status| status.success());
-    if !may {
-        support::skip_optional("mount namespaces cannot be made here");
-        return None;
-    }
-    let mut command = Command::new("unshare");
-    let script = format!("mount -t tmpfs t \"$1\" && cd \"$1\" && {script}");
-    command.args(["--mount", "sh", "-c", &script]);
-    command.arg(stage.mkfds_binary()).arg(dir);
-    Some(Fixture::start(&mut command))
-}
-
-/// The last components of all paths, which must lie below `dir`.
-fn names_below(process: &Process, dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> = watches(process)
-        .iter()
-        .map(|watch| {
-            let path = watch["path"].as_str().unwrap_or_else(|| panic!("{watch}"));
-            let below = Path::new(path).strip_prefix(dir);
-            below
-                .unwrap_or_else(|_| panic!("{watch}"))
-                .display()
-                .to_string()
-        })
-        .collect();
-    names.sort_unstable();
-    names
-}
-
-#[test]
-fn directories_of_an_overlayfs_are_found_through_the_processs_namespace() {
-    let stage = Stage::new();
-    let dir = stage.make("mounts");
-    // d000000 comes from below, the others are made above.
-    let script = "mkdir -p l/d000000 u w m && \
-        mount -t overlay o -o lowerdir=l,upperdir=u,workdir=w m && cd / && \
-        exec \"$0\" watches --count 3 --mask 0x3ce --dir \"$1/m\"";
-    let Some(fixture) = in_own_mounts(&stage, &dir, script) else {
-        return;
-    };
-    let process = look(&stage, &fixture, &PATIENT);
-    let wanted = ["d000000", "d000001", "d000002"];
-    assert_eq!(names_below(&process, &dir.join("m")), wanted);
-}
-
-#[test]
-fn a_bind_mount_has_a_path_the_process_can_use() {
-    let stage = Stage::new();
-    let dir = stage.make("mounts");
-    // The bind mount is all that is left of its file system.
-    let script = "mkdir -p a/b bound && mount -t tmpfs x a && mkdir a/b && \
-        mount --bind a/b bound && umount -l a && cd / && \
-        exec \"$0\" watches --count 3 --mask 0x3ce --dir \"$1/bound\"";
-    let Some(fixture) = in_own_mounts(&stage, &dir, script) else {
-        return;
-    };
-    let process = look(&stage, &fixture, &PATIENT);
-    let wanted = ["d000000", "d000001", "d000002"];
-    assert_eq!(names_below(&process, &dir.join("bound")), wanted);
+    assert!(!is_root() || process.watches().iter().all(|w| w["path"].is_string()));
 }

@@ -365,6 +365,14 @@ impl Process {
     pub fn list(&self, key: &str) -> &[Value] {
         self.0[key].as_array().unwrap()
     }
+
+    /// The watches of all its instances.
+    pub fn watches(&self) -> Vec<&Value> {
+        let instances = self.list("inotify").iter();
+        instances
+            .flat_map(|i| i["watches"].as_array().unwrap())
+            .collect()
+    }
 }
 
 /// Whether `number` stands anywhere in `value`.
@@ -392,6 +400,12 @@ pub fn json_path(path: &Path) -> String {
 /// The inode number of what lies at `path`.
 pub fn inode(path: &Path) -> u64 {
     std::fs::metadata(path).unwrap().ino()
+}
+
+/// Drops the kernel's unused names and inodes. False when this process may not.
+pub fn forget_names() -> bool {
+    // Names that were just used survive the first time.
+    (0..2).all(|_| std::fs::write("/proc/sys/vm/drop_caches", "2").is_ok())
 }
 
 /// A number in a file below /proc.

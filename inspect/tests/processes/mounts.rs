@@ -1,0 +1,178 @@
+//! Paths on what is mounted: other namespaces, overlays, bind mounts, chroots, btrfs.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::common::{Fixture, Process, Stage, forget_names, inode, is_root};
+
+/// Three directories, and no opens in the mask: they may be found by listing.
+const WATCHES: &str = "watches --count 3 --mask 0x3ce --dir";
+const MADE: [&str; 3] = ["d000000", "d000001", "d000002"];
+
+/// Runs `script` in a mount namespace of its own, with `$0` mkfds and `$1` an empty directory.
+fn in_own_mounts(stage: &Stage, dir: &Path, script: &str) -> Option<Fixture> {
+    let may = is_root()
+        && Command::new("unshare")
+            .args(["--mount", "true"])
+            .status()
+            .is_ok_and(|status| status.success());
+    if !may {
+        support::skip_optional("mount namespaces cannot be made here");
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    let script = format!("set -e; mount -t tmpfs t \"$1\"; cd \"$1\"; {script}");
+    command.args(["--mount", "sh", "-c", &script]);
+    command.arg(stage.mkfds_binary()).arg(dir);
+    Some(Fixture::start(&mut command))
+}
+
+fn look(stage: &Stage, fixture: &Fixture) -> Process {
+    let pid = fixture.pid().to_string();
+    stage
+        .scan(&[&pid, "--json", "--path-timeout", "60"])
+        .process()
+}
+
+/// What all paths have below `dir`, in order.
+fn names_below(process: &Process, dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> = process
+        .watches()
+        .iter()
+        .map(|watch| {
+            let path = watch["path"].as_str().unwrap_or_else(|| panic!("{watch}"));
+            let below = Path::new(path).strip_prefix(dir);
+            below
+                .unwrap_or_else(|_| panic!("{watch}"))
+                .display()
+                .to_string()
+        })
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn paths_of_another_mount_namespace_are_those_the_process_sees() {
+    let stage = Stage::new();
+    let dir = stage.make("private");
+    // The test sees an empty directory here.
+    let script = format!("cd /; exec \"$0\" {WATCHES} \"$1\"");
+    let Some(fixture) = in_own_mounts(&stage, &dir, &script) else {
+        return;
+    };
+    assert_eq!(names_below(&look(&stage, &fixture), &dir), MADE);
+}
+
+#[test]
+fn directories_of_an_overlayfs_are_found_through_the_processs_namespace() {
+    let stage = Stage::new();
+    let dir = stage.make("mounts");
+    // d000000 comes from below, the others are made above.
+    let script = format!(
+        "mkdir -p l/d000000 u w m; mount -t overlay o -o lowerdir=l,upperdir=u,workdir=w m; \
+         cd /; exec \"$0\" {WATCHES} \"$1/m\""
+    );
+    let Some(fixture) = in_own_mounts(&stage, &dir, &script) else {
+        return;
+    };
+    assert_eq!(names_below(&look(&stage, &fixture), &dir.join("m")), MADE);
+    if forget_names() {
+        assert_eq!(names_below(&look(&stage, &fixture), &dir.join("m")), MADE);
+    } else {
+        support::skip_optional("the kernel's caches cannot be dropped here");
+    }
+}
+
+#[test]
+fn a_bind_mount_has_a_path_the_process_can_use() {
+    let stage = Stage::new();
+    let dir = stage.make("mounts");
+    // The bind mount is all that is left of its file system.
+    let script = format!(
+        "mkdir -p a/b bound; mount -t tmpfs x a; mkdir a/b; mount --bind a/b bound; umount -l a; \
+         cd /; exec \"$0\" {WATCHES} \"$1/bound\""
+    );
+    let Some(fixture) = in_own_mounts(&stage, &dir, &script) else {
+        return;
+    };
+    let process = look(&stage, &fixture);
+    assert_eq!(names_below(&process, &dir.join("bound")), MADE);
+}
+
+#[test]
+fn directories_of_a_btrfs_and_its_subvolumes_are_found() {
+    let stage = Stage::new();
+    let dir = stage.make("mounts");
+    let image = dir.join("image");
+    let made = Command::new("mkfs.btrfs").arg("--version").output().is_ok() && is_root();
+    let loops = std::fs::exists("/dev/loop-control").unwrap_or(false);
+    if !made || !loops {
+        return support::skip_optional("btrfs needs root, mkfs.btrfs and a loop device");
+    }
+    // The smallest file system mkfs.btrfs makes is 109 MiB; the image is sparse.
+    let script = format!(
+        "truncate -s 128M \"{image}\"; mkfs.btrfs -q \"{image}\"; mkdir m; mount -o loop \"{image}\" m; \
+         btrfs -q subvolume create m/sub; cd /; exec \"$0\" {WATCHES} \"$1/m/sub\"",
+        image = image.display()
+    );
+    // In a namespace of its own, so that it is unmounted, and the loop device freed, when the process ends.
+    let Some(fixture) = in_own_mounts(&stage, &dir, &script) else {
+        return;
+    };
+    let sub = dir.join("m/sub");
+    assert_eq!(names_below(&look(&stage, &fixture), &sub), MADE);
+    if forget_names() {
+        assert_eq!(names_below(&look(&stage, &fixture), &sub), MADE);
+    }
+}
+
+/// mkfds with all it needs in `jail`, below a chroot to it.
+fn in_jail(stage: &Stage, jail: &Path, user: Option<u32>) -> Option<Fixture> {
+    let script = format!(
+        "set -e; cd \"$1\"; cp \"$0\" mkfds; ldd \"$0\" | grep -o '/[^ ]*' | xargs cp --parents -Lt .; \
+         exec chroot $2 . /mkfds {WATCHES} /w"
+    );
+    if !is_root() {
+        support::skip("chroot(2) needs root");
+        return None;
+    }
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]);
+    command.arg(stage.mkfds_binary()).arg(jail);
+    command.arg(user.map_or("--".into(), |uid| format!("--userspec={uid}:{uid}")));
+    Some(Fixture::start(&mut command))
+}
+
+#[test]
+fn below_a_chroot_that_is_no_mount_paths_are_those_the_process_sees() {
+    let stage = Stage::new();
+    let jail = stage.make("jail");
+    std::fs::create_dir(jail.join("w")).unwrap();
+    let Some(fixture) = in_jail(&stage, &jail, None) else {
+        return;
+    };
+    let process = look(&stage, &fixture);
+    assert_eq!(names_below(&process, Path::new("/w")), MADE);
+    for watch in process.watches() {
+        let path = watch["path"].as_str().unwrap().trim_start_matches('/');
+        assert_eq!(inode(&jail.join(path)), watch["inode"]);
+    }
+}
+
+#[test]
+fn below_a_chroot_the_processs_own_user_sees_its_paths_too() {
+    let stage = Stage::unprivileged(60311);
+    let jail = stage.make("jail");
+    let watched = jail.join("w");
+    std::fs::create_dir(&watched).unwrap();
+    if is_root() {
+        std::os::unix::fs::chown(&watched, Some(60311), Some(60311)).unwrap();
+    }
+    let Some(fixture) = in_jail(&stage, &jail, Some(60311)) else {
+        return;
+    };
+    let pid = fixture.pid().to_string();
+    let scan = stage.scan_as_user(&[&pid, "--json", "--path-timeout", "60"]);
+    assert_eq!(names_below(&scan.process(), Path::new("/w")), MADE);
+}
