@@ -19,10 +19,13 @@ static USED_UP: AtomicBool = AtomicBool::new(false);
 /// Whether the kernel is to be asked for a watch, and if it is to be counted; else what the program is told.
 #[cold]
 #[inline(never)]
-pub fn admit(config: &Config, fd: c_int, path: &CStr, mask: u32) -> Result<Option<Booking>, c_int> {
-    let Some(budget) = &config.budget else {
-        return Ok(None);
-    };
+pub fn admit(
+    config: &Config,
+    budget: &Budget<'_>,
+    fd: c_int,
+    path: &CStr,
+    mask: u32,
+) -> Result<Option<Booking>, c_int> {
     // What cannot be looked at is left to the kernel's errno.
     let Some(file) = watch::look(path, mask) else {
         return Ok(None);
@@ -92,11 +95,9 @@ fn report(config: &Config, budget: &Budget<'_>, path: &CStr) {
 /// Notes what the kernel answered.
 #[cold]
 #[inline(never)]
-pub fn answered(config: &Config, booking: Booking, fd: c_int, wd: c_int) {
-    if let Some(budget) = &config.budget {
-        HOLDERS.insert(fd);
-        budget.answered(booking, fd, (wd > 0).then_some(wd));
-    }
+pub fn answered(budget: &Budget<'_>, booking: Booking, fd: c_int, wd: c_int) {
+    HOLDERS.insert(fd);
+    budget.answered(booking, fd, (wd > 0).then_some(wd));
 }
 
 /// A new instance: what had its number before is gone.

@@ -2,12 +2,11 @@
 
 use core::ffi::{CStr, c_char, c_int};
 
-use rules::budget::Booking;
 use rules::event::{ALL_EVENTS, MASK_ADD, MODIFY};
-use rules::memory::{Asked, Memory};
+use rules::memory::Memory;
 use rules::record;
 use rules::rule::{Log, Rule};
-use rules::watch::{Fate, place};
+use rules::watch::{Fate, Placed, place};
 
 use crate::config::{self, Config};
 use crate::fds::Fds;
@@ -39,69 +38,43 @@ pub unsafe fn add(
     mask: u32,
     kernel: impl FnOnce(u32) -> c_int,
 ) -> c_int {
-    // SAFETY: the caller's own promise.
-    match unsafe { prepare(fd, path, mask) } {
-        Ok(ask) => {
-            let wd = kernel(ask.mask);
-            placed(fd, wd, ask);
-            wd
-        }
-        Err(answer) => answer,
-    }
-}
-
-/// What the kernel is to be asked for.
-struct Ask {
-    mask: u32,
-    asked: Asked,
-    booking: Option<Booking>,
-}
-
-/// What the kernel is to be asked for in place of `mask`, or what the program is told without asking.
-///
-/// # Safety
-/// `path` is what the program passed to inotify_add_watch.
-#[inline(never)]
-unsafe fn prepare(fd: c_int, path: *const c_char, mask: u32) -> Result<Ask, c_int> {
     let config = config::get();
     // No program has anything mapped below the first page: the kernel says EFAULT.
     if config.rules.off || (path as usize) < 4096 || mask & ALL_EVENTS == 0 {
-        return Ok(Ask {
-            mask,
-            asked: Asked::NOTHING,
-            booking: None,
-        });
+        return kernel(mask);
     }
-    log::errors_once(config);
-    spare_wd_one(fd, mask);
     // SAFETY: any other pointer is the program's word that a path is there.
     let path = unsafe { CStr::from_ptr(path) };
+    let Placed { mask, asked } = judge(config, fd, path, mask);
+    let booking = match &config.budget {
+        Some(budget) => match budget::admit(config, budget, fd, path, mask) {
+            Ok(booking) => booking,
+            Err(answer) => return answer,
+        },
+        None => None,
+    };
+    let wd = kernel(mask);
+    if wd > 0 {
+        MEMORY.place(fd, wd, asked, mask & MASK_ADD != 0);
+    }
+    if let (Some(budget), Some(booking)) = (&config.budget, booking) {
+        budget::answered(budget, booking, fd, wd);
+    }
+    wd
+}
+
+/// What the kernel is to be asked for in place of `mask`.
+#[inline(never)]
+fn judge(config: &'static Config, fd: c_int, path: &CStr, mask: u32) -> Placed {
+    log::errors_once(config);
+    spare_wd_one(fd, mask);
     let (fate, rule) = fate(config, path, mask);
-    let placed = place(config.rules.strip, fate, mask);
+    let mut placed = place(config.rules.strip, fate, mask);
     if log::wanted(config) && placed.mask != mask {
         report(config, fd, path, mask, placed.mask, rule);
     }
-    let mask = placed.mask | config.judged;
-    let booking = match config.budget {
-        Some(_) => budget::admit(config, fd, path, mask)?,
-        None => None,
-    };
-    Ok(Ask {
-        mask,
-        asked: placed.asked,
-        booking,
-    })
-}
-
-/// Notes what the kernel answered.
-#[inline(never)]
-fn placed(fd: c_int, wd: c_int, ask: Ask) {
-    if wd > 0 {
-        MEMORY.place(fd, wd, ask.asked, ask.mask & MASK_ADD != 0);
-    }
-    if let Some(booking) = ask.booking {
-        budget::answered(config::get(), booking, fd, wd);
-    }
+    placed.mask |= config.judged;
+    placed
 }
 
 #[cold]
