@@ -16,6 +16,7 @@ pub mod model;
 pub mod pages;
 pub mod render;
 mod sys;
+pub mod watch;
 
 pub use exit::Exit;
 pub use gather::{Options, Thread, thread};

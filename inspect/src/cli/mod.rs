@@ -8,6 +8,7 @@ mod scan;
 mod top;
 mod values;
 mod wal;
+mod watch;
 
 pub use answer::{AnswerArgs, Colour, FailOn};
 pub use check::CheckArgs;
@@ -17,6 +18,7 @@ pub use scan::ScanArgs;
 pub use top::TopArgs;
 pub use values::{parse_pid, parse_seconds, parse_window};
 pub use wal::WalArgs;
+pub use watch::WatchArgs;
 
 use crate::pages::Pages;
 use clap::{Parser, Subcommand};
@@ -52,6 +54,9 @@ pub struct Cli {
 pub enum Command {
     /// List all processes: who holds the watches, descriptors and WAL bytes, and users against their limits
     Top(TopArgs),
+
+    /// Watch a process: its counts, sizes and rates, and how long until a limit or a full disk
+    Watch(WatchArgs),
 
     /// Say how large a SQLite database's WAL is, what of it is pending, and who pins it
     Wal(WalArgs),

@@ -7,6 +7,7 @@ mod pages;
 mod scan;
 mod top;
 mod wal;
+mod watch;
 
 pub use check::check;
 pub use claims::claims;
@@ -15,6 +16,7 @@ pub use pages::pages;
 pub use scan::scan;
 pub use top::top;
 pub use wal::wal;
+pub use watch::watch;
 
 use inspect::cli::{AnswerArgs, Colour};
 use inspect::render::{self, Layout, Style};

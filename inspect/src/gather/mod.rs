@@ -39,12 +39,13 @@ use crate::model::{Failure, FailureKind, Gap, InotifyLimits, Kind, Name, Process
 use crate::sys;
 pub use access::{Missing, missing as missing_access};
 pub use claims::{TTL as CLAIM_TTL, judge_paths as claims_at};
-pub use limits::inotify as inotify_limits;
+pub use limits::{inotify as inotify_limits, of_process as fd_limits};
 pub use live::{Live, is_gone_since, is_same_file, own_watches};
 use mounts::Mounts;
-use neighbours::Counted;
+pub use neighbours::{Counted, usage as user_usage};
 pub use paths::Opener;
 use proc_dir::ProcDir;
+pub use process::identity;
 pub use processes::Processes;
 pub use sample::Sampler;
 pub use secrets::hide as without_secrets;
@@ -171,7 +172,7 @@ fn identify(pid: u32) -> Result<(ProcDir, Process), Failure> {
         pid,
         ..Process::default()
     };
-    match process::identity(&dir, &mut process) {
+    match identity(&dir, &mut process) {
         Err(e) if is_gone(&e) => {
             let why = format!("process {pid} ended before anything was read");
             return Err(failure(FailureKind::NoProcess, why));

@@ -19,6 +19,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Seek};
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 /// Takes samples of one process.
@@ -71,6 +72,16 @@ impl Sampler {
             wakes: None,
             buffer: Vec::new(),
         })
+    }
+
+    /// The process's directory in /proc.
+    pub fn dir(&self) -> &ProcDir {
+        &self.dir
+    }
+
+    /// A descriptor of each inotify instance of the last sample.
+    pub fn instances(&self) -> impl Iterator<Item = i32> {
+        self.instances.keys().copied()
     }
 
     /// Reads every counter once. Of a process that may not be looked into, only the number of its
@@ -206,6 +217,7 @@ impl Sampler {
             self.refresh_wakes(inotify, watches);
             let wal = held("-wal").and_then(|held| self.part(&base, "-wal", held));
             let shm = held("-shm").and_then(|held| self.part(&base, "-shm", held));
+            let disk_free_bytes = wal.as_ref().and_then(|part| self.room(part));
             let wal_file = wal.as_ref().and_then(|part| self.side(part));
             let shm_file = shm.as_ref().and_then(|part| self.side(part));
             found.insert(
@@ -214,6 +226,7 @@ impl Sampler {
                     handles: Some(handles),
                     wal_bytes: wal.and_then(|part| part.bytes),
                     log: log(shm_file.as_ref(), wal_file.as_ref()),
+                    disk_free_bytes,
                 },
             );
         }
@@ -237,6 +250,15 @@ impl Sampler {
             .ok()?;
         let same = descriptor.kind == Kind::File && descriptor.target == beside(base, suffix);
         same.then(|| sqlite::part(&descriptor))
+    }
+
+    /// The room on the file system of a side file. O_PATH opens nothing: no watch sees it.
+    fn room(&self, part: &Part) -> Option<u64> {
+        // Its size is known only where looking at it cannot hang.
+        part.bytes?;
+        let path = format!("fd/{}", part.fd);
+        let file = sys::open_at(self.dir.as_fd(), path.as_bytes(), libc::O_PATH).ok()?;
+        sys::free_bytes(file.as_fd()).ok()
     }
 
     /// The file, opened once for as long as the process has the same one open.
@@ -264,6 +286,7 @@ pub fn log(shm: Option<&File>, wal: Option<&File>) -> Option<LogSample> {
             frames: index.frames,
             checkpointed_frames: Some(index.backfilled),
             salts: index.salts,
+            page_size: index.page_size,
         });
     }
     let counted = wal::count(wal?, wal::Effort::Salts)?;
@@ -271,6 +294,7 @@ pub fn log(shm: Option<&File>, wal: Option<&File>) -> Option<LogSample> {
         frames: counted.frames,
         checkpointed_frames: None,
         salts: counted.salts,
+        page_size: None,
     })
 }
 

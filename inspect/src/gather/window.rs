@@ -89,5 +89,6 @@ fn by_path(database: &Name) -> DatabaseSample {
         handles: None,
         wal_bytes: metadata.map(|metadata| metadata.len()),
         log: log(shm.as_ref(), wal.as_ref()),
+        disk_free_bytes: None,
     }
 }

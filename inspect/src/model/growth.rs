@@ -35,6 +35,9 @@ pub struct DatabaseSample {
     pub wal_bytes: Option<u64>,
     /// What its -shm says, or without one to believe its -wal.
     pub log: Option<LogSample>,
+    /// Bytes that can still be written to the file system of its -wal; `None` also where the database was
+    /// looked at by its path.
+    pub disk_free_bytes: Option<u64>,
 }
 
 /// Descriptors of a database's files.
@@ -57,6 +60,17 @@ pub struct LogSample {
     pub checkpointed_frames: Option<u32>,
     /// They change when the log begins anew.
     pub salts: [u8; 8],
+    /// Bytes of a page.
+    pub page_size: Option<u32>,
+}
+
+impl LogSample {
+    /// Bytes of the frames that are not in the database yet.
+    pub fn pending_bytes(&self) -> Option<u64> {
+        let pending = self.frames.saturating_sub(self.checkpointed_frames?);
+        // A frame is its header of 24 bytes and a page (sqlite.org/fileformat2.html, section 4.1).
+        Some(u64::from(pending) * (24 + u64::from(self.page_size?)))
+    }
 }
 
 /// What grew between two samples of one process.
@@ -298,7 +312,9 @@ mod tests {
                 frames,
                 checkpointed_frames: Some(checkpointed_frames),
                 salts: [salt; 8],
+                page_size: Some(4096),
             }),
+            disk_free_bytes: None,
         }
     }
 

@@ -13,6 +13,7 @@ mod growth;
 mod mask;
 mod name;
 mod process;
+mod reading;
 mod redact;
 mod sqlite;
 mod sqlite_wal;
@@ -34,6 +35,7 @@ pub use growth::{
 pub use mask::{Events, Mask};
 pub use name::Name;
 pub use process::{Gap, Library, Linkage, Preload, Process, UserUsage};
+pub use reading::{FdsReading, LogReading, Reading, UserReading};
 pub use redact::redact_names;
 pub use sqlite::{Database, Part};
 pub use sqlite_wal::{

@@ -2,17 +2,23 @@
 
 mod children;
 mod directory;
+mod disk;
 mod handle;
 mod listen;
+mod poll;
 mod process;
 mod signals;
+mod terminal;
 
 pub use children::{adopt_orphans, reap, shell_status, signal_child};
 pub use directory::{each_entry, open_directory_on_mount};
+pub use disk::free_bytes;
 pub use handle::{FileHandle, handle_at, open_by_handle};
 pub use listen::{Fanotify, Inotify, split_caused};
-pub use process::process_exists;
+pub use poll::is_ready;
+pub use process::{end_by, process_end, process_exists, stop_here};
 pub use signals::{Signal, Signals};
+pub use terminal::{Settings, terminal_width};
 
 use std::cmp::Ordering;
 use std::ffi::{CStr, c_int};
@@ -167,17 +173,4 @@ pub fn compare_files(a: (u32, i32), b: (u32, i32)) -> io::Result<Ordering> {
 pub fn effective_user() -> u32 {
     // SAFETY: geteuid has no arguments, touches no memory and cannot fail (geteuid(2)).
     unsafe { libc::geteuid() }
-}
-
-/// The width in columns of the terminal behind standard output, or `None` if it is no terminal.
-pub fn terminal_width() -> Option<u16> {
-    let mut size = libc::winsize {
-        ws_row: 0,
-        ws_col: 0,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    // SAFETY: TIOCGWINSZ writes one struct winsize to the pointer.
-    check(unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) }).ok()?;
-    (size.ws_col > 0).then_some(size.ws_col)
 }

@@ -72,6 +72,12 @@ impl Signals {
         unsafe { command.pre_exec(move || set_mask(libc::SIG_SETMASK, &before).map(drop)) };
     }
 
+    /// Lets them do again what they did before, to this program and to one that takes its place.
+    pub fn release(self) {
+        // A mask that the kernel gave out is one that it takes.
+        let _ = set_mask(libc::SIG_SETMASK, &self.before);
+    }
+
     /// The next one, if one has come.
     pub fn next(&self) -> Option<Signal> {
         let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();

@@ -2,6 +2,7 @@
 
 mod quiet;
 mod schema;
+mod terminal;
 mod user;
 
 use std::ffi::OsStr;
@@ -17,7 +18,8 @@ use support::Victim;
 use tempfile::TempDir;
 
 pub use quiet::quiet;
-pub use schema::violations;
+pub use schema::{reading_violations, violations};
+pub use terminal::{Terminal, quoted};
 pub use user::{is_root, pid_exists};
 
 /// Where one test works, and as whom.
@@ -139,9 +141,14 @@ impl Stage {
     }
 }
 
-/// fdscan's binary.
+/// fdscan, not yet started.
 pub fn fdscan() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_fdscan"))
+    Command::new(fdscan_binary())
+}
+
+/// fdscan's binary.
+pub fn fdscan_binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_fdscan"))
 }
 
 /// A process in a known state. It ends with the test.

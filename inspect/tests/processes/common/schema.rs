@@ -2,8 +2,11 @@
 
 mod check_command;
 mod events;
+mod reading;
 mod top;
 mod wal;
+
+pub use reading::violations as reading_violations;
 
 use serde_json::{Map, Value};
 
@@ -14,6 +17,8 @@ enum Shape {
     Count,
     /// A time in seconds, above 0.
     Seconds,
+    /// Any number.
+    Number,
     Flag,
     /// RFC 3339.
     Time,
@@ -297,6 +302,7 @@ fn check(at: &str, value: &Value, shape: &Shape, found: &mut Vec<String>) {
         OrNull(inner) => return check(at, value, inner, found),
         Text => value.is_string(),
         Count => value.is_u64(),
+        Number => value.is_number(),
         Seconds => value.as_f64().is_some_and(|seconds| seconds > 0.0),
         Flag => value.is_boolean(),
         Time => value

@@ -1,0 +1,61 @@
+//! `fdscan watch PID`
+
+use super::{complain, layout};
+use inspect::Exit;
+use inspect::cli::WatchArgs;
+use inspect::render::sanitize;
+use inspect::watch::{End, Held, Options, Refused, View, watch as run};
+use std::io::{self, IsTerminal};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// Watches a process; with `--exec`, becomes that command when the condition held.
+pub fn watch(args: &WatchArgs) -> Exit {
+    let options = Options {
+        pid: args.pid,
+        interval: args.interval,
+        window: args.window,
+        until: args.until.clone(),
+        samples: args.samples,
+        view: match args.json {
+            true => View::Json,
+            false if io::stdout().is_terminal() => View::Live,
+            false => View::Lines,
+        },
+        colour: layout(args.color, false).style.colour,
+    };
+    match run(&options) {
+        Ok(End::Done) => Exit::Done,
+        Ok(End::ProcessEnded) => {
+            complain(&format!("process {} has ended", args.pid));
+            Exit::Done
+        }
+        Ok(End::Held(held)) => held_up(args, &held),
+        Err(Refused::NoProcess) => {
+            complain(&format!("there is no process {}", args.pid));
+            Exit::NoProcess
+        }
+        Err(Refused::NotPermitted(why)) => {
+            complain(&format!("process {}: {}", args.pid, sanitize(&why)));
+            Exit::NotPermitted
+        }
+        Err(Refused::Output(e)) => {
+            complain(&format!("the readings could not be shown: {e}"));
+            Exit::Usage
+        }
+    }
+}
+
+fn held_up(args: &WatchArgs, held: &Held) -> Exit {
+    let finding = held.finding();
+    complain(&sanitize(&finding.message));
+    let Some(command) = &args.exec else {
+        return Exit::Found;
+    };
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command);
+    // In the place of this program: its status is ours, and a signal for us is one for it.
+    let error = shell.envs(held.environment(&finding)).exec();
+    complain(&format!("/bin/sh cannot be started: {error}"));
+    Exit::Usage
+}

@@ -1,0 +1,111 @@
+//! The terminal while a live screen is shown, and its way back from it: whatever ends the program, the
+//! terminal is as it was.
+
+use crate::sys::Settings;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen};
+use std::io::{self, Stdout};
+use std::sync::{Mutex, Once, PoisonError};
+
+/// How the terminal was before; `None` while it is so.
+static BEFORE: Mutex<Option<Settings>> = Mutex::new(None);
+
+/// The screen of a terminal, for as long as it lives.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Screen {
+    /// Takes the terminal behind standard output.
+    ///
+    /// # Errors
+    /// What the terminal refused. It is then as it was.
+    pub fn open() -> io::Result<Screen> {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            // This program aborts when it panics: nothing is dropped, and the hook is the last to run.
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| {
+                leave();
+                before(info);
+            }));
+        });
+        enter()
+            .and_then(|()| Ok(Screen { terminal: blank()? }))
+            .inspect_err(|_| leave())
+    }
+
+    /// Draws a frame.
+    ///
+    /// # Errors
+    /// EIO when the terminal has gone.
+    pub fn draw(&mut self, frame: impl FnOnce(&mut ratatui::Frame<'_>)) -> io::Result<()> {
+        self.terminal.draw(frame).map(drop)
+    }
+
+    /// Takes the terminal again after something else may have written to it or set it: it was resized, or
+    /// the shell had it while this program was stopped. Keys typed meanwhile are kept.
+    ///
+    /// # Errors
+    /// EIO when the terminal has gone.
+    pub fn retake(&mut self) -> io::Result<()> {
+        // The one that goes shows the cursor, so it goes first.
+        self.terminal = blank()?;
+        let settings = *before();
+        settings.map_or(Ok(()), take)
+    }
+
+    /// Gives the terminal back, does `meanwhile` and takes it again.
+    ///
+    /// # Errors
+    /// What the terminal refused.
+    pub fn suspended(&mut self, meanwhile: impl FnOnce()) -> io::Result<()> {
+        leave();
+        meanwhile();
+        self.terminal = blank()?;
+        enter()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        leave();
+    }
+}
+
+fn enter() -> io::Result<()> {
+    let now = Settings::current()?;
+    *before() = Some(now);
+    take(now)
+}
+
+fn take(settings: Settings) -> io::Result<()> {
+    settings.with_keys().apply()?;
+    execute!(
+        io::stdout(),
+        EnterAlternateScreen,
+        Clear(ClearType::All),
+        Hide
+    )
+}
+
+/// A terminal nothing is drawn on. `Terminal::clear` would ask where the cursor is, and take keys typed
+/// meanwhile for the answer.
+fn blank() -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
+    Terminal::new(CrosstermBackend::new(io::stdout()))
+}
+
+fn leave() {
+    if let Some(settings) = before().take() {
+        // A terminal that has gone needs nothing back.
+        let _ = execute!(io::stdout(), Show, LeaveAlternateScreen);
+        let _ = settings.apply();
+    }
+}
+
+fn before() -> std::sync::MutexGuard<'static, Option<Settings>> {
+    BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,171 @@
+//! From samples of a process to readings: limits beside the counters, rates, forecasts.
+
+use super::trend::Trend;
+use crate::gather::{Counted, Gaps, Sampler, fd_limits, identity, inotify_limits, user_usage};
+use crate::model::{
+    DatabaseSample, Fds, FdsReading, InotifyLimits, LogReading, Name, Process, Reading, SCHEMA,
+    Sample, UserReading, UserUsage,
+};
+use std::collections::HashMap;
+use std::io;
+
+/// Takes readings of one process.
+pub struct Source {
+    sampler: Sampler,
+    pid: u32,
+    comm: Option<Name>,
+    uid: Option<u32>,
+    limits: InotifyLimits,
+    /// What the user's other processes have.
+    others: Option<UserUsage>,
+    /// What the readings so far have shown.
+    pub trends: Trends,
+}
+
+/// The counters over time.
+#[derive(Default)]
+pub struct Trends {
+    /// Descriptors.
+    pub fds: Trend,
+    /// Watches.
+    pub watches: Trend,
+    /// Instances.
+    pub instances: Trend,
+    /// Sizes of logs, by database.
+    pub logs: HashMap<Name, Trend>,
+}
+
+impl Source {
+    /// Opens what readings are taken from.
+    ///
+    /// # Errors
+    /// ENOENT if there is no such process.
+    pub fn open(pid: u32) -> io::Result<Source> {
+        let sampler = Sampler::open(pid)?;
+        let mut process = Process::default();
+        identity(sampler.dir(), &mut process)?;
+        Ok(Source {
+            comm: process.comm,
+            uid: process.uid,
+            sampler,
+            pid,
+            limits: inotify_limits(),
+            others: None,
+            trends: Trends::default(),
+        })
+    }
+
+    /// Takes one.
+    ///
+    /// # Errors
+    /// ENOENT or ESRCH when the process has ended.
+    pub fn read(&mut self) -> io::Result<Reading> {
+        let sample = self.sampler.sample()?;
+        let taken_at = jiff::Timestamp::now().to_string();
+        let mut fds = Fds::default();
+        fd_limits(self.sampler.dir(), &mut fds, &mut Gaps::default());
+        self.count_others(&sample);
+        self.push(&sample);
+        let (trends, at) = (&self.trends, |used: Option<u64>, limit: Option<u64>| {
+            Some(limit?.saturating_sub(used?))
+        });
+        let user = |count: Option<u64>, others: Option<u64>, limit, trend: &Trend| {
+            let user_count = count.zip(others).map(|(own, others)| own + others);
+            UserReading {
+                count,
+                user_count,
+                user_limit: limit,
+                per_second: trend.per_second(),
+                seconds_left: at(user_count, limit).and_then(|left| trend.seconds_until(left)),
+            }
+        };
+        let others = self.others.as_ref();
+        let logs = sample
+            .databases
+            .iter()
+            .map(|(path, seen)| self.log(path, seen));
+        Ok(Reading {
+            schema: SCHEMA,
+            fdscan_version: env!("CARGO_PKG_VERSION"),
+            taken_at,
+            pid: self.pid,
+            comm: self.comm.clone(),
+            fds: FdsReading {
+                open: sample.descriptors,
+                soft_limit: fds.soft_limit,
+                per_second: trends.fds.per_second(),
+                seconds_left: at(sample.descriptors, fds.soft_limit)
+                    .and_then(|left| trends.fds.seconds_until(left)),
+            },
+            watches: user(
+                sample.watches,
+                others.and_then(|user| user.watches),
+                self.limits.max_user_watches,
+                &trends.watches,
+            ),
+            instances: user(
+                sample.instances,
+                others.map(|user| user.instances),
+                self.limits.max_user_instances,
+                &trends.instances,
+            ),
+            sqlite: sample.instances.is_some().then(|| logs.collect()),
+            seconds_left: None,
+        }
+        .soonest())
+    }
+
+    /// Counts what the user's other processes have, once: it may take as long as a hundred readings. A
+    /// process without an instance need not wait for it.
+    fn count_others(&mut self, sample: &Sample) {
+        let Some(uid) = self.uid.filter(|_| self.others.is_none()) else {
+            return;
+        };
+        if sample.instances.is_none_or(|instances| instances == 0) {
+            return;
+        }
+        // Its own are given, so that one it shares is not counted again, without their watches.
+        let pid = self.pid;
+        let own = self.sampler.instances().map(|fd| Counted {
+            pid,
+            fd,
+            watches: 0,
+        });
+        let own: Vec<_> = own.collect();
+        let count = own.len() as u64;
+        let mut usage = user_usage(uid, pid, own, true, &mut Gaps::default());
+        usage.instances = usage.instances.saturating_sub(count);
+        self.others = Some(usage);
+    }
+
+    fn push(&mut self, sample: &Sample) {
+        let trends = &mut self.trends;
+        trends.fds.push(sample.at, sample.descriptors);
+        trends.watches.push(sample.at, sample.watches);
+        trends.instances.push(sample.at, sample.instances);
+        trends
+            .logs
+            .retain(|path, _| sample.databases.contains_key(path));
+        for (path, seen) in &sample.databases {
+            let trend = trends.logs.entry(path.clone()).or_default();
+            trend.push(sample.at, seen.wal_bytes);
+        }
+    }
+
+    fn log(&self, path: &Name, seen: &DatabaseSample) -> LogReading {
+        let handles = seen.handles.unwrap_or_default();
+        let trend = self.trends.logs.get(path);
+        let left = seen.disk_free_bytes;
+        LogReading {
+            database: path.clone(),
+            handles: handles.database,
+            wal_handles: handles.wal,
+            shm_handles: handles.shm,
+            wal_bytes: seen.wal_bytes,
+            pending_bytes: seen.log.and_then(|log| log.pending_bytes()),
+            per_second: trend.and_then(Trend::per_second),
+            disk_free_bytes: left,
+            seconds_left: left.and_then(|left| trend?.seconds_until(left)),
+        }
+    }
+}
