@@ -1,8 +1,8 @@
 //! `orphaned-server`: a server nobody supervises holds a port, and its supervisor starts it again and
 //! again in vain (incident 4).
 
-use super::{Facts, Finding, Severity};
-use crate::model::{Kin, Listener, Origin, Process};
+use super::{Facts, Finding, Severity, quote};
+use crate::model::{Kin, Listener, Origin, Process, Unit};
 use serde_json::json;
 
 /// What begins so soon after its parent was started by it as part of its own start.
@@ -23,7 +23,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         .around
         .kin
         .iter()
-        .filter(|kin| is_failing(kin))
+        .filter(|kin| is_failing(kin) && !is_worker(kin, &process.around.kin))
         .collect();
     if siblings.is_empty() && !is_worth_knowing(process, origin) {
         return Vec::new();
@@ -47,15 +47,29 @@ fn is_failing(kin: &Kin) -> bool {
     kin.same_command && kin.younger && !kin.terminal && kin.listeners.is_empty()
 }
 
-/// Without a sibling in sight: a port that outlives who opened it. Daemons the system started, and those
-/// of a login that listen on a unix socket alone (ssh-agent, tmux), are meant to be so.
+/// The child of another server of the same program, which listens for it.
+fn is_worker(kin: &Kin, all: &[Kin]) -> bool {
+    let parent = kin.parent.as_ref().map(|parent| parent.pid);
+    all.iter()
+        .any(|other| Some(other.pid) == parent && !other.listeners.is_empty())
+}
+
+/// Without a sibling in sight: a port that outlives who opened it. Daemons the system started, those of a
+/// login that listen on a unix socket alone (ssh-agent, tmux), and what was put into the background on
+/// purpose are meant to be so: nohup(1) ignores SIGHUP, daemon(3) goes to `/`.
 fn is_worth_knowing(process: &Process, origin: &Origin) -> bool {
     let port = process
         .around
         .listeners
         .iter()
         .any(|l| l.protocol.starts_with("tcp"));
-    port && !origin.own_service && origin.after_parent > SAME_GENERATION
+    let on_purpose = origin.ignores_hangup
+        || process
+            .around
+            .cwd
+            .as_ref()
+            .is_some_and(|cwd| cwd.as_bytes() == b"/");
+    port && !on_purpose && !origin.own_service && origin.after_parent > SAME_GENERATION
 }
 
 fn finding(process: &Process, origin: &Origin, siblings: &[&Kin]) -> Finding {
@@ -82,6 +96,13 @@ fn finding(process: &Process, origin: &Origin, siblings: &[&Kin]) -> Finding {
             kin.pid, parent.comm, parent.pid
         ),
     };
+    // Ending it helps the next start and hurts who is connected.
+    let check = match main.and_then(|listener| listener.port) {
+        Some(port) if !siblings.is_empty() => format!(
+            " Before you end it, see who is connected to it (ss -tn state established 'sport = :{port}'), and that its successor is the one you want."
+        ),
+        _ => String::new(),
+    };
     let pids: Vec<u32> = siblings.iter().take(NAMED).map(|kin| kin.pid).collect();
     Finding {
         code: "orphaned-server",
@@ -91,7 +112,7 @@ fn finding(process: &Process, origin: &Origin, siblings: &[&Kin]) -> Finding {
             Severity::Warning
         },
         message: format!(
-            "It listens on {place}, and who started it is gone: its parent is {} (PID {}), which took it in. {what}",
+            "It listens on {place}, and who started it is gone: its parent is {} (PID {}), which took it in. {what}{check}",
             origin.parent.comm, origin.parent.pid,
         ),
         evidence: json!({
@@ -104,9 +125,26 @@ fn finding(process: &Process, origin: &Origin, siblings: &[&Kin]) -> Finding {
             "siblings": pids,
             "supervisor": supervisor,
         }),
-        // SIGTERM ends it in order; with a supervisor in sight the next start binds.
-        remedy: (!siblings.is_empty()).then(|| format!("kill {}", process.pid)),
+        remedy: (!siblings.is_empty()).then(|| remedy(process.pid, origin.unit.as_ref())),
         remedy_live: None,
+    }
+}
+
+/// What frees the port. Its service manager ends everything in the unit and starts it once, in its own
+/// way; `restart` alone would leave the orphan where the unit says `KillMode=process`
+/// (systemd.kill(5)). Elsewhere SIGTERM ends it in order, and the supervisor's next start binds.
+fn remedy(pid: u32, unit: Option<&Unit>) -> String {
+    match unit {
+        None => format!("kill {pid}"),
+        Some(unit) => {
+            let control = if unit.of_user {
+                "systemctl --user"
+            } else {
+                "systemctl"
+            };
+            let name = quote(&unit.name);
+            format!("{control} kill {name} && {control} restart {name}")
+        }
     }
 }
 
@@ -155,7 +193,9 @@ mod tests {
             leader_alive: true,
             parent_in_session: false,
             after_parent: 100_000,
+            unit: None,
             own_service: false,
+            ignores_hangup: false,
         });
         fixture
     }
@@ -186,6 +226,29 @@ mod tests {
         assert_eq!(finding.evidence["port"], 8787);
         assert_eq!(finding.evidence["siblings"][0], 50);
         assert_eq!(finding.evidence["supervisor"]["pid"], 49);
+        assert_eq!(finding.remedy.as_deref(), Some("kill 42"));
+        assert!(finding.message.contains("'sport = :8787'"));
+    }
+
+    #[test]
+    fn the_orphan_of_a_service_is_ended_by_its_service_manager() {
+        for (of_user, wanted) in [
+            (
+                false,
+                "systemctl kill webui.service && systemctl restart webui.service",
+            ),
+            (
+                true,
+                "systemctl --user kill webui.service && systemctl --user restart webui.service",
+            ),
+        ] {
+            let mut fixture = orphan();
+            fixture.process.around.kin = vec![sibling()];
+            let origin = fixture.process.around.origin.as_mut().unwrap();
+            let name = "webui.service".into();
+            origin.unit = Some(Unit { name, of_user });
+            assert_eq!(fixture.only(look).remedy.as_deref(), Some(wanted));
+        }
     }
 
     #[test]
@@ -206,8 +269,20 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_of_another_server_is_no_failing_sibling() {
+        let mut fixture = orphan();
+        let mut other = sibling();
+        other.pid = 49;
+        other.listeners = fixture.process.around.listeners.clone();
+        fixture.process.around.kin = vec![sibling(), other];
+        assert_eq!(severity(&fixture), Some(Severity::Info));
+    }
+
+    #[test]
     fn daemons_the_system_started_are_no_orphans() {
-        let changes: [fn(&mut Process, &mut Origin); 6] = [
+        let changes: [fn(&mut Process, &mut Origin); 8] = [
+            |_, origin| origin.ignores_hangup = true,
+            |process, _| process.around.cwd = Some("/".into()),
             |_, origin| origin.own_service = true,
             |_, origin| origin.after_parent = 3,
             |_, origin| origin.is_init = true,

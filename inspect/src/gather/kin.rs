@@ -9,6 +9,7 @@ use super::sockets::Tables;
 use super::{Gaps, fds, process};
 use crate::model::{
     ClaimKind, Descriptor, Fds, Identity, Kin, Kind, Name, Origin, Process, Relative, SharedFile,
+    Unit,
 };
 use procfs::prelude::*;
 use procfs::process::Stat;
@@ -95,6 +96,7 @@ impl Table {
         let parent = self.get(own.ppid)?;
         let leader = self.get(own.session);
         let after = own.starttime.saturating_sub(parent.starttime);
+        let group = dir.read("cgroup").ok().as_deref().and_then(service);
         Some(Origin {
             parent: self.relative(own.ppid)?,
             parent_is_init: own.ppid == 1 || is_init(own.ppid),
@@ -104,20 +106,19 @@ impl Table {
             leader_alive: leader.is_some_and(|leader| leader.starttime <= own.starttime),
             parent_in_session: parent.session == own.session,
             after_parent: after / procfs::ticks_per_second(),
-            own_service: self.began_its_service(dir, own),
+            own_service: group.as_ref().is_some_and(|group| self.began(group, own)),
+            unit: group.as_deref().map(unit),
+            ignores_hangup: ignores_hangup(dir),
         })
     }
 
     /// A service of systemd has a control group of its own. Who is the oldest in it was started for it;
     /// who is not may be the orphan of a supervisor that is.
-    fn began_its_service(&self, dir: &ProcDir, own: &Stat) -> bool {
-        let Some(unit) = dir.read("cgroup").ok().as_deref().and_then(service) else {
-            return false;
-        };
+    fn began(&self, group: &Vec<u8>, own: &Stat) -> bool {
         !self.by_pid.values().any(|other| {
             other.starttime < own.starttime
                 && std::fs::read(format!("/proc/{}/cgroup", other.pid))
-                    .is_ok_and(|text| service(&text).as_ref() == Some(&unit))
+                    .is_ok_and(|text| service(&text).as_ref() == Some(group))
         })
     }
 
@@ -223,6 +224,24 @@ fn service(text: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
+/// The unit of such a control group.
+fn unit(group: &[u8]) -> Unit {
+    Unit {
+        name: Name::from(group).base().into(),
+        of_user: group.windows(6).any(|part| part == b"/user@"),
+    }
+}
+
+/// Whether SIGHUP is ignored: the lowest bit of `SigIgn:` (proc_pid_status(5)).
+fn ignores_hangup(dir: &ProcDir) -> bool {
+    let text = dir.read("status").unwrap_or_default();
+    let mut lines = text.split(|&b| b == b'\n');
+    let mask = lines.find_map(|line| line.strip_prefix(b"SigIgn:"));
+    let last = mask.and_then(|mask| mask.trim_ascii().last().copied());
+    last.and_then(|digit| char::from(digit).to_digit(16))
+        .is_some_and(|digit| digit & 1 == 1)
+}
+
 /// What a process runs: its file, and the script where that is an interpreter.
 fn program(dir: &ProcDir) -> Option<(Vec<u8>, Option<Name>)> {
     let exe = dir.read_link("exe").ok()?;
@@ -280,6 +299,17 @@ mod tests {
             Some("x.jar".into())
         );
         assert_eq!(of("/usr/bin/genie", &["genie", "serve"]), None);
+    }
+
+    #[test]
+    fn a_unit_has_the_name_of_its_group_and_may_be_a_users() {
+        let system = unit(b"/system.slice/webui@1.service");
+        assert_eq!(
+            (system.name, system.of_user),
+            ("webui@1.service".into(), false)
+        );
+        let user = b"/user.slice/user-0.slice/user@0.service/app.slice/webui.service";
+        assert!(unit(user).of_user);
     }
 
     #[test]

@@ -66,8 +66,21 @@ pub struct Origin {
     pub parent_in_session: bool,
     /// Seconds between the start of its parent and its own.
     pub after_parent: u64,
-    /// A service manager keeps it in a unit of its own, which it began.
+    /// The unit a service manager keeps it in.
+    pub unit: Option<Unit>,
+    /// It began that unit.
     pub own_service: bool,
+    /// It goes on when its terminal or session ends, as nohup(1) makes it: SIGHUP is ignored.
+    pub ignores_hangup: bool,
+}
+
+/// A service of systemd.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// Its name, `x.service`.
+    pub name: Name,
+    /// It is one of a user's own service manager.
+    pub of_user: bool,
 }
 
 /// Another process of the same program, neither ancestor nor descendant nor of the same session.

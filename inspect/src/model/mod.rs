@@ -20,7 +20,7 @@ mod sqlite_wal;
 mod top;
 mod watch;
 
-pub use around::{Around, Kin, Listener, Origin, Relative, SharedFile};
+pub use around::{Around, Kin, Listener, Origin, Relative, SharedFile, Unit};
 pub use check::{Breach, CheckScan, CheckedProcess, CommandRun, FoundIn, RuleResult};
 pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Verdict};
 pub use command_line::CommandLine;

@@ -1,5 +1,11 @@
 //! Orphans and duplicates: real servers on the loopback.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use support::DEADLINE;
+
 use crate::common::{Fixture, Process, Stage};
 
 /// What fdscan says about the server a fixture started.
@@ -122,4 +128,160 @@ fn a_worker_that_was_forked_with_everything_open_is_no_duplicate() {
     server(&stage, &fixture).must_not_raise("duplicate-instance");
     let worker = stage.scan(&[fixture.fact("worker"), "--json"]).process();
     worker.must_not_raise("duplicate-instance");
+}
+
+/// Neither orphan nor duplicate, whoever is asked about.
+#[track_caller]
+fn is_in_order(stage: &Stage, pid: &str) {
+    let process = stage.scan(&[pid, "--json"]).process();
+    process.must_not_raise("orphaned-server");
+    process.must_not_raise("duplicate-instance");
+}
+
+#[test]
+fn what_was_put_into_the_background_on_purpose_is_no_orphan() {
+    let stage = Stage::new();
+    for args in [
+        &["orphan", "--background", "nohup"][..],
+        &["orphan", "--background", "daemon"],
+        &["orphan", "--background", "daemon", "--leads"],
+    ] {
+        let fixture = stage.mkfds(args);
+        is_in_order(&stage, fixture.fact("server"));
+    }
+}
+
+#[test]
+fn a_daemon_whose_port_a_respawned_server_wants_is_an_orphan_all_the_same() {
+    let stage = Stage::new();
+    let fixture = stage.mkfds(&["orphan", "--background", "daemon", "--respawn"]);
+    let process = server(&stage, &fixture);
+    names_port_sibling_and_supervisor(&process, &fixture);
+    // The command that is offered helps: the port is free when the server has gone.
+    let finding = process.finding("orphaned-server", "warning");
+    let remedy = finding["remedy"].as_str().unwrap();
+    assert_eq!(remedy, format!("kill {}", fixture.fact("server")));
+    let place = ("127.0.0.1", fixture.number("port") as u16);
+    assert!(std::net::TcpListener::bind(place).is_err());
+    let run = Command::new("sh").args(["-c", remedy]).status().unwrap();
+    assert!(run.success());
+    let begun = Instant::now();
+    while std::net::TcpListener::bind(place).is_err() {
+        assert!(begun.elapsed() < DEADLINE, "the port is still taken");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_server_with_workers_in_sessions_of_their_own_is_in_order() {
+    let stage = Stage::new();
+    let args = ["orphan", "--background", "daemon", "--workers"];
+    // Two of them, on ports of their own. Their fixtures wait for them under the same command, as a
+    // server that fails to start would: so the commands differ.
+    let pair = [
+        stage.mkfds(&args),
+        stage.mkfds(&[&args[..], &["--leads"]].concat()),
+    ];
+    for fixture in &pair {
+        for who in ["server", "worker"] {
+            is_in_order(&stage, fixture.fact(who));
+        }
+    }
+}
+
+#[test]
+fn terminal_multiplexers_are_in_order() {
+    if Command::new("tmux").arg("-V").output().is_err() {
+        return support::skip_optional("tmux is not installed");
+    }
+    let stage = Stage::new();
+    let dir = stage.make("tmux");
+    let servers = ["one", "two"].map(|name| {
+        let tmux = |args: &[&str]| {
+            let mut command = Command::new("tmux");
+            command
+                .env("TMUX_TMPDIR", &dir)
+                .args(["-L", name])
+                .args(args);
+            command.output().unwrap()
+        };
+        assert!(tmux(&["new-session", "-d", "sleep 600"]).status.success());
+        let pid = tmux(&["display-message", "-p", "#{pid}"]).stdout;
+        String::from_utf8(pid).unwrap().trim().to_owned()
+    });
+    for pid in &servers {
+        is_in_order(&stage, pid);
+    }
+    for pid in servers {
+        // SAFETY: kill has no memory effects; the server is this test's own.
+        unsafe { libc::kill(pid.parse().unwrap(), libc::SIGTERM) };
+    }
+}
+
+#[test]
+fn two_programs_that_share_a_port_by_reuseport_are_duplicates() {
+    let stage = Stage::new();
+    let script = "import os, socket, sys; os.setsid(); s = socket.socket(); \
+                  s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1); \
+                  s.bind(('127.0.0.1', int(open(sys.argv[1]).read()))); s.listen(); \
+                  open(sys.argv[1], 'w').write(str(s.getsockname()[1])); \
+                  print('server=%d\\nREADY' % os.getpid(), flush=True); sys.stdin.read()";
+    let file = stage.make("state").join("number");
+    std::fs::write(&file, "0").unwrap();
+    let start = || {
+        // A parent each: children of one parent are one server's processes.
+        let mut shell = Command::new("bash");
+        shell.args(["-c", "/usr/bin/python3 -c \"$0\" \"$1\"; true", script]);
+        Fixture::start(shell.arg(&file))
+    };
+    let (first, second) = (start(), start());
+    let port: u64 = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+    for (own, other) in [(&first, &second), (&second, &first)] {
+        let process = server(&stage, own);
+        let evidence = &process.finding("duplicate-instance", "warning")["evidence"];
+        assert_eq!(evidence["shared_ports"], serde_json::json!([port]));
+        assert_eq!(evidence["pid"], other.number("server"));
+        process.must_not_raise("orphaned-server");
+    }
+}
+
+/// A control group that looks like a service's, gone when it is dropped.
+struct Service(PathBuf);
+
+impl Service {
+    /// `None` where groups cannot be made.
+    fn make() -> Option<Service> {
+        let name = format!("watchfix-test-{}.service", std::process::id());
+        let roots = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup"];
+        let mut paths = roots.iter().map(|root| Path::new(root).join(&name));
+        paths
+            .find(|path| std::fs::create_dir(path).is_ok() && path.join("cgroup.procs").exists())
+            .map(Service)
+    }
+
+    fn take(&self, pid: &str) {
+        std::fs::write(self.0.join("cgroup.procs"), pid).unwrap();
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let begun = Instant::now();
+        // The kernel refuses while a process of it is still ending.
+        while std::fs::remove_dir(&self.0).is_err() && begun.elapsed() < DEADLINE {
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn what_a_service_manager_started_as_a_service_is_in_order() {
+    let Some(service) = Service::make() else {
+        return support::skip_optional("control groups cannot be made here");
+    };
+    let stage = Stage::new();
+    let fixture = stage.mkfds(&["orphan", "--leads"]);
+    service.take(fixture.fact("server"));
+    is_in_order(&stage, fixture.fact("server"));
+    fixture.victim.finish();
 }

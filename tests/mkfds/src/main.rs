@@ -247,6 +247,12 @@ enum State {
         /// Let the server stay this process's child: it is no orphan
         #[arg(long)]
         supervised: bool,
+        /// How the server is put into the background, if that is meant
+        #[arg(long, value_enum)]
+        background: Option<servers::Background>,
+        /// Let the server fork workers with sessions of their own, as sshd does
+        #[arg(long)]
+        workers: bool,
     },
     /// A server in a session of its own that holds a database and a PID file in DIR open for writing
     Server {
@@ -430,7 +436,17 @@ fn run(state: State) -> Outcome {
             respawn,
             leads,
             supervised,
-        } => servers::hold_orphan(report, respawn, leads, supervised),
+            background,
+            workers,
+        } => {
+            let server = servers::Orphan {
+                leads,
+                supervised,
+                background,
+                workers,
+            };
+            servers::hold_orphan(report, respawn, server)
+        }
         State::Server {
             dir,
             database,

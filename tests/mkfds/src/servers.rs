@@ -5,8 +5,10 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
+use clap::ValueEnum;
 use rusqlite::Connection;
 
 use crate::Outcome;
@@ -97,32 +99,85 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port))
 }
 
-fn serve(ties: &mut Ties) -> Outcome {
+/// How a server is put into the background on purpose.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Background {
+    /// nohup(1): it ignores SIGHUP.
+    Nohup,
+    /// daemon(3): it goes to the root directory.
+    Daemon,
+}
+
+/// A server whose starter has gone, or not.
+#[derive(Clone, Copy)]
+pub struct Orphan {
+    /// It leads its session.
+    pub leads: bool,
+    /// It stays the child of who started it.
+    pub supervised: bool,
+    /// How it is put into the background.
+    pub background: Option<Background>,
+    /// It has workers with sessions of their own.
+    pub workers: bool,
+}
+
+fn serve(ties: &mut Ties, orphan: Orphan) -> Outcome {
     let say = |e: io::Error| format!("The loopback cannot be listened on: {e}.");
+    match orphan.background {
+        // SAFETY: SIG_IGN is no handler.
+        Some(Background::Nohup) => unsafe {
+            libc::signal(libc::SIGHUP, libc::SIG_IGN);
+        },
+        Some(Background::Daemon) => std::env::set_current_dir("/").map_err(say)?,
+        None => {}
+    }
     let listener = listen(0).map_err(say)?;
-    ties.say(listener.local_addr().map_err(say)?.port())?;
+    let port = listener.local_addr().map_err(say)?.port();
+    if orphan.workers {
+        let inherited = listener.as_raw_fd();
+        ties.fork(move |ties| {
+            new_session()?;
+            // SAFETY: a worker has its connection and not the listener; nothing here uses it again.
+            unsafe { libc::close(inherited) };
+            ties.say(0)?;
+            ties.wait()
+        })?;
+    }
+    ties.say(port)?;
     ties.wait()
 }
 
 /// A server, and on request a second one that cannot bind.
-pub fn hold_orphan(mut report: Report, respawn: bool, leads: bool, supervised: bool) -> Outcome {
+pub fn hold_orphan(mut report: Report, respawn: bool, orphan: Orphan) -> Outcome {
     let mut ties = Ties::new()?;
-    if supervised {
-        ties.fork(|ties| new_session().and_then(|()| serve(ties)))?;
+    if orphan.supervised {
+        ties.fork(|ties| new_session().and_then(|()| serve(ties, orphan)))?;
     } else {
         // hermes' bootstrap: it starts the server in a new session and ends at once.
         let bootstrap = ties.fork(|ties| {
-            if leads {
-                ties.fork(|ties| new_session().and_then(|()| serve(ties)))
+            if orphan.leads {
+                ties.fork(|ties| new_session().and_then(|()| serve(ties, orphan)))
                     .map(drop)
             } else {
                 new_session()?;
-                ties.fork(serve).map(drop)
+                ties.fork(|ties| serve(ties, orphan)).map(drop)
             }
         })?;
         reap(bootstrap);
     }
-    let (server, port) = ties.hear()?;
+    let mut heard = ties.hear()?;
+    if orphan.workers {
+        let other = ties.hear()?;
+        // A worker has no port; the two speak in any order.
+        let (server, worker) = if heard.1 == 0 {
+            (other, heard)
+        } else {
+            (heard, other)
+        };
+        report.fact("worker", worker.0)?;
+        heard = server;
+    }
+    let (server, port) = heard;
     report.fact("server", server)?;
     report.fact("port", port)?;
     if respawn {
