@@ -7,10 +7,10 @@ use rules::budget::{Admission, Booking, Budget, INVENTED};
 use rules::event::{MASK_CREATE, ONLYDIR};
 
 use crate::config::{self, Config};
-use crate::fds::Fds;
+use crate::fds::{END, Fds};
 use crate::{log, next, sys, watch};
 
-/// Instances with watches that are remembered. Nothing says that one is closed.
+/// Instances with watches that are remembered. Nothing tells when one is closed.
 static HOLDERS: Fds = Fds::new();
 
 /// The budget was used up once, and that was said.
@@ -100,9 +100,9 @@ pub fn answered(budget: &Budget<'_>, booking: Booking, fd: c_int, wd: c_int) {
     budget.answered(booking, fd, (wd > 0).then_some(wd));
 }
 
-/// A new instance: what had its number before is gone.
+/// A new instance, or none any more: what had its number before is gone.
 pub fn made(budget: &Budget<'_>, fd: c_int) {
-    if HOLDERS.remove(fd) {
+    if HOLDERS.remove(fd) || fd >= END {
         budget.forget(fd);
     }
 }

@@ -1,14 +1,16 @@
-//! A set of descriptors, lock-free. Those from 4096 on are never in it.
+//! A set of descriptors, lock-free. Those from [`END`] on are never in it.
 
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+pub const END: c_int = 4096;
+
 /// One bit per descriptor.
-pub struct Fds([AtomicU64; 64]);
+pub struct Fds([AtomicU64; END as usize / 64]);
 
 impl Fds {
     pub const fn new() -> Fds {
-        Fds([const { AtomicU64::new(0) }; 64])
+        Fds([const { AtomicU64::new(0) }; END as usize / 64])
     }
 
     pub fn insert(&self, fd: c_int) {
