@@ -92,6 +92,15 @@ impl Exit {
     }
 }
 
+impl From<FailureKind> for Exit {
+    fn from(kind: FailureKind) -> Exit {
+        match kind {
+            FailureKind::NoProcess => Exit::NoProcess,
+            FailureKind::NotPermitted => Exit::NotPermitted,
+        }
+    }
+}
+
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         (exit as u8).into()

@@ -6,6 +6,7 @@
 //! It looks and never touches: no lock is taken, nothing is created, no real path of a watched file or
 //! database is opened, and the scanned process's own watches do not see it.
 
+mod bug_report;
 pub mod check;
 pub mod cli;
 pub mod events;
@@ -18,6 +19,7 @@ pub mod render;
 mod sys;
 pub mod watch;
 
+pub use bug_report::bug_report;
 pub use exit::Exit;
 pub use gather::{Options, Thread, thread};
 pub use sys::{effective_user, terminal_width};
@@ -75,10 +77,14 @@ pub fn scan(pids: &[u32], options: Options) -> Scan {
     }
 }
 
-/// Sleeps until `window` has passed since `began`.
+/// Waits until `window` has passed since `began`, or somebody interrupts: then it was long enough.
 fn pause(began: Option<Instant>, window: Option<Duration>) {
     if let (Some(began), Some(window)) = (began, window) {
-        std::thread::sleep(window.saturating_sub(began.elapsed()));
+        let left = window.saturating_sub(began.elapsed());
+        match sys::Signals::catch(&[]) {
+            Ok(signals) => drop(signals.wait(&[], left)),
+            Err(_) => std::thread::sleep(left),
+        }
     }
 }
 

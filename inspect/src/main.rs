@@ -26,6 +26,7 @@ fn run(cli: &Cli) -> ExitCode {
         Some(Command::Events(args)) => commands::events(args),
         Some(Command::Pages(pages)) => commands::pages(pages),
         Some(Command::Watch(args)) => commands::watch(args),
+        Some(Command::Report(args)) => commands::report(args),
         Some(Command::Wal(args)) => commands::wal(args),
         Some(Command::Claims(args)) => commands::claims(args),
         None => commands::scan(&cli.scan),

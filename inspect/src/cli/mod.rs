@@ -4,6 +4,7 @@ mod answer;
 mod check;
 mod claims;
 mod events;
+mod report;
 mod scan;
 mod top;
 mod values;
@@ -14,6 +15,7 @@ pub use answer::{AnswerArgs, Colour, FailOn};
 pub use check::CheckArgs;
 pub use claims::ClaimsArgs;
 pub use events::EventsArgs;
+pub use report::{ReportArgs, ReportFormat};
 pub use scan::ScanArgs;
 pub use top::TopArgs;
 pub use values::{parse_pid, parse_seconds, parse_window};
@@ -66,6 +68,9 @@ pub enum Command {
 
     /// Say what wakes a process's watchers: by event, directory, file and (as root) by who does it
     Events(EventsArgs),
+
+    /// Write one file to attach to a bug: findings, tables, a short sample, kernel and limits
+    Report(ReportArgs),
 
     /// Hold processes, or a command while it runs, to limits: the exit status tells
     Check(CheckArgs),

@@ -14,8 +14,8 @@ pub fn check(args: &CheckArgs) -> ExitCode {
     let rules = args.rules();
     if args.command.is_empty() {
         let scan = check::processes(&args.pids, &rules);
-        if let Err(e) = report(&scan, args, io::stdout().lock()) {
-            return super::unwritten(&e).into();
+        if let Err(exit) = report(&scan, args, io::stdout().lock()) {
+            return exit.into();
         }
         for error in &scan.errors {
             complain(&sanitize(&error.why));
@@ -32,9 +32,9 @@ pub fn check(args: &CheckArgs) -> ExitCode {
             };
             let status = scan.command.as_ref().map_or(0, |run| run.exit_status);
             match written {
-                Err(e) if e.kind() != io::ErrorKind::BrokenPipe => super::unwritten(&e).into(),
-                _ if scan.passed => status.into(),
-                _ => Exit::Found.into(),
+                Err(exit) => exit.into(),
+                Ok(()) if scan.passed => status.into(),
+                Ok(()) => Exit::Found.into(),
             }
         }
         Err(NotStarted { why, status }) => {
@@ -44,7 +44,15 @@ pub fn check(args: &CheckArgs) -> ExitCode {
     }
 }
 
-fn report(scan: &CheckScan, args: &CheckArgs, to: impl Write) -> io::Result<()> {
+/// A reader that has seen enough is no error.
+fn report(scan: &CheckScan, args: &CheckArgs, to: impl Write) -> Result<(), Exit> {
+    match write(scan, args, to) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(super::unwritten(&e)),
+        _ => Ok(()),
+    }
+}
+
+fn write(scan: &CheckScan, args: &CheckArgs, to: impl Write) -> io::Result<()> {
     let mut to = io::BufWriter::new(to);
     if args.json {
         render::json(scan, &mut to)?;

@@ -3,7 +3,6 @@
 use super::{complain, layout, write};
 use inspect::Exit;
 use inspect::cli::EventsArgs;
-use inspect::model::FailureKind;
 use inspect::render::{self, sanitize};
 
 /// Listens, and says what woke the process.
@@ -12,10 +11,7 @@ pub fn events(args: &EventsArgs) -> Exit {
         Ok(scan) => scan,
         Err(failure) => {
             complain(&sanitize(&failure.why));
-            return match failure.kind {
-                FailureKind::NoProcess => Exit::NoProcess,
-                FailureKind::NotPermitted => Exit::NotPermitted,
-            };
+            return failure.kind.into();
         }
     };
     let layout = layout(args.color, false);

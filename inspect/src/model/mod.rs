@@ -15,6 +15,7 @@ mod name;
 mod process;
 mod reading;
 mod redact;
+mod report;
 mod sqlite;
 mod sqlite_wal;
 mod top;
@@ -37,6 +38,7 @@ pub use name::Name;
 pub use process::{Gap, Library, Linkage, Preload, Process, UserUsage};
 pub use reading::{FdsReading, LogReading, Reading, UserReading};
 pub use redact::redact_names;
+pub use report::{BugReport, Point, System};
 pub use sqlite::{Database, Part};
 pub use sqlite_wal::{
     DatabaseFailure, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, OrphanFile, Pin,

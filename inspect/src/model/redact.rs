@@ -275,7 +275,11 @@ impl Tokens {
         let text = std::str::from_utf8(part).unwrap_or_default();
         // A PID, a descriptor, a port: PID_MAX_LIMIT has seven digits.
         let number = part.len() <= 7 && part.iter().all(u8::is_ascii_digit);
-        let known = part.iter().all(|&b| b == b'.') || number || SYSTEM_NAMES.contains(&text);
+        let mask = text.strip_prefix("0x").is_some_and(|digits| {
+            digits.len() <= 8 && digits.bytes().all(|b| b.is_ascii_hexdigit())
+        });
+        let known =
+            mask || part.iter().all(|&b| b == b'.') || number || SYSTEM_NAMES.contains(&text);
         if known && !self.tokens.contains_key(part) {
             return text.into();
         }
@@ -398,6 +402,7 @@ mod tests {
             "jsonl",
             "sh",
             "--watch",
+            "0x3ee",
             "***",
         ] {
             assert_eq!(redacted(&[same]), [same]);

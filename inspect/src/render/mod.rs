@@ -3,6 +3,7 @@
 mod annotations;
 mod human;
 mod json;
+mod report;
 mod sanitize;
 mod style;
 mod text;
@@ -10,6 +11,7 @@ mod text;
 pub use annotations::annotations;
 pub use human::{bytes, duration, list_words, number, plural};
 pub use json::json;
+pub use report::{html, markdown};
 pub use sanitize::{is_unsafe, sanitize};
 pub use style::Style;
 pub use text::{

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::common::{Fixture, Scan, Stage, fdscan, is_root, proc_number, quiet, violations};
+use crate::common::{Fixture, Scan, Stage, fdscan, is_root, proc_number, quiet, violations, waits};
 use support::Victim;
 
 /// Starts `fdscan events` on a fixture and waits until it listens to `inodes` of them.
@@ -24,20 +24,6 @@ fn listen(command: &mut Command, fixture: &Fixture, inodes: usize, args: &[&str]
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     listener
-}
-
-/// Whether a process is in poll(2): field 1 of /proc/PID/syscall (proc_pid_syscall(5)).
-fn waits(pid: u32) -> bool {
-    let text = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
-    let number = text
-        .split(' ')
-        .next()
-        .and_then(|number| number.parse().ok());
-    #[cfg(target_arch = "x86_64")]
-    let polls = [libc::SYS_poll, libc::SYS_ppoll];
-    #[cfg(not(target_arch = "x86_64"))]
-    let polls = [libc::SYS_ppoll];
-    number.is_some_and(|number| polls.contains(&number))
 }
 
 /// Interrupts it once it has heard everything, and returns its document.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::Value;
 use support::{DEADLINE, Victim};
 
-use crate::common::{Process, Stage, is_root, proc_number};
+use crate::common::{Process, Stage, is_root, proc_number, waits};
 
 /// Looks twice at a process that grows meanwhile.
 fn growing(args: &[&str]) -> Process {
@@ -240,7 +240,12 @@ fn a_process_that_ends_between_the_samples_keeps_its_findings() {
     command.args([&fixture.pid().to_string(), "--json", "--for", "5"]);
     let scan = Victim::spawn(&mut command);
     // It has looked and waits for the second sample.
-    wait_until_it_sleeps(scan.pid());
+    let begun = Instant::now();
+    while !waits(scan.pid()) {
+        assert!(begun.elapsed() < DEADLINE, "it does not wait");
+        // Nothing announces that another process waits.
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
     let (status, _) = fixture.victim.finish();
     assert!(status.success());
     let (status, lines) = scan.finish();
@@ -250,19 +255,4 @@ fn a_process_that_ends_between_the_samples_keeps_its_findings() {
     process.finding("file-handle-leak", "warning");
     assert!(process.0["growth"].is_null());
     assert!(process.0["incomplete"].to_string().contains("its growth"));
-}
-
-/// Waits until a process is in a system call that sleeps for a time (proc_pid_syscall(5)).
-fn wait_until_it_sleeps(pid: u32) {
-    let begun = Instant::now();
-    let sleeps = [libc::SYS_clock_nanosleep, libc::SYS_nanosleep].map(|n| n.to_string());
-    let call = || std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
-    while !sleeps.iter().any(|n| call().split(' ').next() == Some(n)) {
-        assert!(
-            begun.elapsed() < DEADLINE,
-            "{pid} does not sleep: {}",
-            call()
-        );
-        std::thread::yield_now();
-    }
 }

@@ -24,6 +24,7 @@ mod pages;
 mod paths;
 mod preload;
 mod redact;
+mod report;
 mod schema_check;
 mod servers;
 mod sqlite;

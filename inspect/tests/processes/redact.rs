@@ -87,13 +87,21 @@ impl Posted {
             &["wal", database],
             &["claims", private],
             &["top"],
+            &["report", &pid, "--for", "0.1"],
+            &["report", &pid, "--for", "0.1", "--format", "html"],
             &["events", &pid, "--for", "0.1"],
             &["check", &pid, "--max-fds", "1"],
             &["check", "--max-fds", "1", "--", "test", "-d", private],
         ];
         let mut answers = Vec::new();
         for command in commands {
-            for json in [false, true] {
+            // A report has no JSON: it is for people.
+            let forms: &[bool] = if command[0] == "report" {
+                &[false]
+            } else {
+                &[false, true]
+            };
+            for &json in forms {
                 let mut args = command.to_vec();
                 // A command to check takes what stands behind it for its own.
                 let at = args

@@ -19,6 +19,7 @@ use crate::model::{Gap, Report, Scan};
 pub use check::check_text;
 pub use claims::claims_text;
 pub use events::events_text;
+pub use evidence::lines as lines_of;
 pub use rollup::{Top, roll_up};
 use std::io::{self, Write};
 pub use top::top_text;
@@ -53,6 +54,19 @@ pub fn text(scan: &Scan, layout: Layout, to: &mut impl Write) -> io::Result<()> 
         gaps(&report.incomplete, layout, to)?;
     }
     Ok(())
+}
+
+/// Writes the tables of one process of `scan`.
+///
+/// # Errors
+/// What writing to `to` failed with.
+pub fn tables_text(
+    scan: &Scan,
+    report: &Report,
+    layout: Layout,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    tables::write(scan, report, layout, to)
 }
 
 /// `tool (PID 42): tool --flag`

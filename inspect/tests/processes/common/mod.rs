@@ -20,7 +20,7 @@ use tempfile::TempDir;
 pub use quiet::quiet;
 pub use schema::{reading_violations, violations};
 pub use terminal::{Terminal, quoted};
-pub use user::{is_root, pid_exists};
+pub use user::{is_root, pid_exists, waits};
 
 /// Where one test works, and as whom.
 pub struct Stage {

@@ -53,3 +53,17 @@ pub fn kill(pid: u32) {
     // SAFETY: kill has no memory effects; the child is not reaped while the test holds its handle.
     unsafe { libc::kill(pid as i32, libc::SIGKILL) };
 }
+
+/// Whether a process waits for signals and input, in poll(2): field 1 of /proc/PID/syscall (proc_pid_syscall(5)).
+pub fn waits(pid: u32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    let number = text
+        .split(' ')
+        .next()
+        .and_then(|number| number.parse().ok());
+    #[cfg(target_arch = "x86_64")]
+    let polls = [libc::SYS_poll, libc::SYS_ppoll];
+    #[cfg(not(target_arch = "x86_64"))]
+    let polls = [libc::SYS_ppoll];
+    number.is_some_and(|number| polls.contains(&number))
+}

@@ -1,0 +1,31 @@
+//! `fdscan report PID`
+
+use super::{complain, write};
+use inspect::cli::{ReportArgs, ReportFormat};
+use inspect::render::{self, sanitize};
+use inspect::{Exit, Options, findings};
+use std::io::{self, IsTerminal};
+
+/// Writes the report to standard output.
+pub fn report(args: &ReportArgs) -> Exit {
+    let options = Options {
+        paths: true,
+        path_timeout: args.path_timeout,
+        progress: io::stderr().is_terminal(),
+        all: false,
+        window: None,
+    };
+    let report = match inspect::bug_report(args.pid, options, args.time) {
+        Ok(report) => report,
+        Err(failure) => {
+            complain(&sanitize(&failure.why));
+            return failure.kind.into();
+        }
+    };
+    let launcher = findings::launcher_is_installed();
+    let written = write(|to| match args.format {
+        ReportFormat::Markdown => render::markdown(&report, launcher, to),
+        ReportFormat::Html => render::html(&report, launcher, to),
+    });
+    written.err().unwrap_or(Exit::Done)
+}
