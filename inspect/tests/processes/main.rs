@@ -30,6 +30,7 @@ mod servers;
 mod sqlite;
 mod sqlite_exclusive;
 mod sqlite_locks;
+mod sqlite_unusual;
 mod text;
 mod top_command;
 mod unseen;

@@ -1,5 +1,6 @@
 //! `fdscan wal DB...`: a database by its path, and every process that has it open.
 
+use super::foreign;
 use super::holders::{self, Wanted};
 use super::{Mode, database_mode, fill_locks, holder, log, state, wanted};
 use crate::gather::mounts::Mounts;
@@ -8,6 +9,7 @@ use crate::gather::{Gaps, errno_text, fdinfo};
 use crate::model::{
     Database, DatabaseFailure, FailureKind, Identity, Name, OrphanFile, Part, SeenDatabase,
 };
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -124,7 +126,7 @@ fn seen(parts: Vec<Part>, files: &[File], mode: Option<Mode>, gaps: &mut Gaps) -
         }
     }
     let mut orphans = Vec::new();
-    if let Some(found) = everyone(&database.parts, gaps) {
+    if let Some(found) = everyone(&database, gaps) {
         fill_locks(&mut database, &found);
         let holders: Vec<_> = found
             .peers
@@ -161,7 +163,8 @@ fn seen(parts: Vec<Part>, files: &[File], mode: Option<Mode>, gaps: &mut Gaps) -
     SeenDatabase { database, orphans }
 }
 
-fn everyone(parts: &[Part], gaps: &mut Gaps) -> Option<holders::Found> {
+fn everyone(database: &Database, gaps: &mut Gaps) -> Option<holders::Found> {
+    let parts = &database.parts;
     let table = match holders::table() {
         Ok(table) => table,
         Err(e) => {
@@ -169,6 +172,11 @@ fn everyone(parts: &[Part], gaps: &mut Gaps) -> Option<holders::Found> {
             return None;
         }
     };
+    let mut beside = database.database.as_bytes().to_vec();
+    beside.extend(foreign::DOTFILE.as_bytes());
+    let dotfile = std::fs::symlink_metadata(OsStr::from_bytes(&beside));
+    let dotfile = dotfile.is_ok_and(|found| found.is_dir());
+    foreign::note(database, &table, dotfile, gaps);
     let paths = ["", "-wal", "-shm"].map(|suffix| {
         let main = parts.first().map(|main| main.path.as_bytes());
         [main.unwrap_or_default(), suffix.as_bytes()].concat()

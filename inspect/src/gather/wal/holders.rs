@@ -69,7 +69,7 @@ pub struct Found {
 /// The errno of /proc/locks.
 pub fn table() -> io::Result<Vec<LockLine>> {
     let text = read_all(&mut File::open("/proc/locks")?)?;
-    Ok(locks::of_table(&text).filter(LockLine::is_range).collect())
+    Ok(locks::of_table(&text).collect())
 }
 
 /// Looks for the holders of `wanted`, `own` left out: those that hold locks by `table`, or, with
@@ -83,7 +83,7 @@ pub fn find(
 ) -> Found {
     let relevant: Vec<&LockLine> = table
         .iter()
-        .filter(|line| wanted.files.contains(&line.file))
+        .filter(|line| line.is_range() && wanted.files.contains(&line.file))
         .collect();
     let mut pids: BTreeSet<u32> = relevant.iter().filter_map(|line| line.pid).collect();
     if everyone {
@@ -142,7 +142,7 @@ pub fn anonymous(wanted: &Wanted, table: &[LockLine]) -> usize {
         .filter(|line| wanted.files.contains(&line.file));
     lines
         .by_ref()
-        .filter(|line| line.kind == LockType::Ofd)
+        .filter(|line| line.kind == LockType::Ofd && !line.waiting)
         .count()
 }
 

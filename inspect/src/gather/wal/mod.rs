@@ -2,6 +2,7 @@
 
 mod bytes;
 mod file;
+mod foreign;
 pub mod frames;
 pub mod header;
 mod holders;
@@ -19,6 +20,7 @@ use super::sqlite::open_safely;
 use super::wakes::Wakes;
 use super::{Gaps, errno_text};
 use crate::model::{Database, Descriptor, Holder, Identity, Part, Process, Wal};
+use crate::sys;
 use bytes::Owned;
 use holders::{Found, Peer, Wanted};
 use std::collections::{HashMap, HashSet};
@@ -30,7 +32,7 @@ pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
         return;
     }
     logs(dir, mounts, process, gaps);
-    let found = locks(dir, process, gaps);
+    let found = locks(dir, mounts, process, gaps);
     for database in &mut process.sqlite {
         if let Some(found) = &found {
             fill_locks(database, found);
@@ -122,7 +124,7 @@ fn log(
 }
 
 /// The locks of the process and of everybody who shares its databases; `None` where none can be read.
-fn locks(dir: &ProcDir, process: &Process, gaps: &mut Gaps) -> Option<Found> {
+fn locks(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> Option<Found> {
     let table = match holders::table() {
         Ok(table) => table,
         Err(e) => {
@@ -147,9 +149,25 @@ fn locks(dir: &ProcDir, process: &Process, gaps: &mut Gaps) -> Option<Found> {
     let own = holders::of_descriptors(dir, &fds, &wanted.files, process.pid);
     let own_ofd = own.iter().filter(|owned| owned.line.pid.is_none()).count();
     let everyone = holders::anonymous(&wanted, &table) > own_ofd;
+    for database in &process.sqlite {
+        let dotfile = is_dotfile(dir, mounts, database);
+        foreign::note(database, &table, dotfile, gaps);
+    }
     let mut found = holders::find(&wanted, &table, Some(process.pid), everyone, gaps);
     found.locks.extend(own);
     Some(found)
+}
+
+/// Whether a directory lies where unix-dotfile makes one.
+fn is_dotfile(dir: &ProcDir, mounts: &Mounts, database: &Database) -> bool {
+    let path = [database.database.as_bytes(), foreign::DOTFILE.as_bytes()].concat();
+    mounts.is_safe(&path)
+        && sys::stat_at(
+            dir.as_fd(),
+            &ProcDir::inside(&path),
+            libc::AT_SYMLINK_NOFOLLOW,
+        )
+        .is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
 }
 
 fn wanted<'a>(parts: impl Iterator<Item = &'a Part>) -> Wanted {
