@@ -232,6 +232,28 @@ fn a_database_looked_at_by_its_path_shows_the_growth_of_its_log() {
 }
 
 #[test]
+fn of_another_users_process_the_number_of_descriptors_is_sampled_and_nothing_else() {
+    if !is_root() {
+        return support::skip("only root can start another user's process");
+    }
+    let stage = Stage::as_user(60_233);
+    let dir = stage.make("state");
+    let args = ["growing", "--what", "files", "--most", "5000"];
+    // Of the user who runs the tests: root.
+    let fixture = Stage::new().mkfds_in(&dir, &args);
+    let pid = fixture.pid().to_string();
+    let scan = stage.scan_as_user(&[&pid, "--json", "--for", "0.5"]);
+    assert_eq!(scan.code(), 4, "{}", scan.stderr);
+    let process = scan.json()["processes"][0].clone();
+    if process["fds"]["open"].is_null() {
+        return support::skip("before Linux 6.2 nobody else may count them");
+    }
+    assert!(more(&process["growth"]["descriptors"]) > 0, "{process:#}");
+    assert!(process["growth"]["watches"].is_null());
+    assert_eq!(process["growth"]["patterns"], serde_json::json!([]));
+}
+
+#[test]
 fn a_process_that_ends_between_the_samples_keeps_its_findings() {
     let stage = Stage::new();
     let dir = stage.make("state");
