@@ -11,6 +11,7 @@ pub mod check;
 pub mod cli;
 pub mod events;
 mod exit;
+pub mod export;
 pub mod findings;
 pub mod gather;
 pub mod model;

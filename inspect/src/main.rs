@@ -25,6 +25,7 @@ fn run(cli: &Cli) -> ExitCode {
         Some(Command::Top(args)) => commands::top(args),
         Some(Command::Events(args)) => commands::events(args),
         Some(Command::Pages(pages)) => commands::pages(pages),
+        Some(Command::Export(args)) => commands::export(args),
         Some(Command::Watch(args)) => commands::watch(args),
         Some(Command::Report(args)) => commands::report(args),
         Some(Command::Wal(args)) => commands::wal(args),

@@ -4,6 +4,7 @@ mod answer;
 mod check;
 mod claims;
 mod events;
+mod export;
 mod report;
 mod scan;
 mod top;
@@ -15,6 +16,7 @@ pub use answer::{AnswerArgs, Colour, FailOn};
 pub use check::CheckArgs;
 pub use claims::ClaimsArgs;
 pub use events::EventsArgs;
+pub use export::ExportArgs;
 pub use report::{ReportArgs, ReportFormat};
 pub use scan::ScanArgs;
 pub use top::TopArgs;
@@ -59,6 +61,9 @@ pub enum Command {
 
     /// Watch a process: its counts, sizes and rates, and how long until a limit or a full disk
     Watch(WatchArgs),
+
+    /// Give Prometheus the counts, sizes and limits: once, into a file, or whenever it asks
+    Export(ExportArgs),
 
     /// Say how large a SQLite database's WAL is, what of it is pending, and who pins it
     Wal(WalArgs),

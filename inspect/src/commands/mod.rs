@@ -3,6 +3,7 @@
 mod check;
 mod claims;
 mod events;
+mod export;
 mod pages;
 mod report;
 mod scan;
@@ -13,6 +14,7 @@ mod watch;
 pub use check::check;
 pub use claims::claims;
 pub use events::events;
+pub use export::export;
 pub use pages::pages;
 pub use report::report;
 pub use scan::scan;

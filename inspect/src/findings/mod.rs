@@ -46,6 +46,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, the least first.
+    pub const ALL: [Severity; 3] = [Severity::Info, Severity::Warning, Severity::Critical];
+
     /// Its name in JSON and text.
     pub fn name(self) -> &'static str {
         match self {

@@ -13,6 +13,7 @@ mod cold;
 mod descriptors;
 mod events;
 mod exit_status;
+mod export_command;
 mod growth;
 mod inotify_limits;
 mod leaks;

@@ -1,0 +1,55 @@
+//! Arguments of `fdscan export`.
+
+use super::values::parse_pid;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// Arguments of `fdscan export`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without --output and --listen the metrics go to standard output, once. Without a PID and --name there are \
+series for users and limits alone.")]
+pub struct ExportArgs {
+    /// Processes that have series of their own
+    #[arg(value_name = "PID", value_parser = parse_pid)]
+    pub pids: Vec<u32>,
+
+    /// Processes with this in their name or that of their program have, too; may be given again
+    #[arg(long, value_name = "TEXT")]
+    pub name: Vec<String>,
+
+    /// Write to this file, in one step, for the textfile collector of node_exporter
+    #[arg(long, value_name = "FILE", conflicts_with = "listen")]
+    pub output: Option<PathBuf>,
+
+    /// Answer scrapers at http://ADDR/metrics: a port, which means 127.0.0.1, or an address with a port
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
+    pub listen: Option<SocketAddr>,
+
+    /// How many processes have series at most: those with most watches and descriptors
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub max_processes: usize,
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+    text.parse()
+        .or_else(|_| text.parse().map(local))
+        .map_err(|_| "an address is a port or IP:PORT, as 9977, 0.0.0.0:9977 or [::1]:9977".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_alone_is_open_to_this_machine_only() {
+        let address = |text| parse_address(text).map(|address| address.to_string());
+        assert_eq!(address("9977").as_deref(), Ok("127.0.0.1:9977"));
+        assert_eq!(address("0.0.0.0:9977").as_deref(), Ok("0.0.0.0:9977"));
+        assert_eq!(address("[::1]:0").as_deref(), Ok("[::1]:0"));
+        for wrong in ["", "99999", "localhost:9977", ":9977", "::1"] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `fdscan export`
+
+use super::complain;
+use inspect::cli::ExportArgs;
+use inspect::export;
+use inspect::gather::{Named, Selection};
+use inspect::{Exit, render::sanitize};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+/// Exports once, or answers scrapers until a signal comes.
+pub fn export(args: &ExportArgs) -> Exit {
+    let selection = Selection {
+        uid: None,
+        named: Some(Named {
+            names: args.name.clone(),
+            pids: args.pids.clone(),
+        }),
+    };
+    match args.listen {
+        Some(address) => serve(address, selection, args.max_processes),
+        None => once(args, &selection),
+    }
+}
+
+fn once(args: &ExportArgs, selection: &Selection) -> Exit {
+    let exported = match export::export(selection, args.max_processes) {
+        Ok(exported) => exported,
+        Err(e) => {
+            complain(&format!("/proc cannot be listed: {e}"));
+            return Exit::NotPermitted;
+        }
+    };
+    let (what, written) = match &args.output {
+        Some(path) => (
+            path.display().to_string(),
+            export::replace(path, &exported.text),
+        ),
+        None => {
+            let mut to = io::stdout().lock();
+            let written = to.write_all(exported.text.as_bytes());
+            ("standard output".into(), written.and_then(|()| to.flush()))
+        }
+    };
+    match written {
+        // The reader has seen enough.
+        Err(e) if args.output.is_none() && e.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(e) => {
+            complain(&format!("{} could not be written: {e}", sanitize(&what)));
+            return Exit::Usage;
+        }
+        Ok(()) => {}
+    }
+    let asked = !args.pids.is_empty() || !args.name.is_empty();
+    if asked && exported.processes == 0 {
+        complain("no process matches: there are series for users and limits alone");
+        return Exit::NoProcess;
+    }
+    Exit::Done
+}
+
+fn serve(address: SocketAddr, selection: Selection, most: usize) -> Exit {
+    let ready = |address| complain(&format!("listening at http://{address}/metrics"));
+    if let Err(e) = export::serve(address, selection, most, ready) {
+        complain(&format!("cannot listen at {address}: {e}"));
+    }
+    Exit::Usage
+}

@@ -1,0 +1,233 @@
+//! A pass over all processes as OpenMetrics. What is not known has no series; nothing is 0 for it.
+
+use crate::model::{LogInUse, Name, Row, Top};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use std::fmt;
+use std::hash::Hash;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+/// Databases of one process that have series: those with the largest logs.
+pub const DATABASES: usize = 8;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Process {
+    pid: u32,
+    comm: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Found {
+    pid: u32,
+    comm: String,
+    severity: String,
+}
+
+/// The path of a database could be anything, so only its name is a label; those of one name are summed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Database {
+    pid: u32,
+    comm: String,
+    database: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct User {
+    uid: u32,
+}
+
+/// One metric with a series for each set of labels.
+type Series<L> = Family<L, Gauge<u64, AtomicU64>>;
+
+/// Writes what `top` shows, in which the pass took `time`.
+///
+/// # Errors
+/// None in practice: writing to a String does not fail.
+pub fn encode(top: &Top, time: Duration) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("fdscan");
+    let dropped = processes(&mut registry, &top.processes);
+    users(&mut registry, top);
+    let mut single = |name: &str, help: &str, value: Option<u64>| {
+        if let Some(value) = value {
+            let gauge: Gauge<u64, AtomicU64> = Gauge::default();
+            gauge.set(value);
+            registry.register(name, help, gauge);
+        }
+    };
+    let left_out = top.processes_left_out as u64;
+    let shown = top.processes.len() as u64;
+    let limits = &top.limits;
+    for (name, help, value) in [
+        (
+            "inotify_max_user_watches",
+            "Watches one user may have",
+            limits.max_user_watches,
+        ),
+        (
+            "inotify_max_user_instances",
+            "Inotify instances one user may have",
+            limits.max_user_instances,
+        ),
+        (
+            "processes",
+            "Processes that were selected, with series or without",
+            Some(shown + left_out),
+        ),
+        (
+            "processes_dropped",
+            "Selected processes beyond --max-processes, without series",
+            Some(left_out),
+        ),
+        (
+            "databases_dropped",
+            "Databases beyond 8 of one process, without series",
+            Some(dropped),
+        ),
+        (
+            "processes_unreadable",
+            "Processes of all users that the exporter may not look into",
+            Some(top.users.iter().map(|user| user.unreadable).sum()),
+        ),
+    ] {
+        single(name, help, value);
+    }
+    let took: Gauge<f64, AtomicU64> = Gauge::default();
+    took.set(time.as_secs_f64());
+    let help = "Time the last look at all processes took";
+    registry.register_with_unit("scan_duration", help, Unit::Seconds, took);
+    let mut to = String::new();
+    text::encode(&mut to, &registry)?;
+    Ok(to)
+}
+
+/// Registers the series of processes; returns how many databases have none.
+fn processes(registry: &mut Registry, rows: &[Row]) -> u64 {
+    let open = series(registry, "process_open_fds", "Open descriptors");
+    let limit = series(
+        registry,
+        "process_max_fds",
+        "Soft limit of descriptors (RLIMIT_NOFILE)",
+    );
+    let watches = series(
+        registry,
+        "process_inotify_watches",
+        "Watches of its instances",
+    );
+    let instances = series(registry, "process_inotify_instances", "Inotify instances");
+    let findings = series::<Found>(
+        registry,
+        "process_findings",
+        "Findings of a quick look, by severity; fdscan PID names them",
+    );
+    let wal = bytes(
+        registry,
+        "sqlite_wal",
+        "Size of the -wal of its databases of this name",
+    );
+    let pending = bytes(
+        registry,
+        "sqlite_wal_pending",
+        "Of the -wal, what is not in the database yet",
+    );
+    let connections = series(
+        registry,
+        "sqlite_connections",
+        "Descriptors of the -wal: one for each connection",
+    );
+    let mut dropped = 0;
+    for row in rows {
+        let comm = row
+            .comm
+            .as_ref()
+            .map_or_else(|| "?".into(), ToString::to_string);
+        let labels = Process {
+            pid: row.pid,
+            comm: comm.clone(),
+        };
+        for (series, value) in [
+            (&open, row.fds.open),
+            (&limit, row.fds.soft_limit),
+            (&watches, row.watches),
+            (&instances, row.instances),
+        ] {
+            add(series, &labels, value);
+        }
+        for severity in row
+            .findings
+            .iter()
+            .flat_map(|_| crate::findings::Severity::ALL)
+        {
+            let count = row
+                .findings
+                .iter()
+                .flatten()
+                .filter(|f| f.severity == severity)
+                .count();
+            let labels = Found {
+                pid: row.pid,
+                comm: comm.clone(),
+                severity: severity.name().into(),
+            };
+            add(&findings, &labels, Some(count as u64));
+        }
+        let mut logs: Vec<&LogInUse> = row.sqlite.iter().flatten().collect();
+        logs.sort_by_key(|log| std::cmp::Reverse(log.wal_bytes));
+        dropped += logs.len().saturating_sub(DATABASES) as u64;
+        for log in logs.into_iter().take(DATABASES) {
+            let labels = Database {
+                pid: row.pid,
+                comm: comm.clone(),
+                database: Name::from(log.database.base()).to_string(),
+            };
+            add(&wal, &labels, log.wal_bytes);
+            add(&pending, &labels, log.pending_bytes);
+            add(&connections, &labels, Some(log.wal_handles as u64));
+        }
+    }
+    dropped
+}
+
+fn users(registry: &mut Registry, top: &Top) {
+    let watches = series(
+        registry,
+        "user_inotify_watches",
+        "Watches of all processes of a user",
+    );
+    let instances = series(
+        registry,
+        "user_inotify_instances",
+        "Inotify instances of all processes of a user, each once",
+    );
+    for user in &top.users {
+        let labels = User { uid: user.uid };
+        add(&watches, &labels, user.watches);
+        add(&instances, &labels, user.instances);
+    }
+}
+
+fn series<L>(registry: &mut Registry, name: &str, help: &str) -> Series<L>
+where
+    L: Clone + Hash + Eq + EncodeLabelSet + fmt::Debug + Send + Sync + 'static,
+{
+    let series = Series::default();
+    registry.register(name, help, series.clone());
+    series
+}
+
+fn bytes(registry: &mut Registry, name: &str, help: &str) -> Series<Database> {
+    let series = Series::default();
+    registry.register_with_unit(name, help, Unit::Bytes, series.clone());
+    series
+}
+
+fn add<L>(series: &Series<L>, labels: &L, value: Option<u64>)
+where
+    L: Clone + Hash + Eq,
+{
+    if let Some(value) = value {
+        series.get_or_create(labels).inc_by(value);
+    }
+}

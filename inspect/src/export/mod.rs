@@ -1,0 +1,72 @@
+//! `fdscan export`: a pass over all processes as OpenMetrics, to a file, to standard output, or to a
+//! scraper.
+
+mod file;
+mod metrics;
+mod server;
+
+pub use file::replace;
+
+use crate::gather::{Selection, Users};
+use crate::model::Sort;
+use crate::sys::{Signals, end_by};
+use server::Metrics;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Two scrapers get the same look, if it is no older than this.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// What is exported of one pass.
+pub struct Exported {
+    /// OpenMetrics.
+    pub text: String,
+    /// Selected processes.
+    pub processes: usize,
+}
+
+/// Looks at all processes; those of `selection` have series, `most` of them at most: those with most
+/// watches and descriptors.
+///
+/// # Errors
+/// The errno of listing /proc.
+pub fn export(selection: &Selection, most: usize) -> io::Result<Exported> {
+    let start = Instant::now();
+    let mut top = crate::top(selection, &Users::default())?;
+    top.arrange(Sort::Watches, Some(most));
+    let text = metrics::encode(&top, start.elapsed()).map_err(io::Error::other)?;
+    let processes = top.processes.len() + top.processes_left_out;
+    Ok(Exported { text, processes })
+}
+
+/// Answers scrapers at `address` until a signal ends this program. `ready` learns where it listens.
+///
+/// # Errors
+/// EADDRINUSE, EACCES and what else bind(2) and accept(2) fail with.
+pub fn serve(
+    address: SocketAddr,
+    selection: Selection,
+    most: usize,
+    ready: impl FnOnce(SocketAddr),
+) -> io::Result<()> {
+    let signals = Signals::catch(&[])?;
+    let listener = TcpListener::bind(address)?;
+    ready(listener.local_addr()?);
+    let last: Mutex<Option<(Instant, String)>> = Mutex::new(None);
+    let metrics: Arc<Metrics> = Arc::new(move || {
+        // One look at a time, whoever asks.
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, text)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return Ok(text.clone());
+        }
+        let text = export(&selection, most).map_err(|e| e.to_string())?.text;
+        *last = Some((Instant::now(), text.clone()));
+        Ok(text)
+    });
+    let signal = server::serve(&listener, &signals, &metrics)?;
+    end_by(signal)
+}

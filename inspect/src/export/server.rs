@@ -1,0 +1,183 @@
+//! A small HTTP server for a scraper: one path, a few connections at a time, no connection for long.
+
+use crate::sys::Signals;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Connections answered at once; Prometheus opens one. More are refused.
+const CONNECTIONS: usize = 8;
+/// From its first byte to its last, a request takes no longer, and so does its answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest request: Prometheus sends some 300 bytes.
+const REQUEST: usize = 8 * 1024;
+/// <https://prometheus.io/docs/specs/om/open_metrics_spec/>
+const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What a scraper gets: the metrics, or why there are none.
+pub type Metrics = dyn Fn() -> Result<String, String> + Send + Sync;
+
+/// Answers until a signal comes, and returns its number.
+///
+/// # Errors
+/// EMFILE and its like, when not even a connection can be accepted.
+pub fn serve(listener: &TcpListener, signals: &Signals, metrics: &Arc<Metrics>) -> io::Result<i32> {
+    listener.set_nonblocking(true)?;
+    let active = Arc::new(AtomicUsize::new(0));
+    loop {
+        signals.wait(&[listener.as_fd()], Duration::from_secs(3600));
+        if let Some(signal) = signals.next() {
+            return Ok(signal.number);
+        }
+        let stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            // The client has given up, or there was none.
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock || gave_up(&e) => continue,
+            Err(e) => return Err(e),
+        };
+        if active.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS {
+            active.fetch_sub(1, Ordering::Relaxed);
+            // Not waited for: whoever is busy sending must not hold the others up.
+            let _ = stream.set_nonblocking(true);
+            let busy = response("503 Service Unavailable", "text/plain", "busy\n");
+            let _ = (&stream).write_all(busy.as_bytes());
+            continue;
+        }
+        let (busy, metrics) = (Arc::clone(&active), Arc::clone(metrics));
+        let started = std::thread::Builder::new().spawn(move || {
+            // A client that goes away or takes too long gets nothing more.
+            let _ = answer(&stream, &*metrics);
+            busy.fetch_sub(1, Ordering::Relaxed);
+        });
+        if started.is_err() {
+            active.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn gave_up(error: &io::Error) -> bool {
+    // accept(2): errors of the connection, not of the listener.
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+fn answer(stream: &TcpStream, metrics: &Metrics) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
+    let request = request(stream)?;
+    let (method, path) = match parse(&request) {
+        Some(found) => found,
+        None => {
+            return send(
+                stream,
+                &response("400 Bad Request", "text/plain", "not HTTP\n"),
+            );
+        }
+    };
+    let text = match (method, path) {
+        ("GET" | "HEAD", "/metrics") => match metrics() {
+            Ok(text) => response("200 OK", TYPE, &text),
+            Err(why) => response(
+                "500 Internal Server Error",
+                "text/plain",
+                &format!("{why}\n"),
+            ),
+        },
+        ("GET" | "HEAD", _) => response(
+            "404 Not Found",
+            "text/plain",
+            "the metrics are at /metrics\n",
+        ),
+        _ => response(
+            "405 Method Not Allowed\r\nAllow: GET, HEAD",
+            "text/plain",
+            "GET only\n",
+        ),
+    };
+    match (method, text.split_once("\r\n\r\n")) {
+        ("HEAD", Some((head, _))) => send(stream, &format!("{head}\r\n\r\n")),
+        _ => send(stream, &text),
+    }
+}
+
+/// Reads up to the empty line that ends a request without a body.
+fn request(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
+    let end = Instant::now() + PATIENCE;
+    let mut text = Vec::new();
+    let mut part = [0; 1024];
+    while !text.windows(4).any(|w| w == b"\r\n\r\n") && text.len() < REQUEST {
+        stream.set_read_timeout(Some(left(end)?))?;
+        match stream.read(&mut part)? {
+            0 => break,
+            length => text.extend_from_slice(part.get(..length).unwrap_or_default()),
+        }
+    }
+    Ok(text)
+}
+
+fn send(mut stream: &TcpStream, text: &str) -> io::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        stream.set_write_timeout(Some(left(end)?))?;
+        match stream.write(rest)? {
+            0 => break,
+            length => rest = rest.get(length..).unwrap_or_default(),
+        }
+    }
+    Ok(())
+}
+
+fn left(end: Instant) -> io::Result<Duration> {
+    let left = end.saturating_duration_since(Instant::now());
+    // A timeout of 0 would be none.
+    match left.is_zero() {
+        true => Err(io::ErrorKind::TimedOut.into()),
+        false => Ok(left),
+    }
+}
+
+/// The method and the path, without a query.
+fn parse(request: &[u8]) -> Option<(&str, &str)> {
+    let line = request.split(|&b| b == b'\r').next()?;
+    let mut words = std::str::from_utf8(line).ok()?.split(' ');
+    let (method, target, version) = (words.next()?, words.next()?, words.next()?);
+    let whole = request.windows(4).any(|w| w == b"\r\n\r\n");
+    let path = target.split('?').next()?;
+    (whole && version.starts_with("HTTP/1.")).then_some((method, path))
+}
+
+fn response(status: &str, kind: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_request_is_its_method_and_its_path() {
+        let get = b"GET /metrics?x=1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        assert_eq!(parse(get), Some(("GET", "/metrics")));
+        assert_eq!(parse(b"GET /metrics HTTP/1.1\r\nHost: cut"), None);
+        assert_eq!(parse(b"GET /metrics\r\n\r\n"), None);
+        assert_eq!(parse(b"\x16\x03\x01\x02\x00\r\n\r\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_request_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+        }
+    }
+}
