@@ -48,14 +48,19 @@ pub fn processes(pids: &[u32], rules: &[Rule]) -> CheckScan {
     }
 }
 
+/// Its descriptors could be read. A zombie has none, whatever it had.
+fn is_readable(process: &Process) -> bool {
+    process.fds.by_type.is_some() && process.state != Some('Z')
+}
+
 fn take_in(tally: &mut Tally, process: &Process, report: &Report, seconds: Option<f64>) {
     let who = Relative {
         pid: process.pid,
         comm: process.comm.clone().unwrap_or_else(|| Name::from("?")),
     };
     tally.figures(&who, &Figures::of_process(process), seconds);
-    // Nothing is found in what may not be read, and that proves nothing.
-    if process.fds.by_type.is_some() {
+    // Nothing is found in what may not be read, or has ended, and that proves nothing.
+    if is_readable(process) {
         tally.findings(&who, report.findings.clone(), seconds);
     }
     let words = process.cmdline.clone().unwrap_or_default();

@@ -44,7 +44,7 @@ impl Figures {
                 .iter()
                 .filter(|i| i.same_instance_as.is_none())
         };
-        let readable = process.fds.by_type.is_some();
+        let readable = super::is_readable(process);
         let databases = process.sqlite.iter().map(|database| {
             let connections = database.connections.unwrap_or(database.handles) as u64;
             (database.database.clone(), database.wal_bytes, connections)

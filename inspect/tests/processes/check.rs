@@ -159,8 +159,9 @@ fn a_command_s_output_is_its_own_and_the_document_is_alone() {
     let scan = check(&["--", "sh", "-c", "echo out; echo err >&2"]);
     assert_eq!(scan.text(), "out\n");
     assert!(scan.stderr.starts_with("err\n"), "{}", scan.stderr);
+    // It may have ended before it could be looked at: that is said, and breaks nothing.
     assert!(
-        scan.stderr.contains("ok       fail-on warning:"),
+        scan.stderr.contains("  fail-on warning:"),
         "{}",
         scan.stderr
     );

@@ -6,6 +6,7 @@
 
 mod common;
 
+mod action;
 mod bad_input;
 mod check;
 mod claims;
