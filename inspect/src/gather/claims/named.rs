@@ -1,0 +1,122 @@
+//! Claims that name a process: does it run, and is it the one that was meant?
+
+use super::Judge;
+use super::owners::{self, State};
+use crate::findings::quote;
+use crate::model::{Claim, Name, Verdict};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+impl Judge<'_> {
+    /// Judges a claim that names a process, and perhaps its start.
+    pub(super) fn process(&self, claim: &mut Claim, pid: u32, start: Option<&str>) {
+        claim.pid = Some(pid);
+        claim.start = start.map(Name::from);
+        if !self.same_pids {
+            claim.why = "Its PIDs are those of another namespace: run fdscan there.".into();
+            return;
+        }
+        let ticks = match owners::state_of(pid) {
+            State::Gone => return self.stale(claim, format!("Process {pid} does not exist.")),
+            State::Zombie => {
+                claim.verdict = Verdict::Stale;
+                claim.why =
+                    format!("Process {pid} has ended and waits for its parent as a zombie.");
+                return;
+            }
+            State::Thread(leader) => {
+                claim.verdict = Verdict::Reused;
+                claim.why = format!("{pid} is a thread of process {leader} now.");
+                claim.holders.push(owners::holder(leader, None));
+                return;
+            }
+            State::Running(ticks) => ticks,
+        };
+        claim.holders.push(owners::holder(pid, None));
+        let same = match (start, ticks) {
+            (Some(start), Some(ticks)) => start_fits(start, ticks),
+            _ => None,
+        };
+        (claim.verdict, claim.why) = match same {
+            Some(true) => (
+                Verdict::Live,
+                format!("Process {pid} runs, and its start is the one named."),
+            ),
+            Some(false) => (
+                Verdict::Reused,
+                format!(
+                    "Process {pid} runs, but started at another time: the PID was given to another process."
+                ),
+            ),
+            None => (
+                Verdict::Live,
+                format!(
+                    "Process {pid} runs; whether it is the one meant cannot be told from the file."
+                ),
+            ),
+        };
+    }
+
+    /// Nobody is behind a claim any more: it may be removed, if that is certain.
+    pub(super) fn stale(&self, claim: &mut Claim, why: String) {
+        claim.verdict = Verdict::Stale;
+        claim.why = why;
+        // On a network file system the process may run on another machine.
+        let path = Path::new(std::ffi::OsStr::from_bytes(claim.path.as_bytes()));
+        let place = match path.parent() {
+            Some(place) if place.as_os_str().is_empty() => Path::new("."),
+            Some(place) => place,
+            None => path,
+        };
+        // The link itself is what would be removed, so what counts is where that lies.
+        let full = place.canonicalize();
+        let local = full.is_ok_and(|full| self.mounts.is_safe(full.as_os_str().as_encoded_bytes()));
+        claim.remedy = local.then(|| format!("rm -- {}", quote(&claim.path)));
+    }
+}
+
+/// Whether a start that stands in a claim fits a process that began `ticks` after boot. `None` if it
+/// cannot be read.
+///
+/// Clock ticks since boot (field 22 of proc_pid_stat(5)) must be equal. A time since 1970 (seconds,
+/// milliseconds or RFC 3339) may be that of the claim itself: it fits unless the process began after it,
+/// by more than two seconds for the rounding of the boot time.
+fn start_fits(start: &str, ticks: u64) -> Option<bool> {
+    const SLACK: u64 = 2;
+    let began = procfs::boot_time_secs().ok()? + ticks / procfs::ticks_per_second();
+    let epoch = |seconds: u64| began <= seconds.saturating_add(SLACK);
+    if let Ok(time) = start.parse::<jiff::Timestamp>() {
+        return Some(epoch(u64::try_from(time.as_second()).ok()?));
+    }
+    let number = match start.parse::<u64>() {
+        Ok(number) => number,
+        Err(_) => start.parse::<f64>().ok().filter(|n| *n >= 0.0)? as u64,
+    };
+    // 10^9 s was in 2001, 10^12 ms as well; 10^9 ticks are 115 days of uptime, so equality comes first.
+    Some(match number {
+        _ if number == ticks => true,
+        1_000_000_000_000.. => epoch(number / 1000),
+        1_000_000_000.. => epoch(number),
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_fits_in_ticks_exactly_and_in_time_when_the_process_began_before() {
+        let boot = procfs::boot_time_secs().unwrap();
+        let hz = procfs::ticks_per_second();
+        let (ticks, began) = (1000 * hz, boot + 1000);
+        assert_eq!(start_fits(&ticks.to_string(), ticks), Some(true));
+        assert_eq!(start_fits(&(ticks + 1).to_string(), ticks), Some(false));
+        assert_eq!(start_fits(&began.to_string(), ticks), Some(true));
+        assert_eq!(start_fits(&(began + 500).to_string(), ticks), Some(true));
+        assert_eq!(start_fits(&(began - 60).to_string(), ticks), Some(false));
+        assert_eq!(start_fits(&(began * 1000).to_string(), ticks), Some(true));
+        assert_eq!(start_fits("2001-01-01T00:00:00Z", ticks), Some(false));
+        assert_eq!(start_fits("yesterday", ticks), None);
+    }
+}
