@@ -11,6 +11,7 @@
 //! Only a watch whose mask changes is placed here, and on the very file that was judged: what the thread writes into its
 //! memory meanwhile is read by nobody. Every error is left to the kernel, which finds it again and says it exactly.
 
+use super::databases::Databases;
 use super::filter;
 use super::log::Log;
 use super::owners::Owners;
@@ -18,20 +19,27 @@ use super::rights::Guard;
 use super::tracee;
 use crate::sys::seccomp::{Answer, waits};
 use crate::sys::{inotify, path, words};
+use inspect::model::{Device, Identity};
 use libc::seccomp_notif;
-use rules::event::{ALL_EVENTS, DONT_FOLLOW, MASK_CREATE};
+use rules::event::{ALL_EVENTS, DONT_FOLLOW, MASK_CREATE, MODIFY};
+use rules::pattern::Patterns;
 use rules::watch::{Fate, reduce};
 use rules::{Rule, Rules, record};
+use std::collections::HashSet;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
 
 /// What calls are judged by.
 pub struct Judge<'r> {
     rules: Rules<'r>,
     owners: Owners,
     guard: Guard,
+    databases: Databases,
+    /// Processes the log has named.
+    named: HashSet<u32>,
     own_root: Option<(u64, u64)>,
 }
 
@@ -59,6 +67,8 @@ impl<'r> Judge<'r> {
             rules,
             owners: Owners::default(),
             guard: Guard::new(),
+            databases: Databases::default(),
+            named: HashSet::new(),
             // Unknown is another one: then every path is followed the careful way.
             own_root: path::place(c"/").ok().flatten(),
         }
@@ -98,8 +108,32 @@ impl<'r> Judge<'r> {
             take_back_if_unheard(placed, &answered);
         }
         if log.is_wanted() {
+            self.name(notice.pid, log);
             say(log, notice, path.as_deref().ok(), placed.as_ref());
         }
+    }
+
+    /// Says of a process, once, what it cannot have.
+    fn name(&mut self, thread: u32, log: &Log) {
+        let process = self.owners.of(thread).map(|owner| owner.process);
+        if !self.rules.ignore.is_empty()
+            && let Ok(process) = process
+            && self.named.insert(process)
+        {
+            let text = "its masks are judged, and its events are not: events of ignored names in watched directories \
+                        reach it";
+            log.line(process, format_args!("{text}"));
+        }
+    }
+
+    /// How long there is nothing to do without a call; `None` for ever.
+    pub fn rest(&self) -> Option<Duration> {
+        self.databases.rest()
+    }
+
+    /// Does what has to be done without a call.
+    pub fn rested(&mut self, log: &Log) {
+        self.databases.look_again(&self.rules, log);
     }
 
     /// Places the watch if its mask is another by the rules.
@@ -111,10 +145,14 @@ impl<'r> Judge<'r> {
         let rights = self.guard.rights_of(call.thread)?;
         let owner = self.owners.of(call.thread)?;
         let (rules, own_root) = (&self.rules, self.own_root);
+        let databases = &mut self.databases;
         rights.act(|| {
             let follow = call.mask & DONT_FOLLOW == 0;
             let target = owner.find(call.path, follow, own_root)?;
-            let (fate, by) = fate(rules, &target)?;
+            let (fate, by) = fate(rules, &target, || {
+                let directory = identity(target.as_fd())?;
+                Ok(call.mask & MODIFY != 0 && databases.has_in(owner.process, directory, rules))
+            })?;
             let mask = reduce(rules.strip, fate, call.mask);
             if (mask ^ call.mask) & ALL_EVENTS == 0 {
                 return Ok(None);
@@ -135,25 +173,45 @@ impl<'r> Judge<'r> {
     }
 }
 
-/// What the rules make of a watch on `target`, and which one does.
-fn fate(rules: &Rules<'_>, target: &OwnedFd) -> io::Result<(Fate, Rule)> {
-    let directory = path::sort(target.as_fd())? == libc::S_IFDIR;
+/// What the rules make of a watch on `target`, and which one does. `settles` says whether it is a directory with a
+/// database its own process holds open.
+fn fate(
+    rules: &Rules<'_>,
+    target: &OwnedFd,
+    settles: impl FnOnce() -> io::Result<bool>,
+) -> io::Result<(Fate, Rule)> {
+    let directory = path::stat(target.as_fd())?.st_mode & libc::S_IFMT == libc::S_IFDIR;
     let by_path = !rules.drop.is_empty() || !rules.settle.is_empty();
-    if !by_path && directory {
-        return Ok((Fate::Plain, Rule::Strip));
+    if by_path || !directory {
+        let link = format!("/proc/self/fd/{}", target.as_raw_fd());
+        let path = std::fs::read_link(link)?.into_os_string().into_vec();
+        let name = path.rsplit(|&c| c == b'/').next().unwrap_or_default();
+        let below = |patterns: Patterns<'_>| patterns.match_below(&path, rules.home);
+        if below(rules.drop) {
+            return Ok((Fate::Muted, Rule::Drop));
+        }
+        if !directory && record::ignored(rules, name) {
+            return Ok((Fate::Muted, Rule::Ignore));
+        }
+        if below(rules.settle) {
+            return Ok((Fate::Settled, Rule::Settle));
+        }
     }
-    let link = format!("/proc/self/fd/{}", target.as_raw_fd());
-    let path = std::fs::read_link(link)?.into_os_string().into_vec();
-    let name = path.rsplit(|&c| c == b'/').next().unwrap_or_default();
-    let below = |patterns: rules::pattern::Patterns<'_>| patterns.match_below(&path, rules.home);
-    Ok(if below(rules.drop) {
-        (Fate::Muted, Rule::Drop)
-    } else if !directory && record::ignored(rules, name) {
-        (Fate::Muted, Rule::Ignore)
-    } else if below(rules.settle) {
-        (Fate::Settled, Rule::Settle)
-    } else {
-        (Fate::Plain, Rule::Strip)
+    if directory && rules.settle_own && settles()? {
+        return Ok((Fate::Settled, Rule::Settle));
+    }
+    Ok((Fate::Plain, Rule::Strip))
+}
+
+/// A file as fdscan's library names it. On file systems that give every subvolume a device of its own (btrfs) it is not
+/// found again: then only patterns settle it.
+fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
+    let stat = path::stat(file)?;
+    let (major, minor) = (libc::major(stat.st_dev), libc::minor(stat.st_dev));
+    Ok(Identity {
+        // The kernel's own dev_t: include/linux/kdev_t.h.
+        device: Device(major << 20 | minor),
+        inode: stat.st_ino,
     })
 }
 

@@ -18,6 +18,7 @@
 
 mod call;
 mod command;
+mod databases;
 mod engine;
 mod filter;
 mod heir;

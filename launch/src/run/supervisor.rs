@@ -138,7 +138,8 @@ impl Supervisor {
             let launcher = self.launcher.as_ref();
             let launcher = launcher.map_or(For::Nothing, |l| For::Closing(l.as_fd()));
             let signals = For::Input(self.signals.as_fd());
-            let [call, change, left] = wait([calls, signals, launcher], None);
+            let [call, change, left] = wait([calls, signals, launcher], judge.rest());
+            judge.rested(&self.log);
             match (call, &listener) {
                 (Ready::Yes, Some(listener)) => self.answer(listener.as_fd(), &mut judge),
                 (Ready::Closed, _) => listener = None,

@@ -94,16 +94,16 @@ pub fn place(path: &CStr) -> io::Result<Option<(u64, u64)>> {
     Ok((answer.stx_mask & wanted == wanted).then_some((answer.stx_mnt_id, answer.stx_ino)))
 }
 
-/// What sort of file a descriptor of [`find`] names: `S_IFMT` of its mode.
+/// What is known of the file a descriptor of [`find`] names.
 ///
 /// # Errors
 /// The kernel's errno.
-pub fn sort(file: BorrowedFd<'_>) -> io::Result<libc::mode_t> {
+pub fn stat(file: BorrowedFd<'_>) -> io::Result<libc::stat> {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `stat` has room for one struct stat.
     check(unsafe { libc::fstat(file.as_raw_fd(), stat.as_mut_ptr()) }.into())?;
     // SAFETY: fstat succeeded, so it filled the whole struct.
-    Ok(unsafe { stat.assume_init() }.st_mode & libc::S_IFMT)
+    Ok(unsafe { stat.assume_init() })
 }
 
 /// Whether it lies in a /proc.

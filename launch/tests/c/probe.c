@@ -6,6 +6,7 @@
  *   children N PATH MASK   N children, four at a time, place such a watch and see which mask it has;
  *                     prints "N children: N have mask 0x..." for the first one's mask
  *   wait              prints "ready PID", goes on after a line
+ *   open PATH         and keeps it open, made if need be
  *   chdir, rmdir, chroot PATH; user UID; nodump
  *   thread, fork, daemon   the rest in a thread with a current directory of its own, a child, an orphan
  *   exec              the rest is a program of its own
@@ -139,6 +140,9 @@ static void run(char **v)
 			int c;
 			while ((c = getchar()) != '\n' && c != EOF)
 				;
+		} else if (!strcmp(what, "open")) {
+			if (open(*v++, O_RDWR | O_CREAT, 0644) < 0)
+				die("open");
 		} else if (!strcmp(what, "chdir")) {
 			if (chdir(*v++))
 				die("chdir");

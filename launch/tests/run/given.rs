@@ -20,7 +20,12 @@ fn place() -> &'static Path {
 ///
 /// # Errors
 /// What the compiler said.
-fn compiled(source: &str, name: &str, compiler: &str, args: &[&str]) -> Result<PathBuf, String> {
+pub fn compiled(
+    source: &str,
+    name: &str,
+    compiler: &str,
+    args: &[&str],
+) -> Result<PathBuf, String> {
     let dir = place().join(name);
     fs::create_dir_all(&dir).unwrap();
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -6,5 +6,8 @@
 mod as_started;
 mod conformance;
 mod given;
+mod places;
+mod rights;
+mod rules;
 mod survival;
 mod terminal;

@@ -1,0 +1,275 @@
+//! Whatever the program is built from, and wherever it has gone: its path means what it means to it.
+
+use super::given::{Dir, compiled, is_root, output, probe, run, watchfix};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const CHANGED: &str = "mask 0x3ce\n";
+
+fn is_changed(command: &mut Command) {
+    let text = output(command);
+    assert!(text.ends_with(CHANGED), "{command:?}: {text}");
+}
+
+#[test]
+fn static_and_dynamic_programs_of_either_c_library_are_reached() {
+    let dir = Dir::new();
+    for (name, compiler, args) in [
+        ("dynamic", "cc", &["-pthread"][..]),
+        ("musl-static", "musl-gcc", &["-static", "-pthread"]),
+        ("musl-dynamic", "musl-gcc", &["-pthread"]),
+    ] {
+        match compiled("probe.c", name, compiler, args) {
+            Ok(program) => is_changed(run(&[]).arg(program).args(["add", &dir.path(""), "0x3ee"])),
+            Err(why) => support::skip(&format!("{name}: {why}")),
+        }
+    }
+}
+
+#[test]
+fn a_32_bit_program_is_reached() {
+    if !cfg!(target_arch = "x86_64") {
+        return support::skip("only x86-64 has such programs");
+    }
+    let args = [
+        "-m32",
+        "-static",
+        "-nostdlib",
+        "-ffreestanding",
+        "-fno-pic",
+        "-no-pie",
+    ];
+    let program = match compiled("i386.c", "i386", "cc", &args) {
+        Ok(program) => program,
+        Err(why) => return support::skip(&format!("no 32-bit program can be compiled: {why}")),
+    };
+    let dir = Dir::new();
+    if Command::new(&program).arg(dir.path("")).status().is_err() {
+        return support::skip("this kernel runs no 32-bit programs");
+    }
+    // It prints the inotify line of its fdinfo.
+    let text = output(run(&[]).arg(&program).arg(dir.path("")));
+    assert!(
+        text.contains("wd:1 ") && text.contains(" mask:3ce "),
+        "{text}"
+    );
+}
+
+#[test]
+fn children_with_a_cleared_environment_and_orphans_are_reached() {
+    let dir = Dir::new();
+    let add = ["add", &dir.path(""), "0x3ee"];
+    is_changed(run(&[]).args(["env", "-i"]).arg(probe()).args(add));
+    is_changed(run(&[]).arg(probe()).args(["fork", "fork"]).args(add));
+    is_changed(
+        run(&[])
+            .arg(probe())
+            .args(["fork", "exec"])
+            .arg(probe())
+            .args(add),
+    );
+    is_changed(run(&[]).arg(probe()).arg("daemon").args(add));
+}
+
+#[test]
+fn a_run_within_a_run_starts_and_is_covered_by_the_outer_one() {
+    let dir = Dir::new();
+    let mut outer = run(&[]);
+    outer.args([
+        env!("CARGO_BIN_EXE_watchfix"),
+        "run",
+        "--log",
+        &dir.path("log"),
+        "--",
+    ]);
+    is_changed(outer.arg(probe()).args(["add", &dir.path(""), "0x3ee"]));
+    let said = fs::read_to_string(dir.path("log")).unwrap();
+    assert!(
+        said.contains("another listener is in force already"),
+        "{said}"
+    );
+    let mut forced = run(&[]);
+    forced.args([
+        env!("CARGO_BIN_EXE_watchfix"),
+        "run",
+        "--engine",
+        "seccomp",
+        "--",
+        "true",
+    ]);
+    assert_eq!(forced.output().unwrap().status.code(), Some(125));
+}
+
+#[test]
+fn a_relative_path_is_the_threads() {
+    let dir = Dir::new();
+    fs::create_dir_all(dir.path("a/b")).unwrap();
+    let (root, a) = (dir.path(""), dir.path("a"));
+    is_changed(
+        run(&[])
+            .arg(probe())
+            .args(["chdir", &a, "add", "b", "0x3ee"]),
+    );
+    is_changed(
+        run(&[])
+            .arg(probe())
+            .args(["chdir", &root, "thread", "chdir", "a", "add", "b", "0x3ee"]),
+    );
+}
+
+#[test]
+fn a_deleted_directory_can_still_be_watched_by_who_is_in_it() {
+    let dir = Dir::new();
+    fs::create_dir(dir.path("gone")).unwrap();
+    let gone = dir.path("gone");
+    is_changed(
+        run(&[])
+            .arg(probe())
+            .args(["chdir", &gone, "rmdir", &gone, "add", ".", "0x3ee"]),
+    );
+}
+
+#[test]
+fn a_path_in_a_chroot_is_found_there_and_nowhere_else() {
+    if !is_root() {
+        return support::skip("chroot needs root");
+    }
+    let dir = Dir::new();
+    let root = dir.path("root");
+    fs::create_dir_all(dir.path("root/only/here")).unwrap();
+    fs::create_dir_all(dir.path("root/etc")).unwrap();
+    std::os::unix::fs::symlink("/only", dir.path("root/link")).unwrap();
+    let log = dir.path("log");
+    let mut command = run(&["--log", &log, "--drop", &dir.path("root/only")]);
+    command.arg(probe()).args(["chroot", &root, "chdir", "/"]);
+    let paths = [
+        "/etc",
+        "/only/here",
+        "/link/here",
+        "/../only/here",
+        "only/here",
+    ];
+    for path in paths {
+        command.args(["add", path, "0x3ee"]);
+    }
+    let text = output(command.args(["add", "/nowhere", "0x3ee"]));
+    assert!(
+        text.ends_with("/nowhere: No such file or directory\n"),
+        "{text}"
+    );
+    // Its /proc is not there to be asked for masks; the log is.
+    let said = fs::read_to_string(log).unwrap();
+    assert!(
+        said.contains("\"/etc\"): mask 0x3ee -> 0x3ce by WATCHFIX_STRIP"),
+        "{said}"
+    );
+    for path in &paths[1..] {
+        assert!(
+            said.contains(&format!(
+                "\"{path}\"): mask 0x3ee -> 0x20002000 by WATCHFIX_DROP"
+            )),
+            "{path}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_path_in_another_mount_namespace_is_found_there() {
+    if !is_root() {
+        return support::skip("mounting needs root");
+    }
+    let dir = Dir::new();
+    fs::create_dir_all(dir.path("a/inside")).unwrap();
+    fs::create_dir_all(dir.path("b")).unwrap();
+    let script = "mount --bind \"$1/a\" \"$1/b\" && cd \"$1\" && \"$2\" add \"$1/b/inside\" 0x3ee add b/inside 0x3ee";
+    let mut command = run(&[]);
+    command
+        .args(["unshare", "-m", "sh", "-c", script, "sh", &dir.path("")])
+        .arg(probe());
+    let text = output(&mut command);
+    let masks: Vec<_> = text
+        .lines()
+        .filter(|line| line.ends_with("wd 1 mask 0x3ce"))
+        .collect();
+    assert_eq!(masks.len(), 2, "{text}");
+}
+
+#[test]
+fn one_that_may_not_be_looked_into_is_left_alone_and_named() {
+    let dir = Dir::new();
+    let log = dir.path("log");
+    if is_root() {
+        return support::skip("root may look into everything");
+    }
+    let mut command = run(&["--log", &log]);
+    let text = output(
+        command
+            .arg(probe())
+            .args(["nodump", "add", &dir.path(""), "0x3ee"]),
+    );
+    assert!(text.contains(": wd 1 "), "{text}");
+    assert!(
+        fs::read_to_string(log)
+            .unwrap()
+            .contains("is left to the kernel: ")
+    );
+}
+
+#[test]
+fn the_library_is_loaded_besides_where_it_lies_beside_the_program() {
+    let dir = Dir::new();
+    let place = Path::new(&dir.path("")).to_owned();
+    fs::copy(env!("CARGO_BIN_EXE_watchfix"), place.join("watchfix")).unwrap();
+    fs::copy(support::libwatchfix(), place.join("libwatchfix.so")).unwrap();
+    let installed = |flags: &[&str]| {
+        let mut command = Command::new(place.join("watchfix"));
+        for (name, _) in watchfix().get_envs() {
+            command.env_remove(name);
+        }
+        command
+            .env_remove("LD_PRELOAD")
+            .arg("run")
+            .args(flags)
+            .arg("--");
+        command
+    };
+    let seen = |flags: &[&str]| {
+        output(installed(flags).args([
+            "sh",
+            "-c",
+            "echo $LD_PRELOAD $WATCHFIX_RUN $WATCHFIX_STRIP",
+        ]))
+    };
+    let library = place.join("libwatchfix.so");
+    assert_eq!(
+        seen(&["--strip", "open"]),
+        format!("{} 1 open\n", library.display())
+    );
+    assert_eq!(
+        seen(&["--engine", "preload"]),
+        format!("{}\n", library.display())
+    );
+    assert_eq!(seen(&["--engine", "seccomp", "--strip", "open"]), "\n");
+    // A dynamic program's watch is the library's to judge, a static one's the supervisor's.
+    let dynamic = compiled("probe.c", "dynamic", "cc", &["-pthread"]).unwrap();
+    let (path, log) = (dir.path(""), dir.path("log"));
+    let add = ["add", &path, "0x3ee"];
+    let text = output(installed(&["--log", &log]).arg(&dynamic).args(add));
+    assert!(text.ends_with("mask 0x3ca\n"), "{text}");
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(said.contains("mask 0x3ee -> 0x"), "{said}");
+    is_changed(installed(&[]).arg(probe()).args(add));
+}
+
+#[test]
+fn an_engine_that_was_asked_for_and_cannot_be_had_is_an_error() {
+    // No library lies beside the program that cargo builds.
+    let ended = run(&["--engine", "preload"])
+        .args(["echo", "started"])
+        .output()
+        .unwrap();
+    assert_eq!((ended.status.code(), ended.stdout.len()), (Some(125), 0));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("there is no libwatchfix.so in "), "{said}");
+}

@@ -1,0 +1,99 @@
+//! A supervisor with more rights than the program lends it none.
+
+use super::given::{Dir, NOBODY, is_root, output, probe, run};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+
+#[test]
+fn who_gives_up_root_gains_no_watch_he_could_not_place_himself() {
+    if !is_root() {
+        return support::skip("there are no rights to lend");
+    }
+    let dir = Dir::new();
+    let nobody = NOBODY.to_string();
+    for (name, mode) in [
+        ("", 0o755),
+        ("roots", 0o700),
+        ("open", 0o755),
+        ("groups", 0o750),
+        ("roots/in", 0o755),
+    ] {
+        let path = dir.path(name);
+        let _ = fs::create_dir(&path);
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    // Of a group that is given up as well.
+    chown(dir.path("groups"), Some(0), Some(0)).unwrap();
+    chown(dir.path("open"), Some(NOBODY), Some(NOBODY)).unwrap();
+    let mut command = run(&["--log", &dir.path("log")]);
+    command.arg(probe()).args(["user", &nobody]);
+    for name in ["roots", "roots/in", "groups", "open"] {
+        command.args(["add", &dir.path(name), "0x3ee"]);
+    }
+    let text = output(&mut command);
+    let results: Vec<_> = text
+        .lines()
+        .map(|line| line.split(": ").nth(1).unwrap())
+        .collect();
+    assert_eq!(results[..3], ["Permission denied"; 3], "{text}");
+    assert!(results[3].starts_with("wd 1 "), "{text}");
+    // It gave its memory free for nobody; what the kernel has stands in the log.
+    let said = fs::read_to_string(dir.path("log")).unwrap();
+    assert!(
+        said.contains(&format!("\"{}\"): mask 0x3ee -> 0x3ce", dir.path("open"))),
+        "{said}"
+    );
+}
+
+#[test]
+fn root_without_capabilities_and_a_user_namespace_lend_none_either() {
+    if !is_root() {
+        return support::skip("there are no rights to lend");
+    }
+    let dir = Dir::new();
+    fs::set_permissions(dir.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let closed = dir.path("closed");
+    fs::create_dir(&closed).unwrap();
+    chown(&closed, Some(NOBODY), Some(NOBODY)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let own = dir.path("own");
+    fs::create_dir(&own).unwrap();
+    for through in [
+        &["setpriv", "--bounding-set=-all", "--inh-caps=-all"][..],
+        &["unshare", "-U"],
+        &["unshare", "-Ur"],
+    ] {
+        let bare = std::process::Command::new(through[0])
+            .args(&through[1..])
+            .arg("true")
+            .status();
+        if !bare.is_ok_and(|status| status.success()) {
+            support::skip(&format!("{through:?} does not work here"));
+            continue;
+        }
+        let mut command = run(&["--strip", "+attrib"]);
+        command
+            .args(through)
+            .arg(probe())
+            .args(["add", &closed, "0x3ee", "add", &own, "0x3ee"]);
+        let text = output(&mut command);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(
+            lines[0],
+            format!("{closed}: Permission denied"),
+            "{through:?}"
+        );
+        assert!(lines[1].ends_with("wd 1 mask 0x3ca"), "{through:?}: {text}");
+    }
+}
+
+#[test]
+fn root_that_stays_root_may_watch_what_is_nobodys() {
+    if !is_root() {
+        return support::skip("there are no rights to lend");
+    }
+    let dir = Dir::new();
+    chown(dir.path(""), Some(NOBODY), Some(NOBODY)).unwrap();
+    let text = output(run(&[]).arg(probe()).args(["add", &dir.path(""), "0x3ee"]));
+    assert!(text.ends_with("mask 0x3ce\n"), "{text}");
+}
