@@ -110,17 +110,6 @@ pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
     exit.into()
 }
 
-/// Puts the rules in force in the watches a process has now, and keeps no record: for a supervisor that
-/// has just learned of something, such as a database opened after its directory was watched.
-///
-/// # Errors
-/// The process may not be changed, or has ended.
-#[expect(dead_code, reason = "the supervisor lands after it")]
-pub fn in_place(pid: u32, rules: &Rules<'_>) -> Result<Pass, Stopped> {
-    let mut target = Target::open(pid)?;
-    pass::run(&mut target, &mut pass::by_rules(rules), &mut |_, _| Ok(()))
-}
-
 fn heal(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Exit, Stopped> {
     let start = Instant::now();
     let pass = recorded(pid, rules, log)?;

@@ -90,11 +90,7 @@ impl Watcher {
     }
 
     /// Reads what the process has open now: copies of its instances, and where its databases lie.
-    fn look(
-        &self,
-        process: u32,
-        rules: &Rules<'_>,
-    ) -> io::Result<(Vec<OwnedFd>, Directories)> {
+    fn look(&self, process: u32, rules: &Rules<'_>) -> io::Result<(Vec<OwnedFd>, Directories)> {
         let mut live = Live::open(process).map_err(|failure| io::Error::other(failure.why))?;
         let numbers: Vec<i32> = live.inotify_fds().collect();
         let mut copies = Vec::new();
