@@ -18,6 +18,11 @@ use rules::Rules;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// A shell continues its whole job. Only if the command has not gone on so long after the launcher was told to, the
+/// launcher alone was meant: a signal too many would undo a stop that comes meanwhile.
+const CONTINUES: Duration = Duration::from_millis(200);
 
 /// What the supervisor is started with.
 pub struct Start<'a> {
@@ -83,6 +88,8 @@ struct Launcher {
     in_flight: InFlight,
     signals: OwnedFd,
     leads_session: bool,
+    /// When the command is to be continued, if it has not been by then.
+    continue_at: Option<Instant>,
 }
 
 impl Launcher {
@@ -125,6 +132,7 @@ impl Launcher {
             in_flight,
             signals,
             leads_session: process::leads_session(),
+            continue_at: None,
         })
     }
 
@@ -137,7 +145,13 @@ impl Launcher {
                 Some(listener) if self.link.is_none() => For::Input(listener.as_fd()),
                 _ => For::Nothing,
             };
-            let [signalled, told, called] = wait([signals, link, calls], None);
+            let now = Instant::now();
+            if self.continue_at.is_some_and(|at| at <= now) {
+                self.continue_at = None;
+                self.send(libc::SIGCONT);
+            }
+            let time = self.continue_at.map(|at| at - now);
+            let [signalled, told, called] = wait([signals, link, calls], time);
             let mut change = None;
             if told != Ready::No {
                 change = self.hear();
@@ -149,6 +163,9 @@ impl Launcher {
                 (Ready::Yes, Some(listener)) => heir::let_one_go(listener.as_fd(), self.in_flight),
                 (Ready::Closed, _) => self.listener = None,
                 _ => {}
+            }
+            if change.is_some() {
+                self.continue_at = None;
             }
             match change {
                 Some(Change::Stopped(signal)) => signal::suffer(signal),
@@ -192,20 +209,28 @@ impl Launcher {
         while let Some(signal) = signal::next(self.signals.as_fd()) {
             if signal.number == libc::SIGCHLD {
                 last = self.children().or(last);
+            } else if signal.number == libc::SIGCONT {
+                // The supervisor sends it too, to be heard.
+                if signal.sent && signal.sender != self.supervisor {
+                    self.continue_at = Some(Instant::now() + CONTINUES);
+                }
             } else if self.is_for_command(&signal) {
-                // It may just have ended.
-                let _ = pidfd::send_signal(self.pidfd.as_fd(), signal.number);
+                self.send(signal.number);
             }
         }
         last
     }
 
+    fn send(&self, signal: i32) {
+        // It may just have ended.
+        let _ = pidfd::send_signal(self.pidfd.as_fd(), signal);
+    }
+
     /// Whether the command has not been sent the signal too.
     fn is_for_command(&self, signal: &Signal) -> bool {
         if signal.sent {
-            // What the command sends its whole group it has already; the supervisor wakes only the launcher.
-            return signal.sender != self.command
-                && (signal.sender != self.supervisor || signal.number != libc::SIGCONT);
+            // What the command sends its whole group it has already.
+            return signal.sender != self.command;
         }
         match signal.number {
             // The terminal's: they are sent to the whole group.
@@ -214,7 +239,6 @@ impl Launcher {
             | libc::SIGTSTP
             | libc::SIGTTIN
             | libc::SIGTTOU
-            | libc::SIGCONT
             | libc::SIGWINCH => false,
             // When the terminal is hung up, it is sent to who leads the session.
             libc::SIGHUP => self.leads_session,

@@ -90,6 +90,16 @@ impl Shell {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
 
+    /// Waits for the prompt, which a key may make the shell throw typed text away before, and asks for the status.
+    fn status(&mut self) -> String {
+        self.sees("$ ");
+        self.types("echo sta\"\"tus=$?.\n");
+        self.sees("status=");
+        let status = self.sees(".").trim_end_matches('.').to_owned();
+        self.sees("$ ");
+        status
+    }
+
     /// Waits until the screen shows `text`, and forgets all up to there.
     fn sees(&mut self, text: &str) -> String {
         let start = Instant::now();
@@ -121,11 +131,10 @@ const STOP: &str = "\x1a";
 fn an_interrupt_ends_the_command_and_nothing_else() {
     let mut shell = Shell::start();
     for (key, status) in [(INTERRUPT, "130"), (QUIT, "131")] {
-        shell.types("$RUN sh -c 'echo re\"\"ady; sleep 1000'\n");
+        shell.types("$RUN sh -c 'echo re\"\"ady; exec sleep 1000'\n");
         shell.sees("ready\r\n");
         shell.types(key);
-        shell.types("echo \"status=\"$?\n");
-        shell.sees(&format!("status={status}"));
+        assert_eq!(shell.status(), status);
     }
 }
 
@@ -140,27 +149,26 @@ fn a_command_that_handles_an_interrupt_gets_it_once_and_goes_on() {
     shell.sees("int=1");
     shell.types("on\n");
     shell.sees("had 1");
-    shell.types("echo \"status=\"$?\n");
-    shell.sees("status=9");
+    assert_eq!(shell.status(), "9");
 }
 
 #[test]
 fn a_stopped_command_is_a_stopped_job_and_goes_on_in_the_foreground() {
     let mut shell = Shell::start();
-    shell.types("$RUN sh -c 'echo re\"\"ady; read x; echo got=$x; exit 6'\n");
-    shell.sees("ready\r\n");
-    for _ in 0..3 {
+    shell.types("$RUN sh -c 'while read x; do echo got=$x; done; exit 6'\n");
+    for round in 0..4 {
+        // It has the terminal when it answers.
+        shell.types(&format!("{round}\n"));
+        shell.sees(&format!("got={round}"));
         shell.types(STOP);
         shell.sees("Stopped");
-        shell.types("echo \"status=\"$?\n");
-        shell.sees("status=148");
+        assert_eq!(shell.status(), "148");
         shell.types("fg\n");
-        shell.sees("read x");
     }
-    shell.types("hello\n");
-    shell.sees("got=hello");
-    shell.types("echo \"status=\"$?\n");
-    shell.sees("status=6");
+    shell.types("4\n");
+    shell.sees("got=4");
+    shell.types("\x04");
+    assert_eq!(shell.status(), "6");
 }
 
 #[test]
@@ -178,13 +186,30 @@ fn a_background_job_that_reads_the_terminal_stops_until_it_is_in_the_foreground(
 #[test]
 fn a_stopped_job_can_be_sent_to_the_background_and_killed() {
     let mut shell = Shell::start();
-    shell.types("$RUN sh -c 'echo re\"\"ady; sleep 1000'\n");
+    shell.types("$RUN sh -c 'echo re\"\"ady; exec sleep 1000'\n");
     shell.sees("ready\r\n");
     shell.types(STOP);
     shell.sees("Stopped");
+    shell.sees("$ ");
     shell.types("bg\n");
     shell.types("jobs -r\n");
     shell.sees("Running");
+    shell.types("kill %1; wait %1; echo \"status=\"$?\n");
+    shell.sees("status=143");
+}
+
+#[test]
+fn a_stopped_job_of_which_only_the_launcher_is_continued_goes_on() {
+    let mut shell = Shell::start();
+    shell.types("$RUN sh -c 'echo re\"\"ady; exec sleep 1000'\n");
+    shell.sees("ready\r\n");
+    shell.types(STOP);
+    shell.sees("Stopped");
+    shell.sees("$ ");
+    // By its PID, not as a job.
+    shell.types("kill -CONT $(jobs -p)\n");
+    shell.types("until ps -o stat= --ppid $(pgrep -P $(jobs -p)) | grep -v T; do sleep 0.05; done; echo go\"\"es\n");
+    shell.sees("goes");
     shell.types("kill %1; wait %1; echo \"status=\"$?\n");
     shell.sees("status=143");
 }
@@ -197,6 +222,7 @@ fn a_command_killed_while_it_is_stopped_ends_the_job() {
     let pid = shell.sees("\r\n");
     shell.types(STOP);
     shell.sees("Stopped");
+    shell.sees("$ ");
     shell.types(&format!("kill -9 {}\n", pid.trim()));
     shell.types("until jobs | grep Killed; do sleep 0.05; done\n");
     shell.sees("Killed  ");
