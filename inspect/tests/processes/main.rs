@@ -25,6 +25,7 @@ mod names;
 mod pages;
 mod paths;
 mod preload;
+mod progress;
 mod redact;
 mod report;
 mod schema_check;
