@@ -16,7 +16,7 @@ fn growing_on(stage: &Stage, args: &[&str]) -> Process {
     let dir = stage.make("state");
     let fixture = stage.mkfds_in(&dir, &[&["growing"], args].concat());
     stage
-        .scan(&[&fixture.pid().to_string(), "--json", "--for", "0.5"])
+        .scan(&[&fixture.pid().to_string(), "--json", "--for", "1"])
         .process()
 }
 
@@ -43,7 +43,7 @@ fn one_sample_knows_of_no_growth() {
 fn session_files_that_become_more_are_counted_by_their_pattern() {
     let process = growing(&["--what", "files", "--count", "150", "--most", "5000"]);
     let growth = &process.0["growth"];
-    assert!(growth["seconds"].as_f64().unwrap() >= 0.5);
+    assert!(growth["seconds"].as_f64().unwrap() >= 1.0);
     let opened = more(&growth["descriptors"]);
     assert!(opened > 0, "{growth}");
     assert_eq!(growth["patterns"][0]["extension"], "jsonl");
@@ -96,7 +96,7 @@ fn forecast(finding: &Value) {
 #[test]
 fn descriptors_near_their_limit_show_what_is_left_and_for_how_long() {
     let process = growing(&[
-        "--what", "files", "--count", "4050", "--most", "4900", "--limit", "5000",
+        "--what", "files", "--count", "4050", "--most", "4740", "--limit", "5000", "--every", "20",
     ]);
     forecast(process.finding("fd-limit-near", "warning"));
 }
@@ -127,7 +127,16 @@ fn instances_near_their_limit_show_for_how_long() {
     let limit = proc_number("/proc/sys/fs/inotify/max_user_instances");
     let (count, most) = (limit * 80 / 100 + 1, limit * 95 / 100 - 1);
     let (count, most) = (count.to_string(), most.to_string());
-    let args = ["--what", "instances", "--count", &count, "--most", &most];
+    let args = [
+        "--what",
+        "instances",
+        "--count",
+        &count,
+        "--most",
+        &most,
+        "--every",
+        "300",
+    ];
     let process = growing_on(&Stage::as_user(60_231), &args);
     forecast(process.finding("instance-limit-near", "warning"));
 }
@@ -160,7 +169,9 @@ fn connections_that_become_more_are_counted_with_their_database() {
     let process = growing(&["--what", "connections", "--count", "40", "--most", "2000"]);
     let opened = more(&process.0["sqlite"][0]["growth"]["wal_handles"]);
     assert!(opened > 0);
-    assert_eq!(more(&process.0["sqlite"][0]["growth"]["handles"]), opened);
+    // One may have opened the database and not yet its -wal.
+    let databases = more(&process.0["sqlite"][0]["growth"]["handles"]);
+    assert!(databases.abs_diff(opened) <= 1, "{databases}, {opened}");
     assert_eq!(more(&process.0["sqlite"][0]["growth"]["shm_handles"]), 0);
     let finding = process.finding("sqlite-handle-leak", "warning");
     assert_eq!(finding["evidence"]["growth"]["more"], opened);

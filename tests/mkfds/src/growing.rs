@@ -13,9 +13,6 @@ use crate::inotify::Instance;
 use crate::report::{self, Report};
 use crate::sqlite::{begin_reading, open, open_wal, read, report_database};
 
-/// Between two steps: some hundred a second.
-const PAUSE: Duration = Duration::from_millis(5);
-
 /// What there is more of with every step.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum What {
@@ -33,13 +30,22 @@ pub enum What {
     Frames,
 }
 
-/// Grows by `count` before it is ready, and then up to `most`.
+/// How it grows.
+pub struct Pace {
+    /// So much before it is ready.
+    pub count: usize,
+    /// And then one after the other up to so much.
+    pub most: usize,
+    /// Between two steps.
+    pub every: Duration,
+}
+
+/// Grows until there is no more to come, and waits.
 pub fn hold(
     mut report: Report,
     dir: &Path,
     what: What,
-    count: usize,
-    most: usize,
+    Pace { count, most, every }: Pace,
     limit: Option<u64>,
 ) -> Outcome {
     match limit {
@@ -63,7 +69,7 @@ pub fn hold(
             break;
         }
         state.grow()?;
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(every);
     }
     ended
         .join()

@@ -305,7 +305,7 @@ enum State {
         #[arg(long, default_value_t = 0)]
         step: usize,
     },
-    /// COUNT of something, and one more every few milliseconds until there are MOST
+    /// COUNT of something, and one more every EVERY milliseconds until there are MOST
     Growing {
         #[arg(long, value_enum)]
         what: growing::What,
@@ -313,6 +313,8 @@ enum State {
         count: usize,
         #[arg(long)]
         most: usize,
+        #[arg(long, default_value_t = 5)]
+        every: u64,
         /// Set a soft RLIMIT_NOFILE of LIMIT
         #[arg(long)]
         limit: Option<u64>,
@@ -469,9 +471,14 @@ fn run(state: State) -> Outcome {
             what,
             count,
             most,
+            every,
             limit,
             dir,
-        } => growing::hold(report, &dir, what, count, most, limit),
+        } => {
+            let every = std::time::Duration::from_millis(every);
+            let pace = growing::Pace { count, most, every };
+            growing::hold(report, &dir, what, pace, limit)
+        }
         // `main` does these.
         State::Measure { .. } | State::ExecChurn { .. } => Ok(()),
         State::Churn { dir } => churn::hold(report, &dir),
