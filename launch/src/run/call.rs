@@ -11,10 +11,11 @@
 //! Only a watch whose mask changes is placed here, and on the very file that was judged: what the thread writes into its
 //! memory meanwhile is read by nobody. Every error is left to the kernel, which finds it again and says it exactly.
 
+use super::budget::{Admission, Budgets, Watched};
 use super::databases::Databases;
 use super::filter;
 use super::log::Log;
-use super::owners::Owners;
+use super::owners::{Owner, Owners};
 use super::rights::Guard;
 use super::tracee;
 use crate::sys::seccomp::{Answer, waits};
@@ -38,6 +39,7 @@ pub struct Judge<'r> {
     owners: Owners,
     guard: Guard,
     databases: Databases,
+    budgets: Budgets,
     /// Processes the log has named.
     named: HashSet<u32>,
     own_root: Option<(u64, u64)>,
@@ -68,6 +70,7 @@ impl<'r> Judge<'r> {
             owners: Owners::default(),
             guard: Guard::new(),
             databases: Databases::default(),
+            budgets: Budgets::default(),
             named: HashSet::new(),
             // Unknown is another one: then every path is followed the careful way.
             own_root: path::place(c"/").ok().flatten(),
@@ -83,8 +86,13 @@ impl<'r> Judge<'r> {
         answer: impl FnOnce(Answer) -> io::Result<()>,
     ) {
         if filter::is_removal(&notice.data) {
-            // Nothing was placed, so nothing has to be removed.
-            let _ = answer(Answer::Value(0));
+            let removed = self.remove(notice);
+            // Its process may have ended.
+            let _ = answer(if removed {
+                Answer::Value(0)
+            } else {
+                Answer::Continue
+            });
             return;
         }
         let [instance, address, mask, ..] = notice.data.args;
@@ -98,7 +106,7 @@ impl<'r> Judge<'r> {
                 path,
                 mask: mask as u32,
             };
-            self.place(listener, &call)
+            self.place(listener, &call, log)
         });
         let answered = answer(match &placed {
             Ok(Some(placed)) => Answer::Value(placed.wd),
@@ -111,6 +119,13 @@ impl<'r> Judge<'r> {
             self.name(notice.pid, log);
             say(log, notice, path.as_deref().ok(), placed.as_ref());
         }
+    }
+
+    /// Removes an invented watch.
+    fn remove(&mut self, notice: &seccomp_notif) -> bool {
+        let [instance, wd, ..] = notice.data.args;
+        let owner = self.owners.of(notice.pid).map(|owner| owner.process);
+        owner.is_ok_and(|process| self.budgets.remove(process, instance as i32, wd as i32))
     }
 
     /// Says of a process, once, what it cannot have.
@@ -141,11 +156,12 @@ impl<'r> Judge<'r> {
         &mut self,
         listener: BorrowedFd<'_>,
         call: &AddWatch<'_>,
+        log: &Log,
     ) -> io::Result<Option<Placed>> {
         let rights = self.guard.rights_of(call.thread)?;
         let owner = self.owners.of(call.thread)?;
         let (rules, own_root) = (&self.rules, self.own_root);
-        let databases = &mut self.databases;
+        let (databases, budgets) = (&mut self.databases, &mut self.budgets);
         rights.act(|| {
             let follow = call.mask & DONT_FOLLOW == 0;
             let target = owner.find(call.path, follow, own_root)?;
@@ -154,15 +170,35 @@ impl<'r> Judge<'r> {
                 Ok(call.mask & MODIFY != 0 && databases.has_in(owner.process, directory, rules))
             })?;
             let mask = reduce(rules.strip, fate, call.mask);
-            if (mask ^ call.mask) & ALL_EVENTS == 0 {
+            if (mask ^ call.mask) & ALL_EVENTS == 0 && rules.max_watches.is_none() {
                 return Ok(None);
             }
             let instance = owner.descriptor(call.instance)?;
+            let stat = path::stat(target.as_fd())?;
+            let watched = (call.instance, stat.st_dev, stat.st_ino);
+            if let Some(max) = rules.max_watches
+                && let Some(wd) = over(
+                    budgets,
+                    owner,
+                    call,
+                    (max, watched),
+                    (&instance, &target),
+                    log,
+                )?
+            {
+                return Ok(Some(Placed {
+                    wd,
+                    mask,
+                    by: Rule::MaxWatches,
+                    instance,
+                }));
+            }
             // All that was looked up until here was this thread's, if its call still waits.
             if !waits(listener, call.id) {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
             let wd = inotify::add_watch(instance.as_fd(), target.as_fd(), mask)?;
+            budgets.placed(owner.process, watched, wd);
             Ok(Some(Placed {
                 wd,
                 mask,
@@ -171,6 +207,35 @@ impl<'r> Judge<'r> {
             }))
         })?
     }
+}
+
+/// The invented descriptor of a watch past the budget. What the kernel would refuse is left to it.
+fn over(
+    budgets: &mut Budgets,
+    owner: &Owner,
+    call: &AddWatch<'_>,
+    budget: (u32, Watched),
+    files: (&OwnedFd, &OwnedFd),
+    log: &Log,
+) -> io::Result<Option<i32>> {
+    let ((max, watched), (instance, target)) = (budget, files);
+    if !inotify::would_accept(instance.as_fd(), target.as_fd(), call.mask)? {
+        return Ok(None);
+    }
+    let copy = |fd| owner.descriptor(fd);
+    Ok(match budgets.admit(owner.process, max, watched, copy)? {
+        Admission::Admitted => None,
+        Admission::Over(wd, first) => {
+            if first {
+                let text = "further watches cost nothing and never fire";
+                log.line(
+                    owner.process,
+                    format_args!("its {max} watches are used up: {text}"),
+                );
+            }
+            Some(wd)
+        }
+    })
 }
 
 /// What the rules make of a watch on `target`, and which one does. `settles` says whether it is a directory with a

@@ -11,9 +11,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
 /// The exit status of a command that is not found, as the shell's.
-const NOT_FOUND: i32 = 127;
+pub const NOT_FOUND: i32 = 127;
 /// The exit status of a command that is found and cannot be run.
-const NOT_RUNNABLE: i32 = 126;
+pub const NOT_RUNNABLE: i32 = 126;
 /// The exit status where watchfix itself cannot do what it was told, as that of timeout(1) and nohup(1).
 pub const OWN_FAILURE: u8 = 125;
 

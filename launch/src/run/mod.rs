@@ -16,10 +16,12 @@
 //! Dynamic programs get the library besides, which sees more than masks: it marks what it has judged, and such calls are
 //! not trapped.
 
+mod budget;
 mod call;
 mod command;
 mod databases;
 mod engine;
+mod explain;
 mod filter;
 mod heir;
 mod inherited;
@@ -55,6 +57,9 @@ pub fn main(args: &RunArgs, settings: &Settings) -> ExitCode {
         command(None, false).become_it();
     }
     let plan = Plan::new(args.engine, &rules);
+    if let (true, Some(name)) = (args.explain, args.command.first()) {
+        return explain::main(name, &plan);
+    }
     if let Some(why) = plan.refusal() {
         complain(&format!(
             "the engine that was asked for cannot be used: {why}"

@@ -36,6 +36,38 @@ pub fn add_watch(inotify: BorrowedFd<'_>, target: BorrowedFd<'_>, mask: u32) -> 
     }
 }
 
+/// Whether a watch with `mask` on `target` could be placed: without placing one.
+///
+/// # Errors
+/// The kernel's errno where it could not be told.
+pub fn would_accept(
+    inotify: BorrowedFd<'_>,
+    target: BorrowedFd<'_>,
+    mask: u32,
+) -> io::Result<bool> {
+    let name = |fd: BorrowedFd<'_>| format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let instance = std::fs::read_link(name(inotify))?.as_os_str() == "anon_inode:inotify";
+    let both = libc::IN_MASK_ADD | libc::IN_MASK_CREATE;
+    let directory = std::fs::metadata(name(target))?.is_dir();
+    let path = CString::new(name(target))?;
+    // With the rights it would be placed with (AT_EACCESS), which access(2) does not look at. Linux 5.8.
+    // SAFETY: `path` is NUL-terminated.
+    let readable = unsafe {
+        libc::syscall(
+            libc::SYS_faccessat2,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            libc::R_OK,
+            libc::AT_EACCESS,
+        ) == 0
+    };
+    Ok(instance
+        && readable
+        && mask & libc::IN_ALL_EVENTS != 0
+        && mask & both != both
+        && (directory || mask & libc::IN_ONLYDIR == 0))
+}
+
 /// Removes the watch `wd`.
 ///
 /// # Errors

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod as_started;
+mod budget;
 mod conformance;
+mod explain;
 mod given;
 mod places;
 mod rights;
