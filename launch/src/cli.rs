@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use inspect::pages::Pages;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// Keeps a program's watches from firing on reads and on its own databases, whatever it is built
 /// from, and also while it runs.
@@ -22,6 +23,9 @@ pub enum Command {
 
     /// Put the rules in force in a program that is already running
     Heal(HealArgs),
+
+    /// Show what it does: two real incidents, before and after
+    Demo(DemoArgs),
 
     /// Completions and man pages.
     #[command(flatten)]
@@ -113,6 +117,14 @@ pub struct HealArgs {
     /// The process
     #[arg(value_name = "PID", value_parser = inspect::cli::parse_pid)]
     pub pid: u32,
+}
+
+/// Arguments of `watchfix demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Where the programs are that it is shown with; by default demo, beside this program
+    #[arg(long, value_name = "DIR")]
+    pub victims: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! them in force in one that is running.
 
 mod cli;
+mod demo;
 mod heal;
 mod run;
 mod settings;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     match &cli.command {
         Command::Run(args) => with_rules(&args.rules, |settings| run::main(args, settings)),
         Command::Heal(args) => with_rules(&args.rules, |settings| heal::main(args, settings)),
+        Command::Demo(args) => demo::main(args),
         Command::Pages(pages) => match pages.write(Cli::command()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(why) => {

@@ -93,21 +93,24 @@ pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
     } else {
         heal(args.pid, &rules, &log)
     };
-    let exit = done.unwrap_or_else(|stopped| match stopped {
-        Stopped::Refused(Refused::NoProcess(why)) => {
-            complain(&sanitize(&why));
-            Exit::NoProcess
-        }
-        Stopped::Refused(Refused::NotPermitted(why)) => {
-            complain(&sanitize(&why));
-            Exit::NotPermitted
-        }
-        Stopped::Unprepared(why) => {
-            complain(&sanitize(&why));
-            Exit::Some
+    let exit = done.unwrap_or_else(|stopped| {
+        complain(&sanitize(stopped.text()));
+        match stopped {
+            Stopped::Refused(Refused::NoProcess(_)) => Exit::NoProcess,
+            Stopped::Refused(Refused::NotPermitted(_)) => Exit::NotPermitted,
+            Stopped::Unprepared(_) => Exit::Some,
         }
     });
     exit.into()
+}
+
+/// Puts the rules in force in the watches a process has now, and keeps no record.
+///
+/// # Errors
+/// The process may not be changed, or has ended.
+pub fn in_place(pid: u32, rules: &Rules<'_>) -> Result<Pass, Stopped> {
+    let mut target = Target::open(pid)?;
+    pass::run(&mut target, &mut pass::by_rules(rules), &mut |_, _| Ok(()))
 }
 
 fn heal(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Exit, Stopped> {

@@ -75,6 +75,16 @@ pub enum Stopped {
     Unprepared(String),
 }
 
+impl Stopped {
+    /// The sentence.
+    pub fn text(&self) -> &str {
+        match self {
+            Stopped::Refused(Refused::NoProcess(why) | Refused::NotPermitted(why))
+            | Stopped::Unprepared(why) => why,
+        }
+    }
+}
+
 impl From<Refused> for Stopped {
     fn from(refused: Refused) -> Stopped {
         Stopped::Refused(refused)
