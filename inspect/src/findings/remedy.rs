@@ -48,7 +48,7 @@ impl Remedies {
         self.start_with(
             process,
             &format!("WATCHFIX_IGNORE={} ", quote_bytes(&rule)),
-            &format!("--settle {} ", directory(dir)),
+            &format!("--settle {} ", settled(dir)),
         )
     }
 
@@ -91,7 +91,7 @@ impl Remedies {
 
     /// The same, with a directory settled.
     pub fn heal_settling(&self, process: &Process, dir: &Name) -> String {
-        format!("watchfix heal --settle {} {}", directory(dir), process.pid)
+        format!("watchfix heal --settle {} {}", settled(dir), process.pid)
     }
 
     /// Writes the WAL into the database and cuts it to nothing.
@@ -136,9 +136,9 @@ fn command(process: &Process) -> Option<String> {
     Some(words.join(" "))
 }
 
-/// A directory as a rule.
-fn directory(dir: &Name) -> String {
-    quote_bytes(&patterns(std::slice::from_ref(dir)))
+/// The rule that settles a directory besides those of the process's own databases.
+fn settled(dir: &Name) -> String {
+    quote_bytes(&[b"+", &patterns(std::slice::from_ref(dir))[..]].concat())
 }
 
 /// Names as patterns that mean only themselves, separated by colons.
@@ -245,7 +245,7 @@ mod tests {
             remedies()
                 .start_ignoring(&fixture.process, &names, &"/d".into())
                 .unwrap(),
-            "watchfix run --settle /d -- tool"
+            "watchfix run --settle +/d -- tool"
         );
     }
 

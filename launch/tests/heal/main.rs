@@ -9,5 +9,6 @@ mod masks;
 mod permission;
 mod places;
 mod races;
+mod remedies;
 mod stage;
 mod undo;

@@ -1,5 +1,4 @@
-//! The incidents, replayed with real processes. The steps of each replay are here, so that the tests
-//! and the demo (`replay`) do the same things and differ only in what they do with the outcome.
+//! The incidents, replayed with real processes. The programs are what `watchfix demo` is shown with, too.
 
 // A step that fails ends the replay by panicking, with a sentence that says what was missing.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -10,4 +9,4 @@ mod count;
 mod product;
 
 pub use count::counted;
-pub use product::{Product, fdscan_findings};
+pub use product::Product;

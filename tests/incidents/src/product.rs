@@ -17,20 +17,6 @@ pub struct Product {
 }
 
 impl Product {
-    /// That everything is there: a preload that does not exist is no error to the loader, and the
-    /// replay would show nothing but the failure.
-    ///
-    /// # Errors
-    /// Which file is missing.
-    pub fn check(&self) -> Result<(), String> {
-        let victims = ["apx", "codex"].map(|v| self.victims.join(v));
-        let files = victims.iter().chain([&self.fdscan, &self.libwatchfix]);
-        match files.into_iter().find(|f| !f.is_file()) {
-            Some(missing) => Err(format!("there is no {}", missing.display())),
-            None => Ok(()),
-        }
-    }
-
     /// Starts the victim `name`. With `rules` it has the preload and these `WATCHFIX_` variables;
     /// without, it is bare.
     pub(crate) fn start(
@@ -60,11 +46,6 @@ impl Product {
         report["processes"][0].take()
     }
 
-    /// What `fdscan PID` prints for a person.
-    pub fn fdscan_text(&self, pid: u32) -> String {
-        self.fdscan(pid, &[])
-    }
-
     fn fdscan(&self, pid: u32, args: &[&str]) -> String {
         let run = Command::new(&self.fdscan)
             .arg(pid.to_string())
@@ -79,13 +60,4 @@ impl Product {
         );
         String::from_utf8(run.stdout).expect("fdscan prints UTF-8")
     }
-}
-
-/// The findings in what `fdscan PID` prints: paragraphs whose first line is `SEVERITY  CODE`, the worst first.
-pub fn fdscan_findings(text: &str) -> Vec<&str> {
-    let is_finding = |p: &&str| {
-        let severity = p.split_whitespace().next();
-        matches!(severity, Some("critical" | "warning" | "info"))
-    };
-    text.split("\n\n").filter(is_finding).collect()
 }
