@@ -23,7 +23,7 @@ use std::time::Duration;
 use victim::Victim;
 
 /// How long events are counted.
-const WINDOW: Duration = Duration::from_millis(2000);
+const WINDOW: Duration = Duration::from_millis(1500);
 
 /// How the victims are linked, and the name of their directory.
 const LINKAGES: [&str; 2] = ["dynamic", "static"];
