@@ -109,3 +109,33 @@ fn leave() {
 fn before() -> std::sync::MutexGuard<'static, Option<Settings>> {
     BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use support::{Terminal, quoted};
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_is_told() {
+        let Some(terminal) = Terminal::open(200, 50) else {
+            return;
+        };
+        let own = quoted(&std::env::current_exe().unwrap());
+        terminal.type_line(&format!(
+            "RUST_BACKTRACE=0 {own} --exact watch::screen::tests::panics_on_a_screen --ignored --nocapture"
+        ));
+        terminal.until("the panic", |screen| {
+            screen.contains("told to the shell") && screen.contains("test result: FAILED")
+        });
+        terminal.must_be_restored();
+    }
+
+    /// Run by `a_panic_gives_the_terminal_back_before_it_is_told` in a terminal, and by nobody else.
+    #[test]
+    #[ignore = "needs a terminal, and fails"]
+    fn panics_on_a_screen() {
+        let mut screen = Screen::open().unwrap();
+        screen.draw(|_| ()).unwrap();
+        panic!("told to the shell");
+    }
+}

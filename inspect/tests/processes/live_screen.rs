@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::Victim;
+use support::{Terminal, Victim, quoted};
 
-use crate::common::{Stage, Terminal, fdscan_binary, pid_exists, quoted};
+use crate::common::{Stage, fdscan_binary, pid_exists};
 
 /// A shell in a terminal, and a watch in it on a process that has a database open.
 struct Watching {

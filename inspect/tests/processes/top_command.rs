@@ -4,8 +4,9 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use support::{Terminal, quoted};
 
-use crate::common::{Fixture, Scan, Stage, fdscan, is_root, proc_number};
+use crate::common::{Fixture, Scan, Stage, fdscan, fdscan_binary, is_root, proc_number};
 
 fn top(stage: &Stage, args: &[&str]) -> Value {
     let scan = stage.scan(&[&["top", "--json"], args].concat());
@@ -324,4 +325,34 @@ fn a_name_that_would_move_the_cursor_is_shown_as_text() {
     let scan = Scan::run(fdscan().args(["top", "--limit", "0"]));
     assert!(!scan.text().contains('\x1b'), "{}", scan.text());
     assert!(scan.text().contains(&fixture.pid().to_string()));
+}
+
+#[test]
+fn a_process_is_one_line_of_a_terminal_at_80_and_at_200_columns() {
+    let stage = Stage::new();
+    let dir = stage.make("tree");
+    let _fixture = stage.mkfds_in(&dir, &["watches", "--count", "3", "--mask", "0x3ee"]);
+    for columns in [80, 200] {
+        let Some(terminal) = Terminal::open(columns, 50) else {
+            return;
+        };
+        let fdscan = quoted(fdscan_binary());
+        terminal.type_line(&format!("clear; {fdscan} top --name mkfds --limit 5"));
+        let screen = terminal.until("the last line", |screen| screen.contains("created it."));
+        let table = screen
+            .lines()
+            .skip_while(|line| !line.contains(" FINDINGS"));
+        // The header, the line below it, the rows; a row too long for the screen would go on below.
+        let rows: Vec<_> = table
+            .skip(2)
+            .take_while(|line| !line.starts_with("  "))
+            .collect();
+        let rows = rows.iter().take_while(|line| !line.is_empty());
+        for row in rows {
+            assert!(
+                row.trim_start().starts_with(|c: char| c.is_ascii_digit()),
+                "{screen}"
+            );
+        }
+    }
 }

@@ -7,6 +7,7 @@
 mod build;
 mod edit;
 mod skip;
+mod terminal;
 mod victim;
 mod watches;
 
@@ -15,5 +16,6 @@ pub use build::{
 };
 pub use edit::{append, overwrite};
 pub use skip::{skip, skip_optional};
+pub use terminal::{Terminal, quoted};
 pub use victim::{DEADLINE, Victim};
 pub use watches::{Watch, inotify_fds, wait_until_drained, watches};

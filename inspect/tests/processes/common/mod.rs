@@ -2,7 +2,6 @@
 
 mod quiet;
 mod schema;
-mod terminal;
 mod user;
 
 use std::ffi::OsStr;
@@ -19,7 +18,6 @@ use tempfile::TempDir;
 
 pub use quiet::quiet;
 pub use schema::{reading_violations, violations};
-pub use terminal::{Terminal, quoted};
 pub use user::{is_root, pid_exists, waits};
 
 /// Where one test works, and as whom.

@@ -16,8 +16,8 @@ pub struct Terminal {
 impl Terminal {
     /// A window of this size with a shell in it; `None`, with a skip, where there is no tmux.
     pub fn open(columns: u16, rows: u16) -> Option<Terminal> {
-        let Some(tmux) = support::tool("tmux") else {
-            support::skip("there is no tmux");
+        let Some(tmux) = crate::tool("tmux") else {
+            crate::skip("there is no tmux");
             return None;
         };
         let terminal = Terminal {
@@ -87,7 +87,7 @@ impl Terminal {
                 return screen;
             }
             assert!(
-                start.elapsed() < support::DEADLINE,
+                start.elapsed() < crate::DEADLINE,
                 "no {what} on the screen:\n{screen}"
             );
             // tmux does not say when its screen has changed.
