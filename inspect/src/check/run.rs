@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// Between two samples: a burst that is shorter may be missed.
 const SAMPLE: Duration = Duration::from_millis(20);
-/// Between two looks for findings and masks, which cost more.
+/// Between two looks for findings, which cost more.
 const SCAN: Duration = Duration::from_millis(200);
 /// Looking takes at most this part of the time: a tenth of one processor.
 const SHARE: u32 = 10;
@@ -77,6 +77,7 @@ pub fn command(words: &[OsString], rules: &[Rule], apart: bool) -> Result<CheckS
         began: Instant::now(),
         tally: Tally::new(rules),
         samplers: HashMap::new(),
+        masks: rules.iter().any(|rule| matches!(rule, Rule::DenyEvent(_))),
         scan_at: Instant::now(),
         samples: 0,
         refused: HashSet::new(),
@@ -116,6 +117,8 @@ struct Watch {
     began: Instant,
     tally: Tally,
     samplers: HashMap<u32, Sampler>,
+    /// A rule is about masks.
+    masks: bool,
     /// When to look for findings again.
     scan_at: Instant,
     samples: u64,
@@ -200,8 +203,9 @@ impl Watch {
         let comm = gather::comm_of(pid).unwrap_or_else(|| "?".into());
         let seconds = self.seconds();
         let process = Relative { pid, comm };
+        let masks = self.masks.then(|| gather::masks_of(pid)).flatten();
         self.tally
-            .figures(&process, &Figures::of_sample(&sample), Some(seconds));
+            .figures(&process, &Figures::of_sample(&sample, masks), Some(seconds));
     }
 
     fn scan(&mut self, pids: &[u32]) {

@@ -2,10 +2,12 @@
 
 use super::lines::each_line;
 use super::proc_dir::ProcDir;
+use super::processes::Processes;
 use super::{Gaps, errno_text, fdinfo, is_gone};
 use crate::model::{Device, Instance, Mask, MaskCount, Watch};
 use crate::sys::{self, FileHandle};
 use std::cmp::Ordering;
+use std::ops::ControlFlow;
 
 /// An instance, with the file handles of its watches for as long as paths are looked for.
 pub struct ReadInstance {
@@ -89,6 +91,25 @@ pub fn read(
         list.push(read_one(dir, fd, keep_handles, &mut buffer, gaps));
     }
     list
+}
+
+/// The masks of a process's watches, most watches first; `None` where they may not be read.
+pub fn masks_of(pid: u32) -> Option<Vec<MaskCount>> {
+    let dir = ProcDir::open(pid).ok()?;
+    let mut fds = Vec::new();
+    let inotify = |fd, link: &[u8]| {
+        if link == b"anon_inode:inotify" {
+            fds.push(fd);
+        }
+        ControlFlow::Continue(())
+    };
+    Processes::open().ok()?.each_link(pid, inotify).ok()?;
+    let read = read(&dir, fds.into_iter(), false, &mut Gaps::default());
+    // An instance that stands at two descriptors has its masks at the first.
+    let masks = read.iter().flat_map(|read| &read.instance.masks);
+    Some(MaskCount::roll_up(
+        masks.map(|count| (count.mask, count.watches)),
+    ))
 }
 
 fn is_same(pid: u32, a: i32, b: i32) -> bool {

@@ -40,6 +40,7 @@ use crate::model::{Failure, FailureKind, Gap, InotifyLimits, Kind, Name, Process
 use crate::sys;
 pub use access::{Missing, missing as missing_access};
 pub use claims::{TTL as CLAIM_TTL, judge_paths as claims_at};
+pub use inotify::masks_of;
 pub use limits::{inotify as inotify_limits, of_process as fd_limits};
 pub use live::{Live, is_gone_since, is_same_file, own_watches};
 use mounts::Mounts;

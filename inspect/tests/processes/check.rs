@@ -175,7 +175,7 @@ fn a_command_s_output_is_its_own_and_the_document_is_alone() {
 /// Runs mkfds below `fdscan check`, holds its state for as long as two looks take, and returns the status
 /// and the document.
 fn check_fixture(rules: &[&str], program: &[&str], dir: &Path) -> (i32, Value) {
-    // A look for findings takes at most a tenth of the time: so says check/run.rs.
+    // Looking takes at most a tenth of the time, so says check/run.rs, and a look is a part of a whole run.
     let began = Instant::now();
     check(&["--fail-on", "never", &std::process::id().to_string()]);
     let hold = Duration::from_secs(1).max(began.elapsed() * 25);

@@ -87,6 +87,8 @@ impl Posted {
             &["wal", database],
             &["claims", private],
             &["top"],
+            &["watch", &pid, "--for", "0.3", "--interval", "0.1"],
+            &["export", &pid],
             &["report", &pid, "--for", "0.1"],
             &["report", &pid, "--for", "0.1", "--format", "html"],
             &["events", &pid, "--for", "0.1"],
@@ -95,8 +97,8 @@ impl Posted {
         ];
         let mut answers = Vec::new();
         for command in commands {
-            // A report has no JSON: it is for people.
-            let forms: &[bool] = if command[0] == "report" {
+            // A report is for people, an exposition for Prometheus.
+            let forms: &[bool] = if ["report", "export"].contains(&command[0]) {
                 &[false]
             } else {
                 &[false, true]
@@ -155,7 +157,7 @@ fn redacted_no_command_shows_a_private_name() {
     }
     // The names are there to be shown; `top` shows no paths, and nothing happened to be listened to.
     for (command, scan) in posted.answers(&[]) {
-        let shown = ["top", "events", "check"]
+        let shown = ["top", "events", "check", "watch", "export"]
             .iter()
             .all(|c| !command.starts_with(c));
         assert!(

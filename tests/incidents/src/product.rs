@@ -41,21 +41,27 @@ impl Product {
 
     /// The process as `fdscan PID --json` describes it.
     pub fn fdscan_json(&self, pid: u32) -> Value {
-        let text = self.fdscan(pid, &["--json"]);
+        let text = self.fdscan(&[&pid.to_string(), "--json"]);
         let mut report: Value = serde_json::from_str(&text).expect("fdscan --json prints JSON");
         report["processes"][0].take()
     }
 
-    fn fdscan(&self, pid: u32, args: &[&str]) -> String {
+    /// What `fdscan events PID` concludes after listening for so long.
+    pub fn fdscan_events(&self, pid: u32, seconds: u32) -> Value {
+        let (pid, seconds) = (pid.to_string(), seconds.to_string());
+        let text = self.fdscan(&["events", &pid, "--for", &seconds, "--json"]);
+        serde_json::from_str(&text).expect("fdscan events --json prints JSON")
+    }
+
+    fn fdscan(&self, args: &[&str]) -> String {
         let run = Command::new(&self.fdscan)
-            .arg(pid.to_string())
             .args(args)
             .output()
             .unwrap_or_else(|e| panic!("{} does not start: {e}", self.fdscan.display()));
         let errors = String::from_utf8_lossy(&run.stderr);
         assert!(
             run.status.success(),
-            "fdscan {pid}: {}: {errors}",
+            "fdscan {args:?}: {}: {errors}",
             run.status
         );
         String::from_utf8(run.stdout).expect("fdscan prints UTF-8")

@@ -36,6 +36,15 @@ fn bare_it_loops_without_one_modification_and_fdscan_says_why() {
     assert_eq!(ours["watches"], below);
     let remedy = finding["remedy"].as_str().unwrap();
     assert!(remedy.contains("LD_PRELOAD="), "{remedy}");
+
+    // The reporter's proof by hand, in one command.
+    let events = common::product().fdscan_events(apx.pid(), 8);
+    let total = events["total"].as_u64().unwrap();
+    let message = events["conclusion"]["message"].as_str().unwrap();
+    println!("fdscan events: {message}");
+    assert!(total > 0, "{events:#}");
+    assert!(message.contains("events are reads"), "{events:#}");
+    assert!(message.ends_with(": strip open."), "{events:#}");
 }
 
 #[test]
