@@ -13,13 +13,14 @@ pub fn root() -> &'static Path {
         .expect("tests/support lies in the repository")
 }
 
-/// The cargo target directory this test was built into.
+/// The cargo target directory this test, or program of the tests, was built into.
 pub fn target_dir() -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
-    // target/PROFILE/deps/TEST
-    test.ancestors()
-        .nth(3)
-        .expect("a test lies in target/PROFILE/deps")
+    let program = std::env::current_exe().expect("a program has a path");
+    // target/PROFILE/deps/TEST, target/PROFILE/PROGRAM
+    let profile = program.ancestors().skip(1).find(|d| !d.ends_with("deps"));
+    let target = profile.and_then(Path::parent);
+    target
+        .expect("cargo builds into target/PROFILE")
         .to_path_buf()
 }
 
@@ -41,6 +42,16 @@ pub fn libwatchfix() -> &'static Path {
     SO.get_or_init(|| {
         cargo_build(&["--release", "-p", "watchfix-shim"]);
         target_dir().join("release/libwatchfix.so")
+    })
+}
+
+/// `watchfix` as users get it, with the library beside it.
+pub fn watchfix() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        libwatchfix();
+        cargo_build(&["--release", "-p", "launch", "--bin", "watchfix"]);
+        target_dir().join("release/watchfix")
     })
 }
 

@@ -12,6 +12,13 @@ pub fn append(path: &Path, text: &str) {
     shell("printf '%s' \"$1\" >>\"$2\"", text, path);
 }
 
+/// Adds `text` to an existing file so many times, each with an open and a close of its own.
+pub fn append_times(path: &Path, text: &str, times: u32) {
+    let script =
+        format!("i=0; while [ $i -lt {times} ]; do printf '%s' \"$1\" >>\"$2\"; i=$((i+1)); done");
+    shell(&script, text, path);
+}
+
 /// Makes a file that holds `text`, or puts `text` in the place of what it held.
 pub fn overwrite(path: &Path, text: &str) {
     shell("printf '%s' \"$1\" >\"$2\"", text, path);

@@ -12,10 +12,10 @@ mod victim;
 mod watches;
 
 pub use build::{
-    binary, compile_c, libwatchfix, reference_shim, root, static_binary, target_dir, tool,
+    binary, compile_c, libwatchfix, reference_shim, root, static_binary, target_dir, tool, watchfix,
 };
-pub use edit::{append, overwrite};
+pub use edit::{append, append_times, overwrite};
 pub use skip::{skip, skip_optional};
 pub use terminal::{Terminal, quoted};
-pub use victim::{DEADLINE, Victim};
-pub use watches::{Watch, inotify_fds, wait_until_drained, watches};
+pub use victim::{DEADLINE, Next, Victim};
+pub use watches::{Watch, inotify_fds, unread_bytes, wait_until_drained, watches};

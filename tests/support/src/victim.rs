@@ -8,6 +8,17 @@ use std::time::{Duration, Instant};
 /// How long a test waits for something that must come. Only a broken test ever waits this long.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
+/// What comes next from a victim.
+#[derive(Debug)]
+pub enum Next {
+    /// It printed this line.
+    Line(String),
+    /// Nothing, in the time given.
+    Nothing,
+    /// It closed both of its outputs; nothing more will come.
+    Ended,
+}
+
 /// A child process with its standard output (and standard error) as lines.
 ///
 /// It is killed, by its PID, when dropped.
@@ -58,26 +69,34 @@ impl Victim {
         let start = Instant::now();
         let mut batch = Vec::new();
         loop {
-            let left = DEADLINE.saturating_sub(start.elapsed());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => {
-                    self.seen.push(line.clone());
+            match self.next_within(DEADLINE.saturating_sub(start.elapsed())) {
+                Next::Line(line) => {
                     let hit = wanted(&line);
                     batch.push(line);
                     if hit {
                         return batch;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => {
+                Next::Nothing => {
                     panic!(
                         "no line with {what} in {DEADLINE:?}; seen: {:#?}",
                         self.seen
                     )
                 }
-                Err(RecvTimeoutError::Disconnected) => {
-                    panic!("the victim ended before {what}; seen: {:#?}", self.seen)
-                }
+                Next::Ended => panic!("the victim ended before {what}; seen: {:#?}", self.seen),
             }
+        }
+    }
+
+    /// Its next line, if one comes in time.
+    pub fn next_within(&mut self, time: Duration) -> Next {
+        match self.lines.recv_timeout(time) {
+            Ok(line) => {
+                self.seen.push(line.clone());
+                Next::Line(line)
+            }
+            Err(RecvTimeoutError::Timeout) => Next::Nothing,
+            Err(RecvTimeoutError::Disconnected) => Next::Ended,
         }
     }
 
@@ -111,11 +130,10 @@ impl Victim {
         self.stdin = None;
         let start = Instant::now();
         loop {
-            let left = DEADLINE.saturating_sub(start.elapsed());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => self.seen.push(line),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
+            match self.next_within(DEADLINE.saturating_sub(start.elapsed())) {
+                Next::Line(_) => {}
+                Next::Ended => break,
+                Next::Nothing => {
                     panic!(
                         "the victim did not end in {DEADLINE:?}; seen: {:#?}",
                         self.seen

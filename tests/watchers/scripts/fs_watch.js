@@ -1,10 +1,13 @@
-// node's own fs.watch on each directory given. One line per event: KIND<TAB>PATH.
+// fs.watch of node, or of bun, on each directory given, with --recursive before them with all that is
+// below. One line per event: KIND<TAB>PATH.
 const fs = require('node:fs');
 const path = require('node:path');
+const { say } = require('./say.js');
 
-const say = (line) => fs.writeSync(1, line + '\n');
-const watchers = process.argv.slice(2).map((dir) =>
-  fs.watch(dir, (kind, name) => say(`${kind}\t${path.join(dir, name ?? '')}`)));
+const recursive = process.argv[2] === '--recursive';
+const watchers = process.argv.slice(recursive ? 3 : 2).map((dir) =>
+  fs.watch(dir, { recursive }, (kind, name) => say(`${kind}\t${path.join(dir, name ?? '')}`))
+    .on('error', (error) => say(`ERROR ${error}`)));
 
 // Closing and nothing else: the process ends by itself only if the watchers let go of the loop.
 process.once('SIGTERM', () => {

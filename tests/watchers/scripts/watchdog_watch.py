@@ -10,7 +10,8 @@ from watchdog.observers import Observer
 class Printer(FileSystemEventHandler):
     def on_any_event(self, event):
         print(f"{event.event_type}\t{event.src_path}", flush=True)
-        if event.dest_path:
+        # Only moves have one before version 3.
+        if getattr(event, "dest_path", None):
             print(f"{event.event_type}\t{event.dest_path}", flush=True)
 
 

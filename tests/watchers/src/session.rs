@@ -1,212 +1,494 @@
-//! One run of a watcher over a tree of its own.
+//! One run of a watcher under an engine, over a tree of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use support::Victim;
-use tempfile::TempDir;
+use support::{DEADLINE, Next, Victim};
 
-use crate::{Operation, Ready, Stop, Watcher};
+use crate::process;
+use crate::{Engine, Operation, Ready, Report, Stop, Tells, Tree, Watcher};
 
-/// Existing files the default ignore list names.
-pub(crate) const STATE_FILES: [&str; 5] = [
-    "state.sqlite",
-    "state.sqlite-wal",
-    "state.sqlite-shm",
-    "app.db-journal",
-    "other.sqlite3",
-];
+/// At most this much more processor time than bare, in five seconds of idleness: 1 %.
+pub(crate) const SPINNING: Duration = Duration::from_millis(50);
 
-/// What a watcher said about one path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// In the watcher's own words.
-    pub kind: String,
-    /// Relative to the watched directory.
-    pub path: PathBuf,
+/// So many lines of a watcher are shown where it fails.
+const SHOWN: usize = 15;
+
+/// What came of an operation.
+pub(crate) struct Outcome {
+    pub(crate) noticed: bool,
+    /// What the watcher called it, as far as it was waited for.
+    pub(crate) kinds: Vec<String>,
 }
 
 /// A watcher at work.
-pub struct Session<'a> {
+pub(crate) struct Session<'a> {
     watcher: &'a Watcher,
+    tree: Tree,
+    // Before the victim: while that is not waited for, its number is nobody else's.
+    group: Group,
     victim: Victim,
-    dir: TempDir,
     sentinels: usize,
+    /// The longest it took so far to notice a sentinel.
+    slowest: Duration,
+    descriptors: usize,
+}
+
+/// The process group of a victim. What is left of it when a session ends is killed: not everything a
+/// watcher starts ends with it.
+struct Group(u32);
+
+impl Group {
+    /// Sends `signal` to all in it, as a terminal does.
+    fn signal(&self, signal: i32) {
+        // SAFETY: kill has no memory effects; the group was made for the victim and has its number.
+        unsafe { libc::kill(-self.0.cast_signed(), signal) };
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(libc::SIGKILL);
+    }
 }
 
 impl<'a> Session<'a> {
-    /// Starts the watcher over a fresh tree and waits until its watches are placed.
-    /// `None`, after noting the reason, when it cannot run here.
-    pub fn start(watcher: &'a Watcher, preload: bool) -> Option<Session<'a>> {
-        let dir = tempfile::Builder::new()
-            .prefix("watched")
-            .tempdir()
-            .unwrap();
-        for operation in Operation::EDITS.into_iter().chain(Operation::SILENT) {
-            operation.prepare(dir.path());
-        }
-        for name in STATE_FILES.iter().chain(&["sibling.txt"]) {
-            support::overwrite(&dir.path().join(name), "before\n");
-        }
-        let mut command = match (watcher.command)(dir.path()) {
-            Ok(command) => command,
-            Err(reason) => {
-                support::skip(&reason);
-                return None;
-            }
-        };
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("WATCHFIX_") || name == "LD_PRELOAD" {
-                command.env_remove(name);
-            }
-        }
-        if preload {
-            command.env("LD_PRELOAD", support::libwatchfix());
-        }
-        let mut victim = Victim::spawn(&mut command);
-        match watcher.ready {
-            Ready::Line(text) => {
-                victim.line_with(text);
-            }
-            Ready::Watches(count) => wait_for_watches(victim.pid(), count),
-        }
-        Some(Session {
+    /// Starts the watcher and waits until its watches are placed.
+    pub(crate) fn start(
+        watcher: &'a Watcher,
+        engine: Engine,
+        tree: Tree,
+        command: std::process::Command,
+    ) -> Result<Session<'a>, String> {
+        let victim = Victim::spawn(engine.start(command).process_group(0));
+        let mut session = Session {
             watcher,
+            tree,
+            group: Group(victim.pid()),
             victim,
-            dir,
             sentinels: 0,
-        })
+            slowest: Duration::ZERO,
+            descriptors: 0,
+        };
+        session.wait_until_ready(&BTreeSet::new())?;
+        // Some look at nothing yet when their watches are placed.
+        session.some_sentinel()?;
+        session.slowest = Duration::ZERO;
+        engine.after_start(&session.watching())?;
+        session.descriptors = process::descriptors(&session.family());
+        Ok(session)
     }
 
-    /// The watched directory.
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
-    }
-
-    /// The masks the kernel holds, by path relative to the watched directory.
-    pub(crate) fn masks(&self) -> BTreeMap<PathBuf, u32> {
+    /// The masks the kernel holds, with the paths relative to the watched directory.
+    pub(crate) fn masks(&self) -> BTreeSet<(PathBuf, u32)> {
         let mut paths = BTreeMap::new();
-        list(self.dir(), Path::new(""), &mut paths);
-        support::watches(self.victim.pid())
-            .into_iter()
-            .map(|w| {
-                let path = paths.get(&w.inode);
-                let path = path.unwrap_or_else(|| panic!("{w:?} is on nothing in the tree"));
-                (path.clone(), w.mask)
-            })
+        list(self.tree.dir(), Path::new(""), &mut paths);
+        let watches = self.family().into_iter().flat_map(support::watches);
+        watches
+            .filter_map(|w| Some((paths.get(&w.inode)?.clone(), w.mask)))
             .collect()
     }
 
-    /// Does `operation` and waits until the watcher reports it; returns every report up to that one.
-    pub(crate) fn reports(&mut self, operation: Operation) -> Vec<Report> {
-        operation.act(self.dir.path());
-        self.reports_until(&format!("{operation:?}"), |r| {
-            operation.is_named_by(&r.path)
-        })
+    /// Does `operation` and says whether it was noticed: at the latest when it notices what is done
+    /// afterwards, or, where it is `expected`, when it says so.
+    pub(crate) fn perform(
+        &mut self,
+        operation: Operation,
+        expected: bool,
+    ) -> Result<Outcome, String> {
+        // Before it is done: some take long enough for the watcher to be another process already.
+        let before = self.watching();
+        match self.watcher.tells {
+            Tells::Rounds(_) => {
+                self.wait_until_quiet()?;
+                operation.act(&self.tree).map_err(|e| e.to_string())?;
+                let noticed = if expected {
+                    self.wait_for_notice(operation, &before)?.0
+                } else {
+                    let noticed = self.wait_until_quiet()?;
+                    self.sentinel()?;
+                    noticed
+                };
+                Ok(Outcome {
+                    noticed,
+                    kinds: Vec::new(),
+                })
+            }
+            Tells::Paths(_) => {
+                if self.watcher.deaf > Duration::ZERO {
+                    self.sentinel()?;
+                    self.wait_for_silence(self.watcher.deaf)?;
+                }
+                operation.act(&self.tree).map_err(|e| e.to_string())?;
+                let mut seen = Vec::new();
+                if expected {
+                    seen.extend(self.wait_for_notice(operation, &before)?.1);
+                }
+                if !expected || self.watcher.prints_records {
+                    self.wait_until_drained()?;
+                    if operation == Operation::Mkdir {
+                        self.make_in_directory(0);
+                    }
+                    // Two, because some watchers hand over events in batches without order: what was done
+                    // before the first is in no later batch than it, and the second comes in a later one.
+                    seen.extend(self.sentinel()?);
+                    seen.extend(self.sentinel()?);
+                }
+                let about = seen
+                    .into_iter()
+                    .filter(|r| operation.is_named_by(&r.path, &self.tree));
+                let kinds: Vec<_> = about.map(|r| r.kind).collect();
+                Ok(Outcome {
+                    noticed: !kinds.is_empty(),
+                    kinds,
+                })
+            }
+        }
     }
 
-    /// Adds a line to a file and waits for the report; returns every report up to that one.
-    pub(crate) fn reports_write_to(&mut self, name: &str) -> Vec<Report> {
-        support::append(&self.dir.path().join(name), "more\n");
-        self.reports_until(name, |r| r.path == Path::new(name))
+    /// Makes a read of which nothing is left after filtering, many times: no watcher may stumble over it.
+    pub(crate) fn feed_state_files(&mut self) -> Result<(), String> {
+        for _ in 0..20 {
+            support::append(&self.tree.dir().join("other.sqlite-wal"), "more\n");
+            // So that no two rounds are read as one.
+            self.wait_until_drained()?;
+        }
+        self.sentinel()?;
+        Ok(())
     }
 
-    /// Everything reported about what was done so far.
-    ///
-    /// Two sentinels, because some watchers hand over events in batches without order: what was done
-    /// before the first is in no later batch than it, and the second comes in a later one.
-    pub(crate) fn reports_so_far(&mut self) -> Vec<Report> {
-        let mut all = Vec::new();
-        for _ in 0..2 {
-            self.sentinels += 1;
-            let name = format!("sentinel-{}", self.sentinels);
-            fs::write(self.dir.path().join(&name), "sentinel\n").unwrap();
-            all.extend(self.reports_until(&name, |r| r.path == Path::new(&name)));
+    /// The processor time used in five seconds in which nothing happens, and by how many descriptors it
+    /// has more than at the start.
+    pub(crate) fn rest(&mut self) -> Result<(Duration, isize), String> {
+        self.wait_until_quiet()?;
+        let mut used = self.used_in_five_seconds();
+        // It may still have been busy with the last change. What spins does so again.
+        if used > SPINNING {
+            used = used.min(self.used_in_five_seconds());
+        }
+        let now = process::descriptors(&self.family());
+        Ok((used, now.cast_signed() - self.descriptors.cast_signed()))
+    }
+
+    fn used_in_five_seconds(&self) -> Duration {
+        let family = self.family();
+        let before = process::processor_time(&family);
+        // Idleness has no event that could be waited for: it is what is measured.
+        std::thread::sleep(Duration::from_secs(5));
+        process::processor_time(&family).saturating_sub(before)
+    }
+
+    /// Stops the watcher: it must go quietly, in its own way.
+    pub(crate) fn stop(mut self) -> Result<(), String> {
+        match self.watcher.stop {
+            Stop::Killed => self.group.signal(libc::SIGTERM),
+            Stop::Terminated => self.victim.signal(libc::SIGTERM),
+            Stop::Exits(signal, _) => self.victim.signal(signal),
+            Stop::Interrupted(_) => self.group.signal(libc::SIGINT),
+            Stop::InputClosed => self.victim.close_stdin(),
+        }
+        let start = Instant::now();
+        loop {
+            match self
+                .victim
+                .next_within(DEADLINE.saturating_sub(start.elapsed()))
+            {
+                Next::Line(_) => {}
+                Next::Ended => break,
+                Next::Nothing => return Err(self.failure("it does not stop")),
+            }
+        }
+        let (status, lines) = self.victim.finish();
+        let clean = match self.watcher.stop {
+            Stop::Killed => status.signal() == Some(libc::SIGTERM),
+            Stop::Exits(_, code) | Stop::Interrupted(code) => status.code() == Some(code),
+            Stop::Terminated | Stop::InputClosed => {
+                status.success() && lines.iter().any(|l| l == "STOPPED")
+            }
+        };
+        let last = &lines[lines.len().saturating_sub(SHOWN)..];
+        if !clean {
+            return Err(format!(
+                "it stopped with {status}; its last lines: {last:#?}"
+            ));
+        }
+        // Standard error is among them: nothing there but what it prints bare, too.
+        let strange = lines.iter().find(|line| {
+            let known = ["", "READY", "STOPPED"].contains(&line.as_str())
+                || self.watcher.chatter.iter().any(|c| line.starts_with(c))
+                || !reports(self.watcher, line).is_empty();
+            !known
+        });
+        match strange {
+            Some(line) => Err(format!("it printed {line:?}; its last lines: {last:#?}")),
+            None => Ok(()),
+        }
+    }
+
+    fn family(&self) -> BTreeSet<u32> {
+        process::family(self.victim.pid())
+    }
+
+    /// The processes that watch the tree.
+    fn watching(&self) -> BTreeSet<u32> {
+        let mut paths = BTreeMap::new();
+        list(self.tree.dir(), Path::new(""), &mut paths);
+        let watches_it = |pid: &u32| {
+            support::watches(*pid)
+                .iter()
+                .any(|w| paths.contains_key(&w.inode))
+        };
+        self.family().into_iter().filter(watches_it).collect()
+    }
+
+    /// Waits until its watches are placed, by other processes than `before`.
+    fn wait_until_ready(&mut self, before: &BTreeSet<u32>) -> Result<(), String> {
+        match self.watcher.ready {
+            Ready::Line(text) => {
+                self.lines_until(text, DEADLINE, |line| line.contains(text))?;
+            }
+            Ready::Watching(names) => {
+                self.wait_for_watches(names.iter().map(PathBuf::from), before)?
+            }
+            Ready::WatchingFilesAnd(names) => {
+                let relative =
+                    |file: PathBuf| file.strip_prefix(self.tree.dir()).map(PathBuf::from);
+                let files: Vec<_> = self.tree.files().flat_map(relative).collect();
+                let names = names.iter().map(PathBuf::from);
+                self.wait_for_watches(files.into_iter().chain(names), before)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until all of `names` are watched, by other processes than `before`.
+    fn wait_for_watches(
+        &self,
+        names: impl Iterator<Item = PathBuf>,
+        before: &BTreeSet<u32>,
+    ) -> Result<(), String> {
+        let names: BTreeSet<_> = names.collect();
+        let start = Instant::now();
+        loop {
+            let watched = self.masks().into_iter().map(|(path, _)| path).collect();
+            if names.is_subset(&watched) && before.is_disjoint(&self.watching()) {
+                return Ok(());
+            }
+            if start.elapsed() > DEADLINE {
+                return Err(self.failure("it places no watches"));
+            }
+            // It says nothing when it is ready; only its fdinfo shows it.
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn wait_until_drained(&self) -> Result<(), String> {
+        let start = Instant::now();
+        // A process that has ended has nothing left to read.
+        while self
+            .family()
+            .into_iter()
+            .any(|pid| support::unread_bytes(pid).is_ok_and(|n| n > 0))
+        {
+            if start.elapsed() > DEADLINE {
+                return Err(self.failure("it leaves its events unread"));
+            }
+            // Nothing announces that a queue became empty.
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Waits until a watcher that does not say what it noticed has noticed all there was: no line in three
+    /// times what a sentinel took. Says whether there was a round.
+    fn wait_until_quiet(&mut self) -> Result<bool, String> {
+        self.wait_for_silence((3 * self.slowest).max(Duration::from_millis(300)))
+    }
+
+    /// Waits until it prints nothing for so long. Says whether there was a round before.
+    fn wait_for_silence(&mut self, quiet: Duration) -> Result<bool, String> {
+        let mut round = false;
+        loop {
+            match self.victim.next_within(quiet) {
+                Next::Line(line) => round |= is_round(self.watcher, &line),
+                Next::Nothing => return Ok(round),
+                Next::Ended => return Err(self.failure("it ended")),
+            }
+        }
+    }
+
+    /// Waits for the notice of `operation`: whether it came, and every report up to it.
+    fn wait_for_notice(
+        &mut self,
+        operation: Operation,
+        before: &BTreeSet<u32>,
+    ) -> Result<(bool, Vec<Report>), String> {
+        let start = Instant::now();
+        let mut seen = Vec::new();
+        let mut made = 0;
+        let noticed = loop {
+            // Between the news of a directory and its watch a file may be made unseen: so one after another.
+            let step = if operation == Operation::Mkdir {
+                200
+            } else {
+                DEADLINE.as_millis() as u64
+            };
+            match self.victim.next_within(Duration::from_millis(step)) {
+                Next::Line(line) if is_round(self.watcher, &line) => break true,
+                Next::Line(line) => {
+                    let new = self.reports(&line);
+                    let hit = new
+                        .iter()
+                        .any(|r| operation.is_named_by(&r.path, &self.tree));
+                    seen.extend(new);
+                    if hit {
+                        break true;
+                    }
+                }
+                Next::Nothing if start.elapsed() < DEADLINE => {
+                    self.make_in_directory(made);
+                    made += 1;
+                }
+                Next::Nothing => break false,
+                Next::Ended => return Err(self.failure("it ended")),
+            }
+        };
+        if noticed {
+            self.wait_until_restarted(before)?;
+        }
+        Ok((noticed, seen))
+    }
+
+    fn make_in_directory(&self, number: usize) {
+        let name = format!("made-{number}");
+        let file = self.tree.target(Operation::Mkdir).join(name);
+        support::overwrite(&file, &self.tree.line(&file));
+    }
+
+    /// Makes an edit that must be noticed, and waits for that; returns every report up to it.
+    fn sentinel(&mut self) -> Result<Vec<Report>, String> {
+        if self.watcher.deaf > Duration::ZERO {
+            self.some_sentinel()
+        } else {
+            self.sentinel_within(DEADLINE)
+        }
+    }
+
+    /// Makes edits until one is noticed.
+    fn some_sentinel(&mut self) -> Result<Vec<Report>, String> {
+        let start = Instant::now();
+        loop {
+            match self.sentinel_within(Duration::from_secs(2)) {
+                Err(_) if start.elapsed() < DEADLINE => {}
+                seen => return seen,
+            }
+        }
+    }
+
+    fn sentinel_within(&mut self, time: Duration) -> Result<Vec<Report>, String> {
+        let before = self.watching();
+        let file = self.tree.sentinel(self.sentinels);
+        self.sentinels += 1;
+        let start = Instant::now();
+        support::append(&file, &self.tree.line(&file));
+        let (watcher, dir) = (self.watcher, self.tree.dir().to_path_buf());
+        let lines = self.lines_until("a sentinel", time, |line| {
+            is_round(watcher, line)
+                || reports(watcher, line)
+                    .iter()
+                    .any(|r| dir.join(&r.path) == file)
+        })?;
+        self.slowest = self.slowest.max(start.elapsed());
+        self.wait_until_restarted(&before)?;
+        Ok(lines.iter().flat_map(|l| self.reports(l)).collect())
+    }
+
+    /// Where it starts itself anew after a change: waits until that is over, however often it does so (the
+    /// later writes of a burst start it once more).
+    fn wait_until_restarted(&mut self, before: &BTreeSet<u32>) -> Result<(), String> {
+        if !self.watcher.restarts {
+            return Ok(());
+        }
+        self.wait_until_ready(before)?;
+        self.wait_until_quiet()?;
+        match self.watcher.ready {
+            Ready::Line(_) => Ok(()),
+            Ready::Watching(_) | Ready::WatchingFilesAnd(_) => {
+                self.wait_until_ready(&BTreeSet::new())
+            }
+        }
+    }
+
+    fn lines_until(
+        &mut self,
+        what: &str,
+        time: Duration,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<String>, String> {
+        let start = Instant::now();
+        let mut lines = Vec::new();
+        loop {
+            match self
+                .victim
+                .next_within(time.saturating_sub(start.elapsed()))
+            {
+                Next::Line(line) => {
+                    let hit = wanted(&line);
+                    lines.push(line);
+                    if hit {
+                        return Ok(lines);
+                    }
+                }
+                Next::Nothing => return Err(self.failure(&format!("no line with {what}"))),
+                Next::Ended => return Err(self.failure(&format!("it ended before {what}"))),
+            }
+        }
+    }
+
+    /// The reports of a line, with paths relative to the watched directory.
+    fn reports(&self, line: &str) -> Vec<Report> {
+        let mut all = reports(self.watcher, line);
+        for report in &mut all {
+            if let Ok(relative) = report.path.strip_prefix(self.tree.dir()) {
+                report.path = relative.to_path_buf();
+            }
         }
         all
     }
 
-    /// Waits until the watcher has read every event there is.
-    pub(crate) fn wait_until_drained(&self) {
-        support::wait_until_drained(self.victim.pid());
-    }
-
-    /// Stops the watcher: it must go quietly, in its own way.
-    pub(crate) fn stop(mut self) {
-        match self.watcher.stop {
-            Stop::Killed | Stop::Terminated => self.victim.signal(libc::SIGTERM),
-            Stop::InputClosed => self.victim.close_stdin(),
-        }
-        let (status, lines) = self.victim.finish();
-        match self.watcher.stop {
-            Stop::Killed => assert_eq!(status.signal(), Some(libc::SIGTERM), "{lines:#?}"),
-            Stop::Terminated | Stop::InputClosed => {
-                assert!(status.success(), "{status}: {lines:#?}");
-                assert!(lines.iter().any(|l| l == "STOPPED"), "{lines:#?}");
-            }
-        }
-        // Standard error is among them: nothing there but what it prints bare, too.
-        for line in &lines {
-            let known = line == "READY"
-                || line == "STOPPED"
-                || self.watcher.chatter.iter().any(|c| line.starts_with(c))
-                || (self.watcher.parse)(line).is_some();
-            assert!(known, "unexpected line {line:?} in {lines:#?}");
-        }
-    }
-
-    /// Does `operation` and returns what the watcher calls all that comes of it.
-    pub(crate) fn kinds_of(&mut self, operation: Operation) -> Vec<String> {
-        operation.act(self.dir.path());
-        let seen = self.reports_so_far();
-        let about = seen.into_iter().filter(|r| operation.is_named_by(&r.path));
-        about.map(|r| r.kind).collect()
-    }
-
-    fn reports_until(&mut self, what: &str, last: impl Fn(&Report) -> bool) -> Vec<Report> {
-        let (watcher, dir) = (self.watcher, self.dir.path());
-        let lines = self
-            .victim
-            .lines_until(what, |l| report(watcher, dir, l).is_some_and(|r| last(&r)));
-        lines
-            .iter()
-            .filter_map(|l| report(watcher, dir, l))
-            .collect()
+    /// `what` is wrong, and the lines that came before it.
+    pub(crate) fn failure(&self, what: &str) -> String {
+        let seen = self.victim.seen();
+        let last = &seen[seen.len().saturating_sub(SHOWN)..];
+        format!("{what}; its last lines: {last:#?}")
     }
 }
 
-fn report(watcher: &Watcher, dir: &Path, line: &str) -> Option<Report> {
-    let (kind, path) = (watcher.parse)(line)?;
-    Some(Report {
-        kind: kind.to_owned(),
-        path: path.strip_prefix(dir).ok()?.to_path_buf(),
-    })
+fn reports(watcher: &Watcher, line: &str) -> Vec<Report> {
+    match watcher.tells {
+        Tells::Paths(parse) => parse(line),
+        Tells::Rounds(_) => Vec::new(),
+    }
 }
 
-fn wait_for_watches(pid: u32, count: usize) {
-    let start = Instant::now();
-    while support::watches(pid).len() < count {
-        assert!(
-            start.elapsed() < support::DEADLINE,
-            "{pid} places no watches"
-        );
-        // The watcher says nothing when it is ready; only its fdinfo shows it.
-        std::thread::sleep(Duration::from_millis(5));
-    }
+fn is_round(watcher: &Watcher, line: &str) -> bool {
+    matches!(watcher.tells, Tells::Rounds(text) if line.contains(text))
 }
 
 fn list(dir: &Path, relative: &Path, into: &mut BTreeMap<u64, PathBuf>) {
-    into.insert(fs::metadata(dir).unwrap().ino(), relative.to_path_buf());
-    for entry in fs::read_dir(dir).unwrap().flatten() {
+    if let Ok(metadata) = fs::metadata(dir) {
+        into.insert(metadata.ino(), relative.to_path_buf());
+    }
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let relative = relative.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            list(&entry.path(), &relative, into);
-        } else {
-            into.insert(entry.metadata().unwrap().ino(), relative);
+        match entry.metadata() {
+            Ok(m) if m.is_dir() => list(&entry.path(), &relative, into),
+            Ok(m) => drop(into.insert(m.ino(), relative)),
+            Err(_) => {}
         }
     }
 }

@@ -108,18 +108,17 @@ fn lives_within_its_budget(tool: &str, args: &[&str]) {
 }
 
 fn script(name: &str) -> String {
-    let scripts = support::root().join("tests/watchers/scripts");
-    scripts.join(name).to_str().unwrap().to_owned()
+    watchers::script(name).to_str().unwrap().to_owned()
 }
 
 #[test]
 fn node_fs_watch_recursive() {
-    lives_within_its_budget("watchfix-node", &[&script("budget.js"), "fs.watch"]);
+    lives_within_its_budget("watchfix-node", &[&script("fs_watch.js"), "--recursive"]);
 }
 
 #[test]
 fn chokidar() {
-    lives_within_its_budget("watchfix-node", &[&script("budget.js"), "chokidar"]);
+    lives_within_its_budget("watchfix-node", &[&script("chokidar.js"), "chokidar4"]);
 }
 
 #[test]
@@ -128,7 +127,7 @@ fn parcel() {
     if !parcel.is_dir() {
         return support::skip("no @parcel/watcher: scripts/install-test-tools says why");
     }
-    lives_within_its_budget("watchfix-node", &[&script("budget.js"), "@parcel/watcher"]);
+    lives_within_its_budget("watchfix-node", &[&script("parcel.js")]);
 }
 
 #[test]

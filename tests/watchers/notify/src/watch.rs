@@ -1,5 +1,5 @@
-//! The `notify` crate's recommended watcher, recursive, on the directory given.
-//! One line per path of an event, `KIND<TAB>PATH`. Ends when its standard input is closed.
+// The `notify` crate's recommended watcher, recursive, on the directory given.
+// One line per path of an event, `KIND<TAB>PATH`. Ends when its standard input is closed.
 
 use std::io::Write;
 
@@ -13,7 +13,7 @@ fn say(line: &str) {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = std::env::args_os()
         .nth(1)
-        .ok_or("usage: notify_watch DIR")?;
+        .ok_or("a directory is missing")?;
     let mut watcher =
         notify::recommended_watcher(|event: notify::Result<notify::Event>| match event {
             Ok(event) => {

@@ -1,0 +1,5 @@
+//! notify 8: asks for OPEN.
+
+use notify8 as notify;
+
+include!("../watch.rs");

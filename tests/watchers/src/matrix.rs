@@ -1,0 +1,192 @@
+//! Runs watchers under engines and holds what comes of it against what is to come.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::contract;
+use crate::session::{Outcome, SPINNING, Session};
+use crate::{Engine, Operation, Tree, Watcher};
+
+/// At most this many descriptors more than bare, after more than 1,000 events: a leak has one per event or
+/// per watch; a runtime that opens a pipe later than before has a few.
+const LEAKING: isize = 8;
+
+/// The cells to be run.
+pub struct Selection {
+    /// The rows.
+    pub watchers: Vec<&'static Watcher>,
+    /// The columns.
+    pub engines: Vec<Engine>,
+    /// What is done in each.
+    pub operations: Vec<Operation>,
+}
+
+/// What came of one row.
+pub struct Row {
+    /// Whose.
+    pub watcher: &'static Watcher,
+    /// Why it was not run.
+    pub skipped: Option<String>,
+    /// Each cell's engine and operation, and whether it was noticed.
+    pub cells: Vec<(Engine, Operation, bool)>,
+    /// Each engine, with the processor time used in five seconds of idleness and the descriptors that
+    /// were added since the start. Only where all operations were done.
+    pub rest: Vec<(Engine, Duration, isize)>,
+    /// What is not as it is to be, each with the command that runs it again.
+    pub problems: Vec<String>,
+}
+
+/// Runs all of it, eight rows at a time: a watcher mostly waits.
+pub fn run(selection: &Selection, done: impl Fn(&Row) + Sync) -> Vec<Row> {
+    let waiting = Mutex::new(selection.watchers.iter().copied().enumerate());
+    let rows = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while let Some((number, watcher)) = next(&waiting) {
+                    let row = run_row(watcher, selection);
+                    done(&row);
+                    lock(&rows).push((number, row));
+                }
+            });
+        }
+    });
+    let mut rows = std::mem::take(&mut *lock(&rows));
+    rows.sort_by_key(|(number, _)| *number);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+fn next<T>(waiting: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
+    lock(waiting).next()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn run_row(watcher: &'static Watcher, selection: &Selection) -> Row {
+    let mut row = Row {
+        watcher,
+        skipped: None,
+        cells: Vec::new(),
+        rest: Vec::new(),
+        problems: Vec::new(),
+    };
+    let mut bare = None;
+    for engine in &selection.engines {
+        if let Err(problem) = run_engine(&mut row, *engine, &mut bare, &selection.operations) {
+            row.problem(*engine, None, &problem);
+        }
+        if row.skipped.is_some() {
+            break;
+        }
+    }
+    row
+}
+
+/// What a watcher did bare, to hold the engines against.
+struct Bare {
+    masks: BTreeSet<(PathBuf, u32)>,
+    kinds: Vec<(Operation, Vec<String>)>,
+    rest: Option<(Duration, isize)>,
+}
+
+fn run_engine(
+    row: &mut Row,
+    engine: Engine,
+    bare: &mut Option<Bare>,
+    operations: &[Operation],
+) -> Result<(), String> {
+    let watcher = row.watcher;
+    let tree = Tree::new(watcher.extension).map_err(|e| format!("no tree: {e}"))?;
+    let command = match (watcher.command)(&tree) {
+        Ok(command) => command,
+        Err(why) => {
+            row.skipped = Some(why);
+            return Ok(());
+        }
+    };
+    let mut session = Session::start(watcher, engine, tree, command)?;
+    let mut seen = Bare {
+        masks: session.masks(),
+        kinds: Vec::new(),
+        rest: None,
+    };
+    for operation in operations {
+        let expected = watcher.is_to_notice(engine, *operation);
+        let Outcome { noticed, kinds } = session.perform(*operation, expected)?;
+        row.cells.push((engine, *operation, noticed));
+        if noticed != expected {
+            let what = if noticed {
+                "it is noticed"
+            } else {
+                "it is not noticed"
+            };
+            row.problem(engine, Some(*operation), &session.failure(what));
+        }
+        seen.kinds.push((*operation, kinds));
+    }
+    if operations == Operation::all() {
+        session.feed_state_files()?;
+        let (used, grown) = session.rest()?;
+        row.rest.push((engine, used, grown));
+        seen.rest = Some((used, grown));
+    }
+    session.stop()?;
+    match bare {
+        Some(bare) => row.compare(engine, bare, &seen),
+        None if engine == Engine::Bare => *bare = Some(seen),
+        None => {}
+    }
+    Ok(())
+}
+
+impl Row {
+    fn problem(&mut self, engine: Engine, operation: Option<Operation>, what: &str) {
+        let name = self.watcher.name;
+        let engine = engine.name();
+        let operation = operation.map(|o| format!(" --operation {}", o.name()));
+        self.problems.push(format!(
+            "{what}\n    cargo run -p watchers -- --watcher {name} --engine {engine}{}",
+            operation.unwrap_or_default(),
+        ));
+    }
+
+    fn compare(&mut self, engine: Engine, bare: &Bare, seen: &Bare) {
+        let reach = self.watcher.reach(engine);
+        let expected: BTreeSet<_> = bare
+            .masks
+            .iter()
+            .map(|(path, asked)| (path.clone(), contract::mask(reach, *asked, path)))
+            .collect();
+        if seen.masks != expected {
+            let difference: Vec<_> = seen.masks.symmetric_difference(&expected).collect();
+            self.problem(
+                engine,
+                None,
+                &format!("masks not as expected: {difference:x?}"),
+            );
+        }
+        if self.watcher.prints_records {
+            for ((operation, was), (_, is)) in bare.kinds.iter().zip(&seen.kinds) {
+                if let Err(what) = contract::compare(reach, *operation, was, is) {
+                    self.problem(engine, Some(*operation), &what);
+                }
+            }
+        }
+        if let (Some((used, grown)), Some((used_bare, grown_bare))) = (seen.rest, bare.rest) {
+            if used > used_bare + SPINNING {
+                let what = format!("it spins: {used:?} in 5 s of idleness, bare {used_bare:?}");
+                self.problem(engine, None, &what);
+            }
+            if grown > grown_bare.max(0) + LEAKING {
+                let what = format!("it leaks: {grown} descriptors, bare {grown_bare}");
+                self.problem(engine, None, &what);
+            }
+        }
+    }
+}

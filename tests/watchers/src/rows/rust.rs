@@ -1,0 +1,110 @@
+//! Watchers in Rust: the notify crate, which panics on unknown mask bits, and what is built on it.
+
+use std::process::Command;
+
+use super::{SCRIPT, installed};
+use crate::{Operation, Reach, Ready, Report, Stop, Tells, Watcher, report_of};
+
+pub(super) static ROWS: &[Watcher] = &[
+    Watcher {
+        name: "notify-8",
+        command: |tree| {
+            let mut command = Command::new(support::binary("notify-watch", "notify8"));
+            command.arg(tree.dir());
+            Ok(command)
+        },
+        stop: Stop::InputClosed,
+        ..SCRIPT
+    },
+    Watcher {
+        name: "notify-8-static",
+        command: |tree| {
+            let mut command = Command::new(support::static_binary("notify-watch", "notify8")?);
+            command.arg(tree.dir());
+            Ok(command)
+        },
+        stop: Stop::InputClosed,
+        preload: Reach::Nothing,
+        ..SCRIPT
+    },
+    Watcher {
+        name: "notify-9",
+        command: |tree| {
+            let mut command = Command::new(support::binary("notify-watch", "notify9"));
+            command.arg(tree.dir());
+            Ok(command)
+        },
+        stop: Stop::InputClosed,
+        ..SCRIPT
+    },
+    Watcher {
+        name: "notify-9-static",
+        command: |tree| {
+            let mut command = Command::new(support::static_binary("notify-watch", "notify9")?);
+            command.arg(tree.dir());
+            Ok(command)
+        },
+        stop: Stop::InputClosed,
+        preload: Reach::Nothing,
+        ..SCRIPT
+    },
+    Watcher {
+        name: "watchexec",
+        command: |tree| {
+            let mut command = Command::new(installed("bin/watchexec")?);
+            command
+                .args(["--only-emit-events", "--emit-events-to=stdio", "--watch"])
+                .arg(tree.dir())
+                .current_dir(tree.aside());
+            Ok(command)
+        },
+        ready: Ready::Watching(&["", "listed"]),
+        tells: Tells::Paths(watchexec),
+        stop: Stop::Exits(libc::SIGTERM, 0),
+        misses: &[Operation::Read, Operation::List],
+        ..SCRIPT
+    },
+    Watcher {
+        name: "cargo-watch",
+        command: |tree| {
+            let mut command = Command::new(installed("bin/cargo-watch")?);
+            command
+                .args([
+                    "watch",
+                    "--why",
+                    "--ignore-nothing",
+                    "--delay",
+                    "0.1",
+                    "--shell",
+                    "true",
+                ])
+                .args(["--no-restart", "--postpone", "--watch"])
+                .arg(tree.dir())
+                .arg("-C")
+                .arg(tree.dir());
+            Ok(command)
+        },
+        ready: Ready::Watching(&["", "listed"]),
+        tells: Tells::Paths(cargo_watch),
+        chatter: &[""],
+        stop: Stop::Killed,
+        misses: &[Operation::Read, Operation::List],
+        ..SCRIPT
+    },
+];
+
+/// `modify:/dir/a.txt`
+fn watchexec(line: &str) -> Vec<Report> {
+    let report = line.split_once(':');
+    report
+        .map(|(kind, path)| report_of(kind, path))
+        .into_iter()
+        .collect()
+}
+
+/// `... Paths updated: [PathOp { path: "/dir/a.txt", op: Some(WRITE), cookie: None }, ...]`
+fn cargo_watch(line: &str) -> Vec<Report> {
+    let operations = line.split("PathOp { path: \"").skip(1);
+    let fields = operations.filter_map(|o| o.split_once("\", op: "));
+    fields.map(|(path, op)| report_of(op, path)).collect()
+}
