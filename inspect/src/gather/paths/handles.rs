@@ -14,10 +14,13 @@ use super::resolver::{Names, Resolver};
 use super::{Pending, Why};
 use crate::model::{Identity, Name, Process, ResolvedBy, Watch};
 use crate::sys::FileHandle;
+use std::io;
 use std::thread::Builder;
 
 /// Watches between two looks at the clock.
 const STRIDE: usize = 16;
+/// Watches from which on a thread of its own costs less than it saves.
+const MANY: usize = 256;
 /// More did not help on two processors and one disk.
 const THREADS: usize = 8;
 
@@ -35,7 +38,6 @@ pub struct Found {
 pub struct Finder<'a> {
     look: Look<'a>,
     resolver: Resolver<'a>,
-    names: Option<Names>,
     pace: Pace,
     /// Directories whose watches reported that the kernel looked for a name.
     seen: usize,
@@ -49,7 +51,6 @@ impl<'a> Finder<'a> {
         Finder {
             look,
             resolver: Resolver::new(dir, mounts, wakes, process, instances),
-            names: Names::open().ok(),
             pace: Pace::default(),
             seen: 0,
         }
@@ -57,8 +58,33 @@ impl<'a> Finder<'a> {
 
     /// Resolves what it can and returns the rest. It ends when handles turn out to be cold.
     pub fn resolve(&mut self, read: &mut [ReadInstance], patience: &mut Patience) -> Vec<Pending> {
+        let count = read.iter().map(|r| r.instance.watches.len()).sum();
+        if count >= MANY {
+            let done = std::thread::scope(|scope| {
+                let work = || {
+                    let mut names = Names::of_own_thread();
+                    self.one_by_one(read, count, &mut names, patience)
+                };
+                let thread = Builder::new().spawn_scoped(scope, work).ok()?;
+                // It has not panicked: that ends the program.
+                thread.join().ok()
+            });
+            if let Some(pending) = done {
+                return pending;
+            }
+        }
+        let mut names = Names::open();
+        self.one_by_one(read, count, &mut names, patience)
+    }
+
+    fn one_by_one(
+        &mut self,
+        read: &mut [ReadInstance],
+        mut left: usize,
+        names: &mut io::Result<Names>,
+        patience: &mut Patience,
+    ) -> Vec<Pending> {
         let mut pending = Vec::new();
-        let mut left: usize = read.iter().map(|r| r.instance.watches.len()).sum();
         let mut untried = None;
         for (instance, entry) in read.iter_mut().enumerate() {
             // The kernel tells the newest watch first (fs/notify/mark.c). The oldest is the top of a tree:
@@ -77,7 +103,7 @@ impl<'a> Finder<'a> {
                     // Known from an earlier look at the same process.
                     _ if watch.path.is_some() => continue,
                     Some(why) => Err(why),
-                    None => self.open(watch, entry.handles.to_open(at).as_ref()),
+                    None => self.open_with(names, watch, entry.handles.to_open(at).as_ref()),
                 };
                 match done {
                     Ok(found) => found.note_in(watch),
@@ -125,10 +151,19 @@ impl<'a> Finder<'a> {
 
     /// The path of one watch.
     pub fn open(&mut self, watch: &Watch, handle: Option<&FileHandle>) -> Result<Found, Why> {
+        self.open_with(&mut Names::open(), watch, handle)
+    }
+
+    fn open_with(
+        &mut self,
+        names: &mut io::Result<Names>,
+        watch: &Watch,
+        handle: Option<&FileHandle>,
+    ) -> Result<Found, Why> {
         if self.pace.is_too_many(self.seen) {
             return Err(Why::Forgotten);
         }
-        let names = self.names.as_mut().ok_or(Why::Failed)?;
+        let names = names.as_mut().map_err(|_| Why::Failed)?;
         let (resolver, pace) = (&self.resolver, &mut self.pace);
         let found = resolver.open(watch.device, watch.inode, handle, |opened| {
             let again = || match handle.map(|handle| opened.mount.open(handle, watch.inode)) {

@@ -6,7 +6,7 @@ use super::super::wakes::Wakes;
 use super::Why;
 use super::look::Look;
 use crate::model::{Device, Instance, Name, Process};
-use crate::sys::{self, FileHandle};
+use crate::sys::{self, FileHandle, OwnPlace};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Write};
@@ -97,7 +97,10 @@ impl<'a> Resolver<'a> {
     /// The path of what was opened as the process sees it, and whether it is deleted.
     pub fn path_of(&self, opened: &Opened<'_>, names: &mut Names) -> Result<(Name, bool), Why> {
         let Opened { mount, stat, .. } = opened;
-        let link = names.of(opened.fd.as_fd()).map_err(|_| Why::Failed)?;
+        let directory = stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
+        let link = names
+            .of(opened.fd.as_fd(), directory)
+            .map_err(|_| Why::Failed)?;
         let (path, deleted) = match link.strip_suffix(b" (deleted)") {
             Some(bare) if stat.st_nlink == 0 => (bare, true),
             _ => (link, false),
@@ -133,6 +136,8 @@ pub struct Names {
     own: File,
     number: Vec<u8>,
     link: Vec<u8>,
+    /// Going to a directory and asking where one is takes half as long as reading a link.
+    place: Option<OwnPlace>,
 }
 
 impl Names {
@@ -142,11 +147,27 @@ impl Names {
             own: File::open("/proc/self/fd")?,
             number: Vec::new(),
             link: Vec::new(),
+            place: None,
+        })
+    }
+
+    /// For a thread that does nothing else: it gets a working directory of its own and goes to the
+    /// directories it asks about.
+    pub fn of_own_thread() -> io::Result<Names> {
+        Ok(Names {
+            place: OwnPlace::of_this_thread().ok(),
+            ..Names::open()?
         })
     }
 
     /// The path the kernel has for a descriptor.
-    fn of(&mut self, fd: BorrowedFd<'_>) -> io::Result<&[u8]> {
+    fn of(&mut self, fd: BorrowedFd<'_>, directory: bool) -> io::Result<&[u8]> {
+        if let Some(place) = &self.place
+            && directory
+            && place.of(fd, &mut self.link).is_ok()
+        {
+            return Ok(&self.link);
+        }
         self.number.clear();
         write!(self.number, "{}", fd.as_raw_fd())?;
         sys::read_link_at(self.own.as_fd(), &self.number, &mut self.link)?;
@@ -256,7 +277,10 @@ fn open_mount(look: &Look<'_>, anchors: &[Vec<u8>], mount: &Mount) -> Result<Ope
         .map_err(|_| Why::Failed)?
         .st_ino;
     let mut names = Names::open().map_err(|_| Why::Failed)?;
-    let shown = names.of(root.as_fd()).map_err(|_| Why::Failed)?.to_vec();
+    let shown = names
+        .of(root.as_fd(), true)
+        .map_err(|_| Why::Failed)?
+        .to_vec();
     // O_PATH is not enough for open_by_handle_at(2); any directory of the mount is.
     let on_it = |path: &&[u8]| look.mounts.of_path(path).is_some_and(|m| m.id == mount.id);
     let anchors = anchors.iter().map(Vec::as_slice).filter(on_it);
