@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,6 +68,28 @@ static void *blocked(void *arg)
 	return 0;
 }
 
+/* Files that are touched, beside as many that are written, and how often each was seen so. */
+enum { FILES = 500 };
+static atomic_int seen[FILES];
+static sem_t first_seen;
+
+static void *reader(void *arg)
+{
+	char buf[512] __attribute__((aligned(8)));
+	for (;;) {
+		ssize_t n = read(*(int *)arg, buf, sizeof buf);
+		CHECK(n > 0);
+		for (char *p = buf; p < buf + n;) {
+			struct inotify_event *e = (void *)p;
+			int i;
+			CHECK((e->mask & ~(IN_MODIFY | IN_ATTRIB | IN_IGNORED)) == 0);
+			if (e->mask & IN_ATTRIB && sscanf(e->name, "touched%d", &i) == 1 && !seen[i]++)
+				sem_post(&first_seen);
+			p += sizeof *e + e->len;
+		}
+	}
+}
+
 static void on_alarm(int s) { }
 
 int main(int argc, char **argv)
@@ -118,6 +142,38 @@ int main(int argc, char **argv)
 		stop = 1;
 		for (int i = 0; i < 4; i++)
 			pthread_join(t[i], 0);
+	} else if (!strcmp(moment, "read-threads")) {
+		/* Four threads read one descriptor: no touch is lost between them. */
+		static const char *names[] = { "touched%d", "written%d" };
+		pthread_t t[4];
+		int fd = inotify_init1(0);
+		CHECK(chdir(dir) == 0 && sem_init(&first_seen, 0, 0) == 0);
+		for (int pass = 0; pass < 3; pass++) {
+			/* Made, then touched or written, then removed. */
+			for (int i = 0; i < 2 * FILES; i++) {
+				char name[32];
+				sprintf(name, names[i % 2], i / 2);
+				if (pass == 2) {
+					CHECK(unlink(name) == 0);
+					continue;
+				}
+				int f = open(name, O_CREAT | O_WRONLY, 0600);
+				CHECK(f >= 0);
+				if (pass == 1)
+					CHECK(i % 2 ? write(f, "x", 1) == 1 : futimens(f, 0) == 0);
+				close(f);
+			}
+			if (pass == 0) {
+				CHECK(inotify_add_watch(fd, dir, IN_MODIFY | IN_ATTRIB) == 1);
+				for (int i = 0; i < 4; i++)
+					CHECK(pthread_create(&t[i], 0, reader, &fd) == 0);
+			} else if (pass == 1) {
+				for (int i = 0; i < FILES; i++)
+					CHECK(sem_wait(&first_seen) == 0);
+			}
+		}
+		for (int i = 0; i < 4; i++)
+			CHECK(pthread_cancel(t[i]) == 0 && pthread_join(t[i], 0) == 0);
 	} else if (!strcmp(moment, "cancel")) {
 		/* A thread blocked in a hooked read is cancelled there, as in libc's. */
 		pthread_t t;

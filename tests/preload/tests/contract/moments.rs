@@ -46,6 +46,11 @@ fn a_child_of_a_threaded_program_may_use_every_hook() {
 }
 
 #[test]
+fn threads_that_read_at_once_lose_no_touch() {
+    ok_at("read-threads");
+}
+
+#[test]
 fn a_thread_may_be_cancelled_in_a_read() {
     ok_at("cancel");
 }
