@@ -15,7 +15,7 @@ use super::budget::{Admission, Budgets, Watched};
 use super::databases::Databases;
 use super::filter;
 use super::log::Log;
-use super::owners::{Owner, Owners};
+use super::owners::{Found, Owner, Owners};
 use super::rights::Guard;
 use super::tracee;
 use crate::sys::seccomp::{Answer, waits};
@@ -73,7 +73,7 @@ impl<'r> Judge<'r> {
             budgets: Budgets::default(),
             named: HashSet::new(),
             // Unknown is another one: then every path is followed the careful way.
-            own_root: path::place(c"/").ok().flatten(),
+            own_root: own_root().ok().flatten(),
         }
     }
 
@@ -158,31 +158,30 @@ impl<'r> Judge<'r> {
         call: &AddWatch<'_>,
         log: &Log,
     ) -> io::Result<Option<Placed>> {
-        let rights = self.guard.rights_of(call.thread)?;
         let owner = self.owners.of(call.thread)?;
+        let rights = self.guard.rights_of(owner)?;
         let (rules, own_root) = (&self.rules, self.own_root);
         let (databases, budgets) = (&mut self.databases, &mut self.budgets);
         rights.act(|| {
             let follow = call.mask & DONT_FOLLOW == 0;
             let target = owner.find(call.path, follow, own_root)?;
             let (fate, by) = fate(rules, &target, || {
-                let directory = identity(target.as_fd())?;
-                Ok(call.mask & MODIFY != 0 && databases.has_in(owner.process, directory, rules))
+                call.mask & MODIFY != 0
+                    && databases.has_in(owner.process, identity(&target.stat), rules)
             })?;
             let mask = reduce(rules.strip, fate, call.mask);
             if (mask ^ call.mask) & ALL_EVENTS == 0 && rules.max_watches.is_none() {
                 return Ok(None);
             }
             let instance = owner.descriptor(call.instance)?;
-            let stat = path::stat(target.as_fd())?;
-            let watched = (call.instance, stat.st_dev, stat.st_ino);
+            let watched = (call.instance, target.stat.st_dev, target.stat.st_ino);
             if let Some(max) = rules.max_watches
                 && let Some(wd) = over(
                     budgets,
                     owner,
                     call,
                     (max, watched),
-                    (&instance, &target),
+                    (&instance, &target.file),
                     log,
                 )?
             {
@@ -197,7 +196,7 @@ impl<'r> Judge<'r> {
             if !waits(listener, call.id) {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
-            let wd = inotify::add_watch(instance.as_fd(), target.as_fd(), mask)?;
+            let wd = inotify::add_watch(instance.as_fd(), target.file.as_fd(), mask)?;
             budgets.placed(owner.process, watched, wd);
             Ok(Some(Placed {
                 wd,
@@ -207,6 +206,11 @@ impl<'r> Judge<'r> {
             }))
         })?
     }
+}
+
+fn own_root() -> io::Result<Option<(u64, u64)>> {
+    let root = path::find_absolute(c"/", true, path::Walk::Free)?;
+    path::place(root.as_fd(), c".")
 }
 
 /// The invented descriptor of a watch past the budget. What the kernel would refuse is left to it.
@@ -242,13 +246,13 @@ fn over(
 /// database its own process holds open.
 fn fate(
     rules: &Rules<'_>,
-    target: &OwnedFd,
-    settles: impl FnOnce() -> io::Result<bool>,
+    target: &Found,
+    settles: impl FnOnce() -> bool,
 ) -> io::Result<(Fate, Rule)> {
-    let directory = path::stat(target.as_fd())?.st_mode & libc::S_IFMT == libc::S_IFDIR;
+    let directory = target.stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
     let by_path = !rules.drop.is_empty() || !rules.settle.is_empty();
     if by_path || !directory {
-        let link = format!("/proc/self/fd/{}", target.as_raw_fd());
+        let link = format!("/proc/self/fd/{}", target.file.as_raw_fd());
         let path = std::fs::read_link(link)?.into_os_string().into_vec();
         let name = path.rsplit(|&c| c == b'/').next().unwrap_or_default();
         let below = |patterns: Patterns<'_>| patterns.match_below(&path, rules.home);
@@ -262,7 +266,7 @@ fn fate(
             return Ok((Fate::Settled, Rule::Settle));
         }
     }
-    if directory && rules.settle_own && settles()? {
+    if directory && rules.settle_own && settles() {
         return Ok((Fate::Settled, Rule::Settle));
     }
     Ok((Fate::Plain, Rule::Strip))
@@ -270,14 +274,13 @@ fn fate(
 
 /// A file as fdscan's library names it. On file systems that give every subvolume a device of its own (btrfs) it is not
 /// found again: then only patterns settle it.
-fn identity(file: BorrowedFd<'_>) -> io::Result<Identity> {
-    let stat = path::stat(file)?;
+fn identity(stat: &libc::stat) -> Identity {
     let (major, minor) = (libc::major(stat.st_dev), libc::minor(stat.st_dev));
-    Ok(Identity {
+    Identity {
         // The kernel's own dev_t: include/linux/kdev_t.h.
         device: Device(major << 20 | minor),
         inode: stat.st_ino,
-    })
+    }
 }
 
 /// A call that a signal has interrupted is made again: with MASK_CREATE it would meet its own watch. Linux 5.19 on

@@ -38,9 +38,9 @@ struct Watcher {
 impl Databases {
     /// Whether `process` holds a database open in the directory.
     pub fn has_in(&mut self, process: u32, directory: Identity, rules: &Rules<'_>) -> bool {
-        let known = self.0.get(&process).is_some_and(|watcher| {
-            watcher.last.elapsed() < interval(0) && !pidfd::has_ended(watcher.pidfd.as_fd())
-        });
+        let known = self.0.get(&process);
+        // So soon no number is another process's.
+        let known = known.is_some_and(|watcher| watcher.last.elapsed() < interval(0));
         if !known && let Ok(watcher) = Watcher::new(process, rules) {
             self.0.insert(process, watcher);
         }

@@ -1,6 +1,6 @@
 //! Whose call it is: the thread and its process, and what a path means to them.
 
-use crate::sys::path::{Walk, find, find_absolute, is_in_proc, place};
+use crate::sys::path::{Walk, find, find_absolute, inode, is_in_proc, place, stat};
 use crate::sys::pidfd;
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
@@ -21,64 +21,90 @@ impl Owners {
     /// ESRCH if it has ended, or its process cannot be told.
     pub fn of(&mut self, tid: u32) -> io::Result<&Owner> {
         let known = self.0.iter().position(|owner| owner.tid == tid);
-        match known.and_then(|at| self.0.remove(at)) {
-            // Before Linux 6.9 the number may be another thread's by now.
-            Some(owner) if owner.is_thread && !owner.is_gone() => self.0.push_front(owner),
-            _ => self.0.push_front(Owner::of(tid)?),
-        }
+        let known = known.and_then(|at| self.0.remove(at));
+        // Its directory is gone when the thread is, whoever has the number then.
+        let alive = known.and_then(|mut owner| owner.look_at_root().ok().map(|()| owner));
+        self.0.push_front(match alive {
+            Some(owner) => owner,
+            None => Owner::of(tid)?,
+        });
         self.0.truncate(KEPT);
         self.0.front().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
-/// The process a thread belongs to, and where its descriptors are.
+/// The process a thread belongs to, where its descriptors are, and where its paths begin.
 pub struct Owner {
     tid: u32,
     /// The process.
     pub process: u32,
+    /// `/proc/TID`, which is this very thread's: see fdscan's `ProcDir`.
+    dir: OwnedFd,
+    /// Its root directory; `None` before Linux 5.8.
+    root: Option<(u64, u64)>,
     /// The thread, or before Linux 6.9 its process.
     pidfd: OwnedFd,
     is_thread: bool,
 }
 
+/// A file that was found, and what is known of it.
+pub struct Found {
+    /// It, opened by O_PATH.
+    pub file: OwnedFd,
+    /// What stat(2) says.
+    pub stat: libc::stat,
+}
+
 impl Owner {
-    /// Finds the process of thread `tid`.
-    ///
-    /// # Errors
-    /// ESRCH if it has ended.
     fn of(tid: u32) -> io::Result<Owner> {
+        let dir = find_absolute(&CString::new(format!("/proc/{tid}"))?, true, Walk::Free)?;
         let process = inspect::thread(tid)?.process;
         let (pidfd, is_thread) = match pidfd::open_thread(tid) {
             // Before Linux 6.9.
-            Err(e) if e.raw_os_error() == Some(libc::EINVAL) => {
-                let pidfd = pidfd::open(process)?;
-                // A thread may have descriptors of its own (clone(2), CLONE_FILES).
-                if tid != process && !pidfd::share_descriptors(tid, process)? {
-                    return Err(io::ErrorKind::Unsupported.into());
-                }
-                (pidfd, false)
-            }
+            Err(e) if e.raw_os_error() == Some(libc::EINVAL) => (pidfd::open(process)?, false),
             found => (found?, true),
         };
-        Ok(Owner {
+        let mut owner = Owner {
             tid,
             process,
+            dir,
+            root: None,
             pidfd,
             is_thread,
-        })
+        };
+        owner.look_at_root()?;
+        Ok(owner)
+    }
+
+    fn look_at_root(&mut self) -> io::Result<()> {
+        self.root = place(self.dir.as_fd(), c"root")?;
+        Ok(())
+    }
+
+    /// The inode of its user namespace (namespaces(7)).
+    ///
+    /// # Errors
+    /// ESRCH if it has ended.
+    pub fn user_namespace(&self) -> io::Result<u64> {
+        inode(self.dir.as_fd(), c"ns/user")
+    }
+
+    /// The thread.
+    pub fn thread(&self) -> u32 {
+        self.tid
     }
 
     /// A copy of the thread's descriptor `fd`.
     ///
     /// # Errors
-    /// Those of pidfd_getfd(2).
+    /// Those of pidfd_getfd(2); before Linux 6.9 also where the thread has descriptors of its own (clone(2),
+    /// CLONE_FILES).
     pub fn descriptor(&self, fd: i32) -> io::Result<OwnedFd> {
+        let (tid, process) = (self.tid, self.process);
+        if !self.is_thread && tid != process && !pidfd::share_descriptors(tid, process)? {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         pidfd::get_fd(self.pidfd.as_fd(), fd)
-    }
-
-    /// The thread has ended, and its number may be another's.
-    fn is_gone(&self) -> bool {
-        pidfd::has_ended(self.pidfd.as_fd())
     }
 
     /// Finds what `path` names for the thread: below its root, from its current directory, with its own /proc/self.
@@ -90,43 +116,41 @@ impl Owner {
         path: &CStr,
         follow: bool,
         own_root: Option<(u64, u64)>,
-    ) -> io::Result<OwnedFd> {
+    ) -> io::Result<Found> {
         let bytes = path.to_bytes();
         if bytes.is_empty() {
             return Err(io::Error::from_raw_os_error(libc::ENOENT));
         }
-        let proc = |what: &str| CString::new(format!("/proc/{}/{what}", self.tid));
-        let root = proc("root")?;
-        let same_root = own_root.is_some() && place(&root)? == own_root;
-        if bytes.starts_with(b"/") {
-            if !same_root {
-                let root = find_absolute(&root, true, Walk::Free)?;
-                return find(root.as_fd(), path, follow, Walk::InRoot);
-            }
-            return match self.own_names(bytes) {
-                Some(own) => self.find_own(own, follow),
-                None => elsewhere(find_absolute(path, follow, Walk::NoMagic)?),
+        let same_root = own_root.is_some() && self.root == own_root;
+        if !bytes.starts_with(b"/") {
+            let directory = find(self.dir.as_fd(), c"cwd", true, Walk::Free)?;
+            let walk = if same_root {
+                Walk::NoMagic
+            } else {
+                Walk::Beneath
             };
+            return elsewhere(find(directory.as_fd(), path, follow, walk)?);
         }
-        let directory = find_absolute(&proc("cwd")?, true, Walk::Free)?;
-        let walk = if same_root {
-            Walk::NoMagic
-        } else {
-            Walk::Beneath
-        };
-        elsewhere(find(directory.as_fd(), path, follow, walk)?)
+        if !same_root {
+            let root = find(self.dir.as_fd(), c"root", true, Walk::Free)?;
+            return elsewhere(find(root.as_fd(), path, follow, Walk::InRoot)?);
+        }
+        match self.own_names(bytes) {
+            Some(own) => self.find_own(own, follow),
+            None => elsewhere(find_absolute(path, follow, Walk::NoMagic)?),
+        }
     }
 
     /// Finds what a name for oneself leads to. Only the link it names means the thread; behind it the way is anybody's.
-    fn find_own(&self, path: Vec<u8>, follow: bool) -> io::Result<OwnedFd> {
+    fn find_own(&self, path: Vec<u8>, follow: bool) -> io::Result<Found> {
         let Some(end) = end_of_link(&path) else {
             // In /proc itself: no link is followed there.
-            return find_absolute(&CString::new(path)?, follow, Walk::NoMagic);
+            return found(find_absolute(&CString::new(path)?, follow, Walk::NoMagic)?);
         };
         let (link, rest) = path.split_at(end);
         let link = CString::new(link)?;
         if rest.is_empty() {
-            return find_absolute(&link, follow, Walk::Free);
+            return found(find_absolute(&link, follow, Walk::Free)?);
         }
         let from = find_absolute(&link, true, Walk::Free)?;
         let rest = CString::new([b".", rest].concat())?;
@@ -151,9 +175,16 @@ impl Owner {
     }
 }
 
+fn found(file: OwnedFd) -> io::Result<Found> {
+    let stat = stat(file.as_fd())?;
+    Ok(Found { file, stat })
+}
+
 /// What lies in /proc may have been found through a link that means who follows it.
-fn elsewhere(found: OwnedFd) -> io::Result<OwnedFd> {
-    if is_in_proc(found.as_fd())? {
+fn elsewhere(file: OwnedFd) -> io::Result<Found> {
+    let found = found(file)?;
+    // Only file systems without a disk have a device of major number 0.
+    if libc::major(found.stat.st_dev) == 0 && is_in_proc(found.file.as_fd())? {
         return Err(io::Error::from_raw_os_error(libc::ELOOP));
     }
     Ok(found)
@@ -194,6 +225,8 @@ mod tests {
         let owner = Owner {
             tid: 8,
             process: 7,
+            dir: pidfd.try_clone().unwrap(),
+            root: None,
             pidfd,
             is_thread: true,
         };

@@ -3,6 +3,7 @@
 //! Without root no process of the tree can be another user's: nothing in it gains privileges (no_new_privs), and to give
 //! any up takes capabilities. A supervisor with capabilities looks at every call.
 
+use super::owners::Owner;
 use crate::sys::credentials::{Rights, act_as, file_capabilities, has_none};
 use std::fs;
 use std::io;
@@ -33,21 +34,21 @@ impl Guard {
         Guard {
             own: (!has_none()).then(|| Privileged {
                 capabilities: file_capabilities(0).unwrap_or(u64::MAX),
-                user_namespace: user_namespace("self").ok(),
+                user_namespace: fs::metadata("/proc/self/ns/user").map(|ns| ns.ino()).ok(),
             }),
         }
     }
 
-    /// What to act with for the thread `tid`.
+    /// What to act with for a thread.
     ///
     /// # Errors
     /// Its rights cannot be known.
-    pub fn rights_of(&self, tid: u32) -> io::Result<Acting> {
+    pub fn rights_of(&self, thread: &Owner) -> io::Result<Acting> {
         let Some(own) = &self.own else {
             return Ok(Acting::Own);
         };
-        let theirs = file_capabilities(tid)?;
-        let same_namespace = user_namespace(&tid.to_string()).ok() == own.user_namespace;
+        let theirs = file_capabilities(thread.thread())?;
+        let same_namespace = thread.user_namespace().ok() == own.user_namespace;
         // CAP_DAC_READ_SEARCH, bit 2: to it neither user nor groups make a difference.
         let any_file = own.capabilities & theirs & 1 << 2 != 0;
         if any_file
@@ -57,7 +58,7 @@ impl Guard {
         {
             return Ok(Acting::Own);
         }
-        let thread = inspect::thread(tid)?;
+        let thread = inspect::thread(thread.thread())?;
         Ok(Acting::As(Rights {
             user: thread.file_user,
             group: thread.file_group,
@@ -83,9 +84,4 @@ impl Acting {
             Acting::As(rights) => act_as(rights, act),
         }
     }
-}
-
-/// The inode of a thread's user namespace (namespaces(7)).
-fn user_namespace(who: &str) -> io::Result<u64> {
-    Ok(fs::metadata(format!("/proc/{who}/ns/user"))?.ino())
 }

@@ -75,13 +75,13 @@ struct How {
 ///
 /// # Errors
 /// The kernel's errno.
-pub fn place(path: &CStr) -> io::Result<Option<(u64, u64)>> {
+pub fn place(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<Option<(u64, u64)>> {
     let mut answer = std::mem::MaybeUninit::<libc::statx>::zeroed();
     let wanted = libc::STATX_INO | libc::STATX_MNT_ID;
     // SAFETY: `path` is NUL-terminated, and `answer` has room for one struct statx.
     let result = unsafe {
         libc::statx(
-            libc::AT_FDCWD,
+            dir.as_raw_fd(),
             path.as_ptr(),
             0,
             wanted,
@@ -92,6 +92,19 @@ pub fn place(path: &CStr) -> io::Result<Option<(u64, u64)>> {
     // SAFETY: zeroed above and filled by the kernel; every bit pattern is a valid statx.
     let answer = unsafe { answer.assume_init() };
     Ok((answer.stx_mask & wanted == wanted).then_some((answer.stx_mnt_id, answer.stx_ino)))
+}
+
+/// The inode of what `path` leads to.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn inode(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<u64> {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `path` is NUL-terminated, and `stat` has room for one struct stat.
+    let done = unsafe { libc::fstatat(dir.as_raw_fd(), path.as_ptr(), stat.as_mut_ptr(), 0) };
+    check(done.into())?;
+    // SAFETY: fstatat succeeded, so it filled the whole struct.
+    Ok(unsafe { stat.assume_init() }.st_ino)
 }
 
 /// What is known of the file a descriptor of [`find`] names.
