@@ -168,7 +168,7 @@ impl Launcher {
                 self.continue_at = None;
             }
             match change {
-                Some(Change::Stopped(signal)) => signal::suffer(signal),
+                Some(Change::Stopped(signal)) => self.stop_too(signal),
                 Some(Change::Exited(status)) => {
                     self.leave();
                     // The kernel keeps eight bits of a status.
@@ -180,6 +180,14 @@ impl Launcher {
                 }
                 Some(Change::Continued) | None => {}
             }
+        }
+    }
+
+    /// Stops as the command did, if it has not gone on meanwhile: a key may have stopped both at once, while this process
+    /// was not yet back from the stop before, and a shell have continued them.
+    fn stop_too(&self, signal: i32) {
+        if inspect::thread(self.command).is_ok_and(|command| command.is_stopped) {
+            signal::suffer(signal);
         }
     }
 
