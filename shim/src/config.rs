@@ -141,9 +141,9 @@ fn keep(texts: &Texts<'static>, judged: u32) -> Option<(&'static Config, usize)>
     let before = size_of::<Config>() + slots * size_of::<Slot>();
     let size = before + texts.values.iter().map(|text| length(*text)).sum::<usize>() + length(home);
     let start = sys::map(size)?;
-    // SAFETY: a Config, then the slots, then every text with a NUL fit into `size`; a Slot is aligned
-    // behind a Config, and free when zeroed; the mapping is page-aligned, zeroed, and nobody else's; it
-    // lives for ever unless `read` finds it unused.
+    // The mapping is page-aligned and zeroed; it lives for ever unless `read` finds it unused.
+    // SAFETY: a Config, then the slots, then every text with a NUL fit into the mapping, which is nobody
+    // else's; a Slot is aligned behind a Config, and free when zeroed.
     unsafe {
         let slots = core::slice::from_raw_parts(start.add(size_of::<Config>()).cast(), slots);
         let mut at = start.add(before);
