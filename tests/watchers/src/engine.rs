@@ -50,19 +50,31 @@ impl Engine {
         if self != Engine::Heal {
             return Ok(());
         }
+        let mut healed = 0;
         for pid in watching {
             let run = Command::new(support::watchfix())
                 .args(["heal", &pid.to_string()])
                 .output()
                 .map_err(|e| e.to_string())?;
-            if !run.status.success() {
-                let text = String::from_utf8_lossy(&run.stderr).into_owned();
-                return Err(format!("watchfix heal: {}: {text}", run.status));
+            match run.status.code() {
+                Some(0) => healed += 1,
+                // A child that had not executed its program yet held the same descriptors, and is gone.
+                Some(NO_SUCH_PROCESS) => {}
+                _ => {
+                    let text = String::from_utf8_lossy(&run.stderr).into_owned();
+                    return Err(format!("watchfix heal: {}: {text}", run.status));
+                }
             }
         }
-        Ok(())
+        match healed {
+            0 => Err("nobody watches the tree who could be healed".to_owned()),
+            _ => Ok(()),
+        }
     }
 }
+
+/// An exit status of watchfix (README.md).
+const NO_SUCH_PROCESS: i32 = 3;
 
 /// `command` as the arguments of watchfix.
 fn behind(arguments: &[&str], command: &Command) -> Command {
