@@ -45,7 +45,13 @@ fn a_command_that_cannot_be_started_has_the_shells_status_and_one_sentence() {
         (&file, 126, "Permission denied"),
         ("/", 126, "Permission denied"),
     ] {
-        let ended = run(&[]).arg(command).output().unwrap();
+        // A directory of PATH that may not be searched is another error.
+        let mut command_line = run(&[]);
+        let ended = command_line
+            .arg(command)
+            .env("PATH", "/usr/bin:/bin")
+            .output()
+            .unwrap();
         assert_eq!(ended.status.code(), Some(code), "{command}");
         let said = String::from_utf8(ended.stderr).unwrap();
         assert_eq!(said, format!("watchfix: {command} cannot be run: {why}\n"));
