@@ -16,12 +16,16 @@ pub struct Plan {
     pub library: Result<PathBuf, String>,
     /// What the supervisor traps, or why there is none.
     pub supervisor: Result<Trapped, String>,
+    /// The rules leave it nothing to do.
+    idle: bool,
     choice: EngineChoice,
 }
 
 impl Plan {
     /// Looks what works here, cheaply: some ten system calls.
     pub fn new(choice: EngineChoice, rules: &Rules<'_>) -> Plan {
+        let trapped = Trapped::by(rules);
+        let idle = trapped == Trapped::Masks(0);
         Plan {
             library: match choice {
                 EngineChoice::Seccomp => Err("--engine seccomp was asked for".to_owned()),
@@ -29,8 +33,10 @@ impl Plan {
             },
             supervisor: match choice {
                 EngineChoice::Preload => Err("--engine preload was asked for".to_owned()),
-                _ => supervisor(rules),
+                _ if idle => Err("the rules change no watch".to_owned()),
+                _ => supervisor(trapped),
             },
+            idle,
             choice,
         }
     }
@@ -45,17 +51,14 @@ impl Plan {
         let why = match self.choice {
             EngineChoice::Auto => None,
             EngineChoice::Preload => self.library.as_ref().err(),
+            EngineChoice::Seccomp if self.idle => None,
             EngineChoice::Seccomp => self.supervisor.as_ref().err(),
         };
         why.map(String::as_str)
     }
 }
 
-fn supervisor(rules: &Rules<'_>) -> Result<Trapped, String> {
-    let trapped = Trapped::by(rules);
-    if trapped == Trapped::Masks(0) {
-        return Err("the rules change no watch".to_owned());
-    }
+fn supervisor(trapped: Trapped) -> Result<Trapped, String> {
     seccomp::has_listeners().map_err(|e| {
         format!(
             "seccomp listeners (Linux 5.0) are not to be had: {}",

@@ -1,6 +1,6 @@
 //! A program under `watchfix run` finds itself as if it had been started directly.
 
-use super::given::{Dir, is_root, output, run, watchfix};
+use super::given::{Dir, is_root, output, run, run_as_nobody, watchfix, without_rules};
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
@@ -106,7 +106,7 @@ fn what_a_process_inherits_is_inherited() {
             });
         }
     };
-    let mut bare = Command::new("sh");
+    let mut bare = without_rules("sh");
     prepare(bare.args(["-c", &script]));
     let mut under = run(&[]);
     prepare(under.args(["sh", "-c", &script]));
@@ -263,8 +263,8 @@ fn setuid_programs_keep_their_meaning_under_root_and_lose_it_otherwise() {
         return support::skip("only root can tell the two apart");
     }
     assert_eq!(new_privileges(&mut run(&[])), "NoNewPrivs:\t0\n");
-    let mut other = run(&[]);
-    other.gid(super::given::NOBODY).uid(super::given::NOBODY);
+    let tools = Dir::new();
+    let mut other = run_as_nobody(&tools, &[]);
     assert_eq!(new_privileges(&mut other), "NoNewPrivs:\t1\n");
 }
 

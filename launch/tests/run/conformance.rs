@@ -1,17 +1,16 @@
 //! A call whose mask stays has the kernel's own answer, and so has one whose mask changes.
 
-use super::given::{NOBODY, calls, is_root, output, run};
+use super::given::{Dir, NOBODY, as_nobody, calls, is_root, output, run, run_as_nobody};
 use std::collections::BTreeMap;
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::chown;
 use std::process::Command;
 use tempfile::TempDir;
 
 /// What tests/c/calls.c prints of its calls, and the masks of its watches by wd.
-fn lines(mut command: Command, as_nobody: bool) -> (Vec<String>, BTreeMap<u32, u32>) {
+fn lines(command: &mut Command, nobody: bool) -> (Vec<String>, BTreeMap<u32, u32>) {
     let dir = TempDir::new().unwrap();
-    if as_nobody {
-        std::os::unix::fs::chown(dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();
-        command.gid(NOBODY).uid(NOBODY);
+    if nobody {
+        chown(dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();
     }
     let text = output(command.current_dir(dir.path()).env("START", dir.path()));
     let (watches, calls): (Vec<_>, Vec<_>) = text.lines().partition(|l| l.starts_with("watch "));
@@ -26,19 +25,22 @@ fn lines(mut command: Command, as_nobody: bool) -> (Vec<String>, BTreeMap<u32, u
     )
 }
 
-fn bare() -> Command {
-    Command::new(calls())
-}
-
-fn under(flags: &[&str]) -> Command {
-    let mut command = run(flags);
-    command.arg(calls());
-    command
-}
-
-fn compare(flags: &[&str], stripped: u32, as_nobody: bool) {
-    let (expected, watches) = lines(bare(), as_nobody);
-    let (found, changed) = lines(under(flags), as_nobody);
+fn compare(flags: &[&str], stripped: u32, nobody: bool) {
+    let tools = Dir::new();
+    let (mut bare, mut under) = if nobody {
+        let program = tools.install(calls());
+        let mut bare = Command::new(&program);
+        as_nobody(&mut bare);
+        let mut under = run_as_nobody(&tools, flags);
+        under.arg(program);
+        (bare, under)
+    } else {
+        let mut under = run(flags);
+        under.arg(calls());
+        (Command::new(calls()), under)
+    };
+    let (expected, watches) = lines(&mut bare, nobody);
+    let (found, changed) = lines(&mut under, nobody);
     let differ: Vec<_> = expected
         .iter()
         .zip(&found)

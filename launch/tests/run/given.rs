@@ -1,6 +1,9 @@
 //! What the tests start: watchfix, and the C programs under `tests/c`.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -46,9 +49,9 @@ pub fn calls() -> &'static Path {
     CALLS.get_or_init(|| compiled("calls.c", "static", "cc", &["-static", "-pthread"]).unwrap())
 }
 
-/// watchfix without the variables of whoever runs the tests.
-pub fn watchfix() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_watchfix"));
+/// `program` without the variables of whoever runs the tests.
+pub fn without_rules(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     let own =
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WATCHFIX_"));
     for (name, _) in own {
@@ -57,11 +60,32 @@ pub fn watchfix() -> Command {
     command
 }
 
+/// watchfix without the variables of whoever runs the tests.
+pub fn watchfix() -> Command {
+    without_rules(env!("CARGO_BIN_EXE_watchfix"))
+}
+
 /// `watchfix run FLAGS -- `, to be followed by a command.
 pub fn run(flags: &[&str]) -> Command {
     let mut command = watchfix();
     command.arg("run").args(flags).arg("--");
     command
+}
+
+/// `watchfix run FLAGS -- ` as [`NOBODY`], where the tests run as root: a copy of it, because nobody may not be let
+/// into the directory it was built in.
+pub fn run_as_nobody(tools: &Dir, flags: &[&str]) -> Command {
+    let mut command = without_rules(tools.install(Path::new(env!("CARGO_BIN_EXE_watchfix"))));
+    command.arg("run").args(flags).arg("--");
+    as_nobody(&mut command);
+    command
+}
+
+/// Makes the command [`NOBODY`]'s, where the tests run as root.
+pub fn as_nobody(command: &mut Command) {
+    if is_root() {
+        command.gid(NOBODY).uid(NOBODY);
+    }
 }
 
 /// What a command prints; panics unless it ends with 0.
@@ -84,6 +108,17 @@ impl Dir {
     /// A new one.
     pub fn new() -> Dir {
         Dir(TempDir::new().unwrap())
+    }
+
+    /// A copy of `program` in it, which everybody may run.
+    pub fn install(&self, program: &Path) -> PathBuf {
+        let everybody = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.0.path(), everybody).unwrap();
+        // Another process copies it: one that another test's thread forks would keep it open for writing.
+        let mut install = Command::new("install");
+        let status = install.args(["-m", "755"]).arg(program).arg(self.0.path());
+        assert!(status.status().unwrap().success());
+        self.0.path().join(program.file_name().unwrap())
     }
 
     /// The path of `name` in it.

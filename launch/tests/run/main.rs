@@ -13,3 +13,4 @@ mod rights;
 mod rules;
 mod survival;
 mod terminal;
+mod transparency;

@@ -52,6 +52,9 @@ impl Shell {
         // SAFETY: system calls that are allowed between fork and exec.
         unsafe {
             command.pre_exec(move || {
+                // Who runs the tests in the background may ignore them, and bash would leave them so.
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
+                libc::signal(libc::SIGQUIT, libc::SIG_DFL);
                 libc::setsid();
                 libc::ioctl(number, libc::TIOCSCTTY, 0);
                 for stream in 0..=2 {
