@@ -49,13 +49,22 @@ pub fn calls() -> &'static Path {
     CALLS.get_or_init(|| compiled("calls.c", "static", "cc", &["-static", "-pthread"]).unwrap())
 }
 
-/// `program` without the variables of whoever runs the tests.
+/// `program` without the variables of whoever runs the tests, and without the signals that are ignored there.
 pub fn without_rules(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     let own =
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WATCHFIX_"));
     for (name, _) in own {
         command.env_remove(name);
+    }
+    // SAFETY: signal is allowed between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            // Who runs the tests in the background of a script ignores them for all it starts.
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            libc::signal(libc::SIGQUIT, libc::SIG_DFL);
+            Ok(())
+        });
     }
     command
 }
