@@ -13,8 +13,7 @@ use super::patience::Patience;
 use super::resolver::{Names, Resolver};
 use super::{Pending, Why};
 use crate::model::{Identity, Name, Process, ResolvedBy, Watch};
-use crate::sys::FileHandle;
-use std::io;
+use crate::sys::{FileHandle, OwnPlace};
 use std::thread::Builder;
 
 /// Watches between two looks at the clock.
@@ -38,6 +37,7 @@ pub struct Found {
 pub struct Finder<'a> {
     look: Look<'a>,
     resolver: Resolver<'a>,
+    names: Option<Names>,
     pace: Pace,
     /// Directories whose watches reported that the kernel looked for a name.
     seen: usize,
@@ -51,6 +51,7 @@ impl<'a> Finder<'a> {
         Finder {
             look,
             resolver: Resolver::new(dir, mounts, wakes, process, instances),
+            names: Names::open().ok(),
             pace: Pace::default(),
             seen: 0,
         }
@@ -62,8 +63,8 @@ impl<'a> Finder<'a> {
         if count >= MANY {
             let done = std::thread::scope(|scope| {
                 let work = || {
-                    let mut names = Names::of_own_thread();
-                    self.one_by_one(read, count, &mut names, patience)
+                    let place = OwnPlace::of_this_thread().ok();
+                    self.one_by_one(read, count, place.as_ref(), patience)
                 };
                 let thread = Builder::new().spawn_scoped(scope, work).ok()?;
                 // It has not panicked: that ends the program.
@@ -73,15 +74,14 @@ impl<'a> Finder<'a> {
                 return pending;
             }
         }
-        let mut names = Names::open();
-        self.one_by_one(read, count, &mut names, patience)
+        self.one_by_one(read, count, None, patience)
     }
 
     fn one_by_one(
         &mut self,
         read: &mut [ReadInstance],
         mut left: usize,
-        names: &mut io::Result<Names>,
+        place: Option<&OwnPlace>,
         patience: &mut Patience,
     ) -> Vec<Pending> {
         let mut pending = Vec::new();
@@ -103,7 +103,7 @@ impl<'a> Finder<'a> {
                     // Known from an earlier look at the same process.
                     _ if watch.path.is_some() => continue,
                     Some(why) => Err(why),
-                    None => self.open_with(names, watch, entry.handles.to_open(at).as_ref()),
+                    None => self.open_with(place, watch, entry.handles.to_open(at).as_ref()),
                 };
                 match done {
                     Ok(found) => found.note_in(watch),
@@ -151,19 +151,19 @@ impl<'a> Finder<'a> {
 
     /// The path of one watch.
     pub fn open(&mut self, watch: &Watch, handle: Option<&FileHandle>) -> Result<Found, Why> {
-        self.open_with(&mut Names::open(), watch, handle)
+        self.open_with(None, watch, handle)
     }
 
     fn open_with(
         &mut self,
-        names: &mut io::Result<Names>,
+        place: Option<&OwnPlace>,
         watch: &Watch,
         handle: Option<&FileHandle>,
     ) -> Result<Found, Why> {
         if self.pace.is_too_many(self.seen) {
             return Err(Why::Forgotten);
         }
-        let names = names.as_mut().map_err(|_| Why::Failed)?;
+        let names = self.names.as_mut().ok_or(Why::Failed)?;
         let (resolver, pace) = (&self.resolver, &mut self.pace);
         let found = resolver.open(watch.device, watch.inode, handle, |opened| {
             let again = || match handle.map(|handle| opened.mount.open(handle, watch.inode)) {
@@ -171,7 +171,7 @@ impl<'a> Finder<'a> {
                 _ => opened.took,
             };
             let slow = pace.is_slow(opened.took, again);
-            let (path, deleted) = resolver.path_of(&opened, names)?;
+            let (path, deleted) = resolver.path_of(&opened, names, place)?;
             Ok(Found {
                 path,
                 deleted,

@@ -95,11 +95,16 @@ impl<'a> Resolver<'a> {
     }
 
     /// The path of what was opened as the process sees it, and whether it is deleted.
-    pub fn path_of(&self, opened: &Opened<'_>, names: &mut Names) -> Result<(Name, bool), Why> {
+    pub fn path_of(
+        &self,
+        opened: &Opened<'_>,
+        names: &mut Names,
+        place: Option<&OwnPlace>,
+    ) -> Result<(Name, bool), Why> {
         let Opened { mount, stat, .. } = opened;
         let directory = stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
         let link = names
-            .of(opened.fd.as_fd(), directory)
+            .of(opened.fd.as_fd(), place.filter(|_| directory))
             .map_err(|_| Why::Failed)?;
         let (path, deleted) = match link.strip_suffix(b" (deleted)") {
             Some(bare) if stat.st_nlink == 0 => (bare, true),
@@ -136,8 +141,6 @@ pub struct Names {
     own: File,
     number: Vec<u8>,
     link: Vec<u8>,
-    /// Going to a directory and asking where one is takes half as long as reading a link.
-    place: Option<OwnPlace>,
 }
 
 impl Names {
@@ -147,23 +150,13 @@ impl Names {
             own: File::open("/proc/self/fd")?,
             number: Vec::new(),
             link: Vec::new(),
-            place: None,
         })
     }
 
-    /// For a thread that does nothing else: it gets a working directory of its own and goes to the
-    /// directories it asks about.
-    pub fn of_own_thread() -> io::Result<Names> {
-        Ok(Names {
-            place: OwnPlace::of_this_thread().ok(),
-            ..Names::open()?
-        })
-    }
-
-    /// The path the kernel has for a descriptor.
-    fn of(&mut self, fd: BorrowedFd<'_>, directory: bool) -> io::Result<&[u8]> {
-        if let Some(place) = &self.place
-            && directory
+    /// The path the kernel has for a descriptor. To go to a directory and ask where one is takes half as long
+    /// as reading a link.
+    fn of(&mut self, fd: BorrowedFd<'_>, place: Option<&OwnPlace>) -> io::Result<&[u8]> {
+        if let Some(place) = place
             && place.of(fd, &mut self.link).is_ok()
         {
             return Ok(&self.link);
@@ -278,7 +271,7 @@ fn open_mount(look: &Look<'_>, anchors: &[Vec<u8>], mount: &Mount) -> Result<Ope
         .st_ino;
     let mut names = Names::open().map_err(|_| Why::Failed)?;
     let shown = names
-        .of(root.as_fd(), true)
+        .of(root.as_fd(), None)
         .map_err(|_| Why::Failed)?
         .to_vec();
     // O_PATH is not enough for open_by_handle_at(2); any directory of the mount is.
