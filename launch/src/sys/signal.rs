@@ -122,7 +122,8 @@ pub fn next(descriptor: BorrowedFd<'_>) -> Option<Signal> {
 }
 
 /// Does to this process what `signal` does by default: stops it until it is continued, or ends it. Comes back from
-/// what does neither. All signals are blocked before and after.
+/// what does neither. All signals are blocked before and after; the same stop signal, sent when this process was continued
+/// and has not run again yet, stops it once more without being read.
 pub fn suffer(signal: i32) {
     let one = set([signal]);
     // SAFETY: neither call has memory effects here; SIG_DFL is no function of ours.

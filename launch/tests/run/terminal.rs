@@ -103,6 +103,25 @@ impl Shell {
         status
     }
 
+    /// Waits until the launcher, continued before, has run again. Before that a key stops it directly, and not when the
+    /// command has stopped, which then may still take what is typed next.
+    fn launcher_is_back(&self) {
+        let shell = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+        let launcher = children.unwrap().trim().to_owned();
+        let start = Instant::now();
+        let blocked = || {
+            let status = std::fs::read_to_string(format!("/proc/{launcher}/status")).unwrap();
+            let set = status.split("SigBlk:").nth(1).unwrap().trim_start();
+            u64::from_str_radix(&set[..16], 16).unwrap() & 1 << (libc::SIGTSTP - 1) != 0
+        };
+        while !blocked() {
+            assert!(start.elapsed() < DEADLINE, "{launcher} does not go on");
+            // Nobody is told when a process changes its mask.
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+
     /// Waits until the screen shows `text`, and forgets all up to there.
     fn sees(&mut self, text: &str) -> String {
         let start = Instant::now();
@@ -163,6 +182,7 @@ fn a_stopped_command_is_a_stopped_job_and_goes_on_in_the_foreground() {
         // It has the terminal when it answers.
         shell.types(&format!("{round}\n"));
         shell.sees(&format!("got={round}"));
+        shell.launcher_is_back();
         shell.types(STOP);
         shell.sees("Stopped");
         assert_eq!(shell.status(), "148");
