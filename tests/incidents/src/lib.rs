@@ -7,6 +7,8 @@ pub mod apx;
 pub mod codex;
 mod count;
 mod product;
+mod table;
 
 pub use count::counted;
 pub use product::Product;
+pub use table::{Part, Table};
