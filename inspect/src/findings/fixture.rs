@@ -101,21 +101,16 @@ impl Fixture {
             handles: 1,
             wal_handles: 1,
             shm_handles: 1,
-            journal_handles: 0,
             database_bytes: Some(4096),
             wal_bytes: Some(wal_bytes),
             shm_bytes: Some(4096),
-            deleted: false,
             wal_deleted: Some(false),
             wal_mode: Some(true),
             connections: Some(1),
             parked: Some(0),
             libraries: Some(1),
-            wal: None,
-            rollback_locks: None,
-            holders: Vec::new(),
-            growth: None,
             parts,
+            ..Database::default()
         });
         self
     }

@@ -172,23 +172,11 @@ fn database<'a>(
     let mut database = Database {
         database: path,
         handles: main.map_or(0, |m| m.handles),
-        wal_handles: 0,
-        shm_handles: 0,
-        journal_handles: 0,
         database_bytes: main.and_then(|m| m.bytes),
-        wal_bytes: None,
-        shm_bytes: None,
         deleted: main.is_some_and(|m| m.deleted),
-        wal_deleted: None,
         wal_mode: header.map(|mode| mode != Mode::Rollback),
-        connections: None,
-        parked: None,
-        libraries: None,
-        wal: None,
-        rollback_locks: None,
-        holders: Vec::new(),
-        growth: None,
         parts: main.cloned().into_iter().collect(),
+        ..Database::default()
     };
     for (suffix, side) in sides {
         match suffix {

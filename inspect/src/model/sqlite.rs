@@ -4,7 +4,7 @@ use super::{DatabaseGrowth, Holder, Identity, Name, RollbackKind, RollbackLock, 
 use serde::Serialize;
 
 /// One database a process has open, with its side files.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Database {
     /// The path of the database itself.
     pub database: Name,

@@ -1,12 +1,13 @@
 //! `fdscan top`: every process in one pass, every user against the kernel's limits.
 
-use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 use support::{Terminal, quoted};
 
-use crate::common::{Fixture, Scan, Stage, fdscan, fdscan_binary, is_root, proc_number};
+use crate::common::{
+    Fixture, Scan, Stage, fdscan, fdscan_binary, is_root, must_end_with_its_reader, proc_number,
+};
 
 fn top(stage: &Stage, args: &[&str]) -> Value {
     let scan = stage.scan(&[&["top", "--json"], args].concat());
@@ -305,17 +306,7 @@ fn fail_on_judges_all_processes_asked_for_and_not_only_those_listed() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
-    let mut child = fdscan()
-        .args(["top", "--limit", "0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = [0; 1];
-    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    must_end_with_its_reader(&["top", "--limit", "0"]);
 }
 
 #[test]

@@ -1,14 +1,13 @@
 //! `fdscan watch`: readings of one process over time, and what ends them.
 
-use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use rusqlite::Connection;
 use serde_json::Value;
 use support::Victim;
 
-use crate::common::{Stage, fdscan, is_root, reading_violations};
+use crate::common::{Stage, fdscan, is_root, must_end_with_its_reader, reading_violations};
 
 /// A process that opens a descriptor for each line it reads.
 struct Opener(Victim);
@@ -297,17 +296,7 @@ fn a_signal_ends_it_at_once_and_is_what_its_caller_sees() {
 #[test]
 fn a_reader_that_has_seen_enough_ends_it_at_once() {
     let opener = Opener::start(100);
-    let mut child = fdscan()
-        .args(["watch", &opener.pid(), "--interval", "3600"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = [0; 1];
-    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    must_end_with_its_reader(&["watch", &opener.pid(), "--interval", "3600"]);
 }
 
 #[test]

@@ -83,25 +83,14 @@ fn seen(parts: Vec<Part>, files: &[File], mode: Option<Mode>, gaps: &mut Gaps) -
             .first()
             .map(|main| main.path.clone())
             .unwrap_or_default(),
-        handles: 0,
-        wal_handles: 0,
-        shm_handles: 0,
-        journal_handles: 0,
         database_bytes: bytes(""),
         wal_bytes: bytes("-wal"),
         shm_bytes: bytes("-shm"),
-        deleted: false,
         wal_deleted: bytes("-wal").map(|_| false),
         // Without the magic the side files tell.
         wal_mode: Some(mode.is_none_or(|mode| mode != Mode::Rollback)),
-        connections: None,
-        parked: None,
-        libraries: None,
-        wal: None,
-        rollback_locks: None,
-        holders: Vec::new(),
-        growth: None,
         parts,
+        ..Database::default()
     };
     match mode {
         Some(Mode::Wal2) => gaps.note(

@@ -5,6 +5,7 @@ mod schema;
 mod user;
 
 use std::ffi::OsStr;
+use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
@@ -142,6 +143,21 @@ impl Stage {
 /// fdscan, not yet started.
 pub fn fdscan() -> Command {
     Command::new(fdscan_binary())
+}
+
+/// Fails unless fdscan, started so, ends at once and without a word when its reader goes after the first byte.
+pub fn must_end_with_its_reader(args: &[&str]) {
+    let mut child = fdscan()
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 1];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
 /// fdscan's binary.

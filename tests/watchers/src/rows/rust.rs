@@ -1,49 +1,34 @@
 //! Watchers in Rust: the notify crate, which panics on unknown mask bits, and what is built on it.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::{SCRIPT, installed};
-use crate::{Operation, Reach, Ready, Report, Stop, Tells, Watcher, report_of};
+use crate::{Operation, Reach, Ready, Report, Stop, Tells, Tree, Watcher, report_of};
 
 pub(super) static ROWS: &[Watcher] = &[
     Watcher {
         name: "notify-8",
-        command: |tree| {
-            let mut command = Command::new(support::binary("notify-watch", "notify8"));
-            command.arg(tree.dir());
-            Ok(command)
-        },
+        command: |tree| notify(tree, Ok(support::binary("notify-watch", "notify8"))),
         stop: Stop::InputClosed,
         ..SCRIPT
     },
     Watcher {
         name: "notify-8-static",
-        command: |tree| {
-            let mut command = Command::new(support::static_binary("notify-watch", "notify8")?);
-            command.arg(tree.dir());
-            Ok(command)
-        },
+        command: |tree| notify(tree, support::static_binary("notify-watch", "notify8")),
         stop: Stop::InputClosed,
         preload: Reach::Nothing,
         ..SCRIPT
     },
     Watcher {
         name: "notify-9",
-        command: |tree| {
-            let mut command = Command::new(support::binary("notify-watch", "notify9"));
-            command.arg(tree.dir());
-            Ok(command)
-        },
+        command: |tree| notify(tree, Ok(support::binary("notify-watch", "notify9"))),
         stop: Stop::InputClosed,
         ..SCRIPT
     },
     Watcher {
         name: "notify-9-static",
-        command: |tree| {
-            let mut command = Command::new(support::static_binary("notify-watch", "notify9")?);
-            command.arg(tree.dir());
-            Ok(command)
-        },
+        command: |tree| notify(tree, support::static_binary("notify-watch", "notify9")),
         stop: Stop::InputClosed,
         preload: Reach::Nothing,
         ..SCRIPT
@@ -107,4 +92,10 @@ fn cargo_watch(line: &str) -> Vec<Report> {
     let operations = line.split("PathOp { path: \"").skip(1);
     let fields = operations.filter_map(|o| o.split_once("\", op: "));
     fields.map(|(path, op)| report_of(op, path)).collect()
+}
+
+fn notify(tree: &Tree, program: Result<PathBuf, String>) -> Result<Command, String> {
+    let mut command = Command::new(program?);
+    command.arg(tree.dir());
+    Ok(command)
 }
