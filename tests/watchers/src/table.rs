@@ -13,6 +13,28 @@ pub fn document() -> String {
     format!("{HEAD}\n{table}\n{EXCEPTIONS}\n{exceptions}")
 }
 
+/// The README's: how many watchers notice what, under each engine.
+pub fn summary() -> String {
+    let engines = Engine::all();
+    let names: Vec<_> = engines.iter().map(|e| e.name()).collect();
+    let mut text = format!(
+        "| of {} watchers notice | {} |\n",
+        rows::all().len(),
+        names.join(" | ")
+    );
+    text += &format!("| --- |{}\n", " --- |".repeat(names.len()));
+    for operation in Operation::all() {
+        let counts = engines.iter().map(|engine| {
+            let all = rows::all();
+            let noticing = all.iter().filter(|w| w.is_to_notice(*engine, *operation));
+            noticing.count().to_string()
+        });
+        let counts: Vec<_> = counts.collect();
+        text += &format!("| {} | {} |\n", operation.name(), counts.join(" | "));
+    }
+    text
+}
+
 /// The same table, of what was seen.
 pub fn seen(rows: &[Row]) -> String {
     table(rows.iter().map(|row| {

@@ -1,4 +1,4 @@
-//! The table for people.
+//! The tables for people.
 
 use watchers::table;
 
@@ -10,4 +10,11 @@ fn the_table_in_the_documentation_is_current() {
         text == table::document(),
         "run: cargo run -p watchers -- --table >docs/watchers.md"
     );
+}
+
+#[test]
+fn the_summary_in_the_readme_is_current() {
+    let text = std::fs::read_to_string(support::root().join("README.md")).unwrap_or_default();
+    let summary = table::summary();
+    assert!(text.contains(&summary), "README.md is to show:\n{summary}");
 }
