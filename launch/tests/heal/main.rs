@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod follow;
-mod incident;
 mod masks;
 mod permission;
 mod places;

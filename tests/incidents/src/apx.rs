@@ -1,14 +1,14 @@
 //! Incident 1: a watcher woken by reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use support::Victim;
+use support::{Next, Victim};
 use tempfile::TempDir;
 
-use crate::Product;
+use crate::{Product, Way};
 
 /// As many directories as the report counted watches, the root included.
 pub const DIRECTORIES: usize = 5299;
@@ -22,17 +22,17 @@ impl Tree {
     /// Makes one of [`DIRECTORIES`] directories.
     pub fn new() -> Tree {
         let tree = Tree(tempfile::Builder::new().prefix("apx").tempdir().unwrap());
-        let src = tree.0.path().join("src");
-        let modules = tree.0.path().join("node_modules");
-        fs::create_dir(&src).unwrap();
+        let src = tree.path().join("src");
+        let modules = tree.path().join("node_modules");
+        fs::create_dir_all(&src).unwrap();
         fs::create_dir(&modules).unwrap();
         for i in 0..PACKAGES {
             let package = src.join(format!("package_{i}"));
             fs::create_dir(&package).unwrap();
             fs::write(package.join("module.py"), "import os\n").unwrap();
         }
-        fs::write(tree.router(), "routes = []\n").unwrap();
-        fs::write(tree.models(), "models = []\n").unwrap();
+        fs::write(src.join("router.py"), "routes = []\n").unwrap();
+        fs::write(src.join("models.py"), "models = []\n").unwrap();
         let mut parent = modules.clone();
         for i in 0..DIRECTORIES - PACKAGES - 3 {
             // Packages of ten directories each.
@@ -48,22 +48,26 @@ impl Tree {
     }
 
     /// The tree's root.
-    pub fn path(&self) -> &Path {
-        self.0.path()
+    pub fn path(&self) -> PathBuf {
+        self.0.path().join("project")
     }
 
-    fn router(&self) -> PathBuf {
-        self.path().join("src/router.py")
+    /// Edits a file in place.
+    fn append(&self, name: &str) {
+        support::append(&self.path().join(name), "# edited\n");
     }
 
-    fn models(&self) -> PathBuf {
-        self.path().join("src/models.py")
+    /// Puts a new file in its place, as editors do that write beside it: one event, which is never told in parts.
+    fn replace(&self, name: &str) {
+        let new = self.0.path().join("new");
+        support::overwrite(&new, "# replaced\n");
+        fs::rename(new, self.path().join(name)).unwrap();
     }
 
     /// Reads every file of the program and lists every directory; returns how many files.
     fn read(&self) -> usize {
         let mut files = 0;
-        let mut dirs = vec![self.path().to_path_buf()];
+        let mut dirs = vec![self.path()];
         while let Some(dir) = dirs.pop() {
             for entry in fs::read_dir(dir).unwrap().flatten() {
                 if entry.file_type().unwrap().is_dir() {
@@ -95,7 +99,7 @@ pub struct Regeneration {
     pub changes: usize,
     /// The first event, as `notify` calls it.
     pub cause: String,
-    /// The first few paths they named, relative to the tree.
+    /// The first few paths that changed, else that were named, relative to the tree.
     pub paths: Vec<String>,
 }
 
@@ -117,6 +121,8 @@ impl Regeneration {
 pub struct Apx<'a> {
     tree: &'a Tree,
     victim: Victim,
+    pid: u32,
+    last: usize,
 }
 
 /// A loop, as it was seen.
@@ -129,71 +135,122 @@ pub struct Loop {
     pub cpu: Duration,
 }
 
-/// What the victim did when the tree was read, `router.py` edited, the tree read again and another file edited.
+/// What the victim did when the tree was read, `router.py` edited, the tree read again and `models.py`
+/// replaced.
 pub struct Quiet {
-    /// How many files a read of the tree opened.
+    /// How many files the reads opened.
     pub files_read: usize,
     /// Every regeneration up to that of the last edit.
     pub regenerations: Vec<Regeneration>,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Processor time the victim and its subprocesses used meanwhile.
+    pub cpu: Duration,
 }
 
 impl<'a> Apx<'a> {
     /// Starts it and waits until it has generated once, as it does at start-up.
-    pub fn start(product: &Product, tree: &'a Tree, preload: bool) -> Apx<'a> {
-        let rules: Option<&[_]> = preload.then_some(&[]);
-        let mut victim = product.start("apx", &[tree.path()], rules);
+    pub fn start(product: &Product, tree: &'a Tree, way: Way) -> Apx<'a> {
+        let (mut victim, pid) = product.start(way, "apx", &[&tree.path()], &[]);
         victim.line_with("regeneration 0 ");
-        Apx { tree, victim }
+        Apx {
+            tree,
+            victim,
+            pid,
+            last: 0,
+        }
     }
 
-    /// Its PID.
+    /// Its PID; not that of `watchfix run`, which may have started it.
     pub fn pid(&self) -> u32 {
-        self.victim.pid()
+        self.pid
     }
 
     /// How many watches it has with which mask.
     pub fn masks(&self) -> BTreeMap<u32, usize> {
         let mut masks = BTreeMap::new();
-        for watch in support::watches(self.pid()) {
+        for watch in support::watches(self.pid) {
             *masks.entry(watch.mask).or_default() += 1;
         }
         masks
     }
 
+    /// Its watches without their masks: descriptor, wd, inode.
+    pub fn places(&self) -> BTreeSet<(i32, u32, u64)> {
+        let watches = support::watches(self.pid).into_iter();
+        watches.map(|w| (w.fd, w.wd, w.inode)).collect()
+    }
+
     /// Waits for `count` regenerations while nobody touches the tree.
     pub fn watch_it_loop(&mut self, count: usize) -> Loop {
         let start = Instant::now();
-        let cpu = cpu_time(self.pid());
+        let cpu = cpu_time(self.pid);
         let regenerations = (0..count).map(|_| self.next_regeneration()).collect();
         Loop {
             regenerations,
             elapsed: start.elapsed(),
-            cpu: cpu_time(self.pid()).saturating_sub(cpu),
+            cpu: cpu_time(self.pid).saturating_sub(cpu),
         }
+    }
+
+    /// The number of its last regeneration.
+    pub fn regenerated(&mut self) -> usize {
+        while let Next::Line(line) = self.victim.next_within(Duration::ZERO) {
+            self.note(&line);
+        }
+        self.last
+    }
+
+    /// Waits until it has regenerated for everything that woke it so far, and returns the number of the
+    /// last of these regenerations.
+    pub fn catch_up(&mut self) -> usize {
+        // Its event comes after all those.
+        self.tree.replace("src/caught_up.py");
+        self.regenerations_until("src/caught_up.py");
+        self.last
     }
 
     /// Reads and edits the tree, see [`Quiet`].
     pub fn read_and_edit(&mut self) -> Quiet {
-        let files_read = self.tree.read();
-        support::append(&self.tree.router(), "# edited\n");
-        let mut regenerations = vec![self.next_regeneration()];
-        self.tree.read();
-        // The sentinel: had the read, or the edit before it, caused a second regeneration, it would
-        // come before this one's.
-        support::append(&self.tree.models(), "# edited\n");
-        let sentinel = "src/models.py".to_owned();
-        while !regenerations.iter().any(|r| r.paths.contains(&sentinel)) {
-            regenerations.push(self.next_regeneration());
-        }
+        let (start, cpu) = (Instant::now(), cpu_time(self.pid));
+        let mut files_read = self.tree.read();
+        self.tree.append("src/router.py");
+        let mut regenerations = self.regenerations_until("src/router.py");
+        files_read += self.tree.read();
+        // The sentinel: had the read, or the edit before it, caused another regeneration, it would come
+        // before this one's.
+        self.tree.replace("src/models.py");
+        regenerations.extend(self.regenerations_until("src/models.py"));
         Quiet {
             files_read,
             regenerations,
+            elapsed: start.elapsed(),
+            cpu: cpu_time(self.pid).saturating_sub(cpu),
+        }
+    }
+
+    fn regenerations_until(&mut self, path: &str) -> Vec<Regeneration> {
+        let mut all = Vec::new();
+        loop {
+            let next = self.next_regeneration();
+            let last = next.paths.iter().any(|p| p == path);
+            all.push(next);
+            if last {
+                return all;
+            }
         }
     }
 
     fn next_regeneration(&mut self) -> Regeneration {
         let line = self.victim.line_with("regeneration ");
-        Regeneration::parse(&line).unwrap_or_else(|| panic!("not a regeneration: {line:?}"))
+        let next = self.note(&line);
+        next.unwrap_or_else(|| panic!("not a regeneration: {line:?}"))
+    }
+
+    fn note(&mut self, line: &str) -> Option<Regeneration> {
+        let regeneration = Regeneration::parse(line)?;
+        self.last = regeneration.number;
+        Some(regeneration)
     }
 }
 

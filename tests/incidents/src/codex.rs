@@ -1,14 +1,15 @@
 //! Incident 5: a program that watches its own log database.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use support::Victim;
+use support::{DEADLINE, Victim};
 use tempfile::TempDir;
 
-use crate::Product;
+use crate::{Product, Way};
 
 /// The program's home, and another directory it watches, too.
 pub struct Home {
@@ -85,6 +86,7 @@ impl Event {
 pub struct Codex<'a> {
     home: &'a Home,
     victim: Victim,
+    pid: u32,
 }
 
 /// A loop, as it was seen.
@@ -101,60 +103,72 @@ pub struct Loop {
 
 /// What came of edits of `config.toml`.
 pub struct Edits {
-    /// The events up to that of the sentinel, the sentinel's included.
+    /// The events up to those of the sentinel, the sentinel's included.
     pub events: Vec<Event>,
-    /// The WAL's size before the first edit.
-    pub wal_before: u64,
-    /// The WAL's size after the last.
-    pub wal_after: u64,
+    /// By how many bytes the WAL grew meanwhile.
+    pub wal_growth: u64,
+    /// How long it took.
+    pub elapsed: Duration,
 }
 
 impl Edits {
-    /// Those about `config.toml`.
-    pub fn of_config(&self) -> impl Iterator<Item = &Event> {
-        self.events
-            .iter()
-            .filter(|e| e.path.ends_with("config.toml"))
+    /// What was told of `config.toml`, as `notify` calls it; the same told twice on end is told once.
+    pub fn of_config(&self) -> Vec<&str> {
+        let events = self.events.iter();
+        let of_config = events.filter(|e| e.path.ends_with("config.toml"));
+        let mut told: Vec<_> = of_config.map(|e| e.kind.as_str()).collect();
+        told.dedup();
+        told
     }
-}
 
-/// What the preload is to do in a run.
-pub enum Preload {
-    /// There is none.
-    None,
-    /// Its defaults.
-    Defaults,
-    /// `WATCHFIX_DROP` names the home.
-    DropHome,
-    /// `WATCHFIX_SETTLE` names the home, and no file name is ignored.
-    SettleHome,
+    /// As which rows they were logged.
+    pub fn rows(&self) -> Vec<u64> {
+        self.events.iter().map(|e| e.row).collect()
+    }
 }
 
 impl<'a> Codex<'a> {
-    /// Starts it and waits until its watches are placed and its first row is written. It logs at most
-    /// `rows` rows.
-    pub fn start(product: &Product, home: &'a Home, rows: u64, preload: &Preload) -> Codex<'a> {
-        let drop_home = [("WATCHFIX_DROP", home.path())];
-        let settle_home = [
-            ("WATCHFIX_SETTLE", home.path()),
-            ("WATCHFIX_IGNORE", Path::new("none")),
-        ];
-        let rules: Option<&[_]> = match preload {
-            Preload::None => None,
-            Preload::Defaults => Some(&[]),
-            Preload::DropHome => Some(&drop_home),
-            Preload::SettleHome => Some(&settle_home),
-        };
+    /// Starts it with these `WATCHFIX_` variables and waits until its watches are placed and its first row
+    /// is written. It logs at most `rows` rows.
+    pub fn start(
+        product: &Product,
+        home: &'a Home,
+        rows: u64,
+        way: Way,
+        rules: &[(&str, &Path)],
+    ) -> Codex<'a> {
         let rows = rows.to_string();
         let args = [Path::new(&rows), home.path(), home.other.path()];
-        let mut victim = product.start("codex", &args, rules);
-        victim.line_with("READY");
-        Codex { home, victim }
+        let (victim, pid) = product.start(way, "codex", &args, rules);
+        Codex { home, victim, pid }
     }
 
-    /// Its PID.
+    /// Its PID; not that of `watchfix run`, which may have started it.
     pub fn pid(&self) -> u32 {
-        self.victim.pid()
+        self.pid
+    }
+
+    /// The masks of its watches, that on its home first.
+    pub fn masks(&self) -> Vec<u32> {
+        let mut watches = support::watches(self.pid);
+        watches.sort_by_key(|watch| watch.inode != self.home.inode());
+        watches.iter().map(|watch| watch.mask).collect()
+    }
+
+    /// Its watches without their masks: descriptor, wd, inode.
+    pub fn places(&self) -> BTreeSet<(i32, u32, u64)> {
+        let watches = support::watches(self.pid).into_iter();
+        watches.map(|w| (w.fd, w.wd, w.inode)).collect()
+    }
+
+    /// Waits until its WAL has `bytes`, while nobody touches the home. Panics after [`DEADLINE`].
+    pub fn wait_for_wal(&self, bytes: u64) {
+        let start = Instant::now();
+        while self.home.wal_bytes() < bytes {
+            assert!(start.elapsed() < DEADLINE, "the log does not grow");
+            // The kernel would announce it, and the victim would be woken by who listens.
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Waits until its bound ends the loop, while nobody touches the home.
@@ -172,11 +186,11 @@ impl<'a> Codex<'a> {
         }
     }
 
-    /// Edits `config.toml` in both ways editors do it, in place and by renaming over it, then changes
-    /// a file in the other watched directory and waits for that to be reported.
+    /// Edits `config.toml` in both ways editors do it, in place and by renaming over it, then makes and
+    /// removes a directory in the other watched one and waits for that to be reported.
     pub fn edit_config(&mut self) -> Edits {
         let config = self.home.config();
-        let wal_before = self.home.wal_bytes();
+        let (start, wal_before) = (Instant::now(), self.home.wal_bytes());
         support::overwrite(&config, "model = 'b'\n");
         let new = self.home.path().join("config.toml.new");
         support::overwrite(&new, "model = 'c'\n");
@@ -184,15 +198,13 @@ impl<'a> Codex<'a> {
         // Of the same inotify instance, so that its events come after those of the edits.
         let sentinel = self.home.other.path().join("sentinel");
         fs::create_dir(&sentinel).unwrap();
-        let name = sentinel.to_string_lossy();
-        let lines = self.victim.lines_until(&name, |l| l.ends_with(&*name));
         fs::remove_dir(&sentinel).unwrap();
-        self.victim
-            .lines_until(&name, |l| l.ends_with(&*name) && l.contains("Remove"));
+        let gone = format!("Remove(Folder) {}", sentinel.display());
+        let lines = self.victim.lines_until(&gone, |l| l.ends_with(&gone));
         Edits {
             events: lines.iter().filter_map(|l| Event::parse(l)).collect(),
-            wal_before,
-            wal_after: self.home.wal_bytes(),
+            wal_growth: self.home.wal_bytes() - wal_before,
+            elapsed: start.elapsed(),
         }
     }
 

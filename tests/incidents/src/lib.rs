@@ -10,5 +10,5 @@ mod product;
 mod table;
 
 pub use count::counted;
-pub use product::Product;
+pub use product::{Product, Way};
 pub use table::{Part, Table};

@@ -1,5 +1,6 @@
 //! What is replayed with.
 
+use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,31 +13,82 @@ pub struct Product {
     pub fdscan: PathBuf,
     /// The `libwatchfix.so` to preload.
     pub libwatchfix: PathBuf,
-    /// The directory with the victims, `apx` and `codex`.
+    /// The `watchfix` to start with and to heal with.
+    pub watchfix: PathBuf,
+    /// The directory with the victims.
     pub victims: PathBuf,
 }
 
+/// What is done about a victim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Nothing.
+    Bare,
+    /// It is started with the library preloaded.
+    Preload,
+    /// It is started by `watchfix run`.
+    Run,
+    /// It is started bare, and healed while it loops.
+    Heal,
+}
+
+impl Display for Way {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Way::Bare => "bare",
+            Way::Preload => "preload",
+            Way::Run => "run",
+            Way::Heal => "heal",
+        })
+    }
+}
+
 impl Product {
-    /// Starts the victim `name`. With `rules` it has the preload and these `WATCHFIX_` variables;
-    /// without, it is bare.
+    /// Starts the victim `name` in this way, with these `WATCHFIX_` variables and no others, and waits
+    /// until it has placed its watches. Returns its own PID, too: what was started is perhaps `watchfix run`.
     pub(crate) fn start(
         &self,
+        way: Way,
         name: &str,
         args: &[&Path],
-        rules: Option<&[(&str, &Path)]>,
-    ) -> Victim {
-        let mut command = Command::new(self.victims.join(name));
-        command.args(args);
-        for (variable, _) in std::env::vars_os() {
-            if variable == "LD_PRELOAD" || variable.to_string_lossy().starts_with("WATCHFIX_") {
-                command.env_remove(variable);
+        rules: &[(&str, &Path)],
+    ) -> (Victim, u32) {
+        let program = self.victims.join(name);
+        let mut command = match way {
+            Way::Run => {
+                let mut command = Command::new(&self.watchfix);
+                command.args(["run", "--"]).arg(program);
+                command
             }
-        }
-        if let Some(rules) = rules {
+            Way::Bare | Way::Preload | Way::Heal => Command::new(program),
+        };
+        without_rules(command.args(args));
+        if way == Way::Preload {
             command.env("LD_PRELOAD", &self.libwatchfix);
-            command.envs(rules.iter().copied());
         }
-        Victim::spawn(&mut command)
+        let mut victim = Victim::spawn(command.envs(rules.iter().copied()));
+        let ready = victim.line_with("READY ");
+        let pid = ready.trim_start_matches("READY ").parse();
+        (victim, pid.expect("READY is followed by its PID"))
+    }
+
+    /// Heals a running process and returns what `watchfix heal` said.
+    ///
+    /// # Errors
+    /// Why it is not permitted here.
+    pub fn heal(&self, pid: u32) -> Result<String, String> {
+        let mut command = Command::new(&self.watchfix);
+        command.args(["heal", &pid.to_string()]);
+        let run = without_rules(&mut command)
+            .output()
+            .unwrap_or_else(|e| panic!("{} does not start: {e}", self.watchfix.display()));
+        let said = String::from_utf8_lossy(&run.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&run.stderr).into_owned();
+        match run.status.code() {
+            Some(0) => Ok(said),
+            Some(NOT_PERMITTED) => Err(errors),
+            _ => panic!("watchfix heal: {}: {said}{errors}", run.status),
+        }
     }
 
     /// The process as `fdscan PID --json` describes it.
@@ -53,7 +105,8 @@ impl Product {
         serde_json::from_str(&text).expect("fdscan events --json prints JSON")
     }
 
-    fn fdscan(&self, args: &[&str]) -> String {
+    /// What `fdscan` prints when it is asked this and succeeds.
+    pub fn fdscan(&self, args: &[&str]) -> String {
         let run = Command::new(&self.fdscan)
             .args(args)
             .output()
@@ -66,4 +119,17 @@ impl Product {
         );
         String::from_utf8(run.stdout).expect("fdscan prints UTF-8")
     }
+}
+
+/// An exit status of `watchfix heal` (README.md).
+const NOT_PERMITTED: i32 = 4;
+
+/// Takes the caller's rules, and its preload, out of what a command inherits.
+fn without_rules(command: &mut Command) -> &mut Command {
+    for (variable, _) in std::env::vars_os() {
+        if variable == "LD_PRELOAD" || variable.to_string_lossy().starts_with("WATCHFIX_") {
+            command.env_remove(variable);
+        }
+    }
+    command
 }

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::io::Write;
 
 /// What a line of a table is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// The failure, with nothing done about it.
     Bare,
@@ -37,9 +37,11 @@ impl Table {
         Table { incident, rows }
     }
 
-    /// Adds a line: what was done or asked, and what was seen.
+    /// Adds a line at the end of its part: what was done or asked, and what was seen.
     pub fn row(&mut self, part: Part, what: impl Display, seen: impl Display) {
-        self.rows.push((part, what.to_string(), seen.to_string()));
+        let end = self.rows.partition_point(|row| row.0 <= part);
+        self.rows
+            .insert(end, (part, what.to_string(), seen.to_string()));
     }
 
     /// Prints it, in Markdown. Tests that pass show it too: the test harness captures `print!` alone.

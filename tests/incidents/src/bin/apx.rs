@@ -1,7 +1,7 @@
 //! The victim of incident 1, in the shape of `apx dev start`: it watches a tree and has a subprocess
 //! generate something from it after every event. `apx TREE` watches, `apx generate TREE` generates.
 //!
-//! Prints `READY`, then one line per regeneration (see `incidents::apx::Regeneration`), and `events N`
+//! Prints `READY PID`, then one line per regeneration (see `incidents::apx::Regeneration`), and `events N`
 //! (`incidents::counted`). Ends when its standard input is closed.
 
 use std::collections::BTreeSet;
@@ -39,7 +39,7 @@ fn watch(tree: &Path) -> Result<(), Box<dyn Error>> {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
-    say("READY");
+    say(&format!("READY {}", std::process::id()));
     regenerate(tree)?;
     say("regeneration 0 opens 0 changes 0 cause start paths -");
     for number in 1.. {
@@ -55,7 +55,8 @@ struct Batch {
     opens: usize,
     changes: usize,
     cause: EventKind,
-    paths: BTreeSet<PathBuf>,
+    changed: BTreeSet<PathBuf>,
+    others: BTreeSet<PathBuf>,
 }
 
 impl Batch {
@@ -68,7 +69,8 @@ impl Batch {
             opens: 0,
             changes: 0,
             cause: first.kind,
-            paths: BTreeSet::new(),
+            changed: BTreeSet::new(),
+            others: BTreeSet::new(),
         };
         batch.add(tree, first);
         let start = Instant::now();
@@ -81,23 +83,32 @@ impl Batch {
     }
 
     fn add(&mut self, tree: &Path, event: Event) {
-        match event.kind {
-            EventKind::Access(AccessKind::Open(_)) => self.opens += 1,
-            EventKind::Access(_) => {}
-            _ => self.changes += 1,
-        }
+        let paths = match event.kind {
+            EventKind::Access(kind) => {
+                self.opens += usize::from(matches!(kind, AccessKind::Open(_)));
+                &mut self.others
+            }
+            _ => {
+                self.changes += 1;
+                &mut self.changed
+            }
+        };
         let relative = |p: PathBuf| p.strip_prefix(tree).map(Path::to_path_buf).unwrap_or(p);
-        self.paths.extend(event.paths.into_iter().map(relative));
+        paths.extend(event.paths.into_iter().map(relative));
     }
 }
 
 impl std::fmt::Display for Batch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let paths: Vec<_> = self.paths.iter().map(|p| p.to_string_lossy()).collect();
         let cause = format!("{:?}", self.cause).replace(' ', "");
+        let paths = if self.changes > 0 {
+            &self.changed
+        } else {
+            &self.others
+        };
         // No more than fit a line: a bare run names thousands.
-        let shown = paths.len().min(3);
-        let paths = paths[..shown].join(",");
+        let paths: Vec<_> = paths.iter().take(3).map(|p| p.to_string_lossy()).collect();
+        let paths = paths.join(",");
         let Batch { opens, changes, .. } = self;
         write!(
             f,

@@ -2,7 +2,7 @@
 //! directories) and logs every event as a row into a SQLite database in that home.
 //! `codex ROWS HOME [OTHER...]` stops logging after ROWS rows, so that a test does not fill the disk.
 //!
-//! Prints `READY`, then `event ROW KIND PATH` for every event that is not about the database, and
+//! Prints `READY PID`, then `event ROW KIND PATH` for every event that is not about the database, and
 //! `full ROWS` once that is reached, and `events N` (`incidents::counted`). Ends when its standard input
 //! is closed.
 
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     // The first row; bare, it is the one that starts the loop.
     log.add("start", home)?;
-    say("READY");
+    say(&format!("READY {}", std::process::id()));
 
     for event in events {
         let event = event?;
