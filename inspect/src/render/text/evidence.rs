@@ -18,7 +18,7 @@ pub fn lines(evidence: &Value) -> Vec<String> {
             Value::Null => {}
             Value::Array(list) if list.is_empty() => {}
             Value::Array(list) => lists.push(list_line(key, list)),
-            Value::Object(_) => lists.push(format!("{}: {}", label(key), compact(value))),
+            Value::Object(_) => lists.push(format!("{}: {}", label(key), compact(key, value))),
             _ => plain.push(format!("{} {}", label(key), scalar(key, value))),
         }
     }
@@ -31,7 +31,7 @@ pub fn lines(evidence: &Value) -> Vec<String> {
 }
 
 fn list_line(key: &str, list: &[Value]) -> String {
-    let shown: Vec<_> = list.iter().take(SHOWN).map(compact).collect();
+    let shown: Vec<_> = list.iter().take(SHOWN).map(|v| compact(key, v)).collect();
     let between = if list.iter().any(Value::is_object) {
         "; "
     } else {
@@ -39,7 +39,7 @@ fn list_line(key: &str, list: &[Value]) -> String {
     };
     // Names of events are few and all of them matter.
     if key == "events" {
-        let names: Vec<_> = list.iter().map(compact).collect();
+        let names: Vec<_> = list.iter().map(|v| compact(key, v)).collect();
         return format!("events: {}", names.join(" "));
     }
     let more = match list.len().saturating_sub(SHOWN) {
@@ -50,7 +50,7 @@ fn list_line(key: &str, list: &[Value]) -> String {
 }
 
 /// A value within a line.
-fn compact(value: &Value) -> String {
+fn compact(key: &str, value: &Value) -> String {
     match value {
         Value::Object(map) => {
             let parts: Vec<_> = map
@@ -61,7 +61,7 @@ fn compact(value: &Value) -> String {
                 .collect();
             parts.join(", ")
         }
-        other => scalar("", other),
+        other => scalar(key, other),
     }
 }
 
@@ -70,13 +70,29 @@ fn scalar(key: &str, value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(n) => match n.as_u64() {
             Some(n) if key.ends_with("bytes") => bytes(n),
-            // Inodes, descriptors and users are names, not amounts.
-            Some(n) if !matches!(key, "inode" | "fd" | "wd" | "uid" | "pid") => number(n),
+            Some(n) if !is_name(key) => number(n),
             _ => n.to_string(),
         },
         Value::Bool(yes) => if *yes { "yes" } else { "no" }.into(),
         _ => String::new(),
     }
+}
+
+/// Whether numbers of this key are names and no amounts: somebody will type them.
+fn is_name(key: &str) -> bool {
+    matches!(
+        key,
+        "fd" | "wd"
+            | "inode"
+            | "uid"
+            | "pid"
+            | "pids"
+            | "siblings"
+            | "holders"
+            | "session"
+            | "port"
+            | "shared_ports"
+    )
 }
 
 fn label(key: &str) -> String {
@@ -94,6 +110,15 @@ mod tests {
         assert_eq!(
             lines(&evidence),
             ["count 5,299, inode 13010443, wal 2.00 KiB"]
+        );
+    }
+
+    #[test]
+    fn ports_and_pids_can_be_typed_as_they_are_shown() {
+        let evidence = json!({ "port": 34731, "session": 3923, "siblings": [4767, 4801] });
+        assert_eq!(
+            lines(&evidence),
+            ["port 34731, session 3923", "siblings: 4767, 4801"]
         );
     }
 
