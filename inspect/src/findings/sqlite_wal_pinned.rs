@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 /// Every reader is behind a busy writer for a moment. One that keeps as many frames as SQLite lets gather
 /// before it checkpoints by itself (`SQLITE_DEFAULT_WAL_AUTOCHECKPOINT`) has made a checkpoint fall short.
 const FRAMES: u32 = 1000;
+/// A reader that keeps fewer is one of a healthy program in the middle of a request.
+const FEW: u32 = 100;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     facts.process.sqlite.iter().filter_map(of).collect()
@@ -18,7 +20,7 @@ pub fn of(database: &Database) -> Option<Finding> {
     let wal = database.wal.as_ref()?;
     let mut pins: Vec<Pin<'_>> = wal.pins().collect();
     pins.sort_by_key(|pin| std::cmp::Reverse(pin.frames));
-    let worst = pins.first()?;
+    let worst = pins.first().filter(|worst| worst.frames >= FEW)?;
     let (pid, command) = (worst.lock.pid, command(database, worst));
     let kept = kept_bytes(wal, worst.frames);
     let size = kept.map_or_else(String::new, |size| format!(", {}", bytes(size)));
@@ -139,8 +141,19 @@ mod tests {
     #[test]
     fn a_reader_a_little_behind_is_worth_knowing_only() {
         let mut fixture = Fixture::new().with_database("/d/a.db", 1, 8 << 20);
-        fixture.process.sqlite[0].wal = Some(Wal::sample(2000, 500, &[(77, 1, 1999)]));
+        fixture.process.sqlite[0].wal = Some(Wal::sample(2000, 500, &[(77, 1, 1900)]));
         assert_eq!(fixture.only(look).severity, Severity::Info);
+    }
+
+    #[test]
+    fn a_request_that_reads_while_another_one_writes_pins_nothing() {
+        let mut fixture = Fixture::new().with_database("/d/a.db", 1, 8 << 20);
+        for (slot, mark) in [(1, 1901), (1, 1999)] {
+            fixture.process.sqlite[0].wal = Some(Wal::sample(2000, 500, &[(77, slot, mark)]));
+            assert!(fixture.look(look).is_empty());
+        }
+        fixture.process.sqlite[0].wal = Some(Wal::sample(99, 0, &[(77, 0, 0)]));
+        assert!(fixture.look(look).is_empty());
     }
 
     #[test]

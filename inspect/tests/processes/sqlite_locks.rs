@@ -95,12 +95,19 @@ fn a_reader_a_thousand_frames_behind_pins_the_wal() {
 }
 
 #[test]
-fn a_reader_a_few_frames_behind_is_worth_knowing_only() {
+fn a_reader_a_hundred_frames_behind_is_worth_knowing_only() {
     let stage = Stage::new();
-    let fixture = pinned(&stage, &["--frames", "5"]);
+    let fixture = pinned(&stage, &["--frames", "100"]);
     let process = stage.look(&fixture);
     let evidence = &process.finding("sqlite-wal-pinned", "info")["evidence"];
-    assert_eq!(evidence["kept_frames"], 5);
+    assert_eq!(evidence["kept_frames"], 100);
+}
+
+#[test]
+fn a_reader_a_few_frames_behind_is_in_the_middle_of_a_request() {
+    let stage = Stage::new();
+    let fixture = pinned(&stage, &["--frames", "99"]);
+    stage.look(&fixture).must_not_raise("sqlite-wal-pinned");
 }
 
 #[test]
