@@ -150,6 +150,7 @@ pub fn of_database(seen: &SeenDatabase, remedies: &Remedies) -> Vec<Finding> {
         .map(|orphan| sqlite_wal_deleted::of_orphan(&database.database, orphan, remedies))
         .chain(sqlite_wal_pinned::of(database))
         .chain(sqlite_wal_large::of(database, remedies))
+        .chain(sqlite_handle_leak::of(database))
         .collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings

@@ -1,7 +1,7 @@
 //! `sqlite-handle-leak`: connections never closed, or descriptors SQLite cannot close (incident 4).
 
 use super::{Facts, Finding, Severity, growth};
-use crate::model::Database;
+use crate::model::{Database, Holder};
 use crate::render::number;
 use serde_json::json;
 
@@ -10,87 +10,150 @@ use serde_json::json;
 const MANY: usize = 32;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
-    facts
-        .process
-        .sqlite
-        .iter()
-        .flat_map(|db| [connections(db), parked(db)])
-        .flatten()
-        .collect()
+    let process = facts.process;
+    let of = |database| {
+        let own = Handles {
+            database,
+            main: database.handles,
+            wal: database.wal_handles,
+            shm: database.shm_handles,
+            holder: None,
+            open: process.fds.open,
+        };
+        own.findings()
+    };
+    process.sqlite.iter().flat_map(of).collect()
 }
 
-/// Every connection that has read has a descriptor of the -wal.
-fn connections(database: &Database) -> Option<Finding> {
-    (database.wal_handles >= MANY).then(|| {
-        let message = format!(
-            "{} connections to {} are open at once ({} descriptors of its -wal): connections are opened and never closed. No command closes them: a restart frees them, closing each connection in the program keeps them from coming back.",
-            number(database.wal_handles as u64),
-            database.database,
-            number(database.wal_handles as u64),
-        );
-        finding(database, "connections", message)
-    })
+/// The same of everybody who has a database open.
+pub fn of(database: &Database) -> Vec<Finding> {
+    let of = |holder: &Holder| {
+        let theirs = Handles {
+            database,
+            main: holder.handles?,
+            wal: holder.wal_handles?,
+            shm: holder.shm_handles?,
+            holder: Some(holder),
+            open: None,
+        };
+        Some(theirs.findings())
+    };
+    database.holders.iter().filter_map(of).flatten().collect()
 }
 
-/// More descriptors of the database than connections: SQLite may not close a descriptor while another
-/// connection of the process holds a lock (sqlite/src/os_unix.c, `setPendingFd`), and keeps it.
-fn parked(database: &Database) -> Option<Finding> {
-    let parked = database.handles.saturating_sub(database.wal_handles);
-    // Without a connection that reads nothing is locked, and SQLite closes what it may.
-    if database.wal_handles == 0 && database.handles >= MANY && database.wal_mode == Some(true) {
-        return Some(unread(database));
+/// The descriptors one process has of a database.
+struct Handles<'a> {
+    database: &'a Database,
+    main: usize,
+    wal: usize,
+    shm: usize,
+    /// Who has them; `None` for the process that was asked for.
+    holder: Option<&'a Holder>,
+    /// All descriptors it has.
+    open: Option<u64>,
+}
+
+impl Handles<'_> {
+    fn findings(&self) -> Vec<Finding> {
+        [self.connections(), self.parked()]
+            .into_iter()
+            .flatten()
+            .collect()
     }
-    (parked >= MANY && database.wal_mode == Some(true)).then(|| {
+
+    /// Every connection that has read has a descriptor of the -wal.
+    fn connections(&self) -> Option<Finding> {
+        (self.wal >= MANY).then(|| {
+            let all = self.main + self.wal + self.shm;
+            let of = self.open.map_or_else(String::new, |open| {
+                format!(" of the {} it has open", number(open))
+            });
+            let message = format!(
+                "{} connections to {} are open at once: {} descriptors of its -wal, with {} of the database and {} of its -shm {}{of}. Connections are opened and never closed. No command closes them: a restart frees them, closing each connection in the program keeps them from coming back.",
+                count(self.wal),
+                self.database.database,
+                count(self.wal),
+                count(self.main),
+                count(self.shm),
+                count(all),
+            );
+            self.finding("connections", message)
+        })
+    }
+
+    /// More descriptors of the database than connections: SQLite may not close a descriptor while another
+    /// connection of the process holds a lock (sqlite/src/os_unix.c, `setPendingFd`), and keeps it.
+    fn parked(&self) -> Option<Finding> {
+        let wal_mode = self.database.wal_mode == Some(true);
+        let parked = self.main.saturating_sub(self.wal);
+        if !wal_mode || parked < MANY {
+            return None;
+        }
+        // Without a connection that reads nothing is locked, and SQLite closes what it may.
+        if self.wal == 0 {
+            return Some(self.unread());
+        }
         let message = format!(
             "{} descriptors of {} belong to no connection that reads ({} of the database less {} of its -wal): SQLite parks the descriptor of a closed connection while another one holds a lock. They go when every connection is closed for a moment; no command does that from outside.",
-            number(parked as u64),
-            database.database,
-            number(database.handles as u64),
-            number(database.wal_handles as u64),
+            count(parked),
+            self.database.database,
+            count(self.main),
+            count(self.wal),
         );
-        finding(database, "parked", message)
-    })
+        Some(self.finding("parked", message))
+    }
+
+    /// Connections that were opened and have not read yet have no descriptor of the -wal.
+    fn unread(&self) -> Finding {
+        let message = format!(
+            "{} connections to {} are open at once, and none of them has read yet (no descriptor of its -wal): connections are opened and never closed. No command closes them: a restart frees them.",
+            count(self.main),
+            self.database.database,
+        );
+        self.finding("connections", message)
+    }
+
+    fn finding(&self, kind: &str, mut message: String) -> Finding {
+        if let Some(holder) = self.holder {
+            message = format!("Process {} ({}): {message}", holder.pid, holder.command());
+        }
+        // A database's growth counts the descriptors of the process that was asked for.
+        let growth = self.database.growth.filter(|_| self.holder.is_none());
+        let grown = growth.and_then(|growth| {
+            let change = match kind {
+                "connections" if self.wal > 0 => growth.wal_handles?,
+                _ => growth.handles?,
+            };
+            Some((growth.seconds, change.by()))
+        });
+        if let Some((seconds, more)) = grown {
+            message += &growth::sentence(seconds, more);
+        }
+        Finding {
+            code: "sqlite-handle-leak",
+            severity: Severity::Warning,
+            message,
+            evidence: json!({
+                "kind": kind,
+                "pid": self.holder.map(|holder| holder.pid),
+                "database": self.database.database,
+                "handles": self.main,
+                "wal_handles": self.wal,
+                "shm_handles": self.shm,
+                "connections": self.wal,
+                "libraries": self.shm,
+                "parked": self.main.saturating_sub(self.wal),
+                "open": self.open,
+                "growth": grown.map(|(seconds, more)| growth::evidence(seconds, more)),
+            }),
+            remedy: None,
+            remedy_live: None,
+        }
+    }
 }
 
-/// Connections that were opened and have not read yet have no descriptor of the -wal.
-fn unread(database: &Database) -> Finding {
-    let message = format!(
-        "{} connections to {} are open at once, and none of them has read yet (no descriptor of its -wal): connections are opened and never closed. No command closes them: a restart frees them.",
-        number(database.handles as u64),
-        database.database,
-    );
-    finding(database, "connections", message)
-}
-
-fn finding(database: &Database, kind: &str, mut message: String) -> Finding {
-    let grown = database.growth.and_then(|growth| {
-        let change = match kind {
-            "connections" if database.wal_handles > 0 => growth.wal_handles?,
-            _ => growth.handles?,
-        };
-        Some((growth.seconds, change.by()))
-    });
-    if let Some((seconds, more)) = grown {
-        message += &growth::sentence(seconds, more);
-    }
-    Finding {
-        code: "sqlite-handle-leak",
-        severity: Severity::Warning,
-        message,
-        evidence: json!({
-            "kind": kind,
-            "database": database.database,
-            "handles": database.handles,
-            "wal_handles": database.wal_handles,
-            "shm_handles": database.shm_handles,
-            "connections": database.wal_handles,
-            "libraries": database.shm_handles,
-            "parked": database.handles.saturating_sub(database.wal_handles),
-            "growth": grown.map(|(seconds, more)| growth::evidence(seconds, more)),
-        }),
-        remedy: None,
-        remedy_live: None,
-    }
+fn count(n: usize) -> String {
+    number(n as u64)
 }
 
 #[cfg(test)]
@@ -114,6 +177,46 @@ mod tests {
     #[test]
     fn five_hundred_of_each_are_connections() {
         assert_eq!(kinds(500, 500, Some(true)), ["connections"]);
+    }
+
+    #[test]
+    fn the_descriptors_are_counted_together_and_set_against_all_of_the_process() {
+        let mut fixture = Fixture::new().with_database("/d/state.db", 1, 0);
+        fixture.process.fds.open = Some(306);
+        let database = &mut fixture.process.sqlite[0];
+        (database.handles, database.wal_handles) = (151, 150);
+        let said = fixture.only(look).message;
+        assert!(
+            said.starts_with(
+                "150 connections to /d/state.db are open at once: 150 descriptors of its -wal, with 151 of the database and 1 of its -shm 302 of the 306 it has open."
+            ),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn of_a_database_each_holder_is_judged_alone() {
+        let mut fixture = Fixture::new().with_database("/d/state.db", 1, 0);
+        let database = &mut fixture.process.sqlite[0];
+        // Twenty each are no leak, though they are forty.
+        (database.handles, database.wal_handles) = (40, 40);
+        let holder = |pid, handles| Holder {
+            pid,
+            comm: Some("tool".into()),
+            cmdline: None,
+            handles: Some(handles),
+            wal_handles: Some(handles),
+            shm_handles: Some(1),
+        };
+        database.holders = vec![holder(7, 20), holder(8, 20)];
+        assert!(of(database).is_empty());
+        database.holders[1].wal_handles = Some(32);
+        let found = of(database);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].evidence["pid"], 8);
+        assert!(found[0].message.starts_with("Process 8 (tool): 32 conn"));
+        database.holders[1].handles = None;
+        assert!(of(database).is_empty());
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub fn write(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result
     list(&report.findings, blind, layout, to)
 }
 
-/// The findings; `blind` says that little could be seen.
+/// The findings; `blind` says that not everything could be seen.
 pub fn list(
     findings: &[Finding],
     blind: bool,
@@ -21,11 +21,7 @@ pub fn list(
     to: &mut impl Write,
 ) -> io::Result<()> {
     if findings.is_empty() {
-        let how_far = if blind {
-            " in the little that could be seen"
-        } else {
-            ""
-        };
+        let how_far = if blind { " in what could be seen" } else { "" };
         return writeln!(to, "\nNo finding. Nothing wrong was found{how_far}.");
     }
     for finding in findings {
