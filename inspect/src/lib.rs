@@ -44,17 +44,25 @@ pub fn scan(pids: &[u32], options: Options) -> Scan {
     for &pid in pids {
         let mut gaps = Gaps::default();
         // Of what cannot be sampled, the look itself says why.
-        let first = options.window.and_then(|_| Window::open(pid).ok());
+        let mut window = options.window.and_then(|_| Window::open(pid).ok());
         let (process, failure) = session.process(pid, &mut gaps);
         errors.extend(failure);
-        seen.extend(process.map(|process| (process, gaps, first)));
+        let Some(process) = process else { continue };
+        if let Some(window) = &mut window {
+            window.look_out(&process);
+        }
+        seen.push((process, gaps, window));
     }
     // What was seen is kept: the process may end before the second sample.
-    let firsts = seen.iter().filter_map(|(_, _, first)| first.as_ref());
-    pause(firsts.map(Window::began).max(), options.window);
-    let report = |(mut process, mut gaps, first): (Process, Gaps, Option<Window>)| {
-        if let Some(growth) = first.and_then(|first| first.close(&mut gaps)) {
-            process.grew(growth);
+    let windows = seen.iter_mut().filter_map(|(_, _, window)| window.as_mut());
+    let mut windows: Vec<&mut Window> = windows.collect();
+    let began = windows.iter().map(|window| window.began()).max();
+    pause(began, options.window, || {
+        windows.iter_mut().filter_map(|window| window.look()).min()
+    });
+    let report = |(mut process, mut gaps, window): (Process, Gaps, Option<Window>)| {
+        if let Some(window) = window {
+            window.close(&mut process, &mut gaps);
         }
         let findings = findings::all(&Facts {
             process: &process,
@@ -78,13 +86,28 @@ pub fn scan(pids: &[u32], options: Options) -> Scan {
     }
 }
 
-/// Waits until `window` has passed since `began`, or somebody interrupts: then it was long enough.
-fn pause(began: Option<Instant>, window: Option<Duration>) {
-    if let (Some(began), Some(window)) = (began, window) {
+/// Waits until `window` has passed since `began`, or somebody interrupts: then it was long enough. `look`
+/// is called meanwhile, and again after the time it asks for.
+fn pause(
+    began: Option<Instant>,
+    window: Option<Duration>,
+    mut look: impl FnMut() -> Option<Duration>,
+) {
+    let (Some(began), Some(window)) = (began, window) else {
+        return;
+    };
+    let signals = sys::Signals::catch(&[]);
+    loop {
+        let again = look();
         let left = window.saturating_sub(began.elapsed());
-        match sys::Signals::catch(&[]) {
-            Ok(signals) => drop(signals.wait(&[], left)),
-            Err(_) => std::thread::sleep(left),
+        if left.is_zero() {
+            return;
+        }
+        let time = again.map_or(left, |again| left.min(again));
+        match &signals {
+            Ok(signals) if signals.wait(&[], time) => return,
+            Ok(_) => {}
+            Err(_) => std::thread::sleep(time),
         }
     }
 }
@@ -107,7 +130,7 @@ pub fn scan_databases(paths: &[PathBuf], window: Option<Duration>) -> DatabaseSc
         }
     }
     let firsts = all.iter().filter_map(|(_, _, first)| first.as_ref());
-    pause(firsts.map(LogWindow::began).max(), window);
+    pause(firsts.map(LogWindow::began).max(), window, || None);
     let report = |(mut seen, gaps, first): (SeenDatabase, Gaps, Option<LogWindow>)| {
         seen.database.growth = first.map(|first| first.close(&seen.database));
         DatabaseReport {

@@ -73,7 +73,7 @@ fn finding(process: &Process, kin: &Kin) -> Option<Finding> {
         evidence: json!({
             "pids": [process.pid, kin.pid],
             "pid": kin.pid,
-            "parent": kin.parent,
+            "parent": kin.starters.parent,
             "same_command": kin.same_command,
             "same_cwd": kin.same_cwd,
             "shared_databases": files("database").iter().map(|f| &f.path).collect::<Vec<_>>(),
@@ -91,6 +91,7 @@ fn finding(process: &Process, kin: &Kin) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
+    use crate::model::Starters;
 
     fn listener(port: u16) -> Listener {
         Listener {
@@ -108,7 +109,7 @@ mod tests {
         fixture.process.around.listeners = vec![listener(1)];
         fixture.process.around.kin = vec![Kin {
             pid: 43,
-            parent: None,
+            starters: Starters::default(),
             same_command,
             same_cwd: true,
             younger: true,

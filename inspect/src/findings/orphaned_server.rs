@@ -2,7 +2,8 @@
 //! again in vain (incident 4).
 
 use super::{Facts, Finding, Severity, quote};
-use crate::model::{Kin, Listener, Origin, Process, Unit};
+use crate::model::{Kin, Listener, Origin, Process, Relative, Start, Starters, Unit};
+use crate::render::plural;
 use serde_json::json;
 
 /// What begins so soon after its parent was started by it as part of its own start.
@@ -15,27 +16,54 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(origin) = &process.around.origin else {
         return Vec::new();
     };
+    let rivals = Rivals::of(process);
     // The first process of a container is taken in by what runs the container.
-    if process.around.listeners.is_empty() || origin.is_init || !is_orphan(origin) {
+    if process.around.listeners.is_empty() || origin.is_init || !is_orphan(origin, &rivals) {
         return Vec::new();
     }
-    let siblings: Vec<&Kin> = process
-        .around
-        .kin
-        .iter()
-        .filter(|kin| is_failing(kin) && !is_worker(kin, &process.around.kin))
-        .collect();
-    if siblings.is_empty() && !is_worth_knowing(process, origin) {
+    if rivals.is_empty() && !is_worth_knowing(process, origin) {
         return Vec::new();
     }
-    vec![finding(process, origin, &siblings)]
+    vec![finding(process, origin, &rivals)]
+}
+
+/// Who was started with its command after it and has no place to listen at.
+struct Rivals<'a> {
+    alive: Vec<&'a Kin>,
+    ended: &'a [Start],
+}
+
+impl<'a> Rivals<'a> {
+    fn of(process: &'a Process) -> Rivals<'a> {
+        let kin = &process.around.kin;
+        let starts = process.around.starts.as_ref();
+        let failing = |kin: &&Kin| is_failing(kin) && !is_worker(kin, &process.around.kin);
+        Rivals {
+            alive: kin.iter().filter(failing).collect(),
+            ended: starts.map_or(&[], |starts| &starts.ended),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.alive.is_empty() && self.ended.is_empty()
+    }
+
+    fn starters(&self) -> impl Iterator<Item = &Starters> {
+        let alive = self.alive.iter().map(|kin| &kin.starters);
+        alive.chain(self.ended.iter().map(|start| &start.starters))
+    }
+
+    fn supervisor(&self) -> Option<&Relative> {
+        self.starters().find_map(|by| by.supervisor.as_ref())
+    }
 }
 
 /// Its parent did not start it: it was handed on when who made its session ended. Who leads a session of
-/// its own may have been started so, unless its parent takes in everyone's orphans.
-fn is_orphan(origin: &Origin) -> bool {
+/// its own may have been started so, unless its parent takes in everyone's orphans: init does, and so does
+/// (prctl(2), PR_SET_CHILD_SUBREAPER) an ancestor of who starts its rivals.
+fn is_orphan(origin: &Origin, rivals: &Rivals<'_>) -> bool {
     if origin.leads_session {
-        origin.parent_is_init
+        origin.parent_is_init || rivals.starters().any(|by| by.below_its_parent)
     } else {
         !origin.leader_alive && !origin.parent_in_session
     }
@@ -49,7 +77,7 @@ fn is_failing(kin: &Kin) -> bool {
 
 /// The child of another server of the same program, which listens for it.
 fn is_worker(kin: &Kin, all: &[Kin]) -> bool {
-    let parent = kin.parent.as_ref().map(|parent| parent.pid);
+    let parent = kin.starters.parent.as_ref().map(|parent| parent.pid);
     all.iter()
         .any(|other| Some(other.pid) == parent && !other.listeners.is_empty())
 }
@@ -72,48 +100,35 @@ fn is_worth_knowing(process: &Process, origin: &Origin) -> bool {
     port && !on_purpose && !origin.own_service && origin.after_parent > SAME_GENERATION
 }
 
-fn finding(process: &Process, origin: &Origin, siblings: &[&Kin]) -> Finding {
+fn finding(process: &Process, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
     let listeners = &process.around.listeners;
     let main = listeners
         .iter()
         .find(|l| l.protocol.starts_with("tcp"))
         .or(listeners.first());
     let place = main.map_or_else(String::new, place_of);
-    let supervisor = siblings
-        .iter()
-        .filter_map(|kin| kin.parent.as_ref())
-        .find(|parent| parent.pid != 1);
-    let what = match (siblings.first(), supervisor) {
-        (None, _) => {
-            "Nobody restarts or stops it, and another start of the same server cannot bind.".into()
-        }
-        (Some(kin), None) => format!(
-            "Process {} runs the same command and cannot listen there.",
-            kin.pid
-        ),
-        (Some(kin), Some(parent)) => format!(
-            "Process {}, which {} (PID {}) started with the same command, cannot listen there and is started in vain.",
-            kin.pid, parent.comm, parent.pid
-        ),
-    };
     // Ending it helps the next start and hurts who is connected.
     let check = match main.and_then(|listener| listener.port) {
-        Some(port) if !siblings.is_empty() => format!(
+        Some(port) if !rivals.is_empty() => format!(
             " Before you end it, see who is connected to it (ss -tn state established 'sport = :{port}'), and that its successor is the one you want."
         ),
         _ => String::new(),
     };
-    let pids: Vec<u32> = siblings.iter().take(NAMED).map(|kin| kin.pid).collect();
+    let alive = rivals.alive.iter().map(|kin| kin.pid);
+    let ended = rivals.ended.iter().map(|start| start.pid);
+    let starts = process.around.starts.as_ref();
     Finding {
         code: "orphaned-server",
-        severity: if siblings.is_empty() {
+        severity: if rivals.is_empty() {
             Severity::Info
         } else {
             Severity::Warning
         },
         message: format!(
-            "It listens on {place}, and who started it is gone: its parent is {} (PID {}), which took it in. {what}{check}",
-            origin.parent.comm, origin.parent.pid,
+            "It listens on {place}, and who started it is gone: its parent is {} (PID {}), which took it in. {}{check}",
+            origin.parent.comm,
+            origin.parent.pid,
+            what_of(process, rivals),
         ),
         evidence: json!({
             "listeners": listeners,
@@ -122,11 +137,45 @@ fn finding(process: &Process, origin: &Origin, siblings: &[&Kin]) -> Finding {
             "session": process.around.session,
             "leads_session": origin.leads_session,
             "session_leader_alive": origin.leader_alive,
-            "siblings": pids,
-            "supervisor": supervisor,
+            "siblings": alive.chain(ended).take(NAMED).collect::<Vec<_>>(),
+            "starts_in_vain": starts.map(|starts| starts.ended.len()),
+            "seconds": starts.map(|starts| starts.seconds),
+            "supervisor": rivals.supervisor(),
         }),
-        remedy: (!siblings.is_empty()).then(|| remedy(process.pid, origin.unit.as_ref())),
+        remedy: (!rivals.is_empty()).then(|| remedy(process.pid, origin.unit.as_ref())),
         remedy_live: None,
+    }
+}
+
+/// Who else wants its place.
+fn what_of(process: &Process, rivals: &Rivals<'_>) -> String {
+    let starts = process.around.starts.as_ref();
+    let who = match (starts, rivals.ended, rivals.alive.first()) {
+        (Some(starts), [_, ..], _) => format!(
+            "Within {:.1} s its command was started {} and ended each time, as that place is taken",
+            starts.seconds,
+            plural(starts.ended.len(), "time", "times"),
+        ),
+        (_, _, Some(kin)) => format!(
+            "Process {} runs the same command and cannot listen there",
+            kin.pid
+        ),
+        (Some(starts), ..) => {
+            let seconds = starts.seconds;
+            return format!(
+                "Nobody restarts or stops it, and another start of the same server cannot bind: within {seconds:.1} s there was none."
+            );
+        }
+        (None, ..) => {
+            return format!(
+                "Nobody is left to restart or stop it, and another start of the same server cannot bind: fdscan {} --for 15 sees whether somebody keeps trying.",
+                process.pid
+            );
+        }
+    };
+    match rivals.supervisor() {
+        Some(by) => format!("{who}: {} (PID {}) starts it in vain.", by.comm, by.pid),
+        None => format!("{who}."),
     }
 }
 
@@ -165,12 +214,21 @@ fn place_of(listener: &Listener) -> String {
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
-    use crate::model::Relative;
+    use crate::model::Starts;
 
     fn relative(pid: u32) -> Relative {
         Relative {
             pid,
             comm: "p".into(),
+        }
+    }
+
+    /// A bootstrap of its own, below this supervisor.
+    fn starters(supervisor: u32) -> Starters {
+        Starters {
+            parent: Some(relative(48)),
+            supervisor: Some(relative(supervisor)),
+            below_its_parent: false,
         }
     }
 
@@ -203,7 +261,7 @@ mod tests {
     fn sibling() -> Kin {
         Kin {
             pid: 50,
-            parent: Some(relative(49)),
+            starters: starters(49),
             same_command: true,
             same_cwd: true,
             younger: true,
@@ -228,6 +286,50 @@ mod tests {
         assert_eq!(finding.evidence["supervisor"]["pid"], 49);
         assert_eq!(finding.remedy.as_deref(), Some("kill 42"));
         assert!(finding.message.contains("'sport = :8787'"));
+    }
+
+    #[test]
+    fn starts_that_ended_are_counted_and_name_the_supervisor() {
+        let mut fixture = orphan();
+        let start = |pid, starters| Start { pid, starters };
+        fixture.process.around.starts = Some(Starts {
+            seconds: 2.0,
+            ended: vec![start(60, Starters::default()), start(70, starters(49))],
+        });
+        let finding = fixture.only(look);
+        assert_eq!(finding.severity, Severity::Warning);
+        assert_eq!(finding.evidence["starts_in_vain"], 2);
+        assert_eq!(finding.evidence["siblings"], json!([60, 70]));
+        assert!(
+            finding.message.contains(
+                "Within 2.0 s its command was started 2 times and ended each time, as that place is taken: p (PID 49) starts it in vain."
+            ),
+            "{}",
+            finding.message
+        );
+    }
+
+    #[test]
+    fn nobody_is_seen_to_try_only_while_somebody_looked() {
+        let mut fixture = orphan();
+        let once = fixture.only(look);
+        assert!(once.message.contains("fdscan 42 --for 15 sees whether"));
+        assert!(once.evidence["starts_in_vain"].is_null());
+        fixture.process.around.starts = Some(Starts::default());
+        let waited = fixture.only(look);
+        assert_eq!(waited.severity, Severity::Info);
+        assert_eq!(waited.evidence["starts_in_vain"], 0);
+    }
+
+    #[test]
+    fn the_orphan_of_a_subreaper_is_known_by_where_its_rivals_come_from() {
+        let mut fixture = orphan();
+        let origin = fixture.process.around.origin.as_mut().unwrap();
+        origin.parent_is_init = false;
+        fixture.process.around.kin = vec![sibling()];
+        assert_eq!(severity(&fixture), None);
+        fixture.process.around.kin[0].starters.below_its_parent = true;
+        assert_eq!(severity(&fixture), Some(Severity::Warning));
     }
 
     #[test]
@@ -272,7 +374,7 @@ mod tests {
     fn a_worker_of_another_server_is_no_failing_sibling() {
         let mut fixture = orphan();
         let mut other = sibling();
-        other.pid = 49;
+        other.pid = 48;
         other.listeners = fixture.process.around.listeners.clone();
         fixture.process.around.kin = vec![sibling(), other];
         assert_eq!(severity(&fixture), Some(Severity::Info));

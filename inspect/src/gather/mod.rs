@@ -5,6 +5,7 @@
 mod access;
 mod auxv;
 pub mod claims;
+mod family;
 pub mod fdinfo;
 mod fds;
 mod inotify;
@@ -27,6 +28,7 @@ mod secrets;
 mod signs;
 mod sockets;
 mod sqlite;
+mod starts;
 mod system;
 mod thread;
 mod top;

@@ -1,18 +1,20 @@
 //! Two samples and what grew between them.
 
 use super::sample::{Sampler, beside, log};
+use super::starts::{Lookout, PACE};
 use super::{Gaps, errno_text, wal};
-use crate::model::{Database, DatabaseGrowth, DatabaseSample, Growth, Name, Sample};
+use crate::model::{Database, DatabaseGrowth, DatabaseSample, Growth, Name, Process, Sample};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A process between two samples.
 pub struct Window {
     sampler: Sampler,
     first: Sample,
+    lookout: Option<Lookout>,
 }
 
 impl Window {
@@ -23,26 +25,40 @@ impl Window {
     pub fn open(pid: u32) -> io::Result<Window> {
         let mut sampler = Sampler::open(pid)?;
         let first = sampler.sample()?;
-        Ok(Window { sampler, first })
+        Ok(Window {
+            sampler,
+            first,
+            lookout: None,
+        })
     }
 
-    /// When the first sample was taken.
+    /// Looks out from now on for who is started like it, now that it is known.
+    pub fn look_out(&mut self, process: &Process) {
+        self.lookout = Lookout::beside(process);
+    }
+
+    /// Since when everything is looked at.
     pub fn began(&self) -> Instant {
-        self.first.at
+        let lookout = self.lookout.as_ref().map(Lookout::began);
+        lookout.unwrap_or(self.first.at)
     }
 
-    /// Takes the second one and compares them; `None` if the process has ended or may not be read, which
-    /// goes into `gaps`.
-    pub fn close(mut self, gaps: &mut Gaps) -> Option<Growth> {
+    /// Looks once more, where something happens between the samples; says when to look again.
+    pub fn look(&mut self) -> Option<Duration> {
+        self.lookout.as_mut()?.look();
+        Some(PACE)
+    }
+
+    /// Takes the second sample and compares them: the process has what grew. That it has ended or may not
+    /// be read goes into `gaps`.
+    pub fn close(mut self, process: &mut Process, gaps: &mut Gaps) {
+        process.around.starts = self.lookout.map(Lookout::end);
         match self.sampler.sample() {
-            Ok(second) => Some(Growth::between(&self.first, &second)),
-            Err(e) => {
-                gaps.note(
-                    "its growth",
-                    format!("the second sample failed: {}", errno_text(&e)),
-                );
-                None
-            }
+            Ok(second) => process.grew(Growth::between(&self.first, &second)),
+            Err(e) => gaps.note(
+                "its growth",
+                format!("the second sample failed: {}", errno_text(&e)),
+            ),
         }
     }
 }

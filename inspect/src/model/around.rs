@@ -19,6 +19,9 @@ pub struct Around {
     /// Other processes of the same program that are not its relatives.
     #[serde(skip)]
     pub kin: Vec<Kin>,
+    /// Who was started like it in vain; `None` if nobody waited for that.
+    #[serde(skip)]
+    pub starts: Option<Starts>,
     /// Claims in the directories it works in.
     #[serde(skip)]
     pub claims: Vec<Claim>,
@@ -88,8 +91,8 @@ pub struct Unit {
 pub struct Kin {
     /// Its PID.
     pub pid: u32,
-    /// Its parent.
-    pub parent: Option<Relative>,
+    /// Who started it.
+    pub starters: Starters,
     /// Its arguments are the same.
     pub same_command: bool,
     /// Its working directory is the same.
@@ -102,6 +105,36 @@ pub struct Kin {
     pub listeners: Vec<Listener>,
     /// Files both have open for writing that only one may own.
     pub shared: Vec<SharedFile>,
+}
+
+/// Who started a process that began after the scanned one, as far as that can be seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Starters {
+    /// Its parent.
+    pub parent: Option<Relative>,
+    /// The nearest ancestor that is older than the scanned process; between them lies what that one
+    /// started for it. `None` where its parent is merely who takes in orphans.
+    pub supervisor: Option<Relative>,
+    /// The scanned process's parent is an ancestor of its parent.
+    pub below_its_parent: bool,
+}
+
+/// Who was started with the scanned process's command while that one was looked at, and ended.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Starts {
+    /// For how long.
+    pub seconds: f64,
+    /// In the order they were seen to end.
+    pub ended: Vec<Start>,
+}
+
+/// A process that began and ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Its PID.
+    pub pid: u32,
+    /// Who started it.
+    pub starters: Starters,
 }
 
 /// A file two processes have open for writing.

@@ -21,7 +21,9 @@ mod sqlite_wal;
 mod top;
 mod watch;
 
-pub use around::{Around, Kin, Listener, Origin, Relative, SharedFile, Unit};
+pub use around::{
+    Around, Kin, Listener, Origin, Relative, SharedFile, Start, Starters, Starts, Unit,
+};
 pub use check::{Breach, CheckScan, CheckedProcess, CommandRun, FoundIn, RuleResult};
 pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Verdict};
 pub use command_line::CommandLine;
