@@ -229,11 +229,18 @@ impl<'a> Apx<'a> {
         }
     }
 
+    /// Ends it, as it does when its standard input is closed.
+    pub fn end(self) {
+        let (status, lines) = self.victim.finish();
+        assert!(status.success(), "{status}: {lines:#?}");
+    }
+
+    /// Up to that for a change of `path`.
     fn regenerations_until(&mut self, path: &str) -> Vec<Regeneration> {
         let mut all = Vec::new();
         loop {
             let next = self.next_regeneration();
-            let last = next.paths.iter().any(|p| p == path);
+            let last = next.changes > 0 && next.paths.iter().any(|p| p == path);
             all.push(next);
             if last {
                 return all;
