@@ -93,8 +93,8 @@ pub struct Codex<'a> {
 pub struct Loop {
     /// How many rows were logged before the victim's bound ended it.
     pub rows: u64,
-    /// Of the events logged, how many were about a file that somebody edited.
-    pub edits: usize,
+    /// Of the events logged, those that were not about the log.
+    pub others: Vec<Event>,
     /// The WAL's size then.
     pub wal_bytes: u64,
     /// How long it took from the start.
@@ -180,7 +180,7 @@ impl<'a> Codex<'a> {
             .and_then(|l| l.strip_prefix("full ")?.parse().ok());
         Loop {
             rows: rows.expect("the number of rows follows"),
-            edits: lines.iter().filter(|l| Event::parse(l).is_some()).count(),
+            others: lines.iter().filter_map(|l| Event::parse(l)).collect(),
             wal_bytes: self.home.wal_bytes(),
             elapsed: start.elapsed(),
         }
@@ -209,7 +209,7 @@ impl<'a> Codex<'a> {
     }
 
     /// Ends it and returns the paths it logged, with the number of rows of each.
-    pub fn logged(self) -> Vec<(String, i64)> {
+    pub fn logged(self) -> Vec<(String, u32)> {
         let (status, lines) = self.victim.finish();
         assert!(status.success(), "{status}: {lines:#?}");
         let database = rusqlite::Connection::open(self.home.database()).unwrap();
