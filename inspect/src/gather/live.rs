@@ -8,8 +8,9 @@ use super::inotify::{Handles, ReadInstance};
 use super::mounts::Mounts;
 use super::paths::{self, Opener};
 use super::proc_dir::ProcDir;
+use super::wakes::{LOOKS, Wakes};
 use super::{Gaps, Options, errno_text, fds, inotify, process, sqlite};
-use crate::model::{Failure, FailureKind, Instance, Kind, Process, Watch};
+use crate::model::{Failure, FailureKind, Instance, Kind, Mask, Process, Watch};
 use crate::sys;
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -147,11 +148,22 @@ impl Live {
 
     /// What opens watched inodes.
     pub fn opener(&self) -> Opener<'_> {
+        self.opener_while([].into_iter())
+    }
+
+    /// The same, to be held while watches get other masks: the place of the instance, its own, and the mask.
+    /// What is opened before a watch reports it must not be closed after.
+    pub fn opener_while(&self, new: impl Iterator<Item = (usize, usize, Mask)>) -> Opener<'_> {
+        let instances = &self.process.inotify;
+        let soon = new
+            .filter(|(.., mask)| mask.has(LOOKS))
+            .filter_map(|(instance, at, _)| instances.get(instance)?.watches.get(at));
         Opener::new(
             &self.dir,
             &self.mounts,
             &self.process,
-            &self.process.inotify,
+            &Wakes::of(instances.iter()).and(soon),
+            instances,
             &self.handles,
         )
     }

@@ -2,9 +2,12 @@
 //! watch with open, access or close_nowrite on it or on the directory it lies in. A process that drowns
 //! in such events must not get more of them from its diagnosis.
 
-use crate::model::{Identity, Instance};
+use crate::model::{Identity, Instance, Watch};
 use rules::event;
 use std::collections::HashSet;
+
+/// The events that report a look.
+pub const LOOKS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
 
 /// The inodes whose watches report opens.
 pub struct Wakes(HashSet<Identity>);
@@ -12,17 +15,19 @@ pub struct Wakes(HashSet<Identity>);
 impl Wakes {
     /// Collects them from all instances of a process.
     pub fn of<'a>(instances: impl Iterator<Item = &'a Instance>) -> Wakes {
-        let bits = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
         let watches = instances.flat_map(|instance| &instance.watches);
         Wakes(
             watches
-                .filter(|watch| watch.mask.has(bits))
-                .map(|watch| Identity {
-                    device: watch.device,
-                    inode: watch.inode,
-                })
+                .filter(|watch| watch.mask.has(LOOKS))
+                .map(identity)
                 .collect(),
         )
+    }
+
+    /// Adds watches that are about to report opens.
+    pub fn and<'a>(mut self, soon: impl Iterator<Item = &'a Watch>) -> Wakes {
+        self.0.extend(soon.map(identity));
+        self
     }
 
     /// Whether no look is seen at all.
@@ -39,5 +44,12 @@ impl Wakes {
         [itself, parent]
             .iter()
             .any(|id| id.is_none_or(|id| self.0.contains(&id)))
+    }
+}
+
+fn identity(watch: &Watch) -> Identity {
+    Identity {
+        device: watch.device,
+        inode: watch.inode,
     }
 }

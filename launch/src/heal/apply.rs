@@ -5,6 +5,7 @@ use super::plan::Change;
 use super::target::Target;
 use crate::sys::inotify;
 use inspect::gather::Opener;
+use inspect::model::Mask;
 use rules::event::{MASK_ADD, UNMOUNT};
 use std::collections::HashMap;
 use std::io;
@@ -43,7 +44,10 @@ struct Stray {
 
 /// Makes the changes; one outcome for each, in their order.
 pub fn apply(target: &Target, changes: &[Change]) -> Vec<Outcome> {
-    let opener = &target.live.opener();
+    // It holds a directory of each mount open.
+    let new = changes.iter();
+    let new = new.map(|change| (change.instance, change.watch, Mask(change.after)));
+    let opener = &target.live.opener_while(new);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let share = changes.len().div_ceil(threads).max(SHARE);
     let one = |changes: &[Change]| {

@@ -21,21 +21,21 @@ pub struct Opener<'a> {
 }
 
 impl<'a> Opener<'a> {
-    /// For the watches of `instances`, whose handles are `handles`.
+    /// For the watches of `instances`, whose handles are `handles`. What `wakes` is left alone.
     pub(in crate::gather) fn new(
         dir: &'a ProcDir,
         mounts: &'a Mounts,
         process: &Process,
+        wakes: &Wakes,
         instances: &'a [Instance],
         handles: &'a [Handles],
     ) -> Opener<'a> {
-        let wakes = Wakes::of(instances.iter());
         Opener {
             dir,
             mounts,
             instances,
             handles,
-            by_handle: Resolver::new(dir, mounts, &wakes, process, instances.iter()),
+            by_handle: Resolver::new(dir, mounts, wakes, process, instances.iter()),
         }
     }
 
