@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Only a watch whose mask changes is placed here, and on the very file that was judged: what the thread writes into its
-//! memory meanwhile is read by nobody. Every error is left to the kernel, which finds it again and says it exactly.
+//! memory meanwhile is read by nobody. Every error but one is left to the kernel, which finds it again and says it exactly.
 
 use super::budget::{Admission, Budgets, Watched};
 use super::databases::Databases;
@@ -110,6 +110,7 @@ impl<'r> Judge<'r> {
         });
         let answered = answer(match &placed {
             Ok(Some(placed)) => Answer::Value(placed.wd),
+            Err(error) if is_full(error) => Answer::Error(libc::ENOSPC),
             Ok(None) | Err(_) => Answer::Continue,
         });
         if let Ok(Some(placed)) = &placed {
@@ -206,6 +207,12 @@ impl<'r> Judge<'r> {
             }))
         })?
     }
+}
+
+/// No room for another watch. The kernel gives the watch a number before it looks at the limit (inotify_new_watch in
+/// fs/notify/inotify/inotify_user.c), so asked twice it would pass over two.
+fn is_full(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOSPC)
 }
 
 fn own_root() -> io::Result<Option<(u64, u64)>> {
@@ -309,11 +316,12 @@ fn say(
         }
         Ok(None) => log.line(notice.pid, format_args!("{call} stays")),
         Err(error) => {
-            let text = words(error);
-            log.line(
-                notice.pid,
-                format_args!("{call} is left to the kernel: {text}"),
-            );
+            let what = if is_full(error) {
+                "is refused"
+            } else {
+                "is left to the kernel"
+            };
+            log.line(notice.pid, format_args!("{call} {what}: {}", words(error)));
         }
     }
 }

@@ -84,6 +84,8 @@ pub enum Answer {
     Continue,
     /// It has been carried out, with this result.
     Value(i32),
+    /// It has failed, with this errno.
+    Error(i32),
 }
 
 /// The call that was received and has not been answered, in memory shared with who takes over.
@@ -122,14 +124,15 @@ impl InFlight {
         if id == 0 {
             return Ok(());
         }
-        let (val, flags) = match answer {
-            Answer::Continue => (0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32),
-            Answer::Value(value) => (value.into(), 0),
+        let (val, error, flags) = match answer {
+            Answer::Continue => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32),
+            Answer::Value(value) => (value.into(), 0, 0),
+            Answer::Error(errno) => (0, -errno, 0),
         };
         let mut response = seccomp_notif_resp {
             id,
             val,
-            error: 0,
+            error,
             flags,
         };
         let request = libc::SECCOMP_IOCTL_NOTIF_SEND as _;
