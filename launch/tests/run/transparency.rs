@@ -1,42 +1,79 @@
 //! Where no rule is about anything, a program cannot tell that it is supervised.
 
-use preload::transparency::{Engine, assert_as_bare};
+use super::given::{Dir, NOBODY};
+use preload::transparency::Linked::{Dynamically, Statically};
+use preload::transparency::{Engine, assert_as_bare, has_places_of_its_own};
 use std::ffi::OsString;
+use std::path::Path;
 
-fn under(flags: &[&str], variables: &[(&'static str, &str)]) -> Engine {
-    let words = [env!("CARGO_BIN_EXE_watchfix"), "run", "--engine", "seccomp"];
-    let words = words.iter().chain(flags).chain(&["--"]);
-    let variables = variables.iter().map(|(name, text)| (*name, (*text).into()));
+const NOTHING: [&str; 6] = ["--strip", "none", "--ignore", "none", "--settle", "none"];
+
+/// Every watch is judged, and nothing comes of it.
+const ABOUT_NOTHING: [&str; 10] = [
+    "--strip",
+    "none",
+    "--ignore",
+    "no such file",
+    "--drop",
+    "/no/such/directory",
+    "--settle",
+    "+/no/such/directory",
+    "--max-watches",
+    "1000",
+];
+
+fn under(watchfix: &Path, engine: &str, rules: &[&str]) -> Engine {
+    let mut prefix: Vec<OsString> = vec![watchfix.into()];
+    prefix.extend(["run", "--engine", engine].map(OsString::from));
+    prefix.extend(rules.iter().map(OsString::from));
+    prefix.push("--".into());
     Engine {
-        prefix: words.map(OsString::from).collect(),
-        variables: variables.collect(),
+        prefix,
+        ..Engine::default()
     }
+}
+
+fn supervised(rules: &[&str]) -> Engine {
+    under(Path::new(env!("CARGO_BIN_EXE_watchfix")), "seccomp", rules)
 }
 
 #[test]
 fn turned_off_it_cannot_be_told() {
-    assert_as_bare(&under(&["--drop", "/"], &[("WATCHFIX_OFF", "1")]));
+    let mut engine = supervised(&["--drop", "/"]);
+    engine.variables.push(("WATCHFIX_OFF", "1".into()));
+    assert_as_bare(&engine, Dynamically);
 }
 
 #[test]
 fn with_rules_about_nothing_it_cannot_be_told() {
-    let none = ["--strip", "none", "--ignore", "none", "--settle", "none"];
-    assert_as_bare(&under(&none, &[]));
+    assert_as_bare(&supervised(&NOTHING), Dynamically);
 }
 
 #[test]
 fn with_rules_that_match_nothing_it_cannot_be_told_though_every_watch_is_judged() {
-    let flags = [
-        "--strip",
-        "none",
-        "--ignore",
-        "no such file",
-        "--drop",
-        "/no/such/directory",
-        "--settle",
-        "+/no/such/directory",
-        "--max-watches",
-        "1000",
-    ];
-    assert_as_bare(&under(&flags, &[]));
+    assert_as_bare(&supervised(&ABOUT_NOTHING), Dynamically);
+}
+
+#[test]
+fn nor_by_a_static_program() {
+    assert_as_bare(&supervised(&ABOUT_NOTHING), Statically);
+}
+
+#[test]
+fn nor_with_the_library_in_the_program_and_a_supervisor_beside_it() {
+    // The library lies beside it.
+    let watchfix = support::watchfix();
+    assert_as_bare(&under(watchfix, "auto", &ABOUT_NOTHING), Dynamically);
+}
+
+#[test]
+fn nor_by_a_user_without_privileges() {
+    if !has_places_of_its_own() {
+        return support::skip("needs root, to be another user with a file system of its own");
+    }
+    let dir = Dir::new();
+    let watchfix = dir.install(Path::new(env!("CARGO_BIN_EXE_watchfix")));
+    let mut engine = under(&watchfix, "seccomp", &ABOUT_NOTHING);
+    engine.user = Some(NOBODY);
+    assert_as_bare(&engine, Dynamically);
 }

@@ -24,7 +24,7 @@ pub fn program(name: &str, compiler: &str, args: &[&str]) -> Result<PathBuf, Str
     static DIR: OnceLock<TempDir> = OnceLock::new();
     static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(|e| e.into_inner());
-    let key = format!("{compiler} {name}");
+    let key = format!("{compiler} {name} {args:?}");
     if let Some(path) = built.get(&key) {
         return Ok(path.clone());
     }
@@ -33,7 +33,7 @@ pub fn program(name: &str, compiler: &str, args: &[&str]) -> Result<PathBuf, Str
         open_to_all(dir.path());
         dir
     });
-    let into = dir.path().join(compiler);
+    let into = dir.path().join(built.len().to_string());
     std::fs::create_dir_all(&into).expect("a directory can be made");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("c/{name}.c"));
     let path = support::compile_c(compiler, &source, &into, args)?;
