@@ -10,4 +10,5 @@ mod places;
 mod races;
 mod remedies;
 mod stage;
+mod transparency;
 mod undo;

@@ -1,0 +1,143 @@
+//! What a program that is healed between any two of its steps reads is what it reads by itself, where the rules
+//! are about nothing it has, and where they are taken back before its next step.
+
+use super::stage::{Run, as_user, heal, needs_root, shared, watchfix};
+use preload::transparency::Linked::{self, Dynamically, Statically};
+use preload::transparency::{Engine, has_places_of_its_own};
+use std::cell::Cell;
+use std::path::Path;
+use std::rc::Rc;
+
+/// Rules about nothing, of every kind that looks for paths.
+const ABOUT_NOTHING: [&str; 10] = [
+    "--strip",
+    "none",
+    "--ignore",
+    "no such file",
+    "--drop",
+    "/no/such/directory",
+    "--settle",
+    "+/no/such/directory",
+    "--max-watches",
+    "1000",
+];
+
+/// Everything becomes silent, flags apart.
+const ABOUT_EVERYTHING: [&str; 2] = ["--strip", "all_events"];
+
+/// Plays the scenarios with `between` done between the steps.
+fn assert_as_bare(linked: Linked, user: Option<u32>, between: impl Fn(u32) + 'static) {
+    if !has_places_of_its_own() {
+        return support::skip(
+            "needs root, to mount a file system that is seen by one process alone",
+        );
+    }
+    let engine = Engine {
+        between: Some(Box::new(between)),
+        user,
+        ..Engine::default()
+    };
+    preload::transparency::assert_as_bare(&engine, linked);
+}
+
+/// A watch of which not enough is known (its file is deleted) may be left: then the status is 1, and said is
+/// which. Nothing else goes wrong.
+#[track_caller]
+fn good_or_in_part(run: Run) -> String {
+    assert!(
+        run.code <= 1 && run.err.is_empty(),
+        "{} {}",
+        run.code,
+        run.err
+    );
+    run.out
+}
+
+/// Heals by `rules` and takes that back. Says whether there was anything to heal.
+fn there_and_back(heal: impl Fn(&[&str]) -> Run, rules: &[&str]) -> bool {
+    if !good_or_in_part(heal(rules)).starts_with("healed ") {
+        return false;
+    }
+    good_or_in_part(heal(&["--undo"]));
+    true
+}
+
+/// The whole play with every watch healed and restored at every step, by `heal` for the user.
+fn assert_as_bare_there_and_back(
+    linked: Linked,
+    user: Option<u32>,
+    rules: &'static [&'static str],
+    heal: impl Fn(u32, &[&str]) -> Run + 'static,
+) {
+    let healed = Rc::new(Cell::new(0));
+    let count = healed.clone();
+    assert_as_bare(linked, user, move |pid| {
+        let there_was = there_and_back(|args| heal(pid, args), rules);
+        count.set(count.get() + usize::from(there_was));
+    });
+    assert!(healed.get() > 100, "{healed:?}");
+}
+
+#[test]
+fn turned_off_it_cannot_be_told() {
+    assert_as_bare(Dynamically, None, |pid| {
+        let mut command = watchfix();
+        command.env("WATCHFIX_OFF", "1");
+        command.args(["heal", "--drop", "/", &pid.to_string()]);
+        Run::of(command.output().unwrap()).good();
+    });
+}
+
+#[test]
+fn rules_about_nothing_cannot_be_told() {
+    assert_as_bare(Dynamically, None, |pid| {
+        good_or_in_part(heal(pid, &ABOUT_NOTHING));
+    });
+}
+
+#[test]
+fn rules_about_nothing_cannot_be_told_by_a_static_program() {
+    assert_as_bare(Statically, None, |pid| {
+        good_or_in_part(heal(pid, &ABOUT_NOTHING));
+    });
+}
+
+#[test]
+fn what_was_healed_and_undone_between_two_steps_cannot_be_told() {
+    assert_as_bare_there_and_back(Dynamically, None, &ABOUT_EVERYTHING, heal);
+}
+
+#[test]
+fn nor_by_a_static_program_where_the_default_rules_were_in_force() {
+    assert_as_bare_there_and_back(Statically, None, &[], heal);
+}
+
+/// Who may open no file handle, and has to find the watched inodes by looking around.
+const USER: u32 = 60_991;
+
+#[test]
+fn rules_about_nothing_cannot_be_told_where_a_user_without_privileges_heals() {
+    if !needs_root() {
+        return;
+    }
+    let (_dir, path) = shared();
+    assert_as_bare(Dynamically, Some(USER), move |pid| {
+        good_or_in_part(heal_as_user(&path, pid, &ABOUT_NOTHING));
+    });
+}
+
+#[test]
+fn nor_what_such_a_user_healed_and_undid() {
+    if !needs_root() {
+        return;
+    }
+    let (_dir, path) = shared();
+    let heal = move |pid, args: &[&str]| heal_as_user(&path, pid, args);
+    assert_as_bare_there_and_back(Dynamically, Some(USER), &ABOUT_EVERYTHING, heal);
+}
+
+fn heal_as_user(programs: &Path, pid: u32, args: &[&str]) -> Run {
+    let mut command = as_user(USER, &programs.join("watchfix"));
+    command.arg("heal").args(args).arg(pid.to_string());
+    Run::of(command.output().unwrap())
+}
