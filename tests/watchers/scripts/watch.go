@@ -1,4 +1,4 @@
-// fsnotify on each directory given. One line per event: KIND<TAB>PATH.
+// fsnotify on each directory given. One line per event: KIND<TAB>PATH. At the end it takes its watches away itself.
 package main
 
 import (
@@ -32,6 +32,11 @@ func main() {
 		case err := <-watcher.Errors:
 			fmt.Println("ERROR", err)
 		case <-stop:
+			for _, dir := range watcher.WatchList() {
+				if err := watcher.Remove(dir); err != nil {
+					fmt.Println("ERROR", dir, err)
+				}
+			}
 			watcher.Close()
 			fmt.Println("STOPPED")
 			return

@@ -1,5 +1,5 @@
-//! Real watchers past their budget of watches (`WATCHFIX_MAX_WATCHES`): none dies, edits within it
-//! arrive, and the kernel has no more watches than that.
+//! Real watchers past their budget of watches (`WATCHFIX_MAX_WATCHES`, `--max-watches`): none dies, edits within
+//! it arrive, and the kernel has no more watches than that.
 
 #![allow(
     clippy::unwrap_used,
@@ -56,15 +56,17 @@ fn lives_within_its_budget(tool: &str, args: &[&str]) {
         .env("WATCHFIX_MAX_WATCHES", BUDGET.to_string());
     let mut victim = Victim::spawn(&mut command);
     victim.line_with("READY");
-    let watched = || -> BTreeSet<u64> {
-        support::watches(victim.pid())
-            .iter()
-            .map(|w| w.inode)
-            .collect()
-    };
-    let inodes = watched();
+    let pid = victim.pid();
+    edits_within_arrive(&mut victim, pid, dir.path());
+    stops_cleanly(victim);
+}
+
+/// Edits whatever is in `dir`, of which process `pid` watches as much as its budget lets it, and `victim` tells.
+fn edits_within_arrive(victim: &mut Victim, pid: u32, dir: &Path) {
+    let watches = support::watches(pid);
+    let inodes: BTreeSet<u64> = watches.iter().map(|w| w.inode).collect();
     assert_eq!(inodes.len(), BUDGET);
-    let (within, past): (Vec<_>, Vec<_>) = entries(dir.path())
+    let (within, past): (Vec<_>, Vec<_>) = entries(dir)
         .into_iter()
         .partition(|path| inodes.contains(&path.metadata().unwrap().ino()));
     assert_eq!(within.len(), BUDGET);
@@ -89,14 +91,16 @@ fn lives_within_its_budget(tool: &str, args: &[&str]) {
         victim.lines_until(&report, |line| line.ends_with(&report));
     }
     // A directory that goes makes room, and one that comes wants a watch.
-    let gone = within.iter().rev().find(|p| p.is_dir() && *p != dir.path());
+    let gone = within.iter().rev().find(|p| p.is_dir() && *p != dir);
     if let Some(gone) = gone {
         fs::remove_dir_all(gone).unwrap();
         fs::create_dir(gone).unwrap();
     }
-    support::wait_until_drained(victim.pid());
-    assert!(support::watches(victim.pid()).len() <= BUDGET);
+    support::wait_until_drained(pid);
+    assert!(support::watches(pid).len() <= BUDGET);
+}
 
+fn stops_cleanly(victim: Victim) {
     victim.signal(libc::SIGTERM);
     let (status, lines) = victim.finish();
     assert!(status.success(), "{status}: {lines:#?}");
@@ -138,4 +142,101 @@ fn watchdog() {
 #[test]
 fn watchfiles() {
     lives_within_its_budget("watchfix-python", &[&script("watchfiles_watch.py")]);
+}
+
+/// The tree's directories, as arguments.
+fn directories(dir: &Path) -> Vec<PathBuf> {
+    let all = entries(dir).into_iter();
+    all.filter(|path| path.is_dir()).collect()
+}
+
+/// A command that `watchfix run` starts with the budget.
+fn run(log: &Path, program: &Path) -> Command {
+    let mut command = Command::new(support::watchfix());
+    command.args(["run", "--max-watches", &BUDGET.to_string(), "--log"]);
+    command.arg(log).arg("--").arg(program);
+    command
+}
+
+/// The process whose budget the log says is used up: it says so once.
+fn who_used_it_up(log: &Path) -> u32 {
+    let text = fs::read_to_string(log).unwrap();
+    let said: Vec<_> = text.lines().filter(|l| l.contains("are used up")).collect();
+    let [line] = said.as_slice() else {
+        panic!("{text}")
+    };
+    let pid = line
+        .strip_prefix("watchfix[")
+        .and_then(|l| l.split(']').next());
+    pid.and_then(|pid| pid.parse().ok()).expect(line)
+}
+
+#[test]
+fn a_static_go_program_under_watchfix_run() {
+    let go = match watchers::rows::static_go() {
+        Ok(program) => program,
+        Err(why) => return support::skip(&why),
+    };
+    let (dir, aside) = (tree(), TempDir::new().unwrap());
+    let log = aside.path().join("log");
+    let mut command = run(&log, &go);
+    let mut victim = Victim::spawn(command.args(directories(dir.path())));
+    victim.line_with("READY");
+    edits_within_arrive(&mut victim, who_used_it_up(&log), dir.path());
+    // Among them the removals of the watches that were never made.
+    stops_cleanly(victim);
+    who_used_it_up(&log);
+}
+
+/// As root of a user namespace in which every user may have so many watches.
+fn where_watches_are_few(most: usize, command: &Command) -> Command {
+    let mut few = Command::new("unshare");
+    few.args(["--user", "--map-root-user", "sh", "-c"]);
+    few.arg("echo $0 >/proc/sys/user/max_inotify_watches && exec \"$@\"");
+    few.arg(most.to_string());
+    few.arg(command.get_program()).args(command.get_args());
+    few
+}
+
+#[test]
+fn others_of_its_user_still_get_the_watches_that_a_static_go_program_would_have_used_up() {
+    let go = match watchers::rows::static_go() {
+        Ok(program) => program,
+        Err(why) => return support::skip(&why),
+    };
+    let tried = where_watches_are_few(1, &Command::new("true")).output();
+    if !tried.is_ok_and(|run| run.status.success()) {
+        return support::skip("this user may not make a user namespace");
+    }
+    let (dir, aside) = (tree(), TempDir::new().unwrap());
+    let directories = directories(dir.path());
+    let others = 3;
+    let most = BUDGET + others;
+    assert!(directories.len() > most);
+
+    let mut bare = Command::new(&go);
+    let died = where_watches_are_few(most, bare.args(&directories)).output();
+    let died = died.unwrap();
+    assert!(!died.status.success());
+    let why = String::from_utf8_lossy(&died.stderr).into_owned();
+    assert!(why.contains("no space left on device"), "{why}");
+
+    let log = aside.path().join("log");
+    let command = &mut run(&log, &go);
+    let mut victim = Victim::spawn(&mut where_watches_are_few(most, command.args(&directories)));
+    victim.line_with("READY");
+    let pid = who_used_it_up(&log);
+    let beside = |directories: &[PathBuf]| {
+        let mut other = Command::new("nsenter");
+        let pid = pid.to_string();
+        other.args(["--user", "--preserve-credentials", "--target", &pid]);
+        Victim::spawn(other.arg(&go).args(directories))
+    };
+    let mut other = beside(&directories[..others]);
+    other.line_with("READY");
+    // And no more: the limit is in force.
+    let (status, lines) = beside(&directories[..1]).finish();
+    assert!(!status.success(), "{lines:#?}");
+    stops_cleanly(other);
+    stops_cleanly(victim);
 }

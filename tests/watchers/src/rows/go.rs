@@ -1,5 +1,6 @@
 //! fsnotify: Go makes its system calls itself, also where it is linked with libc.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::{SCRIPT, tools};
@@ -9,12 +10,12 @@ use crate::{Operation, Reach, Tree, Watcher, command, script};
 pub(super) static ROWS: &[Watcher] = &[
     Watcher {
         name: "go-fsnotify-static",
-        command: |tree| fsnotify(tree, "go-static", "0"),
+        command: |tree| static_program().map(|program| on(program, tree)),
         ..FSNOTIFY
     },
     Watcher {
         name: "go-fsnotify-cgo",
-        command: |tree| fsnotify(tree, "go-cgo", "1"),
+        command: |tree| program("go-cgo", "1").map(|program| on(program, tree)),
         ..FSNOTIFY
     },
 ];
@@ -25,8 +26,22 @@ const FSNOTIFY: Watcher = Watcher {
     ..SCRIPT
 };
 
-fn fsnotify(tree: &Tree, name: &'static str, cgo: &str) -> Result<Command, String> {
-    let program = built(name, |into| {
+fn on(program: PathBuf, tree: &Tree) -> Command {
+    let mut command = Command::new(program);
+    command.arg(tree.dir());
+    command
+}
+
+/// fsnotify on the directories that are its arguments, with nothing to be loaded.
+///
+/// # Errors
+/// Why it cannot be built here.
+pub fn static_program() -> Result<PathBuf, String> {
+    program("go-static", "0")
+}
+
+fn program(name: &'static str, cgo: &str) -> Result<PathBuf, String> {
+    built(name, |into| {
         let mut go = command("go")?;
         go.args(["build", "-o"]).arg(into).arg(script("watch.go"));
         // With Debian's packages as GOPATH: nothing is fetched.
@@ -34,8 +49,5 @@ fn fsnotify(tree: &Tree, name: &'static str, cgo: &str) -> Result<Command, Strin
             .env("GOPATH", "/usr/share/gocode")
             .env("GOCACHE", tools().join("go-cache"));
         Ok(go)
-    })?;
-    let mut command = Command::new(program);
-    command.arg(tree.dir());
-    Ok(command)
+    })
 }

@@ -8,6 +8,8 @@ mod python;
 mod runtimes;
 mod rust;
 
+pub use go::static_program as static_go;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
