@@ -1,6 +1,6 @@
 //! Incident 1: a watcher woken by reads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -173,12 +173,6 @@ impl<'a> Apx<'a> {
             *masks.entry(watch.mask).or_default() += 1;
         }
         masks
-    }
-
-    /// Its watches without their masks: descriptor, wd, inode.
-    pub fn places(&self) -> BTreeSet<(i32, u32, u64)> {
-        let watches = support::watches(self.pid).into_iter();
-        watches.map(|w| (w.fd, w.wd, w.inode)).collect()
     }
 
     /// Waits for `count` regenerations while nobody touches the tree.

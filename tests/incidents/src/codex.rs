@@ -1,6 +1,5 @@
 //! Incident 5: a program that watches its own log database.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -153,12 +152,6 @@ impl<'a> Codex<'a> {
         let mut watches = support::watches(self.pid);
         watches.sort_by_key(|watch| watch.inode != self.home.inode());
         watches.iter().map(|watch| watch.mask).collect()
-    }
-
-    /// Its watches without their masks: descriptor, wd, inode.
-    pub fn places(&self) -> BTreeSet<(i32, u32, u64)> {
-        let watches = support::watches(self.pid).into_iter();
-        watches.map(|w| (w.fd, w.wd, w.inode)).collect()
     }
 
     /// Waits until its WAL has `bytes`, while nobody touches the home. Panics after [`DEADLINE`].

@@ -98,13 +98,11 @@ impl Replay<'_> {
         assert!(message.ends_with(" itself."), "{events:#}");
         self.row(Part::Diagnosis, "`fdscan events PID`", message.to_owned());
 
-        let places = codex.places();
         let Some(said) = common::heal(self.product, codex.pid()) else {
             return;
         };
         assert!(said.starts_with("healed 2 of 2 watches in "), "{said}");
         assert!(said.contains("0xfee -> 0xfcc, settled"), "{said}");
-        assert_eq!(codex.places(), places, "healing keeps every wd");
         self.row(Part::Remedy, "`watchfix heal PID`", said);
         // What was to be logged of the loop comes before the events of these edits.
         codex.edit_config();

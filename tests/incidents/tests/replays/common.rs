@@ -1,5 +1,6 @@
 //! What the replays' tests share.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -80,10 +81,13 @@ impl Linkage {
     }
 }
 
-/// What `watchfix heal` says of a process, in one line; `None`, with a skip, where it is not permitted.
+/// Heals a process, which must keep its watches, and returns what `watchfix heal` said, in one line;
+/// `None`, with a skip, where it is not permitted.
 pub fn heal(product: &Product, pid: u32) -> Option<String> {
+    let before = places(pid);
     match product.heal(pid) {
         Ok(said) => {
+            assert_eq!(places(pid), before, "every watch has the wd it had");
             let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
             Some(said.lines().map(words).collect::<Vec<_>>().join("; "))
         }
@@ -92,6 +96,12 @@ pub fn heal(product: &Product, pid: u32) -> Option<String> {
             None
         }
     }
+}
+
+/// The watches of a process without their masks: descriptor, wd, inode.
+fn places(pid: u32) -> BTreeSet<(i32, u32, u64)> {
+    let watches = support::watches(pid).into_iter();
+    watches.map(|w| (w.fd, w.wd, w.inode)).collect()
 }
 
 /// The finding `code` of a process, which must be there.
