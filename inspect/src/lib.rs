@@ -168,7 +168,7 @@ pub fn top(selection: &Selection, users: &Users) -> io::Result<Top> {
     let remedies = Remedies::locate();
     let limits = gather::inotify_limits();
     let mut gaps = Gaps::default();
-    let pass = gather::pass(selection, users, &mut gaps)?;
+    let pass = gather::pass(selection, users, &limits, &mut gaps)?;
     let row = |(process, readable): &(Process, bool)| {
         let findings = findings::in_passing(&Facts {
             process,

@@ -201,8 +201,12 @@ fn users(registry: &mut Registry, top: &Top) {
         "user_inotify_instances",
         "Inotify instances of all processes of a user, each once",
     );
-    for user in &top.users {
-        let labels = User { uid: user.uid };
+    // Those of other user namespaces have limits of their own, and there may be any number of them.
+    let here = |user: &&crate::model::User| user.account.user_namespace.is_none();
+    for user in top.users.iter().filter(here) {
+        let labels = User {
+            uid: user.account.uid,
+        };
         add(&watches, &labels, user.watches);
         add(&instances, &labels, user.instances);
     }

@@ -10,7 +10,10 @@ use serde_json::json;
 const SENSIBLE: u64 = 1024;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
-    let (Some(user), Some(max)) = (&facts.process.user, facts.limits.max_user_instances) else {
+    let Some(user) = facts.process.instances_account() else {
+        return Vec::new();
+    };
+    let Some(max) = user.max_instances else {
         return Vec::new();
     };
     let Some(severity) = limit::severity(user.instances, max) else {
@@ -31,8 +34,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         growth.and_then(|growth| growth.instances),
     );
     let mut message = format!(
-        "User {} has {}{} of {} inotify instances in use ({} %, {} left), {} of them in this process: at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.",
-        user.uid,
+        "{} has {}{} of {} inotify instances in use ({} %, {} left), {} of them in this process: at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.",
+        limit::subject(user.account),
         if user.at_least { "at least " } else { "" },
         number(user.instances),
         number(max),
@@ -47,7 +50,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         severity,
         message,
         evidence: json!({
-            "uid": user.uid,
+            "uid": user.account.uid,
+            "user_namespace": user.account.user_namespace,
             "instances": user.instances,
             "at_least": user.at_least,
             "limit": max,
@@ -56,7 +60,13 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "growth": outlook.evidence(),
             "seconds_left": outlook.seconds_left,
         }),
-        remedy: Some(format!("sysctl fs.inotify.max_user_instances={wanted}")),
+        remedy: Some(limit::raise(
+            facts,
+            user.account,
+            "instances",
+            facts.limits.instances_of_namespace,
+            wanted,
+        )),
         remedy_live: None,
     }]
 }
@@ -64,17 +74,21 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use crate::findings::{Severity, fixture::Fixture};
-    use crate::model::UserUsage;
+    use crate::model::{Account, UserUsage};
 
     #[test]
     fn all_instances_in_use_is_critical_even_when_they_are_not_this_process_s() {
         let mut fixture = Fixture::new();
-        fixture.limits.max_user_instances = Some(128);
         fixture.process.user = Some(UserUsage {
-            uid: 5,
+            account: Account {
+                user_namespace: None,
+                uid: 5,
+            },
             watches: None,
             instances: 128,
             at_least: false,
+            max_watches: None,
+            max_instances: Some(128),
         });
         let finding = fixture.only(super::look);
         assert_eq!(finding.severity, Severity::Critical);

@@ -1,6 +1,7 @@
 //! What the three findings about limits share.
 
-use super::Severity;
+use super::{Facts, Severity};
+use crate::model::Account;
 
 /// From here on in percent, a burst of the size a build or a test run makes does not fit any more.
 const NEAR: u128 = 80;
@@ -23,6 +24,31 @@ pub fn severity(used: u64, limit: u64) -> Option<Severity> {
 pub fn percent(used: u64, limit: u64) -> u64 {
     let percent = u128::from(used) * 100 / u128::from(limit.max(1));
     u64::try_from(percent).unwrap_or(u64::MAX)
+}
+
+/// Whose limit it is, at the beginning of a sentence.
+pub fn subject(account: Account) -> String {
+    account.to_string().replacen('u', "U", 1)
+}
+
+/// The command that raises the limit of `account` for `what` (`watches`, `instances`) to `wanted`. Where fdscan itself is
+/// in a user namespace, the lower limit may be `of_namespace`.
+pub fn raise(
+    facts: &Facts<'_>,
+    account: Account,
+    what: &str,
+    of_namespace: bool,
+    wanted: u64,
+) -> String {
+    let pid = facts.process.pid;
+    match account.user_namespace {
+        // Whoever looks at /proc/sys/user sees the limits of the namespace they are in (namespaces(7)).
+        Some(_) => format!(
+            "nsenter --user --target {pid} --preserve-credentials sysctl user.max_inotify_{what}={wanted}"
+        ),
+        None if of_namespace => format!("sysctl user.max_inotify_{what}={wanted}"),
+        None => format!("sysctl fs.inotify.max_user_{what}={wanted}"),
+    }
 }
 
 #[cfg(test)]

@@ -2,15 +2,20 @@
 
 use super::growth::Outlook;
 use super::{Facts, Finding, limit};
+use crate::model::Process;
 use crate::render::number;
 use serde_json::json;
+use std::collections::HashSet;
 
 /// The kernel's own default where there is memory enough (fs/notify/inotify/inotify_user.c allows up to
 /// 1,048,576), and what editors recommend.
 const SENSIBLE: u64 = 524_288;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
-    let (Some(user), Some(max)) = (&facts.process.user, facts.limits.max_user_watches) else {
+    let Some(user) = facts.process.watches_account() else {
+        return Vec::new();
+    };
+    let Some(max) = user.max_watches else {
         return Vec::new();
     };
     let Some(watches) = user.watches else {
@@ -35,8 +40,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         growth.and_then(|growth| growth.watches),
     );
     let mut message = format!(
-        "User {} has {}{} of {} inotify watches in use ({} %, {} left), {} of them in this process: at the limit every new watch fails with ENOSPC, \"No space left on device\", though the disk has room.",
-        user.uid,
+        "{} has {}{} of {} inotify watches in use ({} %, {} left), {} of them in this process: at the limit every new watch fails with ENOSPC, \"No space left on device\", though the disk has room.",
+        limit::subject(user.account),
         if user.at_least { "at least " } else { "" },
         number(watches),
         number(max),
@@ -44,6 +49,14 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         number(outlook.left),
         number(own as u64),
     );
+    let inodes = inodes(facts.process);
+    if let Some(inodes) = inodes.filter(|&inodes| own >= 2 * inodes) {
+        message += &format!(
+            " They are on {} files and directories, each watched {:.1} times on average, by different instances.",
+            number(inodes as u64),
+            own as f64 / inodes.max(1) as f64,
+        );
+    }
     message += &outlook.sentence("their number in this process");
     let wanted = SENSIBLE.max(max.saturating_mul(2));
     vec![Finding {
@@ -51,35 +64,66 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         severity,
         message,
         evidence: json!({
-            "uid": user.uid,
+            "uid": user.account.uid,
+            "user_namespace": user.account.user_namespace,
             "watches": watches,
             "at_least": user.at_least,
             "limit": max,
             "own": own,
+            "own_inodes": inodes,
             "left": outlook.left,
             "growth": outlook.evidence(),
             "seconds_left": outlook.seconds_left,
         }),
-        remedy: Some(format!("sysctl fs.inotify.max_user_watches={wanted}")),
+        remedy: Some(limit::raise(
+            facts,
+            user.account,
+            "watches",
+            facts.limits.watches_of_namespace,
+            wanted,
+        )),
         remedy_live: None,
     }]
+}
+
+/// How many files and directories its watches are on: an instance has one watch on each at most, so more
+/// watches than these are those of several instances. `None` where watches were only counted.
+fn inodes(process: &Process) -> Option<usize> {
+    let instances = process.inotify.iter();
+    let own = || {
+        instances
+            .clone()
+            .filter(|instance| instance.same_instance_as.is_none())
+    };
+    let listed = own().all(|instance| instance.watches.len() == instance.watch_count);
+    let watches = own().flat_map(|instance| &instance.watches);
+    let inodes: HashSet<_> = watches.map(|watch| (watch.device.0, watch.inode)).collect();
+    listed.then_some(inodes.len()).filter(|&inodes| inodes > 0)
 }
 
 #[cfg(test)]
 mod tests {
     use crate::findings::fixture::Fixture;
-    use crate::model::UserUsage;
+    use crate::model::{Account, UserUsage};
+
+    fn usage(user_namespace: Option<u64>) -> UserUsage {
+        UserUsage {
+            account: Account {
+                user_namespace,
+                uid: 5,
+            },
+            watches: Some(900),
+            instances: 1,
+            at_least: true,
+            max_watches: Some(1000),
+            max_instances: None,
+        }
+    }
 
     #[test]
     fn a_sum_that_is_a_lower_bound_is_said_to_be_one() {
         let mut fixture = Fixture::new();
-        fixture.limits.max_user_watches = Some(1000);
-        fixture.process.user = Some(UserUsage {
-            uid: 5,
-            watches: Some(900),
-            instances: 1,
-            at_least: true,
-        });
+        fixture.process.is_charged_to(vec![usage(None)]);
         let finding = fixture.only(super::look);
         assert!(
             finding.message.contains("at least 900 of 1,000"),
@@ -90,5 +134,51 @@ mod tests {
             finding.remedy.as_deref(),
             Some("sysctl fs.inotify.max_user_watches=524288")
         );
+    }
+
+    #[test]
+    fn a_limit_is_raised_where_it_is_set() {
+        let mut fixture = Fixture::new();
+        fixture.process.is_charged_to(vec![usage(Some(4026532178))]);
+        let finding = fixture.only(super::look);
+        assert!(
+            finding
+                .message
+                .starts_with("User 5 of user namespace 4026532178 has at least 900 of 1,000 "),
+            "{}",
+            finding.message
+        );
+        assert_eq!(
+            finding.remedy.as_deref(),
+            Some(
+                "nsenter --user --target 42 --preserve-credentials sysctl user.max_inotify_watches=524288"
+            )
+        );
+
+        // fdscan in that namespace itself.
+        fixture.process.is_charged_to(vec![usage(None)]);
+        fixture.limits.watches_of_namespace = true;
+        assert_eq!(
+            fixture.only(super::look).remedy.as_deref(),
+            Some("sysctl user.max_inotify_watches=524288")
+        );
+    }
+
+    #[test]
+    fn what_several_instances_watch_is_counted_once_too() {
+        let mut fixture = Fixture::new();
+        for wd in [1, 2, 3] {
+            fixture = fixture.with_watch(wd, 77, 0x2, None);
+        }
+        fixture.process.is_charged_to(vec![usage(None)]);
+        let finding = fixture.only(super::look);
+        assert_eq!(finding.evidence["own_inodes"], 1);
+        let sentence = "They are on 1 files and directories, each watched 3.0 times on average";
+        assert!(finding.message.contains(sentence), "{}", finding.message);
+
+        let counted = Fixture::new().with_watches(900, 0x2);
+        fixture.process.inotify = counted.process.inotify;
+        let finding = fixture.only(super::look);
+        assert!(finding.evidence["own_inodes"].is_null());
     }
 }

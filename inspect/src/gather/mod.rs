@@ -3,6 +3,7 @@
 //! The modules that read bytes anybody may have written are public, for `inspect/fuzz`.
 
 mod access;
+mod accounts;
 mod auxv;
 pub mod claims;
 mod family;
@@ -38,9 +39,12 @@ mod wakes;
 pub mod wal;
 mod window;
 
-use crate::model::{Failure, FailureKind, Gap, InotifyLimits, Kind, Name, Process, UserUsage};
+use crate::model::{
+    Account, Failure, FailureKind, Gap, InotifyLimits, Kind, Name, Process, UserUsage,
+};
 use crate::sys;
 pub use access::{Missing, missing as missing_access};
+pub use accounts::Accounts;
 pub use claims::{TTL as CLAIM_TTL, judge_paths as claims_at};
 pub use inotify::masks_of;
 pub use limits::{inotify as inotify_limits, of_process as fd_limits};
@@ -199,16 +203,19 @@ pub struct Session {
     options: Options,
     /// The limits of the system.
     pub limits: InotifyLimits,
-    /// By user, and by whether the watches were counted.
-    users: HashMap<(u32, bool), (UserUsage, Gaps)>,
+    accounts: Accounts,
+    /// By who is charged, and by whether the watches were counted.
+    users: HashMap<(Account, bool), (Vec<UserUsage>, Gaps)>,
 }
 
 impl Session {
     /// Reads what is the same for every process.
     pub fn new(options: Options) -> Session {
+        let limits = limits::inotify();
         Session {
             options,
-            limits: limits::inotify(),
+            accounts: Accounts::new(limits.clone()),
+            limits,
             users: HashMap::new(),
         }
     }
@@ -289,14 +296,22 @@ impl Session {
             // The kernel takes 3 us to print a watch, and its own watches mean nothing to a process
             // without an instance: it must not wait for its neighbours' 100,000.
             let count = !counted.is_empty();
-            let (usage, unseen) = self.users.entry((uid, count)).or_insert_with(|| {
+            let charged = self.accounts.of(pid, uid);
+            let first = charged.first().map(|(account, _)| *account);
+            let key = (
+                first.unwrap_or(Account {
+                    user_namespace: None,
+                    uid,
+                }),
+                count,
+            );
+            let accounts = &mut self.accounts;
+            let (usage, unseen) = self.users.entry(key).or_insert_with(|| {
                 let mut unseen = Gaps::default();
-                (
-                    neighbours::usage(uid, pid, counted, count, &mut unseen),
-                    unseen,
-                )
+                let usage = neighbours::usage(accounts, &charged, pid, counted, count, &mut unseen);
+                (usage, unseen)
             });
-            process.user = Some(usage.clone());
+            process.is_charged_to(usage.clone());
             gaps.0.extend_from_slice(&unseen.0);
         }
         if self.options.all {

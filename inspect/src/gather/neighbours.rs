@@ -1,12 +1,14 @@
-//! The other processes of the same user: how many inotify instances and watches the user has in all.
+//! The other processes of the same user, or of a user namespace the user has made: how many inotify instances
+//! and watches are charged in all.
 //!
 //! Only links are read, and fdinfo of inotify descriptors alone, whose lines are counted and not parsed.
 
+use super::accounts::{Accounts, Limits};
 use super::instances::{Instances, Known};
 use super::lines::each_line;
 use super::processes::Processes;
 use super::{Gaps, fdinfo, is_gone};
-use crate::model::UserUsage;
+use crate::model::{Account, UserUsage};
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
@@ -22,16 +24,18 @@ pub struct Counted {
     pub watches: u64,
 }
 
-/// Sums up what user `uid` has in use. `own` are the instances of process `pid`, already read; watches
-/// are summed only with `count_watches`.
+/// Sums up what is charged to the accounts `charged` of process `pid`. `own` are its instances, already read; watches are summed only with `count_watches`.
 pub fn usage(
-    uid: u32,
+    accounts: &mut Accounts,
+    charged: &[(Account, Limits)],
     pid: u32,
     own: Vec<Counted>,
     count_watches: bool,
     gaps: &mut Gaps,
-) -> UserUsage {
+) -> Vec<UserUsage> {
     let mut scan = Scan {
+        accounts,
+        charged,
         count_watches,
         instances: Instances::new(),
         unreadable: 0,
@@ -39,7 +43,7 @@ pub fn usage(
     };
     for Counted { pid, fd, watches } in own {
         if let Err(place) = scan.instances.find(pid, fd) {
-            let what = watches;
+            let what = Charged { from: 0, watches };
             scan.instances.add(place, Known { pid, fd, what });
         }
     }
@@ -48,49 +52,69 @@ pub fn usage(
             if other == pid {
                 continue;
             }
-            match scan.process(&mut all, other, uid) {
+            match scan.process(&mut all, other) {
                 Err(e) if !is_gone(&e) => scan.unreadable += 1,
                 _ => {}
             }
         }
     }
-    if scan.unreadable > 0 {
+    if scan.unreadable > 0
+        && let Some((account, _)) = charged.last()
+    {
         gaps.count(
             scan.unreadable,
-            format!("other processes of user {uid} in the user's sums of watches and instances"),
+            format!("other processes of {account} in the user's sums of watches and instances"),
             "permission denied",
         );
     }
     scan.instances.report(gaps);
-    UserUsage {
-        uid,
-        watches: count_watches.then(|| scan.instances.iter().sum()),
-        instances: scan.instances.iter().len() as u64,
-        at_least: scan.unreadable > 0,
-    }
+    let sums = charged.iter().enumerate().map(|(at, (account, limits))| {
+        let those = || scan.instances.iter().filter(move |i| i.from <= at);
+        UserUsage {
+            account: *account,
+            watches: count_watches.then(|| those().map(|i| i.watches).sum()),
+            instances: those().count() as u64,
+            at_least: scan.unreadable > 0 || !scan.accounts.all_in_sight(),
+            max_watches: limits.watches,
+            max_instances: limits.instances,
+        }
+    });
+    sums.collect()
 }
 
-struct Scan {
+struct Scan<'a> {
+    accounts: &'a mut Accounts,
+    /// Whose sums are wanted: those of one process, its own account first.
+    charged: &'a [(Account, Limits)],
     count_watches: bool,
-    /// With the watches of each.
-    instances: Instances<u64>,
+    instances: Instances<Charged>,
     unreadable: usize,
     buffer: Vec<u8>,
 }
 
-impl Scan {
-    fn process(&mut self, all: &mut Processes, pid: u32, uid: u32) -> io::Result<()> {
+/// One instance.
+struct Charged {
+    /// To the accounts wanted from this one on.
+    from: usize,
+    watches: u64,
+}
+
+impl Scan<'_> {
+    fn process(&mut self, all: &mut Processes, pid: u32) -> io::Result<()> {
         // Asking for the user costs as much as looking, so of root's, which most are, it is asked only
         // where something was found.
-        if uid != 0 {
-            if all.user(pid)? != uid {
-                return Ok(());
-            }
-        } else {
+        let owner = if self.charged.iter().any(|(account, _)| account.uid == 0) {
             let glance = all.glance(pid)?;
-            if glance.owner != 0 || glance.count == Some(0) {
+            if glance.count == Some(0) {
                 return Ok(());
             }
+            Some(glance.owner).filter(|&owner| owner != 0)
+        } else {
+            Some(all.user(pid)?)
+        };
+        let from = owner.map(|uid| self.from(pid, uid));
+        if from == Some(None) {
+            return Ok(());
         }
         let mut found = Vec::new();
         let looked = all.each_link(pid, |fd, link| {
@@ -102,20 +126,34 @@ impl Scan {
         if looked.is_ok() && found.is_empty() {
             return Ok(());
         }
-        if uid == 0 && all.user(pid)? != uid {
+        let from = match from {
+            Some(from) => from,
+            None => self.from(pid, all.user(pid)?),
+        };
+        let Some(from) = from else {
             return Ok(());
-        }
+        };
         looked?;
         for fd in found {
             if let Err(place) = self.instances.find(pid, fd) {
-                let what = match self.count_watches {
+                let watches = match self.count_watches {
                     true => self.watches(pid, fd)?,
                     false => 0,
                 };
+                let what = Charged { from, watches };
                 self.instances.add(place, Known { pid, fd, what });
             }
         }
         Ok(())
+    }
+
+    /// The first of the accounts wanted that a process is charged to; whoever is charged to one is charged
+    /// to those above it.
+    fn from(&mut self, pid: u32, uid: u32) -> Option<usize> {
+        let its = self.accounts.of(pid, uid);
+        let has =
+            |(wanted, _): &(Account, Limits)| its.iter().any(|(account, _)| account == wanted);
+        self.charged.iter().position(has)
     }
 
     fn watches(&mut self, pid: u32, fd: i32) -> io::Result<u64> {

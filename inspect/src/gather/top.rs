@@ -1,13 +1,14 @@
 //! Every process of the system in one pass, each for as little as what is shown of it costs: links of
 //! descriptors, fdinfo of inotify instances, sizes and headers of SQLite logs. No path is looked for.
 
+use super::accounts::{Accounts, Limits};
 use super::instances::{Instances, Known};
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::processes::Processes;
 use super::users::Users;
 use super::{Gaps, errno_text, fds, inotify, is_gone, limits, process, sqlite, wal};
-use crate::model::{Instance, MaskCount, Name, Process, User, UserUsage};
+use crate::model::{Account, InotifyLimits, Instance, MaskCount, Name, Process, User, UserUsage};
 use crate::sys;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
@@ -54,7 +55,7 @@ impl Named {
 pub struct Pass {
     /// The processes selected, and whether their descriptors could be read, in the order of their PIDs.
     pub processes: Vec<(Process, bool)>,
-    /// The users of all processes read, by number.
+    /// The users of all processes read, by number, then those of user namespaces with lower limits.
     pub users: Vec<User>,
 }
 
@@ -62,10 +63,16 @@ pub struct Pass {
 ///
 /// # Errors
 /// The errno of opening or listing /proc.
-pub fn pass(selection: &Selection, names: &Users, gaps: &mut Gaps) -> io::Result<Pass> {
+pub fn pass(
+    selection: &Selection,
+    names: &Users,
+    limits: &InotifyLimits,
+    gaps: &mut Gaps,
+) -> io::Result<Pass> {
     let mut all = Processes::open()?;
     let mut reader = Reader {
         selection,
+        accounts: Accounts::new(limits.clone()),
         instances: Instances::new(),
         mounts: HashMap::new(),
         users: BTreeMap::new(),
@@ -80,7 +87,7 @@ pub fn pass(selection: &Selection, names: &Users, gaps: &mut Gaps) -> io::Result
         }
     }
     reader.instances.report(gaps);
-    let users = reader.sums(names);
+    let mut users = reader.sums(names);
     let unreadable: u64 = users.iter().map(|user| user.unreadable).sum();
     if unreadable > 0 {
         gaps.count(
@@ -92,33 +99,46 @@ pub fn pass(selection: &Selection, names: &Users, gaps: &mut Gaps) -> io::Result
             },
         );
     }
-    for (process, _) in &mut processes {
-        let user = users.iter().find(|user| Some(user.uid) == process.uid);
-        process.user = user.and_then(|user| {
+    for (process, _, charged) in &mut processes {
+        let usages = charged.iter().filter_map(|(account, limits)| {
+            let user = users.iter().find(|user| user.account == *account)?;
             Some(UserUsage {
-                uid: user.uid,
+                account: *account,
                 watches: user.watches,
                 instances: user.instances?,
                 at_least: user.at_least,
+                max_watches: limits.watches,
+                max_instances: limits.instances,
             })
         });
+        process.is_charged_to(usages.collect());
     }
-    Ok(Pass { processes, users })
+    // What only the namespaces above bound is no limit of its own.
+    users.retain(|user| user.account.user_namespace.is_none() || user.is_bounded_below(limits));
+    let shown = |(process, readable, _)| (process, readable);
+    Ok(Pass {
+        processes: processes.into_iter().map(shown).collect(),
+        users,
+    })
 }
+
+/// Who is charged for what a process does.
+type Chain = Rc<[(Account, Limits)]>;
 
 struct Reader<'a> {
     selection: &'a Selection,
+    accounts: Accounts,
     instances: Instances<Charged>,
     /// By mount namespace and root: a list of mounts takes longer to read than the rest of a process.
     mounts: HashMap<[Option<Vec<u8>>; 2], Rc<Mounts>>,
-    users: BTreeMap<u32, Processed>,
+    users: BTreeMap<Account, Processed>,
     buffer: Vec<u8>,
 }
 
 /// One instance.
 struct Charged {
-    /// Who is taken to have created it.
-    uid: u32,
+    /// To whom: who is taken to have created it, and who made that one's namespace.
+    to: Chain,
     watches: usize,
     masks: Vec<MaskCount>,
 }
@@ -128,10 +148,15 @@ struct Charged {
 struct Processed {
     all: u64,
     unreadable: u64,
+    limits: Limits,
 }
 
 impl Reader<'_> {
-    fn process(&mut self, all: &mut Processes, pid: u32) -> io::Result<Option<(Process, bool)>> {
+    fn process(
+        &mut self,
+        all: &mut Processes,
+        pid: u32,
+    ) -> io::Result<Option<(Process, bool, Chain)>> {
         let glance = all.glance(pid)?;
         if glance.count == Some(0) {
             return Ok(None);
@@ -157,12 +182,16 @@ impl Reader<'_> {
             comm: process::comm(&dir),
             ..Process::default()
         };
+        let charged: Chain = self.accounts.of(pid, uid).into();
         if let Some(links) = &links {
-            process.inotify = self.inotify(&dir, uid, &links.inotify);
+            process.inotify = self.inotify(&dir, &charged, &links.inotify);
         }
-        let user = self.users.entry(uid).or_default();
-        user.all += 1;
-        user.unreadable += u64::from(links.is_none());
+        for (account, limits) in charged.iter() {
+            let user = self.users.entry(*account).or_default();
+            user.all += 1;
+            user.unreadable += u64::from(links.is_none());
+            user.limits = *limits;
+        }
         let named = self.selection.named.as_ref();
         if named.is_some_and(|named| !named.has(&dir, process.comm.as_ref())) {
             return Ok(None);
@@ -174,12 +203,12 @@ impl Reader<'_> {
         if let Some(links) = &links {
             self.look_into(&dir, &mut process, links);
         }
-        Ok(Some((process, links.is_some())))
+        Ok(Some((process, links.is_some(), charged)))
     }
 
     /// Reads the instances at the descriptors `fds`; one that another process has as well is not read
     /// again.
-    fn inotify(&mut self, dir: &ProcDir, uid: u32, fds: &[i32]) -> Vec<Instance> {
+    fn inotify(&mut self, dir: &ProcDir, charged: &Chain, fds: &[i32]) -> Vec<Instance> {
         let mut list: Vec<Instance> = Vec::new();
         // Which instance, by who had it first, stands at which descriptor here.
         let mut seen: HashMap<(u32, i32), i32> = HashMap::new();
@@ -205,7 +234,7 @@ impl Reader<'_> {
                     let gaps = &mut Gaps::default();
                     let new = inotify::read_one(dir, fd, false, &mut self.buffer, gaps).instance;
                     let what = Charged {
-                        uid,
+                        to: Rc::clone(charged),
                         watches: new.watch_count,
                         masks: new.masks.clone(),
                     };
@@ -260,25 +289,30 @@ impl Reader<'_> {
     }
 
     fn sums(&self, names: &Users) -> Vec<User> {
-        let mut sums: HashMap<u32, (u64, u64)> = HashMap::new();
+        let mut sums: HashMap<Account, (u64, u64)> = HashMap::new();
         for instance in self.instances.iter() {
-            let (instances, watches) = sums.entry(instance.uid).or_default();
-            *instances += 1;
-            *watches += instance.watches as u64;
+            for (account, _) in instance.to.iter() {
+                let (instances, watches) = sums.entry(*account).or_default();
+                *instances += 1;
+                *watches += instance.watches as u64;
+            }
         }
+        let all_in_sight = self.accounts.all_in_sight();
         self.users
             .iter()
-            .map(|(&uid, seen)| {
+            .map(|(&account, seen)| {
                 let readable = seen.unreadable < seen.all;
-                let (instances, watches) = sums.get(&uid).copied().unwrap_or_default();
+                let (instances, watches) = sums.get(&account).copied().unwrap_or_default();
                 User {
-                    uid,
-                    name: names.name(uid).cloned(),
+                    account,
+                    name: names.name(account.uid).cloned(),
                     processes: seen.all,
                     unreadable: seen.unreadable,
                     watches: readable.then_some(watches),
                     instances: readable.then_some(instances),
-                    at_least: seen.unreadable > 0,
+                    at_least: seen.unreadable > 0 || !all_in_sight,
+                    max_watches: seen.limits.watches,
+                    max_instances: seen.limits.instances,
                 }
             })
             .collect()

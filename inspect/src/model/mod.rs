@@ -37,7 +37,7 @@ pub use growth::{
 };
 pub use mask::{Events, Mask};
 pub use name::Name;
-pub use process::{Gap, Library, Linkage, Preload, Process, UserUsage};
+pub use process::{Account, Gap, Library, Linkage, Preload, Process, UserUsage};
 pub use reading::{FdsReading, LogReading, Reading, UserReading};
 pub use redact::redact_names;
 pub use report::{BugReport, Point, System};
@@ -84,7 +84,7 @@ pub struct Report {
     pub incomplete: Vec<Gap>,
 }
 
-/// `/proc/sys/fs/inotify` (inotify(7)).
+/// `/proc/sys/fs/inotify` (inotify(7)), or lower limits of the user namespace fdscan runs in.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct InotifyLimits {
     /// Watches one user may have.
@@ -93,6 +93,12 @@ pub struct InotifyLimits {
     pub max_user_instances: Option<u64>,
     /// Events one instance may have waiting.
     pub max_queued_events: Option<u64>,
+    /// That of watches is the user namespace's (`user.max_inotify_watches`).
+    #[serde(skip)]
+    pub watches_of_namespace: bool,
+    /// That of instances is (`user.max_inotify_instances`).
+    #[serde(skip)]
+    pub instances_of_namespace: bool,
 }
 
 /// A PID that could not be scanned.

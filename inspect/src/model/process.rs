@@ -35,8 +35,11 @@ pub struct Process {
     pub inotify: Vec<Instance>,
     /// The SQLite databases it has open.
     pub sqlite: Vec<Database>,
-    /// What its user has in use in all.
+    /// What its user has in use in all. Of a process in another user namespace: who made that, or the one
+    /// around it, in fdscan's own.
     pub user: Option<UserUsage>,
+    /// The other accounts it is charged to, of other user namespaces, its own first.
+    pub user_namespaces: Vec<UserUsage>,
     /// Its session, where it listens, and who is around it.
     #[serde(flatten)]
     pub around: Around,
@@ -69,10 +72,38 @@ impl Process {
         self.growth = Some(growth);
     }
 
+    /// Takes over the accounts it is charged to, its own first.
+    pub fn is_charged_to(&mut self, mut accounts: Vec<UserUsage>) {
+        let here = |usage: &mut UserUsage| usage.account.user_namespace.is_none();
+        self.user = accounts.pop_if(here);
+        self.user_namespaces = accounts;
+    }
+
+    /// Of the accounts it is charged to, the one that has least of its watches left.
+    pub fn watches_account(&self) -> Option<&UserUsage> {
+        let fullness = |usage: &&UserUsage| fullness(usage.watches, usage.max_watches);
+        self.accounts().max_by_key(fullness)
+    }
+
+    /// Of the accounts it is charged to, the one that has least of its instances left.
+    pub fn instances_account(&self) -> Option<&UserUsage> {
+        let fullness = |usage: &&UserUsage| fullness(Some(usage.instances), usage.max_instances);
+        self.accounts().max_by_key(fullness)
+    }
+
+    fn accounts(&self) -> impl Iterator<Item = &UserUsage> {
+        self.user_namespaces.iter().chain(&self.user)
+    }
+
     /// It is known to have a dynamic loader.
     pub fn is_dynamic(&self) -> bool {
         self.linkage == Some(Linkage::Dynamic)
     }
+}
+
+/// The share of a limit that is in use, in millionths; the least is what is not known.
+fn fullness(used: Option<u64>, limit: Option<u64>) -> Option<u128> {
+    Some(u128::from(used?) * 1_000_000 / u128::from(limit?.max(1)))
 }
 
 /// How a program is linked.
@@ -108,11 +139,31 @@ pub enum Library {
     NotElf,
 }
 
+/// Whom the kernel charges: a user in a user namespace (kernel/ucount.c).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Account {
+    /// The inode of the namespace; `None` for the one fdscan runs in.
+    pub user_namespace: Option<u64>,
+    /// The user, by the number fdscan knows it by.
+    pub uid: u32,
+}
+
+impl std::fmt::Display for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "user {}", self.uid)?;
+        match self.user_namespace {
+            Some(inode) => write!(f, " of user namespace {inode}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What one user has in use, as far as the processes that can be read show it.
 #[derive(Debug, Clone, Serialize)]
 pub struct UserUsage {
     /// The user.
-    pub uid: u32,
+    #[serde(flatten)]
+    pub account: Account,
     /// Watches of all its processes; `None` where they were not counted, because the process has no
     /// inotify instance.
     pub watches: Option<u64>,
@@ -120,6 +171,10 @@ pub struct UserUsage {
     pub instances: u64,
     /// The sums are lower bounds: some process could not be read.
     pub at_least: bool,
+    /// Watches it may have.
+    pub max_watches: Option<u64>,
+    /// Instances it may have.
+    pub max_instances: Option<u64>,
 }
 
 /// Something that could not be seen.

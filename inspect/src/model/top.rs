@@ -1,6 +1,6 @@
 //! All processes of the system, and what each user has in use.
 
-use super::{Gap, InotifyLimits, Name, Process};
+use super::{Account, Gap, InotifyLimits, Name, Process};
 use crate::findings::{Finding, Severity};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -29,14 +29,15 @@ pub struct Top {
 
 /// What one user has in use. The kernel charges an instance and its watches to whom created it
 /// (fs/notify/inotify/inotify_user.c, `inotify_new_group`); that is not shown anywhere, so it is taken to be
-/// the user of the first process that has it.
+/// the user of the first process that has it. Who made that user's namespace is charged, too.
 #[derive(Debug, Clone, Serialize)]
 pub struct User {
     /// The user.
-    pub uid: u32,
+    #[serde(flatten)]
+    pub account: Account,
     /// Its name in /etc/passwd.
     pub name: Option<Name>,
-    /// Its processes.
+    /// The processes it is charged for.
     pub processes: u64,
     /// Those whose descriptors may not be read.
     pub unreadable: u64,
@@ -46,6 +47,21 @@ pub struct User {
     pub instances: Option<u64>,
     /// The sums are lower bounds: some process could not be read.
     pub at_least: bool,
+    /// Watches it may have.
+    pub max_watches: Option<u64>,
+    /// Instances it may have.
+    pub max_instances: Option<u64>,
+}
+
+impl User {
+    /// Whether it may have less than `limits` allow.
+    pub fn is_bounded_below(&self, limits: &InotifyLimits) -> bool {
+        let lower = |own: Option<u64>, other: Option<u64>| {
+            own.is_some_and(|own| other.is_none_or(|other| own < other))
+        };
+        lower(self.max_watches, limits.max_user_watches)
+            || lower(self.max_instances, limits.max_user_instances)
+    }
 }
 
 /// One process in one line. `None` stands for what this user may not know.

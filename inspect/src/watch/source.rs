@@ -1,7 +1,9 @@
 //! From samples of a process to readings: limits beside the counters, rates, forecasts.
 
 use super::trend::Trend;
-use crate::gather::{Counted, Gaps, Sampler, fd_limits, identity, inotify_limits, user_usage};
+use crate::gather::{
+    Accounts, Counted, Gaps, Sampler, fd_limits, identity, inotify_limits, user_usage,
+};
 use crate::model::{
     DatabaseSample, Fds, FdsReading, InotifyLimits, LogReading, Name, Process, Reading, SCHEMA,
     Sample, UserReading, UserUsage,
@@ -16,10 +18,18 @@ pub struct Source {
     comm: Option<Name>,
     uid: Option<u32>,
     limits: InotifyLimits,
-    /// What the user's other processes have.
-    others: Option<UserUsage>,
+    /// What others have of the limits that are nearest.
+    others: Option<Others>,
     /// What the readings so far have shown.
     pub trends: Trends,
+}
+
+/// What the user's other processes have, or others in and around its user namespace.
+struct Others {
+    /// Of the account that has least watches left.
+    watches: Option<UserUsage>,
+    /// Of the account that has least instances left.
+    instances: Option<UserUsage>,
 }
 
 /// The counters over time.
@@ -80,6 +90,8 @@ impl Source {
             }
         };
         let others = self.others.as_ref();
+        let watches = others.and_then(|others| others.watches.as_ref());
+        let instances = others.and_then(|others| others.instances.as_ref());
         let logs = sample
             .databases
             .iter()
@@ -99,14 +111,14 @@ impl Source {
             },
             watches: user(
                 sample.watches,
-                others.and_then(|user| user.watches),
-                self.limits.max_user_watches,
+                watches.and_then(|user| user.watches),
+                watches.map_or(self.limits.max_user_watches, |user| user.max_watches),
                 &trends.watches,
             ),
             instances: user(
                 sample.instances,
-                others.map(|user| user.instances),
-                self.limits.max_user_instances,
+                instances.map(|user| user.instances),
+                instances.map_or(self.limits.max_user_instances, |user| user.max_instances),
                 &trends.instances,
             ),
             sqlite: sample.instances.is_some().then(|| logs.collect()),
@@ -124,18 +136,33 @@ impl Source {
         if sample.instances.is_none_or(|instances| instances == 0) {
             return;
         }
-        // Its own are given, so that one it shares is not counted again, without their watches.
+        // Its own are given, so that one it shares is not counted again, and taken off the sum. How many
+        // watches are whose does not matter for that.
         let pid = self.pid;
+        let mut left = sample.watches.unwrap_or_default();
         let own = self.sampler.instances().map(|fd| Counted {
             pid,
             fd,
-            watches: 0,
+            watches: std::mem::take(&mut left),
         });
         let own: Vec<_> = own.collect();
         let count = own.len() as u64;
-        let mut usage = user_usage(uid, pid, own, true, &mut Gaps::default());
-        usage.instances = usage.instances.saturating_sub(count);
-        self.others = Some(usage);
+        let mut accounts = Accounts::new(self.limits.clone());
+        let charged = accounts.of(pid, uid);
+        let gaps = &mut Gaps::default();
+        let all = user_usage(&mut accounts, &charged, pid, own, true, gaps);
+        let mut process = Process::default();
+        process.is_charged_to(all);
+        let without_own = |mut usage: UserUsage| {
+            usage.instances = usage.instances.saturating_sub(count);
+            let own = sample.watches.unwrap_or_default();
+            usage.watches = usage.watches.map(|watches| watches.saturating_sub(own));
+            usage
+        };
+        self.others = Some(Others {
+            watches: process.watches_account().cloned().map(without_own),
+            instances: process.instances_account().cloned().map(without_own),
+        });
     }
 
     fn push(&mut self, sample: &Sample) {

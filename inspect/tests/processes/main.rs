@@ -37,6 +37,7 @@ mod sqlite_unusual;
 mod text;
 mod top_command;
 mod unseen;
+mod user_namespaces;
 mod wal_command;
 mod walk;
 mod watch_command;

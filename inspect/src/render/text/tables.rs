@@ -135,41 +135,39 @@ fn about(scan: &Scan, process: &Process, layout: Layout, to: &mut impl Write) ->
         left(process.fds.open, process.fds.soft_limit),
         by_process,
     ]);
-    let usage = process.user.as_ref();
-    let least = if usage.is_some_and(|u| u.at_least) {
-        "at least "
-    } else {
-        ""
-    };
-    let by_user = format!("all of user {}", known(process.uid));
-    for (name, used, limit) in [
+    let watches = process.watches_account();
+    let instances = process.instances_account();
+    for (name, usage, used, limit) in [
         (
             "inotify watches",
-            usage.and_then(|u| u.watches),
-            scan.limits.max_user_watches,
+            watches,
+            watches.and_then(|u| u.watches),
+            watches.map_or(scan.limits.max_user_watches, |u| u.max_watches),
         ),
         (
             "inotify instances",
-            usage.map(|u| u.instances),
-            scan.limits.max_user_instances,
+            instances,
+            instances.map(|u| u.instances),
+            instances.map_or(scan.limits.max_user_instances, |u| u.max_instances),
         ),
     ] {
         if used.is_none() && usage.is_some() {
             // A process without watches: they were not counted.
             continue;
         }
-        let shown = used.map_or_else(|| "?".into(), |n| format!("{least}{}", number(n)));
-        let most = if used.is_some() && !least.is_empty() {
-            "at most "
-        } else {
-            ""
+        let (least, most) = match usage {
+            Some(usage) if usage.at_least => ("at least ", "at most "),
+            _ => ("", ""),
         };
         sheet.row(&[
             name.into(),
-            shown,
+            used.map_or_else(|| "?".into(), |n| format!("{least}{}", number(n))),
             known_number(limit),
             format!("{most}{}", left(used, limit)),
-            by_user.clone(),
+            match usage {
+                Some(usage) => format!("all of {}", usage.account),
+                None => format!("all of user {}", known(process.uid)),
+            },
         ]);
     }
     sheet.write("Limits", layout, to)

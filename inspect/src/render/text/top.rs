@@ -3,7 +3,7 @@
 use super::tables::{Sheet, known, known_number};
 use super::{Layout, gaps, wrap};
 use crate::findings::Severity;
-use crate::model::{InotifyLimits, Row, Top, User};
+use crate::model::{Row, Top, User};
 use crate::render::{bytes, number};
 use std::cmp::Reverse;
 use std::io::{self, Write};
@@ -16,7 +16,7 @@ const USERS: usize = 8;
 /// # Errors
 /// What writing to `to` failed with.
 pub fn top_text(top: &Top, layout: Layout, to: &mut impl Write) -> io::Result<()> {
-    users(&top.users, &top.limits, layout, to)?;
+    users(&top.users, layout, to)?;
     processes(&top.processes, layout, to)?;
     if top.processes_left_out > 0 {
         let more = number(top.processes_left_out as u64);
@@ -28,12 +28,7 @@ pub fn top_text(top: &Top, layout: Layout, to: &mut impl Write) -> io::Result<()
     gaps(&top.incomplete, layout, to)
 }
 
-fn users(
-    users: &[User],
-    limits: &InotifyLimits,
-    layout: Layout,
-    to: &mut impl Write,
-) -> io::Result<()> {
+fn users(users: &[User], layout: Layout, to: &mut impl Write) -> io::Result<()> {
     // Who has nothing is no news; of whom nothing is known, that is.
     let mut list: Vec<&User> = users.iter().filter(|u| u.instances != Some(0)).collect();
     list.sort_by_key(|user| Reverse((user.watches, user.instances)));
@@ -45,12 +40,12 @@ fn users(
             n => known_number(n),
         };
         sheet.row(&[
-            name(user.name.as_ref(), Some(user.uid)),
+            user_name(user),
             number(user.processes),
             used(user.watches),
-            known_number(limits.max_user_watches),
+            known_number(user.max_watches),
             used(user.instances),
-            known_number(limits.max_user_instances),
+            known_number(user.max_instances),
         ]);
     }
     if !list.is_empty() {
@@ -88,6 +83,15 @@ fn processes(rows: &[Row], layout: Layout, to: &mut impl Write) -> io::Result<()
         ]);
     }
     sheet.write("Processes", layout, to)
+}
+
+/// `root`, or `root in user:[4026532178]` as lsns(8) and links of /proc name a namespace.
+fn user_name(user: &User) -> String {
+    let name = name(user.name.as_ref(), Some(user.account.uid));
+    match user.account.user_namespace {
+        Some(inode) => format!("{name} in user:[{inode}]"),
+        None => name,
+    }
 }
 
 fn name(name: Option<&crate::model::Name>, uid: Option<u32>) -> String {

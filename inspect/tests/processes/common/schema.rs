@@ -126,6 +126,7 @@ const PROCESS: &[Key] = &[
     Must("incomplete", List(&Object(GAP))),
     May("state", OrNull(&Text)),
     May("user", OrNull(&Object(USER))),
+    May("user_namespaces", List(&Object(USER))),
     May("session", OrNull(&Count)),
     May("listeners", List(&Object(LISTENER))),
     // null with one sample.
@@ -161,6 +162,10 @@ const USER: &[Key] = &[
     Must("watches", OrNull(&Count)),
     Must("instances", Count),
     Must("at_least", Flag),
+    // Null for fdscan's own.
+    Must("user_namespace", OrNull(&Count)),
+    Must("max_watches", OrNull(&Count)),
+    Must("max_instances", OrNull(&Count)),
 ];
 
 const PRELOAD: &[Key] = &[

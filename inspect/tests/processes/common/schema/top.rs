@@ -25,6 +25,10 @@ const USER: &[Key] = &[
     Must("watches", OrNull(&Count)),
     Must("instances", OrNull(&Count)),
     Must("at_least", Flag),
+    // Null for fdscan's own.
+    Must("user_namespace", OrNull(&Count)),
+    Must("max_watches", OrNull(&Count)),
+    Must("max_instances", OrNull(&Count)),
 ];
 
 const ROW: &[Key] = &[
