@@ -6,6 +6,7 @@
 pub mod apx;
 pub mod codex;
 mod count;
+pub mod harper;
 mod product;
 mod table;
 

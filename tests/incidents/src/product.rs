@@ -125,7 +125,7 @@ impl Product {
 const NOT_PERMITTED: i32 = 4;
 
 /// Takes the caller's rules, and its preload, out of what a command inherits.
-fn without_rules(command: &mut Command) -> &mut Command {
+pub(crate) fn without_rules(command: &mut Command) -> &mut Command {
     for (variable, _) in std::env::vars_os() {
         if variable == "LD_PRELOAD" || variable.to_string_lossy().starts_with("WATCHFIX_") {
             command.env_remove(variable);

@@ -6,3 +6,4 @@
 mod apx;
 mod codex;
 mod common;
+mod harper;
