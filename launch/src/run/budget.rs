@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const COUNT_HOLDS: Duration = Duration::from_secs(1);
 
 /// A file as an instance watches it: descriptor, device, inode.
-pub type Watched = (i32, u64, u64);
+pub type Watched = (i32, (u32, u32), u64);
 
 /// What becomes of a watch.
 #[derive(Debug, PartialEq, Eq)]

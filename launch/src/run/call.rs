@@ -18,8 +18,9 @@ use super::log::Log;
 use super::owners::{Found, Owner, Owners};
 use super::rights::Guard;
 use super::tracee;
+use crate::sys::path::{self, Known};
 use crate::sys::seccomp::{Answer, waits};
-use crate::sys::{inotify, path, words};
+use crate::sys::{inotify, words};
 use inspect::model::{Device, Identity};
 use libc::seccomp_notif;
 use rules::event::{ALL_EVENTS, DONT_FOLLOW, MASK_CREATE, MODIFY};
@@ -31,17 +32,16 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What calls are judged by.
+/// What calls are judged by, by several threads at once: no lock is held while a path is followed or a line is logged.
 pub struct Judge<'r> {
     rules: Rules<'r>,
-    owners: Owners,
     guard: Guard,
     databases: Databases,
-    budgets: Budgets,
+    budgets: Mutex<Budgets>,
     /// Processes the log has named.
-    named: HashSet<u32>,
+    named: Mutex<HashSet<u32>>,
     own_root: Option<(u64, u64)>,
 }
 
@@ -67,26 +67,26 @@ impl<'r> Judge<'r> {
     pub fn new(rules: Rules<'r>) -> Judge<'r> {
         Judge {
             rules,
-            owners: Owners::default(),
             guard: Guard::new(),
             databases: Databases::default(),
-            budgets: Budgets::default(),
-            named: HashSet::new(),
+            budgets: Mutex::default(),
+            named: Mutex::default(),
             // Unknown is another one: then every path is followed the careful way.
             own_root: own_root().ok().flatten(),
         }
     }
 
-    /// Judges one call and answers it, by `answer`.
+    /// Judges one call and answers it, by `answer`. `owners` are the thread's that judges.
     pub fn call(
-        &mut self,
+        &self,
+        owners: &mut Owners,
         listener: BorrowedFd<'_>,
         notice: &seccomp_notif,
         log: &Log,
         answer: impl FnOnce(Answer) -> io::Result<()>,
     ) {
         if filter::is_removal(&notice.data) {
-            let removed = self.remove(notice);
+            let removed = self.remove(owners, notice);
             // Its process may have ended.
             let _ = answer(if removed {
                 Answer::Value(0)
@@ -106,8 +106,13 @@ impl<'r> Judge<'r> {
                 path,
                 mask: mask as u32,
             };
-            self.place(listener, &call, log)
+            self.place(owners, listener, &call, log)
         });
+        // Before the program goes on: what it did stands in the log when it has ended.
+        if log.is_wanted() {
+            self.name(owners, notice.pid, log);
+            say(log, notice, path.as_deref().ok(), placed.as_ref());
+        }
         let answered = answer(match &placed {
             Ok(Some(placed)) => Answer::Value(placed.wd),
             Err(error) if is_full(error) => Answer::Error(libc::ENOSPC),
@@ -116,69 +121,65 @@ impl<'r> Judge<'r> {
         if let Ok(Some(placed)) = &placed {
             take_back_if_unheard(placed, &answered);
         }
-        if log.is_wanted() {
-            self.name(notice.pid, log);
-            say(log, notice, path.as_deref().ok(), placed.as_ref());
-        }
     }
 
     /// Removes an invented watch.
-    fn remove(&mut self, notice: &seccomp_notif) -> bool {
+    fn remove(&self, owners: &mut Owners, notice: &seccomp_notif) -> bool {
         let [instance, wd, ..] = notice.data.args;
-        let owner = self.owners.of(notice.pid).map(|owner| owner.process);
-        owner.is_ok_and(|process| self.budgets.remove(process, instance as i32, wd as i32))
+        let owner = owners.of(notice.pid).map(|owner| owner.process);
+        owner.is_ok_and(|process| lock(&self.budgets).remove(process, instance as i32, wd as i32))
     }
 
     /// Says of a process, once, what it cannot have.
-    fn name(&mut self, thread: u32, log: &Log) {
-        let process = self.owners.of(thread).map(|owner| owner.process);
-        if !self.rules.ignore.is_empty()
-            && let Ok(process) = process
-            && self.named.insert(process)
-        {
-            let text = "its masks are judged, and its events are not: events of ignored names in watched directories \
-                        reach it";
-            log.line(process, format_args!("{text}"));
+    fn name(&self, owners: &mut Owners, thread: u32, log: &Log) {
+        let process = owners.of(thread).map(|owner| owner.process);
+        if let (false, Ok(process)) = (self.rules.ignore.is_empty(), process) {
+            let is_new = lock(&self.named).insert(process);
+            if is_new {
+                let text = "its masks are judged, and its events are not: events of ignored names in watched directories \
+                            reach it";
+                log.line(process, format_args!("{text}"));
+            }
         }
     }
 
-    /// How long there is nothing to do without a call; `None` for ever.
-    pub fn rest(&self) -> Option<Duration> {
-        self.databases.rest()
-    }
-
-    /// Does what has to be done without a call.
-    pub fn rested(&mut self, log: &Log) {
-        self.databases.look_again(&self.rules, log);
+    /// Looks after databases that are opened after their directories were watched; does not return, if the rules are
+    /// about any.
+    pub fn look_after_databases(&self, log: &Log) {
+        if self.rules.settle_own {
+            self.databases.look_after(&self.rules, log);
+        }
     }
 
     /// Places the watch if its mask is another by the rules.
     fn place(
-        &mut self,
+        &self,
+        owners: &mut Owners,
         listener: BorrowedFd<'_>,
         call: &AddWatch<'_>,
         log: &Log,
     ) -> io::Result<Option<Placed>> {
-        let owner = self.owners.of(call.thread)?;
+        let owner = owners.of(call.thread)?;
         let rights = self.guard.rights_of(owner)?;
         let (rules, own_root) = (&self.rules, self.own_root);
-        let (databases, budgets) = (&mut self.databases, &mut self.budgets);
         rights.act(|| {
             let follow = call.mask & DONT_FOLLOW == 0;
             let target = owner.find(call.path, follow, own_root)?;
             let (fate, by) = fate(rules, &target, || {
                 call.mask & MODIFY != 0
-                    && databases.has_in(owner.process, identity(&target.stat), rules)
+                    && self
+                        .databases
+                        .has_in(owner.process, identity(&target.known), rules)
             })?;
             let mask = reduce(rules.strip, fate, call.mask);
             if (mask ^ call.mask) & ALL_EVENTS == 0 && rules.max_watches.is_none() {
                 return Ok(None);
             }
             let instance = owner.descriptor(call.instance)?;
-            let watched = (call.instance, target.stat.st_dev, target.stat.st_ino);
+            let watched = (call.instance, target.known.device, target.known.inode);
             if let Some(max) = rules.max_watches
                 && let Some(wd) = over(
-                    budgets,
+                    &self.budgets,
                     owner,
                     call,
                     (max, watched),
@@ -198,7 +199,7 @@ impl<'r> Judge<'r> {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
             let wd = inotify::add_watch(instance.as_fd(), target.file.as_fd(), mask)?;
-            budgets.placed(owner.process, watched, wd);
+            lock(&self.budgets).placed(owner.process, watched, wd);
             Ok(Some(Placed {
                 wd,
                 mask,
@@ -215,6 +216,11 @@ fn is_full(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOSPC)
 }
 
+/// A panic ends this program: nobody left the lock behind in one.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn own_root() -> io::Result<Option<(u64, u64)>> {
     let root = path::find_absolute(c"/", true, path::Walk::Free)?;
     path::place(root.as_fd(), c".")
@@ -222,7 +228,7 @@ fn own_root() -> io::Result<Option<(u64, u64)>> {
 
 /// The invented descriptor of a watch past the budget. What the kernel would refuse is left to it.
 fn over(
-    budgets: &mut Budgets,
+    budgets: &Mutex<Budgets>,
     owner: &Owner,
     call: &AddWatch<'_>,
     budget: (u32, Watched),
@@ -234,7 +240,8 @@ fn over(
         return Ok(None);
     }
     let copy = |fd| owner.descriptor(fd);
-    Ok(match budgets.admit(owner.process, max, watched, copy)? {
+    let admission = lock(budgets).admit(owner.process, max, watched, copy)?;
+    Ok(match admission {
         Admission::Admitted => None,
         Admission::Over(wd, first) => {
             if first {
@@ -256,7 +263,7 @@ fn fate(
     target: &Found,
     settles: impl FnOnce() -> bool,
 ) -> io::Result<(Fate, Rule)> {
-    let directory = target.stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
+    let directory = target.known.mode & libc::S_IFMT == libc::S_IFDIR;
     let by_path = !rules.drop.is_empty() || !rules.settle.is_empty();
     if by_path || !directory {
         let link = format!("/proc/self/fd/{}", target.file.as_raw_fd());
@@ -281,12 +288,12 @@ fn fate(
 
 /// A file as fdscan's library names it. On file systems that give every subvolume a device of its own (btrfs) it is not
 /// found again: then only patterns settle it.
-fn identity(stat: &libc::stat) -> Identity {
-    let (major, minor) = (libc::major(stat.st_dev), libc::minor(stat.st_dev));
+fn identity(known: &Known) -> Identity {
+    let (major, minor) = known.device;
     Identity {
         // The kernel's own dev_t: include/linux/kdev_t.h.
         device: Device(major << 20 | minor),
-        inode: stat.st_ino,
+        inode: known.inode,
     }
 }
 

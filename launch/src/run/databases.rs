@@ -2,7 +2,7 @@
 //!
 //! A database may be opened after its directory was watched. So the process is looked at again, soon and then ever more
 //! rarely; what is found late is settled in place, as `watchfix heal` does it. Nothing is looked at while no process
-//! has such a watch.
+//! has such a watch. No lock is held while one is.
 
 use super::log::Log;
 use crate::sys::path::{Walk, find_absolute};
@@ -12,10 +12,12 @@ use inspect::model::Identity;
 use rules::Rules;
 use rules::event::{ACCESS, CLOSE_NOWRITE, MODIFY, OPEN};
 use rules::watch::{Fate, reduce};
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long after a look the next one comes, in milliseconds; the last one for ever.
@@ -23,7 +25,11 @@ const INTERVALS: [u64; 5] = [250, 1_000, 4_000, 15_000, 60_000];
 
 /// Processes with watches that would settle, and where their databases lie.
 #[derive(Default)]
-pub struct Databases(HashMap<u32, Watcher>);
+pub struct Databases {
+    watchers: Mutex<HashMap<u32, Watcher>>,
+    /// There is a watcher more.
+    more: Condvar,
+}
 
 /// Directories with their paths, as the process has them.
 type Directories = HashMap<Identity, Vec<u8>>;
@@ -31,40 +37,80 @@ type Directories = HashMap<Identity, Vec<u8>>;
 struct Watcher {
     pidfd: OwnedFd,
     directories: Directories,
+    /// Those of them in which no watch can be left that was placed before.
+    settled: HashSet<Identity>,
     looks: usize,
     last: Instant,
 }
 
 impl Databases {
     /// Whether `process` holds a database open in the directory.
-    pub fn has_in(&mut self, process: u32, directory: Identity, rules: &Rules<'_>) -> bool {
-        let known = self.0.get(&process);
-        // So soon no number is another process's.
-        let known = known.is_some_and(|watcher| watcher.last.elapsed() < interval(0));
-        if !known && let Ok(watcher) = Watcher::new(process, rules) {
-            self.0.insert(process, watcher);
-        }
-        let watcher = self.0.get(&process);
-        watcher.is_some_and(|watcher| watcher.directories.contains_key(&directory))
-    }
-
-    /// How long nothing has to be looked at; `None` for ever.
-    pub fn rest(&self) -> Option<Duration> {
-        self.0.values().map(Watcher::rest).min()
-    }
-
-    /// Looks again where it is time to, and settles what has become due to.
-    pub fn look_again(&mut self, rules: &Rules<'_>, log: &Log) {
-        self.0.retain(|&process, watcher| {
-            if !watcher.rest().is_zero() {
-                return true;
-            }
-            match watcher.look_again(process, rules, log) {
-                // Short of its end, what goes wrong once may go well the next time.
-                Err(_) => !pidfd::has_ended(watcher.pidfd.as_fd()),
-                Ok(()) => true,
-            }
+    pub fn has_in(&self, process: u32, directory: Identity, rules: &Rules<'_>) -> bool {
+        let has = |watcher: &Watcher| watcher.directories.contains_key(&directory);
+        let known = self.lock().get(&process).and_then(|watcher| {
+            // So soon no number is another process's.
+            (watcher.last.elapsed() < interval(0)).then(|| has(watcher))
         });
+        if let Some(known) = known {
+            return known;
+        }
+        let new = Watcher::new(process, rules);
+        let mut watchers = self.lock();
+        if let Ok(mut new) = new {
+            if let Some(old) = watchers.remove(&process)
+                && !pidfd::has_ended(old.pidfd.as_fd())
+            {
+                new.follows(old);
+            }
+            watchers.insert(process, new);
+            self.more.notify_one();
+        }
+        watchers.get(&process).is_some_and(has)
+    }
+
+    /// Looks again where it is time to, and settles what has become due. Does not return.
+    pub fn look_after(&self, rules: &Rules<'_>, log: &Log) {
+        let mut watchers = self.lock();
+        loop {
+            watchers = match watchers.values().map(Watcher::rest).min() {
+                None => self
+                    .more
+                    .wait(watchers)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => {
+                    let due = watchers.extract_if(|_, watcher| watcher.rest().is_zero());
+                    let due: Vec<_> = due.collect();
+                    drop(watchers);
+                    let there = due.into_iter().filter_map(|(process, mut watcher)| {
+                        let looked = watcher.look_again(process, rules, log);
+                        // Short of its end, what goes wrong once may go well the next time.
+                        let there = looked.is_ok() || !pidfd::has_ended(watcher.pidfd.as_fd());
+                        there.then_some((process, watcher))
+                    });
+                    let there: Vec<_> = there.collect();
+                    let mut watchers = self.lock();
+                    for (process, watcher) in there {
+                        match watchers.entry(process) {
+                            // One of its calls has been judged meanwhile.
+                            Entry::Occupied(mut new) => new.get_mut().follows(watcher),
+                            Entry::Vacant(free) => {
+                                free.insert(watcher);
+                            }
+                        }
+                    }
+                    watchers
+                }
+                Some(rest) => {
+                    let waited = self.more.wait_timeout(watchers, rest);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Watcher>> {
+        // A panic ends this program: nobody left the lock behind in one.
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,11 +124,18 @@ impl Watcher {
         let mut watcher = Watcher {
             pidfd: pidfd::open(process)?,
             directories: Directories::new(),
+            settled: HashSet::new(),
             looks: 0,
             last: Instant::now(),
         };
         watcher.directories = watcher.look(process, rules)?.1;
+        watcher.settled = watcher.directories.keys().copied().collect();
         Ok(watcher)
+    }
+
+    /// Takes the place of `old`. Where it has found databases first, there may be watches from before.
+    fn follows(&mut self, old: Watcher) {
+        self.settled = old.settled;
     }
 
     fn rest(&self) -> Duration {
@@ -120,7 +173,7 @@ impl Watcher {
         self.last = Instant::now();
         let (instances, directories) = self.look(process, rules)?;
         for (identity, path) in &directories {
-            if self.directories.contains_key(identity) {
+            if self.settled.contains(identity) {
                 continue;
             }
             let inside = [format!("/proc/{process}/root").as_bytes(), path].concat();
@@ -138,6 +191,7 @@ impl Watcher {
                 })?;
             }
         }
+        self.settled = directories.keys().copied().collect();
         self.directories = directories;
         Ok(())
     }

@@ -12,16 +12,24 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Lets one waiting call go on. One whose process has died is answered by that.
 pub fn let_one_go(listener: BorrowedFd<'_>, in_flight: InFlight) {
-    if in_flight.receive(listener).is_ok() {
+    let [own, ..] = in_flight;
+    if own.receive(listener).is_ok() {
         // It has died between the two.
-        let _ = in_flight.answer(listener, Answer::Continue);
+        let _ = own.answer(listener, Answer::Continue);
+    }
+}
+
+/// Lets those go on that the dead supervisor had received and not answered.
+pub fn let_received_go(listener: BorrowedFd<'_>, in_flight: InFlight) {
+    for slot in in_flight {
+        // It may have been answered already.
+        let _ = slot.answer(listener, Answer::Continue);
     }
 }
 
 /// Answers until no process is left that could ask.
 pub fn answer_all(listener: BorrowedFd<'_>, in_flight: InFlight) {
-    // What the dead supervisor had received and not answered.
-    let _ = in_flight.answer(listener, Answer::Continue);
+    let_received_go(listener, in_flight);
     loop {
         match wait([For::Input(listener)], None) {
             [Ready::Closed] => return,

@@ -11,7 +11,7 @@ use super::{heir, supervisor};
 use crate::complain;
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::process::{self, Change, Fork};
-use crate::sys::seccomp::{Answer, InFlight};
+use crate::sys::seccomp::{self, InFlight};
 use crate::sys::signal::{self, Signal};
 use crate::sys::{memory, pidfd, socket, words};
 use rules::Rules;
@@ -40,7 +40,7 @@ pub struct Start<'a> {
     pub launcher: u32,
     /// What the command is to do about signals.
     pub inherited: signal::Inherited,
-    /// The call that was received and not answered.
+    /// The calls that were received and not answered.
     pub in_flight: InFlight,
 }
 
@@ -62,7 +62,7 @@ pub fn run(
             launcher: std::process::id(),
             // From here on nothing that is sent gets lost.
             inherited: signal::take_all(),
-            in_flight: InFlight::in_page(page),
+            in_flight: seccomp::in_page(page),
         };
         Launcher::start(start)
     });
@@ -203,8 +203,7 @@ impl Launcher {
             None => {
                 self.link = None;
                 if let Some(listener) = &self.listener {
-                    // It may have been answered already.
-                    let _ = self.in_flight.answer(listener.as_fd(), Answer::Continue);
+                    heir::let_received_go(listener.as_fd(), self.in_flight);
                 }
                 None
             }

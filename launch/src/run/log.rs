@@ -1,5 +1,6 @@
 //! What is decided, line by line, where `--log` asks for it.
 
+use crate::sys::process;
 use rules::rule::Log as Wanted;
 use std::ffi::OsStr;
 use std::fmt::Arguments;
@@ -45,9 +46,9 @@ impl Log {
     }
 
     /// Lets go of a standard error: who reads it waits for its end, and the command has ended.
-    pub fn command_has_ended(&mut self) {
-        if self.terminal {
-            self.to = None;
+    pub fn command_has_ended(&self) {
+        if let Some(to) = self.to.as_ref().filter(|_| self.terminal) {
+            process::make_null(to.as_fd());
         }
     }
 

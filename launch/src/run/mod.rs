@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! launcher ------------> supervisor -----------> command ---> its children, theirs, daemons
-//!  | signals, stops,      | judges                 | filter: an inotify_add_watch whose mask the
-//!  | exit status          | [call]                 | rules may change is trapped [filter]
+//!  | signals, stops,      | threads that judge     | filter: an inotify_add_watch whose mask the
+//!  | exit status          | [judges, call]         | rules may change is trapped [filter]
 //!  |                      |                        |
 //!  +--- listener (copy) --+------ listener --------+
 //!  answers when the supervisor has died [heir]
@@ -25,6 +25,7 @@ mod explain;
 mod filter;
 mod heir;
 mod inherited;
+mod judges;
 mod launcher;
 mod library;
 mod log;

@@ -1,6 +1,6 @@
 //! Whose call it is: the thread and its process, and what a path means to them.
 
-use crate::sys::path::{Walk, find, find_absolute, inode, is_in_proc, place, stat};
+use crate::sys::path::{self, Known, Walk, find, find_absolute, is_in_proc, place};
 use crate::sys::pidfd;
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
@@ -51,8 +51,8 @@ pub struct Owner {
 pub struct Found {
     /// It, opened by O_PATH.
     pub file: OwnedFd,
-    /// What stat(2) says.
-    pub stat: libc::stat,
+    /// What is known of it.
+    pub known: Known,
 }
 
 impl Owner {
@@ -86,7 +86,7 @@ impl Owner {
     /// # Errors
     /// ESRCH if it has ended.
     pub fn user_namespace(&self) -> io::Result<u64> {
-        inode(self.dir.as_fd(), c"ns/user")
+        path::inode(self.dir.as_fd(), c"ns/user")
     }
 
     /// The thread.
@@ -180,15 +180,16 @@ impl Owner {
 }
 
 fn found(file: OwnedFd) -> io::Result<Found> {
-    let stat = stat(file.as_fd())?;
-    Ok(Found { file, stat })
+    let known = path::known(file.as_fd())?;
+    Ok(Found { file, known })
 }
 
 /// What lies in /proc may have been found through a link that means who follows it.
 fn elsewhere(file: OwnedFd) -> io::Result<Found> {
     let found = found(file)?;
-    // Only file systems without a disk have a device of major number 0.
-    if libc::major(found.stat.st_dev) == 0 && is_in_proc(found.file.as_fd())? {
+    // What has no disk and blocks of 1024 bytes (fs/proc/root.c). To ask others what they are asks a server.
+    let may_be = found.known.device.0 == 0 && found.known.block_size == 1024;
+    if may_be && is_in_proc(found.file.as_fd())? {
         return Err(io::Error::from_raw_os_error(libc::ELOOP));
     }
     Ok(found)

@@ -1,12 +1,14 @@
 //! The supervisor: starts the command behind the filter and answers the calls it traps.
 //!
-//! One thread, one loop, and nothing held of the terminal, the standard streams or any directory: it lives until the last
-//! process behind the filter has ended, also those that have outlived the command.
+//! One loop that never follows a path, threads that judge ([`super::judges`]), and nothing held of the terminal, the
+//! standard streams or any directory: it lives until the last process behind the filter has ended, also those that have
+//! outlived the command.
 
 use super::call::Judge;
 use super::command::{self, GO, GO_WITHOUT};
 use super::engine::refused;
 use super::filter;
+use super::judges::{Calls, Judges};
 use super::launcher::Start;
 use super::log::Log;
 use super::{heir, message};
@@ -16,8 +18,9 @@ use crate::sys::seccomp::{self, InFlight};
 use crate::sys::{memory, pidfd, signal, socket, words};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::thread;
 
-/// Starts the command and supervises it. `launcher` is where its fate is told.
+/// Starts the command, supervises it, and ends this process. `launcher` is where the command's fate is told.
 ///
 /// # Errors
 /// It could not be started.
@@ -66,16 +69,27 @@ pub fn run(launcher: OwnedFd, start: Start<'_>) -> io::Result<()> {
     // Where there is no listener, it does not wait for this.
     let _ = socket::send(socket.as_fd(), &[GO], &[]);
     drop((socket, command));
-    Supervisor {
+    let supervisor = Supervisor {
         launcher: Some(launcher),
         launcher_pid: start.launcher,
         command: Some(pid),
         signals: signal::descriptor()?,
         in_flight: start.in_flight,
-        log,
+        log: &log,
         stand_in: None,
-    }
-    .supervise(listener, Judge::new(start.rules))
+    };
+    let judge = Judge::new(start.rules);
+    thread::scope(|scope| {
+        let calls = listener.as_ref().map(|listener| Calls {
+            listener: listener.as_fd(),
+            judge: &judge,
+            log: &log,
+        });
+        let judges = calls.map(|calls| Judges::new(scope, calls, start.in_flight));
+        supervisor.supervise(judges);
+        // Not by the end of its threads: one may hang in the kernel.
+        std::process::exit(0);
+    })
 }
 
 /// The listener of the command's filter, or why there is none.
@@ -116,7 +130,7 @@ fn can_look_into(pid: u32, command: BorrowedFd<'_>, its_socket: i32) -> Result<(
     Ok(())
 }
 
-struct Supervisor {
+struct Supervisor<'l> {
     /// Where the command's fate is told, while there is a launcher.
     launcher: Option<OwnedFd>,
     launcher_pid: u32,
@@ -124,25 +138,24 @@ struct Supervisor {
     command: Option<u32>,
     signals: OwnedFd,
     in_flight: InFlight,
-    log: Log,
+    log: &'l Log,
     /// What keeps the process waiting that would take over, once the launcher does no more.
     stand_in: Option<OwnedFd>,
 }
 
-impl Supervisor {
-    fn supervise(mut self, mut listener: Option<OwnedFd>, mut judge: Judge<'_>) -> io::Result<()> {
-        while self.command.is_some() || listener.is_some() {
-            let calls = listener
+impl Supervisor<'_> {
+    fn supervise(mut self, mut judges: Option<Judges<'_, '_>>) {
+        while self.command.is_some() || judges.is_some() {
+            let (calls, time) = judges
                 .as_ref()
-                .map_or(For::Nothing, |l| For::Input(l.as_fd()));
+                .map_or((For::Nothing, None), Judges::wait_for);
             let launcher = self.launcher.as_ref();
             let launcher = launcher.map_or(For::Nothing, |l| For::Closing(l.as_fd()));
             let signals = For::Input(self.signals.as_fd());
-            let [call, change, left] = wait([calls, signals, launcher], judge.rest());
-            judge.rested(&self.log);
-            match (call, &listener) {
-                (Ready::Yes, Some(listener)) => self.answer(listener.as_fd(), &mut judge),
-                (Ready::Closed, _) => listener = None,
+            let [call, change, left] = wait([calls, signals, launcher], time);
+            match (call, &mut judges) {
+                (Ready::Closed, _) => judges = None,
+                (call, Some(judges)) => judges.see_to(call == Ready::Yes),
                 _ => {}
             }
             if change == Ready::Yes {
@@ -151,19 +164,9 @@ impl Supervisor {
             }
             if left == Ready::Closed {
                 self.launcher = None;
-                let listener = listener.as_ref();
-                self.stand_in = listener.and_then(|l| heir::stand_by(l.as_fd(), self.in_flight));
+                let listener = judges.as_ref().map(Judges::listener);
+                self.stand_in = listener.and_then(|l| heir::stand_by(l, self.in_flight));
             }
-        }
-        Ok(())
-    }
-
-    fn answer(&self, listener: BorrowedFd<'_>, judge: &mut Judge<'_>) {
-        // Its process may have ended meanwhile.
-        if let Ok(notice) = self.in_flight.receive(listener) {
-            judge.call(listener, &notice, &self.log, |answer| {
-                self.in_flight.answer(listener, answer)
-            });
         }
     }
 

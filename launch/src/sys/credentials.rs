@@ -78,8 +78,7 @@ pub fn has_none() -> bool {
     get(0).is_ok_and(|halves| joined(&halves, |half| half.permitted | half.effective) == 0)
 }
 
-/// Calls `act` with rights that are those of `rights`, or fewer, and takes this process's own back. It must have one
-/// thread.
+/// Calls `act` with rights that are those of `rights`, or fewer, and takes the own ones back. Other threads keep theirs.
 ///
 /// # Errors
 /// EPERM where this process may not give its own rights up: without CAP_SETUID or CAP_SETGID.

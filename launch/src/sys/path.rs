@@ -76,22 +76,61 @@ struct How {
 /// # Errors
 /// The kernel's errno.
 pub fn place(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<Option<(u64, u64)>> {
-    let mut answer = std::mem::MaybeUninit::<libc::statx>::zeroed();
     let wanted = libc::STATX_INO | libc::STATX_MNT_ID;
+    let answer = statx(dir, path, wanted, 0)?;
+    Ok((answer.stx_mask & wanted == wanted).then_some((answer.stx_mnt_id, answer.stx_ino)))
+}
+
+/// What is known of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// Its type and permissions, as `st_mode` of stat(2).
+    pub mode: u32,
+    /// Its device: major and minor number.
+    pub device: (u32, u32),
+    /// Its inode.
+    pub inode: u64,
+    /// The block size for its input and output, in bytes.
+    pub block_size: u32,
+}
+
+/// What the kernel knows of the file a descriptor of [`find`] names, without asking a server.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn known(file: BorrowedFd<'_>) -> io::Result<Known> {
+    let wanted = libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_INO;
+    let answer = statx(file, c"", wanted, libc::AT_EMPTY_PATH)?;
+    Ok(Known {
+        mode: answer.stx_mode.into(),
+        device: (answer.stx_dev_major, answer.stx_dev_minor),
+        inode: answer.stx_ino,
+        block_size: answer.stx_blksize,
+    })
+}
+
+fn statx(
+    dir: BorrowedFd<'_>,
+    path: &CStr,
+    wanted: libc::c_uint,
+    flags: libc::c_int,
+) -> io::Result<libc::statx> {
+    let mut answer = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    // A server that does not answer would be waited for; type and inode of a file do not change.
+    let flags = flags | libc::AT_STATX_DONT_SYNC;
     // SAFETY: `path` is NUL-terminated, and `answer` has room for one struct statx.
     let result = unsafe {
         libc::statx(
             dir.as_raw_fd(),
             path.as_ptr(),
-            0,
+            flags,
             wanted,
             answer.as_mut_ptr(),
         )
     };
     check(result.into())?;
     // SAFETY: zeroed above and filled by the kernel; every bit pattern is a valid statx.
-    let answer = unsafe { answer.assume_init() };
-    Ok((answer.stx_mask & wanted == wanted).then_some((answer.stx_mnt_id, answer.stx_ino)))
+    Ok(unsafe { answer.assume_init() })
 }
 
 /// The inode of what `path` leads to.
@@ -99,24 +138,7 @@ pub fn place(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<Option<(u64, u64)>>
 /// # Errors
 /// The kernel's errno.
 pub fn inode(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<u64> {
-    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: `path` is NUL-terminated, and `stat` has room for one struct stat.
-    let done = unsafe { libc::fstatat(dir.as_raw_fd(), path.as_ptr(), stat.as_mut_ptr(), 0) };
-    check(done.into())?;
-    // SAFETY: fstatat succeeded, so it filled the whole struct.
-    Ok(unsafe { stat.assume_init() }.st_ino)
-}
-
-/// What is known of the file a descriptor of [`find`] names.
-///
-/// # Errors
-/// The kernel's errno.
-pub fn stat(file: BorrowedFd<'_>) -> io::Result<libc::stat> {
-    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: `stat` has room for one struct stat.
-    check(unsafe { libc::fstat(file.as_raw_fd(), stat.as_mut_ptr()) }.into())?;
-    // SAFETY: fstat succeeded, so it filled the whole struct.
-    Ok(unsafe { stat.assume_init() })
+    Ok(statx(dir, path, libc::STATX_INO, 0)?.stx_ino)
 }
 
 /// Whether it lies in a /proc.

@@ -17,7 +17,8 @@ pub enum Fork {
 /// # Errors
 /// EAGAIN where no more processes are allowed.
 pub fn fork() -> io::Result<Fork> {
-    // SAFETY: watchfix has one thread, so no lock can be held by another one and stay locked in the child.
+    // SAFETY: only a supervisor has other threads. What its child does takes no lock that one of them may have held, but
+    // the allocator's, which C libraries keep usable (fork(2); musl since 1.2.2).
     let pid = check(unsafe { libc::fork() }.into())?;
     Ok(match u32::try_from(pid) {
         Ok(0) | Err(_) => Fork::Child,
@@ -108,6 +109,12 @@ pub fn let_go(kept: &[BorrowedFd<'_>]) {
         first = first.max(fd + 1);
     }
     close_range(first, u32::MAX);
+}
+
+/// Makes `descriptor` one of /dev/null, in one step, for all threads: what standard input is after [`detach`].
+pub fn make_null(descriptor: BorrowedFd<'_>) {
+    // SAFETY: integers only; the number stays its owner's.
+    unsafe { libc::dup3(0, descriptor.as_raw_fd(), libc::O_CLOEXEC) };
 }
 
 /// Closes the descriptors from `first` to `last`.

@@ -1,6 +1,6 @@
 //! seccomp(2) filters with a listener, seccomp_unotify(2).
 
-use super::check;
+use super::{check, memory};
 use libc::{seccomp_notif, seccomp_notif_resp, sock_filter};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -88,26 +88,38 @@ pub enum Answer {
     Error(i32),
 }
 
-/// The call that was received and has not been answered, in memory shared with who takes over.
+/// How many calls can be in flight at once.
+pub const SLOTS: usize = 16;
+
+/// The calls that were received and have not been answered, in memory shared with who takes over.
+pub type InFlight = [Slot; SLOTS];
+
+const _: () = assert!(size_of::<seccomp_notif>() * SLOTS <= memory::PAGE);
+
+/// Places for them in a page of zeros that lives as long as this process, and that nothing else is kept in.
+pub fn in_page(page: NonNull<u8>) -> InFlight {
+    // SAFETY: they all lie in the page, and it is aligned for anything.
+    std::array::from_fn(|at| Slot(unsafe { page.cast::<seccomp_notif>().add(at) }))
+}
+
+/// The call that one thread has received and not answered.
 ///
 /// The kernel writes it there itself: there is no moment at which a call was received and only this process knows.
 #[derive(Clone, Copy)]
-pub struct InFlight(NonNull<seccomp_notif>);
+pub struct Slot(NonNull<seccomp_notif>);
 
-impl InFlight {
-    /// In a page of zeros that lives as long as this process, and that nothing else is kept in.
-    pub fn in_page(page: NonNull<u8>) -> InFlight {
-        InFlight(page.cast())
-    }
+// SAFETY: the page belongs to no thread.
+unsafe impl Send for Slot {}
 
+impl Slot {
     /// Receives the next call.
     ///
     /// # Errors
     /// ENOENT if its process has ended meanwhile.
     pub fn receive(self, listener: BorrowedFd<'_>) -> io::Result<seccomp_notif> {
         let request = libc::SECCOMP_IOCTL_NOTIF_RECV as _;
-        // SAFETY: the page is zeroed as the kernel asks, and has room for more than any kernel's structure. Nobody
-        // else writes into it while this process lives.
+        // SAFETY: the place is zeroed as the kernel asks, and has the size that is part of the request. Nobody but the
+        // thread it belongs to writes into it while this process lives.
         unsafe {
             check(libc::ioctl(listener.as_raw_fd(), request, self.0.as_ptr()).into())?;
             Ok(self.0.as_ptr().read_volatile())

@@ -8,6 +8,7 @@ mod budget;
 mod conformance;
 mod explain;
 mod given;
+mod held_up;
 mod places;
 mod rights;
 mod rules;

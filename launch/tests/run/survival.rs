@@ -14,7 +14,8 @@ fn kill(pid: u32, signal: i32) {
     assert_eq!(unsafe { libc::kill(pid as i32, signal) }, 0);
 }
 
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Waits until `holds`; panics, saying `what`, if it does not come to that.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
     while !holds() {
         assert!(start.elapsed() < support::DEADLINE, "{what}");
@@ -111,7 +112,8 @@ fn stand_ins(supervisor: u32) -> Vec<u32> {
     all
 }
 
-fn exists(pid: u32) -> bool {
+/// Whether a process has not ended.
+pub fn exists(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
