@@ -198,7 +198,7 @@ impl<'r> Judge<'r> {
             if !waits(listener, call.id) {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
-            let wd = inotify::add_watch(instance.as_fd(), target.file.as_fd(), mask)?;
+            let wd = inotify::add_watch_here(instance.as_fd(), target.file.as_fd(), mask)?;
             lock(&self.budgets).placed(owner.process, watched, wd);
             Ok(Some(Placed {
                 wd,

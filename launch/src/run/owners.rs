@@ -19,7 +19,7 @@ impl Owners {
     ///
     /// # Errors
     /// ESRCH if it has ended, or its process cannot be told.
-    pub fn of(&mut self, tid: u32) -> io::Result<&Owner> {
+    pub fn of(&mut self, tid: u32) -> io::Result<&mut Owner> {
         let known = self.0.iter().position(|owner| owner.tid == tid);
         let known = known.and_then(|at| self.0.remove(at));
         // Its directory is gone when the thread is, whoever has the number then.
@@ -29,7 +29,9 @@ impl Owners {
             None => Owner::of(tid)?,
         });
         self.0.truncate(KEPT);
-        self.0.front().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.0
+            .front_mut()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
@@ -45,7 +47,12 @@ pub struct Owner {
     /// The thread, or before Linux 6.9 its process.
     pidfd: OwnedFd,
     is_thread: bool,
+    /// The link that names its user namespace, once that has been asked for.
+    user_namespace: Option<OwnedFd>,
 }
+
+/// The name of a user namespace, as far as it tells it from others: `user:[4026531837]` (namespaces(7)).
+pub type Namespace = [u8; 24];
 
 /// A file that was found, and what is known of it.
 pub struct Found {
@@ -71,6 +78,7 @@ impl Owner {
             root: None,
             pidfd,
             is_thread,
+            user_namespace: None,
         };
         owner.look_at_root()?;
         Ok(owner)
@@ -81,12 +89,18 @@ impl Owner {
         Ok(())
     }
 
-    /// The inode of its user namespace (namespaces(7)).
+    /// Its user namespace.
     ///
     /// # Errors
-    /// ESRCH if it has ended.
-    pub fn user_namespace(&self) -> io::Result<u64> {
-        path::inode(self.dir.as_fd(), c"ns/user")
+    /// ESRCH or EACCES if it has ended.
+    pub fn user_namespace(&mut self) -> io::Result<Namespace> {
+        let link = match self.user_namespace.take() {
+            // The file of a link in /proc is the thread's, and says what is so now: that is half the way.
+            Some(link) => link,
+            None => find(self.dir.as_fd(), c"ns/user", false, Walk::Free)?,
+        };
+        let link = self.user_namespace.insert(link);
+        path::read_link(link.as_fd())
     }
 
     /// The thread.
@@ -234,6 +248,7 @@ mod tests {
             root: None,
             pidfd,
             is_thread: true,
+            user_namespace: None,
         };
         let own = |path: &[u8]| owner.own_names(path);
         assert_eq!(own(b"/proc/self/cwd").unwrap(), b"/proc/7/cwd");

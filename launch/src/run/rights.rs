@@ -3,11 +3,11 @@
 //! Without root no process of the tree can be another user's: nothing in it gains privileges (no_new_privs), and to give
 //! any up takes capabilities. A supervisor with capabilities looks at every call.
 
-use super::owners::Owner;
+use super::owners::{Namespace, Owner};
 use crate::sys::credentials::{Rights, act_as, file_capabilities, has_none};
-use std::fs;
+use crate::sys::path::{Walk, find_absolute, read_link};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::AsFd;
 
 /// What the supervisor's own rights ask for.
 pub struct Guard {
@@ -17,7 +17,7 @@ pub struct Guard {
 
 struct Privileged {
     capabilities: u64,
-    user_namespace: Option<u64>,
+    user_namespace: Option<Namespace>,
 }
 
 /// Whose rights to act with.
@@ -34,7 +34,9 @@ impl Guard {
         Guard {
             own: (!has_none()).then(|| Privileged {
                 capabilities: file_capabilities(0).unwrap_or(u64::MAX),
-                user_namespace: fs::metadata("/proc/self/ns/user").map(|ns| ns.ino()).ok(),
+                user_namespace: find_absolute(c"/proc/self/ns/user", false, Walk::Free)
+                    .and_then(|link| read_link(link.as_fd()))
+                    .ok(),
             }),
         }
     }
@@ -43,7 +45,7 @@ impl Guard {
     ///
     /// # Errors
     /// Its rights cannot be known.
-    pub fn rights_of(&self, thread: &Owner) -> io::Result<Acting> {
+    pub fn rights_of(&self, thread: &mut Owner) -> io::Result<Acting> {
         let Some(own) = &self.own else {
             return Ok(Acting::Own);
         };

@@ -47,6 +47,7 @@ pub fn run(launcher: OwnedFd, start: Start<'_>) -> io::Result<()> {
     let own = [launcher.as_fd(), socket.as_fd()];
     let kept: Vec<_> = own.into_iter().chain(log.descriptor()).collect();
     process::detach(&kept);
+    process::enter_descriptors()?;
 
     let command = pidfd::open(pid)?;
     let listener = obtain(pid, command.as_fd(), socket.as_fd(), its_number)?;

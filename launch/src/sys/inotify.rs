@@ -26,7 +26,28 @@ pub fn new() -> io::Result<OwnedFd> {
 /// # Errors
 /// The kernel's errno: EACCES where this process may not read the file, ENOSPC, EEXIST with IN_MASK_CREATE.
 pub fn add_watch(inotify: BorrowedFd<'_>, target: BorrowedFd<'_>, mask: u32) -> io::Result<i32> {
-    let path = CString::new(format!("/proc/self/fd/{}", target.as_raw_fd()))?;
+    add_by(
+        inotify,
+        &format!("/proc/self/fd/{}", target.as_raw_fd()),
+        mask,
+    )
+}
+
+/// [`add_watch`] for a process whose current directory is its own /proc/self/fd ([`super::process::enter_descriptors`]):
+/// most of the way is then done already.
+///
+/// # Errors
+/// The same.
+pub fn add_watch_here(
+    inotify: BorrowedFd<'_>,
+    target: BorrowedFd<'_>,
+    mask: u32,
+) -> io::Result<i32> {
+    add_by(inotify, &target.as_raw_fd().to_string(), mask)
+}
+
+fn add_by(inotify: BorrowedFd<'_>, link: &str, mask: u32) -> io::Result<i32> {
+    let path = CString::new(link)?;
     let mask = mask & !libc::IN_DONT_FOLLOW;
     // SAFETY: `path` is NUL-terminated and lives through the call.
     let wd = unsafe { libc::inotify_add_watch(inotify.as_raw_fd(), path.as_ptr(), mask) };

@@ -133,12 +133,16 @@ fn statx(
     Ok(unsafe { answer.assume_init() })
 }
 
-/// The inode of what `path` leads to.
+/// What the link that `link` was found as says, no longer than `N` bytes; it is not followed.
 ///
 /// # Errors
-/// The kernel's errno.
-pub fn inode(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<u64> {
-    Ok(statx(dir, path, libc::STATX_INO, 0)?.stx_ino)
+/// The kernel's errno: of a link in /proc ESRCH or EACCES when its process has ended.
+pub fn read_link<const N: usize>(link: BorrowedFd<'_>) -> io::Result<[u8; N]> {
+    let mut text = [0; N];
+    let place = text.as_mut_ptr().cast();
+    // SAFETY: an empty path is the link itself (readlink(2)), and the kernel writes at most `N` bytes.
+    check(unsafe { libc::readlinkat(link.as_raw_fd(), c"".as_ptr(), place, N) } as libc::c_long)?;
+    Ok(text)
 }
 
 /// Whether it lies in a /proc.

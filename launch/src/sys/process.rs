@@ -111,6 +111,16 @@ pub fn let_go(kept: &[BorrowedFd<'_>]) {
     close_range(first, u32::MAX);
 }
 
+/// Makes /proc/self/fd the current directory.
+///
+/// # Errors
+/// There is no /proc.
+pub fn enter_descriptors() -> io::Result<()> {
+    // SAFETY: a C string.
+    check(unsafe { libc::chdir(c"/proc/self/fd".as_ptr()) }.into())?;
+    Ok(())
+}
+
 /// Makes `descriptor` one of /dev/null, in one step, for all threads: what standard input is after [`detach`].
 pub fn make_null(descriptor: BorrowedFd<'_>) {
     // SAFETY: integers only; the number stays its owner's.
