@@ -59,7 +59,9 @@ pub fn kind_of(name: &[u8]) -> Option<ClaimKind> {
     let name = name.to_ascii_lowercase();
     let ends = |list: &[&[u8]]| list.iter().any(|end| name.ends_with(end));
     let is = |list: &[&[u8]]| list.contains(&&name[..]);
-    if is(&[b"stopping.lock", b"stop.lock"]) || ends(&[b".stop", b".stopping"]) {
+    if is(&[b"stopping.lock", b"stop.lock"])
+        || ends(&[b".stop", b".stopping", b".stop.lock", b".stopping.lock"])
+    {
         Some(ClaimKind::Sentinel)
     } else if is(&[b"pid", b"pidfile"]) || ends(&[b".pid", b".pidfile"]) {
         Some(ClaimKind::Pid)
@@ -247,7 +249,10 @@ mod tests {
     fn names_of_claims_are_known_and_others_are_not() {
         assert_eq!(kind_of(b"serve.pid"), Some(ClaimKind::Pid));
         assert_eq!(kind_of(b"LOCK"), Some(ClaimKind::Lock));
-        assert_eq!(kind_of(b"stopping.lock"), Some(ClaimKind::Sentinel));
+        for sentinel in [&b"stopping.lock"[..], b"serve.stopping.lock", b"serve.stop"] {
+            assert_eq!(kind_of(sentinel), Some(ClaimKind::Sentinel));
+        }
+        assert_eq!(kind_of(b"nonstop.lock"), Some(ClaimKind::Lock));
         assert_eq!(kind_of(b"pgserve.port"), Some(ClaimKind::Port));
         for none in [&b"report"[..], b"airport", b"pid.c", b"rapid", b"lock.go"] {
             assert_eq!(kind_of(none), None);
