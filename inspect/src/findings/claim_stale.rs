@@ -1,7 +1,7 @@
 //! `claim-stale`: a PID, port or stop file where the process works holds no longer (incident 3).
 
 use super::{Facts, Finding, Severity};
-use crate::model::{Claim, Verdict};
+use crate::model::{Claim, Place, Verdict};
 use serde_json::json;
 
 /// Claims reported: more of them are one problem.
@@ -19,15 +19,15 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 fn finding(claim: &Claim) -> Finding {
     // A claim in a mere working directory may be another program's, and a file that only looks like a
     // claim is corrupt.
-    let severity = if claim.beside_state && claim.verdict != Verdict::Corrupt {
+    let severity = if claim.place != Place::Working && claim.verdict != Verdict::Corrupt {
         Severity::Warning
     } else {
         Severity::Info
     };
-    let place = if claim.beside_state {
-        "where it holds files open for writing"
-    } else {
-        "in its working directory"
+    let place = match claim.place {
+        Place::Written => "where it writes",
+        Place::Named => "in the directory named after the program",
+        Place::Working => "in its working directory",
     };
     Finding {
         code: "claim-stale",
@@ -56,40 +56,29 @@ fn finding(claim: &Claim) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::Fixture;
-    use crate::model::ClaimKind;
+    use crate::findings::fixture::{Fixture, claim};
 
-    fn with(verdict: Verdict, beside_state: bool) -> Fixture {
+    fn with(verdict: Verdict, place: Place) -> Fixture {
         let mut fixture = Fixture::new();
         fixture.process.around.claims.push(Claim {
-            path: "/srv/a.pid".into(),
-            kind: ClaimKind::Pid,
-            verdict,
-            severity: verdict.severity(),
-            pid: Some(7),
-            start: None,
-            address: None,
-            holders: Vec::new(),
-            age_seconds: Some(1),
-            why: "Process 7 does not exist.".into(),
             remedy: Some("rm -- /srv/a.pid".into()),
-            beside_state,
-            denied: false,
+            place,
+            ..claim("/srv/a.pid", verdict)
         });
         fixture
     }
 
     #[test]
     fn a_stale_claim_beside_its_state_is_a_warning_and_elsewhere_a_remark() {
-        let finding = with(Verdict::Stale, true).only(look);
+        let finding = with(Verdict::Stale, Place::Written).only(look);
         assert_eq!(finding.severity, Severity::Warning);
         assert_eq!(finding.remedy.as_deref(), Some("rm -- /srv/a.pid"));
         assert_eq!(
-            with(Verdict::Stale, false).only(look).severity,
+            with(Verdict::Stale, Place::Working).only(look).severity,
             Severity::Info
         );
         assert_eq!(
-            with(Verdict::Corrupt, true).only(look).severity,
+            with(Verdict::Corrupt, Place::Written).only(look).severity,
             Severity::Info
         );
     }
@@ -102,7 +91,10 @@ mod tests {
             Verdict::Free,
             Verdict::InProgress,
         ] {
-            assert!(with(verdict, true).look(look).is_empty(), "{verdict:?}");
+            assert!(
+                with(verdict, Place::Named).look(look).is_empty(),
+                "{verdict:?}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `duplicate-instance`: two live servers of one program on one state (incident 3).
 
 use super::{Facts, Finding, Severity};
-use crate::model::{Kin, Listener, Process, SharedFile};
+use crate::model::{Kin, Listener, Name, OneSided, Process, SharedFile};
 use crate::render::list_words;
 use serde_json::json;
 
@@ -29,6 +29,7 @@ fn finding(process: &Process, kin: &Kin) -> Option<Finding> {
         })
         .filter_map(|own| own.port)
         .collect();
+    let unclaimed = unclaimed(process, kin);
     let serves = !process.around.listeners.is_empty() || !kin.listeners.is_empty();
     let pid_file = kin.shared.iter().any(|file| {
         let name = file.path.base().to_ascii_lowercase();
@@ -37,19 +38,12 @@ fn finding(process: &Process, kin: &Kin) -> Option<Finding> {
     // Two builds that wait for one lock are no servers; two servers that share a file are, and so is who
     // holds a PID file.
     let shares_state = serves && !kin.shared.is_empty();
-    if ports.is_empty() && !pid_file && !shares_state {
+    if ports.is_empty() && !pid_file && !shares_state && unclaimed.is_none() {
         return None;
     }
     // A web server and its worker may share a database on purpose; with the same arguments they are one
     // server started twice.
     let sure = kin.same_command || pid_file || !ports.is_empty();
-    let mut shares: Vec<String> = kin
-        .shared
-        .iter()
-        .map(|file| file.path.to_string())
-        .collect();
-    shares.extend(ports.iter().map(|port| format!("port {port}")));
-    let words: Vec<&str> = shares.iter().map(String::as_str).collect();
     let files = |what: &str| -> Vec<&SharedFile> {
         kin.shared.iter().filter(|file| file.what == what).collect()
     };
@@ -60,16 +54,7 @@ fn finding(process: &Process, kin: &Kin) -> Option<Finding> {
         } else {
             Severity::Info
         },
-        message: format!(
-            "Process {} runs the same program{}, was started on its own, and shares {} with it: which of the two answers, and which a stop command ends, is chance.",
-            kin.pid,
-            if kin.same_command {
-                " with the same arguments"
-            } else {
-                ""
-            },
-            list_words(&words, "and"),
-        ),
+        message: message(kin, &ports, unclaimed.as_ref()),
         evidence: json!({
             "pids": [process.pid, kin.pid],
             "pid": kin.pid,
@@ -80,18 +65,93 @@ fn finding(process: &Process, kin: &Kin) -> Option<Finding> {
             "shared_claims": files("claim").iter().map(|f| &f.path).collect::<Vec<_>>(),
             "shared_ports": ports,
             "other_listeners": kin.listeners,
+            "claims": unclaimed.as_ref().map(|_| &kin.claims),
+            "unclaimed_pid": unclaimed.as_ref().map(|unclaimed| unclaimed.pid),
         }),
-        // Which of the two is the right one only their owner knows.
-        remedy: None,
+        // Which of the two is the right one only their owner knows, unless neither a stop command nor a
+        // client can reach one of them.
+        remedy: unclaimed
+            .filter(|unclaimed| unclaimed.reached_by.is_none())
+            .map(|unclaimed| format!("kill {}", unclaimed.pid)),
         remedy_live: None,
     })
+}
+
+/// The one of the two that no claim names.
+struct Unclaimed<'a> {
+    pid: u32,
+    /// The claim that names the other one.
+    claim: &'a OneSided,
+    /// A port or socket file that leads clients to it all the same.
+    reached_by: Option<&'a Name>,
+}
+
+fn unclaimed<'a>(process: &'a Process, kin: &'a Kin) -> Option<Unclaimed<'a>> {
+    let claim = kin.claims.first()?;
+    // One start that waits for the other, or is about to give up, is no server yet.
+    let serve = !process.around.listeners.is_empty() && !kin.listeners.is_empty();
+    if !kin.same_command || !(serve || kin.settled) {
+        return None;
+    }
+    let pid = match claim.pid == kin.pid {
+        true => process.pid,
+        false => kin.pid,
+    };
+    let mut leads = process.around.claims.iter().filter(|claim| {
+        claim.pid.is_none() && claim.holders.iter().any(|holder| holder.pid == pid)
+    });
+    Some(Unclaimed {
+        pid,
+        claim,
+        reached_by: leads.next().map(|claim| &claim.path),
+    })
+}
+
+fn message(kin: &Kin, ports: &[u16], unclaimed: Option<&Unclaimed<'_>>) -> String {
+    let mut shares: Vec<String> = kin
+        .shared
+        .iter()
+        .map(|file| file.path.to_string())
+        .collect();
+    shares.extend(ports.iter().map(|port| format!("port {port}")));
+    let words: Vec<&str> = shares.iter().map(String::as_str).collect();
+    let same = match kin.same_command {
+        true => "program with the same arguments",
+        false => "program",
+    };
+    let text = match words.is_empty() {
+        true => format!(
+            "Process {} runs the same {same} and was started on its own",
+            kin.pid
+        ),
+        false => format!(
+            "Process {} runs the same {same}, was started on its own, and shares {} with it",
+            kin.pid,
+            list_words(&words, "and"),
+        ),
+    };
+    let Some(Unclaimed {
+        pid,
+        claim,
+        reached_by,
+    }) = unclaimed
+    else {
+        return text + ": which of the two answers, and which a stop command ends, is chance.";
+    };
+    let clients = reached_by.map_or_else(String::new, |path| {
+        format!(" Yet {path} leads clients to it: stop both, then start one.")
+    });
+    format!(
+        "{text}. {} names process {} and nothing names {pid}: no stop command ends that one.{clients}",
+        claim.path, claim.pid
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
-    use crate::model::Starters;
+    use crate::model::{ClaimHolder, Starters, Verdict};
 
     fn listener(port: u16) -> Listener {
         Listener {
@@ -122,6 +182,8 @@ mod tests {
                     what,
                 })
                 .collect(),
+            claims: Vec::new(),
+            settled: false,
         }];
         fixture
     }
@@ -160,5 +222,54 @@ mod tests {
         assert!(fixture.look(look).is_empty());
         fixture.process.around.kin[0].shared[0].path = "/t/serve.pid".into();
         assert_eq!(fixture.only(look).severity, Severity::Warning);
+    }
+
+    /// Two servers, and a PID file that names the other one.
+    fn claimed() -> Fixture {
+        let mut fixture = pair(&[], true);
+        fixture.process.around.kin[0].claims = vec![OneSided {
+            path: "/s/serve.pid".into(),
+            pid: 43,
+        }];
+        fixture
+    }
+
+    #[test]
+    fn the_one_that_no_claim_names_is_ended() {
+        let finding = claimed().only(look);
+        assert_eq!(finding.severity, Severity::Warning);
+        assert_eq!(finding.evidence["unclaimed_pid"], 42);
+        assert_eq!(finding.evidence["claims"][0]["path"], "/s/serve.pid");
+        assert_eq!(finding.remedy.as_deref(), Some("kill 42"));
+        let mut other = claimed();
+        other.process.around.kin[0].claims[0].pid = 42;
+        assert_eq!(other.only(look).remedy.as_deref(), Some("kill 43"));
+    }
+
+    #[test]
+    fn the_one_that_clients_are_led_to_is_not_ended_unasked() {
+        let mut fixture = claimed();
+        let holder = ClaimHolder {
+            pid: 42,
+            command: None,
+            lock: None,
+        };
+        let mut port = crate::findings::fixture::claim("/s/pgserve.port", Verdict::Live);
+        port.holders = vec![holder];
+        fixture.process.around.claims = vec![port];
+        let finding = fixture.only(look);
+        assert!(finding.remedy.is_none());
+        assert!(finding.message.contains("/s/pgserve.port leads clients"));
+    }
+
+    #[test]
+    fn a_start_that_waits_for_another_is_no_server() {
+        let mut fixture = claimed();
+        fixture.process.around.listeners.clear();
+        assert!(fixture.look(look).is_empty());
+        fixture.process.around.kin[0].settled = true;
+        assert_eq!(fixture.only(look).severity, Severity::Warning);
+        fixture.process.around.kin[0].same_command = false;
+        assert!(fixture.look(look).is_empty());
     }
 }

@@ -2,11 +2,30 @@
 
 use super::{Facts, Finding, Look, Remedies};
 use crate::model::{
-    Database, Descriptor, Device, Identity, InotifyLimits, Instance, Kind, Mask, MaskCount, Part,
-    Process, Watch,
+    Claim, ClaimKind, Database, Descriptor, Device, Identity, InotifyLimits, Instance, Kind, Mask,
+    MaskCount, Part, Place, Process, Verdict, Watch,
 };
 
 const DEVICE: Device = Device(1 << 20);
+
+/// A claim where the process writes.
+pub fn claim(path: &str, verdict: Verdict) -> Claim {
+    Claim {
+        path: path.into(),
+        kind: ClaimKind::Pid,
+        verdict,
+        severity: verdict.severity(),
+        pid: None,
+        start: None,
+        address: None,
+        holders: Vec::new(),
+        age_seconds: Some(1),
+        why: "It says so.".into(),
+        remedy: None,
+        place: Place::Written,
+        denied: false,
+    }
+}
 
 pub struct Fixture {
     pub process: Process,

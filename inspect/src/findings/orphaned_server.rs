@@ -97,7 +97,10 @@ fn is_worth_knowing(process: &Process, origin: &Origin) -> bool {
             .cwd
             .as_ref()
             .is_some_and(|cwd| cwd.as_bytes() == b"/");
-    port && !on_purpose && !origin.own_service && origin.after_parent > SAME_GENERATION
+    // A command finds it by its PID file and stops it.
+    let mut claims = process.around.claims.iter();
+    let claimed = claims.any(|claim| claim.pid == Some(process.pid) && claim.verdict.holds());
+    port && !on_purpose && !claimed && !origin.own_service && origin.after_parent > SAME_GENERATION
 }
 
 fn finding(process: &Process, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
@@ -213,8 +216,8 @@ fn place_of(listener: &Listener) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::fixture::Fixture;
-    use crate::model::Starts;
+    use crate::findings::fixture::{Fixture, claim};
+    use crate::model::{Starts, Verdict};
 
     fn relative(pid: u32) -> Relative {
         Relative {
@@ -268,6 +271,8 @@ mod tests {
             terminal: false,
             listeners: Vec::new(),
             shared: Vec::new(),
+            claims: Vec::new(),
+            settled: false,
         }
     }
 
@@ -399,6 +404,22 @@ mod tests {
             change(&mut fixture.process, &mut origin);
             fixture.process.around.origin = Some(origin);
             assert_eq!(severity(&fixture), None, "change {n}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_that_a_pid_file_names_is_stopped_by_it() {
+        for (verdict, pid, wanted) in [
+            (Verdict::Live, 42, None),
+            (Verdict::Held, 42, None),
+            (Verdict::Live, 43, Some(Severity::Info)),
+            (Verdict::Reused, 42, Some(Severity::Info)),
+        ] {
+            let mut fixture = orphan();
+            let mut claim = claim("/s/serve.pid", verdict);
+            claim.pid = Some(pid);
+            fixture.process.around.claims = vec![claim];
+            assert_eq!(severity(&fixture), wanted, "{verdict:?} {pid}");
         }
     }
 

@@ -59,7 +59,6 @@ impl Family {
     }
 
     /// Where a process came from.
-    /// Where a process came from.
     pub fn origin(&self, dir: &ProcDir, own: &Stat) -> Option<Origin> {
         let parent = self.parent(own)?;
         let leader = u32::try_from(own.session)
@@ -96,14 +95,26 @@ impl Family {
         self.ancestors(of).any(|at| at.pid == who.pid)
     }
 
-    /// One server's processes: one started the other, or both have the same session, or the same parent
-    /// that is not merely who takes in orphans.
+    /// One server's processes, as far as their starts show.
     pub fn related(&self, a: &Stat, b: &Stat) -> bool {
-        a.pid == b.pid
-            || a.session == b.session
-            || (a.ppid == b.ppid && a.ppid != 1 && !is_init(a.ppid))
-            || self.is_ancestor(a, b)
-            || self.is_ancestor(b, a)
+        self.are_of_one_line(a, b) || self.are_of_one_start(a, b)
+    }
+
+    /// Both are one process, or one started the other.
+    pub fn are_of_one_line(&self, a: &Stat, b: &Stat) -> bool {
+        a.pid == b.pid || self.is_ancestor(a, b) || self.is_ancestor(b, a)
+    }
+
+    /// Both have the same session, or the same parent that is not merely who takes in orphans.
+    pub fn are_of_one_start(&self, a: &Stat, b: &Stat) -> bool {
+        a.session == b.session || (a.ppid == b.ppid && !self.takes_in(a))
+    }
+
+    /// Whether its parent may have taken it in: init, or a user's service manager, which is the subreaper
+    /// (prctl(2)) of a login (src/core/main.c of systemd). Of other subreapers nothing shows what they are.
+    fn takes_in(&self, of: &Stat) -> bool {
+        let manager = self.parent(of).is_some_and(|stat| stat.comm == "systemd");
+        of.ppid == 1 || manager || is_init(of.ppid)
     }
 }
 
@@ -248,6 +259,17 @@ mod tests {
             starters(&family, NEXT, ORPHAN),
             (Some(BOOTSTRAP), Some(REAPER), true)
         );
+    }
+
+    #[test]
+    fn orphans_that_a_users_service_manager_takes_in_were_started_apart() {
+        for (comm, together) in [("systemd", false), ("node", true)] {
+            let mut family = family(&[(REAPER, INIT, 2), (ORPHAN, REAPER, 9), (NEXT, REAPER, 71)]);
+            family.by_pid.get_mut(&REAPER).unwrap().comm = comm.into();
+            let [reaper, a, b] = [REAPER, ORPHAN, NEXT].map(|pid| family.get(pid).unwrap());
+            assert_eq!(family.are_of_one_start(a, b), together, "{comm}");
+            assert!(!family.are_of_one_line(a, b) && family.are_of_one_line(reaper, b));
+        }
     }
 
     #[test]

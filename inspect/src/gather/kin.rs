@@ -1,23 +1,27 @@
 //! Where a process came from, and who else runs its program: all processes, then a closer look at the few
 //! that matter.
 
-use super::claims::kind_of;
+use super::claims::{self, kind_of, places, sided};
 use super::family::{Family, is_younger};
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
+use super::program::Program;
 use super::sockets::Tables;
-use super::{Gaps, fds, process};
+use super::{Gaps, fds};
 use crate::model::{ClaimKind, Descriptor, Fds, Identity, Kin, Kind, Name, Process, SharedFile};
+use crate::sys;
 use procfs::process::Stat;
 use std::collections::HashSet;
 
 /// Processes of the same program whose descriptors are read.
 const READ: usize = 16;
 
-/// Fills in `around.origin` and `around.kin` of a process that listens or claims something.
+/// Fills in `around.origin` and `around.kin` of a process that listens or claims something, or beside
+/// whose state another one does.
 pub fn read(dir: &ProcDir, process: &mut Process) {
     let claims = process.descriptors.iter().any(claim_written);
-    if process.around.listeners.is_empty() && !claims {
+    let claimed = !sided::claimed(process).is_empty();
+    if process.around.listeners.is_empty() && !claims && !claimed {
         return;
     }
     let all = Family::read();
@@ -25,26 +29,42 @@ pub fn read(dir: &ProcDir, process: &mut Process) {
         return;
     };
     process.around.origin = all.origin(dir, own);
-    let Some(program) = program(dir) else { return };
+    let Some(program) = Program::of(dir) else {
+        return;
+    };
+    let own = Own {
+        process,
+        dir,
+        stat: own,
+        program,
+    };
     let mut list: Vec<_> = all
         .all()
-        .filter(|other| other.comm == own.comm && !all.related(own, other))
+        .filter(|other| other.comm == own.stat.comm && !all.are_of_one_line(own.stat, other))
         .collect();
     list.sort_by_key(|other| std::cmp::Reverse(other.starttime));
     let mut kin = Vec::new();
     for other in list {
-        let Some(pid) = u32::try_from(other.pid).ok() else {
-            continue;
-        };
-        let Ok(theirs) = ProcDir::open(pid) else {
-            continue;
-        };
-        if kin.len() == READ || self::program(&theirs).as_ref() != Some(&program) {
-            continue;
+        if kin.len() == READ {
+            break;
         }
-        kin.extend(self::kin(&all, process, own, other, &theirs));
+        let pid = u32::try_from(other.pid).ok();
+        let Some(theirs) = pid.and_then(|pid| ProcDir::open(pid).ok()) else {
+            continue;
+        };
+        if let Some(runs) = Program::of(&theirs).filter(|runs| runs.is(&own.program)) {
+            kin.extend(self::kin(&all, &own, other, &theirs, &runs));
+        }
     }
     process.around.kin = kin;
+}
+
+/// The process that is looked at.
+struct Own<'a> {
+    process: &'a Process,
+    dir: &'a ProcDir,
+    stat: &'a Stat,
+    program: Program,
 }
 
 /// A PID, port or lock file held open for writing.
@@ -58,7 +78,15 @@ fn claim_written(file: &Descriptor) -> bool {
         )
 }
 
-fn kin(all: &Family, process: &Process, own: &Stat, other: &Stat, theirs: &ProcDir) -> Option<Kin> {
+fn kin(all: &Family, own: &Own<'_>, other: &Stat, theirs: &ProcDir, runs: &Program) -> Option<Kin> {
+    let process = own.process;
+    let apart = !all.are_of_one_start(own.stat, other);
+    let same_command = runs.is_command(&own.program);
+    let mut claims = sided::between(process, theirs.pid);
+    // What was started together may be one server's processes.
+    if !apart && (claims.is_empty() || !same_command) {
+        return None;
+    }
     let mut gaps = Gaps::default();
     let mounts = Mounts::of(theirs, &mut gaps);
     let descriptors = fds::read(theirs, &mounts, &mut Fds::default(), &mut gaps).ok()?;
@@ -72,16 +100,35 @@ fn kin(all: &Family, process: &Process, own: &Stat, other: &Stat, theirs: &ProcD
         return None;
     }
     let cwd = theirs.read_link("cwd").ok().map(Name::from);
+    if claims.iter().any(|claim| claim.pid == process.pid) {
+        let places = places::of(theirs, &descriptors, &listeners, cwd.as_ref());
+        sided::keep_shared(&mut claims, own.dir, theirs, &places);
+    }
+    let serve = !process.around.listeners.is_empty() && !listeners.is_empty();
+    if !apart && (claims.is_empty() || !serve) {
+        return None;
+    }
     Some(Kin {
         pid: theirs.pid,
-        starters: all.starters(other, own),
-        same_command: process.cmdline == process::command_line(theirs),
+        starters: all.starters(other, own.stat),
+        same_command,
         same_cwd: cwd.is_some() && cwd == process.around.cwd,
-        younger: is_younger(other, own),
+        younger: is_younger(other, own.stat),
         terminal: other.tty_nr != 0,
         listeners,
-        shared: shared(process, &descriptors),
+        shared: match apart {
+            true => shared(process, &descriptors),
+            false => Vec::new(),
+        },
+        claims,
+        settled: settled(own.stat) && settled(other),
     })
+}
+
+/// Whether it runs for longer than a start waits for another one that is under way.
+fn settled(stat: &Stat) -> bool {
+    let began = stat.starttime / procfs::ticks_per_second();
+    sys::since_boot().as_secs().saturating_sub(began) > claims::TTL.as_secs()
 }
 
 /// Databases and claims both have open for writing.
@@ -113,64 +160,4 @@ fn shared(process: &Process, theirs: &[Descriptor]) -> Vec<SharedFile> {
         }
     }
     found
-}
-
-/// What a process runs: its file, and the script where that is an interpreter.
-fn program(dir: &ProcDir) -> Option<(Vec<u8>, Option<Name>)> {
-    let exe = dir.read_link("exe").ok()?;
-    // After an update the old file is a deleted one: still the same program.
-    let exe = exe.strip_suffix(b" (deleted)").unwrap_or(&exe).to_vec();
-    let script = script(&exe, &process::command_line(dir)?);
-    Some((exe, script))
-}
-
-/// The script of an interpreter: the first argument that is no flag, or what `-m` or `-jar` names.
-fn script(exe: &[u8], arguments: &[Name]) -> Option<Name> {
-    const INTERPRETERS: &[&str] = &[
-        "python", "pypy", "node", "bun", "deno", "ruby", "perl", "php", "java", "bash", "sh",
-        "dash", "electron", "dotnet", "beam.smp", "lua", "busybox",
-    ];
-    let base = exe.rsplit(|&b| b == b'/').next().unwrap_or(exe);
-    if !INTERPRETERS
-        .iter()
-        .any(|name| base.starts_with(name.as_bytes()))
-    {
-        return None;
-    }
-    let mut rest = arguments.iter().skip(1);
-    while let Some(argument) = rest.next() {
-        match argument.as_bytes() {
-            b"-m" | b"-jar" => return rest.next().cloned(),
-            b"run" => {}
-            text if text.starts_with(b"-") => {}
-            _ => return Some(argument.clone()),
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_script_is_what_an_interpreter_runs() {
-        let of = |exe: &str, words: &[&str]| {
-            let words: Vec<Name> = words.iter().map(|word| (*word).into()).collect();
-            script(exe.as_bytes(), &words).map(|name| name.to_string())
-        };
-        assert_eq!(
-            of("/usr/bin/python3.12", &["python3", "-u", "a.py", "x"]),
-            Some("a.py".into())
-        );
-        assert_eq!(
-            of("/usr/bin/python3", &["python3", "-m", "uvicorn"]),
-            Some("uvicorn".into())
-        );
-        assert_eq!(
-            of("/usr/bin/java", &["java", "-Xmx1g", "-jar", "x.jar"]),
-            Some("x.jar".into())
-        );
-        assert_eq!(of("/usr/bin/genie", &["genie", "serve"]), None);
-    }
 }

@@ -24,6 +24,7 @@ mod paths;
 mod proc_dir;
 mod process;
 mod processes;
+mod program;
 mod sample;
 mod secrets;
 mod signs;
@@ -133,8 +134,8 @@ fn surroundings(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mu
     if sockets {
         process.around.listeners = Tables::of(dir).of_descriptors(&process.descriptors);
     }
-    kin::read(dir, process);
     process.around.claims = claims::of_process(dir, mounts, process, gaps);
+    kin::read(dir, process);
 }
 
 /// The command line of a process and the name of its main thread; `None` if it has gone.

@@ -86,7 +86,8 @@ pub struct Unit {
     pub of_user: bool,
 }
 
-/// Another process of the same program, neither ancestor nor descendant nor of the same session.
+/// Another process of the same program, neither ancestor nor descendant; of the same session or parent
+/// only where a claim tells the two apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kin {
     /// Its PID.
@@ -105,6 +106,19 @@ pub struct Kin {
     pub listeners: Vec<Listener>,
     /// Files both have open for writing that only one may own.
     pub shared: Vec<SharedFile>,
+    /// Claims where both keep their state that name one of the two and not the other.
+    pub claims: Vec<OneSided>,
+    /// Both run for longer than a start takes that waits for the other's.
+    pub settled: bool,
+}
+
+/// A claim that names one of two processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OneSided {
+    /// Its path.
+    pub path: Name,
+    /// The process it names.
+    pub pid: u32,
 }
 
 /// Who started a process that began after the scanned one, as far as that can be seen.

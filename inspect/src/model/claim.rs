@@ -29,9 +29,9 @@ pub struct Claim {
     pub why: String,
     /// A command, where it is certain that it helps.
     pub remedy: Option<String>,
-    /// It lies where the process writes, not merely in its working directory. Not for `fdscan claims`.
+    /// Where it lies, as seen from a process. Means nothing for `fdscan claims`.
     #[serde(skip)]
-    pub beside_state: bool,
+    pub place: Place,
     /// This user may not read it.
     #[serde(skip)]
     pub denied: bool,
@@ -59,6 +59,17 @@ pub struct ClaimHolder {
     pub command: Option<CommandLine>,
     /// The lock it holds on the file: `flock`, `posix` or `ofd`.
     pub lock: Option<&'static str>,
+}
+
+/// Where a process keeps state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Where it holds files open for writing or listens on a socket file.
+    Written,
+    /// In the directory that has its program's name: `~/.genie`, or what GENIE_HOME names.
+    Named,
+    /// In its working directory, where other programs may work as well.
+    Working,
 }
 
 /// What a file claims.
@@ -106,6 +117,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether somebody is behind it.
+    pub fn holds(self) -> bool {
+        matches!(self, Verdict::Live | Verdict::Held)
+    }
+
     /// Its name in the tables.
     pub fn name(self) -> &'static str {
         match self {

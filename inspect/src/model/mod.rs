@@ -22,10 +22,10 @@ mod top;
 mod watch;
 
 pub use around::{
-    Around, Kin, Listener, Origin, Relative, SharedFile, Start, Starters, Starts, Unit,
+    Around, Kin, Listener, OneSided, Origin, Relative, SharedFile, Start, Starters, Starts, Unit,
 };
 pub use check::{Breach, CheckScan, CheckedProcess, CommandRun, FoundIn, RuleResult};
-pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Verdict};
+pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Place, Verdict};
 pub use command_line::CommandLine;
 pub use descriptor::{Descriptor, ExtensionCount, Fds, FileCount, Identity, Kind};
 pub use device::Device;

@@ -28,6 +28,7 @@ use std::cmp::Ordering;
 use std::ffi::{CStr, c_int};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 /// The longest path the kernel takes (`PATH_MAX`), with its NUL.
 const PATH_MAX: usize = 4096;
@@ -171,6 +172,21 @@ pub fn compare_files(a: (u32, i32), b: (u32, i32)) -> io::Result<Ordering> {
         3 => Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP)),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// How long the machine runs, suspended or not: what the start of a process counts from. Not read from
+/// /proc/uptime, in whose place LXC shows a container's own.
+pub fn since_boot() -> Duration {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `now` is a valid timespec. The clock is there since Linux 2.6.39, so the call cannot fail.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &mut now) };
+    Duration::new(
+        now.tv_sec.try_into().unwrap_or_default(),
+        now.tv_nsec.try_into().unwrap_or_default(),
+    )
 }
 
 /// The user this program acts as.

@@ -81,6 +81,28 @@ fn a_pid_file_is_live_stale_or_reused() {
 }
 
 #[test]
+fn a_bare_pid_older_than_the_process_that_has_it_is_reused() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let stranger = stage.mkfds_in(&stage.make("elsewhere"), &["server"]);
+    let path = write(&dir, "serve.pid", stranger.fact("server"));
+    verdict(&stage, &path, "live");
+    make_old(&path);
+    let claim = verdict(&stage, &path, "reused");
+    assert!(holds_number(&claim["holders"], stranger.number("server")));
+    assert!(claim["remedy"].is_null());
+    // A clock that is set makes a file look old; who works beside it may be meant all the same.
+    let owner = stage.mkfds_in(&dir, &["server", "--database"]);
+    let path = write(&dir, "serve.pid", owner.fact("server"));
+    make_old(&path);
+    verdict(&stage, &path, "live");
+    // So may who has its name.
+    let path = write(&dir, "mkfds.pid", stranger.fact("server"));
+    make_old(&path);
+    verdict(&stage, &path, "live");
+}
+
+#[test]
 fn a_zombie_is_behind_nothing() {
     let stage = Stage::new();
     let dir = stage.make("state");
@@ -154,6 +176,11 @@ fn a_lock_file_of_another_kind_is_free_whatever_stands_in_it() {
 fn a_stop_file_holds_for_its_time() {
     let stage = Stage::new();
     let dir = stage.make("state");
+    // What incident 3 calls its own; it names who stops.
+    let path = write(&dir, "serve.stopping.lock", &std::process::id().to_string());
+    assert_eq!(verdict(&stage, &path, "in_progress")["kind"], "sentinel");
+    make_old(&path);
+    verdict(&stage, &path, "expired");
     let path = write(&dir, "serve.stop", "");
     verdict(&stage, &path, "in_progress");
     make_old(&path);
@@ -210,6 +237,50 @@ fn a_stale_claim_where_a_process_writes_is_a_finding_and_a_live_one_is_none() {
     assert_eq!(finding["evidence"]["path"], path.to_str().unwrap());
     assert!(finding["remedy"].as_str().unwrap().starts_with("rm -- "));
     assert!(path.exists());
+}
+
+/// A program `tool` that works elsewhere and has nothing open, with these variables.
+fn tool(dir: &Path, variables: &[(&str, &Path)]) -> Fixture {
+    let text = "import sys; print('READY', flush=True); sys.stdin.read()";
+    let script = write(dir, "tool.py", text);
+    let mut python = Command::new("/usr/bin/python3");
+    python.arg(script).current_dir("/").env_remove("TOOL_HOME");
+    python.envs(variables.iter().copied());
+    Fixture::start(&mut python)
+}
+
+#[test]
+fn a_stale_claim_in_the_directory_named_after_the_program_is_a_finding() {
+    let stage = Stage::new();
+    let (home, other) = (stage.make("home"), stage.make("other"));
+    let dir = stage.make("home/.tool");
+    for (variables, dir) in [
+        (&[("HOME", &*home)][..], &dir),
+        (&[("HOME", &*home), ("TOOL_HOME", &*other)], &other),
+    ] {
+        let path = write(dir, "serve.pid", &nobody().to_string());
+        let process = stage.look(&tool(&home, variables));
+        let finding = process.finding("claim-stale", "warning");
+        assert_eq!(finding["evidence"]["path"], path.to_str().unwrap());
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_stale_claim_beside_the_socket_it_listens_on_is_a_finding() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let path = write(&dir, "serve.port", "127.0.0.1:9");
+    let script = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); \
+                  s.listen(); print('READY', flush=True); sys.stdin.read()";
+    let mut python = Command::new("/usr/bin/python3");
+    python
+        .args(["-c", script])
+        .arg(dir.join("control"))
+        .current_dir("/");
+    let process = stage.look(&Fixture::start(&mut python));
+    let finding = process.finding("claim-stale", "warning");
+    assert_eq!(finding["evidence"]["path"], path.to_str().unwrap());
 }
 
 #[test]

@@ -108,6 +108,69 @@ fn two_servers_with_one_pid_file_are_duplicates() {
     assert_eq!(evidence["shared_claims"][0], claim.to_str().unwrap());
 }
 
+/// A server that opens its state in `home` for a moment only. Its script is called `path` from `cwd`.
+fn tool(path: &Path, cwd: &Path, home: &Path) -> Fixture {
+    let mut python = Command::new("/usr/bin/python3");
+    python.arg(path).arg("serve").current_dir(cwd);
+    Fixture::start(python.env("TOOL_HOME", home))
+}
+
+fn tool_script(stage: &Stage) -> PathBuf {
+    let file = stage.make("bin").join("tool.py");
+    let text = "import os, socket, sys; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); \
+                print('server=%d\\nREADY' % os.getpid(), flush=True); sys.stdin.read()";
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn of_two_servers_the_one_no_pid_file_names_is_a_duplicate_though_none_has_it_open() {
+    let stage = Stage::new();
+    let (file, dir) = (tool_script(&stage), stage.make("state"));
+    let [lost, named] = [(); 2].map(|()| tool(&file, Path::new("/"), &dir));
+    server(&stage, &lost).must_not_raise("duplicate-instance");
+    let claim = dir.join("serve.pid");
+    std::fs::write(&claim, named.fact("server")).unwrap();
+    for (own, other) in [(&lost, &named), (&named, &lost)] {
+        let process = server(&stage, own);
+        let finding = process.finding("duplicate-instance", "warning");
+        let evidence = &finding["evidence"];
+        assert_eq!(evidence["pid"], other.number("server"));
+        assert_eq!(evidence["claims"][0]["path"], claim.to_str().unwrap());
+        assert_eq!(evidence["claims"][0]["pid"], named.number("server"));
+        assert_eq!(evidence["unclaimed_pid"], lost.number("server"));
+        assert_eq!(finding["remedy"], format!("kill {}", lost.fact("server")));
+    }
+    // Each with a file of its own: two servers.
+    std::fs::write(dir.join("other.pid"), lost.fact("server")).unwrap();
+    for own in [&lost, &named] {
+        server(&stage, own).must_not_raise("duplicate-instance");
+    }
+}
+
+#[test]
+fn a_script_is_the_same_program_by_whichever_path_it_was_started() {
+    let stage = Stage::new();
+    let (file, state) = (tool_script(&stage), stage.make("state"));
+    let link = stage.make("links").join("tool");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let named = tool(&file, Path::new("/"), &state);
+    std::fs::write(state.join("serve.pid"), named.fact("server")).unwrap();
+    let bin = file.parent().unwrap();
+    for (path, cwd) in [(Path::new("tool.py"), bin), (&link, Path::new("/"))] {
+        let lost = tool(path, cwd, &state);
+        let process = server(&stage, &named);
+        let finding = process.finding("duplicate-instance", "warning");
+        assert_eq!(finding["evidence"]["unclaimed_pid"], lost.number("server"));
+        lost.victim.finish();
+    }
+    // With a state of its own it is another server.
+    let apart = tool(&file, Path::new("/"), &stage.make("apart"));
+    for own in [&apart, &named] {
+        server(&stage, own).must_not_raise("duplicate-instance");
+    }
+}
+
 #[test]
 fn two_servers_with_states_of_their_own_are_no_duplicates() {
     let stage = Stage::new();

@@ -90,7 +90,8 @@ impl Judge<'_> {
             let why = "It was made before this machine was started.".into();
             return self.stale(claim, why);
         }
-        self.process(claim, target.pid, None);
+        let path = claim.path.clone();
+        self.process(claim, path.as_bytes(), target.pid, None);
     }
 }
 

@@ -7,7 +7,10 @@ pub mod link;
 mod named;
 mod nearby;
 mod owners;
+pub(super) mod places;
+pub(super) mod sided;
 mod socket;
+mod tie;
 
 pub use content::kind_of;
 pub use nearby::of_process;
@@ -17,7 +20,7 @@ use super::errno_text;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::sockets::Tables;
-use crate::model::{Claim, ClaimKind, Name, Verdict};
+use crate::model::{Claim, ClaimKind, Name, Place, Verdict};
 use content::Content;
 use socket::SocketFile;
 use std::cell::OnceCell;
@@ -145,7 +148,7 @@ impl Judge<'_> {
             age_seconds: None,
             why,
             remedy: None,
-            beside_state: true,
+            place: Place::Written,
             denied: false,
         }
     }
@@ -188,7 +191,9 @@ impl Judge<'_> {
         match (claim.kind, found.process(), found.address()) {
             (ClaimKind::Port, _, Some((host, port))) => self.port(claim, host, port),
             (ClaimKind::Unknown, None, Some((host, port))) => self.port(claim, host, port),
-            (_, Some((pid, start)), _) => self.process(claim, pid, start),
+            (_, Some((pid, start)), _) => {
+                self.process(claim, real.as_os_str().as_encoded_bytes(), pid, start);
+            }
             (ClaimKind::Lock, ..) if locked.is_none() => {
                 claim.why = "The kernel's locks cannot be read here.".into();
             }

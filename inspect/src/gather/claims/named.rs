@@ -2,14 +2,17 @@
 
 use super::Judge;
 use super::owners::{self, State};
+use super::tie;
 use crate::findings::quote;
 use crate::model::{Claim, Name, Verdict};
+use crate::render::duration;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 impl Judge<'_> {
-    /// Judges a claim that names a process, and perhaps its start.
-    pub(super) fn process(&self, claim: &mut Claim, pid: u32, start: Option<&str>) {
+    /// Judges a claim that names a process, and perhaps its start. `real` is its path without symbolic
+    /// links.
+    pub(super) fn process(&self, claim: &mut Claim, real: &[u8], pid: u32, start: Option<&str>) {
         claim.pid = Some(pid);
         claim.start = start.map(Name::from);
         if !self.same_pids {
@@ -33,22 +36,30 @@ impl Judge<'_> {
             State::Running(ticks) => ticks,
         };
         claim.holders.push(owners::holder(pid, None));
-        let same = match (start, ticks) {
-            (Some(start), Some(ticks)) => start_fits(start, ticks),
+        let same = ticks.and_then(|ticks| start_fits(start?, ticks));
+        let too_young = match (same, ticks) {
+            (None, Some(ticks)) => tie::too_young(claim, real, pid, ticks),
             _ => None,
         };
-        (claim.verdict, claim.why) = match same {
-            Some(true) => (
+        (claim.verdict, claim.why) = match (same, too_young) {
+            (Some(true), _) => (
                 Verdict::Live,
                 format!("Process {pid} runs, and its start is the one named."),
             ),
-            Some(false) => (
+            (Some(false), _) => (
                 Verdict::Reused,
                 format!(
                     "Process {pid} runs, but started at another time: the PID was given to another process."
                 ),
             ),
-            None => (
+            (None, Some(seconds)) => (
+                Verdict::Reused,
+                format!(
+                    "Process {pid} runs, but began {} after this was written, and has nothing open here: the PID was given to another process.",
+                    duration(seconds)
+                ),
+            ),
+            (None, None) => (
                 Verdict::Live,
                 format!(
                     "Process {pid} runs; whether it is the one meant cannot be told from the file."

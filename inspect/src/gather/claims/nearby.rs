@@ -1,46 +1,24 @@
 //! Claims in the directories a process works in, looked for without waking its own watches.
 
 use super::socket::SocketFile;
-use super::{Judge, TTL, content, link};
+use super::{Judge, TTL, content, link, places};
 use crate::gather::Gaps;
 use crate::gather::mounts::Mounts;
 use crate::gather::proc_dir::ProcDir;
 use crate::gather::wakes::Wakes;
-use crate::model::{Claim, Identity, Kind, Name, Process};
+use crate::model::{Claim, Identity, Name, Process};
 use crate::sys;
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Directories looked into.
-const DIRECTORIES: usize = 16;
 /// Entries read of one directory.
 const ENTRIES: usize = 4096;
 /// Claims judged.
 const CLAIMS: usize = 32;
-/// Directories everybody puts claims into: those of others are not this process's.
-const SHARED: &[&[u8]] = &[
-    b"/",
-    b"/run",
-    b"/var/run",
-    b"/run/lock",
-    b"/var/lock",
-    b"/tmp",
-    b"/var/tmp",
-    b"/dev",
-    b"/dev/shm",
-    b"/proc",
-    b"/sys",
-    b"/home",
-    b"/root",
-    b"/var/log",
-    b"/etc",
-];
-
-/// Judges the claims in the working directory and where files are held open for writing.
+/// Judges the claims where the process keeps its state.
 pub fn of_process(
     dir: &ProcDir,
     mounts: &Mounts,
@@ -55,7 +33,9 @@ pub fn of_process(
         ttl: TTL,
     };
     let mut found = Vec::new();
-    for (directory, beside_state) in directories(process) {
+    let around = &process.around;
+    let cwd = around.cwd.as_ref();
+    for (directory, place) in places::of(dir, &process.descriptors, &around.listeners, cwd) {
         if !mounts.is_safe(directory.as_bytes()) {
             continue;
         }
@@ -64,10 +44,7 @@ pub fn of_process(
                 return found;
             }
             let path: Name = [directory.as_bytes(), b"/", &name].concat().into();
-            found.extend(judge_one(&judge, dir, path).map(|claim| Claim {
-                beside_state,
-                ..claim
-            }));
+            found.extend(judge_one(&judge, dir, path).map(|claim| Claim { place, ..claim }));
         }
     }
     found
@@ -104,36 +81,6 @@ fn same_namespace(dir: &ProcDir) -> bool {
     let own = std::fs::read_link("/proc/self/ns/pid").ok();
     let theirs = dir.read_link("ns/pid").ok();
     matches!((own, theirs), (Some(own), Some(theirs)) if own.as_os_str().as_bytes() == theirs)
-}
-
-/// The directories, and whether the process writes there.
-fn directories(process: &Process) -> BTreeMap<Name, bool> {
-    let mut list = BTreeMap::new();
-    for file in &process.descriptors {
-        if let (Kind::File, Some(true), false) = (file.kind, file.writable, file.deleted)
-            && let Some(parent) = file.target.parent()
-            && !is_shared(parent)
-            && list.len() < DIRECTORIES
-        {
-            list.insert(parent.into(), true);
-        }
-    }
-    if let Some(cwd) = process
-        .around
-        .cwd
-        .as_ref()
-        .filter(|cwd| !is_shared(cwd.as_bytes()))
-    {
-        list.entry(cwd.clone()).or_insert(false);
-    }
-    list
-}
-
-fn is_shared(directory: &[u8]) -> bool {
-    SHARED.contains(&directory)
-        || [&b"/proc/"[..], b"/sys/", b"/dev/"]
-            .iter()
-            .any(|d| directory.starts_with(d))
 }
 
 /// Names of claims in a directory. One that is watched for reads is left alone, and so is one whose

@@ -87,6 +87,7 @@ fn is_name(key: &str) -> bool {
             | "uid"
             | "pid"
             | "pids"
+            | "unclaimed_pid"
             | "siblings"
             | "holders"
             | "session"

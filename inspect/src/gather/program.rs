@@ -1,0 +1,141 @@
+//! What a process runs: its file, the script where that is an interpreter, and the arguments.
+
+use super::proc_dir::ProcDir;
+use super::process;
+use crate::model::Name;
+use crate::sys;
+
+/// A command as it was started.
+pub struct Program {
+    /// The file, without what the kernel adds when it was removed: after an update the same program.
+    exe: Vec<u8>,
+    script: Option<Script>,
+    /// What it was called as, and every argument but the script.
+    arguments: Vec<Name>,
+    /// What people call it: the script, or else the file, without directory and extension.
+    pub name: Name,
+}
+
+/// A script. Two starts may name one file differently: by a link, or from another directory.
+#[derive(PartialEq, Eq)]
+enum Script {
+    /// A file, by device and inode.
+    File(u64, u64),
+    /// What is no file, or none any more: `-m uvicorn`.
+    Word(Name),
+}
+
+impl Program {
+    /// What this process runs; `None` where that may not be seen.
+    pub fn of(dir: &ProcDir) -> Option<Program> {
+        let exe = dir.read_link("exe").ok()?;
+        let exe = exe.strip_suffix(b" (deleted)").unwrap_or(&exe).to_vec();
+        let mut arguments = process::command_line(dir)?;
+        let script = script(&exe, &arguments).map(|at| arguments.remove(at));
+        if let Some(own) = arguments.first_mut() {
+            *own = own.base().into();
+        }
+        let name = script.as_ref().map_or(exe.as_slice(), Name::as_bytes);
+        Some(Program {
+            name: stem(Name::from(name).base()).into(),
+            script: script.map(|script| identify(dir, script)),
+            exe,
+            arguments,
+        })
+    }
+
+    /// Whether both run the same.
+    pub fn is(&self, other: &Program) -> bool {
+        self.exe == other.exe && self.script == other.script
+    }
+
+    /// Whether both run the same with the same arguments.
+    pub fn is_command(&self, other: &Program) -> bool {
+        self.is(other) && self.arguments == other.arguments
+    }
+}
+
+/// A relative path is followed from where the process is now: where it was started nobody knows.
+fn identify(dir: &ProcDir, script: Name) -> Script {
+    let inside = match script.as_bytes() {
+        path if path.starts_with(b"/") => ProcDir::inside(path),
+        path => [b"cwd/", path].concat(),
+    };
+    match sys::stat_at(dir.as_fd(), &inside, 0) {
+        Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFREG => {
+            Script::File(stat.st_dev, stat.st_ino)
+        }
+        _ => Script::Word(script),
+    }
+}
+
+/// A file's name without its extension.
+fn stem(base: &[u8]) -> &[u8] {
+    match base.iter().rposition(|&b| b == b'.') {
+        Some(dot) if dot > 0 => base.get(..dot).unwrap_or(base),
+        _ => base,
+    }
+}
+
+/// Which argument of an interpreter is the script: the first that is no flag, or what `-m` or `-jar` names.
+fn script(exe: &[u8], arguments: &[Name]) -> Option<usize> {
+    const INTERPRETERS: &[&str] = &[
+        "python", "pypy", "node", "bun", "deno", "ruby", "perl", "php", "java", "bash", "sh",
+        "dash", "electron", "dotnet", "beam.smp", "lua", "busybox",
+    ];
+    let base = exe.rsplit(|&b| b == b'/').next().unwrap_or(exe);
+    if !INTERPRETERS
+        .iter()
+        .any(|name| base.starts_with(name.as_bytes()))
+    {
+        return None;
+    }
+    let mut rest = arguments.iter().enumerate().skip(1);
+    while let Some((at, argument)) = rest.next() {
+        match argument.as_bytes() {
+            b"-m" | b"-jar" => return rest.next().map(|(at, _)| at),
+            b"run" => {}
+            text if text.starts_with(b"-") => {}
+            _ => return Some(at),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_what_an_interpreter_runs() {
+        let of = |exe: &str, words: &[&str]| {
+            let words: Vec<Name> = words.iter().map(|word| (*word).into()).collect();
+            script(exe.as_bytes(), &words).map(|at| words[at].to_string())
+        };
+        assert_eq!(
+            of("/usr/bin/python3.12", &["python3", "-u", "a.py", "x"]),
+            Some("a.py".into())
+        );
+        assert_eq!(
+            of("/usr/bin/python3", &["python3", "-m", "uvicorn"]),
+            Some("uvicorn".into())
+        );
+        assert_eq!(
+            of("/usr/bin/java", &["java", "-Xmx1g", "-jar", "x.jar"]),
+            Some("x.jar".into())
+        );
+        assert_eq!(of("/usr/bin/genie", &["genie", "serve"]), None);
+    }
+
+    #[test]
+    fn a_program_is_called_by_its_file_without_the_extension() {
+        for (base, wanted) in [
+            ("genie.mjs", "genie"),
+            ("genie", "genie"),
+            (".x", ".x"),
+            ("python3.12", "python3"),
+        ] {
+            assert_eq!(stem(base.as_bytes()), wanted.as_bytes());
+        }
+    }
+}
