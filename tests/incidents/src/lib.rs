@@ -6,6 +6,7 @@
 pub mod apx;
 pub mod codex;
 mod count;
+pub mod genie;
 pub mod harper;
 mod product;
 mod table;

@@ -6,4 +6,5 @@
 mod apx;
 mod codex;
 mod common;
+mod genie;
 mod harper;
