@@ -129,7 +129,7 @@ fn two_starts(product: &Product, table: &mut Table) -> Option<()> {
     let finding = common::finding(&finding, "duplicate-instance");
     table.row(
         Part::Diagnosis,
-        "fdscan of either server",
+        "fdscan of either of two servers",
         format!(
             "duplicate-instance; this helps: `{}`",
             text(&finding["remedy"])
@@ -185,7 +185,7 @@ fn stops(product: &Product, table: &mut Table) -> Option<()> {
     assert_eq!(sentinel["kind"], "sentinel");
     table.row(
         Part::Remedy,
-        "the same with a stop sentinel",
+        "`stop` with a sentinel that holds for 30 s, commands after it",
         format!("PID {pid} ended, no command starts it; fdscan claims: in progress"),
     );
     // A stop that crashed blocks for 30 s and no longer.
@@ -196,7 +196,7 @@ fn stops(product: &Product, table: &mut Table) -> Option<()> {
     verdict(product, &correct.sentinel(), "absent");
     table.row(
         Part::Remedy,
-        "a sentinel that a crashed stop left behind",
+        "a sentinel that a crashed `stop` left behind",
         "fdscan claims: expired; the next command starts the server",
     );
     command.end();
@@ -274,7 +274,7 @@ fn stale_files(product: &Product, table: &mut Table) -> Option<()> {
     );
     table.row(
         Part::Diagnosis,
-        "fdscan of the client",
+        "fdscan of a client of such a server",
         "claim-stale twice: pgserve.port stale, serve.pid reused",
     );
     client.end();
@@ -292,7 +292,7 @@ fn stale_files(product: &Product, table: &mut Table) -> Option<()> {
     assert_eq!(correct.start("ask", &[]).pid_that("answered"), pid);
     table.row(
         Part::Remedy,
-        "the same files, the claim is PID:START",
+        "stale files, the claim is PID:START",
         format!("the next command starts the server, PID {pid}; a client is answered"),
     );
     server.end();
@@ -321,7 +321,7 @@ fn sessions(product: &Product, table: &mut Table) -> Option<()> {
     assert_eq!(evidence["directory"], sessions.to_str().unwrap());
     table.row(
         Part::Diagnosis,
-        "fdscan of it",
+        "fdscan of the server with the session files",
         "file-handle-leak: 991 of 991 files *.jsonl",
     );
     for code in ["duplicate-instance", "claim-stale", "orphaned-server"] {
@@ -357,7 +357,7 @@ fn correct_starts(product: &Product, table: &mut Table) -> Option<()> {
     );
     table.row(
         Part::Remedy,
-        "fdscan of both, before and after",
+        "fdscan of both, while the claim is empty and after",
         "no finding; serve.pid in progress, then live",
     );
     assert_eq!(home.run("stop"), format!("stopped {first}"));
