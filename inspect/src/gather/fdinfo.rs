@@ -56,10 +56,9 @@ pub struct HandleText<'a> {
 impl HandleText<'_> {
     /// Appends the handle's bytes to `to`.
     pub fn decode_into(&self, to: &mut Vec<u8>) {
-        to.extend(self.digits.as_chunks::<2>().0.iter().map(|&[high, low]| {
-            // Digits were checked when the line was read.
-            digit(high).unwrap_or(0) << 4 | digit(low).unwrap_or(0)
-        }));
+        // Digits were checked when the line was read.
+        let pairs = self.digits.as_chunks::<2>().0.iter();
+        to.extend(pairs.map(|&[high, low]| digit(high) << 4 | digit(low)));
     }
 }
 
@@ -74,14 +73,9 @@ pub fn watch(line: &[u8]) -> Option<WatchLine<'_>> {
     let (mut wd, mut inode, mut sdev, mut mask) = (None, None, None, None);
     let (mut length, mut kind, mut digits) = (None, None, None);
     while !rest.is_empty() {
-        let end = rest.iter().position(|&b| b == b' ').unwrap_or(rest.len());
-        let (field, next) = rest.split_at(end);
-        rest = next.get(1..).unwrap_or_default();
-        let Some(colon) = field.iter().position(|&b| b == b':') else {
-            continue;
-        };
-        let (key, value) = field.split_at(colon);
-        let value = value.get(1..).unwrap_or_default();
+        let (field, next) = split(rest, b' ');
+        rest = next;
+        let (key, value) = split(field, b':');
         match key {
             b"wd" => wd = number(value, 16).and_then(|n| i32::try_from(n).ok()),
             b"ino" => inode = number(value, 16),
@@ -102,34 +96,47 @@ pub fn watch(line: &[u8]) -> Option<WatchLine<'_>> {
     })
 }
 
+/// What stands before the first `mark` and what after it; everything and nothing if there is none.
+fn split(text: &[u8], mark: u8) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|&b| b == mark).unwrap_or(text.len());
+    let (before, after) = text.split_at(end);
+    (before, after.get(1..).unwrap_or_default())
+}
+
 /// A handle counts only when it is whole: a cut one would name another file.
 fn handle(length: Option<u64>, kind: Option<i32>, digits: Option<&[u8]>) -> Option<HandleText<'_>> {
     let digits = digits?;
     let whole = usize::try_from(length?).ok()?.checked_mul(2)? == digits.len();
     let kind = kind?;
-    (whole && digits.iter().all(|&b| digit(b).is_some())).then_some(HandleText { kind, digits })
+    (whole && digits.iter().all(|&b| digit(b) < 16)).then_some(HandleText { kind, digits })
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    }
+/// The value of a hexadecimal digit; 255 for what is none.
+fn digit(byte: u8) -> u8 {
+    const VALUES: [u8; 256] = {
+        let mut values = [255; 256];
+        let mut value = 0;
+        while value < 16 {
+            values[b"0123456789abcdef"[value] as usize] = value as u8;
+            values[b"0123456789ABCDEF"[value] as usize] = value as u8;
+            value += 1;
+        }
+        values
+    };
+    VALUES[usize::from(byte)]
 }
 
 /// A number without sign or prefix; `None` if it is empty, has another character or needs over 64 bits.
-fn number(text: &[u8], base: u64) -> Option<u64> {
+fn number(text: &[u8], base: u8) -> Option<u64> {
     if text.is_empty() {
         return None;
     }
     text.iter().try_fold(0u64, |sum, &b| {
-        let value = u64::from(digit(b)?);
+        let value = digit(b);
         if value >= base {
             return None;
         }
-        sum.checked_mul(base)?.checked_add(value)
+        sum.checked_mul(base.into())?.checked_add(value.into())
     })
 }
 

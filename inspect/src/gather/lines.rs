@@ -1,11 +1,15 @@
 //! Reading long files of /proc line by line, with one buffer.
 
+use crate::sys;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Few, large reads: the kernel formats a whole fdinfo file before it hands out the first byte.
-const CHUNK: usize = 256 * 1024;
+/// Read at first: most files of /proc are shorter, and every page of a buffer costs a fault.
+const FEW: usize = 8 * 1024;
+/// Read at a time once that was full. More does not help: the kernel formats a whole fdinfo file before it
+/// hands out the first byte.
+const CHUNK: usize = 64 * 1024;
 
 /// Calls `visit` for every line of `file`, without its newline. A last line without one is visited too.
 ///
@@ -18,8 +22,8 @@ pub fn each_line(
     buffer: &mut Vec<u8>,
     mut visit: impl FnMut(&[u8]),
 ) -> io::Result<()> {
-    if buffer.len() < CHUNK {
-        buffer.resize(CHUNK, 0);
+    if buffer.len() < FEW {
+        buffer.resize(FEW, 0);
     }
     let (mut kept, mut offset) = (0, 0u64);
     loop {
@@ -38,6 +42,9 @@ pub fn each_line(
         let consumed = visit_whole_lines(buffer.get(..filled).unwrap_or_default(), &mut visit);
         buffer.copy_within(consumed..filled, 0);
         kept = filled - consumed;
+        if filled == buffer.len() && filled < CHUNK {
+            buffer.resize(CHUNK, 0);
+        }
     }
     if kept > 0 {
         visit(buffer.get(..kept).unwrap_or_default());
@@ -48,7 +55,7 @@ pub fn each_line(
 /// Visits every line that ends in `text` and returns how many bytes they took.
 fn visit_whole_lines(text: &[u8], visit: &mut impl FnMut(&[u8])) -> usize {
     let mut rest = text;
-    while let Some(end) = rest.iter().position(|&b| b == b'\n') {
+    while let Some(end) = sys::find_byte(rest, b'\n') {
         let (line, next) = rest.split_at(end);
         visit(line);
         rest = next.get(1..).unwrap_or_default();
