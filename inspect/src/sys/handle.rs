@@ -37,6 +37,19 @@ impl FileHandle {
         self.kind
     }
 
+    /// The inode number in a handle of an inode number and a generation, 32 bits each (FILEID_INO32_GEN of
+    /// include/linux/exportfs.h: ext4, f2fs and others). The kernel opens that inode, of that generation, or
+    /// none (fs/libfs.c, `generic_fh_to_dentry`). A few file systems keep something else in a handle of this
+    /// type, so only a number that is expected means anything.
+    pub fn inode(&self) -> Option<u64> {
+        const INO32_GEN: i32 = 1;
+        if self.kind != INO32_GEN || self.length != 8 {
+            return None;
+        }
+        let number = self.data.first_chunk().copied();
+        number.map(|number| u64::from(u32::from_ne_bytes(number)))
+    }
+
     /// The handle's bytes.
     pub fn bytes(&self) -> &[u8] {
         self.data.get(..self.length as usize).unwrap_or_default()
@@ -103,4 +116,36 @@ pub fn open_by_handle(mount: BorrowedFd<'_>, handle: &FileHandle) -> io::Result<
     let fd = check(fd as libc::c_int)?;
     // SAFETY: the kernel returned a new descriptor that nobody else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn an_inode_a_handle_names_is_the_one_it_was_made_of() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = File::open(temp.path()).unwrap();
+        // A file system without handles, or with others, has nothing to compare.
+        if let Ok((handle, _)) = handle_at(dir.as_fd(), b".")
+            && let Some(inode) = handle.inode()
+        {
+            let stat = crate::sys::stat_at(dir.as_fd(), b".", 0).unwrap();
+            assert_eq!(inode, stat.st_ino);
+        }
+    }
+
+    #[test]
+    fn handles_of_another_layout_name_no_inode() {
+        let bytes = [1, 2, 0, 0, 9, 9, 9, 9, 3, 3, 3, 3];
+        let inode = |kind, length| FileHandle::new(kind, &bytes[..length]).unwrap().inode();
+        assert_eq!(inode(1, 8), Some(0x201));
+        // tmpfs has the generation first, XFS with large inodes a number of 64 bits.
+        assert_eq!(
+            (inode(1, 12), inode(0x81, 12), inode(1, 4)),
+            (None, None, None)
+        );
+    }
 }

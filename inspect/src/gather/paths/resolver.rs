@@ -28,8 +28,7 @@ pub struct Opened<'a> {
     pub mount: &'a OpenMount,
     /// The file, as `O_PATH`.
     pub fd: OwnedFd,
-    /// fstat(2) of it.
-    pub stat: libc::stat,
+    inode: u64,
     /// How long opening it took.
     pub took: Duration,
 }
@@ -66,17 +65,12 @@ impl<'a> Resolver<'a> {
         handle: Option<&FileHandle>,
         mut accept: impl FnMut(Opened<'_>) -> Result<T, Why>,
     ) -> Result<T, Why> {
-        // fs/libfs.c, FILEID_INO64_GEN: made for fdinfo and fanotify only, nothing can open it.
-        const IDENTIFY_ONLY: i32 = 0x81;
         let mounts = match self.devices.get(&device) {
             Some(Ok(mounts)) => mounts,
             Some(Err(why)) => return Err(*why),
             None => return Err(Why::NoMount),
         };
         let handle = handle.ok_or(Why::NoHandle)?;
-        if handle.kind() == IDENTIFY_ONLY {
-            return Err(Why::NotOpenable);
-        }
         if self.refused.load(Ordering::Relaxed) {
             return Err(Why::NotPermitted);
         }
@@ -101,21 +95,21 @@ impl<'a> Resolver<'a> {
         names: &mut Names,
         place: Option<&OwnPlace>,
     ) -> Result<(Name, bool), Why> {
-        let Opened { mount, stat, .. } = opened;
-        let directory = stat.st_mode & libc::S_IFMT == libc::S_IFDIR;
+        let mount = opened.mount;
         let link = names
-            .of(opened.fd.as_fd(), place.filter(|_| directory))
+            .of(opened.fd.as_fd(), place)
             .map_err(|_| Why::Failed)?;
+        let is_gone = || stat(&opened.fd).is_ok_and(|stat| stat.st_nlink == 0);
         let (path, deleted) = match link.strip_suffix(b" (deleted)") {
-            Some(bare) if stat.st_nlink == 0 => (bare, true),
+            Some(bare) if is_gone() => (bare, true),
             _ => (link, false),
         };
-        let path = mount.inside(path, stat.st_ino)?;
+        let path = mount.inside(path, opened.inode)?;
         // Through a mount of a part, a file outside of that part has a path that means nothing.
         if !mount.whole {
             let flags = libc::AT_SYMLINK_NOFOLLOW;
             let there = sys::stat_at(self.dir.as_fd(), &ProcDir::inside(&path), flags);
-            if there.map_or(true, |there| there.st_ino != stat.st_ino) {
+            if there.map_or(true, |there| there.st_ino != opened.inode) {
                 return Err(Why::Outside);
             }
         }
@@ -153,8 +147,8 @@ impl Names {
         })
     }
 
-    /// The path the kernel has for a descriptor. To go to a directory and ask where one is takes half as long
-    /// as reading a link.
+    /// The path the kernel has for a descriptor. To go there and ask where one is takes half as long as reading
+    /// a link, and is refused for what is no directory or a deleted one.
     fn of(&mut self, fd: BorrowedFd<'_>, place: Option<&OwnPlace>) -> io::Result<&[u8]> {
         if let Some(place) = place
             && place.of(fd, &mut self.link).is_ok()
@@ -177,20 +171,27 @@ impl OpenMount {
         let fd = opened.map_err(|e| match e.raw_os_error() {
             Some(libc::EPERM) => Why::NotPermitted,
             Some(libc::ESTALE) if self.overlay => Why::Overlay,
-            Some(libc::ESTALE) => Why::Deleted,
-            Some(libc::EOPNOTSUPP | libc::EINVAL) => Why::NotOpenable,
+            Some(libc::ESTALE) if self.opens_handles() => Why::Deleted,
+            Some(libc::ESTALE | libc::EOPNOTSUPP | libc::EINVAL) => Why::NotOpenable,
             _ => Why::Failed,
         })?;
-        let stat = sys::stat_at(fd.as_fd(), b"", libc::AT_EMPTY_PATH).map_err(|_| Why::Failed)?;
-        if stat.st_ino != inode {
+        // The file is asked only where the handle does not say it already.
+        if handle.inode() != Some(inode) && stat(&fd).map_err(|_| Why::Failed)?.st_ino != inode {
             return Err(Why::OtherInode);
         }
         Ok(Opened {
             mount: self,
             fd,
-            stat,
+            inode,
             took,
         })
+    }
+
+    /// Whether its file system can open handles. procfs and others have them for fdinfo and fanotify only
+    /// (fs/exportfs/expfs.c, `exportfs_encode_inode_fh`), of a type that XFS can open: 0x81.
+    fn opens_handles(&self) -> bool {
+        let own = sys::handle_at(self.fd.as_fd(), b".");
+        own.is_ok_and(|(own, _)| sys::open_by_handle(self.fd.as_fd(), &own).is_ok())
     }
 
     /// Turns what we see into what the process sees.
@@ -266,9 +267,7 @@ fn open_mount(look: &Look<'_>, anchors: &[Vec<u8>], mount: &Mount) -> Result<Ope
         (!other).then_some(file)
     };
     let root = open(point, libc::O_PATH).ok_or(Why::Hidden)?;
-    let root_inode = sys::stat_at(root.as_fd(), b"", libc::AT_EMPTY_PATH)
-        .map_err(|_| Why::Failed)?
-        .st_ino;
+    let root_inode = stat(&root).map_err(|_| Why::Failed)?.st_ino;
     let mut names = Names::open().map_err(|_| Why::Failed)?;
     let shown = names
         .of(root.as_fd(), None)
@@ -294,4 +293,8 @@ fn open_mount(look: &Look<'_>, anchors: &[Vec<u8>], mount: &Mount) -> Result<Ope
         whole: mount.whole,
         overlay: mount.overlay,
     })
+}
+
+fn stat(fd: &impl AsFd) -> io::Result<libc::stat> {
+    sys::stat_at(fd.as_fd(), b"", libc::AT_EMPTY_PATH)
 }

@@ -150,7 +150,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// Compares what `name` below `dir` leads to with all of them. `path` is the same, as the process
-    /// would write it. Says whether it is a watched directory.
+    /// would write it. Says whether it is watched.
     ///
     /// name_to_handle_at(2) needs no privilege and gives the bytes fdinfo prints, generation included:
     /// that is the proof. Where there are no handles, inode and device must do.
@@ -165,14 +165,15 @@ impl<'a> Wanted<'a> {
         if self.mounts.may_hang_at(path) {
             return false;
         }
-        let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
-        let Ok(stat) = sys::stat_at(dir, name, flags) else {
-            return false;
-        };
-        let Some(waiting) = self.by_inode.get(&stat.st_ino) else {
-            return false;
-        };
         let handle = sys::handle_at(dir, name).ok();
+        let named = handle.as_ref().and_then(|(handle, _)| handle.inode());
+        let named = named.filter(|&inode| self.has_inode(inode));
+        let Some(inode) = named.or_else(|| inode_at(dir, name)) else {
+            return false;
+        };
+        let Some(waiting) = self.by_inode.get(&inode) else {
+            return false;
+        };
         let mount = match &handle {
             Some((_, id)) => self.mounts.by_id(*id),
             None => self.mounts.of_path(path),
@@ -210,8 +211,8 @@ impl<'a> Wanted<'a> {
         if matched == 0 {
             return false;
         }
-        self.settle(stat.st_ino, device, matched);
-        stat.st_mode & libc::S_IFMT == libc::S_IFDIR
+        self.settle(inode, device, matched);
+        true
     }
 
     /// Notes with every watch that is left why it has no path, and returns how the search ended for it.
@@ -233,4 +234,9 @@ impl<'a> Wanted<'a> {
         }
         left
     }
+}
+
+fn inode_at(dir: BorrowedFd<'_>, name: &[u8]) -> Option<u64> {
+    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
+    Some(sys::stat_at(dir, name, flags).ok()?.st_ino)
 }
