@@ -45,8 +45,13 @@ pub fn roll_up<'a>(paths: impl Iterator<Item = &'a [u8]> + Clone) -> Top {
     }
     let inside: usize = groups.values().map(|group| group.watches).sum();
     let mut rows: Vec<_> = groups.into_values().collect();
-    rows.sort_by(|a, b| b.watches.cmp(&a.watches).then(a.holds.cmp(b.holds)));
-    rows.truncate(SHOWN);
+    let most = |a: &Group<'_>, b: &Group<'_>| b.watches.cmp(&a.watches).then(a.holds.cmp(b.holds));
+    // There may be one for each of 100,000 watches: only those that are shown are sorted.
+    if rows.len() > SHOWN {
+        rows.select_nth_unstable_by(SHOWN, most);
+        rows.truncate(SHOWN);
+    }
+    rows.sort_by(most);
     let shown: usize = rows.iter().map(|group| group.watches).sum();
     // Nothing is gained by naming a few of many equal directories instead of the one they lie in.
     if rows.is_empty() || shown * 2 < inside {
