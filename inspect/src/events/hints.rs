@@ -19,7 +19,7 @@ pub fn of(files: &[FileEvents]) -> Vec<Hint> {
     };
     for pid in processes.pids().unwrap_or_default() {
         // What may not be looked into is no hint.
-        let _ = processes.each_link(pid, |fd, link| {
+        let _ = processes.each_link(pid, None, |fd, link| {
             if let Some(at) = wanted.iter().position(|file| file.path.as_bytes() == link)
                 && pid != std::process::id()
             {

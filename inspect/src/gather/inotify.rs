@@ -103,7 +103,7 @@ pub fn masks_of(pid: u32) -> Option<Vec<MaskCount>> {
         }
         ControlFlow::Continue(())
     };
-    Processes::open().ok()?.each_link(pid, inotify).ok()?;
+    Processes::open().ok()?.each_link(pid, None, inotify).ok()?;
     let read = read(&dir, fds.into_iter(), false, &mut Gaps::default());
     // An instance that stands at two descriptors has its masks at the first.
     let masks = read.iter().flat_map(|read| &read.instance.masks);

@@ -101,23 +101,24 @@ struct Charged {
 
 impl Scan<'_> {
     fn process(&mut self, all: &mut Processes, pid: u32) -> io::Result<()> {
-        // Asking for the user costs as much as looking, so of root's, which most are, it is asked only
-        // where something was found.
-        let owner = if self.charged.iter().any(|(account, _)| account.uid == 0) {
-            let glance = all.glance(pid)?;
-            if glance.count == Some(0) {
-                return Ok(());
-            }
-            Some(glance.owner).filter(|&owner| owner != 0)
-        } else {
-            Some(all.user(pid)?)
+        // A thread of the kernel has none, and most processes of a small system are those.
+        let glance = all.glance(pid)?;
+        if glance.count == Some(0) {
+            return Ok(());
+        }
+        // Asking for the user costs as much as looking, so of root's it is asked only where something was
+        // found, if root is wanted at all.
+        let owner = match glance.owner {
+            0 if self.charged.iter().any(|(account, _)| account.uid == 0) => None,
+            0 => Some(all.user(pid)?),
+            owner => Some(owner),
         };
         let from = owner.map(|uid| self.from(pid, uid));
         if from == Some(None) {
             return Ok(());
         }
         let mut found = Vec::new();
-        let looked = all.each_link(pid, |fd, link| {
+        let looked = all.each_link(pid, glance.count, |fd, link| {
             if link == b"anon_inode:inotify" {
                 found.push(fd);
             }

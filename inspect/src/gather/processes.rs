@@ -11,6 +11,9 @@ use std::os::fd::AsFd;
 /// link is not listed to the end.
 const FEW: usize = 1024;
 
+/// Descriptors tried by number, at most.
+const TRIED: i32 = 8;
+
 /// /proc, held open for looks at many processes.
 pub struct Processes {
     proc: File,
@@ -81,22 +84,43 @@ impl Processes {
     }
 
     /// Visits every descriptor of a process, by its number and the text of its link, until `visit` breaks.
+    /// `count` is how many there are, where that is known ([`Glance::count`]).
     ///
     /// # Errors
     /// EACCES when its descriptors may not be read, ENOENT or ESRCH when it has gone.
     pub fn each_link(
         &mut self,
         pid: u32,
+        count: Option<u64>,
         mut visit: impl FnMut(i32, &[u8]) -> ControlFlow<()>,
     ) -> io::Result<()> {
+        // The next one to visit.
+        let mut next = 0;
+        // Few are mostly the lowest ones: to try these costs less than to list them.
+        let few = count.and_then(|count| i32::try_from(count).ok());
+        if let Some(few) = few.filter(|&few| few <= TRIED) {
+            while next < few {
+                let path = format!("{pid}/fd/{next}");
+                match sys::read_link_at(self.proc.as_fd(), path.as_bytes(), &mut self.link) {
+                    Ok(()) if visit(next, &self.link).is_break() => return Ok(()),
+                    Ok(()) => next += 1,
+                    Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Err(e),
+                    Err(_) => break,
+                }
+            }
+            if next == few {
+                return Ok(());
+            }
+        }
         let flags = libc::O_RDONLY | libc::O_DIRECTORY;
         let fd = sys::open_at(self.proc.as_fd(), format!("{pid}/fd").as_bytes(), flags)?;
         let mut refused = None;
         sys::each_entry(fd.as_fd(), &mut self.entries, |entry| {
+            let Some(number) = number(entry.name).filter(|&number: &i32| number >= next) else {
+                return ControlFlow::Continue(());
+            };
             match sys::read_link_at(fd.as_fd(), entry.name, &mut self.link) {
-                Ok(()) => number(entry.name).map_or(ControlFlow::Continue(()), |number| {
-                    visit(number, &self.link)
-                }),
+                Ok(()) => visit(number, &self.link),
                 // The list may be readable where no link is (fs/proc/base.c): one refusal is for all.
                 Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
                     refused = Some(e);
@@ -139,7 +163,7 @@ mod tests {
         let mut processes = Processes::open().unwrap();
         let path = file.path().canonicalize().unwrap();
         processes
-            .each_link(std::process::id(), |number, link| {
+            .each_link(std::process::id(), None, |number, link| {
                 if link == path.as_os_str().as_encoded_bytes() {
                     seen = Some(number);
                     return ControlFlow::Break(());
@@ -149,6 +173,38 @@ mod tests {
             .unwrap();
         use std::os::fd::AsRawFd;
         assert_eq!(seen, Some(file.as_raw_fd()));
+    }
+
+    #[test]
+    fn a_known_count_changes_nothing_of_what_is_visited() {
+        use std::io::BufRead;
+        use std::process::{Command, Stdio};
+        for also in ["", "exec 7</dev/null; "] {
+            let mut child = Command::new("sh")
+                .args(["-c", &format!("{also}echo; read line")])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut line = String::new();
+            let mut output = io::BufReader::new(child.stdout.take().unwrap());
+            output.read_line(&mut line).unwrap();
+            let mut processes = Processes::open().unwrap();
+            let mut visited = |count| {
+                let mut list = Vec::new();
+                let note = |number, link: &[u8]| {
+                    list.push((number, link.to_vec()));
+                    ControlFlow::Continue(())
+                };
+                processes.each_link(child.id(), count, note).unwrap();
+                list
+            };
+            let all = visited(None);
+            assert!(also.is_empty() || all.iter().any(|(number, _)| *number == 7));
+            assert_eq!(visited(Some(all.len() as u64)), all);
+            // Its input ends.
+            child.wait().unwrap();
+        }
     }
 
     #[test]
@@ -166,6 +222,6 @@ mod tests {
         let none = 1 << 23;
         assert!(processes.glance(none).is_err());
         let visit = |_: i32, _: &[u8]| panic!("it has no descriptors");
-        assert!(processes.each_link(none, visit).is_err());
+        assert!(processes.each_link(none, None, visit).is_err());
     }
 }

@@ -169,7 +169,7 @@ impl Reader<'_> {
         if self.selection.uid.is_some_and(|wanted| wanted != uid) {
             return Ok(None);
         }
-        let links = match Links::read(all, pid) {
+        let links = match Links::read(all, pid, glance.count) {
             Ok(links) if links.open == 0 => return Ok(None),
             Ok(links) => Some(links),
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => None,
@@ -329,9 +329,9 @@ struct Links {
 }
 
 impl Links {
-    fn read(all: &mut Processes, pid: u32) -> io::Result<Links> {
+    fn read(all: &mut Processes, pid: u32, count: Option<u64>) -> io::Result<Links> {
         let mut links = Links::default();
-        all.each_link(pid, |fd, link| {
+        all.each_link(pid, count, |fd, link| {
             links.open += 1;
             if link == b"anon_inode:inotify" {
                 links.inotify.push(fd);

@@ -156,7 +156,7 @@ fn each_descriptor(mut visit: impl FnMut(u32, i32, &[u8]) -> ControlFlow<()>) {
     for pid in all.pids().unwrap_or_default() {
         let mut done = false;
         // One that ends meanwhile holds nothing any more.
-        let _ = all.each_link(pid, |fd, link| {
+        let _ = all.each_link(pid, None, |fd, link| {
             let next = visit(pid, fd, link);
             done = next.is_break();
             next

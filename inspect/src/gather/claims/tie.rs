@@ -44,7 +44,7 @@ fn is_stranger(real: &[u8], pid: u32) -> Option<bool> {
         return Some(false);
     }
     let mut tied = false;
-    let all = Processes::open().ok()?.each_link(pid, |_, link| {
+    let all = Processes::open().ok()?.each_link(pid, None, |_, link| {
         tied = near(link);
         match tied {
             true => ControlFlow::Break(()),
