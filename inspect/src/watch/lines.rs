@@ -56,7 +56,7 @@ fn log(log: &LogReading) -> String {
     if let Some(left) = log.seconds_left {
         text += &format!(", disk full in {}", duration(left));
     }
-    text
+    text + &format!(", connections {}", number(log.wal_handles))
 }
 
 /// `+35.0 MiB/s`
