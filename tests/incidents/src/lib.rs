@@ -8,6 +8,7 @@ pub mod codex;
 mod count;
 pub mod genie;
 pub mod harper;
+pub mod hermes;
 mod product;
 mod table;
 

@@ -8,3 +8,4 @@ mod codex;
 mod common;
 mod genie;
 mod harper;
+mod hermes;
