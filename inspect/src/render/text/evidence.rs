@@ -91,6 +91,7 @@ fn is_name(key: &str) -> bool {
             | "siblings"
             | "holders"
             | "session"
+            | "user_namespace"
             | "port"
             | "shared_ports"
     )
@@ -116,10 +117,13 @@ mod tests {
 
     #[test]
     fn ports_and_pids_can_be_typed_as_they_are_shown() {
-        let evidence = json!({ "port": 34731, "session": 3923, "siblings": [4767, 4801] });
+        let evidence = json!({ "port": 34731, "session": 3923, "user_namespace": 4026532177u64, "siblings": [4767, 4801] });
         assert_eq!(
             lines(&evidence),
-            ["port 34731, session 3923", "siblings: 4767, 4801"]
+            [
+                "port 34731, session 3923, user namespace 4026532177",
+                "siblings: 4767, 4801"
+            ]
         );
     }
 

@@ -43,9 +43,9 @@ fn users(users: &[User], layout: Layout, to: &mut impl Write) -> io::Result<()> 
             user_name(user),
             number(user.processes),
             used(user.watches),
-            known_number(user.max_watches),
+            limit(user.max_watches),
             used(user.instances),
-            known_number(user.max_instances),
+            limit(user.max_instances),
         ]);
     }
     if !list.is_empty() {
@@ -83,6 +83,14 @@ fn processes(rows: &[Row], layout: Layout, to: &mut impl Write) -> io::Result<()
         ]);
     }
     sheet.write("Processes", layout, to)
+}
+
+/// A limit; a new user namespace has none of its own (kernel/user_namespace.c: INT_MAX).
+fn limit(limit: Option<u64>) -> String {
+    match limit {
+        Some(most) if most >= i32::MAX as u64 => "none".into(),
+        limit => known_number(limit),
+    }
 }
 
 /// `root`, or `root in user:[4026532178]` as lsns(8) and links of /proc name a namespace.
