@@ -84,7 +84,7 @@ impl Processes {
     }
 
     /// Visits every descriptor of a process, by its number and the text of its link, until `visit` breaks.
-    /// `count` is how many there are, where that is known ([`Glance::count`]).
+    /// `count` is how many there are, where that is known (`Glance::count`).
     ///
     /// # Errors
     /// EACCES when its descriptors may not be read, ENOENT or ESRCH when it has gone.
