@@ -38,8 +38,13 @@ impl<'a> Rivals<'a> {
         let kin = &process.around.kin;
         let starts = process.around.starts.as_ref();
         let failing = |kin: &&Kin| is_failing(kin) && !is_worker(kin, &process.around.kin);
+        let alive = match is_claimed(process) {
+            // Whoever starts beside it sees the claim and leaves, or has a state of its own.
+            true => Vec::new(),
+            false => kin.iter().filter(failing).collect(),
+        };
         Rivals {
-            alive: kin.iter().filter(failing).collect(),
+            alive,
             ended: starts.map_or(&[], |starts| &starts.ended),
         }
     }
@@ -97,10 +102,16 @@ fn is_worth_knowing(process: &Process, origin: &Origin) -> bool {
             .cwd
             .as_ref()
             .is_some_and(|cwd| cwd.as_bytes() == b"/");
-    // A command finds it by its PID file and stops it.
+    port && !on_purpose
+        && !is_claimed(process)
+        && !origin.own_service
+        && origin.after_parent > SAME_GENERATION
+}
+
+/// A command finds it by its PID file, and stops it.
+fn is_claimed(process: &Process) -> bool {
     let mut claims = process.around.claims.iter();
-    let claimed = claims.any(|claim| claim.pid == Some(process.pid) && claim.verdict.holds());
-    port && !on_purpose && !claimed && !origin.own_service && origin.after_parent > SAME_GENERATION
+    claims.any(|claim| claim.pid == Some(process.pid) && claim.verdict.holds())
 }
 
 fn finding(process: &Process, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
@@ -419,6 +430,10 @@ mod tests {
             let mut claim = claim("/s/serve.pid", verdict);
             claim.pid = Some(pid);
             fixture.process.around.claims = vec![claim];
+            assert_eq!(severity(&fixture), wanted, "{verdict:?} {pid}");
+            // A second start of the command that has not listened yet.
+            fixture.process.around.kin = vec![sibling()];
+            let wanted = wanted.map(|_| Severity::Warning);
             assert_eq!(severity(&fixture), wanted, "{verdict:?} {pid}");
         }
     }

@@ -14,7 +14,7 @@ use procfs::process::Stat;
 use std::collections::HashSet;
 
 /// Processes of the same program whose descriptors are read.
-const READ: usize = 16;
+const READ: usize = 32;
 
 /// Fills in `around.origin` and `around.kin` of a process that listens or claims something, or beside
 /// whose state another one does.
@@ -42,7 +42,14 @@ pub fn read(dir: &ProcDir, process: &mut Process) {
         .all()
         .filter(|other| other.comm == own.stat.comm && !all.are_of_one_line(own.stat, other))
         .collect();
-    list.sort_by_key(|other| std::cmp::Reverse(other.starttime));
+    // Whom a claim names, then the youngest.
+    let named = sided::claimed(process);
+    let is_named = |stat: &Stat| {
+        named
+            .iter()
+            .any(|claim| i64::from(claim.pid) == i64::from(stat.pid))
+    };
+    list.sort_by_key(|other| std::cmp::Reverse((is_named(other), other.starttime)));
     let mut kin = Vec::new();
     for other in list {
         if kin.len() == READ {

@@ -400,6 +400,7 @@ fn two_servers_are_named_whatever_their_pid_file_looks_like() {
             let process = product.fdscan_json(own);
             names_the_unclaimed(&process, [own, other], lost, &home.pid_file());
         }
+        race.starts.into_iter().for_each(Genie::end);
     }
 }
 
