@@ -106,14 +106,18 @@ impl Scan<'_> {
         if glance.count == Some(0) {
             return Ok(());
         }
-        // Asking for the user costs as much as looking, so of root's it is asked only where something was
-        // found, if root is wanted at all.
-        let owner = match glance.owner {
-            0 if self.charged.iter().any(|(account, _)| account.uid == 0) => None,
-            0 => Some(all.user(pid)?),
-            owner => Some(owner),
+        // Who is charged is as dear to ask as what there is, so of the users wanted it is asked only where
+        // something was found. What seems root's may be anybody's.
+        let wanted = |uid| self.charged.iter().any(|(account, _)| account.uid == uid);
+        let from = if wanted(glance.owner) {
+            None
+        } else {
+            let uid = match glance.owner {
+                0 => all.user(pid)?,
+                owner => owner,
+            };
+            (!wanted(uid)).then(|| self.from(pid, uid))
         };
-        let from = owner.map(|uid| self.from(pid, uid));
         if from == Some(None) {
             return Ok(());
         }
