@@ -38,22 +38,16 @@ pub struct Figures {
 impl Figures {
     /// From a whole scan.
     pub fn of_process(process: &Process) -> Figures {
-        let instances = || {
-            process
-                .inotify
-                .iter()
-                .filter(|i| i.same_instance_as.is_none())
-        };
         let readable = super::is_readable(process);
         let databases = process.sqlite.iter().map(|database| {
             let connections = database.connections.unwrap_or(database.handles) as u64;
             (database.database.clone(), database.wal_bytes, connections)
         });
-        let masks = instances().flat_map(|i| &i.masks);
+        let masks = process.instances().flat_map(|i| &i.masks);
         Figures {
             // A zombie has none, whatever it had.
             fds: process.fds.open.filter(|_| process.state != Some('Z')),
-            watches: readable.then(|| instances().map(|i| i.watch_count as u64).sum()),
+            watches: readable.then(|| process.instances().map(|i| i.watch_count as u64).sum()),
             databases: readable.then(|| databases.collect()),
             masks: readable.then(|| masks.map(|m| (m.mask, m.watches as u64)).collect()),
         }

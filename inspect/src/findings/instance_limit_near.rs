@@ -2,7 +2,6 @@
 
 use super::growth::Outlook;
 use super::{Facts, Finding, limit};
-use crate::render::number;
 use serde_json::json;
 
 /// Eight times the kernel's default of 128: enough for a desktop with an editor, a browser and
@@ -19,30 +18,17 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(severity) = limit::severity(user.instances, max) else {
         return Vec::new();
     };
-    let own = facts
-        .process
-        .inotify
-        .iter()
-        .filter(|instance| instance.same_instance_as.is_none())
-        .count();
+    let own = facts.process.instances().count() as u64;
     let growth = facts.process.growth.as_ref();
     let outlook = Outlook::new(
         user.instances,
         max,
-        own as u64,
+        own,
         growth.map_or(0.0, |growth| growth.seconds),
         growth.and_then(|growth| growth.instances),
     );
-    let mut message = format!(
-        "{} has {}{} of {} inotify instances in use ({} %, {} left), {} of them in this process: at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.",
-        limit::subject(user.account),
-        if user.at_least { "at least " } else { "" },
-        number(user.instances),
-        number(max),
-        limit::percent(user.instances, max),
-        number(outlook.left),
-        number(own as u64),
-    );
+    let mut message = limit::in_use(user, "instances", [user.instances, max, outlook.left, own]);
+    message += ": at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.";
     message += &outlook.sentence("their number in this process");
     let wanted = SENSIBLE.max(max.saturating_mul(2));
     vec![Finding {

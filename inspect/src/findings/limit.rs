@@ -1,7 +1,8 @@
 //! What the three findings about limits share.
 
 use super::{Facts, Severity};
-use crate::model::Account;
+use crate::model::{Account, UserUsage};
+use crate::render::number;
 
 /// From here on in percent, a burst of the size a build or a test run makes does not fit any more.
 const NEAR: u128 = 80;
@@ -26,13 +27,23 @@ pub fn percent(used: u64, limit: u64) -> u64 {
     u64::try_from(percent).unwrap_or(u64::MAX)
 }
 
-/// Whose limit it is, at the beginning of a sentence.
-pub fn subject(account: Account) -> String {
-    account.to_string().replacen('u', "U", 1)
+/// How much of a limit on `what` (`watches`, `instances`) is in use, as the beginning of a sentence: `used` of `max`, `left`
+/// of them left, `own` of them in this process.
+pub fn in_use(user: &UserUsage, what: &str, [used, max, left, own]: [u64; 4]) -> String {
+    format!(
+        "{} has {}{} of {} inotify {what} in use ({} %, {} left), {} of them in this process",
+        user.account.to_string().replacen('u', "U", 1),
+        if user.at_least { "at least " } else { "" },
+        number(used),
+        number(max),
+        percent(used, max),
+        number(left),
+        number(own),
+    )
 }
 
-/// The command that raises the limit of `account` for `what` (`watches`, `instances`) to `wanted`. Where fdscan itself is
-/// in a user namespace, the lower limit may be `of_namespace`.
+/// The command that raises the limit of `account` on `what` to `wanted`. Where fdscan itself is in a user namespace, the
+/// lower limit may be `of_namespace`.
 pub fn raise(
     facts: &Facts<'_>,
     account: Account,

@@ -2,7 +2,7 @@
 
 use super::growth::Outlook;
 use super::{Facts, Finding, limit};
-use crate::model::Process;
+use crate::model::{Instance, Process};
 use crate::render::number;
 use serde_json::json;
 use std::collections::HashSet;
@@ -24,13 +24,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(severity) = limit::severity(watches, max) else {
         return Vec::new();
     };
-    let own: usize = facts
-        .process
-        .inotify
-        .iter()
-        .filter(|instance| instance.same_instance_as.is_none())
-        .map(|instance| instance.watch_count)
-        .sum();
+    let own = facts.process.instances().map(|i| i.watch_count);
+    let own: usize = own.sum();
     let growth = facts.process.growth.as_ref();
     let outlook = Outlook::new(
         watches,
@@ -39,16 +34,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         growth.map_or(0.0, |growth| growth.seconds),
         growth.and_then(|growth| growth.watches),
     );
-    let mut message = format!(
-        "{} has {}{} of {} inotify watches in use ({} %, {} left), {} of them in this process: at the limit every new watch fails with ENOSPC, \"No space left on device\", though the disk has room.",
-        limit::subject(user.account),
-        if user.at_least { "at least " } else { "" },
-        number(watches),
-        number(max),
-        limit::percent(watches, max),
-        number(outlook.left),
-        number(own as u64),
-    );
+    let mut message = limit::in_use(user, "watches", [watches, max, outlook.left, own as u64]);
+    message += ": at the limit every new watch fails with ENOSPC, \"No space left on device\", though the disk has room.";
     let inodes = inodes(facts.process);
     if let Some(inodes) = inodes.filter(|&inodes| own >= 2 * inodes) {
         message += &format!(
@@ -89,16 +76,13 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 /// How many files and directories its watches are on: an instance has one watch on each at most, so more
 /// watches than these are those of several instances. `None` where watches were only counted.
 fn inodes(process: &Process) -> Option<usize> {
-    let instances = process.inotify.iter();
-    let own = || {
-        instances
-            .clone()
-            .filter(|instance| instance.same_instance_as.is_none())
-    };
-    let listed = own().all(|instance| instance.watches.len() == instance.watch_count);
-    let watches = own().flat_map(|instance| &instance.watches);
+    let listed = |instance: &Instance| instance.watches.len() == instance.watch_count;
+    if !process.instances().all(listed) {
+        return None;
+    }
+    let watches = process.instances().flat_map(|instance| &instance.watches);
     let inodes: HashSet<_> = watches.map(|watch| (watch.device.0, watch.inode)).collect();
-    listed.then_some(inodes.len()).filter(|&inodes| inodes > 0)
+    (!inodes.is_empty()).then_some(inodes.len())
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ pub struct Counted {
     pub watches: u64,
 }
 
-/// Sums up what is charged to the accounts `charged` of process `pid`. `own` are its instances, already read; watches are summed only with `count_watches`.
+/// Sums up what is charged to the accounts `charged` of process `pid`. `own` are its instances, already read;
+/// watches are summed only with `count_watches`.
 pub fn usage(
     accounts: &mut Accounts,
     charged: &[(Account, Limits)],

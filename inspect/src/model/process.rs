@@ -95,6 +95,13 @@ impl Process {
         self.user_namespaces.iter().chain(&self.user)
     }
 
+    /// Its inotify instances, each once, though it may have several descriptors of one.
+    pub fn instances(&self) -> impl Iterator<Item = &Instance> {
+        self.inotify
+            .iter()
+            .filter(|instance| instance.same_instance_as.is_none())
+    }
+
     /// It is known to have a dynamic loader.
     pub fn is_dynamic(&self) -> bool {
         self.linkage == Some(Linkage::Dynamic)

@@ -147,10 +147,6 @@ impl Row {
         readable: bool,
         findings: &[Finding],
     ) -> Row {
-        let own = || {
-            let all = process.inotify.iter();
-            all.filter(|instance| instance.same_instance_as.is_none())
-        };
         let logs = process.sqlite.iter().filter(|db| db.wal_handles > 0);
         let sizes: Option<Vec<u64>> = logs.clone().map(|db| db.wal_bytes).collect();
         let brief = |finding: &Finding| Brief {
@@ -162,8 +158,13 @@ impl Row {
             comm: process.comm.clone(),
             uid: process.uid,
             user: user.cloned(),
-            watches: readable.then(|| own().map(|instance| instance.watch_count as u64).sum()),
-            instances: readable.then(|| own().count() as u64),
+            watches: readable.then(|| {
+                process
+                    .instances()
+                    .map(|instance| instance.watch_count as u64)
+                    .sum()
+            }),
+            instances: readable.then(|| process.instances().count() as u64),
             fds: FdsInUse {
                 open: process.fds.open,
                 soft_limit: process.fds.soft_limit,
