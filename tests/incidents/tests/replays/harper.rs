@@ -14,7 +14,7 @@ const DROP: &str = "**/node_modules";
 
 #[test]
 fn a_deploy_restarts_the_workers_and_doubles_their_watches_until_node_modules_are_dropped() {
-    let mut table = Table::new("2. Harper");
+    let mut table = Table::new("2 Harper");
     if let Err(why) = replay(&mut table) {
         return support::skip(&why);
     }
