@@ -57,15 +57,7 @@ pub fn without_rules(program: impl AsRef<OsStr>) -> Command {
     for (name, _) in own {
         command.env_remove(name);
     }
-    // SAFETY: signal is allowed between fork and exec.
-    unsafe {
-        command.pre_exec(|| {
-            // Who runs the tests in the background of a script ignores them for all it starts.
-            libc::signal(libc::SIGINT, libc::SIG_DFL);
-            libc::signal(libc::SIGQUIT, libc::SIG_DFL);
-            Ok(())
-        });
-    }
+    support::with_usual_signals(&mut command);
     command
 }
 

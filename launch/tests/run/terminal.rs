@@ -49,12 +49,11 @@ impl Shell {
             .env("TERM", "dumb");
         command.env("RUN", format!("{} run --", env!("CARGO_BIN_EXE_watchfix")));
         command.env("PROBE", probe()).env("HISTFILE", "");
+        // bash would leave what is ignored ignored.
+        support::with_usual_signals(&mut command);
         // SAFETY: system calls that are allowed between fork and exec.
         unsafe {
             command.pre_exec(move || {
-                // Who runs the tests in the background may ignore them, and bash would leave them so.
-                libc::signal(libc::SIGINT, libc::SIG_DFL);
-                libc::signal(libc::SIGQUIT, libc::SIG_DFL);
                 libc::setsid();
                 libc::ioctl(number, libc::TIOCSCTTY, 0);
                 for stream in 0..=2 {

@@ -6,6 +6,7 @@
 
 mod build;
 mod edit;
+mod signals;
 mod skip;
 mod terminal;
 mod victim;
@@ -15,6 +16,7 @@ pub use build::{
     binary, compile_c, libwatchfix, reference_shim, root, static_binary, target_dir, tool, watchfix,
 };
 pub use edit::{append, append_times, overwrite};
+pub use signals::with_usual_signals;
 pub use skip::{skip, skip_optional};
 pub use terminal::{Terminal, quoted};
 pub use victim::{DEADLINE, Next, Victim};

@@ -30,9 +30,9 @@ pub struct Victim {
 }
 
 impl Victim {
-    /// Starts `command` with stdin and both outputs piped.
+    /// Starts `command` with stdin and both outputs piped, and the usual signals.
     pub fn spawn(command: &mut Command) -> Victim {
-        let mut child = command
+        let mut child = crate::with_usual_signals(command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
