@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
 use serde_json::Value;
 
@@ -16,13 +15,8 @@ fn listen(command: &mut Command, fixture: &Fixture, inodes: usize, args: &[&str]
     let pid = fixture.pid().to_string();
     command.args(["events", &pid, "--for", "600"]).args(args);
     let listener = Victim::spawn(command);
-    let start = Instant::now();
     let placed = || support::watches(listener.pid()).len() == inodes;
-    while !(placed() && waits(listener.pid())) {
-        assert!(start.elapsed() < support::DEADLINE, "it does not listen");
-        // Nothing announces that another process has placed its watches and waits.
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    support::wait_until("it does not listen", || placed() && waits(listener.pid()));
     listener
 }
 
@@ -128,14 +122,12 @@ fn a_program_that_writes_what_it_watches_is_told_so() {
 /// Listens while the fixture writes its database a good many times.
 fn heard_of_writes(command: &mut Command, fixture: &Fixture, dir: &Path) -> Value {
     let listener = listen(command, fixture, 1, &["--json"]);
-    let start = Instant::now();
     let mut seen = std::collections::HashSet::new();
-    while seen.len() < 30 {
-        assert!(start.elapsed() < support::DEADLINE, "nothing is written");
+    support::wait_until("nothing is written", || {
         let log = fs::metadata(dir.join("state0.db-wal")).unwrap();
         seen.insert((log.mtime_nsec(), log.len()));
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+        seen.len() >= 30
+    });
     // It goes on being written: there is no end to wait for.
     listener.signal(libc::SIGINT);
     let (status, lines) = listener.finish();

@@ -1,9 +1,7 @@
 //! Two samples: what grew, how fast, and how long it can go on.
 
-use std::time::Instant;
-
 use serde_json::Value;
-use support::{DEADLINE, Victim};
+use support::Victim;
 
 use crate::common::{Process, Stage, is_root, proc_number, waits};
 
@@ -269,12 +267,7 @@ fn a_process_that_ends_between_the_samples_keeps_its_findings() {
     command.args([&fixture.pid().to_string(), "--json", "--for", "5"]);
     let scan = Victim::spawn(&mut command);
     // It has looked and waits for the second sample.
-    let begun = Instant::now();
-    while !waits(scan.pid()) {
-        assert!(begun.elapsed() < DEADLINE, "it does not wait");
-        // Nothing announces that another process waits.
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    support::wait_until("it does not wait", || waits(scan.pid()));
     let (status, _) = fixture.victim.finish();
     assert!(status.success());
     let (status, lines) = scan.finish();

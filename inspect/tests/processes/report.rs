@@ -1,7 +1,6 @@
 //! `fdscan report`: one file that says everything and cannot do anything.
 
 use std::process::Command;
-use std::time::Instant;
 
 use crate::common::{Fixture, Scan, Stage, fdscan, waits};
 use support::Victim;
@@ -115,12 +114,8 @@ fn an_interruption_ends_the_sample_and_writes_the_report() {
         run.args(command)
             .arg(fixture.pid().to_string())
             .args(["--for", "600"]);
-        let began = Instant::now();
         let run = Victim::spawn(&mut run);
-        while !waits(run.pid()) {
-            assert!(began.elapsed() < support::DEADLINE, "it does not wait");
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
+        support::wait_until("it does not wait", || waits(run.pid()));
         run.signal(libc::SIGTERM);
         let (status, lines) = run.finish();
         assert_eq!(status.code(), Some(0), "{lines:?}");

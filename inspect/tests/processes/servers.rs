@@ -228,11 +228,9 @@ fn a_daemon_whose_port_a_respawned_server_wants_is_an_orphan_all_the_same() {
     assert!(std::net::TcpListener::bind(place).is_err());
     let run = Command::new("sh").args(["-c", remedy]).status().unwrap();
     assert!(run.success());
-    let begun = Instant::now();
-    while std::net::TcpListener::bind(place).is_err() {
-        assert!(begun.elapsed() < DEADLINE, "the port is still taken");
-        std::thread::yield_now();
-    }
+    support::wait_until("the port is still taken", || {
+        std::net::TcpListener::bind(place).is_ok()
+    });
 }
 
 #[test]

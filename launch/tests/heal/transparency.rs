@@ -3,24 +3,10 @@
 
 use super::stage::{Run, as_user, ask, heal, keeper, masks, needs_root, shared, watchfix};
 use preload::transparency::Linked::{self, Dynamically, Statically};
-use preload::transparency::{Engine, has_places_of_its_own};
+use preload::transparency::{ABOUT_NOTHING, Engine, has_places_of_its_own};
 use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
-
-/// Rules about nothing, of every kind that looks for paths.
-const ABOUT_NOTHING: [&str; 10] = [
-    "--strip",
-    "none",
-    "--ignore",
-    "no such file",
-    "--drop",
-    "/no/such/directory",
-    "--settle",
-    "+/no/such/directory",
-    "--max-watches",
-    "1000",
-];
 
 /// Everything becomes silent, flags apart.
 const ABOUT_EVERYTHING: [&str; 2] = ["--strip", "all_events"];

@@ -91,7 +91,7 @@ fn a_call_that_hangs_holds_up_no_other_and_not_the_end() {
     assert_eq!(status.code(), Some(7));
     let said = std::fs::read_to_string(stage.dir.path("log")).unwrap();
     assert!(said.contains("its path is still being followed"), "{said}");
-    super::survival::wait_until("the supervisor stays", || {
+    support::wait_until("the supervisor stays", || {
         !super::survival::exists(supervisor)
     });
 }

@@ -2,7 +2,7 @@
 
 use super::given::{Dir, children, output, probe, run};
 use std::time::Duration;
-use support::Victim;
+use support::{Victim, wait_until};
 
 /// The supervisor of a running `watchfix run`.
 fn supervisor(launcher: &Victim) -> u32 {
@@ -12,16 +12,6 @@ fn supervisor(launcher: &Victim) -> u32 {
 fn kill(pid: u32, signal: i32) {
     // SAFETY: kill has no memory effects; the process belongs to this test.
     assert_eq!(unsafe { libc::kill(pid as i32, signal) }, 0);
-}
-
-/// Waits until `holds`; panics, saying `what`, if it does not come to that.
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = std::time::Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < support::DEADLINE, "{what}");
-        // Nothing announces that a process, which is not this one's child, has ended.
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 fn ready(victim: &mut Victim) -> u32 {

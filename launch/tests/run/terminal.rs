@@ -108,17 +108,11 @@ impl Shell {
         let shell = self.child.id();
         let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
         let launcher = children.unwrap().trim().to_owned();
-        let start = Instant::now();
-        let blocked = || {
+        support::wait_until("the launcher does not go on", || {
             let status = std::fs::read_to_string(format!("/proc/{launcher}/status")).unwrap();
             let set = status.split("SigBlk:").nth(1).unwrap().trim_start();
             u64::from_str_radix(&set[..16], 16).unwrap() & 1 << (libc::SIGTSTP - 1) != 0
-        };
-        while !blocked() {
-            assert!(start.elapsed() < DEADLINE, "{launcher} does not go on");
-            // Nobody is told when a process changes its mask.
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
+        });
     }
 
     /// Waits until the screen shows `text`, and forgets all up to there.

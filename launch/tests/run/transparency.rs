@@ -2,25 +2,11 @@
 
 use super::given::{Dir, NOBODY};
 use preload::transparency::Linked::{Dynamically, Statically};
-use preload::transparency::{Engine, assert_as_bare, has_places_of_its_own};
+use preload::transparency::{ABOUT_NOTHING, Engine, assert_as_bare, has_places_of_its_own};
 use std::ffi::OsString;
 use std::path::Path;
 
 const NOTHING: [&str; 6] = ["--strip", "none", "--ignore", "none", "--settle", "none"];
-
-/// Every watch is judged, and nothing comes of it.
-const ABOUT_NOTHING: [&str; 10] = [
-    "--strip",
-    "none",
-    "--ignore",
-    "no such file",
-    "--drop",
-    "/no/such/directory",
-    "--settle",
-    "+/no/such/directory",
-    "--max-watches",
-    "1000",
-];
 
 fn under(watchfix: &Path, engine: &str, rules: &[&str]) -> Engine {
     let mut prefix: Vec<OsString> = vec![watchfix.into()];

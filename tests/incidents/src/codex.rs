@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use support::{DEADLINE, Victim};
+use support::Victim;
 use tempfile::TempDir;
 
 use crate::{Product, Way};
@@ -154,14 +154,10 @@ impl<'a> Codex<'a> {
         watches.iter().map(|watch| watch.mask).collect()
     }
 
-    /// Waits until its WAL has `bytes`, while nobody touches the home. Panics after [`DEADLINE`].
+    /// Waits until its WAL has `bytes`, while nobody touches the home. Panics after [`support::DEADLINE`].
     pub fn wait_for_wal(&self, bytes: u64) {
-        let start = Instant::now();
-        while self.home.wal_bytes() < bytes {
-            assert!(start.elapsed() < DEADLINE, "the log does not grow");
-            // The kernel would announce it, and the victim would be woken by who listens.
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        // Who listened for it would wake the victim.
+        support::wait_until("the log does not grow", || self.home.wal_bytes() >= bytes);
     }
 
     /// Waits until its bound ends the loop, while nobody touches the home.

@@ -8,6 +8,21 @@ use std::sync::OnceLock;
 
 use support::{Next, Victim};
 
+/// Rules about nothing, of every kind that looks for paths, as flags of watchfix: every watch is judged, and nothing
+/// comes of it.
+pub const ABOUT_NOTHING: [&str; 10] = [
+    "--strip",
+    "none",
+    "--ignore",
+    "no such file",
+    "--drop",
+    "/no/such/directory",
+    "--settle",
+    "+/no/such/directory",
+    "--max-watches",
+    "1000",
+];
+
 /// A way to start a program.
 #[derive(Default)]
 pub struct Engine {

@@ -19,5 +19,5 @@ pub use edit::{append, append_times, overwrite};
 pub use signals::with_usual_signals;
 pub use skip::{skip, skip_optional};
 pub use terminal::{Terminal, quoted};
-pub use victim::{DEADLINE, Next, Victim};
+pub use victim::{DEADLINE, Next, Victim, wait_until};
 pub use watches::{Watch, inotify_fds, unread_bytes, wait_until_drained, watches};

@@ -153,6 +153,17 @@ impl Drop for Victim {
     }
 }
 
+/// Waits until `holds`, where nothing announces it: what another process has done, say. Panics after [`DEADLINE`],
+/// saying `what`.
+#[track_caller]
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < DEADLINE, "{what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 fn pump(mut from: impl BufRead, to: &std::sync::mpsc::Sender<String>) {
     let mut line = Vec::new();
     while matches!(from.read_until(b'\n', &mut line), Ok(n) if n > 0) {

@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::time::{Duration, Instant};
 
-use crate::DEADLINE;
+use crate::wait_until;
 
 /// One watch of a process, as its fdinfo names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,17 +68,11 @@ pub fn unread_bytes(pid: u32) -> std::io::Result<usize> {
 }
 
 /// Waits until `pid` has read every event the kernel holds for it, so that what is done next is not
-/// read together with what was done before. Panics after [`DEADLINE`].
+/// read together with what was done before. Panics after [`crate::DEADLINE`].
 pub fn wait_until_drained(pid: u32) {
-    let start = Instant::now();
-    while unread_bytes(pid).expect("a test may look into its own child") > 0 {
-        assert!(
-            start.elapsed() < DEADLINE,
-            "process {pid} leaves its events unread"
-        );
-        // Nothing announces that a queue became empty.
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    wait_until(&format!("process {pid} leaves its events unread"), || {
+        unread_bytes(pid).expect("a test may look into its own child") == 0
+    });
 }
 
 fn copy_of_fd(pid: u32, fd: i32) -> std::io::Result<OwnedFd> {
