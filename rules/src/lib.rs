@@ -5,16 +5,18 @@
 //!
 //! ```text
 //! WATCHFIX_* text --[rule]--> Rules --[watch]--> the mask the kernel is asked for
-//!                               |                      | remembered in [memory]
-//!                               +-----[event]--> what becomes of each record --[record]--> the buffer
+//!                               |
+//!                               +-----[record]--> what becomes of each record, and so of the buffer
+//!                                        [attrib]: is an attribute change a touch, or an end?
 //! ```
 
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod attrib;
 pub mod budget;
 pub mod event;
-pub mod memory;
+pub mod file_system;
 pub mod pattern;
 pub mod record;
 pub mod rule;

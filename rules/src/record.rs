@@ -5,12 +5,10 @@
 //! of 16 (fs/notify/inotify/inotify_user.c, round_event_name_len).
 
 use crate::event::{
-    ALL_EVENTS, ATTRIB, CLOSE_WRITE, DELETE_SELF, IGNORED, ISDIR, MODIFY, MOVE_SELF, Q_OVERFLOW,
-    UNMOUNT,
+    ALL_EVENTS, ATTRIB, CLOSE_WRITE, DELETE_SELF, IGNORED, ISDIR, MODIFY, MOVE_SELF, MOVED_FROM,
+    MOVED_TO, Q_OVERFLOW, UNMOUNT,
 };
-use crate::memory::Memory;
 use crate::rule::{Log, Rules};
-use crate::watch::translates;
 
 /// Bytes before a record's name.
 pub const HEADER: usize = 16;
@@ -39,7 +37,7 @@ pub struct Record<'b> {
     pub wd: i32,
     /// What happened.
     pub mask: u32,
-    /// Joins the two halves of a rename.
+    /// Joins the two halves of a rename; 0 in all other records.
     pub cookie: u32,
     /// The name within the watched directory, without its padding; empty for the watched inode itself.
     pub name: &'b [u8],
@@ -62,6 +60,10 @@ impl<'b> Record<'b> {
         if wd < 1 && !(wd == -1 && mask == Q_OVERFLOW) {
             return None;
         }
+        let cookie = u32::from_ne_bytes([i, j, k, l]);
+        if cookie != 0 && mask & (MOVED_FROM | MOVED_TO) == 0 {
+            return None;
+        }
         let len = u32::from_ne_bytes([m, n, o, p]) as usize;
         if len > NAME_LIMIT || !len.is_multiple_of(HEADER) {
             return None;
@@ -71,7 +73,7 @@ impl<'b> Record<'b> {
         Some(Record {
             wd,
             mask,
-            cookie: u32::from_ne_bytes([i, j, k, l]),
+            cookie,
             name: padded.get(..end)?,
             size: HEADER + len,
         })
@@ -87,56 +89,34 @@ pub enum Verdict {
     Remove,
     /// It stays with this mask.
     As(u32),
-    /// It stays, and a copy with this mask comes before it, where there is room for two.
-    After(u32),
 }
 
-/// Decides one record read from `fd`, and remembers what later ones depend on.
-pub fn judge(rules: &Rules<'_>, memory: &Memory, fd: i32, record: &Record<'_>) -> Verdict {
-    let Record { wd, mask, name, .. } = *record;
+/// What is known of an instance's watches. It is asked only where a record depends on it.
+pub trait Watches {
+    /// True if CLOSE_WRITE stands in for MODIFY in the record's watch ([`crate::watch::settles`]).
+    fn settled(&self, record: &Record<'_>) -> bool;
+
+    /// True if the record's ATTRIB is a touch or the end of a file, or cannot be judged
+    /// ([`crate::attrib::is_change`]).
+    fn is_change(&self, record: &Record<'_>) -> bool;
+}
+
+/// Decides one record.
+pub fn judge(rules: &Rules<'_>, watches: &impl Watches, record: &Record<'_>) -> Verdict {
+    let Record { mask, name, .. } = *record;
     if mask & (Q_OVERFLOW | UNMOUNT | IGNORED) != 0 {
         return Verdict::Keep;
     }
     if mask & (ISDIR | DELETE_SELF | MOVE_SELF) == 0 && !name.is_empty() && ignored(rules, name) {
         return Verdict::Remove;
     }
-    let as_it_is = if mask & ALL_EVENTS & !rules.strip == 0 {
-        Verdict::Remove
-    } else {
-        Verdict::Keep
-    };
-    let touch = translates(rules.strip);
-    if mask & (ATTRIB | MODIFY | CLOSE_WRITE) == 0 || !touch && rules.settle.is_empty() {
-        return as_it_is;
+    if mask & CLOSE_WRITE != 0 && !rules.settle.is_empty() && watches.settled(record) {
+        return Verdict::As(mask & !CLOSE_WRITE | MODIFY);
     }
-    if mask & ATTRIB != 0 {
-        // Only a watch that was placed unseen, by libc's own symbol, has ATTRIB.
-        if touch {
-            memory.found(fd, wd);
-        }
-        return as_it_is;
-    }
-    let asked = memory.asked(fd, wd);
-    let Some(other) = asked.stands_in_for() else {
-        return as_it_is;
-    };
-    let keep_if = |asked| match asked {
-        true => Verdict::Keep,
-        false => Verdict::Remove,
-    };
-    if mask & MODIFY != 0 {
-        memory.modified(fd, wd, name);
-        return keep_if(asked.modify());
-    }
-    // A settled write is never hidden: the memory of a MODIFY might be another watch's.
-    if other == ATTRIB && memory.take_modified(fd, wd, name) {
-        return keep_if(asked.close_write());
-    }
-    let other = mask & !CLOSE_WRITE | other;
-    if asked.close_write() {
-        Verdict::After(other)
-    } else {
-        Verdict::As(other)
+    match mask & ALL_EVENTS & !rules.strip {
+        0 => Verdict::Remove,
+        ATTRIB if rules.chmod && !watches.is_change(record) => Verdict::Remove,
+        _ => Verdict::Keep,
     }
 }
 
@@ -151,74 +131,43 @@ pub fn ignored(rules: &Rules<'_>, name: &[u8]) -> bool {
     rules.ignore.match_name(name)
 }
 
-/// Judges the records in the first `filled` bytes of `buf` and compacts them in place; returns how
-/// many bytes are now filled. The rest of `buf` may serve for added records.
+/// Judges the records in `buf`, which are all that the kernel wrote, and compacts them in place; returns how
+/// many bytes are records now.
 ///
 /// Where they are not a sequence of records to the end, all of it stays as it is. When nothing is left,
-/// a filler is, so the result is never 0 for `filled` of 16 or more. A buffer that was full stays full,
-/// by a filler at its end: who asked for just the bytes that FIONREAD announced may read until it has
+/// a filler is, so the result is never 0 for a `buf` of 16 or more. Where the caller's buffer was `full` it stays
+/// full, by a filler at its end: who asked for just the bytes that FIONREAD announced may read until it has
 /// them (busybox inotifyd), and a readv goes on to its next part.
 ///
-/// `known` says that the watches were placed through the hook. It decides how a filler looks, and what
-/// becomes of a [`Verdict::After`] without room for two records: one with both masks, or, for watches
-/// placed unseen, the record alone (pyinotify ends on a mask of two events).
+/// `known` says that the watches were placed through the hook. It decides how a filler looks.
 pub fn compact(
     buf: &mut [u8],
-    filled: usize,
+    full: bool,
     known: bool,
     mut judge: impl FnMut(&Record<'_>) -> Verdict,
 ) -> usize {
-    let mut end = filled.min(buf.len());
-    if !buf.get(..end).is_some_and(is_sequence) {
-        return end;
+    let filled = buf.len();
+    if !is_sequence(buf) {
+        return filled;
     }
     let mut from = 0;
     let mut to = 0;
-    while let Some(record) = buf.get(from..end).and_then(Record::read) {
-        let Record {
-            size, mask: own, ..
-        } = record;
-        match judge(&record) {
-            Verdict::Remove => {}
-            Verdict::Keep => {
-                shift(buf, from, size, to);
-                to += size;
-            }
-            Verdict::As(mask) => {
-                shift(buf, from, size, to);
+    while let Some(record) = buf.get(from..).and_then(Record::read) {
+        let size = record.size;
+        let verdict = judge(&record);
+        if verdict != Verdict::Remove {
+            shift(buf, from, size, to);
+            if let Verdict::As(mask) = verdict {
                 set_mask(buf, to, mask);
-                to += size;
             }
-            Verdict::After(mask) => {
-                // Two records where one was: into the gap left by removed ones, else what follows
-                // moves up, by more than is needed so that it does not move for every such record.
-                if from - to < size {
-                    let step = size.max(1024).min(buf.len() - end);
-                    if step >= size {
-                        shift(buf, from, end - from, from + step);
-                        from += step;
-                        end += step;
-                    }
-                }
-                shift(buf, from, size, to);
-                if from - to >= size {
-                    set_mask(buf, to, mask);
-                    to += size;
-                    shift(buf, from, size, to);
-                } else if known {
-                    set_mask(buf, to, mask | own);
-                }
-                to += size;
-            }
+            to += size;
         }
         from += size;
     }
-    let gap = if filled == buf.len() {
-        filled - to
-    } else if to == 0 {
-        HEADER.min(filled)
-    } else {
-        0
+    let gap = match to {
+        _ if full => filled - to,
+        0 => HEADER.min(filled),
+        _ => 0,
     };
     to + fill(buf, to, gap, filler_mask(known))
 }

@@ -6,10 +6,10 @@ use crate::event;
 use crate::pattern::{self, Items, Patterns};
 
 /// Events a watch shall not fire on unless asked otherwise.
-pub const DEFAULT_STRIP: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE | event::ATTRIB;
+pub const DEFAULT_STRIP: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
 
-/// The same where only masks can be changed: without ATTRIB a `touch` would be lost.
-pub const DEFAULT_STRIP_MASKS: u32 = DEFAULT_STRIP & !event::ATTRIB;
+/// The word of a strip list for what is no event of the kernel's: [`Rules::chmod`].
+pub const CHMOD: &[u8] = b"chmod";
 
 /// Names of databases and their logs.
 pub const DEFAULT_IGNORE: &[u8] = b"*.*-wal:*.*-shm:*.*-journal:*.sqlite:*.sqlite3";
@@ -85,7 +85,8 @@ impl Rule {
         match self {
             Rule::Strip => {
                 "access, modify, attrib, close_write, close_nowrite, open, moved_from, moved_to, \
-                 create, delete, delete_self, move_self, close, move, all_events; comma separated; \
+                 create, delete, delete_self, move_self, close, move, all_events, and chmod, which is \
+                 an attrib that is neither a touch nor the end of a file; comma separated; \
                  a leading + adds to the default; none empties it"
             }
             Rule::Drop => {
@@ -108,13 +109,6 @@ impl Rule {
 }
 
 impl Engine {
-    const fn strip(self) -> u32 {
-        match self {
-            Engine::Library => DEFAULT_STRIP,
-            Engine::Masks => DEFAULT_STRIP_MASKS,
-        }
-    }
-
     const fn settle_own(self) -> bool {
         matches!(self, Engine::Masks)
     }
@@ -147,6 +141,9 @@ pub struct Rules<'a> {
     pub off: bool,
     /// Bits taken out of every watch's mask, within [`event::ALL_EVENTS`].
     pub strip: u32,
+    /// Attribute changes that are neither a touch nor the end of a file are removed
+    /// ([`crate::attrib`]). It needs an engine that sees the records: ATTRIB stays in the mask.
+    pub chmod: bool,
     /// Directories whose watches are muted.
     pub drop: Patterns<'a>,
     /// Names whose events are removed.
@@ -247,7 +244,8 @@ impl<'a> Rules<'a> {
     pub const fn of(engine: Engine) -> Rules<'static> {
         Rules {
             off: false,
-            strip: engine.strip(),
+            strip: DEFAULT_STRIP,
+            chmod: true,
             drop: Patterns::EMPTY,
             ignore: Patterns::new(DEFAULT_IGNORE, b""),
             settle: Patterns::EMPTY,
@@ -276,7 +274,7 @@ impl<'a> Rules<'a> {
 
     fn set(&mut self, engine: Engine, rule: Rule, text: &'a [u8]) -> Result<(), Error<'a>> {
         match rule {
-            Rule::Strip => self.strip = parse_strip(text, engine.strip())?,
+            Rule::Strip => (self.strip, self.chmod) = parse_strip(text)?,
             Rule::Drop => self.drop = parse_patterns(rule, text, self.home)?,
             Rule::Ignore => self.ignore = parse_patterns(rule, text, None)?,
             Rule::Settle => {
@@ -299,11 +297,16 @@ fn plus(text: &[u8]) -> (&[u8], usize, bool) {
     }
 }
 
-fn parse_strip(text: &[u8], default: u32) -> Result<u32, Error<'_>> {
+/// The bits, and whether [`CHMOD`] is among the words.
+fn parse_strip(text: &[u8]) -> Result<(u32, bool), Error<'_>> {
     let (list, start, add) = plus(text);
-    let mut strip = if add { default } else { 0 };
+    let (mut strip, mut chmod) = if add {
+        (DEFAULT_STRIP, true)
+    } else {
+        (0, false)
+    };
     if list == b"none" {
-        return Ok(strip);
+        return Ok((strip, chmod));
     }
     let error = |at, item, problem| Error {
         rule: Rule::Strip,
@@ -318,13 +321,14 @@ fn parse_strip(text: &[u8], default: u32) -> Result<u32, Error<'_>> {
     for (at, item) in Items::of(list, b',') {
         match item.trim_ascii() {
             [] => return Err(error(at, item, Problem::Empty)),
+            CHMOD => chmod = true,
             name => match event::bits(name) {
                 Some(bits) => strip |= bits,
                 None => return Err(error(at, item, Problem::UnknownEvent)),
             },
         }
     }
-    Ok(strip)
+    Ok((strip, chmod))
 }
 
 fn parse_patterns<'a>(
@@ -455,16 +459,33 @@ mod tests {
             panic!("{error}")
         });
         assert_eq!(rules, Rules::DEFAULT);
-        assert_eq!(rules.strip, 0x35);
+        assert_eq!((rules.strip, rules.chmod), (0x31, true));
     }
 
     #[test]
     fn a_list_of_events_replaces_the_default_and_a_plus_adds_to_it() {
         assert_eq!(one(Rule::Strip, b"open,modify").0.strip, 0x22);
         assert_eq!(one(Rule::Strip, b" open , modify").0.strip, 0x22);
-        assert_eq!(one(Rule::Strip, b"+modify").0.strip, 0x37);
+        assert_eq!(one(Rule::Strip, b"+modify").0.strip, 0x33);
         assert_eq!(one(Rule::Strip, b"none").0.strip, 0);
         assert_eq!(one(Rule::Strip, b"close").0.strip, 0x18);
+    }
+
+    /// `attrib` is the bit itself, `chmod` is what is judged when it is read.
+    #[test]
+    fn chmod_is_a_word_of_its_own_beside_attrib() {
+        let strip = |text| {
+            let rules = one(Rule::Strip, text).0;
+            (rules.strip, rules.chmod)
+        };
+        assert_eq!(strip(b"chmod"), (0, true));
+        assert_eq!(strip(b"open, chmod "), (0x20, true));
+        assert_eq!(strip(b"open"), (0x20, false));
+        assert_eq!(strip(b"attrib"), (0x4, false));
+        assert_eq!(strip(b"+attrib"), (0x35, true));
+        assert_eq!(strip(b"+none"), (0x31, true));
+        assert_eq!(strip(b"none"), (0, false));
+        assert!(Rule::Strip.allowed().contains("chmod"));
     }
 
     #[test]
@@ -514,12 +535,10 @@ mod tests {
     }
 
     #[test]
-    fn engines_that_see_masks_only_keep_attrib_and_settle_their_own_databases() {
+    fn engines_that_see_masks_only_settle_directories_of_own_databases() {
         let masks = |text| one_of(Engine::Masks, Rule::Settle, text).0;
         let default = Rules::of(Engine::Masks);
-        assert_eq!(default.strip, 0x31);
         assert!(default.settle_own && !Rules::DEFAULT.settle_own);
-        assert_eq!(one_of(Engine::Masks, Rule::Strip, b"+attrib").0.strip, 0x35);
         assert!(masks(b"+/x").settle_own && masks(b"+/x").settle.match_below(b"/x/y", None));
         assert!(!masks(b"/x").settle_own && masks(b"/x").settle.match_below(b"/x", None));
         assert!(!masks(b"none").settle_own && masks(b"none").settle.is_empty());

@@ -1,10 +1,9 @@
 //! What becomes of a watch: the mask the kernel is asked for in place of the caller's.
 
 use crate::event::{
-    ALL_EVENTS, ATTRIB, CLOSE_WRITE, DELETE_SELF, IGNORED, MASK_ADD, MASK_CREATE, MODIFY,
-    MOVE_SELF, ONESHOT, Q_OVERFLOW, UNMOUNT,
+    ALL_EVENTS, CLOSE_WRITE, DELETE_SELF, IGNORED, MASK_ADD, MASK_CREATE, MODIFY, MOVE_SELF,
+    Q_OVERFLOW, UNMOUNT,
 };
-use crate::memory::Asked;
 
 /// Set by the library under `watchfix run` in the masks it hands to the kernel: the filter lets them
 /// pass, as they have been judged. Both bits are the kernel's own to report: it takes no notice of them in a mask
@@ -22,16 +21,17 @@ pub enum Fate {
     Muted,
 }
 
-/// The mask in place of `mask` where events cannot be translated on reading.
+/// The mask in place of `mask`.
 ///
 /// A settled watch is told of a write when the file is closed, also where CLOSE_WRITE is stripped: it stands
-/// in for MODIFY. A mask without any event stays as it is: the errno is the kernel's.
+/// in for MODIFY, and who sees the records shows it as that. Nothing else is ever asked of the kernel that the
+/// caller did not ask for. A mask without any event stays as it is: the errno is the kernel's.
 pub fn reduce(strip: u32, fate: Fate, mask: u32) -> u32 {
     let events = mask & ALL_EVENTS;
     let mut kept = events & !strip;
     match fate {
         Fate::Muted => return mute(mask),
-        Fate::Settled if kept & MODIFY != 0 => kept = kept & !MODIFY | CLOSE_WRITE,
+        _ if settles(strip, fate, mask) => kept = kept & !MODIFY | CLOSE_WRITE,
         Fate::Settled | Fate::Plain => {}
     }
     mask & !ALL_EVENTS | something(kept, events)
@@ -46,61 +46,9 @@ fn something(kept: u32, asked: u32) -> u32 {
     }
 }
 
-/// A watch as it is placed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Placed {
-    /// The mask for the kernel.
-    pub mask: u32,
-    /// What the caller asked for, as far as its events must be told apart on reading.
-    pub asked: Asked,
-}
-
-/// True if ATTRIB is to be told from CLOSE_WRITE: it is stripped, and what it takes is not.
-pub fn translates(strip: u32) -> bool {
-    strip & (ATTRIB | MODIFY | CLOSE_WRITE) == ATTRIB
-}
-
-/// The mask in place of `mask` where events are translated on reading.
-///
-/// `touch` stays visible: where the caller asks for ATTRIB the kernel is asked for CLOSE_WRITE in its
-/// place, and for MODIFY, without which a `touch` could not be told from a write. A one-shot watch is not
-/// asked for MODIFY: the hidden event would use it up.
-///
-/// In a settled watch CLOSE_WRITE takes MODIFY's place: writes and `touch` look alike, as MODIFY.
-///
-/// A mask without any event stays as it is: the errno is the kernel's.
-pub fn place(strip: u32, fate: Fate, mask: u32) -> Placed {
-    let events = mask & ALL_EVENTS;
-    let oneshot = mask & ONESHOT != 0;
-    let mut kept = events & !strip;
-    let mut asked = Asked::of(kept);
-    match fate {
-        Fate::Muted => {
-            return Placed {
-                mask: mute(mask),
-                asked: Asked::NOTHING,
-            };
-        }
-        Fate::Settled if kept & MODIFY != 0 => {
-            kept = kept & !MODIFY | CLOSE_WRITE;
-            // The MODIFY would have used up a one-shot watch before the CLOSE_WRITE.
-            asked = if oneshot { Asked::of(MODIFY) } else { asked }.for_modify();
-        }
-        Fate::Settled | Fate::Plain => {
-            if events & ATTRIB != 0 && translates(strip) {
-                kept |= if oneshot {
-                    CLOSE_WRITE
-                } else {
-                    CLOSE_WRITE | MODIFY
-                };
-                asked = asked.for_attrib();
-            }
-        }
-    }
-    Placed {
-        mask: mask & !ALL_EVENTS | something(kept, events),
-        asked,
-    }
+/// True if `reduce` makes CLOSE_WRITE stand in for MODIFY.
+pub fn settles(strip: u32, fate: Fate, mask: u32) -> bool {
+    fate == Fate::Settled && mask & !strip & MODIFY != 0
 }
 
 /// The mask of a watch that never fires but is a real one: the caller's DELETE_SELF and MOVE_SELF,
@@ -127,73 +75,33 @@ mod tests {
     use crate::event::*;
     use crate::rule::DEFAULT_STRIP;
 
-    fn plain(strip: u32, mask: u32) -> Placed {
-        place(strip, Fate::Plain, mask)
+    fn plain(mask: u32) -> u32 {
+        reduce(DEFAULT_STRIP, Fate::Plain, mask)
+    }
+
+    /// ATTRIB stays: the record is judged when it is read.
+    #[test]
+    fn the_mask_of_incident_one_becomes_0x3ce_and_with_attrib_0x3ca() {
+        assert_eq!(plain(0x3ee), 0x3ce);
+        assert_eq!(reduce(DEFAULT_STRIP | ATTRIB, Fate::Plain, 0x3ee), 0x3ca);
     }
 
     #[test]
-    fn the_mask_of_incident_one_becomes_0x3ca() {
-        assert_eq!(plain(DEFAULT_STRIP, 0x3ee).mask, 0x3ca);
-    }
-
-    #[test]
-    fn close_write_stands_in_for_attrib_and_needs_modify() {
-        let node = plain(DEFAULT_STRIP, 0xfc6);
-        assert_eq!(node.mask, 0xfca);
-        assert_eq!(node.asked, Asked::of(0xfc6).for_attrib());
-        assert_eq!(plain(DEFAULT_STRIP, ATTRIB).mask, MODIFY | CLOSE_WRITE);
-        assert_eq!(
-            plain(DEFAULT_STRIP, ATTRIB | ONESHOT).mask,
-            CLOSE_WRITE | ONESHOT
-        );
-    }
-
-    #[test]
-    fn in_a_settled_watch_close_write_stands_in_for_modify() {
-        let settled = |mask| place(DEFAULT_STRIP, Fate::Settled, mask);
-        for (mask, kernel) in [(0xfee, 0xfc8), (0xfc6, 0xfc8), (MODIFY, CLOSE_WRITE)] {
-            assert_eq!(settled(mask).mask, kernel);
-            assert_eq!(settled(mask).asked, Asked::of(mask).for_modify());
+    fn nothing_is_asked_that_the_caller_did_not_ask_for() {
+        for mask in [ATTRIB, 0xfc6, ATTRIB | ONESHOT, CREATE | DELETE] {
+            assert_eq!(plain(mask), mask);
         }
-        // Its first event is its last.
-        let oneshot = settled(MODIFY | CLOSE_WRITE | ONESHOT);
-        assert_eq!(oneshot.mask, CLOSE_WRITE | ONESHOT);
-        assert!(!oneshot.asked.close_write());
-    }
-
-    #[test]
-    fn a_settled_watch_without_modify_is_as_any_other() {
-        for mask in [ATTRIB, CLOSE_WRITE, CREATE | DELETE, ONLYDIR] {
-            let settled = place(DEFAULT_STRIP, Fate::Settled, mask);
-            assert_eq!(settled, plain(DEFAULT_STRIP, mask));
-        }
-        let stripped = place(MODIFY, Fate::Settled, MODIFY | CLOSE_WRITE);
-        assert_eq!(stripped, plain(MODIFY, MODIFY | CLOSE_WRITE));
-    }
-
-    #[test]
-    fn a_settled_write_is_heard_of_though_close_write_is_stripped() {
-        let placed = place(CLOSE_WRITE, Fate::Settled, MODIFY | CLOSE_WRITE);
-        assert_eq!(placed.mask, CLOSE_WRITE);
-        assert_eq!(placed.asked, Asked::of(MODIFY).for_modify());
-    }
-
-    #[test]
-    fn a_strip_of_what_the_translation_needs_is_taken_by_its_word() {
-        assert_eq!(plain(ATTRIB | CLOSE_WRITE, 0xfff).mask, 0xff3);
-        assert_eq!(plain(ATTRIB | MODIFY, 0xfff).mask, 0xff9);
-        assert_eq!(plain(ATTRIB | MODIFY, 0xfff).asked.stands_in_for(), None);
     }
 
     #[test]
     fn a_mask_of_which_nothing_is_left_never_fires_and_is_accepted() {
-        assert_eq!(plain(DEFAULT_STRIP, OPEN | ONLYDIR).mask, UNMOUNT | ONLYDIR);
+        assert_eq!(plain(OPEN | ONLYDIR), UNMOUNT | ONLYDIR);
     }
 
     #[test]
     fn a_mask_without_events_is_left_to_the_kernel() {
         for mask in [0, ONLYDIR, 0x0010_0000] {
-            assert_eq!(plain(DEFAULT_STRIP, mask).mask, mask);
+            assert_eq!(plain(mask), mask);
             assert_eq!(mute(mask), mask);
         }
     }
@@ -209,6 +117,9 @@ mod tests {
         assert_eq!(settled(CREATE | DELETE), CREATE | DELETE);
         assert_eq!(reduce(CLOSE_WRITE, Fate::Settled, MODIFY), CLOSE_WRITE);
         assert_eq!(reduce(MODIFY, Fate::Settled, MODIFY), UNMOUNT);
+        assert!(settles(0x31, Fate::Settled, 0xfee));
+        assert!(!settles(0x31, Fate::Plain, 0xfee) && !settles(0x31, Fate::Settled, CREATE));
+        assert!(!settles(MODIFY, Fate::Settled, MODIFY));
     }
 
     #[test]
@@ -231,7 +142,7 @@ mod tests {
     #[test]
     fn flags_pass_through_untouched() {
         for (flag, _) in FLAGS {
-            assert_eq!(plain(DEFAULT_STRIP, MODIFY | flag).mask, MODIFY | flag);
+            assert_eq!(plain(MODIFY | flag), MODIFY | flag);
         }
     }
 }

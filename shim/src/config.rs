@@ -10,7 +10,7 @@ use rules::budget::{Budget, Slot};
 use rules::watch::JUDGED;
 use rules::{Engine, Rule, Rules, Texts};
 
-use crate::sys;
+use crate::{next, sys};
 
 // The slots of a budget lie behind a Config.
 const _: () = assert!(size_of::<Config>().is_multiple_of(align_of::<Slot>()));
@@ -24,6 +24,8 @@ pub struct Config {
     pub stderr: Option<(u64, u64)>,
     /// How many watches there may be, if that is limited.
     pub budget: Option<Budget<'static>>,
+    /// They are not limited though they should be: there was no memory to count them.
+    pub no_room: bool,
     /// Set in every mask that was judged: [`JUDGED`] under `watchfix run`, else nothing.
     pub judged: u32,
     /// What is wrong with the texts has been said.
@@ -45,6 +47,7 @@ static DEFAULT: Config = Config {
     },
     stderr: None,
     budget: None,
+    no_room: false,
     judged: 0,
     // Nothing can be wrong.
     said: AtomicBool::new(true),
@@ -72,7 +75,8 @@ fn read() -> &'static Config {
         return CONFIG.get().unwrap_or(&DEFAULT);
     }
     let Some((config, size)) = keep(&texts, judged) else {
-        return &DEFAULT;
+        let _ = CONFIG.set(&DEFAULT);
+        return CONFIG.get().unwrap_or(&DEFAULT);
     };
     if CONFIG.set(config).is_err() {
         let config: *const Config = config;
@@ -83,7 +87,7 @@ fn read() -> &'static Config {
 }
 
 /// The variables of the rules, where they stand now, and [`Config::judged`]; `None` if there is no
-/// environment yet.
+/// environment yet. A program with more rights than its user has is not ruled by that user's variables.
 fn environment() -> Option<(Texts<'static>, u32)> {
     unsafe extern "C" {
         static environ: *const *const c_char;
@@ -96,6 +100,9 @@ fn environment() -> Option<(Texts<'static>, u32)> {
         let mut entry = environ;
         if entry.is_null() {
             return None;
+        }
+        if next::is_secure() {
+            return Some((texts, judged));
         }
         while !(*entry).is_null() {
             // Most entries are told apart by their first character.
@@ -128,7 +135,7 @@ fn set(texts: &mut Texts<'static>, entry: &'static [u8]) {
 }
 
 /// Copies the texts into memory of their own, behind the rules read from the copies and the slots of a
-/// budget.
+/// budget. Where there is no room for the slots it costs the budget alone.
 fn keep(texts: &Texts<'static>, judged: u32) -> Option<(&'static Config, usize)> {
     let mut home_buf = [0u8; libc::PATH_MAX as usize];
     let home = texts
@@ -137,10 +144,15 @@ fn keep(texts: &Texts<'static>, judged: u32) -> Option<(&'static Config, usize)>
     let length = |text: Option<&[u8]>| text.map_or(0, |text| text.len() + 1);
     let rules = Rules::parse(Engine::Library, texts, &mut |_| {});
     let max = rules.max_watches.filter(|_| !rules.off);
+    let words = texts.values.iter().map(|text| length(*text)).sum::<usize>() + length(home);
+    let before = |slots| size_of::<Config>() + slots * size_of::<Slot>();
     let slots = max.map_or(0, Budget::slots);
-    let before = size_of::<Config>() + slots * size_of::<Slot>();
-    let size = before + texts.values.iter().map(|text| length(*text)).sum::<usize>() + length(home);
-    let start = sys::map(size)?;
+    let (start, max, slots) = match sys::map(before(slots) + words) {
+        Some(start) => (start, max, slots),
+        None => (sys::map(before(0) + words)?, None, 0),
+    };
+    let no_room = max.is_none() && rules.max_watches.is_some() && !rules.off;
+    let before = before(slots);
     // The mapping is page-aligned and zeroed; it lives for ever unless `read` finds it unused.
     // SAFETY: a Config, then the slots, then every text with a NUL fit into the mapping, which is nobody
     // else's; a Slot is aligned behind a Config, and free when zeroed.
@@ -164,10 +176,11 @@ fn keep(texts: &Texts<'static>, judged: u32) -> Option<(&'static Config, usize)>
             texts,
             stderr: sys::fstat(2).map(|(_, device, inode)| (device, inode)),
             budget: max.map(|max| Budget::new(max, slots)),
+            no_room,
             judged,
             said: AtomicBool::new(false),
         });
-        Some((&*config, size))
+        Some((&*config, before + words))
     }
 }
 

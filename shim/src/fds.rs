@@ -21,6 +21,11 @@ impl Fds {
         }
     }
 
+    pub fn contains(&self, fd: c_int) -> bool {
+        self.bit(fd)
+            .is_some_and(|(word, bit)| word.load(Relaxed) & bit != 0)
+    }
+
     /// True if it was in the set: for one caller only.
     pub fn remove(&self, fd: c_int) -> bool {
         self.bit(fd).is_some_and(|(word, bit)| {

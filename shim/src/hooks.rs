@@ -1,8 +1,8 @@
 //! The exported names: each does what libc's does, and the rules. Nothing else is exported.
 
-use core::ffi::{c_char, c_int, c_long, c_void};
+use core::ffi::{c_char, c_int, c_long, c_ulong, c_void};
 
-use crate::{budget, next, read, watch};
+use crate::{next, read, sandbox, watch};
 
 /// inotify_init(2)
 ///
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn inotify_add_watch(fd: c_int, path: *const c_char, mask:
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn inotify_rm_watch(fd: c_int, wd: c_int) -> c_int {
     // SAFETY: the program's arguments.
-    budget::remove(fd, wd, || unsafe { next::inotify_rm_watch(fd, wd) })
+    watch::remove(fd, wd, || unsafe { next::inotify_rm_watch(fd, wd) })
 }
 
 /// read(2)
@@ -90,6 +90,23 @@ pub unsafe extern "C" fn readv(fd: c_int, parts: *const libc::iovec, count: c_in
     unsafe { read::filter_parts(fd, parts, count, next::readv(fd, parts, count)) }
 }
 
+/// prctl(2): only looked at. It is variadic in C, as [`syscall`] is.
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn prctl(
+    option: c_int,
+    a: c_ulong,
+    b: c_ulong,
+    c: c_ulong,
+    d: c_ulong,
+) -> c_int {
+    sandbox::prctl(option, a as usize);
+    // SAFETY: the program's arguments.
+    unsafe { next::prctl(option, a, b, c, d) }
+}
+
 /// syscall(2): what is about inotify or a read is judged, anything else goes on unchanged.
 ///
 /// It is variadic in C. On the two architectures built for, a variadic call passes its words where a
@@ -112,7 +129,9 @@ pub unsafe extern "C" fn syscall(
         | libc::SYS_readv
         | libc::SYS_inotify_init1
         | libc::SYS_inotify_add_watch
-        | libc::SYS_inotify_rm_watch => {}
+        | libc::SYS_inotify_rm_watch
+        | libc::SYS_prctl
+        | libc::SYS_seccomp => {}
         #[cfg(target_arch = "x86_64")]
         libc::SYS_inotify_init => {}
         // SAFETY: the program's arguments.
@@ -155,7 +174,15 @@ unsafe extern "C" fn judged(
             // SAFETY: the program's arguments.
             unsafe { watch::add(fd, pointer.cast(), c as u32, kernel).into() }
         }
-        libc::SYS_inotify_rm_watch => budget::remove(fd, b as c_int, || next(c) as c_int).into(),
+        libc::SYS_inotify_rm_watch => watch::remove(fd, b as c_int, || next(c) as c_int).into(),
+        libc::SYS_prctl => {
+            sandbox::prctl(a as c_int, b as usize);
+            next(c)
+        }
+        libc::SYS_seccomp => {
+            sandbox::seccomp(a as usize);
+            next(c)
+        }
         _ => {
             let made = next(c);
             watch::made(made as c_int);

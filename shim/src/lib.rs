@@ -10,29 +10,34 @@
 
 #![no_std]
 
+mod attrib;
 mod budget;
 mod config;
 mod fds;
 mod hooks;
 mod log;
+mod memory;
+mod mounts;
 mod next;
 mod read;
+mod sandbox;
 mod sys;
 mod watch;
 
 /// Runs when the library is loaded, while the environment is still the one the program was started
-/// with and there is only one thread. A hook may come before it and then does the same.
+/// with and there is only one thread. A hook that comes before it does its part of the same.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static AT_LOAD: extern "C" fn() = at_load;
 
 extern "C" fn at_load() {
+    next::look_up();
     config::get();
 }
 
 /// No panic is left in the release build: tests/preload looks for this text in the library.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    sys::write(2, b"watchfix: panicked\n");
+    log::write(2, b"watchfix: panicked\n");
     sys::abort()
 }

@@ -2,7 +2,7 @@
 //! called instead, as if nothing were loaded.
 
 use core::arch::{asm, global_asm};
-use core::ffi::{c_char, c_int, c_long, c_void};
+use core::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use core::num::NonZeroUsize;
 
 use once_cell::race::OnceNonZeroUsize;
@@ -37,14 +37,17 @@ fn dlsym() -> Option<Dlsym> {
     unsafe { core::mem::transmute::<usize, Option<Dlsym>>(address) }
 }
 
-/// A symbol looked up once. Two that look it up at the same time find the same, so nobody waits:
+/// A symbol looked up once. Two that look it up at the same time find the same, so nobody waits for the other:
 /// it may be first called in a signal handler or in a vfork child.
+///
+/// The dynamic loader's own lock is another matter: it is held while a library that was opened late runs its
+/// constructors, which may wait for a thread that reads. So all are looked up at load.
 struct Next(OnceNonZeroUsize);
 
 impl Next {
     /// The address of the next `name`, or of `kernel` where there is none behind this library.
     #[inline]
-    fn address(&self, name: &[u8], kernel: *const c_void) -> usize {
+    fn address(&self, name: &CStr, kernel: *const c_void) -> usize {
         match self.0.get() {
             Some(found) => found.get(),
             None => self.look_up(name, kernel),
@@ -53,19 +56,49 @@ impl Next {
 
     #[cold]
     #[inline(never)]
-    fn look_up(&self, name: &[u8], kernel: *const c_void) -> usize {
-        let errno = Errno::save();
-        // SAFETY: `next!` ends the name with a NUL; RTLD_NEXT is resolved by the caller's address,
-        // which lies in this library.
-        let next = dlsym().map_or(core::ptr::null_mut(), |dlsym| unsafe {
-            dlsym(libc::RTLD_NEXT, name.as_ptr().cast())
-        });
-        errno.restore();
-        let address = if next.is_null() { kernel } else { next };
+    fn look_up(&self, name: &CStr, kernel: *const c_void) -> usize {
+        let address = find(libc::RTLD_NEXT, name).unwrap_or(kernel.cast_mut());
         // A function's address is never 0.
         self.0
             .get_or_init(|| NonZeroUsize::new(address as usize).unwrap_or(NonZeroUsize::MIN))
             .get()
+    }
+}
+
+/// Asks the dynamic loader for a symbol. errno and dlerror(3) stay as they were.
+fn find(whose: *mut c_void, name: &CStr) -> Option<*mut c_void> {
+    let dlsym = dlsym()?;
+    let errno = Errno::save();
+    // SAFETY: the name is NUL-terminated; RTLD_NEXT is resolved by the caller's address, which lies in this
+    // library.
+    let found = unsafe { dlsym(whose, name.as_ptr()) };
+    if found.is_null() {
+        type Dlerror = unsafe extern "C" fn() -> *mut c_char;
+        // SAFETY: as above.
+        let dlerror = unsafe { dlsym(libc::RTLD_DEFAULT, c"dlerror".as_ptr()) };
+        // SAFETY: dlerror's type is POSIX's, and Option<fn> is null where it is missing.
+        if let Some(dlerror) =
+            unsafe { core::mem::transmute::<*mut c_void, Option<Dlerror>>(dlerror) }
+        {
+            // SAFETY: it takes nothing and forgets the error it returns.
+            unsafe { dlerror() };
+        }
+    }
+    errno.restore();
+    (!found.is_null()).then_some(found)
+}
+
+/// True if the program runs with more rights than who started it (AT_SECURE of getauxval(3)): what that
+/// user's environment says is not to be believed.
+pub fn is_secure() -> bool {
+    type Getauxval = unsafe extern "C" fn(c_ulong) -> c_ulong;
+    match find(libc::RTLD_DEFAULT, c"getauxval") {
+        // SAFETY: getauxval's type, which takes any number.
+        Some(getauxval) => unsafe {
+            core::mem::transmute::<*mut c_void, Getauxval>(getauxval)(libc::AT_SECURE) != 0
+        },
+        // Before glibc 2.16: what set-user-ID and set-group-ID programs are told by.
+        None => sys::has_foreign_ids(),
     }
 }
 
@@ -99,55 +132,83 @@ fn answer(result: isize) -> isize {
     }
 }
 
-/// Calls the next symbol, or the kernel.
+/// Defines the next functions: each calls the next symbol of its name, or the kernel.
 macro_rules! next {
-    ($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $result:ty,
-     kernel $number:expr, [$($given:expr),*]) => {
-        $(#[$doc])*
-        ///
-        /// # Safety
-        /// As the function of that name.
-        #[inline]
-        pub unsafe fn $name($($arg: $type),*) -> $result {
-            type Function = unsafe extern "C" fn($($type),*) -> $result;
-            unsafe extern "C" fn kernel($($arg: $type),*) -> $result {
-                // SAFETY: the arguments of the call of that name.
-                answer(unsafe { sys::call($number, [$($given as usize),*]) }) as $result
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $result:ty,
+     kernel $number:expr, [$($given:expr),*];)*) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// # Safety
+            /// As the function of that name.
+            #[inline]
+            pub unsafe fn $name($($arg: $type),*) -> $result {
+                type Function = unsafe extern "C" fn($($type),*) -> $result;
+                // SAFETY: the symbol of that name has this type, as `kernel` has.
+                let next = unsafe { core::mem::transmute::<usize, Function>(addresses::$name()) };
+                // SAFETY: the caller's arguments are handed on.
+                unsafe { next($($arg),*) }
             }
-            static NEXT: Next = Next(OnceNonZeroUsize::new());
-            let name = concat!(stringify!($name), "\0").as_bytes();
-            let next = NEXT.address(name, kernel as Function as *const c_void);
-            // SAFETY: the symbol of that name has this type, as `kernel` has.
-            let next = unsafe { core::mem::transmute::<usize, Function>(next) };
-            // SAFETY: the caller's arguments are handed on.
-            unsafe { next($($arg),*) }
+        )*
+
+        mod addresses {
+            use super::*;
+
+            $(
+                #[inline]
+                pub fn $name() -> usize {
+                    type Function = unsafe extern "C" fn($($type),*) -> $result;
+                    unsafe extern "C" fn kernel($($arg: $type),*) -> $result {
+                        // SAFETY: the arguments of the call of that name.
+                        answer(unsafe { sys::call($number, [$($given as usize),*]) }) as $result
+                    }
+                    static NEXT: Next = Next(OnceNonZeroUsize::new());
+                    const NAME: &CStr = match CStr::from_bytes_with_nul(
+                        concat!(stringify!($name), "\0").as_bytes(),
+                    ) {
+                        Ok(name) => name,
+                        Err(_) => panic!("a name has no NUL"),
+                    };
+                    NEXT.address(NAME, kernel as Function as *const c_void)
+                }
+            )*
+        }
+
+        /// Looks all of them up.
+        pub fn look_up() {
+            $(addresses::$name();)*
         }
     };
 }
 
-next!(/// inotify_init(2)
-    inotify_init() -> c_int, kernel libc::SYS_inotify_init1, [0, 0, 0, 0, 0, 0]);
-next!(/// inotify_init1(2)
+next! {
+    /// inotify_init(2)
+    inotify_init() -> c_int, kernel libc::SYS_inotify_init1, [0, 0, 0, 0, 0, 0];
+    /// inotify_init1(2)
     inotify_init1(flags: c_int) -> c_int,
-    kernel libc::SYS_inotify_init1, [flags, 0, 0, 0, 0, 0]);
-next!(/// inotify_add_watch(2)
+    kernel libc::SYS_inotify_init1, [flags, 0, 0, 0, 0, 0];
+    /// inotify_add_watch(2)
     inotify_add_watch(fd: c_int, path: *const c_char, mask: u32) -> c_int,
-    kernel libc::SYS_inotify_add_watch, [fd, path, mask, 0, 0, 0]);
-next!(/// inotify_rm_watch(2)
+    kernel libc::SYS_inotify_add_watch, [fd, path, mask, 0, 0, 0];
+    /// inotify_rm_watch(2)
     inotify_rm_watch(fd: c_int, wd: c_int) -> c_int,
-    kernel libc::SYS_inotify_rm_watch, [fd, wd, 0, 0, 0, 0]);
-next!(/// read(2)
+    kernel libc::SYS_inotify_rm_watch, [fd, wd, 0, 0, 0, 0];
+    /// read(2)
     read(fd: c_int, buf: *mut c_void, n: usize) -> isize,
-    kernel libc::SYS_read, [fd, buf, n, 0, 0, 0]);
-next!(/// glibc's other name of read
+    kernel libc::SYS_read, [fd, buf, n, 0, 0, 0];
+    /// glibc's other name of read
     __read(fd: c_int, buf: *mut c_void, n: usize) -> isize,
-    kernel libc::SYS_read, [fd, buf, n, 0, 0, 0]);
-next!(/// glibc's read of a buffer whose size the compiler knows
+    kernel libc::SYS_read, [fd, buf, n, 0, 0, 0];
+    /// glibc's read of a buffer whose size the compiler knows
     __read_chk(fd: c_int, buf: *mut c_void, n: usize, size: usize) -> isize,
-    kernel libc::SYS_read, [fd, buf, n.min(size), 0, 0, 0]);
-next!(/// readv(2)
+    kernel libc::SYS_read, [fd, buf, n.min(size), 0, 0, 0];
+    /// readv(2)
     readv(fd: c_int, parts: *const libc::iovec, count: c_int) -> isize,
-    kernel libc::SYS_readv, [fd, parts, count, 0, 0, 0]);
-next!(/// syscall(2), with as many words as any system call has
+    kernel libc::SYS_readv, [fd, parts, count, 0, 0, 0];
+    /// prctl(2), with as many words as it has
+    prctl(option: c_int, a: c_ulong, b: c_ulong, c: c_ulong, d: c_ulong) -> c_int,
+    kernel libc::SYS_prctl, [option, a, b, c, d, 0];
+    /// syscall(2), with as many words as any system call has
     syscall(n: c_long, a: c_long, b: c_long, c: c_long, d: c_long, e: c_long, f: c_long) -> c_long,
-    kernel n, [a, b, c, d, e, f]);
+    kernel n, [a, b, c, d, e, f];
+}

@@ -2,12 +2,11 @@
 
 use core::ffi::{c_int, c_void};
 
-use rules::event::{IGNORED, MODIFY};
-use rules::record::{self, HEADER, Record, Verdict};
+use rules::event::IGNORED;
+use rules::record::{self, HEADER, Record, Verdict, Watches};
 
 use crate::config::{self, Config};
-use crate::watch::MEMORY;
-use crate::{log, sys};
+use crate::{attrib, log, memory, sandbox, watch};
 
 /// Judges what a read of `fd` put into a buffer of `size` bytes; returns what the program is told.
 ///
@@ -88,25 +87,22 @@ unsafe fn records(fd: c_int, parts: &[libc::iovec], filled: isize) -> isize {
     // SAFETY: the kernel filled the first part as far as it or `left` goes.
     let head =
         unsafe { core::slice::from_raw_parts(part.iov_base.cast::<u8>(), left.min(part.iov_len)) };
-    let Some(Record { wd, .. }) = Record::read(head) else {
-        return filled;
-    };
-    if config.rules.off || !sys::is_inotify(fd) {
+    if Record::read(head).is_none() {
         return filled;
     }
-    let known = MEMORY.knows(fd, wd);
+    if config.rules.off || !sandbox::is_inotify(fd) {
+        return filled;
+    }
+    let known = watch::known(fd);
+    let watches = Instance(fd);
     let mut told = 0;
     loop {
         let here = left.min(part.iov_len);
         left -= here;
-        // SAFETY: the program gave this memory to be written to.
-        let buf = unsafe {
-            core::slice::from_raw_parts_mut(
-                part.iov_base.cast::<u8>(),
-                part.iov_len.min(isize::MAX as usize),
-            )
-        };
-        let n = record::compact(buf, here, known, |record| judge(config, fd, record));
+        // SAFETY: the kernel has just written this.
+        let buf = unsafe { core::slice::from_raw_parts_mut(part.iov_base.cast::<u8>(), here) };
+        let full = here == part.iov_len;
+        let n = record::compact(buf, full, known, |record| judge(config, &watches, record));
         told += n;
         // The kernel goes on to the next part only when this one is full, and so it still is.
         match parts.next() {
@@ -116,13 +112,28 @@ unsafe fn records(fd: c_int, parts: &[libc::iovec], filled: isize) -> isize {
     }
 }
 
-fn judge(config: &Config, fd: c_int, record: &Record<'_>) -> Verdict {
-    if record.mask & IGNORED != 0
-        && let Some(budget) = &config.budget
-    {
-        budget.remove(fd, record.wd);
+/// What is remembered of the watches of a descriptor.
+struct Instance(c_int);
+
+impl Watches for Instance {
+    fn settled(&self, record: &Record<'_>) -> bool {
+        memory::settled(self.0, record.wd)
     }
-    let verdict = record::judge(&config.rules, &MEMORY, fd, record);
+
+    fn is_change(&self, record: &Record<'_>) -> bool {
+        attrib::kept(self.0, record)
+    }
+}
+
+fn judge(config: &Config, watches: &Instance, record: &Record<'_>) -> Verdict {
+    let fd = watches.0;
+    let verdict = record::judge(&config.rules, watches, record);
+    if record.mask & IGNORED != 0 {
+        memory::forget(fd, record.wd);
+        if let Some(budget) = &config.budget {
+            budget.remove(fd, record.wd);
+        }
+    }
     if verdict != Verdict::Keep && log::wanted(config) {
         report(config, fd, record, verdict);
     }
@@ -149,10 +160,7 @@ fn report(config: &Config, fd: c_int, record: &Record<'_>, verdict: Verdict) {
     }
     line.quoted(record.name);
     line.text(match verdict {
-        Verdict::As(mask) | Verdict::After(mask) if mask & MODIFY != 0 => {
-            b" is modify: settled".as_slice()
-        }
-        Verdict::As(_) | Verdict::After(_) => b" is attrib: closed after writing, not modified",
+        Verdict::As(_) => b" is modify: settled".as_slice(),
         Verdict::Remove | Verdict::Keep => b" removed",
     });
     log::end(config, &mut line);

@@ -2,7 +2,10 @@
 //! version newer than the host's libc is needed.
 
 use core::arch::asm;
-use core::ffi::{CStr, c_int, c_long, c_void};
+use core::ffi::{CStr, c_char, c_int, c_long, c_void};
+use core::mem::MaybeUninit;
+
+use rules::attrib::{Identity, Look};
 
 /// A failed call's errno, positive.
 pub type Errno = c_int;
@@ -57,15 +60,101 @@ pub fn abort() -> ! {
     }
 }
 
-/// write(2), as far as one call gets.
-pub fn write(fd: c_int, bytes: &[u8]) {
+/// write(2): the errno, or 0.
+pub fn write(fd: c_int, bytes: &[u8]) -> Errno {
     // SAFETY: the pointer and length are a slice's.
-    unsafe {
+    let n = unsafe {
         call(
             libc::SYS_write,
             [fd as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0],
         )
     };
+    (-n).max(0) as Errno
+}
+
+/// send(2) to a connected socket; neither waits nor raises a signal.
+pub fn send(fd: c_int, bytes: &[u8]) {
+    // SAFETY: the pointer and length are a slice's; there is no address.
+    unsafe {
+        call(
+            libc::SYS_sendto,
+            [
+                fd as usize,
+                bytes.as_ptr() as usize,
+                bytes.len(),
+                (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as usize,
+                0,
+                0,
+            ],
+        )
+    };
+}
+
+/// Blocks these signals for the calling thread, and returns which were blocked before.
+pub fn block_signals(signals: u64) -> Option<u64> {
+    let mut before = 0u64;
+    // SAFETY: both sets have the kernel's size.
+    let r = unsafe { mask_signals(libc::SIG_BLOCK, &signals, &mut before) };
+    (r == 0).then_some(before)
+}
+
+/// Blocks just these signals for the calling thread.
+pub fn set_blocked_signals(signals: u64) {
+    // SAFETY: the set has the kernel's size, and the old one is not asked for.
+    unsafe { mask_signals(libc::SIG_SETMASK, &signals, core::ptr::null_mut()) };
+}
+
+/// # Safety
+/// `before` is null or can be written to.
+unsafe fn mask_signals(how: c_int, signals: &u64, before: *mut u64) -> isize {
+    let signals: *const u64 = signals;
+    // SAFETY: the sets have the kernel's size; the second is the caller's promise.
+    unsafe {
+        call(
+            libc::SYS_rt_sigprocmask,
+            [
+                how as usize,
+                signals as usize,
+                before as usize,
+                SIGSET,
+                0,
+                0,
+            ],
+        )
+    }
+}
+
+/// The signals that wait for the calling thread or its process.
+pub fn pending_signals() -> u64 {
+    let mut pending = 0u64;
+    let at: *mut u64 = &mut pending;
+    // SAFETY: the kernel fills a set of its size.
+    unsafe { call(libc::SYS_rt_sigpending, [at as usize, SIGSET, 0, 0, 0, 0]) };
+    pending
+}
+
+/// Takes one of these blocked signals away, if one is pending.
+pub fn take_signal(signals: u64) {
+    let signals: *const u64 = &signals;
+    let at_once = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let at_once: *const libc::timespec = &at_once;
+    // SAFETY: the set has the kernel's size; nothing is asked about the signal.
+    unsafe {
+        call(
+            libc::SYS_rt_sigtimedwait,
+            [signals as usize, 0, at_once as usize, SIGSET, 0, 0],
+        )
+    };
+}
+
+/// True if the process acts with another user's or group's rights than its own.
+pub fn has_foreign_ids() -> bool {
+    // SAFETY: none of the calls has arguments, and none can fail.
+    let id = |n| unsafe { call(n, [0; 6]) };
+    id(libc::SYS_getuid) != id(libc::SYS_geteuid) || id(libc::SYS_getgid) != id(libc::SYS_getegid)
 }
 
 pub fn getpid() -> u32 {
@@ -128,7 +217,7 @@ pub fn path_of(fd: c_int, buf: &mut [u8]) -> Option<&[u8]> {
 
 /// What `fstat` tells of a descriptor: mode, device, inode.
 pub fn fstat(fd: c_int) -> Option<(u32, u64, u64)> {
-    let mut stat = core::mem::MaybeUninit::<libc::stat>::uninit();
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the kernel fills a struct stat, whose layout libc gives for this architecture.
     let r = unsafe {
         call(
@@ -144,6 +233,148 @@ pub fn fstat(fd: c_int) -> Option<(u32, u64, u64)> {
     Some((stat.st_mode, stat.st_dev, stat.st_ino))
 }
 
+/// fstatat(2) from the working directory. No automount is set off, and no event is raised.
+///
+/// # Safety
+/// `path` is a string, or memory that changes into another one while the kernel reads it.
+pub unsafe fn look(path: *const c_char, nofollow: bool) -> Option<Look> {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: as for fstat; the path is the caller's promise.
+    let r = unsafe {
+        call(
+            libc::SYS_newfstatat,
+            [
+                libc::AT_FDCWD as usize,
+                path as usize,
+                stat.as_mut_ptr() as usize,
+                at_flags(nofollow),
+                0,
+                0,
+            ],
+        )
+    };
+    if r != 0 {
+        return None;
+    }
+    // SAFETY: the call succeeded, so all of it is filled.
+    let stat = unsafe { stat.assume_init() };
+    Some(Look {
+        identity: Identity {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+        },
+        modified: (stat.st_mtime, stat.st_mtime_nsec),
+        changed: (stat.st_ctime, stat.st_ctime_nsec),
+    })
+}
+
+fn at_flags(nofollow: bool) -> usize {
+    let follow = if nofollow {
+        libc::AT_SYMLINK_NOFOLLOW
+    } else {
+        0
+    };
+    (follow | libc::AT_NO_AUTOMOUNT) as usize
+}
+
+/// Which file a path leads to, as far as the kernel knows without asking a server: the file system may be
+/// one whose server is gone (statx(2), 4.11).
+pub fn identity(path: &CStr, nofollow: bool) -> Option<Identity> {
+    let mut statx = MaybeUninit::<libc::statx>::uninit();
+    // SAFETY: the path is NUL-terminated; the kernel fills a struct statx.
+    let r = unsafe {
+        call(
+            libc::SYS_statx,
+            [
+                libc::AT_FDCWD as usize,
+                path.as_ptr() as usize,
+                at_flags(nofollow) | libc::AT_STATX_DONT_SYNC as usize,
+                libc::STATX_INO as usize,
+                statx.as_mut_ptr() as usize,
+                0,
+            ],
+        )
+    };
+    if r != 0 {
+        return None;
+    }
+    // SAFETY: the call succeeded, so all of it is filled.
+    let statx = unsafe { statx.assume_init() };
+    Some(Identity {
+        device: libc::makedev(statx.stx_dev_major, statx.stx_dev_minor),
+        inode: statx.stx_ino,
+    })
+}
+
+/// read(2); `None` if it failed.
+pub fn read(fd: c_int, buf: &mut [u8]) -> Option<&[u8]> {
+    // SAFETY: the pointer and length are a slice's.
+    let n = unsafe {
+        call(
+            libc::SYS_read,
+            [fd as usize, buf.as_mut_ptr() as usize, buf.len(), 0, 0, 0],
+        )
+    };
+    buf.get(..usize::try_from(n).ok()?)
+}
+
+/// The working directory; `None` if it does not fit or lies outside the root.
+pub fn working_directory(buf: &mut [u8]) -> Option<&[u8]> {
+    // SAFETY: the pointer and length are a slice's.
+    let n = unsafe {
+        call(
+            libc::SYS_getcwd,
+            [buf.as_mut_ptr() as usize, buf.len(), 0, 0, 0, 0],
+        )
+    };
+    // The kernel counts the NUL.
+    let path = buf.get(..usize::try_from(n).ok()?.checked_sub(1)?)?;
+    path.starts_with(b"/").then_some(path)
+}
+
+/// The string at `path`, if there is one: the kernel is asked page by page whether it can be read, so that a
+/// pointer to nowhere is the kernel's EFAULT and no signal.
+///
+/// # Safety
+/// What can be read there stays as it is while the string is used.
+pub unsafe fn string<'a>(path: *const c_char) -> Option<&'a CStr> {
+    const PAGE: usize = 4096;
+    let mut read = 0;
+    while read <= libc::PATH_MAX as usize {
+        let at = path as usize + read;
+        if !can_read(at) {
+            return None;
+        }
+        let here = PAGE - at % PAGE;
+        // SAFETY: a page can be read or not as a whole, and this one can.
+        let bytes = unsafe { core::slice::from_raw_parts(at as *const u8, here) };
+        if bytes.contains(&0) {
+            // SAFETY: all up to the NUL just found can be read.
+            return Some(unsafe { CStr::from_ptr(path) });
+        }
+        read += here;
+    }
+    None
+}
+
+/// True if the process may read the memory at `at`.
+///
+/// rt_sigprocmask reads the set before it looks at what to do with it, and `how` is none it knows (kernel/signal.c).
+fn can_read(at: usize) -> bool {
+    let aligned = at & !7;
+    // SAFETY: the call changes nothing: it answers EFAULT or EINVAL. A null set would not be read.
+    let r = unsafe {
+        call(
+            libc::SYS_rt_sigprocmask,
+            [usize::MAX, aligned, 0, SIGSET, 0, 0],
+        )
+    };
+    aligned != 0 && r != -(libc::EFAULT as isize)
+}
+
+/// Bytes of the kernel's sigset_t.
+const SIGSET: usize = 8;
+
 /// True if `fd` is an inotify instance.
 ///
 /// fstat comes first so that a sandbox that kills on inotify calls sees none for files, pipes and sockets:
@@ -155,18 +386,18 @@ pub fn is_inotify(fd: c_int) -> bool {
 
 /// True if `fd` is an inotify instance and `mask` one that a watch may have.
 ///
-/// inotify_add_watch looks at both before the path: EBADF or EINVAL for any other, EFAULT for these and no
-/// path (fs/notify/inotify/inotify_user.c). The filter of `watchfix run` lets the question pass by JUDGED.
+/// inotify_add_watch looks at both before the path: EBADF or EINVAL for any other, ENOENT for these and an
+/// empty path (fs/notify/inotify/inotify_user.c). The filter of `watchfix run` lets the question pass by JUDGED.
 pub fn takes_watch(fd: c_int, mask: u32) -> bool {
     let mask = mask | rules::watch::JUDGED;
-    // SAFETY: a null path is refused by the kernel, never followed.
+    // SAFETY: the path is NUL-terminated and leads nowhere.
     let r = unsafe {
         call(
             libc::SYS_inotify_add_watch,
-            [fd as usize, 0, mask as usize, 0, 0, 0],
+            [fd as usize, c"".as_ptr() as usize, mask as usize, 0, 0, 0],
         )
     };
-    r == -(libc::EFAULT as isize)
+    r == -(libc::ENOENT as isize)
 }
 
 /// False if the kernel says that an open file or directory may not be read, which a watch on it needs.

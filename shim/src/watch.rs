@@ -2,29 +2,49 @@
 
 use core::ffi::{CStr, c_char, c_int};
 
-use rules::event::{ALL_EVENTS, MASK_ADD, MODIFY};
-use rules::memory::Memory;
+use rules::event::{ALL_EVENTS, ATTRIB, MASK_ADD, MODIFY};
 use rules::record;
 use rules::rule::{Log, Rule};
-use rules::watch::{Fate, Placed, place};
+use rules::watch::{Fate, reduce, settles};
 
 use crate::config::{self, Config};
 use crate::fds::Fds;
-use crate::{budget, log, sys};
-
-pub static MEMORY: Memory = Memory::new();
+use crate::{attrib, budget, log, memory, sandbox, sys};
 
 /// Instances made by this process that have no watch yet.
 static NEW: Fds = Fds::new();
 
+/// Instances that have watches placed through the hook. Those that came from elsewhere are not among them.
+static KNOWN: Fds = Fds::new();
+
 /// Notes a new instance.
 pub fn made(fd: c_int) {
+    if fd < 0 {
+        return;
+    }
     let config = config::get();
     log::errors_once(config);
     NEW.insert(fd);
+    KNOWN.remove(fd);
+    sandbox::seen(fd);
+    memory::made(fd);
     if let Some(budget) = &config.budget {
         budget::made(budget, fd);
     }
+}
+
+/// True if the watches of an instance were placed through the hook.
+pub fn known(fd: c_int) -> bool {
+    KNOWN.contains(fd)
+}
+
+/// inotify_rm_watch(2), where `kernel` asks the kernel.
+pub fn remove(fd: c_int, wd: c_int, kernel: impl FnOnce() -> c_int) -> c_int {
+    let answer = budget::remove(fd, wd, kernel);
+    if answer == 0 {
+        memory::forget(fd, wd);
+    }
+    answer
 }
 
 /// inotify_add_watch(2), where `kernel` asks the kernel for a watch with the mask it is given.
@@ -39,23 +59,27 @@ pub unsafe fn add(
     kernel: impl FnOnce(u32) -> c_int,
 ) -> c_int {
     let config = config::get();
-    // No program has anything mapped below the first page: the kernel says EFAULT.
-    if config.rules.off || (path as usize) < 4096 || mask & ALL_EVENTS == 0 {
+    if config.rules.off || mask & ALL_EVENTS == 0 {
         return kernel(mask);
     }
-    // SAFETY: any other pointer is the program's word that a path is there.
-    let path = unsafe { CStr::from_ptr(path) };
-    let Placed { mask, asked } = judge(config, fd, path, mask);
+    // SAFETY: the program's word that nobody changes the path while it is used.
+    let Some(path) = (unsafe { string(path) }) else {
+        return kernel(mask);
+    };
+    sandbox::seen(fd);
+    let (asked, settled) = judge(config, fd, path, mask);
     let booking = match &config.budget {
-        Some(budget) => match budget::admit(config, budget, fd, path, mask) {
+        Some(budget) => match budget::admit(config, budget, fd, path, asked) {
             Ok(booking) => booking,
             Err(answer) => return answer,
         },
         None => None,
     };
-    let wd = kernel(mask);
+    let before = attrib::before(config, path, asked);
+    let wd = kernel(asked | config.judged);
     if wd > 0 {
-        MEMORY.place(fd, wd, asked, mask & MASK_ADD != 0);
+        KNOWN.insert(fd);
+        remember(config, fd, wd, path, asked, settled, before);
     }
     if let (Some(budget), Some(booking)) = (&config.budget, booking) {
         budget::answered(budget, booking, fd, wd);
@@ -63,18 +87,56 @@ pub unsafe fn add(
     wd
 }
 
-/// What the kernel is to be asked for in place of `mask`.
+/// The path a program passed; `None` where the kernel's errno is the answer.
+///
+/// # Safety
+/// As for [`sys::string`].
+unsafe fn string<'a>(path: *const c_char) -> Option<&'a CStr> {
+    if sandbox::entered() {
+        // SAFETY: without a question to the kernel it is the program's word that a path is there.
+        return (!path.is_null()).then(|| unsafe { CStr::from_ptr(path) });
+    }
+    // SAFETY: the caller's own promise.
+    unsafe { sys::string(path) }
+}
+
+/// Remembers what judging the records of a watch takes.
+#[inline]
+fn remember(
+    config: &Config,
+    fd: c_int,
+    wd: c_int,
+    path: &CStr,
+    mask: u32,
+    settled: bool,
+    before: attrib::Before,
+) {
+    if before.nothing() {
+        if mask & ATTRIB != 0 {
+            // What was known of an earlier watch on the same file does not hold for this one.
+            memory::forget(fd, wd);
+        }
+        if config.rules.settle.is_empty() {
+            return;
+        }
+    }
+    before.with_place(path, mask, |place| {
+        memory::place(fd, wd, settled, place, mask & MASK_ADD != 0);
+    });
+}
+
+/// What the kernel is to be asked for in place of `mask`, and whether CLOSE_WRITE stands in for MODIFY in it.
 #[inline(never)]
-fn judge(config: &'static Config, fd: c_int, path: &CStr, mask: u32) -> Placed {
+fn judge(config: &'static Config, fd: c_int, path: &CStr, mask: u32) -> (u32, bool) {
     log::errors_once(config);
     spare_wd_one(fd, mask);
     let (fate, rule) = fate(config, path, mask);
-    let mut placed = place(config.rules.strip, fate, mask);
-    if log::wanted(config) && placed.mask != mask {
-        report(config, fd, path, mask, placed.mask, rule);
+    let strip = config.rules.strip;
+    let asked = reduce(strip, fate, mask);
+    if log::wanted(config) && asked != mask {
+        report(config, fd, path, mask, asked, rule);
     }
-    placed.mask |= config.judged;
-    placed
+    (asked, settles(strip, fate, mask))
 }
 
 #[cold]
@@ -115,6 +177,9 @@ fn fate(config: &Config, path: &CStr, mask: u32) -> (Fate, Option<Rule>) {
 
 /// O_PATH opens nothing: no event is raised, no permission on the file itself is needed.
 pub fn look(path: &CStr, mask: u32) -> Option<c_int> {
+    if sandbox::entered() {
+        return None;
+    }
     let follow = if mask & rules::event::DONT_FOLLOW != 0 {
         libc::O_NOFOLLOW
     } else {

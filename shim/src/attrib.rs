@@ -1,0 +1,129 @@
+//! Attribute changes: a watch that asks for them is remembered, and its files are asked on reading.
+
+use core::ffi::{CStr, c_int};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use rules::attrib::{Identity, is_change};
+use rules::event::{ATTRIB, DONT_FOLLOW, ONESHOT};
+use rules::record::Record;
+
+use crate::config::Config;
+use crate::memory::{self, Place, Watch};
+use crate::{mounts, sandbox, sys};
+
+/// What is looked at before a watch is placed. After would be too late: a file that is replaced in between
+/// would pass for the one that is watched.
+pub struct Before(Option<Identity>);
+
+/// Looks at what is about to be watched with `mask`, if its records will have to be judged.
+#[inline]
+pub fn before(config: &Config, path: &CStr, mask: u32) -> Before {
+    if mask & ATTRIB == 0 || !config.rules.chmod || sandbox::entered() {
+        return Before(None);
+    }
+    Before(look(path, mask))
+}
+
+/// A one-shot watch ends with the record, and must not end unheard.
+#[inline(never)]
+fn look(path: &CStr, mask: u32) -> Option<Identity> {
+    if mask & ONESHOT != 0 {
+        return None;
+    }
+    let identity = sys::identity(path, nofollow(mask))?;
+    answers(identity.device).then_some(identity)
+}
+
+impl Before {
+    /// True if no record will have to be judged.
+    #[inline]
+    pub fn nothing(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Calls `placed` with what is to be remembered of the watch, if anything is.
+    pub fn with_place<T>(
+        self,
+        path: &CStr,
+        mask: u32,
+        placed: impl FnOnce(Option<Place<'_>>) -> T,
+    ) -> T {
+        let Before(Some(identity)) = self else {
+            return placed(None);
+        };
+        let place = |path| Place {
+            identity,
+            path,
+            nofollow: nofollow(mask),
+        };
+        let path = path.to_bytes();
+        if path.starts_with(b"/") {
+            return placed(Some(place([path, b""])));
+        }
+        let mut buf = [0; libc::PATH_MAX as usize];
+        let length = match sys::working_directory(buf.split_last_mut().map_or(&mut [], |l| l.1)) {
+            // The root's own path ends in its slash.
+            Some(b"/") => 1,
+            Some(directory) => directory.len() + 1,
+            None => return placed(None),
+        };
+        if let Some(slash) = buf.get_mut(length - 1) {
+            *slash = b'/';
+        }
+        placed(buf.get(..length).map(|directory| place([directory, path])))
+    }
+}
+
+/// True if a record's ATTRIB is to be kept.
+#[cold]
+#[inline(never)]
+pub fn kept(fd: c_int, record: &Record<'_>) -> bool {
+    if sandbox::entered() {
+        return true;
+    }
+    let Some(watch) = memory::find(fd, record.wd) else {
+        return true;
+    };
+    let kept = ask(&watch, record.name);
+    // What was seen may have been by another's path.
+    kept || !watch.holds()
+}
+
+fn ask(watch: &Watch<'_>, name: &[u8]) -> bool {
+    let Some((watched, path)) = watch.place() else {
+        return true;
+    };
+    // SAFETY: the path lies in memory that is never unmapped.
+    let own = unsafe { sys::look(path, watch.nofollow()) };
+    let entry = || {
+        let mut buf = [0; libc::PATH_MAX as usize];
+        let path = watch.entry(name, &mut buf)?;
+        // SAFETY: the path is NUL-terminated.
+        unsafe { sys::look(path.as_ptr(), true) }
+    };
+    is_change(watched, own, (!name.is_empty()).then_some(entry))
+}
+
+fn nofollow(mask: u32) -> bool {
+    mask & DONT_FOLLOW != 0
+}
+
+/// False if the file system of this device may keep whoever looks at its files waiting, or is not known.
+fn answers(device: u64) -> bool {
+    // Only a file system without a block device has a server behind it.
+    if libc::major(device) != 0 {
+        return true;
+    }
+    /// The devices asked for last, each with its answer in the lowest bit. Device 0 is none.
+    static ASKED: [AtomicU64; 16] = [const { AtomicU64::new(0) }; 16];
+    let Some(asked) = ASKED.get(device as usize % ASKED.len()) else {
+        return false;
+    };
+    let known = asked.load(Relaxed);
+    if known >> 1 == device {
+        return known & 1 != 0;
+    }
+    let answers = mounts::has_server(device) == Some(false);
+    asked.store(device << 1 | u64::from(answers), Relaxed);
+    answers
+}

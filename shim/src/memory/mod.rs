@@ -1,0 +1,174 @@
+//! What is remembered of watches: where they stand, to ask their files on reading, and which are settled.
+//!
+//! ```text
+//! (descriptor, wd) --[index]--> a word: flags, and the place of a block --[arena]--> identity, path
+//! ```
+//!
+//! Nothing here waits or fails: a watch for which there is no room is not remembered, and then its records
+//! are kept. Entries go with their watch, or with its instance.
+
+mod arena;
+mod index;
+
+use core::ffi::{CStr, c_char, c_int};
+use core::sync::atomic::{
+    AtomicBool, AtomicU16, AtomicU64,
+    Ordering::{Relaxed, Release},
+};
+
+use rules::attrib::Identity;
+
+use arena::{Arena, Block};
+use index::{Found, Index};
+
+static ARENA: Arena = Arena::new();
+static INDEX: Index = Index::new();
+
+/// Blocks given out: a block's number is in its word, so that the same place used again is another word.
+static NUMBER: AtomicU16 = AtomicU16::new(0);
+
+/// A watch of this process is or was settled.
+static ANY_SETTLED: AtomicBool = AtomicBool::new(false);
+
+/// CLOSE_WRITE stands in for MODIFY.
+const SETTLED: u64 = 1;
+/// The path's last component is not followed.
+const NOFOLLOW: u64 = 2;
+
+/// Where a watch stands.
+pub struct Place<'a> {
+    /// What the watch is on.
+    pub identity: Identity,
+    /// The absolute path, as a directory and what follows it, or as the whole and nothing.
+    pub path: [&'a [u8]; 2],
+    /// As IN_DONT_FOLLOW.
+    pub nofollow: bool,
+}
+
+/// A watch that is remembered.
+pub struct Watch<'a>(Found<'a>);
+
+/// The descriptor is a new instance.
+pub fn made(fd: c_int) {
+    INDEX.made(fd);
+}
+
+/// Remembers a watch just placed; `add` is IN_MASK_ADD, by which it also stays what it was.
+pub fn place(fd: c_int, wd: c_int, settled: bool, place: Option<Place<'_>>, add: bool) {
+    let mut flags = if settled { SETTLED } else { 0 };
+    if settled {
+        ANY_SETTLED.store(true, Relaxed);
+    }
+    if add && let Some(Watch(old)) = find(fd, wd) {
+        if place.is_none() {
+            return old.add(flags);
+        }
+        flags |= old.value & SETTLED;
+    }
+    let value = flags | place.and_then(keep).unwrap_or(0);
+    INDEX.set(fd, wd, value, give_back);
+}
+
+/// The watch is gone.
+pub fn forget(fd: c_int, wd: c_int) {
+    if let Some(value) = INDEX.remove(fd, wd) {
+        give_back(value);
+    }
+}
+
+/// True if CLOSE_WRITE stands in for MODIFY in a watch. One that is read through a duplicate of its descriptor
+/// is taken for one if any watch is.
+pub fn settled(fd: c_int, wd: c_int) -> bool {
+    match find(fd, wd) {
+        Some(Watch(found)) => found.value & SETTLED != 0,
+        None => ANY_SETTLED.load(Relaxed),
+    }
+}
+
+/// What is remembered of a watch.
+pub fn find(fd: c_int, wd: c_int) -> Option<Watch<'static>> {
+    INDEX.find(fd, wd).map(Watch)
+}
+
+impl Watch<'_> {
+    /// As IN_DONT_FOLLOW.
+    pub fn nofollow(&self) -> bool {
+        self.0.value & NOFOLLOW != 0
+    }
+
+    /// What the watch was placed on, and its absolute path, if they are remembered. The path may turn into
+    /// anything as soon as the watch goes: it is for the kernel to read, and [`Watch::holds`] comes after.
+    pub fn place(&self) -> Option<(Identity, *const c_char)> {
+        let [device, inode, path @ ..] = ARENA.words(block(self.0.value)?) else {
+            return None;
+        };
+        let identity = Identity {
+            device: device.load(Relaxed),
+            inode: inode.load(Relaxed),
+        };
+        Some((identity, path.as_ptr().cast()))
+    }
+
+    /// The path followed by `/` and `name`, in `buf`; `None` if it does not fit.
+    pub fn entry<'b>(&self, name: &[u8], buf: &'b mut [u8]) -> Option<&'b CStr> {
+        let [_, _, path @ ..] = ARENA.words(block(self.0.value)?) else {
+            return None;
+        };
+        let mut path = path
+            .iter()
+            .flat_map(|word| word.load(Relaxed).to_ne_bytes());
+        let mut to = buf.iter_mut();
+        for (c, to) in path.by_ref().take_while(|&c| c != 0).zip(&mut to) {
+            *to = c;
+        }
+        for (&c, to) in b"/".iter().chain(name).chain(b"\0").zip(&mut to) {
+            *to = c;
+        }
+        CStr::from_bytes_until_nul(buf).ok()
+    }
+
+    /// True if the watch was not taken away meanwhile.
+    pub fn holds(&self) -> bool {
+        self.0.holds()
+    }
+}
+
+/// Writes a place into a block: the word it is found by.
+fn keep(place: Place<'_>) -> Option<u64> {
+    let [directory, name] = place.path;
+    let length = directory.len() + name.len();
+    let block = ARENA.take(2 + (length + 1).div_ceil(8))?;
+    let [device, inode, path @ ..] = ARENA.words(block) else {
+        return None;
+    };
+    device.store(place.identity.device, Relaxed);
+    inode.store(place.identity.inode, Relaxed);
+    let mut bytes = directory.iter().chain(name).copied();
+    for word in path {
+        // The last word has the NUL, or is one.
+        let bytes = [(); 8].map(|()| bytes.next().unwrap_or(0));
+        word.store(u64::from_ne_bytes(bytes), Relaxed);
+        if bytes.contains(&0) {
+            break;
+        }
+    }
+    let number = u64::from(NUMBER.fetch_add(1, Release));
+    let flags = if place.nofollow { NOFOLLOW } else { 0 };
+    Some(u64::from(block.place) << 32 | u64::from(block.size) << 24 | number << 8 | flags)
+}
+
+fn give_back(value: u64) {
+    if let Some(block) = block(value) {
+        ARENA.give(block);
+    }
+}
+
+/// The block of a word, if it has one.
+fn block(value: u64) -> Option<Block> {
+    let place = (value >> 32) as u32;
+    let size = (value >> 24) as u8;
+    (place != 0).then_some(Block { place, size })
+}
+
+// The word of an index is what a block's place, size and number fit into.
+const _: () = assert!(size_of::<AtomicU64>() == 8);
