@@ -9,6 +9,7 @@ use crate::event::{
     MOVED_TO, Q_OVERFLOW, UNMOUNT,
 };
 use crate::rule::{Log, Rules};
+use crate::watch::Asked;
 
 /// Bytes before a record's name.
 pub const HEADER: usize = 16;
@@ -89,12 +90,14 @@ pub enum Verdict {
     Remove,
     /// It stays with this mask.
     As(u32),
+    /// It stays, and a copy with this mask comes before it; without room for two there is the copy alone.
+    After(u32),
 }
 
 /// What is known of an instance's watches. It is asked only where a record depends on it.
 pub trait Watches {
-    /// True if CLOSE_WRITE stands in for MODIFY in the record's watch ([`crate::watch::settles`]).
-    fn settled(&self, record: &Record<'_>) -> bool;
+    /// What the record's watch was asked for.
+    fn asked(&self, record: &Record<'_>) -> Asked;
 
     /// True if the record's ATTRIB is a touch or the end of a file, or cannot be judged
     /// ([`crate::attrib::is_change`]).
@@ -110,8 +113,14 @@ pub fn judge(rules: &Rules<'_>, watches: &impl Watches, record: &Record<'_>) -> 
     if mask & (ISDIR | DELETE_SELF | MOVE_SELF) == 0 && !name.is_empty() && ignored(rules, name) {
         return Verdict::Remove;
     }
-    if mask & CLOSE_WRITE != 0 && !rules.settle.is_empty() && watches.settled(record) {
-        return Verdict::As(mask & !CLOSE_WRITE | MODIFY);
+    if mask & CLOSE_WRITE != 0 && !rules.settle.is_empty() {
+        let asked = watches.asked(record);
+        let modify = mask & !CLOSE_WRITE | MODIFY;
+        match (asked.settled(), asked.close_write()) {
+            (false, _) => {}
+            (true, false) => return Verdict::As(modify),
+            (true, true) => return Verdict::After(modify),
+        }
     }
     match mask & ALL_EVENTS & !rules.strip {
         0 => Verdict::Remove,
@@ -131,41 +140,59 @@ pub fn ignored(rules: &Rules<'_>, name: &[u8]) -> bool {
     rules.ignore.match_name(name)
 }
 
-/// Judges the records in `buf`, which are all that the kernel wrote, and compacts them in place; returns how
-/// many bytes are records now.
+/// Judges the records in the first `filled` bytes of `buf`, which are all that the kernel wrote, and compacts them
+/// in place; returns how many bytes are records now. What is behind them in `buf` is room for
+/// [`Verdict::After`] and else not touched.
 ///
 /// Where they are not a sequence of records to the end, all of it stays as it is. When nothing is left,
-/// a filler is, so the result is never 0 for a `buf` of 16 or more. Where the caller's buffer was `full` it stays
+/// a filler is, so the result is never 0 for `filled` of 16 or more. Where the caller's buffer was `full` it stays
 /// full, by a filler at its end: who asked for just the bytes that FIONREAD announced may read until it has
 /// them (busybox inotifyd), and a readv goes on to its next part.
 ///
 /// `known` says that the watches were placed through the hook. It decides how a filler looks.
 pub fn compact(
     buf: &mut [u8],
+    filled: usize,
     full: bool,
     known: bool,
     mut judge: impl FnMut(&Record<'_>) -> Verdict,
 ) -> usize {
-    let filled = buf.len();
-    if !is_sequence(buf) {
-        return filled;
+    let mut end = filled.min(buf.len());
+    if !buf.get(..end).is_some_and(is_sequence) {
+        return end;
     }
     let mut from = 0;
     let mut to = 0;
-    while let Some(record) = buf.get(from..).and_then(Record::read) {
+    while let Some(record) = buf.get(from..end).and_then(Record::read) {
         let size = record.size;
         let verdict = judge(&record);
+        if let Verdict::After(_) = verdict
+            && from - to < size
+        {
+            // What is left moves up, once: there is a second record for each of it at the most.
+            let step = (end - from).min(buf.len() - end);
+            shift(buf, from, end - from, from + step);
+            from += step;
+            end += step;
+        }
         if verdict != Verdict::Remove {
             shift(buf, from, size, to);
-            if let Verdict::As(mask) = verdict {
+            if let Verdict::As(mask) | Verdict::After(mask) = verdict {
                 set_mask(buf, to, mask);
             }
+            to += size;
+        }
+        // The record itself still stands where it was if there is room for both.
+        if let Verdict::After(_) = verdict
+            && to <= from
+        {
+            shift(buf, from, size, to);
             to += size;
         }
         from += size;
     }
     let gap = match to {
-        _ if full => filled - to,
+        _ if full => filled.saturating_sub(to),
         0 => HEADER.min(filled),
         _ => 0,
     };

@@ -2,7 +2,7 @@
 
 use crate::event::{
     ALL_EVENTS, CLOSE_WRITE, DELETE_SELF, IGNORED, MASK_ADD, MASK_CREATE, MODIFY, MOVE_SELF,
-    Q_OVERFLOW, UNMOUNT,
+    ONESHOT, Q_OVERFLOW, UNMOUNT,
 };
 
 /// Set by the library under `watchfix run` in the masks it hands to the kernel: the filter lets them
@@ -46,9 +46,45 @@ fn something(kept: u32, asked: u32) -> u32 {
     }
 }
 
-/// True if `reduce` makes CLOSE_WRITE stand in for MODIFY.
-pub fn settles(strip: u32, fate: Fate, mask: u32) -> bool {
+fn settles(strip: u32, fate: Fate, mask: u32) -> bool {
     fate == Fate::Settled && mask & !strip & MODIFY != 0
+}
+
+/// What a caller asked for, as far as it decides how a CLOSE_WRITE is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked(u8);
+
+impl Asked {
+    const SETTLED: u8 = 1;
+    const CLOSE_WRITE: u8 = 2;
+
+    /// Of a call for which [`reduce`] gave the mask.
+    pub fn of(strip: u32, fate: Fate, mask: u32) -> Asked {
+        let settled = settles(strip, fate, mask);
+        // A one-shot watch has one record: the MODIFY.
+        let both = mask & !strip & CLOSE_WRITE != 0 && !(settled && mask & ONESHOT != 0);
+        Asked(u8::from(settled) * Self::SETTLED | u8::from(both) * Self::CLOSE_WRITE)
+    }
+
+    /// As [`Asked::bits`] gave it.
+    pub const fn from_bits(bits: u8) -> Asked {
+        Asked(bits & (Self::SETTLED | Self::CLOSE_WRITE))
+    }
+
+    /// To be kept; two calls on one watch (IN_MASK_ADD) are the bits of both.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// CLOSE_WRITE stands in for MODIFY.
+    pub const fn settled(self) -> bool {
+        self.0 & Self::SETTLED != 0
+    }
+
+    /// CLOSE_WRITE was asked for itself.
+    pub const fn close_write(self) -> bool {
+        self.0 & Self::CLOSE_WRITE != 0
+    }
 }
 
 /// The mask of a watch that never fires but is a real one: the caller's DELETE_SELF and MOVE_SELF,
@@ -117,9 +153,23 @@ mod tests {
         assert_eq!(settled(CREATE | DELETE), CREATE | DELETE);
         assert_eq!(reduce(CLOSE_WRITE, Fate::Settled, MODIFY), CLOSE_WRITE);
         assert_eq!(reduce(MODIFY, Fate::Settled, MODIFY), UNMOUNT);
-        assert!(settles(0x31, Fate::Settled, 0xfee));
-        assert!(!settles(0x31, Fate::Plain, 0xfee) && !settles(0x31, Fate::Settled, CREATE));
-        assert!(!settles(MODIFY, Fate::Settled, MODIFY));
+    }
+
+    #[test]
+    fn a_settled_close_write_is_a_modify_and_itself_where_it_was_asked_for() {
+        let asked = |strip, fate, mask| {
+            let asked = Asked::of(strip, fate, mask);
+            assert_eq!(Asked::from_bits(asked.bits()), asked);
+            (asked.settled(), asked.close_write())
+        };
+        assert_eq!(asked(0x31, Fate::Settled, 0xfee), (true, true));
+        assert_eq!(asked(0x31, Fate::Settled, 0xfc6), (true, false));
+        assert_eq!(asked(0x39, Fate::Settled, 0xfee), (true, false));
+        assert_eq!(asked(0x31, Fate::Settled, 0xfee | ONESHOT), (true, false));
+        assert_eq!(asked(0x31, Fate::Plain, 0xfee), (false, true));
+        assert_eq!(asked(0x31, Fate::Settled, CREATE), (false, false));
+        assert_eq!(asked(MODIFY, Fate::Settled, MODIFY), (false, false));
+        assert_eq!(asked(0x31, Fate::Plain, 0xfee | ONESHOT), (false, true));
     }
 
     #[test]

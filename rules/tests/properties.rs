@@ -9,7 +9,7 @@
 use proptest::prelude::*;
 use rules::event::{ATTRIB, CLOSE_WRITE, EVENTS, ISDIR, MODIFY, MOVED_FROM, MOVED_TO, UNMOUNT};
 use rules::record::{FILLER_WD, HEADER, Record, Verdict, Watches, compact, judge};
-use rules::watch::{Fate, reduce, settles};
+use rules::watch::{Asked, Fate, reduce};
 use rules::{Engine, Rule, Rules, Texts};
 
 /// The mask of the filler for watches placed through the hook.
@@ -67,6 +67,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
         Just(Verdict::Remove),
         // A bit that no generated record has.
         Just(Verdict::As(UNMOUNT)),
+        Just(Verdict::After(UNMOUNT)),
     ]
 }
 
@@ -74,41 +75,57 @@ proptest! {
     #[test]
     fn compaction_is_what_a_list_of_records_would_become(
         input in prop::collection::vec((event(), verdict()), 1..40),
-        full in any::<bool>(),
+        room in prop_oneof![Just(0), 0..4000usize],
     ) {
         let (events, verdicts): (Vec<_>, Vec<_>) = input.into_iter().unzip();
         let mut buf = encode(&events);
         let filled = buf.len();
+        buf.resize(filled + room, 0xaa);
+        let full = room == 0;
         let mut each = verdicts.iter();
-        let n = compact(&mut buf, full, true, |_| *each.next().unwrap());
-        prop_assert!((HEADER..=filled).contains(&n));
+        let n = compact(&mut buf, filled, full, true, |_| *each.next().unwrap());
+        prop_assert!((HEADER..=buf.len()).contains(&n));
 
-        let mut want: Vec<_> = events
-            .iter()
-            .zip(&verdicts)
-            .filter_map(|(event, verdict)| match *verdict {
-                Verdict::Keep => Some(event.clone()),
-                Verdict::Remove => None,
-                Verdict::As(mask) => Some((event.0, mask, event.2, event.3.clone())),
-            })
-            .collect();
+        let got = decode(&buf[..n]).expect("a sequence of records");
+        let mut want = Vec::new();
+        let mut twice = false;
+        for (event, verdict) in events.iter().zip(&verdicts) {
+            let masked = |mask| (event.0, mask, event.2, event.3.clone());
+            match *verdict {
+                Verdict::Keep => want.push(event.clone()),
+                Verdict::Remove => {}
+                Verdict::As(mask) => want.push(masked(mask)),
+                Verdict::After(mask) => {
+                    twice = true;
+                    want.push(masked(mask));
+                    // Without room for both there is the copy alone.
+                    if got.get(want.len()) == Some(event) {
+                        want.push(event.clone());
+                    } else {
+                        prop_assert!(room < filled);
+                    }
+                }
+            }
+        }
         if full {
             prop_assert_eq!(n, filled, "a full buffer stays full");
         }
-        if want.is_empty() || full && verdicts.contains(&Verdict::Remove) {
+        if want.is_empty() || full && want.len() < got.len() {
             want.push((FILLER_WD, FILLER, 0, Vec::new()));
         }
-        prop_assert_eq!(want, decode(&buf[..n]).expect("a sequence of records"));
+        prop_assert_eq!(&want, &got);
+        prop_assert!(twice || buf[filled..].iter().all(|&c| c == 0xaa), "no byte behind the records");
     }
 
     #[test]
     fn arbitrary_bytes_are_never_a_panic(
         mut buf in prop::collection::vec(any::<u8>(), 0..300),
+        filled in 0..400usize,
         full in any::<bool>(),
         verdicts in prop::collection::vec(verdict(), 20),
     ) {
         let mut each = verdicts.iter().cycle();
-        let n = compact(&mut buf, full, true, |_| *each.next().unwrap());
+        let n = compact(&mut buf, filled, full, true, |_| *each.next().unwrap());
         prop_assert!(n <= buf.len());
     }
 
@@ -120,7 +137,7 @@ proptest! {
         prop_assume!(Record::read(&tail).is_none());
         let bytes = [encode(&events), tail].concat();
         let mut buf = bytes.clone();
-        prop_assert_eq!(compact(&mut buf, true, true, |_| Verdict::Remove), bytes.len());
+        prop_assert_eq!(compact(&mut buf, bytes.len(), true, true, |_| Verdict::Remove), bytes.len());
         prop_assert_eq!(buf, bytes);
     }
 
@@ -168,7 +185,7 @@ proptest! {
         let rules = Rules { strip, chmod, ..Rules::DEFAULT };
         let mask = reduce(strip, Fate::Plain, asked);
         // Wd by wd, so that the model can tell which were asked about.
-        let watches = Known { settled: false, changes };
+        let watches = Known { asked: PLAIN, changes };
         // The kernel sends what the mask has.
         let events: Vec<_> = events.into_iter().filter(|e| e.1 & mask & 0xfff != 0).collect();
         prop_assume!(!events.is_empty());
@@ -193,24 +210,31 @@ proptest! {
     ) {
         let rules = Rules { strip, ..settling() };
         prop_assert_eq!(reduce(strip, Fate::Settled, asked) & (MODIFY | CLOSE_WRITE), CLOSE_WRITE);
-        let watches = Known { settled: settles(strip, Fate::Settled, asked), changes: 0 };
+        let watches = Known { asked: Asked::of(strip, Fate::Settled, asked), changes: 0 };
         let event = |mask| move |name: &String| (1, mask, 0, name.clone().into_bytes());
         let written: Vec<_> = names.iter().map(event(CLOSE_WRITE)).collect();
-        let seen: Vec<_> = names.iter().map(event(MODIFY)).collect();
-        prop_assert_eq!(read(&rules, &watches, &written), seen);
+        let mut seen = read(&rules, &watches, &written);
+        // And is told of its end only if it asked.
+        if asked & !strip & CLOSE_WRITE != 0 {
+            let ends: Vec<_> = seen.iter().skip(1).step_by(2).cloned().collect();
+            prop_assert_eq!(ends, written);
+            seen = seen.into_iter().step_by(2).collect();
+        }
+        let modified: Vec<_> = names.iter().map(event(MODIFY)).collect();
+        prop_assert_eq!(seen, modified);
     }
 }
 
 /// What is known of watches, as the tests say it.
 struct Known {
-    settled: bool,
+    asked: Asked,
     /// A bit for each wd: the file was touched or is no more.
     changes: u64,
 }
 
 impl Watches for Known {
-    fn settled(&self, _: &Record<'_>) -> bool {
-        self.settled
+    fn asked(&self, _: &Record<'_>) -> Asked {
+        self.asked
     }
 
     fn is_change(&self, record: &Record<'_>) -> bool {
@@ -218,6 +242,9 @@ impl Watches for Known {
         self.changes >> record.wd & 1 == 1
     }
 }
+
+/// A watch that is not settled.
+const PLAIN: Asked = Asked::from_bits(0);
 
 /// The default names, without the code under test.
 fn is_a_database(name: &str) -> bool {
@@ -241,7 +268,9 @@ fn settling() -> Rules<'static> {
 /// What a program reads where the kernel has `events`, fillers left out.
 fn read(rules: &Rules<'_>, watches: &Known, events: &[Event]) -> Vec<Event> {
     let mut buf = encode(events);
-    let n = compact(&mut buf, false, true, |record| {
+    let filled = buf.len();
+    buf.resize(filled * 2, 0);
+    let n = compact(&mut buf, filled, false, true, |record| {
         judge(rules, watches, record)
     });
     let mut events = decode(&buf[..n]).expect("a sequence of records");
@@ -252,7 +281,7 @@ fn read(rules: &Rules<'_>, watches: &Known, events: &[Event]) -> Vec<Event> {
 /// Reads one record of a watch that is not settled, of a file that was touched or not.
 fn seen(rules: &Rules<'_>, touched: bool, mask: u32, name: &str) -> bool {
     let watches = Known {
-        settled: false,
+        asked: PLAIN,
         changes: u64::from(touched) << 1,
     };
     let event = (1, mask, 0, name.as_bytes().to_vec());

@@ -43,12 +43,12 @@ impl Before {
 
     /// Calls `placed` with what is to be remembered of the watch, if anything is.
     pub fn with_place<T>(
-        self,
+        &self,
         path: &CStr,
         mask: u32,
         placed: impl FnOnce(Option<Place<'_>>) -> T,
     ) -> T {
-        let Before(Some(identity)) = self else {
+        let Before(Some(identity)) = *self else {
             return placed(None);
         };
         let place = |path| Place {

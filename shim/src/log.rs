@@ -139,7 +139,7 @@ fn errors(config: &'static Config) {
     if config.no_room {
         stderr(
             config,
-            b"watchfix: WATCHFIX_MAX_WATCHES: there is no memory to count so many; watches are not limited\n",
+            b"watchfix: WATCHFIX_MAX_WATCHES: no memory to count so many; not limited\n",
         );
     }
     if let Log::File(path) = config.rules.log {

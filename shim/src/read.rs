@@ -4,6 +4,7 @@ use core::ffi::{c_int, c_void};
 
 use rules::event::IGNORED;
 use rules::record::{self, HEADER, Record, Verdict, Watches};
+use rules::watch::Asked;
 
 use crate::config::{self, Config};
 use crate::{attrib, log, memory, sandbox, watch};
@@ -99,10 +100,17 @@ unsafe fn records(fd: c_int, parts: &[libc::iovec], filled: isize) -> isize {
     loop {
         let here = left.min(part.iov_len);
         left -= here;
-        // SAFETY: the kernel has just written this.
-        let buf = unsafe { core::slice::from_raw_parts_mut(part.iov_base.cast::<u8>(), here) };
+        // Nothing is written behind what the kernel has written, but for a settled write that is two records: then the
+        // program's word that the memory is there counts.
+        let size = match config.rules.settle.is_empty() {
+            true => here,
+            false => part.iov_len.min(isize::MAX as usize),
+        };
+        // SAFETY: the kernel has just written this, or the program gave it to be written to.
+        let buf = unsafe { core::slice::from_raw_parts_mut(part.iov_base.cast::<u8>(), size) };
         let full = here == part.iov_len;
-        let n = record::compact(buf, full, known, |record| judge(config, &watches, record));
+        let judge = |record: &Record<'_>| judge(config, &watches, record);
+        let n = record::compact(buf, here, full, known, judge);
         told += n;
         // The kernel goes on to the next part only when this one is full, and so it still is.
         match parts.next() {
@@ -116,8 +124,8 @@ unsafe fn records(fd: c_int, parts: &[libc::iovec], filled: isize) -> isize {
 struct Instance(c_int);
 
 impl Watches for Instance {
-    fn settled(&self, record: &Record<'_>) -> bool {
-        memory::settled(self.0, record.wd)
+    fn asked(&self, record: &Record<'_>) -> Asked {
+        memory::asked(self.0, record.wd)
     }
 
     fn is_change(&self, record: &Record<'_>) -> bool {
@@ -160,7 +168,7 @@ fn report(config: &Config, fd: c_int, record: &Record<'_>, verdict: Verdict) {
     }
     line.quoted(record.name);
     line.text(match verdict {
-        Verdict::As(_) => b" is modify: settled".as_slice(),
+        Verdict::As(_) | Verdict::After(_) => b" is modify: settled".as_slice(),
         Verdict::Remove | Verdict::Keep => b" removed",
     });
     log::end(config, &mut line);

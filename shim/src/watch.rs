@@ -2,11 +2,13 @@
 
 use core::ffi::{CStr, c_char, c_int};
 
+use rules::budget::Booking;
 use rules::event::{ALL_EVENTS, ATTRIB, MASK_ADD, MODIFY};
 use rules::record;
 use rules::rule::{Log, Rule};
-use rules::watch::{Fate, reduce, settles};
+use rules::watch::{Asked, Fate, reduce};
 
+use crate::attrib::Before;
 use crate::config::{self, Config};
 use crate::fds::Fds;
 use crate::{attrib, budget, log, memory, sandbox, sys};
@@ -47,42 +49,84 @@ pub fn remove(fd: c_int, wd: c_int, kernel: impl FnOnce() -> c_int) -> c_int {
     answer
 }
 
+/// A watch on its way: what the kernel is asked for, and what is noted when it has answered.
+struct Call<'a> {
+    config: &'static Config,
+    fd: c_int,
+    path: &'a CStr,
+    mask: u32,
+    asked: Asked,
+    booking: Option<Booking>,
+    before: Before,
+}
+
+/// What becomes of a call that the kernel is not asked for as it is judged.
+enum Other {
+    /// The kernel gets the program's own mask, as the errno will be its own.
+    Unchanged,
+    /// The program is told this.
+    Answer(c_int),
+}
+
 /// inotify_add_watch(2), where `kernel` asks the kernel for a watch with the mask it is given.
 ///
 /// # Safety
 /// `path` is what the program passed to inotify_add_watch.
-#[inline]
+#[inline(always)]
 pub unsafe fn add(
     fd: c_int,
     path: *const c_char,
     mask: u32,
     kernel: impl FnOnce(u32) -> c_int,
 ) -> c_int {
+    // SAFETY: the caller's own promise.
+    match unsafe { begin(fd, path, mask) } {
+        Ok(call) => {
+            let wd = kernel(call.mask);
+            end(call, wd)
+        }
+        Err(Other::Unchanged) => kernel(mask),
+        Err(Other::Answer(answer)) => answer,
+    }
+}
+
+/// # Safety
+/// As [`add`].
+#[inline(never)]
+unsafe fn begin<'a>(fd: c_int, path: *const c_char, mask: u32) -> Result<Call<'a>, Other> {
     let config = config::get();
     if config.rules.off || mask & ALL_EVENTS == 0 {
-        return kernel(mask);
+        return Err(Other::Unchanged);
     }
     // SAFETY: the program's word that nobody changes the path while it is used.
-    let Some(path) = (unsafe { string(path) }) else {
-        return kernel(mask);
-    };
+    let path = unsafe { string(path) }.ok_or(Other::Unchanged)?;
     sandbox::seen(fd);
-    let (asked, settled) = judge(config, fd, path, mask);
+    let (mask, asked) = judge(config, fd, path, mask);
     let booking = match &config.budget {
-        Some(budget) => match budget::admit(config, budget, fd, path, asked) {
-            Ok(booking) => booking,
-            Err(answer) => return answer,
-        },
+        Some(budget) => budget::admit(config, budget, fd, path, mask).map_err(Other::Answer)?,
         None => None,
     };
-    let before = attrib::before(config, path, asked);
-    let wd = kernel(asked | config.judged);
+    let before = attrib::before(config, path, mask);
+    Ok(Call {
+        config,
+        fd,
+        path,
+        mask,
+        asked,
+        booking,
+        before,
+    })
+}
+
+/// Notes what the kernel answered.
+#[inline(never)]
+fn end(call: Call<'_>, wd: c_int) -> c_int {
     if wd > 0 {
-        KNOWN.insert(fd);
-        remember(config, fd, wd, path, asked, settled, before);
+        KNOWN.insert(call.fd);
+        remember(&call, wd);
     }
-    if let (Some(budget), Some(booking)) = (&config.budget, booking) {
-        budget::answered(budget, booking, fd, wd);
+    if let (Some(budget), Some(booking)) = (&call.config.budget, call.booking) {
+        budget::answered(budget, booking, call.fd, wd);
     }
     wd
 }
@@ -101,42 +145,34 @@ unsafe fn string<'a>(path: *const c_char) -> Option<&'a CStr> {
 }
 
 /// Remembers what judging the records of a watch takes.
-#[inline]
-fn remember(
-    config: &Config,
-    fd: c_int,
-    wd: c_int,
-    path: &CStr,
-    mask: u32,
-    settled: bool,
-    before: attrib::Before,
-) {
-    if before.nothing() {
+fn remember(call: &Call<'_>, wd: c_int) {
+    let Call { fd, path, mask, .. } = *call;
+    if call.before.nothing() {
         if mask & ATTRIB != 0 {
             // What was known of an earlier watch on the same file does not hold for this one.
             memory::forget(fd, wd);
         }
-        if config.rules.settle.is_empty() {
+        if call.config.rules.settle.is_empty() {
             return;
         }
     }
-    before.with_place(path, mask, |place| {
-        memory::place(fd, wd, settled, place, mask & MASK_ADD != 0);
+    call.before.with_place(path, mask, |place| {
+        memory::place(fd, wd, call.asked, place, mask & MASK_ADD != 0);
     });
 }
 
-/// What the kernel is to be asked for in place of `mask`, and whether CLOSE_WRITE stands in for MODIFY in it.
+/// What the kernel is to be asked for in place of `mask`, and what is noted of it.
 #[inline(never)]
-fn judge(config: &'static Config, fd: c_int, path: &CStr, mask: u32) -> (u32, bool) {
+fn judge(config: &'static Config, fd: c_int, path: &CStr, mask: u32) -> (u32, Asked) {
     log::errors_once(config);
     spare_wd_one(fd, mask);
     let (fate, rule) = fate(config, path, mask);
     let strip = config.rules.strip;
-    let asked = reduce(strip, fate, mask);
-    if log::wanted(config) && asked != mask {
-        report(config, fd, path, mask, asked, rule);
+    let now = reduce(strip, fate, mask);
+    if log::wanted(config) && now != mask {
+        report(config, fd, path, mask, now, rule);
     }
-    (asked, settles(strip, fate, mask))
+    (now | config.judged, Asked::of(strip, fate, mask))
 }
 
 #[cold]

@@ -18,16 +18,16 @@ const CHUNK: usize = 1 << 20;
 /// Chunks at most: 256 MiB.
 const CHUNKS: usize = 256;
 /// Blocks are multiples of this.
-const UNIT: usize = 32;
-/// The sizes of blocks, in units: what most paths need one by one, then steps up to PATH_MAX.
-const SIZES: [usize; 19] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 32, 64, 129,
+const UNIT: usize = 16;
+/// The sizes of blocks, in units: one by one for what most paths need, then in steps up to PATH_MAX.
+const SIZES: [u16; 20] = [
+    2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 24, 32, 64, 128, 258,
 ];
 
 /// A block, as its place and size.
 #[derive(Clone, Copy)]
 pub struct Block {
-    /// Units from the beginning of the first chunk; never 0.
+    /// Units from the beginning of the first chunk, from 1.
     pub place: u32,
     /// Which of [`SIZES`].
     pub size: u8,
@@ -46,7 +46,7 @@ impl Arena {
     pub const fn new() -> Arena {
         Arena {
             chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS],
-            top: AtomicU64::new(1),
+            top: AtomicU64::new(0),
             free: [const { AtomicU64::new(0) }; SIZES.len()],
         }
     }
@@ -54,7 +54,7 @@ impl Arena {
     /// A block of at least this many words of 8 bytes; `None` if there is no memory.
     pub fn take(&self, words: usize) -> Option<Block> {
         let units = (words * 8).div_ceil(UNIT);
-        let size = SIZES.iter().position(|&size| size >= units)?;
+        let size = SIZES.iter().position(|&size| usize::from(size) >= units)?;
         let block = |place| Block {
             place,
             size: size as u8,
@@ -69,7 +69,7 @@ impl Arena {
                 Err(now) => head = now,
             }
         }
-        self.cut(*SIZES.get(size)?).map(block)
+        self.cut((*SIZES.get(size)?).into()).map(block)
     }
 
     /// Takes a block back.
@@ -92,10 +92,12 @@ impl Arena {
     /// The words of a block.
     pub fn words(&self, block: Block) -> &[AtomicU64] {
         const PER_CHUNK: usize = CHUNK / UNIT;
-        let place = block.place as usize;
+        let place = (block.place as usize).wrapping_sub(1);
         let chunk = self.chunks.get(place / PER_CHUNK);
         let chunk = chunk.map_or(ptr::null_mut(), |chunk| chunk.load(Acquire));
-        let size = SIZES.get(usize::from(block.size)).copied().unwrap_or(0);
+        let size = SIZES
+            .get(usize::from(block.size))
+            .map_or(0, |&size| size.into());
         let at = place % PER_CHUNK;
         if chunk.is_null() || at + size > PER_CHUNK {
             return &[];
@@ -106,9 +108,8 @@ impl Arena {
     }
 
     /// Cuts a new block off; blocks do not cross the end of a chunk.
-    fn cut(&self, units: usize) -> Option<u32> {
+    fn cut(&self, units: u64) -> Option<u32> {
         const PER_CHUNK: u64 = (CHUNK / UNIT) as u64;
-        let units = units as u64;
         let mut top = self.top.load(Relaxed);
         loop {
             let left = PER_CHUNK - top % PER_CHUNK;
@@ -118,7 +119,7 @@ impl Arena {
                 .top
                 .compare_exchange_weak(top, place + units, Relaxed, Relaxed)
             {
-                Ok(_) => return u32::try_from(place).ok(),
+                Ok(_) => return u32::try_from(place + 1).ok(),
                 Err(now) => top = now,
             }
         }

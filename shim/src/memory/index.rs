@@ -1,7 +1,7 @@
 //! Where the entry of a watch stands: (descriptor, wd) to one word.
 //!
 //! Tables of buckets, each eight times the one before it and mapped when a bucket of the ones before is
-//! full. Consecutive wds take consecutive buckets. An entry whose descriptor has become another instance since
+//! full. Consecutive wds share a bucket. An entry whose descriptor has become another instance since
 //! is as good as none: its place is taken by the next that needs it.
 
 use core::ffi::{c_int, c_void};
@@ -16,7 +16,7 @@ use crate::sys;
 
 /// A cache line or two.
 const WAYS: usize = 8;
-/// Buckets of each table: 599,040 watches in all.
+/// Buckets of each table, powers of two: 599,040 watches in all.
 const BUCKETS: [usize; 4] = [128, 1024, 8192, 65536];
 /// Descriptors whose instances are told apart; higher ones share with lower ones.
 const DESCRIPTORS: usize = 4096;
@@ -140,15 +140,17 @@ impl Index {
 
     /// The bucket of a watch in each table; `None` for a table that is not mapped yet.
     fn buckets(&self, fd: c_int, wd: c_int) -> impl Iterator<Item = Option<&Bucket>> {
-        // Instances side by side begin at distant buckets.
-        let hash = (fd as usize).wrapping_mul(0x9e35).wrapping_add(wd as usize);
+        // Watches placed one after the other fill a bucket; instances begin at distant ones.
+        let hash = (fd as usize)
+            .wrapping_mul(0x9e35)
+            .wrapping_add(wd as usize / WAYS);
         self.tables
             .iter()
             .zip(BUCKETS)
             .map(move |(table, buckets)| {
                 let table = table.load(Acquire);
                 // SAFETY: a table that is mapped is so for ever, has this many buckets, and is only used as atomics.
-                (!table.is_null()).then(|| unsafe { &*table.add(hash % buckets) })
+                (!table.is_null()).then(|| unsafe { &*table.add(hash & (buckets - 1)) })
             })
     }
 

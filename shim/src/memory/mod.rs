@@ -12,11 +12,12 @@ mod index;
 
 use core::ffi::{CStr, c_char, c_int};
 use core::sync::atomic::{
-    AtomicBool, AtomicU16, AtomicU64,
+    AtomicU8, AtomicU16, AtomicU64,
     Ordering::{Relaxed, Release},
 };
 
 use rules::attrib::Identity;
+use rules::watch::Asked;
 
 use arena::{Arena, Block};
 use index::{Found, Index};
@@ -27,13 +28,13 @@ static INDEX: Index = Index::new();
 /// Blocks given out: a block's number is in its word, so that the same place used again is another word.
 static NUMBER: AtomicU16 = AtomicU16::new(0);
 
-/// A watch of this process is or was settled.
-static ANY_SETTLED: AtomicBool = AtomicBool::new(false);
+/// What any watch of this process was asked for.
+static ANY: AtomicU8 = AtomicU8::new(0);
 
-/// CLOSE_WRITE stands in for MODIFY.
-const SETTLED: u64 = 1;
+/// The bits of [`Asked`].
+const ASKED: u64 = 0x3f;
 /// The path's last component is not followed.
-const NOFOLLOW: u64 = 2;
+const NOFOLLOW: u64 = 0x80;
 
 /// Where a watch stands.
 pub struct Place<'a> {
@@ -54,16 +55,14 @@ pub fn made(fd: c_int) {
 }
 
 /// Remembers a watch just placed; `add` is IN_MASK_ADD, by which it also stays what it was.
-pub fn place(fd: c_int, wd: c_int, settled: bool, place: Option<Place<'_>>, add: bool) {
-    let mut flags = if settled { SETTLED } else { 0 };
-    if settled {
-        ANY_SETTLED.store(true, Relaxed);
-    }
+pub fn place(fd: c_int, wd: c_int, asked: Asked, place: Option<Place<'_>>, add: bool) {
+    ANY.fetch_or(asked.bits(), Relaxed);
+    let mut flags = u64::from(asked.bits());
     if add && let Some(Watch(old)) = find(fd, wd) {
         if place.is_none() {
             return old.add(flags);
         }
-        flags |= old.value & SETTLED;
+        flags |= old.value & ASKED;
     }
     let value = flags | place.and_then(keep).unwrap_or(0);
     INDEX.set(fd, wd, value, give_back);
@@ -76,13 +75,13 @@ pub fn forget(fd: c_int, wd: c_int) {
     }
 }
 
-/// True if CLOSE_WRITE stands in for MODIFY in a watch. One that is read through a duplicate of its descriptor
-/// is taken for one if any watch is.
-pub fn settled(fd: c_int, wd: c_int) -> bool {
-    match find(fd, wd) {
-        Some(Watch(found)) => found.value & SETTLED != 0,
-        None => ANY_SETTLED.load(Relaxed),
-    }
+/// What a watch was asked for. One that is not remembered, or is read through a duplicate of its descriptor, was
+/// asked for what any watch was: a write that is shown twice is not lost.
+pub fn asked(fd: c_int, wd: c_int) -> Asked {
+    Asked::from_bits(match find(fd, wd) {
+        Some(Watch(found)) => (found.value & ASKED) as u8,
+        None => ANY.load(Relaxed),
+    })
 }
 
 /// What is remembered of a watch.
@@ -134,6 +133,7 @@ impl Watch<'_> {
 }
 
 /// Writes a place into a block: the word it is found by.
+#[inline(never)]
 fn keep(place: Place<'_>) -> Option<u64> {
     let [directory, name] = place.path;
     let length = directory.len() + name.len();
@@ -143,12 +143,19 @@ fn keep(place: Place<'_>) -> Option<u64> {
     };
     device.store(place.identity.device, Relaxed);
     inode.store(place.identity.inode, Relaxed);
-    let mut bytes = directory.iter().chain(name).copied();
+    let mut bytes = directory.iter().chain(name);
+    let mut ended = false;
     for word in path {
         // The last word has the NUL, or is one.
-        let bytes = [(); 8].map(|()| bytes.next().unwrap_or(0));
-        word.store(u64::from_ne_bytes(bytes), Relaxed);
-        if bytes.contains(&0) {
+        let mut next = [0; 8];
+        for to in &mut next {
+            match bytes.next() {
+                Some(&c) => *to = c,
+                None => ended = true,
+            }
+        }
+        word.store(u64::from_ne_bytes(next), Relaxed);
+        if ended {
             break;
         }
     }
