@@ -1,5 +1,6 @@
 /* The moments at which a hook may be called first or interrupted. argv[1] names one; exit status 0
  * and "OK" say that everything was as without a preload. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -9,8 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,7 +32,7 @@ static void round_trip(void)
 	char path[64], buf[4096];
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	CHECK(fd >= 0);
-	int wd = inotify_add_watch(fd, dir, IN_CREATE | IN_OPEN);
+	int wd = inotify_add_watch(fd, dir, IN_CREATE | IN_OPEN | IN_ATTRIB);
 	CHECK(wd > 0);
 	strcpy(path, dir);
 	strcat(path, "/f");
@@ -91,6 +98,39 @@ static void *reader(void *arg)
 }
 
 static void on_alarm(int s) { }
+
+/* A pipe that holds 16 bytes which look like a record of the kernel's. */
+static int look_alike(void)
+{
+	static const uint32_t record[4] = { 1, IN_MODIFY, 0, 0 };
+	int pair[2];
+	CHECK(pipe(pair) == 0 && write(pair[1], record, 16) == 16);
+	return pair[0];
+}
+
+/* Reads it, says OK and ends, by calls that every sandbox here allows. */
+static void read_look_alike(int fd)
+{
+	uint32_t record[4];
+	if (read(fd, record, sizeof record) == 16 && record[1] == IN_MODIFY)
+		write(1, "OK\n", 3);
+	syscall(SYS_exit, 0);
+}
+
+/* A filter that kills on all a library might do besides: only what is named here is allowed. */
+static void allow_little(void)
+{
+#define ALLOW(n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, n, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		ALLOW(SYS_read), ALLOW(SYS_write), ALLOW(SYS_exit), ALLOW(SYS_inotify_add_watch),
+		ALLOW(SYS_inotify_rm_watch),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog program = { sizeof code / sizeof *code, code };
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0);
+}
 
 int main(int argc, char **argv)
 {
@@ -202,6 +242,35 @@ int main(int argc, char **argv)
 		CHECK(sigaltstack(&small, 0) == 0 && sigaction(SIGUSR1, &act, 0) == 0);
 		raise(SIGUSR1);
 		CHECK(fired == 1);
+	} else if (!strcmp(moment, "strict")) {
+		int fd = look_alike();
+		rmdir(dir);
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+		read_look_alike(fd);
+	} else if (!strcmp(moment, "strict-by-syscall")) {
+		int fd = look_alike();
+		rmdir(dir);
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 0, 0);
+		read_look_alike(fd);
+	} else if (!strcmp(moment, "filter")) {
+		/* What is not inotify's is not asked about, and what is goes on being filtered by name. */
+		char buf[4096], path[64];
+		int pipe = look_alike(), fd = inotify_init1(IN_NONBLOCK);
+		CHECK(inotify_add_watch(fd, dir, IN_CREATE | IN_ATTRIB) == 1);
+		for (const char *const *name = (const char *const[]){ "/a.sqlite", "/f", 0 }; *name; name++) {
+			strcat(strcpy(path, dir), *name);
+			close(open(path, O_CREAT | O_WRONLY, 0600));
+			unlink(path);
+		}
+		rmdir(dir);
+		allow_little();
+		ssize_t n = read(fd, buf, sizeof buf);
+		struct inotify_event *e = (void *)buf;
+		if (n < 32 || strcmp(e->name, "f") || e->mask != IN_CREATE)
+			syscall(SYS_exit, 3);
+		if (inotify_add_watch(fd, "/tmp", IN_ATTRIB | IN_OPEN) < 0)
+			syscall(SYS_exit, 4);
+		read_look_alike(pipe);
 	} else {
 		fprintf(stderr, "no such moment: %s\n", moment);
 		return 2;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -135,7 +136,7 @@ int main(int argc, char **argv)
 	puts("READY");
 	fflush(stdout);
 	while (fgets(line, sizeof line, stdin)) {
-		long a = 0, b = 0;
+		long a = 0, b = 0, n = 0;
 		text[0] = 0;
 		line[strcspn(line, "\n")] = 0;
 		if (sscanf(line, "%31s", word) != 1)
@@ -152,7 +153,19 @@ int main(int argc, char **argv)
 			result(inotify_add_watch(a, text, b));
 		} else if (!strcmp(word, "add-null"))
 			sscanf(line, "%*s %li", &a), result(inotify_add_watch(a, 0, IN_MODIFY));
-		else if (!strcmp(word, "syscall-add")) {
+		else if (!strcmp(word, "add-bad")) {
+			/* Pointers that are no path: a number, or one that runs into a page nobody may read. */
+			sscanf(line, "%*s %li %li %li", &a, &b, &n);
+			char *page = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			memset(page, 'a', 4096);
+			mprotect(page + 4096, 4096, PROT_NONE);
+			errno = UNTOUCHED;
+			long wd = inotify_add_watch(a, n ? (char *)n : page + 4000, b);
+			int kept = errno;
+			munmap(page, 8192);
+			errno = kept;
+			result(wd);
+		} else if (!strcmp(word, "syscall-add")) {
 			sscanf(line, "%*s %li %li %7999[^\n]", &a, &b, text);
 			result(syscall(SYS_inotify_add_watch, a, text, b));
 		} else if (!strcmp(word, "syscall-six")) {
@@ -202,7 +215,11 @@ int main(int argc, char **argv)
 			fflush(stdout);
 			execv(argv[0], argv);
 			result(-1);
-		} else if (!strcmp(word, "cloexec-off"))
+		} else if (!strcmp(word, "chdir"))
+			sscanf(line, "%*s %7999[^\n]", text), result(chdir(text));
+		else if (!strcmp(word, "chroot"))
+			sscanf(line, "%*s %7999[^\n]", text), result(chroot(text));
+		else if (!strcmp(word, "cloexec-off"))
 			sscanf(line, "%*s %li", &a), result(fcntl(a, F_SETFD, 0));
 		else if (!strcmp(word, "fill")) {
 			/* Every descriptor there may be, then one free again if the number says so. */

@@ -7,8 +7,7 @@
 
 use std::ffi::{c_char, c_int};
 
-const NEEDED_BY_ATTRIB: u32 = libc::IN_MODIFY;
-const STRIPPED: u32 = libc::IN_OPEN | libc::IN_ACCESS | libc::IN_CLOSE_NOWRITE | libc::IN_ATTRIB;
+const STRIPPED: u32 = libc::IN_OPEN | libc::IN_ACCESS | libc::IN_CLOSE_NOWRITE;
 
 /// The mask the kernel is asked for: written from the contract, not from `rules`, so that the
 /// differential test compares two readings of it.
@@ -17,12 +16,6 @@ fn mask_for(asked: u32) -> u32 {
         return asked;
     }
     let mut mask = asked & !STRIPPED;
-    if asked & libc::IN_ATTRIB != 0 {
-        mask |= libc::IN_CLOSE_WRITE;
-        if asked & libc::IN_ONESHOT == 0 {
-            mask |= NEEDED_BY_ATTRIB;
-        }
-    }
     if mask & libc::IN_ALL_EVENTS == 0 {
         mask |= libc::IN_UNMOUNT;
     }

@@ -7,6 +7,7 @@
 )]
 
 mod artefact;
+mod attributes;
 mod budget;
 mod masks;
 mod moments;
@@ -54,6 +55,13 @@ fn run(program: &str, path: &std::path::Path) {
         "{program} {}: {out:?}",
         path.display()
     );
+}
+
+/// Sets the time of the last modification back: an attribute change within two seconds of it passes for a touch.
+fn age(path: &std::path::Path) {
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    let file = std::fs::File::open(path).unwrap();
+    file.set_modified(long_ago).unwrap();
 }
 
 fn chmod(path: &std::path::Path) {

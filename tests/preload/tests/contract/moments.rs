@@ -65,6 +65,36 @@ fn a_handler_s_stack_of_16_kib_is_enough() {
     ok_at("small-stack");
 }
 
+#[test]
+fn a_sandbox_of_the_program_s_own_is_not_asked_for_more_than_the_program_does() {
+    for moment in ["strict", "strict-by-syscall", "filter"] {
+        ok_at(moment);
+    }
+}
+
+/// The loader's lock is held while a library that is opened late is set up, and a thread that reads for the first
+/// time must not need it.
+#[test]
+fn a_constructor_may_wait_for_a_thread_that_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = preload::program("waits", "cc", &["-shared", "-fPIC", "-pthread"]).unwrap();
+    let main = preload::program("late", "cc", &["-pthread", "-ldl"]).unwrap();
+    for first in ["read", "syscall"] {
+        let mut command = Command::new(&main);
+        command
+            .arg(&library)
+            .env("FIRST", first)
+            .env("LD_PRELOAD", support::libwatchfix())
+            .current_dir(dir.path());
+        // A deadlock is ended by the wait for its end.
+        let (status, lines) = Victim::spawn(&mut command).finish();
+        assert!(
+            status.success() && lines == ["OK"],
+            "{first}: {status}: {lines:?}"
+        );
+    }
+}
+
 /// Objects named later in LD_PRELOAD are constructed earlier.
 #[test]
 fn the_hooks_work_before_the_library_s_own_constructor() {

@@ -119,7 +119,7 @@ fn an_unprivileged_user_is_served_as_well() {
     let fd = probe.init();
     probe.add(fd, 0x3ee, dir.path());
     probe.add(fd, 0x3ee, &dir.path().join("state"));
-    assert_eq!(probe.masks(fd)[&1], 0x3ca);
+    assert_eq!(probe.masks(fd)[&1], 0x3ce);
     write(dir.path().join("state/f"), "x");
     write(dir.path().join("f"), "x");
     assert!(probe.read(fd).iter().all(|s| s.wd == 1));

@@ -15,6 +15,7 @@ fn after(
     let dir = dir();
     let file = dir.path().join("f");
     write(&file, "x");
+    age(&file);
     let mut probe = Probe::shimmed(variables);
     let fd = probe.init();
     probe.add(fd, mask, dir.path());
@@ -179,14 +180,14 @@ fn a_buffer_for_one_record_gets_one_record_at_a_time() {
         assert_eq!(n, 32, "a full buffer stays full");
         masks.extend(seen.into_iter().filter(|s| s.wd != -1).map(|s| s.mask));
     }
-    // Without room for two records the touch is one with both masks.
     assert_eq!(
         masks,
         [
             IN_CREATE,
             IN_MODIFY,
             IN_CLOSE_WRITE,
-            IN_ATTRIB | IN_CLOSE_WRITE
+            IN_ATTRIB,
+            IN_CLOSE_WRITE
         ]
     );
 }
