@@ -60,10 +60,16 @@ impl Asked {
 
     /// Of a call for which [`reduce`] gave the mask.
     pub fn of(strip: u32, fate: Fate, mask: u32) -> Asked {
-        let settled = settles(strip, fate, mask);
-        // A one-shot watch has one record: the MODIFY.
-        let both = mask & !strip & CLOSE_WRITE != 0 && !(settled && mask & ONESHOT != 0);
-        Asked(u8::from(settled) * Self::SETTLED | u8::from(both) * Self::CLOSE_WRITE)
+        let mut bits = 0;
+        if settles(strip, fate, mask) {
+            bits |= Self::SETTLED;
+        }
+        // A settled one-shot watch has one record: the MODIFY.
+        let once = bits != 0 && mask & ONESHOT != 0;
+        if mask & !strip & CLOSE_WRITE != 0 && !once {
+            bits |= Self::CLOSE_WRITE;
+        }
+        Asked(bits)
     }
 
     /// As [`Asked::bits`] gave it.

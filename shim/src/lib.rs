@@ -19,6 +19,7 @@ mod log;
 mod memory;
 mod mounts;
 mod next;
+mod pointer;
 mod read;
 mod sandbox;
 mod sys;

@@ -73,13 +73,12 @@ fn find(whose: *mut c_void, name: &CStr) -> Option<*mut c_void> {
     // library.
     let found = unsafe { dlsym(whose, name.as_ptr()) };
     if found.is_null() {
-        type Dlerror = unsafe extern "C" fn() -> *mut c_char;
         // SAFETY: as above.
         let dlerror = unsafe { dlsym(libc::RTLD_DEFAULT, c"dlerror".as_ptr()) };
+        type Dlerror = unsafe extern "C" fn() -> *mut c_char;
         // SAFETY: dlerror's type is POSIX's, and Option<fn> is null where it is missing.
-        if let Some(dlerror) =
-            unsafe { core::mem::transmute::<*mut c_void, Option<Dlerror>>(dlerror) }
-        {
+        let dlerror: Option<Dlerror> = unsafe { core::mem::transmute(dlerror) };
+        if let Some(dlerror) = dlerror {
             // SAFETY: it takes nothing and forgets the error it returns.
             unsafe { dlerror() };
         }

@@ -332,44 +332,25 @@ pub fn working_directory(buf: &mut [u8]) -> Option<&[u8]> {
     path.starts_with(b"/").then_some(path)
 }
 
-/// The string at `path`, if there is one: the kernel is asked page by page whether it can be read, so that a
-/// pointer to nowhere is the kernel's EFAULT and no signal.
+/// True if there is a string at `path` that the kernel can read and takes for a path.
 ///
-/// # Safety
-/// What can be read there stays as it is while the string is used.
-pub unsafe fn string<'a>(path: *const c_char) -> Option<&'a CStr> {
-    const PAGE: usize = 4096;
-    let mut read = 0;
-    while read <= libc::PATH_MAX as usize {
-        let at = path as usize + read;
-        if !can_read(at) {
-            return None;
-        }
-        let here = PAGE - at % PAGE;
-        // SAFETY: a page can be read or not as a whole, and this one can.
-        let bytes = unsafe { core::slice::from_raw_parts(at as *const u8, here) };
-        if bytes.contains(&0) {
-            // SAFETY: all up to the NUL just found can be read.
-            return Some(unsafe { CStr::from_ptr(path) });
-        }
-        read += here;
-    }
-    None
-}
-
-/// True if the process may read the memory at `at`.
-///
-/// rt_sigprocmask reads the set before it looks at what to do with it, and `how` is none it knows (kernel/signal.c).
-fn can_read(at: usize) -> bool {
-    let aligned = at & !7;
-    // SAFETY: the call changes nothing: it answers EFAULT or EINVAL. A null set would not be read.
+/// symlinkat reads its first path before it looks at the second, which is one it refuses (fs/namei.c).
+pub fn is_path(path: *const c_char) -> bool {
+    // SAFETY: the kernel answers EFAULT where nothing can be read; the second path is NUL-terminated.
     let r = unsafe {
         call(
-            libc::SYS_rt_sigprocmask,
-            [usize::MAX, aligned, 0, SIGSET, 0, 0],
+            libc::SYS_symlinkat,
+            [
+                path as usize,
+                libc::AT_FDCWD as usize,
+                c"".as_ptr() as usize,
+                0,
+                0,
+                0,
+            ],
         )
     };
-    aligned != 0 && r != -(libc::EFAULT as isize)
+    r != -(libc::EFAULT as isize) && r != -(libc::ENAMETOOLONG as isize)
 }
 
 /// Bytes of the kernel's sigset_t.

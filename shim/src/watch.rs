@@ -11,7 +11,7 @@ use rules::watch::{Asked, Fate, reduce};
 use crate::attrib::Before;
 use crate::config::{self, Config};
 use crate::fds::Fds;
-use crate::{attrib, budget, log, memory, sandbox, sys};
+use crate::{attrib, budget, log, memory, pointer, sandbox, sys};
 
 /// Instances made by this process that have no watch yet.
 static NEW: Fds = Fds::new();
@@ -134,14 +134,14 @@ fn end(call: Call<'_>, wd: c_int) -> c_int {
 /// The path a program passed; `None` where the kernel's errno is the answer.
 ///
 /// # Safety
-/// As for [`sys::string`].
+/// As for [`pointer::string`].
 unsafe fn string<'a>(path: *const c_char) -> Option<&'a CStr> {
     if sandbox::entered() {
         // SAFETY: without a question to the kernel it is the program's word that a path is there.
         return (!path.is_null()).then(|| unsafe { CStr::from_ptr(path) });
     }
     // SAFETY: the caller's own promise.
-    unsafe { sys::string(path) }
+    unsafe { pointer::string(path) }
 }
 
 /// Remembers what judging the records of a watch takes.

@@ -9,6 +9,7 @@
 mod artefact;
 mod attributes;
 mod budget;
+mod harmless;
 mod masks;
 mod moments;
 mod muting;

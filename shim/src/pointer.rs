@@ -1,0 +1,37 @@
+//! A path as a program passes it: a pointer that may lead nowhere, which is the kernel's to say (EFAULT) and no
+//! reason to fall.
+
+use core::ffi::{CStr, c_char};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use crate::sys;
+
+/// The smallest page there is; a larger one is several of these.
+const PAGE: usize = 4096;
+
+/// Pages in which strings were found, by their number. What holds one stays mapped: to ask the kernel every time
+/// would cost a tenth of what a watch does.
+static FOUND: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
+
+/// The string at `path`; `None` if it cannot be read, or is longer than a path may be.
+///
+/// # Safety
+/// What can be read there stays as it is while the string is used.
+pub unsafe fn string<'a>(path: *const c_char) -> Option<&'a CStr> {
+    let page = path as usize / PAGE;
+    let found = FOUND.get(page % FOUND.len())?;
+    if page != 0 && found.load(Relaxed) == page {
+        let left = PAGE - path as usize % PAGE;
+        // SAFETY: the page can be read, and all of this lies in it.
+        let bytes = unsafe { core::slice::from_raw_parts(path.cast::<u8>(), left) };
+        if let Ok(path) = CStr::from_bytes_until_nul(bytes) {
+            return Some(path);
+        }
+    }
+    if !sys::is_path(path) {
+        return None;
+    }
+    found.store(page, Relaxed);
+    // SAFETY: the kernel has just read all up to the NUL.
+    Some(unsafe { CStr::from_ptr(path) })
+}
