@@ -26,6 +26,7 @@ pub enum Fate {
 /// A settled watch is told of a write when the file is closed, also where CLOSE_WRITE is stripped: it stands
 /// in for MODIFY, and who sees the records shows it as that. Nothing else is ever asked of the kernel that the
 /// caller did not ask for. A mask without any event stays as it is: the errno is the kernel's.
+#[inline]
 pub fn reduce(strip: u32, fate: Fate, mask: u32) -> u32 {
     let events = mask & ALL_EVENTS;
     let mut kept = events & !strip;

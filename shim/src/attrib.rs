@@ -58,20 +58,23 @@ impl Before {
         };
         let path = path.to_bytes();
         if path.starts_with(b"/") {
-            return placed(Some(place([path, b""])));
+            return placed(Some(place(path)));
         }
         let mut buf = [0; libc::PATH_MAX as usize];
-        let length = match sys::working_directory(buf.split_last_mut().map_or(&mut [], |l| l.1)) {
-            // The root's own path ends in its slash.
-            Some(b"/") => 1,
-            Some(directory) => directory.len() + 1,
-            None => return placed(None),
-        };
-        if let Some(slash) = buf.get_mut(length - 1) {
-            *slash = b'/';
-        }
-        placed(buf.get(..length).map(|directory| place([directory, path])))
+        placed(absolute(path, &mut buf).map(place))
     }
+}
+
+/// A path below the working directory; `None` if it does not fit.
+#[inline(never)]
+fn absolute<'b>(path: &[u8], buf: &'b mut [u8]) -> Option<&'b [u8]> {
+    let directory = sys::working_directory(buf)?.len();
+    let end = directory + 1 + path.len();
+    let mut rest = buf.get_mut(directory..end)?.iter_mut();
+    for (to, from) in rest.by_ref().zip(b"/".iter().chain(path)) {
+        *to = *from;
+    }
+    buf.get(..end)
 }
 
 /// True if a record's ATTRIB is to be kept.

@@ -70,7 +70,9 @@ fn read() -> &'static Config {
         // Before libc is ready: as if nothing were set, and asked again next time.
         return &DEFAULT;
     };
-    if judged == 0 && texts.values.iter().all(Option::is_none) {
+    let none = judged == 0 && texts.values.iter().all(Option::is_none);
+    // A program with more rights than its user has is not ruled by that user's variables.
+    if none || next::is_secure() {
         let _ = CONFIG.set(&DEFAULT);
         return CONFIG.get().unwrap_or(&DEFAULT);
     }
@@ -87,7 +89,7 @@ fn read() -> &'static Config {
 }
 
 /// The variables of the rules, where they stand now, and [`Config::judged`]; `None` if there is no
-/// environment yet. A program with more rights than its user has is not ruled by that user's variables.
+/// environment yet.
 fn environment() -> Option<(Texts<'static>, u32)> {
     unsafe extern "C" {
         static environ: *const *const c_char;
@@ -100,9 +102,6 @@ fn environment() -> Option<(Texts<'static>, u32)> {
         let mut entry = environ;
         if entry.is_null() {
             return None;
-        }
-        if next::is_secure() {
-            return Some((texts, judged));
         }
         while !(*entry).is_null() {
             // Most entries are told apart by their first character.

@@ -10,8 +10,8 @@ use crate::{next, read, sandbox, watch};
 /// As libc's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn inotify_init() -> c_int {
-    // SAFETY: no arguments.
-    let fd = unsafe { next::inotify_init() };
+    // SAFETY: a number.
+    let fd = unsafe { next::inotify_init1(0) };
     watch::made(fd);
     fd
 }
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn read(fd: c_int, buf: *mut c_void, n: usize) -> isize {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __read(fd: c_int, buf: *mut c_void, n: usize) -> isize {
     // SAFETY: the program's arguments.
-    unsafe { read::filter(fd, buf, n, next::__read(fd, buf, n)) }
+    unsafe { read::filter(fd, buf, n, next::read(fd, buf, n)) }
 }
 
 /// What a fortified program calls for read.
@@ -76,8 +76,12 @@ pub unsafe extern "C" fn __read(fd: c_int, buf: *mut c_void, n: usize) -> isize 
 /// As libc's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __read_chk(fd: c_int, buf: *mut c_void, n: usize, size: usize) -> isize {
+    if n > size {
+        // SAFETY: the program's arguments.
+        return unsafe { next::read_too_much(fd, buf, n, size) };
+    }
     // SAFETY: the program's arguments.
-    unsafe { read::filter(fd, buf, n.min(size), next::__read_chk(fd, buf, n, size)) }
+    unsafe { read::filter(fd, buf, n, next::read(fd, buf, n)) }
 }
 
 /// readv(2)
@@ -141,7 +145,8 @@ pub unsafe extern "C" fn syscall(
     unsafe { judged(n, a, b, c, d, e, f) }
 }
 
-/// The system calls the rules are about.
+/// The system calls the rules are about. They go on to the next syscall: whoever stands behind the function of that
+/// name may make the call by this one.
 ///
 /// # Safety
 /// As libc's syscall.
@@ -159,34 +164,32 @@ unsafe extern "C" fn judged(
     let next = |c| unsafe { next::syscall(n, a, b, c, d, e, f) };
     let (fd, pointer) = (a as c_int, b as *mut c_void);
     match n {
-        libc::SYS_read => {
-            let filled = next(c) as isize;
-            // SAFETY: the program's arguments.
-            unsafe { read::filter(fd, pointer, c as usize, filled) as c_long }
-        }
-        libc::SYS_readv => {
-            let filled = next(c) as isize;
-            // SAFETY: the program's arguments.
-            unsafe { read::filter_parts(fd, pointer.cast(), c as c_int, filled) as c_long }
-        }
         libc::SYS_inotify_add_watch => {
             let kernel = |mask| next(c_long::from(mask)) as c_int;
             // SAFETY: the program's arguments.
-            unsafe { watch::add(fd, pointer.cast(), c as u32, kernel).into() }
+            return unsafe { watch::add(fd, pointer.cast(), c as u32, kernel).into() };
         }
-        libc::SYS_inotify_rm_watch => watch::remove(fd, b as c_int, || next(c) as c_int).into(),
-        libc::SYS_prctl => {
-            sandbox::prctl(a as c_int, b as usize);
-            next(c)
+        libc::SYS_inotify_rm_watch => {
+            return watch::remove(fd, b as c_int, || next(c) as c_int).into();
         }
-        libc::SYS_seccomp => {
-            sandbox::seccomp(a as usize);
-            next(c)
-        }
+        libc::SYS_prctl => sandbox::prctl(a as c_int, b as usize),
+        libc::SYS_seccomp => sandbox::seccomp(a as usize),
+        _ => {}
+    }
+    let answer = next(c);
+    match n {
+        // SAFETY: the program's arguments.
+        libc::SYS_read => unsafe {
+            read::filter(fd, pointer, c as usize, answer as isize) as c_long
+        },
+        // SAFETY: the program's arguments.
+        libc::SYS_readv => unsafe {
+            read::filter_parts(fd, pointer.cast(), c as c_int, answer as isize) as c_long
+        },
+        libc::SYS_prctl | libc::SYS_seccomp => answer,
         _ => {
-            let made = next(c);
-            watch::made(made as c_int);
-            made
+            watch::made(answer as c_int);
+            answer
         }
     }
 }

@@ -17,6 +17,7 @@ static FOUND: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
 ///
 /// # Safety
 /// What can be read there stays as it is while the string is used.
+#[inline]
 pub unsafe fn string<'a>(path: *const c_char) -> Option<&'a CStr> {
     let page = path as usize / PAGE;
     let found = FOUND.get(page % FOUND.len())?;
@@ -28,10 +29,12 @@ pub unsafe fn string<'a>(path: *const c_char) -> Option<&'a CStr> {
             return Some(path);
         }
     }
-    if !sys::is_path(path) {
-        return None;
-    }
-    found.store(page, Relaxed);
+    tried(path).inspect(|_| found.store(page, Relaxed))
+}
+
+#[cold]
+#[inline(never)]
+fn tried<'a>(path: *const c_char) -> Option<&'a CStr> {
     // SAFETY: the kernel has just read all up to the NUL.
-    Some(unsafe { CStr::from_ptr(path) })
+    sys::is_path(path).then(|| unsafe { CStr::from_ptr(path) })
 }

@@ -92,7 +92,7 @@ pub unsafe fn add(
 
 /// # Safety
 /// As [`add`].
-#[inline(never)]
+#[inline(always)]
 unsafe fn begin<'a>(fd: c_int, path: *const c_char, mask: u32) -> Result<Call<'a>, Other> {
     let config = config::get();
     if config.rules.off || mask & ALL_EVENTS == 0 {
@@ -119,11 +119,13 @@ unsafe fn begin<'a>(fd: c_int, path: *const c_char, mask: u32) -> Result<Call<'a
 }
 
 /// Notes what the kernel answered.
-#[inline(never)]
+#[inline(always)]
 fn end(call: Call<'_>, wd: c_int) -> c_int {
     if wd > 0 {
         KNOWN.insert(call.fd);
-        remember(&call, wd);
+        if call.mask & ATTRIB != 0 || !call.config.rules.settle.is_empty() {
+            remember(&call, wd);
+        }
     }
     if let (Some(budget), Some(booking)) = (&call.config.budget, call.booking) {
         budget::answered(budget, booking, call.fd, wd);
@@ -135,6 +137,7 @@ fn end(call: Call<'_>, wd: c_int) -> c_int {
 ///
 /// # Safety
 /// As for [`pointer::string`].
+#[inline(always)]
 unsafe fn string<'a>(path: *const c_char) -> Option<&'a CStr> {
     if sandbox::entered() {
         // SAFETY: without a question to the kernel it is the program's word that a path is there.
@@ -145,16 +148,12 @@ unsafe fn string<'a>(path: *const c_char) -> Option<&'a CStr> {
 }
 
 /// Remembers what judging the records of a watch takes.
+#[inline(never)]
 fn remember(call: &Call<'_>, wd: c_int) {
     let Call { fd, path, mask, .. } = *call;
-    if call.before.nothing() {
-        if mask & ATTRIB != 0 {
-            // What was known of an earlier watch on the same file does not hold for this one.
-            memory::forget(fd, wd);
-        }
-        if call.config.rules.settle.is_empty() {
-            return;
-        }
+    if call.before.nothing() && call.config.rules.settle.is_empty() {
+        // What was known of an earlier watch on the same file does not hold for this one.
+        return memory::forget(fd, wd);
     }
     call.before.with_place(path, mask, |place| {
         memory::place(fd, wd, call.asked, place, mask & MASK_ADD != 0);
@@ -162,7 +161,7 @@ fn remember(call: &Call<'_>, wd: c_int) {
 }
 
 /// What the kernel is to be asked for in place of `mask`, and what is noted of it.
-#[inline(never)]
+#[inline(always)]
 fn judge(config: &'static Config, fd: c_int, path: &CStr, mask: u32) -> (u32, Asked) {
     log::errors_once(config);
     spare_wd_one(fd, mask);
@@ -194,6 +193,7 @@ fn report(config: &Config, fd: c_int, path: &CStr, mask: u32, now: u32, rule: Op
 }
 
 /// What `path` makes of a watch, and by which rule.
+#[inline(always)]
 fn fate(config: &Config, path: &CStr, mask: u32) -> (Fate, Option<Rule>) {
     let rules = &config.rules;
     let bytes = path.to_bytes();
@@ -260,6 +260,7 @@ fn by_directory(config: &Config, path: &CStr, mask: u32) -> (Fate, Option<Rule>)
 /// Qt looks a wd up as itself and negated, to tell files from directories: the filler's -1 would mean
 /// whatever has wd 1. An instance whose first watch has a mask Qt asks for begins with wd 2. Others keep
 /// their numbers: busybox inotifyd relies on them.
+#[inline(always)]
 fn spare_wd_one(fd: c_int, mask: u32) {
     // QInotifyFileSystemWatcherEngine::addPaths (Qt 5 and 6): ATTRIB, MOVE, DELETE_SELF, and CREATE and
     // DELETE on directories, MODIFY and MOVE_SELF on files.

@@ -40,8 +40,8 @@ const NOFOLLOW: u64 = 0x80;
 pub struct Place<'a> {
     /// What the watch is on.
     pub identity: Identity,
-    /// The absolute path, as a directory and what follows it, or as the whole and nothing.
-    pub path: [&'a [u8]; 2],
+    /// The absolute path.
+    pub path: &'a [u8],
     /// As IN_DONT_FOLLOW.
     pub nofollow: bool,
 }
@@ -135,29 +135,20 @@ impl Watch<'_> {
 /// Writes a place into a block: the word it is found by.
 #[inline(never)]
 fn keep(place: Place<'_>) -> Option<u64> {
-    let [directory, name] = place.path;
-    let length = directory.len() + name.len();
-    let block = ARENA.take(2 + (length + 1).div_ceil(8))?;
+    let (words, rest) = place.path.as_chunks::<8>();
+    let block = ARENA.take(2 + words.len() + 1)?;
     let [device, inode, path @ ..] = ARENA.words(block) else {
         return None;
     };
     device.store(place.identity.device, Relaxed);
     inode.store(place.identity.inode, Relaxed);
-    let mut bytes = directory.iter().chain(name);
-    let mut ended = false;
-    for word in path {
-        // The last word has the NUL, or is one.
-        let mut next = [0; 8];
-        for to in &mut next {
-            match bytes.next() {
-                Some(&c) => *to = c,
-                None => ended = true,
-            }
-        }
-        word.store(u64::from_ne_bytes(next), Relaxed);
-        if ended {
-            break;
-        }
+    // The last word has the NUL, or is one.
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    for (to, from) in path.iter().zip(words.iter().chain([&last])) {
+        to.store(u64::from_ne_bytes(*from), Relaxed);
     }
     let number = u64::from(NUMBER.fetch_add(1, Release));
     let flags = if place.nofollow { NOFOLLOW } else { 0 };

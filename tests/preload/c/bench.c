@@ -1,9 +1,11 @@
 /* Nanoseconds per call, the best of several rounds: "add DIR" places a watch again and again with a
- * mask that is stripped, "pipe" reads 16 bytes from a pipe. */
+ * mask that is stripped, "attrib DIR" with one that has ATTRIB too,
+ * "tree DIR" new watches with ATTRIB on so many directories, "pipe" reads 16 bytes from a pipe. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,18 +18,34 @@ static double now(void)
 
 int main(int argc, char **argv)
 {
-	static char buf[65536];
+	static char buf[65536], paths[4096][256];
 	enum { ROUNDS = 40, CALLS = 4096 };
 	double best = 1e18;
 	int pair[2], fd = inotify_init1(0);
+	uint32_t mask = IN_OPEN | IN_MODIFY | IN_CREATE;
 	if (argc < 2 || fd < 0 || pipe(pair))
 		return 1;
+	int tree = !strcmp(argv[1], "tree"), again = !strcmp(argv[1], "add") || !strcmp(argv[1], "attrib");
+	if (strcmp(argv[1], "add"))
+		mask |= IN_ATTRIB;
+	for (int i = 0; tree && i < CALLS; i++) {
+		snprintf(paths[i], sizeof paths[i], "%s/%d", argv[2], i);
+		mkdir(paths[i], 0700);
+	}
 	for (int round = 0; round < ROUNDS; round++) {
 		double start, took;
-		if (!strcmp(argv[1], "add")) {
+		if (tree) {
+			close(fd);
+			fd = inotify_init1(0);
 			start = now();
 			for (int i = 0; i < CALLS; i++)
-				if (inotify_add_watch(fd, argv[2], IN_OPEN | IN_MODIFY | IN_CREATE) != 1)
+				if (inotify_add_watch(fd, paths[i], mask) != i + 1)
+					return 1;
+			took = now() - start;
+		} else if (again) {
+			start = now();
+			for (int i = 0; i < CALLS; i++)
+				if (inotify_add_watch(fd, argv[2], mask) != 1)
 					return 1;
 			took = now() - start;
 		} else {
