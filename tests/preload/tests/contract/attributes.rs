@@ -350,3 +350,33 @@ fn thousands_of_watches_are_all_remembered() {
     act(&long, "touch *");
     assert_eq!(read().len(), COUNT);
 }
+
+/// A server that is gone answers nobody, and a watch of its root asks it nothing.
+#[test]
+fn a_watch_where_a_server_does_not_answer_is_placed_as_bare() {
+    let dir = dir();
+    let dead = dir.path().join("dead");
+    fs::create_dir(&dead).unwrap();
+    let source = support::root().join("launch/tests/c/silent.c");
+    let silent = support::compile_c("cc", &source, dir.path(), &[]).unwrap();
+    let tried = Command::new(&silent)
+        .arg(&dead)
+        .arg("true")
+        .output()
+        .unwrap();
+    if !tried.status.success() {
+        return support::skip(&format!("no file system can be made silent: {tried:?}"));
+    }
+    let mut command = Command::new(&silent);
+    command
+        .arg(&dead)
+        .args([
+            "env",
+            &format!("LD_PRELOAD={}", support::libwatchfix().display()),
+        ])
+        .arg(preload::probe_program());
+    let mut probe = Probe::start(&mut command);
+    let fd = probe.init();
+    assert_eq!(probe.add(fd, 0xfff, &dead), 1);
+    assert_eq!(probe.masks(fd)[&1], 0xfce);
+}
