@@ -12,8 +12,8 @@
 //! memory meanwhile is read by nobody. Every error but one is left to the kernel, which finds it again and says it exactly.
 
 use super::budget::{Admission, Budgets, Watched};
-use super::databases::Databases;
-use super::filter;
+use super::databases::{Databases, Eyes};
+use super::filter::{self, Trapped};
 use super::log::Log;
 use super::owners::{Found, Owner, Owners};
 use super::rights::Guard;
@@ -68,7 +68,7 @@ impl<'r> Judge<'r> {
         Judge {
             rules,
             guard: Guard::new(),
-            databases: Databases::default(),
+            databases: Databases::new(Trapped::by(&rules).settles_unseen(&rules)),
             budgets: Mutex::default(),
             named: Mutex::default(),
             // Unknown is another one: then every path is followed the careful way.
@@ -147,7 +147,12 @@ impl<'r> Judge<'r> {
     /// about any.
     pub fn look_after_databases(&self, log: &Log) {
         if self.rules.settle_own {
-            self.databases.look_after(&self.rules, log);
+            self.databases.look_after(&Eyes {
+                rules: &self.rules,
+                guard: &self.guard,
+                own_root: self.own_root,
+                log,
+            });
         }
     }
 
@@ -288,7 +293,7 @@ fn fate(
 
 /// A file as fdscan's library names it. On file systems that give every subvolume a device of its own (btrfs) it is not
 /// found again: then only patterns settle it.
-fn identity(known: &Known) -> Identity {
+pub fn identity(known: &Known) -> Identity {
     let (major, minor) = known.device;
     Identity {
         // The kernel's own dev_t: include/linux/kdev_t.h.

@@ -3,11 +3,17 @@
 //! A database may be opened after its directory was watched. So the process is looked at again, soon and then ever more
 //! rarely; what is found late is settled in place, as `watchfix heal` does it. Nothing is looked at while no process
 //! has such a watch. No lock is held while one is.
+//!
+//! Where no watch is judged for anything else, none is for this: then all processes of the tree are looked at, soon and then
+//! ever more rarely, and everything is found late ([`super::filter::Trapped::settles_unseen`]).
 
+use super::call::identity;
 use super::log::Log;
-use crate::sys::path::{Walk, find_absolute};
+use super::owners::{Owner, Owners};
+use super::rights::Guard;
+use super::tree::Tree;
 use crate::sys::{inotify, pidfd};
-use inspect::gather::{Live, own_watches};
+use inspect::gather::{Live, masks_of, own_watches};
 use inspect::model::Identity;
 use rules::Rules;
 use rules::event::{ACCESS, CLOSE_NOWRITE, MODIFY, OPEN};
@@ -24,11 +30,24 @@ use std::time::{Duration, Instant};
 const INTERVALS: [u64; 5] = [250, 1_000, 4_000, 15_000, 60_000];
 
 /// Processes with watches that would settle, and where their databases lie.
-#[derive(Default)]
 pub struct Databases {
     watchers: Mutex<HashMap<u32, Watcher>>,
     /// There is a watcher more.
     more: Condvar,
+    /// Watches are placed that nobody judges.
+    unseen: bool,
+}
+
+/// What a look is taken with.
+pub struct Eyes<'a> {
+    /// What settles.
+    pub rules: &'a Rules<'a>,
+    /// Whose rights it is taken with.
+    pub guard: &'a Guard,
+    /// This program's root directory.
+    pub own_root: Option<(u64, u64)>,
+    /// Where it is said.
+    pub log: &'a Log,
 }
 
 /// Directories with their paths, as the process has them.
@@ -37,24 +56,44 @@ type Directories = HashMap<Identity, Vec<u8>>;
 struct Watcher {
     pidfd: OwnedFd,
     directories: Directories,
+    /// When these were read.
+    seen: Option<Instant>,
     /// Those of them in which no watch can be left that was placed before.
     settled: HashSet<Identity>,
     looks: usize,
-    last: Instant,
+    /// When the next look is taken.
+    due: Instant,
 }
 
 impl Databases {
+    /// Nothing yet; `unseen` if watches are placed that nobody judges.
+    pub fn new(unseen: bool) -> Databases {
+        Databases {
+            watchers: Mutex::default(),
+            more: Condvar::new(),
+            unseen,
+        }
+    }
+
     /// Whether `process` holds a database open in the directory.
     pub fn has_in(&self, process: u32, directory: Identity, rules: &Rules<'_>) -> bool {
         let has = |watcher: &Watcher| watcher.directories.contains_key(&directory);
         let known = self.lock().get(&process).and_then(|watcher| {
             // So soon no number is another process's.
-            (watcher.last.elapsed() < interval(0)).then(|| has(watcher))
+            let lately = watcher.seen.is_some_and(|at| at.elapsed() < interval(0));
+            lately.then(|| has(watcher))
         });
         if let Some(known) = known {
             return known;
         }
-        let new = Watcher::new(process, rules);
+        let due = Instant::now() + interval(0);
+        let new = Watcher::new(process, due).and_then(|mut new| {
+            new.see(new.look(process, rules)?.1);
+            if !self.unseen {
+                new.settled = new.directories.keys().copied().collect();
+            }
+            Ok(new)
+        });
         let mut watchers = self.lock();
         if let Ok(mut new) = new {
             if let Some(old) = watchers.remove(&process)
@@ -69,42 +108,59 @@ impl Databases {
     }
 
     /// Looks again where it is time to, and settles what has become due. Does not return.
-    pub fn look_after(&self, rules: &Rules<'_>, log: &Log) {
-        let mut watchers = self.lock();
+    pub fn look_after(&self, eyes: &Eyes<'_>) {
+        let mut tree = self.unseen.then(Tree::new);
         loop {
-            watchers = match watchers.values().map(Watcher::rest).min() {
-                None => self
-                    .more
-                    .wait(watchers)
-                    .unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => {
-                    let due = watchers.extract_if(|_, watcher| watcher.rest().is_zero());
-                    let due: Vec<_> = due.collect();
-                    drop(watchers);
-                    let there = due.into_iter().filter_map(|(process, mut watcher)| {
-                        let looked = watcher.look_again(process, rules, log);
-                        // Short of its end, what goes wrong once may go well the next time.
-                        let there = looked.is_ok() || !pidfd::has_ended(watcher.pidfd.as_fd());
-                        there.then_some((process, watcher))
-                    });
-                    let there: Vec<_> = there.collect();
-                    let mut watchers = self.lock();
-                    for (process, watcher) in there {
-                        match watchers.entry(process) {
-                            // One of its calls has been judged meanwhile.
-                            Entry::Occupied(mut new) => new.get_mut().follows(watcher),
-                            Entry::Vacant(free) => {
-                                free.insert(watcher);
-                            }
-                        }
-                    }
-                    watchers
+            if let Some(tree) = tree.as_mut().filter(|tree| tree.rest().is_zero()) {
+                self.look_for_more(tree);
+            }
+            let due = self
+                .lock()
+                .extract_if(|_, watcher| watcher.rest().is_zero())
+                .collect();
+            self.look_at(due, eyes);
+            let watchers = self.lock();
+            let rests = watchers.values().map(Watcher::rest);
+            match rests.chain(tree.as_ref().map(Tree::rest)).min() {
+                Some(Duration::ZERO) => {}
+                Some(rest) => drop(self.more.wait_timeout(watchers, rest)),
+                None => drop(self.more.wait(watchers)),
+            }
+        }
+    }
+
+    fn look_at(&self, due: Vec<(u32, Watcher)>, eyes: &Eyes<'_>) {
+        for (process, mut watcher) in due {
+            let looked = watcher.look_again(process, eyes, self.unseen);
+            if looked.is_err() && pidfd::has_ended(watcher.pidfd.as_fd()) {
+                continue;
+            }
+            // Short of its end, what goes wrong once may go well the next time.
+            match self.lock().entry(process) {
+                // One of its calls has been judged meanwhile.
+                Entry::Occupied(mut new) => new.get_mut().follows(watcher),
+                Entry::Vacant(free) => {
+                    free.insert(watcher);
                 }
-                Some(rest) => {
-                    let waited = self.more.wait_timeout(watchers, rest);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            }
+        }
+    }
+
+    /// Finds processes that have watches, and are not looked at yet.
+    fn look_for_more(&self, tree: &mut Tree) {
+        for process in tree.look() {
+            let is_known = self
+                .lock()
+                .get(&process)
+                .is_some_and(|watcher| !pidfd::has_ended(watcher.pidfd.as_fd()));
+            let has_watches =
+                || masks_of(process).is_some_and(|m| m.iter().any(|m| m.mask.has(MODIFY)));
+            if !is_known
+                && has_watches()
+                && let Ok(new) = Watcher::new(process, Instant::now())
+            {
+                self.lock().insert(process, new);
+            }
         }
     }
 
@@ -114,23 +170,22 @@ impl Databases {
     }
 }
 
-fn interval(looks: usize) -> Duration {
+/// How long after so many looks the next one comes.
+pub fn interval(looks: usize) -> Duration {
     let [.., last] = INTERVALS;
     Duration::from_millis(INTERVALS.get(looks).copied().unwrap_or(last))
 }
 
 impl Watcher {
-    fn new(process: u32, rules: &Rules<'_>) -> io::Result<Watcher> {
-        let mut watcher = Watcher {
+    fn new(process: u32, due: Instant) -> io::Result<Watcher> {
+        Ok(Watcher {
             pidfd: pidfd::open(process)?,
             directories: Directories::new(),
+            seen: None,
             settled: HashSet::new(),
             looks: 0,
-            last: Instant::now(),
-        };
-        watcher.directories = watcher.look(process, rules)?.1;
-        watcher.settled = watcher.directories.keys().copied().collect();
-        Ok(watcher)
+            due,
+        })
     }
 
     /// Takes the place of `old`. Where it has found databases first, there may be watches from before.
@@ -139,12 +194,21 @@ impl Watcher {
     }
 
     fn rest(&self) -> Duration {
-        interval(self.looks).saturating_sub(self.last.elapsed())
+        self.due.saturating_duration_since(Instant::now())
+    }
+
+    fn see(&mut self, directories: Directories) {
+        self.directories = directories;
+        self.seen = Some(Instant::now());
     }
 
     /// Reads what the process has open now: copies of its instances, and where its databases lie.
     fn look(&self, process: u32, rules: &Rules<'_>) -> io::Result<(Vec<OwnedFd>, Directories)> {
         let mut live = Live::open(process).map_err(|failure| io::Error::other(failure.why))?;
+        // Its masks have been judged by its own rules, which say where it settles.
+        if live.process().preload.mapped == Some(true) {
+            return Ok(Default::default());
+        }
         let numbers: Vec<i32> = live.inotify_fds().collect();
         let mut copies = Vec::new();
         for fd in numbers {
@@ -168,55 +232,86 @@ impl Watcher {
         ))
     }
 
-    fn look_again(&mut self, process: u32, rules: &Rules<'_>, log: &Log) -> io::Result<()> {
+    /// Looks with the rights the process itself has: between two looks it may lead every path elsewhere.
+    fn look_again(&mut self, process: u32, eyes: &Eyes<'_>, unseen: bool) -> io::Result<()> {
         self.looks += 1;
-        self.last = Instant::now();
-        let (instances, directories) = self.look(process, rules)?;
-        for (identity, path) in &directories {
-            if self.settled.contains(identity) {
-                continue;
+        self.due = Instant::now() + interval(self.looks);
+        let mut owners = Owners::default();
+        let owner = owners.of(process)?;
+        let rights = eyes.guard.rights_of(owner)?;
+        rights.act(|| {
+            let (instances, directories) = self.look(process, eyes.rules)?;
+            let new = directories
+                .iter()
+                .filter(|(one, _)| !self.settled.contains(one));
+            let new: Directories = new.map(|(one, path)| (*one, path.clone())).collect();
+            let left = instances
+                .iter()
+                .filter(|_| !new.is_empty())
+                .flat_map(|instance| settle(owner, instance, &new, eyes));
+            let left: HashSet<_> = left.collect();
+            if !unseen {
+                let settled = directories.keys().filter(|one| !left.contains(one));
+                self.settled = settled.copied().collect();
             }
-            let inside = [format!("/proc/{process}/root").as_bytes(), path].concat();
-            let directory = find_absolute(&CString::new(inside)?, true, Walk::Free)?;
-            for instance in &instances {
-                settle(instance, &directory, *identity, rules, |before, now| {
-                    let path = path.escape_ascii();
-                    log.line(
-                        process,
-                        format_args!(
-                            "\"{path}\": mask {before:#x} -> {now:#x} by WATCHFIX_SETTLE: \
-                             a database was opened there"
-                        ),
-                    );
-                })?;
-            }
-        }
-        self.settled = directories.keys().copied().collect();
-        self.directories = directories;
-        Ok(())
+            self.see(directories);
+            Ok(())
+        })?
     }
 }
 
-/// Settles the watch on `directory`, if the instance has one that would report every write.
+/// Settles the instance's watches on `directories` that would report every write. Returns those that are to be looked
+/// for again.
 fn settle(
+    owner: &Owner,
     instance: &OwnedFd,
-    directory: &OwnedFd,
-    identity: Identity,
-    rules: &Rules<'_>,
-    said: impl Fn(u32, u32),
-) -> io::Result<()> {
-    let watches = own_watches(instance.as_fd());
-    let found = watches.iter().find(|watch| {
-        (watch.device, watch.inode) == (identity.device, identity.inode) && watch.mask.has(MODIFY)
-    });
-    let Some(watch) = found else { return Ok(()) };
-    let mask = reduce(rules.strip, Fate::Settled, watch.mask.0);
-    let wd = inotify::add_watch(instance.as_fd(), directory.as_fd(), mask)?;
-    if wd == watch.wd {
-        said(watch.mask.0, mask);
-        Ok(())
-    } else {
-        // The program had just removed its watch: this is another one, which it has not asked for.
-        inotify::rm_watch(instance.as_fd(), wd)
+    directories: &Directories,
+    eyes: &Eyes<'_>,
+) -> Vec<Identity> {
+    let mut left = Vec::new();
+    for watch in own_watches(instance.as_fd()) {
+        let there = Identity {
+            device: watch.device,
+            inode: watch.inode,
+        };
+        let path = directories.get(&there);
+        let Some(path) = path.filter(|_| watch.mask.has(MODIFY)) else {
+            continue;
+        };
+        let mask = reduce(eyes.rules.strip, Fate::Settled, watch.mask.0);
+        match place(owner, instance, path, (there, watch.wd), mask, eyes) {
+            Ok(true) => eyes.log.line(
+                owner.process,
+                format_args!(
+                    "\"{}\": mask {:#x} -> {mask:#x} by WATCHFIX_SETTLE: a database was opened there",
+                    path.escape_ascii(),
+                    watch.mask.0
+                ),
+            ),
+            Ok(false) | Err(_) => left.push(there),
+        }
     }
+    left
+}
+
+/// Gives the watch `wd` on the directory `there`, which is `path` for the process, another mask; false if that was
+/// no longer its place.
+fn place(
+    owner: &Owner,
+    instance: &OwnedFd,
+    path: &[u8],
+    (there, wd): (Identity, i32),
+    mask: u32,
+    eyes: &Eyes<'_>,
+) -> io::Result<bool> {
+    let directory = owner.find(&CString::new(path)?, false, eyes.own_root)?;
+    if identity(&directory.known) != there {
+        return Ok(false);
+    }
+    let placed = inotify::add_watch_here(instance.as_fd(), directory.file.as_fd(), mask)?;
+    if placed != wd {
+        // The program had just removed its watch: this is another one, which it has not asked for.
+        inotify::rm_watch(instance.as_fd(), placed)?;
+    }
+    Ok(placed == wd)
 }

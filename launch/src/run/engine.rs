@@ -25,7 +25,7 @@ impl Plan {
     /// Looks what works here, cheaply: some ten system calls.
     pub fn new(choice: EngineChoice, rules: &Rules<'_>) -> Plan {
         let trapped = Trapped::by(rules);
-        let idle = trapped == Trapped::Masks(0);
+        let idle = trapped == Trapped::Masks(0) && !trapped.settles_unseen(rules);
         Plan {
             library: match choice {
                 EngineChoice::Seccomp => Err("--engine seccomp was asked for".to_owned()),

@@ -63,6 +63,10 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
         (Err(why), _) => format!("library     none: {why}"),
     });
     lines.push(match &plan.supervisor {
+        Ok(Trapped::Masks(0)) => {
+            "supervisor  for directories with an open database: their watches settle later"
+                .to_owned()
+        }
         Ok(Trapped::Masks(bits)) => {
             let events: Vec<_> = rules::event::names(*bits).collect();
             format!("supervisor  for watches with any of {}", events.join(","))

@@ -34,6 +34,7 @@ mod owners;
 mod rights;
 mod supervisor;
 mod tracee;
+mod tree;
 
 use crate::cli::RunArgs;
 use crate::settings::Settings;

@@ -1,11 +1,14 @@
 /* Nanoseconds a call takes, the mean of many: "add DIR MASK" a new watch on each of DIR's entries, "other"
- * getppid. */
+ * getppid; "churn DIR" 2,000 tries to watch files of DIR that come and go, in 400 instances, with making and closing these. */
 #include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +17,43 @@ static double now(void)
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+static void come_and_go(char names[5][16])
+{
+	for (;;) {
+		for (int i = 0; i < 5; i++)
+			close(open(names[i], O_CREAT | O_RDWR, 0600));
+		for (int i = 0; i < 5; i++)
+			unlink(names[i]);
+	}
+}
+
+static int churn(const char *dir)
+{
+	char names[5][16];
+	if (chdir(dir))
+		return 1;
+	for (int i = 0; i < 5; i++)
+		snprintf(names[i], sizeof names[i], "f%d", i);
+	pid_t other = fork();
+	if (other == 0)
+		come_and_go(names);
+	double start = now();
+	int made = 0;
+	for (; made < 400; made++) {
+		int instance = inotify_init1(IN_NONBLOCK);
+		if (instance < 0)
+			break;
+		for (int i = 0; i < 5; i++)
+			inotify_add_watch(instance, names[i], IN_MODIFY);
+		close(instance);
+	}
+	double took = now() - start;
+	kill(other, SIGKILL);
+	waitpid(other, 0, 0);
+	printf("%.1f\n", took / 2000);
+	return made < 400;
 }
 
 int main(int argc, char **argv)
@@ -25,6 +65,8 @@ int main(int argc, char **argv)
 		printf("%.1f\n", (now() - start) / 1000000);
 		return 0;
 	}
+	if (argc == 3)
+		return churn(argv[2]);
 	if (argc != 4)
 		return 2;
 	char *names[8192];

@@ -64,6 +64,13 @@ fn a_command_that_cannot_be_started_has_the_status_it_would_have() {
 }
 
 #[test]
+fn a_supervisor_that_only_settles_is_told_from_one_that_judges() {
+    let text = output(run(&["--explain", "--strip", "none", "--ignore", "none"]).arg("true"));
+    let line = "supervisor  for directories with an open database: their watches settle later\n";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
 fn rules_that_change_nothing_need_no_supervisor() {
     let flags = [
         "--explain",

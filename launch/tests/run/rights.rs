@@ -1,6 +1,6 @@
 //! A supervisor with more rights than the program lends it none.
 
-use super::given::{Dir, NOBODY, is_root, output, probe, run};
+use super::given::{Dir, NOBODY, compiled, is_root, output, probe, run};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 
@@ -84,6 +84,30 @@ fn root_without_capabilities_and_a_user_namespace_lend_none_either() {
             "{through:?}"
         );
         assert!(lines[1].ends_with("wd 1 mask 0x3ca"), "{through:?}: {text}");
+    }
+}
+
+#[test]
+fn a_directory_that_is_changed_for_a_link_while_it_settles_lends_none_either() {
+    if !is_root() {
+        return support::skip("there are no rights to lend");
+    }
+    let dir = Dir::new();
+    fs::set_permissions(dir.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let (open, secret) = (dir.path("open"), dir.path("secret"));
+    fs::create_dir(&open).unwrap();
+    chown(&open, Some(NOBODY), Some(NOBODY)).unwrap();
+    fs::create_dir(&secret).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o700)).unwrap();
+    let swap = compiled("swap.c", "swap", "cc", &["-static", "-pthread"]).unwrap();
+    for flags in [&[][..], &["--strip", "none", "--ignore", "none"]] {
+        let own = format!("{open}/{}", flags.len());
+        fs::create_dir(&own).unwrap();
+        chown(&own, Some(NOBODY), Some(NOBODY)).unwrap();
+        let mut command = run(flags);
+        command.arg(&swap).args([&own, &secret]);
+        let text = output(command.args([&NOBODY.to_string(), "500"]));
+        assert_eq!(text, "500 settled, 0 strange\n");
     }
 }
 

@@ -104,20 +104,49 @@ fn a_directory_with_a_database_of_its_own_process_settles() {
 
 #[test]
 fn a_database_opened_after_its_directory_was_watched_settles_it_too() {
-    opened_late(Duration::ZERO, &[]);
+    opened_late(&[], Duration::ZERO, &[]);
 }
 
 #[test]
 fn a_database_opened_between_two_watches_settles_the_first_one_too() {
     // When what was seen at the first one is believed no more, and before the second look (databases::INTERVALS).
-    opened_late(Duration::from_millis(600), &["add", "/", "0xfce"]);
+    opened_late(&[], Duration::from_millis(600), &["add", "/", "0xfce"]);
 }
 
-/// A database is opened `after` its directory was watched, and then `further` things are done.
-fn opened_late(after: Duration, further: &[&str]) {
+#[test]
+fn a_watch_that_nobody_judges_settles_later() {
+    opened_late(&UNSEEN, Duration::ZERO, &[]);
+}
+
+#[test]
+fn a_watch_placed_unseen_beside_an_old_database_settles_too() {
+    // When the database has been seen already.
+    let dir = Dir::new();
+    let (path, database, log) = (dir.path(""), dir.path("s.db"), dir.path("s.db-wal"));
+    let mut command = run(&UNSEEN);
+    command
+        .arg(probe())
+        .args(["open", &database, "open", &log, "wait"])
+        .args(["add", &path, "0xfce", "wait"]);
+    let mut victim = Victim::spawn(&mut command);
+    victim.line_with("ready ");
+    std::thread::sleep(Duration::from_millis(600));
+    victim.send("");
+    let pid = victim.line_with("ready ");
+    let pid = pid.trim_start_matches("ready ").parse().unwrap();
+    support::wait_until("the watch stays as it is", || {
+        watches(pid).iter().any(|watch| watch.mask == 0xfcc)
+    });
+}
+
+/// No watch is trapped; with the library nothing would settle.
+const UNSEEN: [&str; 6] = ["--strip", "none", "--ignore", "none", "--engine", "seccomp"];
+
+/// Under `flags` a database is opened `after` its directory was watched, and then `further` things are done.
+fn opened_late(flags: &[&str], after: Duration, further: &[&str]) {
     let dir = Dir::new();
     let (path, log) = (dir.path(""), dir.path("log"));
-    let mut command = run(&["--log", &log]);
+    let mut command = run(&[flags, &["--log", &log]].concat());
     command
         .arg(probe())
         .args(["add", "/", "0xfce", "add", &path, "0xfce", "wait"]);
