@@ -10,13 +10,13 @@ use crate::sys::seccomp::{Answer, InFlight};
 use crate::sys::socket;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Lets one waiting call go on. One whose process has died is answered by that.
-pub fn let_one_go(listener: BorrowedFd<'_>, in_flight: InFlight) {
+/// Lets one waiting call go on, and says whose it is. One whose process has died is answered by that.
+pub fn let_one_go(listener: BorrowedFd<'_>, in_flight: InFlight) -> Option<u32> {
     let [own, ..] = in_flight;
-    if own.receive(listener).is_ok() {
-        // It has died between the two.
-        let _ = own.answer(listener, Answer::Continue);
-    }
+    let notice = own.receive(listener).ok()?;
+    // It may have died between the two.
+    let answered = own.answer(listener, Answer::Continue);
+    answered.is_ok().then_some(notice.pid)
 }
 
 /// Lets those go on that the dead supervisor had received and not answered.
@@ -33,7 +33,9 @@ pub fn answer_all(listener: BorrowedFd<'_>, in_flight: InFlight) {
     loop {
         match wait([For::Input(listener)], None) {
             [Ready::Closed] => return,
-            [Ready::Yes] => let_one_go(listener, in_flight),
+            [Ready::Yes] => {
+                let_one_go(listener, in_flight);
+            }
             [Ready::No] => {}
         }
     }

@@ -13,6 +13,7 @@ use super::call::Judge;
 use super::heir;
 use super::log::Log;
 use super::owners::Owners;
+use super::voice::Voice;
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::seccomp::{InFlight, Slot};
 use std::os::fd::BorrowedFd;
@@ -46,9 +47,7 @@ pub struct Judges<'scope, 'env> {
     current: Option<Arc<Progress>>,
     /// Since when the call it is at has been watched, and which that is.
     watched: Option<(Instant, u64)>,
-    /// What the log has not been told yet: by whoever judges next, since this thread must not hang.
-    held_up: Option<u32>,
-    let_go: u32,
+    voice: Voice,
 }
 
 /// Where a judge can sit, and who does.
@@ -92,8 +91,7 @@ impl<'scope, 'env> Judges<'scope, 'env> {
             seats: slots.map(free).into(),
             current: None,
             watched: None,
-            held_up: None,
-            let_go: 0,
+            voice: Voice::new(scope, calls.log),
         }
     }
 
@@ -123,7 +121,9 @@ impl<'scope, 'env> Judges<'scope, 'env> {
             (Some(judge), Some((since, call))) if since.elapsed() >= PATIENCE => {
                 self.watched = None;
                 if judge.give_up(call) {
-                    self.held_up = Some(judge.thread.load(Ordering::Relaxed));
+                    let text =
+                        "its path is still being followed, and other calls are judged meanwhile";
+                    self.voice.say(judge.thread.load(Ordering::Relaxed), text);
                     self.current = None;
                 }
             }
@@ -139,12 +139,10 @@ impl<'scope, 'env> Judges<'scope, 'env> {
             thread: AtomicU32::new(std::process::id()),
         });
         let (calls, own) = (self.calls, Arc::clone(&progress));
-        let (held_up, let_go) = (self.held_up, self.let_go);
         let free = self.seats.iter_mut().find(|seat| seat.is_free());
         let begun = free.and_then(|seat| {
             let slot = seat.slot;
             let judge = Builder::new().spawn_scoped(self.scope, move || {
-                calls.say(held_up, let_go);
                 if own.is_done(BEGINNING) {
                     calls.judge_all(slot, &own);
                 }
@@ -154,10 +152,10 @@ impl<'scope, 'env> Judges<'scope, 'env> {
         });
         if begun.is_some() {
             self.current = Some(progress);
-            (self.held_up, self.let_go) = (None, 0);
-        } else {
-            self.let_go += 1;
-            heir::let_one_go(self.calls.listener, self.in_flight);
+        } else if let Some(thread) = heir::let_one_go(self.calls.listener, self.in_flight) {
+            let text =
+                "its call is left to the kernel: every path before it is still being followed";
+            self.voice.say(thread, text);
         }
     }
 }
@@ -191,19 +189,6 @@ impl Calls<'_> {
             if !progress.is_done(notice.id) {
                 return;
             }
-        }
-    }
-
-    fn say(&self, held_up: Option<u32>, let_go: u32) {
-        if let Some(thread) = held_up {
-            let text = "its path is still being followed, and other calls are judged meanwhile";
-            self.log.line(thread, format_args!("{text}"));
-        }
-        if let_go > 0 {
-            let text =
-                "calls were left to the kernel: every path before them was still being followed";
-            self.log
-                .line(std::process::id(), format_args!("{let_go} {text}"));
         }
     }
 }

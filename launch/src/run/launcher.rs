@@ -160,7 +160,9 @@ impl Launcher {
                 change = self.pass_signals_on().or(change);
             }
             match (called, &self.listener) {
-                (Ready::Yes, Some(listener)) => heir::let_one_go(listener.as_fd(), self.in_flight),
+                (Ready::Yes, Some(listener)) => {
+                    heir::let_one_go(listener.as_fd(), self.in_flight);
+                }
                 (Ready::Closed, _) => self.listener = None,
                 _ => {}
             }

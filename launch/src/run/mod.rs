@@ -35,6 +35,7 @@ mod rights;
 mod supervisor;
 mod tracee;
 mod tree;
+mod voice;
 
 use crate::cli::RunArgs;
 use crate::settings::Settings;
