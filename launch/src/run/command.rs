@@ -37,6 +37,7 @@ impl Command {
     pub fn become_it(&self) -> ! {
         inherited::restore();
         let error = self.exec();
+        inherited::ignore_again();
         let name = self.arguments.first().map(|name| name.as_bytes());
         let name = OsStr::from_bytes(name.unwrap_or_default()).display();
         complain(&format!("{name} cannot be run: {}", words(&error)));

@@ -1,12 +1,14 @@
-//! What the Rust runtime changes before main, and the command must not see: SIGPIPE is ignored, and /dev/null is opened
-//! for standard streams that were closed (library/std/src/sys/pal/unix/mod.rs).
+//! What is changed before main, and the command must not see. By the Rust runtime: SIGPIPE is ignored, and /dev/null is
+//! opened for standard streams that were closed (library/std/src/sys/pal/unix/mod.rs). Here: SIGXFSZ is ignored, so that
+//! a log at its limit (setrlimit(2), RLIMIT_FSIZE) ends nothing.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-/// Streams that were closed, one bit each; and that SIGPIPE was ignored already.
+/// Streams that were closed, one bit each; and which of [`SIGNALS`] were ignored already.
 static FOUND: AtomicU8 = AtomicU8::new(0);
 
-const SIGPIPE_IGNORED: u8 = 1 << 7;
+/// With their bits.
+const SIGNALS: [(libc::c_int, u8); 2] = [(libc::SIGPIPE, 1 << 7), (libc::SIGXFSZ, 1 << 6)];
 
 /// Runs before the runtime does: elf(5), DT_INIT_ARRAY.
 #[used]
@@ -21,14 +23,11 @@ extern "C" fn look() {
             found |= 1 << stream;
         }
     }
-    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: the kernel writes one structure, of which zeros are a valid value.
-    let handler = unsafe {
-        libc::sigaction(libc::SIGPIPE, std::ptr::null(), action.as_mut_ptr());
-        action.assume_init().sa_sigaction
-    };
-    if handler == libc::SIG_IGN {
-        found |= SIGPIPE_IGNORED;
+    for (signal, bit) in SIGNALS {
+        // SAFETY: SIG_IGN is no function of ours. The runtime ignores SIGPIPE next.
+        if unsafe { libc::signal(signal, libc::SIG_IGN) } == libc::SIG_IGN {
+            found |= bit;
+        }
     }
     FOUND.store(found, Relaxed);
 }
@@ -42,8 +41,18 @@ pub fn restore() {
             unsafe { libc::close(stream) };
         }
     }
-    if found & SIGPIPE_IGNORED == 0 {
-        // SAFETY: SIG_DFL is no function of ours.
-        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    for (signal, bit) in SIGNALS {
+        if found & bit == 0 {
+            // SAFETY: SIG_DFL is no function of ours.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+    }
+}
+
+/// Takes that back, where the command did not: a sentence about it ends this process by no signal.
+pub fn ignore_again() {
+    for (signal, _) in SIGNALS {
+        // SAFETY: SIG_IGN is no function of ours.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }

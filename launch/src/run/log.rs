@@ -1,38 +1,43 @@
 //! What is decided, line by line, where `--log` asks for it.
+//!
+//! To write it neither waits nor ends a process: what cannot be written at once is left out. The signals of a broken pipe and
+//! of a file at its limit are ignored ([`super::inherited`]).
 
-use crate::sys::process;
+use crate::sys::{poll, process, socket};
 use rules::rule::Log as Wanted;
 use std::ffi::OsStr;
 use std::fmt::Arguments;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
 /// Where lines go.
 pub struct Log {
     to: Option<File>,
     terminal: bool,
+    socket: bool,
 }
 
 impl Log {
     /// Opens the place the rules name.
     ///
     /// # Errors
-    /// The file cannot be opened for writing.
+    /// The file cannot be opened for writing, or is no regular one.
     pub fn open(wanted: Wanted<'_>) -> io::Result<Log> {
+        let terminal = wanted == Wanted::Stderr;
         let to = match wanted {
             Wanted::None => None,
-            // A copy: its own standard error is what the supervisor lets go of.
-            Wanted::Stderr => Some(File::from(io::stderr().as_fd().try_clone_to_owned()?)),
-            Wanted::File(path) => {
-                let mut options = OpenOptions::new();
-                options.append(true).create(true);
-                Some(options.open(OsStr::from_bytes(path))?)
-            }
+            Wanted::Stderr => Some(standard_error()?),
+            Wanted::File(path) => Some(regular(OsStr::from_bytes(path))?),
         };
-        let terminal = wanted == Wanted::Stderr;
-        Ok(Log { to, terminal })
+        let kind = to.as_ref().map(File::metadata).transpose()?;
+        Ok(Log {
+            to,
+            terminal,
+            socket: kind.is_some_and(|kind| kind.file_type().is_socket()),
+        })
     }
 
     /// Whether lines go anywhere.
@@ -54,9 +59,53 @@ impl Log {
 
     /// One line about process `pid`.
     pub fn line(&self, pid: u32, text: Arguments<'_>) {
-        if let Some(mut to) = self.to.as_ref() {
-            // One write, so that lines of several processes do not mix; a log that cannot be written stops nothing.
-            let _ = to.write_all(format!("watchfix[{pid}]: {text}\n").as_bytes());
+        let Some(mut to) = self.to.as_ref() else {
+            return;
+        };
+        let line = format!("watchfix[{pid}]: {text}\n");
+        // One write, so that lines of several processes do not mix; a log that cannot be written stops nothing.
+        if self.socket {
+            let _ = socket::send_now(to.as_fd(), line.as_bytes());
+        } else if poll::takes_output(to.as_fd()) {
+            let _ = to.write(line.as_bytes());
         }
     }
+}
+
+/// A standard error of its own: the command's is what the supervisor lets go of.
+///
+/// A pipe that nobody empties and a terminal that was stopped would be waited for. O_NONBLOCK is set for everybody who
+/// has the open file, so it is opened anew; where that is not allowed (another user's terminal), a look before each
+/// line has to do.
+fn standard_error() -> io::Result<File> {
+    let copy = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    let kind = copy.metadata()?.file_type();
+    if !kind.is_fifo() && !kind.is_char_device() {
+        return Ok(copy);
+    }
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    Ok(options.open("/proc/self/fd/2").unwrap_or(copy))
+}
+
+/// To open a FIFO would wait for its reader, and to open a device may set it off: it is looked at before and after.
+fn regular(path: &OsStr) -> io::Result<File> {
+    let check = |is_file| match is_file {
+        true => Ok(()),
+        false => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+    };
+    match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        found => check(found?.is_file())?,
+    }
+    let mut options = OpenOptions::new();
+    options
+        .append(true)
+        .create(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW);
+    let file = options.open(path)?;
+    check(file.metadata()?.is_file())?;
+    Ok(file)
 }

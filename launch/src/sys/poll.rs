@@ -52,3 +52,15 @@ pub fn wait<const N: usize>(what: [For<'_>; N], time: Option<Duration>) -> [Read
         _ => Ready::Closed,
     })
 }
+
+/// Whether something can be written without waiting, as far as that can be said before.
+pub fn takes_output(fd: BorrowedFd<'_>) -> bool {
+    let mut polled = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    // SAFETY: one structure is there, and the kernel writes its `revents`.
+    let count = unsafe { libc::poll(&raw mut polled, 1, 0) };
+    count == 1 && polled.revents & libc::POLLOUT != 0
+}

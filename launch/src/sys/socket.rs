@@ -25,6 +25,20 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     unsafe { Ok((OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1]))) }
 }
 
+/// Sends as much of `text` as there is room for; no signal is raised where nobody receives.
+///
+/// # Errors
+/// EAGAIN where there is no room, EPIPE.
+pub fn send_now(socket: BorrowedFd<'_>, text: &[u8]) -> io::Result<()> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    let start = text.as_ptr().cast();
+    // SAFETY: the kernel reads `text.len()` bytes.
+    match unsafe { libc::send(socket.as_raw_fd(), start, text.len(), flags) } {
+        0.. => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Sends one message with copies of `descriptors`.
 ///
 /// # Errors

@@ -146,9 +146,9 @@ fn streams_that_were_closed_are_closed() {
 }
 
 #[test]
-fn a_broken_pipe_ends_the_command_unless_it_was_ignored() {
+fn a_broken_pipe_ends_the_command_unless_it_was_ignored_and_so_does_a_file_at_its_limit() {
     let script = "yes 2>/dev/null | head -1; grep SigIgn /proc/self/status";
-    for before in ["trap - PIPE", "trap '' PIPE"] {
+    for before in ["trap - PIPE", "trap '' PIPE", "trap - XFSZ", "trap '' XFSZ"] {
         let line = |through: &str| format!("{before}; {through} sh -c '{script}' 2>&1");
         let text = |line: String| output(Command::new("sh").args(["-c", &line]));
         assert_eq!(
