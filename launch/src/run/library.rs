@@ -12,6 +12,10 @@ const NAME: &str = "libwatchfix.so";
 /// Tells the library that its masks are not to be judged again: [`rules::watch::JUDGED`].
 const SUPERVISED: &str = "WATCHFIX_RUN";
 
+/// AddressSanitizer's runtime ends a program with status 1 where another library is loaded before it, unless told not to look.
+/// clang links it into the program; gcc makes it a library.
+const SANITIZER: (&str, &str) = ("ASAN_OPTIONS", "verify_asan_link_order");
+
 /// Finds the library: beside this program, or in `../lib`.
 ///
 /// # Errors
@@ -50,6 +54,8 @@ pub fn environment(library: Option<&Path>, settings: &Settings, supervised: bool
             "LD_PRELOAD".into(),
             preload(env::var_os("LD_PRELOAD"), library),
         ));
+        let (name, option) = SANITIZER;
+        own.push((name.into(), without_check(env::var_os(name), option)));
         if supervised {
             own.push((SUPERVISED.into(), "1".into()));
         }
@@ -77,6 +83,22 @@ fn preload(before: Option<OsString>, library: &Path) -> OsString {
     })
 }
 
+/// The sanitizer's options, with `option` off unless they say something about it.
+fn without_check(before: Option<OsString>, option: &str) -> OsString {
+    let mut text = before.map(OsString::into_vec).unwrap_or_default();
+    // FlagParser::is_space of compiler-rt's sanitizer_common/sanitizer_flag_parser.cpp.
+    let mut parts = text.split(|c| b" ,:\n\t\r".contains(c));
+    let is_set = |part: &[u8]| {
+        let rest = part.strip_prefix(option.as_bytes());
+        rest.is_some_and(|rest| rest.starts_with(b"="))
+    };
+    if !parts.any(is_set) {
+        let between = if text.is_empty() { "" } else { ":" };
+        text.extend_from_slice(format!("{between}{option}=0").as_bytes());
+    }
+    OsString::from_vec(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,5 +110,20 @@ mod tests {
         assert_eq!(with(Some("")), "/l.so");
         assert_eq!(with(Some("/a.so b.so")), "/a.so b.so:/l.so");
         assert_eq!(with(Some("/l.so:/a.so")), "/l.so:/a.so");
+    }
+
+    #[test]
+    fn a_sanitizer_is_told_not_to_look_unless_it_is_told_something() {
+        let with = |before: Option<&str>| without_check(before.map(Into::into), "check");
+        assert_eq!(with(None), "check=0");
+        assert_eq!(with(Some("")), "check=0");
+        assert_eq!(with(Some("a=1")), "a=1:check=0");
+        assert_eq!(
+            with(Some("a=1 precheck=1,checks=1")),
+            "a=1 precheck=1,checks=1:check=0"
+        );
+        for told in ["check=1", "a=1:check=1:b=2", "a=1, check=0"] {
+            assert_eq!(with(Some(told)), told);
+        }
     }
 }

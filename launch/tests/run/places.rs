@@ -1,9 +1,11 @@
 //! Whatever the program is built from, and wherever it has gone: its path means what it means to it.
 
-use super::given::{Dir, NOBODY, compiled, is_root, output, probe, run, run_as_nobody, watchfix};
+use super::given::{
+    Dir, NOBODY, compiled, is_root, output, probe, run, run_as_nobody, without_rules,
+};
 use std::fs;
 use std::os::unix::fs::chown;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 const CHANGED: &str = "mask 0x3ce\n";
@@ -218,39 +220,68 @@ fn one_that_may_not_be_looked_into_is_left_alone_and_named() {
     );
 }
 
+/// `watchfix run FLAGS -- ` with the library beside it.
+fn installed(place: &Dir, flags: &[&str]) -> Command {
+    let place = PathBuf::from(place.path(""));
+    let (program, library) = (place.join("watchfix"), place.join("libwatchfix.so"));
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_watchfix"), &program).unwrap();
+        fs::copy(support::libwatchfix(), library).unwrap();
+    }
+    let mut command = without_rules(program);
+    command
+        .env_remove("LD_PRELOAD")
+        .arg("run")
+        .args(flags)
+        .arg("--");
+    command
+}
+
+#[test]
+fn a_program_with_gccs_address_sanitizer_starts() {
+    let sanitized = ["-fsanitize=address", "-pthread"];
+    let program = match compiled("probe.c", "sanitized", "gcc", &sanitized) {
+        Ok(program) => program,
+        Err(why) => return support::skip(&format!("gcc has no libasan here: {why}")),
+    };
+    let place = Dir::new();
+    let text = output(
+        installed(&place, &[])
+            .env("ASAN_OPTIONS", "detect_leaks=0")
+            .arg(&program)
+            .args(["add", &place.path(""), "0x3ef"]),
+    );
+    assert!(text.ends_with("mask 0x3ce\n"), "{text}");
+    // Who asks for the check has it.
+    let mut asked = installed(&place, &[]);
+    let ended = asked
+        .env("ASAN_OPTIONS", "verify_asan_link_order=1")
+        .arg(&program)
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+}
+
 #[test]
 fn the_library_is_loaded_besides_where_it_lies_beside_the_program() {
     let dir = Dir::new();
-    let place = Path::new(&dir.path("")).to_owned();
-    fs::copy(env!("CARGO_BIN_EXE_watchfix"), place.join("watchfix")).unwrap();
-    fs::copy(support::libwatchfix(), place.join("libwatchfix.so")).unwrap();
-    let installed = |flags: &[&str]| {
-        let mut command = Command::new(place.join("watchfix"));
-        for (name, _) in watchfix().get_envs() {
-            command.env_remove(name);
-        }
-        command
-            .env_remove("LD_PRELOAD")
-            .arg("run")
-            .args(flags)
-            .arg("--");
-        command
-    };
+    let installed = |flags: &[&str]| installed(&dir, flags);
     let seen = |flags: &[&str]| {
         output(installed(flags).args([
             "sh",
             "-c",
-            "echo $LD_PRELOAD $WATCHFIX_RUN $WATCHFIX_STRIP",
+            "echo $LD_PRELOAD $ASAN_OPTIONS $WATCHFIX_RUN $WATCHFIX_STRIP",
         ]))
     };
-    let library = place.join("libwatchfix.so");
+    let library = dir.path("libwatchfix.so");
+    let options = "verify_asan_link_order=0";
     assert_eq!(
         seen(&["--strip", "open"]),
-        format!("{} 1 open\n", library.display())
+        format!("{library} {options} 1 open\n")
     );
     assert_eq!(
         seen(&["--engine", "preload"]),
-        format!("{}\n", library.display())
+        format!("{library} {options}\n")
     );
     assert_eq!(seen(&["--engine", "seccomp", "--strip", "open"]), "\n");
     // A dynamic program's watch is the library's to judge, a static one's the supervisor's.
@@ -258,7 +289,7 @@ fn the_library_is_loaded_besides_where_it_lies_beside_the_program() {
     let (path, log) = (dir.path(""), dir.path("log"));
     let add = ["add", &path, "0x3ee"];
     let text = output(installed(&["--log", &log]).arg(&dynamic).args(add));
-    assert!(text.ends_with("mask 0x3ca\n"), "{text}");
+    assert!(text.ends_with("mask 0x3ce\n"), "{text}");
     let said = fs::read_to_string(&log).unwrap();
     assert!(said.contains("mask 0x3ee -> 0x"), "{said}");
     is_changed(installed(&[]).arg(probe()).args(add));
