@@ -12,6 +12,7 @@ mod sys;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, RuleArgs};
+use inspect::render::sanitize;
 use settings::Settings;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -59,12 +60,18 @@ fn usage(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let text = error.to_string();
-    complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    complain_lines(text.lines());
     USAGE.into()
 }
 
-/// One sentence on standard error.
+/// One sentence on standard error. Names in it come from anywhere.
 fn complain(text: &str) {
+    complain_lines([text]);
+}
+
+fn complain_lines<'t>(lines: impl IntoIterator<Item = &'t str>) {
+    let lines: Vec<_> = lines.into_iter().map(sanitize).collect();
     // A closed standard error must not end the program by a panic, as eprintln! would.
-    let _ = writeln!(io::stderr(), "watchfix: {text}");
+    let _ = writeln!(io::stderr(), "watchfix: {}", lines.join("\n"));
 }

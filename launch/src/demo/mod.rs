@@ -38,7 +38,7 @@ pub fn main(args: &DemoArgs) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(why) => {
-            complain(&sanitize(&why));
+            complain(&why);
             ExitCode::FAILURE
         }
     }

@@ -59,6 +59,39 @@ fn a_command_that_cannot_be_started_has_the_shells_status_and_one_sentence() {
 }
 
 #[test]
+fn names_in_sentences_obey_nobody() {
+    let name = "no\x1b[2J\n::error::\u{202e}such";
+    let shown = "no\\x1b[2J\\n::error::\\u{202e}such";
+    for (flags, status) in [
+        (&[][..], 127),
+        (&["--explain"], 127),
+        (&["--strip", name], 2),
+    ] {
+        let ended = run(flags).arg(name).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(status), "{said:?}");
+        assert!(
+            said.trim_end().chars().all(|c| c == ' ' || !c.is_control()),
+            "{said:?}"
+        );
+        assert!(!said.contains('\u{202e}'), "{said:?}");
+        if status == 127 {
+            assert!(
+                said.starts_with(&format!("watchfix: {shown} cannot be run: ")),
+                "{said:?}"
+            );
+        }
+    }
+    // What is not understood is shown with its lines, and the name is in one of them.
+    let ended = watchfix()
+        .args(["run", &format!("--{name}")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(!said.contains(['\x1b', '\u{202e}']), "{said:?}");
+}
+
+#[test]
 fn a_script_without_an_interpreter_line_is_the_shells() {
     let dir = Dir::new();
     let script = dir.path("script");
