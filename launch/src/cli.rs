@@ -37,7 +37,8 @@ pub enum Command {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Rules")]
 pub struct RuleArgs {
-    /// Events taken out of every watch's mask: open,access,close_nowrite
+    /// Events taken out of every watch's mask: open,access,close_nowrite,chmod. Attribute changes that are neither a
+    /// touch nor an end are chmod: only the library, which sees events, can tell them; attrib takes out all of them
     #[arg(long, value_name = "EVENTS")]
     pub strip: Option<OsString>,
 

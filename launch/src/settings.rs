@@ -1,7 +1,7 @@
 //! The rules as they were asked for: by a flag, else by the variable the library reads.
 
 use crate::cli::RuleArgs;
-use rules::rule::Problem;
+use rules::rule::{CHMOD, Problem};
 use rules::{Engine, Error, Rule, Rules, Texts};
 use std::env;
 use std::ffi::OsString;
@@ -67,6 +67,17 @@ impl Settings {
         all.filter_map(|(rule, value)| Some((rule.variable(), value.as_deref()?)))
     }
 
+    /// Whether somebody has written the word `chmod`.
+    pub fn asks_for_chmod(&self) -> bool {
+        let mut all = Rule::ALL.iter().zip(&self.values);
+        let strip = all.find(|&(&rule, _)| rule == Rule::Strip);
+        let words = strip
+            .and_then(|(_, text)| text.as_deref())
+            .unwrap_or_default();
+        let mut words = words.split(|c| b"+,".contains(c));
+        words.any(|word| word.trim_ascii() == CHMOD)
+    }
+
     /// The sentence about a rule that can be read and not be carried out.
     pub fn problem(&self, rule: Rule, problem: Problem) -> String {
         let mut all = Rule::ALL.iter().zip(&self.values);
@@ -123,6 +134,19 @@ mod tests {
         assert!(wrong[0].starts_with("--strip: \"opne\" at byte 1 is not an event; allowed: "));
         assert!(wrong[1].starts_with("--max-watches: \"many\" at byte 1 is not a number"));
         assert_eq!(wrong.len(), 2);
+    }
+
+    #[test]
+    fn chmod_is_asked_for_by_its_word() {
+        let asks = |strip: &str| {
+            let flags = RuleArgs {
+                strip: Some(strip.into()),
+                ..RuleArgs::default()
+            };
+            Settings::new(&flags).unwrap().asks_for_chmod()
+        };
+        assert!(asks("open, chmod") && asks("+chmod"));
+        assert!(!asks("+attrib") && !asks("none"));
     }
 
     #[test]

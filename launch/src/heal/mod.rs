@@ -28,7 +28,6 @@ use crate::run::Log;
 use crate::settings::Settings;
 use crate::sys::inotify;
 use crate::{USAGE, complain};
-use inspect::render::sanitize;
 use pass::{Pass, Stopped};
 use plan::Change;
 use record::Record;
@@ -47,6 +46,10 @@ use target::Target;
 /// Where fdinfo does not show the flags of a watch they cannot be carried over.
 const FLAGS_LOST: &str = "this kernel does not show IN_ONESHOT and IN_EXCL_UNLINK (Linux 5.19 does): \
     watches that were changed and had them have them no more\n";
+
+/// Said to who asks for it. The default has the word as well, and need not be told what nobody expects.
+const CHMOD_STAYS: &str = "chmod: masks cannot tell it from touch, so attrib stays where it is; \
+    --strip +attrib takes out both\n";
 
 /// What the exit status of `watchfix heal` means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +96,11 @@ pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
     } else {
         heal(args.pid, &rules, &log)
     };
+    if done.is_ok() && !args.undo && settings.asks_for_chmod() {
+        say(CHMOD_STAYS);
+    }
     let exit = done.unwrap_or_else(|stopped| {
-        complain(&sanitize(stopped.text()));
+        complain(stopped.text());
         match stopped {
             Stopped::Refused(Refused::NoProcess(_)) => Exit::NoProcess,
             Stopped::Refused(Refused::NotPermitted(_)) => Exit::NotPermitted,
@@ -141,7 +147,7 @@ fn recorded(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Pass, Stopped> {
     let mut pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut note)?;
     pass.unjudged = plan::unjudged(target.live.process(), rules);
     for done in &pass.done {
-        log.line(pid, format_args!("{}", sanitize(&report::decision(done))));
+        log.line(pid, format_args!("{}", report::decision(done)));
     }
     Ok(pass)
 }

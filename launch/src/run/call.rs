@@ -23,7 +23,7 @@ use crate::sys::seccomp::{Answer, waits};
 use crate::sys::{inotify, words};
 use inspect::model::{Device, Identity};
 use libc::seccomp_notif;
-use rules::event::{ALL_EVENTS, DONT_FOLLOW, MASK_CREATE, MODIFY};
+use rules::event::{ALL_EVENTS, ATTRIB, DONT_FOLLOW, MASK_CREATE, MODIFY};
 use rules::pattern::Patterns;
 use rules::watch::{Fate, reduce};
 use rules::{Rule, Rules, record};
@@ -32,6 +32,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What calls are judged by, by several threads at once: no lock is held while a path is followed or a line is logged.
@@ -42,6 +43,8 @@ pub struct Judge<'r> {
     budgets: Mutex<Budgets>,
     /// Processes the log has named.
     named: Mutex<HashSet<u32>>,
+    /// The log says that attribute changes are left alone.
+    leaves_chmod: AtomicBool,
     own_root: Option<(u64, u64)>,
 }
 
@@ -71,6 +74,7 @@ impl<'r> Judge<'r> {
             databases: Databases::new(Trapped::by(&rules).settles_unseen(&rules)),
             budgets: Mutex::default(),
             named: Mutex::default(),
+            leaves_chmod: AtomicBool::new(false),
             // Unknown is another one: then every path is followed the careful way.
             own_root: own_root().ok().flatten(),
         }
@@ -111,6 +115,7 @@ impl<'r> Judge<'r> {
         // Before the program goes on: what it did stands in the log when it has ended.
         if log.is_wanted() {
             self.name(owners, notice.pid, log);
+            self.leave_chmod(notice.pid, mask as u32, log);
             say(log, notice, path.as_deref().ok(), placed.as_ref());
         }
         let answered = answer(match &placed {
@@ -140,6 +145,16 @@ impl<'r> Judge<'r> {
                             reach it";
                 log.line(process, format_args!("{text}"));
             }
+        }
+    }
+
+    /// Says once that `chmod` takes a look at what is read, which nobody here reads.
+    fn leave_chmod(&self, thread: u32, mask: u32, log: &Log) {
+        let asks = self.rules.chmod && mask & ATTRIB & !self.rules.strip != 0;
+        if asks && !self.leaves_chmod.swap(true, Ordering::Relaxed) {
+            let text = "masks cannot tell chmod from touch: attribute changes are left to this watch, and to all others that \
+                        are judged here";
+            log.line(thread, format_args!("{text}"));
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Plan {
     pub library: Result<PathBuf, String>,
     /// What the supervisor traps, or why there is none.
     pub supervisor: Result<Trapped, String>,
+    /// Attribute changes are to be told apart, for which a supervisor sees too little.
+    pub chmod: bool,
     /// The rules leave it nothing to do.
     idle: bool,
     choice: EngineChoice,
@@ -36,6 +38,7 @@ impl Plan {
                 _ if idle => Err("the rules change no watch".to_owned()),
                 _ => supervisor(trapped),
             },
+            chmod: rules.chmod,
             idle,
             choice,
         }

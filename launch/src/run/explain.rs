@@ -74,6 +74,11 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
         Ok(Trapped::All) => "supervisor  for every watch, to count them".to_owned(),
         Err(why) => format!("supervisor  none: {why}"),
     });
+    if plan.chmod && plan.supervisor.is_ok() {
+        let text =
+            "is the library's to judge; the supervisor sees masks, and leaves attrib in them";
+        lines.push(format!("chmod       {text}"));
+    }
     let yama = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
     lines.push(match yama.as_deref().map(str::trim) {
         Ok(scope @ ("0" | "1")) => format!("yama        ptrace_scope {scope}: no obstacle"),

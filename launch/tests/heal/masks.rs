@@ -29,6 +29,22 @@ fn every_mask_is_reduced_under_the_wd_it_has() {
 }
 
 #[test]
+fn attribute_changes_stay_and_who_asks_for_chmod_is_told() {
+    let (_dir, path) = directory();
+    let victim = mkfds(&path, &["watches", "--count", "2", "--mask", "0x3ee"]);
+    let told = "chmod: masks cannot tell it from touch, so attrib stays where it is; ";
+    for flags in [&["--dry-run"][..], &["--strip", "+modify"], &[]] {
+        let said = heal(victim.pid(), flags).good();
+        assert!(!said.contains("chmod"), "{said}");
+    }
+    let said = heal(victim.pid(), &["--strip", "open,chmod"]).good();
+    assert_eq!(said.matches(told).count(), 1, "{said}");
+    assert_eq!(masks(victim.pid()), BTreeMap::from([(0x3cc, 2)]));
+    heal(victim.pid(), &["--strip", "+attrib"]).good();
+    assert_eq!(masks(victim.pid()), BTreeMap::from([(0x3c8, 2)]));
+}
+
+#[test]
 fn masks_that_differ_are_told_apart() {
     let (_dir, path) = directory();
     let args = [

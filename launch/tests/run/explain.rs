@@ -23,6 +23,10 @@ fn a_static_program_a_dynamic_one_and_a_script_are_told_apart() {
         text.contains("supervisor  for watches with any of access,modify,"),
         "{text}"
     );
+    assert!(
+        text.contains("\nchmod       is the library's to judge; "),
+        "{text}"
+    );
     let text = explained("sh");
     assert!(
         text.contains("program     dynamic, 64-bit\nloader      /"),

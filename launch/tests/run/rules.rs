@@ -23,6 +23,35 @@ fn events_are_stripped_by_the_defaults_and_by_what_is_asked_for() {
 }
 
 #[test]
+fn attribute_changes_are_left_alone_and_the_log_says_so_once() {
+    let dir = Dir::new();
+    let path = dir.path("");
+    let add = [
+        "add", &path, "0x3ca", "add", &path, "0x3ee", "add", &path, "0x3ce",
+    ];
+    let said = |name: &str, flags: &[&str]| {
+        let log = dir.path(name);
+        let mut command = run(&[flags, &["--log", &log]].concat());
+        // Two processes.
+        let script = "\"$@\"; \"$@\"";
+        output(
+            command
+                .args(["sh", "-c", script, "sh"])
+                .arg(probe())
+                .args(add),
+        );
+        let said = fs::read_to_string(log).unwrap();
+        said.matches(": masks cannot tell chmod from touch: ")
+            .count()
+    };
+    assert_eq!(added(&["--strip", "chmod"], &path, "0x3ee"), "0x3ee");
+    assert_eq!(said("default", &[]), 1);
+    assert_eq!(said("asked", &["--strip", "open,chmod"]), 1);
+    assert_eq!(said("not-asked", &["--strip", "open"]), 0);
+    assert_eq!(said("taken-out", &["--strip", "+attrib"]), 0);
+}
+
+#[test]
 fn the_kernel_takes_no_notice_of_the_marks_of_a_judged_mask() {
     let dir = Dir::new();
     let text = output(std::process::Command::new(probe()).args(["add", &dir.path(""), "0xc3ee"]));
