@@ -11,6 +11,11 @@ pub fn in_force(process: &Process) -> bool {
     process.preload.mapped == Some(true) && !rules_of(process).off
 }
 
+/// Attribute changes that are neither a touch nor an end are removed before the process sees them.
+pub fn hides_chmod(process: &Process) -> bool {
+    in_force(process) && rules_of(process).chmod
+}
+
 /// Events naming a file called `name` are removed before the process sees them.
 pub fn ignores(process: &Process, name: &[u8]) -> bool {
     in_force(process) && record::ignored(&rules_of(process), name)

@@ -11,27 +11,21 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let process = facts.process;
     let masks = watched_files::masks_with(process, event::ATTRIB);
     let watches: usize = masks.iter().map(|m| m.watches).sum();
-    if watches == 0 {
+    // The library leaves the bit in the mask and judges each event when the process reads it.
+    if watches == 0 || cure::hides_chmod(process) {
         return Vec::new();
     }
-    let mut message = format!(
+    let message = format!(
         "{} when only a file's metadata changes: chmod, chown, touch, a link, and on some systems every backup run.",
         watched_files::watches_fire(watches, &masks),
     );
-    let cured = cure::in_force(process);
-    if cured {
-        message +=
-            " libwatchfix.so is loaded and decides about these events when the process reads them.";
-    }
     vec![Finding {
         code: "watch-wakes-on-attrib",
         severity: Severity::Info,
         message,
         evidence: json!({ "watches": watches, "masks": masks }),
-        remedy: (!cured)
-            .then(|| facts.remedies.start_stripping(process, STRIP))
-            .flatten(),
-        remedy_live: (!cured).then(|| facts.remedies.heal_stripping(process, STRIP)),
+        remedy: facts.remedies.start_stripping(process, STRIP),
+        remedy_live: Some(facts.remedies.heal_stripping(process, STRIP)),
     }]
 }
 

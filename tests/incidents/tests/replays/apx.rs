@@ -131,8 +131,7 @@ fn masks(reach: Reach) -> BTreeMap<u32, usize> {
     let (root, below) = match reach {
         // What notify asks for: the root's own end too, below it what incident 1 shows.
         Reach::Nothing => (0xfee, 0x3ee),
-        Reach::Masks => (0xfce, 0x3ce),
-        Reach::Events => (0xfca, 0x3ca),
+        Reach::Masks | Reach::Events => (0xfce, 0x3ce),
     };
     BTreeMap::from([(root, 1), (below, DIRECTORIES - 1)])
 }

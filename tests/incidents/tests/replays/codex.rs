@@ -183,7 +183,7 @@ fn masks(reach: Reach) -> [u32; 2] {
         Reach::Nothing => [0xfee, 0xfee],
         // Its home is settled.
         Reach::Masks => [0xfcc, 0xfce],
-        Reach::Events => [0xfca, 0xfca],
+        Reach::Events => [0xfce, 0xfce],
     }
 }
 
