@@ -239,3 +239,37 @@ fn threads_together_stay_within_the_budget() {
     });
     assert_eq!((budget.live(), kernel.into_inner()), (0, 0));
 }
+
+/// What `fd` is told of an inode that the kernel watches as `wd`.
+fn ask(budget: &Budget<'_>, fd: i32, inode: u64, wd: i32) {
+    match budget.admit(fd, 7, inode) {
+        Admission::Ask(booking) => budget.answered(booking, fd, Some(wd)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_watch_that_has_two_numbers_of_its_inode_counts_once() {
+    let slots = slots(10);
+    let budget = Budget::new(10, &slots);
+    assert_eq!(budget.max(), 10);
+    // Some overlays: one watch of the kernel's, two inodes.
+    ask(&budget, 3, 100, 1);
+    ask(&budget, 3, 200, 1);
+    assert_eq!(budget.live(), 1);
+    ask(&budget, 3, 100, 1);
+    assert_eq!(budget.live(), 1);
+}
+
+#[test]
+fn the_late_end_of_a_watch_is_not_that_of_its_successor() {
+    let slots = slots(10);
+    let budget = Budget::new(10, &slots);
+    ask(&budget, 3, 100, 1);
+    // It went without a word, and its inode has another.
+    ask(&budget, 3, 100, 2);
+    assert!(!budget.remove(3, 1));
+    assert_eq!(budget.live(), 1);
+    assert!(!budget.remove(3, 2));
+    assert_eq!(budget.live(), 0);
+}
