@@ -77,6 +77,24 @@ enum State {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// One instance that watches the PATHs given, in their order
+    WatchThese {
+        #[arg(long, value_parser = inotify::parse_mask, default_value = "0x3ee")]
+        mask: Vec<u32>,
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// A second thread watches COUNT directories it makes below DIR
+    WatchingThread {
+        #[arg(long, default_value_t = 8)]
+        count: usize,
+        #[arg(long, value_parser = inotify::parse_mask, default_value = "0x3ee")]
+        mask: Vec<u32>,
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long, value_enum)]
+        of: watches::Of,
+    },
     /// COUNT instances; with --watches each of them watches the same directories below DIR
     Instances {
         #[arg(long)]
@@ -362,6 +380,16 @@ fn run(state: State) -> Outcome {
         State::WatchFiles { count, mask, dir } => {
             let made = watches::make_files(&dir, count)?;
             watches::hold_one(report, &made, &mask)
+        }
+        State::WatchThese { mask, paths } => watches::hold_one(report, &paths, &mask),
+        State::WatchingThread {
+            count,
+            mask,
+            dir,
+            of,
+        } => {
+            let made = watches::make_directories(&dir, count)?;
+            watches::hold_in_thread(report, made, mask, of)
         }
         State::Instances {
             count,

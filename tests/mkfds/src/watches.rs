@@ -50,6 +50,38 @@ pub fn hold_one(mut report: Report, paths: &[PathBuf], masks: &[u32]) -> Outcome
     report.hold_watching(&instance)
 }
 
+/// What is unusual about the process a watching thread belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Of {
+    /// The thread has descriptors of its own; the main thread has other watches.
+    OwnTable,
+    /// The main thread has ended.
+    NoMain,
+}
+
+/// As [`hold_one`], in a thread that is not the main one.
+pub fn hold_in_thread(report: Report, paths: Vec<PathBuf>, masks: Vec<u32>, of: Of) -> Outcome {
+    let mains = Instance::new()?;
+    if of == Of::OwnTable {
+        mains.watch(Path::new("/"), libc::IN_DELETE_SELF)?;
+    }
+    let thread = std::thread::spawn(move || {
+        if of == Of::OwnTable {
+            // SAFETY: unshare takes an integer; the copies of all descriptors stay valid.
+            if unsafe { libc::unshare(libc::CLONE_FILES) } != 0 {
+                return Err(format!("unshare: {}", std::io::Error::last_os_error()));
+            }
+        }
+        hold_one(report, &paths, &masks)
+    });
+    if of == Of::NoMain {
+        // SAFETY: exit(2), not _exit: it ends this thread alone, and nothing it has is dropped.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+    }
+    let done = thread.join();
+    done.map_err(|_| "The watching thread panicked.".to_owned())?
+}
+
 /// `count` instances, each of which watches all of `paths`, as long as `total` is not reached.
 pub fn hold_many(
     mut report: Report,
