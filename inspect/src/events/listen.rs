@@ -216,9 +216,10 @@ fn wanted(live: &Live) -> Vec<((usize, usize), u32, &Watch)> {
             if events == 0 {
                 continue;
             }
-            let place = *by_inode
-                .entry((watch.device, watch.inode))
-                .or_insert(list.len());
+            let place = match watch.identity() {
+                Some(inode) => *by_inode.entry(inode).or_insert(list.len()),
+                None => list.len(),
+            };
             match list.get_mut(place) {
                 Some((_, mask, _)) => *mask |= events,
                 None => list.push(((instance, at), events, watch)),

@@ -52,6 +52,7 @@ impl Fixture {
     /// Watches of one mask, counted but not listed.
     pub fn with_watches(mut self, count: usize, mask: u32) -> Fixture {
         self.process.inotify.push(Instance {
+            thread: None,
             fd: 3,
             watch_count: count,
             masks: vec![MaskCount {
@@ -77,6 +78,7 @@ impl Fixture {
             resolved_by: None,
             deleted: false,
             unresolved: None,
+            handle: Some(0),
         }];
         fixture
     }
@@ -150,8 +152,5 @@ impl Fixture {
 }
 
 fn identity(inode: u64) -> Identity {
-    Identity {
-        device: DEVICE,
-        inode,
-    }
+    Identity::plain(DEVICE, inode)
 }

@@ -20,7 +20,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let files = written_files(process);
     let watches = Watches::over(process, files.iter().map(|file| written(file)));
     let mut by_watch: BTreeMap<(i32, i32), (Over<'_>, Vec<&Descriptor>)> = BTreeMap::new();
-    let mut by_inode: BTreeMap<(u32, u64), (i32, i32)> = BTreeMap::new();
+    let mut by_inode: BTreeMap<Identity, (i32, i32)> = BTreeMap::new();
     let mut seen = HashSet::new();
     for file in files {
         if !seen.insert((file.identity, &file.target)) {
@@ -30,8 +30,11 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             continue;
         };
         // Two instances that watch one directory are one finding.
-        let inode = (over.watch.device.0, over.watch.inode);
-        let key = *by_inode.entry(inode).or_insert((over.fd, over.watch.wd));
+        let itself = (over.fd, over.watch.wd);
+        let key = over
+            .watch
+            .identity()
+            .map_or(itself, |inode| *by_inode.entry(inode).or_insert(itself));
         let (_, group) = by_watch.entry(key).or_insert_with(|| (over, Vec::new()));
         group.push(file);
     }
@@ -54,10 +57,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 fn finding(facts: &Facts<'_>, over: Over<'_>, files: &[&Descriptor]) -> Finding {
     let watch = over.watch;
     let first = files.first();
-    let itself = first.is_some_and(|file| {
-        file.identity
-            .is_some_and(|id| id.inode == watch.inode && id.device == watch.device)
-    });
+    let itself =
+        first.is_some_and(|file| file.identity.is_some() && file.identity == watch.identity());
     let directory = first.and_then(|file| {
         if itself {
             file.target.parent()

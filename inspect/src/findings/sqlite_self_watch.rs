@@ -78,7 +78,7 @@ fn remedy(facts: &Facts<'_>, database: &Database) -> Option<String> {
 fn directory_if_watched(database: &Database, over: Over<'_>) -> Option<crate::model::Name> {
     let part = database.parts.first()?;
     let parent = part.parent?;
-    (parent.inode == over.watch.inode && parent.device == over.watch.device)
+    (over.watch.identity() == Some(parent))
         .then(|| part.path.parent().map(Into::into))
         .flatten()
 }

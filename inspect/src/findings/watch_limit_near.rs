@@ -81,7 +81,9 @@ fn inodes(process: &Process) -> Option<usize> {
         return None;
     }
     let watches = process.instances().flat_map(|instance| &instance.watches);
-    let inodes: HashSet<_> = watches.map(|watch| (watch.device.0, watch.inode)).collect();
+    let inodes: HashSet<_> = watches
+        .map(|watch| (watch.device.0, watch.inode, watch.handle))
+        .collect();
     (!inodes.is_empty()).then_some(inodes.len())
 }
 

@@ -83,11 +83,7 @@ impl<'a> Watches<'a> {
                     fd: instance.fd,
                     watch,
                 };
-                let identity = Identity {
-                    device: watch.device,
-                    inode: watch.inode,
-                };
-                if identities.contains(&identity) {
+                if let Some(identity) = watch.identity().filter(|id| identities.contains(id)) {
                     found.by_identity.entry(identity).or_insert(over);
                 }
                 if let Some(path) = &watch.path
@@ -101,8 +97,8 @@ impl<'a> Watches<'a> {
         found
     }
 
-    /// The watch that reports a write to `file`: on its directory, else on itself. Inodes decide; on an
-    /// overlayfs the numbers fdinfo and stat show may differ, so a verified path decides as well.
+    /// The watch that reports a write to `file`: on its directory, else on itself. Inodes decide; a proved path
+    /// decides as well, for what is only known by that.
     pub fn of(&self, file: &Written<'_>) -> Option<Over<'a>> {
         let by_identity = |id: Option<Identity>| self.by_identity.get(&id?).copied();
         let by_path = |path: Option<&[u8]>| self.by_path.get(path?).copied();

@@ -84,6 +84,21 @@ pub fn numbers(list: &File) -> io::Result<Vec<i32>> {
     Ok(numbers)
 }
 
+/// The inotify descriptors in a table, lowest first.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn inotify(dir: &ProcDir) -> io::Result<Vec<i32>> {
+    let list = open_list(dir)?;
+    let mut link = Vec::new();
+    let mut fds = numbers(&list)?;
+    fds.retain(|fd| {
+        let read = sys::read_link_at(list.as_fd(), fd.to_string().as_bytes(), &mut link);
+        read.is_ok() && kind_by_link(&link) == Kind::Inotify
+    });
+    Ok(fds)
+}
+
 /// Descriptors that could not be read, by reason.
 #[derive(Default)]
 struct Lost {
@@ -233,8 +248,12 @@ impl<'a> Reader<'a> {
         descriptor.deleted = deleted;
         let inode = header.inode.or(stat.as_ref().map(|s| s.st_ino));
         if let (Some(mount), Some(inode)) = (mount, inode) {
-            let device = mount.device;
-            descriptor.identity = Some(Identity { device, inode });
+            if let Some(stat) = &stat {
+                self.mounts.note(mount, stat);
+            }
+            // What may hang shares no numbers: it is asked nothing.
+            let way = (self.dir.as_fd(), path.as_bytes(), true);
+            descriptor.identity = self.mounts.identity(mount, inode, way);
         }
         let Some(stat) = stat else {
             self.lost.unsafe_to_touch += usize::from(!safe);
@@ -301,15 +320,9 @@ impl<'a> Reader<'a> {
         }
         let mount = self.mounts.of_path(parent);
         let identity = mount.filter(|m| !m.may_hang).and_then(|mount| {
-            let stat = sys::stat_at(
-                self.dir.as_fd(),
-                &ProcDir::inside(parent),
-                libc::AT_SYMLINK_NOFOLLOW,
-            );
-            Some(Identity {
-                device: mount.device,
-                inode: stat.ok()?.st_ino,
-            })
+            let inside = ProcDir::inside(parent);
+            self.mounts
+                .identity_at(mount, (self.dir.as_fd(), &inside, false))
         });
         self.parents.insert(parent.to_vec(), identity);
         identity

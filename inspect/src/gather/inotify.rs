@@ -3,10 +3,11 @@
 use super::lines::each_line;
 use super::proc_dir::ProcDir;
 use super::processes::Processes;
-use super::{Gaps, errno_text, fdinfo, is_gone};
-use crate::model::{Device, Instance, Mask, MaskCount, Watch};
+use super::{Gaps, errno_text, fdinfo, fds, identity, is_gone, threads};
+use crate::model::{Device, Instance, Mask, MaskCount, Name, Watch};
 use crate::sys::{self, FileHandle};
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 /// An instance, with the file handles of its watches for as long as paths are looked for.
@@ -15,6 +16,34 @@ pub struct ReadInstance {
     pub instance: Instance,
     /// One handle for every watch, in the same order; empty when paths are not wanted.
     pub handles: Handles,
+    /// Where watches may be, by their place, though nothing proves it: for who has the kernel judge.
+    pub guesses: HashMap<usize, Guess>,
+}
+
+/// A directory a watch may be on.
+pub struct Guess {
+    /// Where it is, as the process sees it.
+    pub path: Name,
+    /// A file was met that it may be on as well.
+    pub contested: bool,
+}
+
+impl ReadInstance {
+    /// Drops guesses about watches with one number: an instance has one watch on an inode, so they are on several.
+    pub fn drop_vague_guesses(&mut self) {
+        if self.guesses.is_empty() {
+            return;
+        }
+        let mut counts: HashMap<(Device, u64), usize> = HashMap::new();
+        for watch in &self.instance.watches {
+            *counts.entry((watch.device, watch.inode)).or_default() += 1;
+        }
+        let watches = &self.instance.watches;
+        self.guesses.retain(|&at, _| {
+            let watch = watches.get(at);
+            watch.is_some_and(|w| counts.get(&(w.device, w.inode)) == Some(&1))
+        });
+    }
 }
 
 /// File handles, stored end to end: a [`FileHandle`] has room for 128 bytes, a real one needs 8 to 36.
@@ -68,29 +97,102 @@ pub fn read(
 ) -> Vec<ReadInstance> {
     let mut buffer = Vec::new();
     let mut list: Vec<ReadInstance> = Vec::new();
+    let mut alike = 0;
     for fd in fds {
-        let same = list
-            .iter()
-            .map(|r| &r.instance)
-            .filter(|i| i.same_instance_as.is_none())
-            .find(|i| is_same(dir.pid, i.fd, fd));
-        if let Some(same) = same {
-            let instance = Instance {
-                fd,
-                watch_count: same.watch_count,
-                masks: Vec::new(),
-                watches: Vec::new(),
-                same_instance_as: Some(same.fd),
-            };
-            list.push(ReadInstance {
-                instance,
-                handles: Handles::default(),
-            });
-            continue;
+        let firsts = || {
+            list.iter()
+                .filter(|r| r.instance.same_instance_as.is_none())
+        };
+        let mut refused = false;
+        let same = firsts().find(|r| {
+            let known = (dir.pid, r.instance.fd);
+            sys::compare_files(known, (dir.pid, fd)).map_or_else(
+                |_| {
+                    refused = true;
+                    false
+                },
+                |order| order == Ordering::Equal,
+            )
+        });
+        let mut again = same.map(|same| again(&same.instance, fd));
+        if again.is_none() {
+            let new = read_one(dir, fd, keep_handles, &mut buffer, gaps);
+            // Two instances number their watches alike only if they watch the same in the same order.
+            let twin = firsts().find(|old| refused && are_alike(&old.instance, &new.instance));
+            alike += usize::from(twin.is_some());
+            again = Some(twin.map_or(new, |twin| self::again(&twin.instance, fd)));
         }
-        list.push(read_one(dir, fd, keep_handles, &mut buffer, gaps));
+        list.extend(again);
+    }
+    if alike > 0 {
+        gaps.count(
+            alike,
+            "inotify descriptors compared with each other",
+            "kcmp(2) is not permitted here: those with the same watches are counted as one instance",
+        );
     }
     list
+}
+
+/// Reads the instances of threads that have a table of descriptors of their own; what is known already is left out.
+pub fn read_others(
+    dir: &ProcDir,
+    list: &mut Vec<ReadInstance>,
+    keep_handles: bool,
+    gaps: &mut Gaps,
+) {
+    let mut buffer = Vec::new();
+    for table in threads::with_own_descriptors(dir, gaps) {
+        let fds = match fds::inotify(&table) {
+            Ok(fds) => fds,
+            Err(e) => {
+                gaps.note(
+                    format!("the descriptors of thread {}", table.pid),
+                    errno_text(&e),
+                );
+                continue;
+            }
+        };
+        for fd in fds {
+            let is_known = |r: &ReadInstance| {
+                let owner = r.instance.thread.unwrap_or(dir.pid);
+                let same = sys::compare_files((owner, r.instance.fd), (table.pid, fd));
+                same.is_ok_and(|order| order == Ordering::Equal)
+            };
+            if !list.iter().any(is_known) {
+                let mut new = read_one(&table, fd, keep_handles, &mut buffer, gaps);
+                new.instance.thread = Some(table.pid);
+                list.push(new);
+            }
+        }
+    }
+}
+
+/// An instance that stands at the descriptor `fd` as well.
+fn again(first: &Instance, fd: i32) -> ReadInstance {
+    ReadInstance {
+        instance: Instance {
+            fd,
+            thread: first.thread,
+            watch_count: first.watch_count,
+            masks: Vec::new(),
+            watches: Vec::new(),
+            same_instance_as: Some(first.fd),
+        },
+        handles: Handles::default(),
+        guesses: HashMap::new(),
+    }
+}
+
+/// Whether two instances have the same watches, under the same numbers.
+fn are_alike(a: &Instance, b: &Instance) -> bool {
+    let watch = |w: &Watch| (w.wd, w.inode, w.device, w.handle, w.mask);
+    !a.watches.is_empty() && a.watches.iter().map(watch).eq(b.watches.iter().map(watch))
+}
+
+/// The watches of all instances.
+pub fn watches(read: &mut [ReadInstance]) -> impl Iterator<Item = &mut Watch> {
+    read.iter_mut().flat_map(|read| &mut read.instance.watches)
 }
 
 /// The masks of a process's watches, most watches first; `None` where they may not be read.
@@ -112,10 +214,6 @@ pub fn masks_of(pid: u32) -> Option<Vec<MaskCount>> {
     ))
 }
 
-fn is_same(pid: u32, a: i32, b: i32) -> bool {
-    sys::compare_files((pid, a), (pid, b)).is_ok_and(|order| order == Ordering::Equal)
-}
-
 /// Reads the instance at descriptor `fd`. `buffer` is scratch space for the next one.
 pub fn read_one(
     dir: &ProcDir,
@@ -126,6 +224,7 @@ pub fn read_one(
 ) -> ReadInstance {
     let mut watches = Vec::new();
     let mut handles = Handles::default();
+    let mut bytes = Vec::new();
     let mut unreadable = 0;
     let path = format!("fdinfo/{fd}");
     let done = dir
@@ -137,6 +236,11 @@ pub fn read_one(
                         wd: seen.wd,
                         inode: seen.inode,
                         device: Device(seen.sdev),
+                        handle: seen.handle.as_ref().and_then(|text| {
+                            bytes.clear();
+                            text.decode_into(&mut bytes);
+                            identity::mark(text.kind, &bytes)
+                        }),
                         mask: Mask(seen.mask),
                         path: None,
                         resolved_by: None,
@@ -168,11 +272,13 @@ pub fn read_one(
     ReadInstance {
         instance: Instance {
             fd,
+            thread: None,
             watch_count: watches.len(),
             masks: MaskCount::roll_up(watches.iter().map(|watch| (watch.mask, 1))),
             watches,
             same_instance_as: None,
         },
         handles,
+        guesses: HashMap::new(),
     }
 }

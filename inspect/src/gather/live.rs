@@ -4,12 +4,12 @@
 //! through this program's own fdinfo of those copies: so they are those of that very instance, whatever
 //! the process does with its descriptor numbers meanwhile.
 
-use super::inotify::{Handles, ReadInstance};
+use super::inotify::{Guess, Handles, ReadInstance};
 use super::mounts::Mounts;
 use super::paths::{self, Opener};
 use super::proc_dir::ProcDir;
 use super::wakes::{LOOKS, Wakes};
-use super::{Gaps, Options, errno_text, fds, inotify, process, sqlite};
+use super::{Gaps, Options, errno_text, fds, inotify, process, sqlite, threads};
 use crate::model::{Failure, FailureKind, Instance, Kind, Mask, Process, Watch};
 use crate::sys;
 use std::cmp::Ordering;
@@ -25,6 +25,7 @@ pub struct Live {
     mounts: Mounts,
     process: Process,
     handles: Vec<Handles>,
+    guesses: Vec<HashMap<usize, Guess>>,
 }
 
 impl Live {
@@ -66,6 +67,7 @@ impl Live {
             mounts,
             process,
             handles: Vec::new(),
+            guesses: Vec::new(),
         })
     }
 
@@ -91,6 +93,13 @@ impl Live {
         all.filter(|d| d.kind == Kind::Inotify).map(|d| d.fd)
     }
 
+    /// Threads with tables of descriptors of their own, and the inotify descriptors in these.
+    pub fn other_tables(&self) -> Vec<(u32, Vec<i32>)> {
+        let tables = threads::with_own_descriptors(&self.dir, &mut Gaps::default());
+        let inotify = |dir: &ProcDir| fds::inotify(dir).unwrap_or_default();
+        tables.iter().map(|dir| (dir.pid, inotify(dir))).collect()
+    }
+
     /// Reads the watches of `copies`: its number of a descriptor, and this program's copy of it. A watch
     /// that was read before and has a path keeps it; the others are looked for, for at most `patience`;
     /// where that is in vain the reason stands with the watch.
@@ -107,6 +116,7 @@ impl Live {
                 read
             })
             .collect();
+        self.mounts.identify(&self.dir, inotify::watches(&mut read));
         keep_paths(&before, &mut read);
         self.resolve(read, patience, &mut Gaps::default());
     }
@@ -115,7 +125,9 @@ impl Live {
     /// no right to have one. What is missing goes into `gaps`.
     pub fn look(&mut self, patience: Duration, gaps: &mut Gaps) {
         let fds: Vec<i32> = self.inotify_fds().collect();
-        let read = inotify::read(&self.dir, fds.into_iter(), true, gaps);
+        let mut read = inotify::read(&self.dir, fds.into_iter(), true, gaps);
+        inotify::read_others(&self.dir, &mut read, true, gaps);
+        self.mounts.identify(&self.dir, inotify::watches(&mut read));
         self.resolve(read, patience, gaps);
     }
 
@@ -135,8 +147,14 @@ impl Live {
             &options,
             gaps,
         );
-        (self.process.inotify, self.handles) =
-            read.into_iter().map(|r| (r.instance, r.handles)).unzip();
+        self.process.inotify.clear();
+        self.handles.clear();
+        self.guesses.clear();
+        for read in read {
+            self.process.inotify.push(read.instance);
+            self.handles.push(read.handles);
+            self.guesses.push(read.guesses);
+        }
     }
 
     /// Looks for the SQLite databases it has open. Its watches must have been read: a look they would
@@ -165,15 +183,19 @@ impl Live {
             &Wakes::of(instances.iter()).and(soon),
             instances,
             &self.handles,
+            &self.guesses,
         )
     }
 }
 
-/// Whether two descriptors of this program are one open file (kcmp(2)); `false` where that is not known.
+/// Whether two descriptors of this program are one open file (kcmp(2)). Where that call is refused a lock tells:
+/// the kernel shows it with every descriptor of the file it was taken by, and with no other.
 pub fn is_same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
     let own = std::process::id();
-    sys::compare_files((own, a.as_raw_fd()), (own, b.as_raw_fd()))
-        .is_ok_and(|order| order == Ordering::Equal)
+    match sys::compare_files((own, a.as_raw_fd()), (own, b.as_raw_fd())) {
+        Ok(order) => order == Ordering::Equal,
+        Err(_) => sys::lock_shows(a, b).unwrap_or(false),
+    }
 }
 
 /// Whether the process that had this PID and this start (clock ticks since boot) is known to be gone.
@@ -195,13 +217,27 @@ pub fn own_watches(instance: BorrowedFd<'_>) -> Vec<Watch> {
     read.instance.watches
 }
 
+/// The same of an instance of process `pid`, with what tells the inodes from others.
+pub fn watches_of(pid: u32, instance: BorrowedFd<'_>) -> Vec<Watch> {
+    let mut watches = own_watches(instance);
+    let identified = ProcDir::open(pid).map(|dir| {
+        let mounts = Mounts::of(&dir, &mut Gaps::default());
+        mounts.identify(&dir, watches.iter_mut());
+    });
+    match identified {
+        Ok(()) => watches,
+        // It has ended.
+        Err(_) => Vec::new(),
+    }
+}
+
 /// Paths do not change because a mask does.
 fn keep_paths(before: &[Instance], read: &mut [ReadInstance]) {
     for (old, new) in before.iter().zip(read) {
         let old: HashMap<i32, _> = old.watches.iter().map(|w| (w.wd, w)).collect();
         for watch in &mut new.instance.watches {
             if let Some(old) = old.get(&watch.wd)
-                && (old.inode, old.device) == (watch.inode, watch.device)
+                && (old.inode, old.device, old.handle) == (watch.inode, watch.device, watch.handle)
             {
                 watch.path.clone_from(&old.path);
                 watch.resolved_by = old.resolved_by;

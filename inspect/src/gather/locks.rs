@@ -98,10 +98,8 @@ fn identity(text: &str) -> Option<Identity> {
     let major = u32::from_str_radix(parts.next()?, 16).ok()?;
     let minor = u32::from_str_radix(parts.next()?, 16).ok()?;
     let inode = parts.next()?.parse().ok()?;
-    (major < 1 << 12 && minor < 1 << 20 && parts.next().is_none()).then_some(Identity {
-        device: Device(major << 20 | minor),
-        inode,
-    })
+    (major < 1 << 12 && minor < 1 << 20 && parts.next().is_none())
+        .then(|| Identity::plain(Device(major << 20 | minor), inode))
 }
 
 /// The locks in the text of an fdinfo file.
@@ -184,7 +182,7 @@ mod tests {
             let text = format!("3: POSIX  ADVISORY  WRITE {pid} {major:02x}:{minor:02x}:{inode} {start} {end}");
             let lock = line(text.as_bytes()).unwrap();
             prop_assert_eq!(lock.pid, u32::try_from(pid).ok());
-            prop_assert_eq!(lock.file, Identity { device: Device(major << 20 | minor), inode });
+            prop_assert_eq!(lock.file, Identity::plain(Device(major << 20 | minor), inode));
             prop_assert_eq!((lock.start, lock.end), (start.into(), end));
         }
     }

@@ -9,6 +9,7 @@ pub mod claims;
 mod family;
 pub mod fdinfo;
 mod fds;
+mod identity;
 mod inotify;
 mod instances;
 mod kin;
@@ -33,6 +34,7 @@ mod sqlite;
 mod starts;
 mod system;
 mod thread;
+mod threads;
 mod top;
 mod tree;
 mod users;
@@ -47,12 +49,13 @@ use crate::sys;
 pub use access::{Missing, missing as missing_access};
 pub use accounts::Accounts;
 pub use claims::{TTL as CLAIM_TTL, judge_paths as claims_at};
+pub use identity::identity_of;
 pub use inotify::masks_of;
 pub use limits::{inotify as inotify_limits, of_process as fd_limits};
-pub use live::{Live, is_gone_since, is_same_file, own_watches};
+pub use live::{Live, is_gone_since, is_same_file, own_watches, watches_of};
 use mounts::Mounts;
 pub use neighbours::{Counted, usage as user_usage};
-pub use paths::Opener;
+pub use paths::{Opener, may_be_healed};
 use proc_dir::ProcDir;
 pub use process::identity;
 pub use processes::Processes;
@@ -68,6 +71,7 @@ pub use thread::{Thread, thread};
 pub use top::{Named, Pass, Selection, pass};
 pub use tree::{descendants, is_descendant};
 pub use users::Users;
+pub use wakes::LOOKS;
 pub use wal::database;
 pub use window::{LogWindow, Window};
 
@@ -276,13 +280,15 @@ impl Session {
             let all = process.descriptors.iter();
             let fds = all.filter(|d| d.kind == Kind::Inotify).map(|d| d.fd);
             let mut read = inotify::read(dir, fds, self.options.paths, gaps);
+            inotify::read_others(dir, &mut read, self.options.paths, gaps);
+            mounts.identify(dir, inotify::watches(&mut read));
             if self.options.paths {
                 paths::resolve(dir, mounts, process, &mut read, &self.options, gaps);
             }
             for instance in &read {
                 if instance.instance.same_instance_as.is_none() {
                     counted.push(Counted {
-                        pid,
+                        pid: instance.instance.thread.unwrap_or(pid),
                         fd: instance.instance.fd,
                         watches: instance.instance.watch_count as u64,
                     });

@@ -8,6 +8,7 @@ use crate::sys;
 use procfs::process::MountInfo;
 use std::collections::{HashMap, HashSet};
 use std::os::fd::AsFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One mount, as the process sees it.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Mount {
     pub may_hang: bool,
     /// It is an overlayfs.
     pub overlay: bool,
+    /// Each of its subvolumes numbers its files by itself.
+    pub subvolumes: bool,
 }
 
 /// The mounts a process sees.
@@ -34,6 +37,8 @@ pub struct Mounts {
     list: Vec<Mount>,
     by_id: HashMap<i32, usize>,
     hanging: HashSet<Vec<u8>>,
+    /// Of overlayfs: whether the files that were looked at have numbers of their own.
+    numbered: Mutex<HashMap<Device, bool>>,
 }
 
 impl Mounts {
@@ -45,6 +50,7 @@ impl Mounts {
                 if mounts.of_path(b"/").is_none() {
                     mounts.add_root(dir);
                 }
+                mounts.learn_from_program(dir);
                 mounts
             }
             Err(e) => {
@@ -76,6 +82,7 @@ impl Mounts {
             point: "/".into(),
             may_hang: mount.may_hang,
             overlay: mount.overlay,
+            subvolumes: mount.subvolumes,
         });
     }
 
@@ -106,9 +113,30 @@ impl Mounts {
                 point: point.into(),
                 may_hang: may_hang(&info.fs_type),
                 overlay: info.fs_type == "overlay",
+                subvolumes: matches!(info.fs_type.as_str(), "btrfs" | "bcachefs"),
             });
         }
         mounts
+    }
+
+    /// Whether the files of an overlayfs have numbers of their own; `None` until one was looked at.
+    pub fn numbers_of(&self, device: Device) -> Option<bool> {
+        self.numbered().get(&device).copied()
+    }
+
+    /// Notes of a file of an overlayfs whether it has a number of its own.
+    pub fn note_numbers(&self, device: Device, own: bool) {
+        *self.numbered().entry(device).or_insert(true) &= own;
+    }
+
+    fn numbered(&self) -> MutexGuard<'_, HashMap<Device, bool>> {
+        // A panic ends this program: nobody left the lock behind in one.
+        self.numbered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether one of them is an overlayfs.
+    pub fn has_overlay(&self) -> bool {
+        self.list.iter().any(|mount| mount.overlay)
     }
 
     /// The mount with this ID.

@@ -269,10 +269,7 @@ mod tests {
             deleted,
             writable: Some(true),
             bytes: Some(100),
-            identity: Some(Identity {
-                device: Device(1),
-                inode,
-            }),
+            identity: Some(Identity::plain(Device(1), inode)),
             parent: None,
             space: None,
         }

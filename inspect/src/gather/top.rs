@@ -219,6 +219,7 @@ impl Reader<'_> {
                     let again = first != fd;
                     Instance {
                         fd,
+                        thread: None,
                         watch_count: known.what.watches,
                         masks: if again {
                             Vec::new()
@@ -270,6 +271,8 @@ impl Reader<'_> {
                     process.descriptors.extend(reader.descriptor(*fd).ok());
                 }
             }
+            let watches = process.inotify.iter_mut().flat_map(|i| &mut i.watches);
+            mounts.identify(dir, watches);
             process.sqlite = sqlite::group(dir, &mounts, process, gaps);
             wal::logs(dir, &mounts, process, gaps);
         }

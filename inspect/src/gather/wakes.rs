@@ -10,46 +10,48 @@ use std::collections::HashSet;
 pub const LOOKS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
 
 /// The inodes whose watches report opens.
-pub struct Wakes(HashSet<Identity>);
+#[derive(Default)]
+pub struct Wakes {
+    known: HashSet<Identity>,
+    /// Those that nothing tells from others of their number.
+    vague: HashSet<Identity>,
+}
 
 impl Wakes {
     /// Collects them from all instances of a process.
     pub fn of<'a>(instances: impl Iterator<Item = &'a Instance>) -> Wakes {
         let watches = instances.flat_map(|instance| &instance.watches);
-        Wakes(
-            watches
-                .filter(|watch| watch.mask.has(LOOKS))
-                .map(identity)
-                .collect(),
-        )
+        Wakes::default().and(watches.filter(|watch| watch.mask.has(LOOKS)))
     }
 
     /// Adds watches that are about to report opens.
     pub fn and<'a>(mut self, soon: impl Iterator<Item = &'a Watch>) -> Wakes {
-        self.0.extend(soon.map(identity));
+        for watch in soon {
+            match watch.identity() {
+                Some(id) => self.known.insert(id),
+                None => self
+                    .vague
+                    .insert(Identity::plain(watch.device, watch.inode)),
+            };
+        }
         self
     }
 
     /// Whether no look is seen at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.known.is_empty() && self.vague.is_empty()
     }
 
     /// Whether opening what has this identity and lies in this directory would be seen. Where one is not
     /// known, it might.
     pub fn by_opening(&self, itself: Option<Identity>, parent: Option<Identity>) -> bool {
-        if self.0.is_empty() {
-            return false;
-        }
-        [itself, parent]
-            .iter()
-            .any(|id| id.is_none_or(|id| self.0.contains(&id)))
+        !self.is_empty()
+            && [itself, parent]
+                .iter()
+                .any(|id| id.is_none_or(|id| self.has(id)))
     }
-}
 
-fn identity(watch: &Watch) -> Identity {
-    Identity {
-        device: watch.device,
-        inode: watch.inode,
+    fn has(&self, id: Identity) -> bool {
+        self.known.contains(&id) || self.vague.contains(&id.number())
     }
 }

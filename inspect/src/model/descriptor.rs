@@ -76,6 +76,25 @@ pub struct Identity {
     pub device: Device,
     /// Its number there.
     pub inode: u64,
+    /// What tells it from others of that number, made of its file handle; 0 where device and number do.
+    #[serde(skip)]
+    pub handle: u64,
+}
+
+impl Identity {
+    /// Of a file that device and number tell from every other one.
+    pub fn plain(device: Device, inode: u64) -> Identity {
+        Identity {
+            device,
+            inode,
+            handle: 0,
+        }
+    }
+
+    /// Device and number alone, as /proc/locks has them.
+    pub fn number(self) -> Identity {
+        Identity::plain(self.device, self.inode)
+    }
 }
 
 /// What a descriptor is. The order is that of the tables.

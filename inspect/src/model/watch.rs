@@ -1,6 +1,6 @@
 //! Inotify instances and their watches.
 
-use super::{Device, Events, Mask, Name};
+use super::{Device, Events, Identity, Mask, Name};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use std::collections::HashMap;
@@ -10,6 +10,9 @@ use std::collections::HashMap;
 pub struct Instance {
     /// The descriptor in the process.
     pub fd: i32,
+    /// The thread whose descriptor it is, where that has a table of its own (clone(2), CLONE_FILES).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<u32>,
     /// How many watches it has.
     pub watch_count: usize,
     /// The masks in use, most watches first.
@@ -60,6 +63,8 @@ pub struct Watch {
     pub inode: u64,
     /// The device of the inode's file system.
     pub device: Device,
+    /// As in [`Identity`]; `None` where nothing tells it from other inodes of that number.
+    pub handle: Option<u64>,
     /// What it asks for.
     pub mask: Mask,
     /// Where the inode is, as the process sees it.
@@ -72,7 +77,7 @@ pub struct Watch {
     pub unresolved: Option<&'static str>,
 }
 
-/// How a path was found. Each way verifies the inode and its device.
+/// How a path was found. Each way proves that it leads to the watched inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResolvedBy {
@@ -82,6 +87,17 @@ pub enum ResolvedBy {
     Candidate,
     /// A directory in which it lies was listed.
     Walk,
+}
+
+impl Watch {
+    /// The watched inode; `None` where nothing tells it from others of that number.
+    pub fn identity(&self) -> Option<Identity> {
+        Some(Identity {
+            device: self.device,
+            inode: self.inode,
+            handle: self.handle?,
+        })
+    }
 }
 
 impl Serialize for Watch {

@@ -62,9 +62,22 @@ impl FileHandle {
 /// # Errors
 /// The kernel's errno; EOPNOTSUPP where the file system has no handles.
 pub fn handle_at(dir: BorrowedFd<'_>, path: &[u8]) -> io::Result<(FileHandle, i32)> {
-    match handle_with(dir, path, AT_HANDLE_FID) {
+    handle_of(dir, path, false)
+}
+
+/// The same, where `follow` says whether a final symbolic link is followed. An empty path is `dir` itself.
+///
+/// # Errors
+/// As [`handle_at`].
+pub fn handle_of(dir: BorrowedFd<'_>, path: &[u8], follow: bool) -> io::Result<(FileHandle, i32)> {
+    let flags = match path {
+        b"" => libc::AT_EMPTY_PATH,
+        _ if follow => libc::AT_SYMLINK_FOLLOW,
+        _ => 0,
+    };
+    match handle_with(dir, path, flags | AT_HANDLE_FID) {
         // Before 6.5 the flag is unknown.
-        Err(e) if e.raw_os_error() == Some(libc::EINVAL) => handle_with(dir, path, 0),
+        Err(e) if e.raw_os_error() == Some(libc::EINVAL) => handle_with(dir, path, flags),
         done => done,
     }
 }

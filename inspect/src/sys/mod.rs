@@ -5,6 +5,7 @@ mod directory;
 mod disk;
 mod handle;
 mod listen;
+mod lock;
 mod namespace;
 mod place;
 mod poll;
@@ -15,8 +16,9 @@ mod terminal;
 pub use children::{adopt_orphans, reap, shell_status, signal_child};
 pub use directory::{each_entry, open_directory_on_mount};
 pub use disk::free_bytes;
-pub use handle::{FileHandle, handle_at, open_by_handle};
+pub use handle::{FileHandle, handle_at, handle_of, open_by_handle};
 pub use listen::{Fanotify, Inotify, split_caused};
+pub use lock::lock_shows;
 pub use namespace::{namespace_owner, parent_namespace, read_in_namespace};
 pub use place::OwnPlace;
 pub use poll::is_ready;
@@ -171,6 +173,20 @@ pub fn compare_files(a: (u32, i32), b: (u32, i32)) -> io::Result<Ordering> {
         2 => Ok(Ordering::Greater),
         3 => Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP)),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Whether two threads have one table of descriptors (`kcmp(2)`, `KCMP_FILES`).
+///
+/// # Errors
+/// EPERM without ptrace access to both, ENOSYS without `CONFIG_KCMP`, ESRCH when one has ended.
+pub fn share_descriptors(a: u32, b: u32) -> io::Result<bool> {
+    // include/uapi/linux/kcmp.h; libc has no name for it.
+    const KCMP_FILES: c_int = 2;
+    // SAFETY: kcmp takes five integers and touches no memory of ours.
+    match unsafe { libc::syscall(libc::SYS_kcmp, a, b, KCMP_FILES, 0, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        order => Ok(order == 0),
     }
 }
 

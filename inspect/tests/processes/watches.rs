@@ -202,6 +202,26 @@ fn an_instance_at_two_descriptors_is_told_as_one() {
 }
 
 #[test]
+fn watches_of_a_thread_with_descriptors_of_its_own_are_seen() {
+    let stage = Stage::new();
+    let dir = stage.make("tree");
+    let fixture = stage.mkfds_in(&dir, &["watching-thread", "--of", "own-table"]);
+    let process = stage.look(&fixture);
+    let all = process.list("inotify");
+    // The instance of the main thread, of which the other one has a copy, is told once.
+    let counts: Vec<_> = all
+        .iter()
+        .map(|i| i["watch_count"].as_u64().unwrap())
+        .collect();
+    assert_eq!(counts, [1, 8]);
+    assert!(all[0].get("thread").is_none());
+    let thread = all[1]["thread"].as_u64().unwrap();
+    assert_ne!(thread, u64::from(fixture.pid()));
+    assert!(Path::new(&format!("/proc/{}/task/{thread}", fixture.pid())).exists());
+    process.finding("watch-wakes-on-read", "warning");
+}
+
+#[test]
 fn the_events_of_reading_are_named_with_their_masks_and_counts() {
     let stage = Stage::new();
     let dir = stage.make("tree");

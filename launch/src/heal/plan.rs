@@ -114,15 +114,12 @@ fn by(
     let below = |patterns: &rules::pattern::Patterns<'_>| {
         path.is_some_and(|path| patterns.match_below(path.as_bytes(), rules.home))
     };
-    let itself = Identity {
-        device: watch.device,
-        inode: watch.inode,
-    };
+    let itself = watch.identity();
     if below(&rules.drop) {
         By::Drop
     } else if path.is_some_and(|path| record::ignored(rules, path.base())) && is_file() {
         By::Ignore
-    } else if own.contains(&itself) || below(&rules.settle) {
+    } else if itself.is_some_and(|itself| own.contains(&itself)) || below(&rules.settle) {
         By::Settle
     } else {
         By::Strip

@@ -18,9 +18,10 @@ use super::log::Log;
 use super::owners::{Found, Owner, Owners};
 use super::rights::Guard;
 use super::tracee;
-use crate::sys::path::{self, Known};
+use crate::sys::path;
 use crate::sys::seccomp::{Answer, waits};
 use crate::sys::{inotify, words};
+use inspect::gather::identity_of;
 use inspect::model::{Device, Identity};
 use libc::seccomp_notif;
 use rules::event::{ALL_EVENTS, ATTRIB, DONT_FOLLOW, MASK_CREATE, MODIFY};
@@ -189,7 +190,7 @@ impl<'r> Judge<'r> {
                 call.mask & MODIFY != 0
                     && self
                         .databases
-                        .has_in(owner.process, identity(&target.known), rules)
+                        .has_in(owner.process, &target, rules)
             })?;
             let mask = reduce(rules.strip, fate, call.mask);
             if (mask ^ call.mask) & ALL_EVENTS == 0 && rules.max_watches.is_none() {
@@ -306,14 +307,16 @@ fn fate(
     Ok((Fate::Plain, Rule::Strip))
 }
 
-/// A file as fdscan's library names it. On file systems that give every subvolume a device of its own (btrfs) it is not
-/// found again: then only patterns settle it.
-pub fn identity(known: &Known) -> Identity {
-    let (major, minor) = known.device;
-    Identity {
+/// A file of `process` as fdscan's library names it.
+pub fn identity(process: u32, found: &Found) -> Option<Identity> {
+    match found.known.device {
+        // What has no disk of its own may have a device for every subvolume (btrfs), or another file system's.
+        (0, _) => identity_of(process, found.file.as_fd()),
         // The kernel's own dev_t: include/linux/kdev_t.h.
-        device: Device(major << 20 | minor),
-        inode: known.inode,
+        (major, minor) => {
+            let device = Device(major << 20 | minor);
+            Some(Identity::plain(device, found.known.inode))
+        }
     }
 }
 

@@ -9,11 +9,11 @@
 
 use super::call::identity;
 use super::log::Log;
-use super::owners::{Owner, Owners};
+use super::owners::{Found, Owner, Owners};
 use super::rights::Guard;
 use super::tree::Tree;
 use crate::sys::{inotify, pidfd};
-use inspect::gather::{Live, masks_of, own_watches};
+use inspect::gather::{Live, masks_of, watches_of};
 use inspect::model::Identity;
 use rules::Rules;
 use rules::event::{ACCESS, CLOSE_NOWRITE, MODIFY, OPEN};
@@ -76,8 +76,14 @@ impl Databases {
     }
 
     /// Whether `process` holds a database open in the directory.
-    pub fn has_in(&self, process: u32, directory: Identity, rules: &Rules<'_>) -> bool {
-        let has = |watcher: &Watcher| watcher.directories.contains_key(&directory);
+    pub fn has_in(&self, process: u32, directory: &Found, rules: &Rules<'_>) -> bool {
+        let has = |watcher: &Watcher| {
+            // Few have the number: only of these is all looked up.
+            let mut known = watcher.directories.keys();
+            known.any(|one| one.inode == directory.known.inode)
+                && identity(process, directory)
+                    .is_some_and(|id| watcher.directories.contains_key(&id))
+        };
         let known = self.lock().get(&process).and_then(|watcher| {
             // So soon no number is another process's.
             let lately = watcher.seen.is_some_and(|at| at.elapsed() < interval(0));
@@ -269,13 +275,9 @@ fn settle(
     eyes: &Eyes<'_>,
 ) -> Vec<Identity> {
     let mut left = Vec::new();
-    for watch in own_watches(instance.as_fd()) {
-        let there = Identity {
-            device: watch.device,
-            inode: watch.inode,
-        };
-        let path = directories.get(&there);
-        let Some(path) = path.filter(|_| watch.mask.has(MODIFY)) else {
+    for watch in watches_of(owner.process, instance.as_fd()) {
+        let there = watch.identity().filter(|_| watch.mask.has(MODIFY));
+        let Some((there, path)) = there.and_then(|id| Some((id, directories.get(&id)?))) else {
             continue;
         };
         let mask = reduce(eyes.rules.strip, Fate::Settled, watch.mask.0);
@@ -305,7 +307,7 @@ fn place(
     eyes: &Eyes<'_>,
 ) -> io::Result<bool> {
     let directory = owner.find(&CString::new(path)?, false, eyes.own_root)?;
-    if identity(&directory.known) != there {
+    if identity(owner.process, &directory) != Some(there) {
         return Ok(false);
     }
     let placed = inotify::add_watch_here(instance.as_fd(), directory.file.as_fd(), mask)?;

@@ -13,6 +13,8 @@ mod logs;
 mod places;
 mod rights;
 mod rules;
+
+mod subvolumes;
 mod survival;
 mod terminal;
 mod transparency;

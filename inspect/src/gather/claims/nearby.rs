@@ -6,7 +6,7 @@ use crate::gather::Gaps;
 use crate::gather::mounts::Mounts;
 use crate::gather::proc_dir::ProcDir;
 use crate::gather::wakes::Wakes;
-use crate::model::{Claim, Identity, Name, Process};
+use crate::model::{Claim, Name, Process};
 use crate::sys;
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
@@ -95,10 +95,8 @@ fn names(
     let wakes = Wakes::of(process.inotify.iter());
     let path = ProcDir::inside(directory.as_bytes());
     let identity = |path: &[u8]| {
-        let stat = sys::stat_at(dir.as_fd(), &ProcDir::inside(path), 0).ok()?;
-        let device = mounts.of_path(path)?.device;
-        let inode = stat.st_ino;
-        Some(Identity { device, inode })
+        let mount = mounts.of_path(path)?;
+        mounts.identity_at(mount, (dir.as_fd(), &ProcDir::inside(path), true))
     };
     let parent = directory.parent().unwrap_or(b"/");
     if !wakes.is_empty() && wakes.by_opening(identity(directory.as_bytes()), identity(parent)) {

@@ -129,7 +129,7 @@ fn by_descriptor(file: Identity, path: &[u8]) -> Vec<(u32, &'static str)> {
 }
 
 fn holds(lock: &LockLine, file: Identity) -> bool {
-    !lock.waiting && lock.file == file && lock.kind != LockType::Lease
+    !lock.waiting && lock.file == file.number() && lock.kind != LockType::Lease
 }
 
 fn name(kind: LockType) -> &'static str {
@@ -169,13 +169,11 @@ fn each_descriptor(mut visit: impl FnMut(u32, i32, &[u8]) -> ControlFlow<()>) {
 
 /// The identity of an open file of our own, with the device locks are listed by.
 pub fn identity(file: &File, mounts: &crate::gather::mounts::Mounts) -> Option<Identity> {
-    use std::os::fd::AsRawFd;
+    use std::os::fd::{AsFd, AsRawFd};
     use std::os::unix::fs::MetadataExt;
     let text = std::fs::read(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
     let header = fdinfo::header(&text);
     let mount = mounts.by_id(header.mount?)?;
-    Some(Identity {
-        device: mount.device,
-        inode: header.inode.or_else(|| Some(file.metadata().ok()?.ino()))?,
-    })
+    let inode = header.inode.or_else(|| Some(file.metadata().ok()?.ino()))?;
+    mounts.identity(mount, inode, (file.as_fd(), b"", false))
 }

@@ -12,7 +12,7 @@ use super::pace::Pace;
 use super::patience::Patience;
 use super::resolver::{Names, Resolver};
 use super::{Pending, Why};
-use crate::model::{Identity, Name, Process, ResolvedBy, Watch};
+use crate::model::{Device, Name, Process, ResolvedBy, Watch};
 use crate::sys::{FileHandle, OwnPlace};
 use std::thread::Builder;
 
@@ -121,18 +121,18 @@ impl<'a> Finder<'a> {
     /// Lets the kernel look for the names of many handles side by side, on threads that wait for the disk.
     /// Nothing comes of it but that opening them again is fast; and nothing at all is done where the
     /// process would see it.
-    pub fn find_names(&self, handles: &[(Identity, FileHandle)], patience: &Patience) {
+    pub fn find_names(&self, handles: &[(Device, u64, FileHandle)], patience: &Patience) {
         if !self.look.wakes.is_empty() {
             return;
         }
         let work = |first: usize| {
-            for (id, handle) in handles.iter().skip(first).step_by(THREADS) {
+            for (device, inode, handle) in handles.iter().skip(first).step_by(THREADS) {
                 if patience.is_over() {
                     return;
                 }
                 let _ = self
                     .resolver
-                    .open(id.device, id.inode, Some(handle), |_| Ok(()));
+                    .open(*device, *inode, Some(handle), |_| Ok(()));
             }
         };
         std::thread::scope(|scope| {

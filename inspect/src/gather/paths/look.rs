@@ -4,7 +4,6 @@ use super::super::mounts::{Mount, Mounts};
 use super::super::proc_dir::ProcDir;
 use super::super::wakes::Wakes;
 use crate::model::{Identity, Name};
-use crate::sys;
 
 /// What every look at a path needs.
 #[derive(Clone, Copy)]
@@ -35,13 +34,10 @@ impl Look<'_> {
     }
 
     /// What a path leads to, without opening it; `None` also where looking could hang.
-    pub fn identity(&self, path: &[u8]) -> Option<Identity> {
+    fn identity(&self, path: &[u8]) -> Option<Identity> {
         let mount = self.mounts.of_path(path).filter(|m| !m.may_hang)?;
-        let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
-        let stat = sys::stat_at(self.dir.as_fd(), &ProcDir::inside(path), flags).ok()?;
-        Some(Identity {
-            device: mount.device,
-            inode: stat.st_ino,
-        })
+        let inside = ProcDir::inside(path);
+        self.mounts
+            .identity_at(mount, (self.dir.as_fd(), &inside, false))
     }
 }

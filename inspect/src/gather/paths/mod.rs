@@ -1,6 +1,6 @@
 //! From watched inodes to paths: by file handle where that is permitted, then by comparing likely
-//! places, then by a bounded walk of the watched devices. Every path is verified by handle, or by inode
-//! and device; what is not found stays `None`, with the reason.
+//! places, then by a bounded walk of the watched devices. Every path is proved ([`proof`]); what is not found,
+//! or cannot be proved, stays `None`, with the reason.
 
 mod candidates;
 mod handles;
@@ -8,6 +8,7 @@ mod look;
 mod open;
 mod pace;
 mod patience;
+mod proof;
 mod resolver;
 mod walk;
 mod wanted;
@@ -25,6 +26,7 @@ pub use open::Opener;
 use patience::Patience;
 use std::collections::BTreeMap;
 use wanted::Wanted;
+pub use why::may_be_healed;
 use why::{Search, Why};
 
 /// A watch whose path is not known yet.
@@ -62,11 +64,14 @@ pub fn resolve(
     let mut places = candidates::known(read);
     let mut wanted = Wanted::new(mounts, read, pending);
     places.extend(candidates::resolve(dir, mounts, process, &mut wanted));
+    wanted.prove_guesses();
     let outcome = walk::run(look, &mut finder, places, &mut wanted, &mut patience);
     let mut reasons: BTreeMap<(Why, Option<Search>), usize> = BTreeMap::new();
     for (one, search) in wanted.give_up(|device| outcome.of(device)) {
         *reasons.entry((one.why, search)).or_insert(0) += 1;
     }
+    mounts.identify(dir, super::inotify::watches(read));
+    read.iter_mut().for_each(ReadInstance::drop_vague_guesses);
     for ((why, search), count) in reasons {
         let text = match search {
             Some(search) if !why.is_untried() => format!("{}; {}", why.text(), search.text()),

@@ -1,14 +1,16 @@
 //! A watched inode as an `O_PATH` descriptor: nothing is read, no event is raised, and the inode stays
 //! what it is for as long as the descriptor is held.
 
-use super::super::inotify::Handles;
+use super::super::inotify::{Guess, Handles};
 use super::super::mounts::Mounts;
 use super::super::proc_dir::ProcDir;
 use super::super::wakes::Wakes;
+use super::proof::Candidate;
 use super::resolver::Resolver;
 use super::why::Why;
 use crate::model::{Instance, Process, Watch};
 use crate::sys;
+use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// Opens the inodes of a process's watches.
@@ -17,6 +19,7 @@ pub struct Opener<'a> {
     mounts: &'a Mounts,
     instances: &'a [Instance],
     handles: &'a [Handles],
+    guesses: &'a [HashMap<usize, Guess>],
     by_handle: Resolver<'a>,
 }
 
@@ -29,17 +32,19 @@ impl<'a> Opener<'a> {
         wakes: &Wakes,
         instances: &'a [Instance],
         handles: &'a [Handles],
+        guesses: &'a [HashMap<usize, Guess>],
     ) -> Opener<'a> {
         Opener {
             dir,
             mounts,
             instances,
             handles,
+            guesses,
             by_handle: Resolver::new(dir, mounts, wakes, process, instances.iter()),
         }
     }
 
-    /// Opens the inode of a watch: by its handle, else by its path, compared with inode and device.
+    /// Opens the inode of a watch: by its handle, else by its path, proved anew.
     ///
     /// # Errors
     /// Why it is not found, as a clause.
@@ -48,19 +53,29 @@ impl<'a> Opener<'a> {
         let Some(seen) = seen.and_then(|instance| instance.watches.get(watch)) else {
             return Err(Why::Failed.text());
         };
-        let handle = self
-            .handles
-            .get(instance)
-            .and_then(|handles| handles.to_open(watch));
+        let handles = self.handles.get(instance);
+        let handle = handles.and_then(|handles| handles.to_open(watch));
+        let known = handles.and_then(|handles| handles.get(watch));
         let done = self
             .by_handle
             .open(seen.device, seen.inode, handle.as_ref(), |opened| {
                 Ok(opened.fd)
             });
         done.or_else(|why| {
-            self.by_path(seen)
+            self.by_path(seen, known)
                 .ok_or(seen.unresolved.unwrap_or(why.text()))
         })
+    }
+
+    /// Opens what a watch may be on where nothing tells it from others of its number, and says whether something else
+    /// was met that it may be on. Only the kernel can say: on what it is on it gives the same wd.
+    pub fn guess(&self, instance: usize, watch: usize) -> Option<(OwnedFd, bool)> {
+        let seen = self.instances.get(instance)?.watches.get(watch)?;
+        let guess = self.guesses.get(instance)?.get(&watch)?;
+        let path = guess.path.as_bytes();
+        let found = self.find(path)?;
+        let may_be = Candidate::new(self.mounts, found.as_fd(), b"", path)?.may_be(seen);
+        (may_be == Some(true)).then_some((found, guess.contested))
     }
 
     /// Whether a watch is on a directory; `None` where its inode is not found.
@@ -70,19 +85,18 @@ impl<'a> Opener<'a> {
         Some(stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
     }
 
-    fn by_path(&self, watch: &Watch) -> Option<OwnedFd> {
+    fn by_path(&self, watch: &Watch, known: Option<(i32, &[u8])>) -> Option<OwnedFd> {
         let path = watch.path.as_ref().filter(|_| !watch.deleted)?.as_bytes();
+        let found = self.find(path)?;
+        let same = Candidate::new(self.mounts, found.as_fd(), b"", path)?.is(watch, known);
+        same.then_some(found)
+    }
+
+    fn find(&self, path: &[u8]) -> Option<OwnedFd> {
         if !self.mounts.is_safe(path) {
             return None;
         }
         let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let found = sys::open_at(self.dir.as_fd(), &ProcDir::inside(path), flags).ok()?;
-        let stat = sys::stat_at(found.as_fd(), b"", libc::AT_EMPTY_PATH).ok()?;
-        let mount = match sys::mount_id(found.as_fd()) {
-            Some(id) => self.mounts.by_id(id),
-            None => self.mounts.of_path(path),
-        };
-        let same = stat.st_ino == watch.inode && mount?.device == watch.device;
-        same.then_some(found)
+        sys::open_at(self.dir.as_fd(), &ProcDir::inside(path), flags).ok()
     }
 }

@@ -109,7 +109,11 @@ impl<'a> Resolver<'a> {
         if !mount.whole {
             let flags = libc::AT_SYMLINK_NOFOLLOW;
             let there = sys::stat_at(self.dir.as_fd(), &ProcDir::inside(&path), flags);
-            if there.map_or(true, |there| there.st_ino != opened.inode) {
+            let here = stat(&opened.fd).map_err(|_| Why::Failed)?;
+            // The device is the subvolume's, where there are such.
+            let same =
+                |there: libc::stat| (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino);
+            if !there.is_ok_and(same) {
                 return Err(Why::Outside);
             }
         }

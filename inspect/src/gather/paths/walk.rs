@@ -7,14 +7,13 @@
 //! below them: no other way leads to the names in a directory without an event.
 
 use super::super::proc_dir::ProcDir;
-use super::super::wakes::Wakes;
 use super::candidates::Place;
 use super::handles::Finder;
 use super::look::Look;
 use super::patience::Patience;
 use super::wanted::Wanted;
 use super::{Search, join};
-use crate::model::{Device, Identity, Name, ResolvedBy};
+use crate::model::{Device, Name, ResolvedBy};
 use crate::sys;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
@@ -22,6 +21,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Entries of one directory between two looks at the clock.
 const STRIDE: usize = 1024;
+
+/// The number of the root of every subvolume (BTRFS_FIRST_FREE_OBJECTID, include/uapi/linux/btrfs_tree.h).
+const SUBVOLUME_ROOT: u64 = 256;
 
 /// How much of a directory is read at a time: some 1,000 entries, as libc does.
 const BUFFER: usize = 32 * 1024;
@@ -92,7 +94,6 @@ struct Task {
     mount: i32,
     /// As the process would write it.
     path: Vec<u8>,
-    inode: u64,
 }
 
 /// A mount to walk.
@@ -103,6 +104,8 @@ struct Root {
     /// Directories of an overlayfs may be listed with another inode number than they have
     /// (Documentation/filesystems/overlayfs.rst, "Inode properties").
     overlay: bool,
+    subvolumes: bool,
+    mount: i32,
 }
 
 struct Walk<'a, 'w> {
@@ -110,7 +113,8 @@ struct Walk<'a, 'w> {
     wanted: &'a mut Wanted<'w>,
     patience: &'a mut Patience,
     open: HashMap<i32, Option<Root>>,
-    seen: HashSet<(Device, u64)>,
+    /// Directories that were listed, as stat(2) knows them: the device is the subvolume's, where there are such.
+    seen: HashSet<(u64, u64)>,
     /// Watched directories: what is below them is likely watched too.
     likely: Vec<Task>,
     /// Everything else, nearest first: trees that are watched begin near the root or a likely place,
@@ -193,7 +197,6 @@ impl Walk<'_, '_> {
         }
         Some(Task {
             mount: mount.id,
-            inode: self.look.identity(&path)?.inode,
             path,
         })
     }
@@ -208,7 +211,7 @@ impl Walk<'_, '_> {
             return;
         };
         let device = root.device;
-        if !self.wanted.on(device) || !self.seen.insert((device, task.inode)) {
+        if !self.wanted.on(device) {
             return;
         }
         let opened = match open_below(root, &task.path) {
@@ -225,9 +228,16 @@ impl Walk<'_, '_> {
                 return;
             }
         };
+        let known = sys::stat_at(opened.as_fd(), b"", libc::AT_EMPTY_PATH);
+        if !known.is_ok_and(|stat| self.seen.insert((stat.st_dev, stat.st_ino))) {
+            return;
+        }
         self.patience.listed += 1;
-        let overlay = root.overlay;
+        let (overlay, subvolumes) = (root.overlay, root.subvolumes);
         let mut entries = 0usize;
+        let mount = self.look.mounts.by_id(root.mount);
+        let mut unknown =
+            mount.filter(|m| m.overlay && self.look.mounts.numbers_of(m.device).is_none());
         // An error in the middle only makes the list shorter.
         let _ = sys::each_entry(opened.as_fd(), buffer, |entry| {
             entries += 1;
@@ -235,22 +245,31 @@ impl Walk<'_, '_> {
                 return ControlFlow::Break(());
             }
             let directory = entry.may_be_directory();
+            if !directory && let Some(mount) = unknown {
+                let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
+                if let Ok(stat) = sys::stat_at(opened.as_fd(), entry.name, flags) {
+                    self.look.mounts.note(mount, &stat);
+                }
+                unknown = unknown.filter(|m| self.look.mounts.numbers_of(m.device).is_none());
+            }
             let mut watched = false;
-            if self.wanted.has_inode(entry.inode) || (overlay && directory) {
+            // A subvolume is listed by its own number, and its root has the number every such root has.
+            let renumbered = overlay || subvolumes && self.wanted.has_inode(SUBVOLUME_ROOT);
+            // A file that was copied up is listed with the number it has above.
+            let unlike = overlay && !self.look.mounts.is_numbered(device);
+            if self.wanted.has_inode(entry.inode) || (renumbered && directory) || unlike {
                 let path = join(&task.path, entry.name);
                 let by = ResolvedBy::Walk;
                 watched = self.wanted.compare(opened.as_fd(), entry.name, &path, by);
             }
             if directory {
-                let seen_by_process =
-                    would_wake(self.look.wakes, opened.as_fd(), entry.name, device);
+                let seen_by_process = would_wake(&self.look, root, opened.as_fd(), entry.name);
                 if seen_by_process {
                     self.outcome.would_wake.insert(device);
                 } else {
                     let task = Task {
                         mount: task.mount,
                         path: join(&task.path, entry.name),
-                        inode: entry.inode,
                     };
                     if watched {
                         self.likely.push(task);
@@ -264,22 +283,20 @@ impl Walk<'_, '_> {
             }
             ControlFlow::Continue(())
         });
+        self.wanted.prove_guesses();
         self.patience.show(self.wanted.left());
     }
 }
 
 /// Whether opening this entry of a directory that may be opened would be seen.
-fn would_wake(wakes: &Wakes, dir: BorrowedFd<'_>, name: &[u8], device: Device) -> bool {
-    if wakes.is_empty() {
+fn would_wake(look: &Look<'_>, root: &Root, dir: BorrowedFd<'_>, name: &[u8]) -> bool {
+    if look.wakes.is_empty() {
         return false;
     }
     // The number in the listing is not the inode's on an overlayfs or at the root of a btrfs subvolume.
-    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
-    let identity = sys::stat_at(dir, name, flags).ok().map(|stat| Identity {
-        device,
-        inode: stat.st_ino,
-    });
-    wakes.by_opening(identity, identity)
+    let mount = look.mounts.by_id(root.mount);
+    let identity = mount.and_then(|mount| look.mounts.identity_at(mount, (dir, name, false)));
+    look.wakes.by_opening(identity, identity)
 }
 
 /// Opens a mount by the path the process has for it. `None` if another one lies on top.
@@ -299,6 +316,8 @@ fn open_root(look: &Look<'_>, id: i32) -> Option<Root> {
         point: mount.point.clone(),
         device: mount.device,
         overlay: mount.overlay,
+        subvolumes: mount.subvolumes,
+        mount: id,
     })
 }
 

@@ -1,13 +1,14 @@
 //! The watches whose paths are still looked for, and the proof that a name leads to one of them.
 
-use super::super::inotify::ReadInstance;
+use super::super::inotify::{Guess, ReadInstance};
 use super::super::mounts::Mounts;
 use super::handles::Finder;
+use super::proof::Candidate;
 use super::{Pending, Search, Why};
-use crate::model::{Device, Identity, ResolvedBy};
-use crate::sys::{self, FileHandle};
-use std::collections::HashMap;
+use crate::model::{Device, Name, ResolvedBy};
+use crate::sys::FileHandle;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::BorrowedFd;
 
 /// Watches by inode.
@@ -21,6 +22,17 @@ pub struct Wanted<'a> {
     by_inode: HashMap<u64, Vec<usize>>,
     left: usize,
     by_device: HashMap<Device, usize>,
+    /// What may be watched, by the index in `pending`.
+    guesses: HashMap<usize, Met>,
+    /// Overlayfs whose files are known to have numbers of their own.
+    numbered: HashSet<Device>,
+}
+
+/// What was met that has the number of a watch, though nothing proves that it is what is watched.
+#[derive(Default)]
+struct Met {
+    directory: Option<(Name, ResolvedBy)>,
+    contested: bool,
 }
 
 impl<'a> Wanted<'a> {
@@ -53,6 +65,8 @@ impl<'a> Wanted<'a> {
             by_inode,
             left,
             by_device,
+            guesses: HashMap::new(),
+            numbered: HashSet::new(),
         }
     }
 
@@ -93,15 +107,14 @@ impl<'a> Wanted<'a> {
     }
 
     /// The handles of those of [`Wanted::cold`] that are still left.
-    pub fn handles(&self, cold: &[usize]) -> Vec<(Identity, FileHandle)> {
+    pub fn handles(&self, cold: &[usize]) -> Vec<(Device, u64, FileHandle)> {
         let left = cold.iter().filter(|&&at| self.waits(at));
         left.filter_map(|&at| {
             let one = self.pending.get(at)?;
             let entry = self.read.get(one.instance)?;
             let watch = entry.instance.watches.get(one.watch)?;
-            let (device, inode) = (watch.device, watch.inode);
             let handle = entry.handles.to_open(one.watch)?;
-            Some((Identity { device, inode }, handle))
+            Some((watch.device, watch.inode, handle))
         })
         .collect()
     }
@@ -151,9 +164,6 @@ impl<'a> Wanted<'a> {
 
     /// Compares what `name` below `dir` leads to with all of them. `path` is the same, as the process
     /// would write it. Says whether it is watched.
-    ///
-    /// name_to_handle_at(2) needs no privilege and gives the bytes fdinfo prints, generation included:
-    /// that is the proof. Where there are no handles, inode and device must do.
     pub fn compare(
         &mut self,
         dir: BorrowedFd<'_>,
@@ -165,23 +175,17 @@ impl<'a> Wanted<'a> {
         if self.mounts.may_hang_at(path) {
             return false;
         }
-        let handle = sys::handle_at(dir, name).ok();
-        let named = handle.as_ref().and_then(|(handle, _)| handle.inode());
-        let named = named.filter(|&inode| self.has_inode(inode));
-        let Some(inode) = named.or_else(|| inode_at(dir, name)) else {
+        let Some(seen) = Candidate::new(self.mounts, dir, name, path) else {
+            return false;
+        };
+        let Some(inode) = seen.inode(|inode| self.has_inode(inode)) else {
             return false;
         };
         let Some(waiting) = self.by_inode.get(&inode) else {
             return false;
         };
-        let mount = match &handle {
-            Some((_, id)) => self.mounts.by_id(*id),
-            None => self.mounts.of_path(path),
-        };
-        let Some(device) = mount.map(|m| m.device) else {
-            return false;
-        };
         let mut matched = 0;
+        let mut device = None;
         for &at in waiting {
             let Some(one) = self.pending.get(at) else {
                 continue;
@@ -189,18 +193,23 @@ impl<'a> Wanted<'a> {
             let Some(entry) = self.read.get_mut(one.instance) else {
                 continue;
             };
-            let same_handle = match (entry.handles.get(one.watch), &handle) {
-                (Some((kind, bytes)), Some((seen, _))) => {
-                    kind == seen.kind() && bytes == seen.bytes()
-                }
-                _ => true,
-            };
+            let known = entry.handles.get(one.watch);
             let Some(watch) = entry.instance.watches.get_mut(one.watch) else {
                 continue;
             };
-            if watch.device != device || !same_handle {
+            if !seen.is(watch, known) {
+                match seen.may_be(watch) {
+                    Some(true) => {
+                        let guess = self.guesses.entry(at).or_default();
+                        guess.directory.get_or_insert_with(|| (path.into(), by));
+                    }
+                    // It may be this one as well.
+                    Some(false) => self.guesses.entry(at).or_default().contested = true,
+                    None => {}
+                }
                 continue;
             }
+            device = Some(watch.device);
             watch.path = Some(path.into());
             watch.resolved_by = Some(by);
             if let Some(waits) = self.waits.get_mut(at) {
@@ -208,23 +217,67 @@ impl<'a> Wanted<'a> {
             }
             matched += 1;
         }
-        if matched == 0 {
+        let Some(device) = device else {
             return false;
-        }
+        };
         self.settle(inode, device, matched);
         true
     }
 
+    /// Where a file has shown that its overlayfs gives every number once, what was a guess is proved.
+    pub fn prove_guesses(&mut self) {
+        let devices = self.devices();
+        let new = devices
+            .into_iter()
+            .filter(|&device| self.mounts.is_numbered(device));
+        let new: Vec<_> = new
+            .filter(|device| !self.numbered.contains(device))
+            .collect();
+        if new.is_empty() {
+            return;
+        }
+        self.numbered.extend(new);
+        for (at, guess) in std::mem::take(&mut self.guesses) {
+            let waits = self.waits.get_mut(at).filter(|waits| **waits);
+            let one = self.pending.get(at);
+            let watch = one.and_then(|one| {
+                let entry = self.read.get_mut(one.instance)?;
+                entry.instance.watches.get_mut(one.watch)
+            });
+            let (Some(waits), Some(watch), Some((path, by))) = (waits, watch, guess.directory)
+            else {
+                continue;
+            };
+            if self.numbered.contains(&watch.device) {
+                watch.path = Some(path);
+                watch.resolved_by = Some(by);
+                *waits = false;
+                let (inode, device) = (watch.inode, watch.device);
+                self.settle(inode, device, 1);
+            }
+        }
+    }
+
     /// Notes with every watch that is left why it has no path, and returns how the search ended for it.
-    pub fn give_up(self, end: impl Fn(Device) -> Search) -> Vec<(Pending, Option<Search>)> {
+    pub fn give_up(mut self, end: impl Fn(Device) -> Search) -> Vec<(Pending, Option<Search>)> {
         let mut left = Vec::new();
-        for one in self.pending {
-            let watch = self
-                .read
-                .get_mut(one.instance)
-                .and_then(|entry| entry.instance.watches.get_mut(one.watch));
+        for (at, one) in self.pending.into_iter().enumerate() {
+            let Some(entry) = self.read.get_mut(one.instance) else {
+                continue;
+            };
+            if let Some(met) = self.guesses.remove(&at)
+                && let Some((path, _)) = met.directory
+            {
+                let contested = met.contested;
+                entry.guesses.insert(one.watch, Guess { path, contested });
+            }
+            let watch = entry.instance.watches.get_mut(one.watch);
             if let Some(watch) = watch.filter(|watch| watch.path.is_none()) {
-                let searched = one.why.may_have_a_name().then(|| end(watch.device));
+                let searched = one.why.may_have_a_name().then(|| match watch.handle {
+                    // Whatever was found, it could not be told from others.
+                    None if !self.mounts.is_numbered(watch.device) => Search::Ambiguous,
+                    _ => end(watch.device),
+                });
                 watch.unresolved = Some(match searched {
                     Some(search) => search.text(),
                     None => one.why.text(),
@@ -234,9 +287,4 @@ impl<'a> Wanted<'a> {
         }
         left
     }
-}
-
-fn inode_at(dir: BorrowedFd<'_>, name: &[u8]) -> Option<u64> {
-    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
-    Some(sys::stat_at(dir, name, flags).ok()?.st_ino)
 }

@@ -1,6 +1,20 @@
 //! Why a path is not known, in words. They stand with each watch and in the roll-up, so they speak
 //! neither of "it" nor of "them".
 
+use crate::model::Watch;
+
+/// Whether healing may find a watch that is not found now: looking for it would wake the process, or only the kernel
+/// can tell it from others.
+pub fn may_be_healed(watch: &Watch) -> bool {
+    let reasons = [
+        Search::Ambiguous.text(),
+        Why::WouldWake.text(),
+        Why::Forgotten.text(),
+        Search::WouldWake.text(),
+    ];
+    watch.unresolved.is_some_and(|why| reasons.contains(&why))
+}
+
 /// Why a file handle did not lead to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
@@ -67,6 +81,7 @@ pub enum Search {
     TimeUp,
     WouldWake,
     Denied,
+    Ambiguous,
     NotFound,
 }
 
@@ -79,6 +94,9 @@ impl Search {
                 "listing the directories that are left would wake the process: its watches report opens"
             }
             Search::Denied => "not in any directory this user may list",
+            Search::Ambiguous => {
+                "files of this overlayfs may share inode numbers, as they do where its layers lie on several file systems, and the kernel gives no handle to tell them apart (Linux 6.6 does)"
+            }
             Search::NotFound => {
                 "not in any directory the process sees: deleted, or hidden below another mount"
             }

@@ -12,7 +12,7 @@ use crate::model::{
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -221,10 +221,9 @@ impl Own {
         let (dir, mounts) = self.0.as_ref()?;
         let text = dir.read(&format!("fdinfo/{}", file.as_raw_fd())).ok()?;
         let header = fdinfo::header(&text);
-        Some(Identity {
-            device: mounts.by_id(header.mount?)?.device,
-            inode: header.inode.or(file.metadata().ok().map(|m| m.ino()))?,
-        })
+        let mount = mounts.by_id(header.mount?)?;
+        let inode = header.inode.or(file.metadata().ok().map(|m| m.ino()))?;
+        mounts.identity(mount, inode, (file.as_fd(), b"", false))
     }
 
     /// # Errors

@@ -33,5 +33,5 @@ pub fn note(database: &Database, table: &[LockLine], dotfile: bool, gaps: &mut G
 
 fn by_flock(table: &[LockLine], file: Identity) -> bool {
     let mut lines = table.iter();
-    lines.any(|line| line.kind == LockType::Flock && !line.waiting && line.file == file)
+    lines.any(|line| line.kind == LockType::Flock && !line.waiting && line.file == file.number())
 }

@@ -28,6 +28,13 @@ pub struct Wanted {
     pub paths: HashSet<Vec<u8>>,
 }
 
+impl Wanted {
+    /// Whether it is one of them by what a list of locks says.
+    fn has_number(&self, file: Identity) -> bool {
+        self.files.contains(&file) || self.files.iter().any(|id| id.number() == file)
+    }
+}
+
 /// A process that has one of them open.
 #[derive(Debug)]
 pub struct Peer {
@@ -83,7 +90,7 @@ pub fn find(
 ) -> Found {
     let relevant: Vec<&LockLine> = table
         .iter()
-        .filter(|line| line.is_range() && wanted.files.contains(&line.file))
+        .filter(|line| line.is_range() && wanted.has_number(line.file))
         .collect();
     let mut pids: BTreeSet<u32> = relevant.iter().filter_map(|line| line.pid).collect();
     if everyone {
@@ -137,9 +144,7 @@ pub fn find(
 
 /// The locks of open file descriptions on `wanted`: /proc/locks does not say whose they are.
 pub fn anonymous(wanted: &Wanted, table: &[LockLine]) -> usize {
-    let mut lines = table
-        .iter()
-        .filter(|line| wanted.files.contains(&line.file));
+    let mut lines = table.iter().filter(|line| wanted.has_number(line.file));
     lines
         .by_ref()
         .filter(|line| line.kind == LockType::Ofd && !line.waiting)
@@ -147,12 +152,7 @@ pub fn anonymous(wanted: &Wanted, table: &[LockLine]) -> usize {
 }
 
 /// The locks that the descriptors `fds` of a process took on `wanted`.
-pub fn of_descriptors(
-    dir: &ProcDir,
-    fds: &[i32],
-    wanted: &HashSet<Identity>,
-    pid: u32,
-) -> Vec<Owned> {
+pub fn of_descriptors(dir: &ProcDir, fds: &[i32], wanted: &Wanted, pid: u32) -> Vec<Owned> {
     let mut held = Vec::new();
     for fd in fds {
         // Closed since: it holds nothing.
@@ -164,13 +164,9 @@ pub fn of_descriptors(
     held
 }
 
-fn owned<'a>(
-    text: &'a [u8],
-    wanted: &'a HashSet<Identity>,
-    pid: u32,
-) -> impl Iterator<Item = Owned> + 'a {
+fn owned<'a>(text: &'a [u8], wanted: &'a Wanted, pid: u32) -> impl Iterator<Item = Owned> + 'a {
     locks::of_fdinfo(text)
-        .filter(|line| line.is_range() && wanted.contains(&line.file))
+        .filter(|line| line.is_range() && wanted.has_number(line.file))
         .map(move |line| Owned {
             pid: Some(pid),
             line,
@@ -301,14 +297,18 @@ impl Look<'_> {
             let stat = sys::stat_at(self.dir.as_fd(), name.as_bytes(), 0).ok()?;
             Some(stat.st_ino)
         });
-        let identity = mount.zip(inode).map(|(mount, inode)| Identity {
-            device: mount.device,
-            inode,
+        let identity = mount.zip(inode).and_then(|(mount, inode)| {
+            let number = Identity::plain(mount.device, inode);
+            if !self.wanted.has_number(number) {
+                return Some(number);
+            }
+            let name = format!("fd/{fd}");
+            mounts.identity(mount, inode, (self.dir.as_fd(), name.as_bytes(), true))
         });
         match identity.filter(|id| self.wanted.files.contains(id)) {
             Some(identity) => {
                 *self.files.entry(identity).or_insert(0) += 1;
-                self.locks.extend(owned(&text, &self.wanted.files, pid));
+                self.locks.extend(owned(&text, self.wanted, pid));
             }
             None if deleted && self.wanted.paths.contains(path.as_bytes()) => {
                 self.orphans.push(Orphan { path, fd, inode });

@@ -138,7 +138,7 @@ fn locks(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> 
     let of_locked = |descriptor: &&Descriptor| {
         descriptor
             .identity
-            .is_some_and(|id| wanted.files.contains(&id) && locked.contains(&id))
+            .is_some_and(|id| wanted.files.contains(&id) && locked.contains(&id.number()))
     };
     let fds: Vec<i32> = process
         .descriptors
@@ -146,7 +146,7 @@ fn locks(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> 
         .filter(of_locked)
         .map(|d| d.fd)
         .collect();
-    let own = holders::of_descriptors(dir, &fds, &wanted.files, process.pid);
+    let own = holders::of_descriptors(dir, &fds, &wanted, process.pid);
     let own_ofd = own.iter().filter(|owned| owned.line.pid.is_none()).count();
     let everyone = holders::anonymous(&wanted, &table) > own_ofd;
     for database in &process.sqlite {
@@ -189,7 +189,7 @@ fn fill_locks(database: &mut Database, found: &Found) {
     let on = |set: &'_ HashSet<Identity>| -> Vec<Owned> {
         let locks = found.locks.iter();
         locks
-            .filter(|owned| set.contains(&owned.line.file))
+            .filter(|owned| set.iter().any(|id| id.number() == owned.line.file))
             .copied()
             .collect()
     };

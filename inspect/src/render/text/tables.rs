@@ -216,7 +216,10 @@ fn instances(process: &Process, layout: Layout, to: &mut impl Write) -> io::Resu
             Some(fd) => (String::new(), format!("the same instance as fd {fd}")),
             None => {
                 let paths = instance.watches.iter().filter(|w| w.path.is_some()).count();
-                (number(paths as u64), String::new())
+                let of_thread =
+                    |thread| format!("of thread {thread}, which has descriptors of its own");
+                let note = instance.thread.map(of_thread).unwrap_or_default();
+                (number(paths as u64), note)
             }
         };
         sheet.row(&[

@@ -194,6 +194,7 @@ const INSTANCE: &[Key] = &[
     Must("masks", List(&Object(ROLL_UP))),
     Must("watches", List(&Object(WATCH))),
     May("same_instance_as", OrNull(&Count)),
+    May("thread", Count),
 ];
 
 const ROLL_UP: &[Key] = &[
