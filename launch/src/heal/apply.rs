@@ -9,7 +9,7 @@ use inspect::model::Mask;
 use rules::event::{MASK_ADD, UNMOUNT};
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
@@ -29,13 +29,13 @@ const ADOPTION: Duration = Duration::from_millis(50);
 pub enum Outcome {
     /// The kernel took it.
     Done,
-    /// The watch had gone meanwhile.
-    Vanished,
+    /// The instance has no watch there: it has gone meanwhile, or what was found is not what it is on.
+    Missed,
     /// It was not possible, with the reason.
     Failed(String),
 }
 
-/// A watch that was made because another one had gone, with its mask as fdinfo shows it.
+/// A watch that was made where the instance had none, with its mask as fdinfo shows it.
 struct Stray {
     instance: usize,
     wd: i32,
@@ -80,6 +80,7 @@ pub fn apply(target: &Target, changes: &[Change]) -> Vec<Outcome> {
             add(done.unwrap_or_else(|| one(share)));
         }
     });
+    guess(target, opener, changes, &mut outcomes, &mut strays);
     if !strays.is_empty() {
         thread::sleep(ADOPTION);
         remove(target, &strays);
@@ -94,13 +95,22 @@ fn change(
     strays: &mut Vec<Stray>,
 ) -> Outcome {
     let Some(copy) = target.copy(change.instance) else {
-        return Outcome::Vanished;
+        return Outcome::Missed;
     };
     // As long as it is held, the inode and the watch on it stay, even when its last name goes.
-    let inode = match opener.open(change.instance, change.watch) {
-        Ok(inode) => inode,
-        Err(why) => return Outcome::Failed(why.into()),
-    };
+    match opener.open(change.instance, change.watch) {
+        Ok(inode) => place(copy, &inode, change, strays),
+        Err(why) => Outcome::Failed(why.into()),
+    }
+}
+
+/// Places a watch with the new mask where the old one is.
+fn place(
+    copy: BorrowedFd<'_>,
+    inode: &OwnedFd,
+    change: &Change,
+    strays: &mut Vec<Stray>,
+) -> Outcome {
     // First without an effect: the process may have removed this watch, or placed another one there.
     for (mask, shown) in [(TOUCH, 0), (change.after & !MASK_ADD, change.shown())] {
         match inotify::add_watch(copy, inode.as_fd(), mask) {
@@ -111,7 +121,7 @@ fn change(
                     wd,
                     mask: shown,
                 });
-                return Outcome::Vanished;
+                return Outcome::Missed;
             }
             Err(e) => return failed(&e),
         }
@@ -119,10 +129,38 @@ fn change(
     Outcome::Done
 }
 
+/// Tries likely places where none is proved, one after the other: first those where nothing else was met, and others
+/// only after one of these was right. A wrong one costs the process a notice about a watch it never had: it is the last.
+fn guess(
+    target: &Target,
+    opener: &Opener<'_>,
+    changes: &[Change],
+    outcomes: &mut [Outcome],
+    strays: &mut Vec<Stray>,
+) {
+    for with_contested in [false, true] {
+        for (change, outcome) in changes.iter().zip(&mut *outcomes) {
+            if !matches!(outcome, Outcome::Failed(_)) || !target.guesses.may_go_on(with_contested) {
+                continue;
+            }
+            let likely = opener.guess(change.instance, change.watch);
+            let likely = likely.filter(|&(_, contested)| contested == with_contested);
+            if let (Some(copy), Some((inode, _))) = (target.copy(change.instance), likely) {
+                *outcome = place(copy, &inode, change, strays);
+                match outcome {
+                    Outcome::Done => target.guesses.was_right(),
+                    Outcome::Missed => target.guesses.was_wrong(),
+                    Outcome::Failed(_) => {}
+                }
+            }
+        }
+    }
+}
+
 fn failed(error: &io::Error) -> Outcome {
     match error.raw_os_error() {
         // The limit is only looked at for a new watch.
-        Some(libc::ENOSPC) => Outcome::Vanished,
+        Some(libc::ENOSPC) => Outcome::Missed,
         Some(libc::EACCES) => Outcome::Failed(
             "this user may not read it, which placing a watch needs; root may".into(),
         ),

@@ -28,6 +28,7 @@ use crate::run::Log;
 use crate::settings::Settings;
 use crate::sys::inotify;
 use crate::{USAGE, complain};
+use inspect::gather::{Gaps, Live};
 use pass::{Pass, Stopped};
 use plan::Change;
 use record::Record;
@@ -167,9 +168,11 @@ fn note(target: &Target, changes: &[Change]) -> Result<(), String> {
 }
 
 fn dry_run(pid: u32, rules: &Rules<'_>) -> Result<Exit, Stopped> {
-    let mut target = Target::open(pid)?;
-    let changes = pass::look(&mut target, rules);
-    let found = report::planned(&target, &changes);
+    // What may be read is enough.
+    let mut live = Live::open(pid).map_err(Refused::from_failure)?;
+    live.look(pass::PATIENCE, &mut Gaps::default());
+    live.read_databases();
+    let found = report::planned(&live, &plan::changes(&live, rules));
     say(&found.text);
     Ok(Exit::of(found.all))
 }

@@ -8,19 +8,24 @@ use super::apply::{Outcome, apply};
 use super::plan::{self, Change};
 use super::refused::Refused;
 use super::target::Target;
+use inspect::gather::Live;
 use inspect::model::{Name, Watch};
 use rules::Rules;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-/// For finding the paths of watches, in all looks together.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// For all looks together, and for finding paths in them.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// For finding them in one look, as long as looks lead to changes: the next one may list more.
 const GLANCE: Duration = Duration::from_millis(200);
 
 /// A process that places watches faster than they are healed has to be followed.
 const LOOKS: usize = 64;
+
+/// Why a watch is as it was in the end.
+const ELSEWHERE: &str = "what was found in its place is not what it is on";
+const LATE: &str = "it came, or was placed anew, while others were changed (--follow)";
 
 /// What a pass did, and what its last look found.
 #[derive(Debug, Default)]
@@ -29,10 +34,12 @@ pub struct Pass {
     pub watches: usize,
     /// The changes that hold.
     pub done: Vec<Done>,
-    /// Watches that went while they were to be changed.
+    /// Watches that went while they were to be changed: none of them is listed any more.
     pub vanished: usize,
-    /// What could not be changed.
+    /// What is not as the rules ask for, by the last look.
     pub failed: Vec<Failed>,
+    /// Threads with descriptors of their own, whose watches cannot be changed.
+    pub left: Vec<u32>,
     /// Watches whose path is not known though rules ask for it: they were judged without.
     pub unjudged: usize,
 }
@@ -40,7 +47,7 @@ pub struct Pass {
 impl Pass {
     /// Everything was done that was asked for.
     pub fn is_complete(&self) -> bool {
-        self.failed.is_empty() && self.unjudged == 0
+        self.failed.is_empty() && self.left.is_empty() && self.unjudged == 0
     }
 }
 
@@ -97,16 +104,9 @@ pub type Plan<'a> = dyn FnMut(&Target) -> Vec<Change> + 'a;
 /// What is done before changes are made.
 pub type Prepare<'a> = dyn FnMut(&Target, &[Change]) -> Result<(), String> + 'a;
 
-/// Reads the watches once, and says what the rules ask for.
-pub fn look(target: &mut Target, rules: &Rules<'_>) -> Vec<Change> {
-    target.read(PATIENCE);
-    target.live.read_databases();
-    by_rules(rules)(target)
-}
-
 /// What the rules ask for.
 pub fn by_rules<'a>(rules: &'a Rules<'_>) -> impl FnMut(&Target) -> Vec<Change> + 'a {
-    |target| plan::changes(target.live.process(), rules, &target.live.opener())
+    |target| plan::changes(&target.live, rules)
 }
 
 /// Makes the changes of `plan` until it has none.
@@ -119,24 +119,31 @@ pub fn run(
     prepare: &mut Prepare<'_>,
 ) -> Result<Pass, Stopped> {
     let start = Instant::now();
-    let mut pass = Pass::default();
     let mut done = BTreeMap::new();
-    let mut progress = true;
-    for look in 0..=LOOKS {
-        let left = PATIENCE.saturating_sub(start.elapsed());
-        target.read(if progress { left.min(GLANCE) } else { left });
-        if look == 0 {
+    // What could not be changed by the last changes, and why.
+    let mut refused: HashMap<Key, String> = HashMap::new();
+    // What was found there is not theirs. They are never tried again: each try would make a watch.
+    let mut missed: HashSet<Key> = HashSet::new();
+    let (mut progress, mut stuck) = (true, false);
+    let mut looks = 0;
+    let left = loop {
+        let rest = PATIENCE.saturating_sub(start.elapsed());
+        target.read(if progress { rest.min(GLANCE) } else { rest });
+        if looks == 0 {
             target.live.read_databases();
         }
         if target.live.has_ended() {
             return Err(Refused::ended(target.pid()).into());
         }
-        let changes = plan(target);
-        if changes.is_empty() || look == LOOKS {
-            break;
+        let left = plan(target);
+        let is_new = |change: &&Change| !missed.contains(&key(change));
+        let changes: Vec<Change> = left.iter().filter(is_new).copied().collect();
+        if changes.is_empty() || stuck || looks == LOOKS || start.elapsed() >= PATIENCE {
+            break left;
         }
+        looks += 1;
         prepare(target, &changes).map_err(Stopped::Unprepared)?;
-        pass.failed.clear();
+        refused.clear();
         let thorough = !progress;
         progress = false;
         for (change, outcome) in changes.iter().zip(apply(target, &changes)) {
@@ -144,32 +151,58 @@ pub fn run(
                 Outcome::Done => {
                     progress = true;
                     let made = done
-                        .entry((change.instance, change.wd))
+                        .entry(key(change))
                         .or_insert_with(|| made(target, change));
                     // What it was at first stays.
                     made.change.after = change.after;
                 }
-                Outcome::Vanished => pass.vanished += 1,
-                Outcome::Failed(why) => pass.failed.push(Failed {
-                    change: *change,
-                    why,
-                    place: place(target, change),
-                }),
+                Outcome::Missed => {
+                    missed.insert(key(change));
+                }
+                Outcome::Failed(why) => {
+                    refused.insert(key(change), why);
+                }
             }
         }
-        if thorough && !progress {
-            break;
-        }
-    }
+        stuck = thorough && !progress;
+    };
     let now = masks(target);
-    pass.watches = now.len();
     done.retain(|key, made: &mut Done| now.get(key) == Some(&made.change.shown()));
-    pass.done = done.into_values().collect();
-    Ok(pass)
+    let why = |change: &Change| {
+        if missed.contains(&key(change)) {
+            return ELSEWHERE.to_owned();
+        }
+        let known = refused.remove(&key(change));
+        known.unwrap_or_else(|| LATE.to_owned())
+    };
+    Ok(Pass {
+        watches: now.len(),
+        done: done.into_values().collect(),
+        vanished: missed.iter().filter(|key| !now.contains_key(key)).count(),
+        failed: failed(target, &left, why),
+        left: target.left().to_vec(),
+        unjudged: 0,
+    })
+}
+
+fn failed(target: &Target, left: &[Change], mut why: impl FnMut(&Change) -> String) -> Vec<Failed> {
+    let failed = left.iter().map(|change| Failed {
+        change: *change,
+        why: why(change),
+        place: place(&target.live, change),
+    });
+    failed.collect()
+}
+
+/// A watch, by its instance and wd.
+type Key = (usize, i32);
+
+fn key(change: &Change) -> Key {
+    (change.instance, change.wd)
 }
 
 /// The masks of the last look, by instance and wd.
-fn masks(target: &Target) -> HashMap<(usize, i32), u32> {
+fn masks(target: &Target) -> HashMap<Key, u32> {
     let instances = target.live.process().inotify.iter().enumerate();
     instances
         .flat_map(|(at, instance)| instance.watches.iter().map(move |w| ((at, w.wd), w.mask.0)))
@@ -181,18 +214,18 @@ fn made(target: &Target, change: &Change) -> Done {
     Done {
         change: *change,
         fd: instance.map_or(-1, |instance| instance.fd),
-        path: watch(target, change).and_then(|watch| watch.path.clone()),
+        path: watch(&target.live, change).and_then(|watch| watch.path.clone()),
     }
 }
 
-fn watch<'t>(target: &'t Target, change: &Change) -> Option<&'t Watch> {
-    let instance = target.live.process().inotify.get(change.instance)?;
+fn watch<'l>(live: &'l Live, change: &Change) -> Option<&'l Watch> {
+    let instance = live.process().inotify.get(change.instance)?;
     instance.watches.get(change.watch)
 }
 
 /// A path, or inode and device.
-pub fn place(target: &Target, change: &Change) -> String {
-    match watch(target, change) {
+pub fn place(live: &Live, change: &Change) -> String {
+    match watch(live, change) {
         Some(Watch {
             path: Some(path), ..
         }) => path.to_string(),

@@ -1,6 +1,6 @@
 //! What is to become of each watch.
 
-use inspect::gather::Opener;
+use inspect::gather::Live;
 use inspect::model::{Identity, Process, Watch};
 use rules::event::{ALL_EVENTS, EXCL_UNLINK, MASK_ADD, MODIFY, ONESHOT};
 use rules::watch::{Fate, mute, reduce};
@@ -58,10 +58,11 @@ impl Change {
 }
 
 /// The changes the rules ask for, in the order the watches are listed.
-pub fn changes(process: &Process, rules: &Rules<'_>, opener: &Opener<'_>) -> Vec<Change> {
+pub fn changes(live: &Live, rules: &Rules<'_>) -> Vec<Change> {
     if rules.off {
         return Vec::new();
     }
+    let (process, opener) = (live.process(), live.opener());
     let own = own_databases(process, rules);
     let last = last_in_budget(process, rules);
     let mut changes = Vec::new();

@@ -33,6 +33,14 @@ impl Refused {
         }
     }
 
+    /// Its descriptors are with another thread than the one the kernel looks at.
+    pub fn without_main_thread(pid: u32) -> Refused {
+        Refused::NotPermitted(format!(
+            "process {pid} cannot be changed: its main thread has ended, and before Linux 6.9 the kernel hands out \
+             descriptors of a main thread only"
+        ))
+    }
+
     /// The library could not read it.
     pub fn from_failure(failure: Failure) -> Refused {
         match failure.kind {

@@ -3,11 +3,11 @@
 use super::follow::End;
 use super::pass::{Done, Failed, Pass, place};
 use super::plan::{By, Change};
-use super::target::Target;
 use super::undo::Undone;
-use inspect::model::{Mask, Name};
+use inspect::gather::{LOOKS, Live, may_be_healed};
+use inspect::model::{Mask, Name, Watch};
 use inspect::render::{number, plural, roll_up, sanitize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::Duration;
 
@@ -30,9 +30,10 @@ impl Lines {
 pub fn healed(pid: u32, pass: &Pass, took: Duration) -> String {
     let mut lines = Lines::default();
     match pass.watches {
-        0 => lines.add(format_args!(
+        0 if pass.left.is_empty() => lines.add(format_args!(
             "nothing to heal: process {pid} has no inotify watches"
         )),
+        0 => {}
         all if pass.done.is_empty() && pass.failed.is_empty() => lines.add(format_args!(
             "nothing to heal: {} of process {pid} had the right mask already",
             plural(all, "watch", "watches")
@@ -100,37 +101,47 @@ pub struct Planned {
     pub all: bool,
 }
 
-/// What would be changed, where and why. Every inode is looked for, as healing would.
-pub fn planned(target: &Target, changes: &[Change]) -> Planned {
+/// What would be changed, where and why. Every inode is looked for, as healing would, but what it would find once
+/// it has changed others.
+pub fn planned(live: &Live, changes: &[Change]) -> Planned {
     let mut lines = Lines::default();
-    let instances = &target.live.process().inotify;
+    let instances = &live.process().inotify;
     let total: usize = instances.iter().map(|i| i.watches.len()).sum();
     let total = plural(total, "watch", "watches");
-    let pid = target.pid();
-    let opener = target.live.opener();
-    let mut failed = Vec::new();
+    let pid = live.process().pid;
+    let opener = live.opener();
+    let (mut failed, mut later) = (Vec::new(), Vec::new());
     let mut groups: BTreeMap<(i32, Group), Vec<&[u8]>> = BTreeMap::new();
     let mut counts: BTreeMap<(i32, Group), usize> = BTreeMap::new();
     for change in changes {
-        if let Err(why) = opener.open(change.instance, change.watch) {
-            failed.push(Failed {
-                change: *change,
-                why: why.into(),
-                place: place(target, change),
-            });
-            continue;
-        }
         let Some(instance) = instances.get(change.instance) else {
             continue;
         };
+        let watch = instance.watches.get(change.watch);
+        let likely = || opener.guess(change.instance, change.watch).is_some();
+        if let Err(why) = opener.open(change.instance, change.watch)
+            && !likely()
+        {
+            let waits = watch.is_some_and(may_be_healed);
+            let list = if waits { &mut later } else { &mut failed };
+            list.push(Failed {
+                change: *change,
+                why: why.into(),
+                place: place(live, change),
+            });
+            continue;
+        }
         let key = (instance.fd, Group::of(change));
         *counts.entry(key).or_insert(0) += 1;
-        let watch = instance.watches.get(change.watch);
         let path = watch.and_then(|watch| watch.path.as_ref());
         groups
             .entry(key)
             .or_default()
             .extend(path.map(Name::as_bytes));
+    }
+    // Where no watch reports a look any more, healing lists what it must not list now.
+    if counts.is_empty() || !quiets(live, changes) {
+        failed.append(&mut later);
     }
     if changes.is_empty() {
         lines.add(format_args!(
@@ -157,11 +168,32 @@ pub fn planned(target: &Target, changes: &[Change]) -> Planned {
             lines.add(format_args!("    {more:>8}  elsewhere"));
         }
     }
+    if !later.is_empty() {
+        let watches = plural(later.len(), "watch", "watches");
+        lines.add(format_args!(
+            "  {watches} of these would be found level by level, as those above are healed: to look for them now would \
+             wake the process"
+        ));
+    }
     lines.not_done("would not be changed", &failed);
     Planned {
         text: lines.0,
         all: failed.is_empty(),
     }
+}
+
+/// Whether no watch reports looks once these changes are made.
+fn quiets(live: &Live, changes: &[Change]) -> bool {
+    let after: HashMap<_, _> = changes
+        .iter()
+        .map(|change| ((change.instance, change.wd), change.after))
+        .collect();
+    let instances = live.process().inotify.iter().enumerate();
+    let mut masks = instances.flat_map(|(at, instance)| {
+        let mask = |w: &Watch| after.get(&(at, w.wd)).copied().unwrap_or(w.mask.0);
+        instance.watches.iter().map(mask).collect::<Vec<_>>()
+    });
+    masks.all(|mask| mask & LOOKS == 0)
 }
 
 /// Changes that are alike.
@@ -252,6 +284,12 @@ impl Lines {
             let watches = plural(pass.unjudged, "watch", "watches");
             self.add(format_args!(
                 "{watches} without a known path: --drop and --settle could not be applied there"
+            ));
+        }
+        for thread in &pass.left {
+            self.add(format_args!(
+                "not changed: the watches of thread {thread}, which has descriptors of its own: before Linux 6.9 the \
+                 kernel hands out those of a main thread only"
             ));
         }
         self.not_done("not changed", &pass.failed);

@@ -5,6 +5,7 @@ use crate::sys::pidfd;
 use inspect::gather::{Live, is_same_file};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A process and its inotify instances.
@@ -14,6 +15,34 @@ pub struct Target {
     pidfd: OwnedFd,
     /// Its descriptor, the lowest where it has several of one instance, and our copy.
     copies: Vec<(i32, OwnedFd)>,
+    left: Vec<u32>,
+    /// How guesses about its watches came out.
+    pub guesses: Guesses,
+}
+
+/// How guesses came out.
+#[derive(Default)]
+pub struct Guesses {
+    right: AtomicBool,
+    wrong: AtomicBool,
+}
+
+impl Guesses {
+    /// Whether a likely place may be tried; a contested one needs another that was right.
+    pub fn may_go_on(&self, contested: bool) -> bool {
+        let is = |what: &AtomicBool| what.load(Ordering::Relaxed);
+        !is(&self.wrong) && (!contested || is(&self.right))
+    }
+
+    /// The kernel has confirmed one.
+    pub fn was_right(&self) {
+        self.right.store(true, Ordering::Relaxed);
+    }
+
+    /// The instance had no watch there.
+    pub fn was_wrong(&self) {
+        self.wrong.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Target {
@@ -32,6 +61,8 @@ impl Target {
             live,
             pidfd,
             copies: Vec::new(),
+            left: Vec::new(),
+            guesses: Guesses::default(),
         };
         target.copy_instances()?;
         Ok(target)
@@ -41,22 +72,49 @@ impl Target {
         let process = self.live.process();
         let thread = match self.live.thread() {
             // Its descriptors went with its main thread; another thread has them.
-            other if other != process.pid => pidfd::open_thread(other).ok(),
+            other if other != process.pid => {
+                Some(
+                    pidfd::open_thread(other).map_err(|e| match e.raw_os_error() {
+                        Some(libc::EINVAL) => Refused::without_main_thread(process.pid),
+                        _ => Refused::opening(process.pid, &e),
+                    })?,
+                )
+            }
             _ => None,
         };
         let from = thread.as_ref().unwrap_or(&self.pidfd).as_fd();
         for fd in self.live.inotify_fds() {
-            let copy = match pidfd::get_fd(from, fd) {
-                Ok(copy) => copy,
-                Err(e) if e.raw_os_error() == Some(libc::EBADF) => continue,
+            match pidfd::get_fd(from, fd) {
+                Ok(copy) => keep(&mut self.copies, fd, copy),
+                Err(e) if e.raw_os_error() == Some(libc::EBADF) => {}
                 Err(e) => return Err(Refused::copying(process.pid, &e)),
-            };
-            let known = |(_, other): &(i32, OwnedFd)| is_same_file(other.as_fd(), copy.as_fd());
-            if !self.copies.iter().any(known) {
-                self.copies.push((fd, copy));
+            }
+        }
+        for (other, fds) in self.live.other_tables() {
+            let copied = pidfd::open_thread(other).and_then(|thread| {
+                for fd in fds {
+                    match pidfd::get_fd(thread.as_fd(), fd) {
+                        Ok(copy) => keep(&mut self.copies, fd, copy),
+                        Err(e) if e.raw_os_error() == Some(libc::EBADF) => {}
+                        Err(e) => return Err(e),
+                    }
+                }
+                Ok(())
+            });
+            match copied.map_err(|e| (e.raw_os_error(), e)) {
+                Ok(()) => {}
+                // It has ended.
+                Err((Some(libc::ESRCH), _)) => {}
+                Err((Some(libc::EINVAL), _)) => self.left.push(other),
+                Err((_, e)) => return Err(Refused::copying(process.pid, &e)),
             }
         }
         Ok(())
+    }
+
+    /// Threads with descriptors of their own, which this kernel does not hand out.
+    pub fn left(&self) -> &[u32] {
+        &self.left
     }
 
     /// Its PID.
@@ -73,6 +131,16 @@ impl Target {
     pub fn read(&mut self, patience: Duration) {
         let copies: Vec<_> = self.copies.iter().map(|(fd, c)| (*fd, c.as_fd())).collect();
         self.live.read(&copies, patience);
+    }
+}
+
+/// Keeps a copy, unless it is of an instance there is a copy of.
+fn keep(copies: &mut Vec<(i32, OwnedFd)>, fd: i32, copy: OwnedFd) {
+    if !copies
+        .iter()
+        .any(|(_, other)| is_same_file(other.as_fd(), copy.as_fd()))
+    {
+        copies.push((fd, copy));
     }
 }
 
