@@ -79,7 +79,15 @@ pub fn pass(
         buffer: Vec::new(),
     };
     let mut processes = Vec::new();
-    for pid in all.pids()? {
+    let pids = all.pids()?;
+    // Every PID namespace has a first process for as long as anything runs in it.
+    if !pids.contains(&1) && sys::process_exists(1) {
+        gaps.note(
+            "processes of other users",
+            "/proc hides them (mounted with hidepid, proc(5)): root sees them",
+        );
+    }
+    for pid in pids {
         match reader.process(&mut all, pid) {
             Ok(seen) => processes.extend(seen),
             Err(e) if is_gone(&e) => {}

@@ -347,3 +347,33 @@ fn a_process_is_one_line_of_a_terminal_at_80_and_at_200_columns() {
         }
     }
 }
+
+#[test]
+fn where_proc_hides_the_processes_of_others_it_is_said() {
+    let Some(stage) = alone(60_405) else { return };
+    let fixture = stage.mkfds(&["idle"]);
+    let top = |options: &str| {
+        let script = format!("mount -t proc -o {options} p /proc && exec \"$@\"");
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", &script, "sh"]);
+        let fdscan = stage.scan_command();
+        command.arg(fdscan.get_program()).args(fdscan.get_args());
+        command.args(["top", "--json"]);
+        let output = command.output().unwrap();
+        let doc: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(pids(&doc).contains(&u64::from(fixture.pid())));
+        let gaps = doc["incomplete"].as_array().unwrap().clone();
+        gaps.iter()
+            .any(|gap| gap["why"].as_str().unwrap().contains("hidepid"))
+    };
+    if !Command::new("unshare")
+        .args(["--mount", "true"])
+        .status()
+        .unwrap()
+        .success()
+    {
+        return support::skip_optional("mount namespaces cannot be made here");
+    }
+    assert!(top("hidepid=2"));
+    assert!(!top("hidepid=0"));
+}
