@@ -51,6 +51,8 @@ fn are_right(process: &Process) -> Vec<PathBuf> {
 
 #[test]
 fn a_few_cold_handles_lead_to_all_directories_beside_them() {
+    // Another test that drops the caches would make every handle a cold one, each time it is opened.
+    let _quiet = quiet();
     let stage = Stage::new();
     let dir = stage.make("tree");
     let Some(fixture) = family(&stage, &dir, "0x3ce") else {
@@ -67,6 +69,8 @@ fn a_few_cold_handles_lead_to_all_directories_beside_them() {
 
 #[test]
 fn where_nothing_may_be_listed_cold_handles_are_opened_all_the_same() {
+    // Another test that drops the caches would make every handle a cold one, each time it is opened.
+    let _quiet = quiet();
     let stage = Stage::new();
     let dir = stage.make("tree");
     let Some(fixture) = family(&stage, &dir, "0x3ce") else {

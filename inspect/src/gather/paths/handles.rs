@@ -4,9 +4,13 @@
 //! parent to find the name again (fs/exportfs/expfs.c, `get_name`), for every handle anew: ten thousand
 //! directories in one cost as many listings of it, and every watch on it sees them. So the time each
 //! handle takes is looked at ([`Pace`]). Once they are cold, a handle shows where a directory lies, and the
-//! walk lists that once for all that lie there; where the process would see it, no handle is opened any more.
+//! walk lists that once for all that lie there; where the process has seen it ([`Heed`]), no handle is opened any
+//! more.
 
 use super::super::inotify::ReadInstance;
+use super::super::proc_dir::ProcDir;
+use super::super::wakes::LOOKS;
+use super::heed::Heed;
 use super::look::Look;
 use super::pace::Pace;
 use super::patience::Patience;
@@ -14,6 +18,7 @@ use super::resolver::{Names, Resolver};
 use super::{Pending, Why};
 use crate::model::{Device, Name, Process, ResolvedBy, Watch};
 use crate::sys::{FileHandle, OwnPlace};
+use std::os::fd::AsFd;
 use std::thread::Builder;
 
 /// Watches between two looks at the clock.
@@ -39,6 +44,7 @@ pub struct Finder<'a> {
     resolver: Resolver<'a>,
     names: Option<Names>,
     pace: Pace,
+    heed: Heed,
     /// Directories whose watches reported that the kernel looked for a name.
     seen: usize,
 }
@@ -53,6 +59,7 @@ impl<'a> Finder<'a> {
             resolver: Resolver::new(dir, mounts, wakes, process, instances),
             names: Names::open().ok(),
             pace: Pace::default(),
+            heed: Heed::default(),
             seen: 0,
         }
     }
@@ -164,7 +171,8 @@ impl<'a> Finder<'a> {
             return Err(Why::Forgotten);
         }
         let names = self.names.as_mut().ok_or(Why::Failed)?;
-        let (resolver, pace) = (&self.resolver, &mut self.pace);
+        let (resolver, pace, heed) = (&self.resolver, &mut self.pace, &mut self.heed);
+        heed.forget();
         let found = resolver.open(watch.device, watch.inode, handle, |opened| {
             let again = || match handle.map(|handle| opened.mount.open(handle, watch.inode)) {
                 Some(Ok(again)) => again.took,
@@ -172,6 +180,10 @@ impl<'a> Finder<'a> {
             };
             let slow = pace.is_slow(opened.took, again);
             let (path, deleted) = resolver.path_of(&opened, names, place)?;
+            // What lies in it is opened after it.
+            if pace.is_suspicious() && watch.mask.has(LOOKS) {
+                heed.take(path.as_bytes(), opened.fd.as_fd());
+            }
             Ok(Found {
                 path,
                 deleted,
@@ -180,9 +192,25 @@ impl<'a> Finder<'a> {
         })?;
         if found.slow && !found.deleted {
             let parent = found.path.parent();
-            self.seen += usize::from(parent.is_some_and(|parent| self.look.is_seen(parent)));
+            self.seen += usize::from(parent.is_some_and(|parent| self.has_woken(parent)));
         }
         Ok(found)
+    }
+
+    /// Whether the process was told that the kernel looked for a name in this directory. The first time for each
+    /// nothing can be said.
+    fn has_woken(&mut self, parent: &[u8]) -> bool {
+        if !self.look.is_seen(parent) {
+            return false;
+        }
+        if let Some(saw) = self.heed.saw(parent) {
+            return saw;
+        }
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
+        if let Ok(directory) = self.look.dir.open_file(&ProcDir::inside(parent), flags) {
+            self.heed.take(parent, directory.as_fd());
+        }
+        false
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod candidates;
 mod handles;
+mod heed;
 mod look;
 mod open;
 mod pace;

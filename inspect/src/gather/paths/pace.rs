@@ -1,4 +1,4 @@
-//! How long handles take. It tells whether the kernel knows the names: measured on ext4, a directory whose
+//! How long handles take. It hints at whether the kernel knows the names: measured on ext4, a directory whose
 //! name is cached takes 1.5 to 4 us to open, any other at least 9 us, and some ms when the disk is asked.
 
 use std::time::Duration;
@@ -31,6 +31,11 @@ impl Pace {
         let slow = took > again * FACTOR;
         self.slow += usize::from(slow);
         slow
+    }
+
+    /// Whether one was slow, be it by chance.
+    pub fn is_suspicious(&self) -> bool {
+        self.slow > 0
     }
 
     /// Whether more are slow than chance explains.
