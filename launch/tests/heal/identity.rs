@@ -262,12 +262,22 @@ fn a_dry_run_as_a_user_says_what_healing_then_does() {
     }
     const USER: u32 = 61_311;
     let (_dir, path) = shared();
-    let mut victim = ready(super::stage::as_user(USER, &path.join("keeper")).arg("serve"));
+    let mount = path.join("mount");
+    std::fs::create_dir(&mount).unwrap();
+    // On a file system of its own: whoever looks for it must not wake what other tests watch.
+    let script = "set -e; mount -t tmpfs -o mode=755,uid=$3 t \"$1\"; at=$1/tree; \
+        for i in $(seq 20); do mkdir \"$at\"; chown $3 \"$at\"; at=$at/sub; done; \
+        exec setpriv --reuid=$3 --regid=$3 --clear-groups \"$2\" serve";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh"]);
+    command
+        .arg(&mount)
+        .arg(path.join("keeper"))
+        .arg(USER.to_string());
+    let mut victim = ready(&mut command);
     let fd = ask(&mut victim, "new");
-    let mut place = path.join("tree");
+    let mut place = mount.join("tree");
     for _ in 0..20 {
-        std::fs::create_dir(&place).unwrap();
-        std::os::unix::fs::chown(&place, Some(USER), None).unwrap();
         ask(&mut victim, &format!("add {fd} 3ee {}", place.display()));
         place.push("sub");
     }

@@ -32,7 +32,19 @@ pub struct Wanted<'a> {
 #[derive(Default)]
 struct Met {
     directory: Option<(Name, ResolvedBy)>,
-    contested: bool,
+    files: bool,
+    /// A file the process names.
+    files_by_name: bool,
+}
+
+impl Met {
+    /// Whether the watch is as likely on a file. A directory the process names is likelier than one of all files.
+    fn is_contested(&self) -> bool {
+        match self.directory {
+            Some((_, ResolvedBy::Candidate)) => self.files_by_name,
+            _ => self.files,
+        }
+    }
 }
 
 impl<'a> Wanted<'a> {
@@ -204,7 +216,11 @@ impl<'a> Wanted<'a> {
                         guess.directory.get_or_insert_with(|| (path.into(), by));
                     }
                     // It may be this one as well.
-                    Some(false) => self.guesses.entry(at).or_default().contested = true,
+                    Some(false) => {
+                        let met = self.guesses.entry(at).or_default();
+                        met.files_by_name |= by == ResolvedBy::Candidate;
+                        met.files = true;
+                    }
                     None => {}
                 }
                 continue;
@@ -266,9 +282,9 @@ impl<'a> Wanted<'a> {
                 continue;
             };
             if let Some(met) = self.guesses.remove(&at)
+                && let contested = met.is_contested()
                 && let Some((path, _)) = met.directory
             {
-                let contested = met.contested;
                 entry.guesses.insert(one.watch, Guess { path, contested });
             }
             let watch = entry.instance.watches.get_mut(one.watch);
