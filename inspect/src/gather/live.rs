@@ -47,6 +47,8 @@ impl Live {
         process::program(&dir, &mounts, &mut process, &mut gaps);
         process.descriptors = match fds::read(&dir, &mounts, &mut process.fds, &mut gaps) {
             Ok(list) => list,
+            // Its main thread has ended just now, and another one has them.
+            Err(_) if process::is_headless(&dir).unwrap_or(false) => return Live::open(pid),
             Err(_) if process::has_ended(&dir) => {
                 return Err(Failure {
                     pid,

@@ -72,6 +72,10 @@ pub fn hold_in_thread(report: Report, paths: Vec<PathBuf>, masks: Vec<u32>, of: 
                 return Err(format!("unshare: {}", std::io::Error::last_os_error()));
             }
         }
+        // It says that it is ready when it is what it was asked to be.
+        while of == Of::NoMain && !main_has_ended() {
+            std::thread::yield_now();
+        }
         hold_one(report, &paths, &masks)
     });
     if of == Of::NoMain {
@@ -80,6 +84,14 @@ pub fn hold_in_thread(report: Report, paths: Vec<PathBuf>, masks: Vec<u32>, of: 
     }
     let done = thread.join();
     done.map_err(|_| "The watching thread panicked.".to_owned())?
+}
+
+/// Whether the main thread is a zombie (field 3 of proc_pid_stat(5), behind the name).
+fn main_has_ended() -> bool {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    stat.rsplit(") ")
+        .next()
+        .is_some_and(|rest| rest.starts_with('Z'))
 }
 
 /// `count` instances, each of which watches all of `paths`, as long as `total` is not reached.
