@@ -187,10 +187,7 @@ impl<'r> Judge<'r> {
             let follow = call.mask & DONT_FOLLOW == 0;
             let target = owner.find(call.path, follow, own_root)?;
             let (fate, by) = fate(rules, &target, || {
-                call.mask & MODIFY != 0
-                    && self
-                        .databases
-                        .has_in(owner.process, &target, rules)
+                call.mask & MODIFY != 0 && self.databases.has_in(owner.process, &target, rules)
             })?;
             let mask = reduce(rules.strip, fate, call.mask);
             if (mask ^ call.mask) & ALL_EVENTS == 0 && rules.max_watches.is_none() {
