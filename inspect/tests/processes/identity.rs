@@ -26,7 +26,7 @@ fn start(stage: &Stage, dir: &Path, uid: Option<u32>, script: &str) -> Option<Fi
 }
 
 /// A btrfs with the subvolumes a and b, whose directories d0 to d9 have the same numbers, at `$1/a` and `$1/b`.
-const BTRFS: &str = "truncate -s 128M i; mkfs.btrfs -q i; mkdir top a b; mount -o loop i top; \
+const BTRFS: &str = "i=$(mktemp); truncate -s 128M $i; mkfs.btrfs -q $i; mkdir top a b; mount -o loop $i top; rm $i; \
     for s in a b; do btrfs -q subvolume create top/$s; \
         for d in 0 1 2 3 4 5 6 7 8 9; do mkdir top/$s/d$d; done; done; chmod -R a+rwX top; \
     for s in a b; do mount --bind top/$s $s; done;";

@@ -36,7 +36,7 @@ fn a_directory_settles_for_a_database_in_it_and_not_for_one_in_another_subvolume
     let (_dir, path) = directory();
     let mut victim = keeper_after(
         &path,
-        "truncate -s 128M i; mkfs.btrfs -q i; mkdir top a b; mount -o loop i top; \
+        "i=$(mktemp); truncate -s 128M $i; mkfs.btrfs -q $i; mkdir top a b; mount -o loop $i top; rm $i; \
          for s in a b; do btrfs -q subvolume create top/$s; mkdir top/$s/d; mount --bind top/$s $s; done; umount -l top; \
          printf 'SQLite format 3\\0' >a/d/s.db; truncate -s 4096 a/d/s.db; : >a/d/s.db-wal; \
          exec 3<>a/d/s.db 4<>a/d/s.db-wal;",

@@ -14,8 +14,9 @@ fn run_beside_subvolumes(dir: &Dir) -> Option<Command> {
         support::skip_optional("btrfs needs root, mkfs.btrfs, the file system and a loop device");
         return None;
     }
-    let script = "set -e; mount -t tmpfs t \"$1\"; cd \"$1\"; truncate -s 128M i; mkfs.btrfs -q i; mkdir top a b; \
-        mount -o loop i top; for s in a b; do btrfs -q subvolume create top/$s; mkdir top/$s/d; \
+    // The image lies elsewhere: on the tmpfs, whose directory may go before its last process, it would hold itself.
+    let script = "set -e; mount -t tmpfs t \"$1\"; cd \"$1\"; i=$(mktemp); truncate -s 128M $i; \
+        mkfs.btrfs -q $i; mkdir top a b; mount -o loop $i top; rm $i; for s in a b; do btrfs -q subvolume create top/$s; mkdir top/$s/d; \
         mount --bind top/$s $s; done; umount -l top; shift; exec \"$@\"";
     let mut command = without_rules("unshare");
     command.args(["--mount", "sh", "-c", script, "sh"]);
