@@ -9,27 +9,38 @@ use std::process::Command;
 
 /// Adds `text` to an existing file: open, one write, close.
 pub fn append(path: &Path, text: &str) {
-    shell("printf '%s' \"$1\" >>\"$2\"", text, path);
+    shell("printf '%s' \"$1\" >>\"$2\"", &[text.as_ref(), path]);
 }
 
 /// Adds `text` to an existing file so many times, each with an open and a close of its own.
 pub fn append_times(path: &Path, text: &str, times: u32) {
     let script =
         format!("i=0; while [ $i -lt {times} ]; do printf '%s' \"$1\" >>\"$2\"; i=$((i+1)); done");
-    shell(&script, text, path);
+    shell(&script, &[text.as_ref(), path]);
 }
 
 /// Makes a file that holds `text`, or puts `text` in the place of what it held.
 pub fn overwrite(path: &Path, text: &str) {
-    shell("printf '%s' \"$1\" >\"$2\"", text, path);
+    shell("printf '%s' \"$1\" >\"$2\"", &[text.as_ref(), path]);
 }
 
-fn shell(script: &str, text: &str, path: &Path) {
+/// Writes `text` to `new`, renames that over `path` while it is still open, and closes it.
+pub fn rename_before_close(path: &Path, new: &Path, text: &str) {
+    let script = "exec 3>\"$3\"; printf '%s' \"$1\" >&3; mv \"$3\" \"$2\" 3>&-; exec 3>&-";
+    shell(script, &[text.as_ref(), path, new]);
+}
+
+/// Opens an existing file for reading and writing, and closes it.
+pub fn open_and_close(path: &Path) {
+    shell(": 3<>\"$1\"", &[path]);
+}
+
+fn shell(script: &str, arguments: &[&Path]) {
     let status = Command::new("sh")
-        .args(["-c", script, "sh", text])
-        .arg(path)
+        .args(["-c", script, "sh"])
+        .args(arguments)
         .env_remove("LD_PRELOAD")
         .status()
         .expect("sh starts");
-    assert!(status.success(), "writing {}: {status}", path.display());
+    assert!(status.success(), "{script} {arguments:?}: {status}");
 }

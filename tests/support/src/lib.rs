@@ -15,7 +15,7 @@ mod watches;
 pub use build::{
     binary, compile_c, libwatchfix, reference_shim, root, static_binary, target_dir, tool, watchfix,
 };
-pub use edit::{append, append_times, overwrite};
+pub use edit::{append, append_times, open_and_close, overwrite, rename_before_close};
 pub use signals::with_usual_signals;
 pub use skip::{skip, skip_optional};
 pub use terminal::{Terminal, quoted};

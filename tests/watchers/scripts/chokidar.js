@@ -1,8 +1,8 @@
-// chokidar (the package named) with its defaults on the directory given. One line per event: KIND<TAB>PATH.
+// chokidar (the package named) with its defaults on the files or directories given. One line per event: KIND<TAB>PATH.
 const { load, say } = require('./say.js');
 
 load(process.argv[2]).then((chokidar) => {
-  const watcher = (chokidar.watch ?? chokidar.default.watch)(process.argv[3], { ignoreInitial: true });
+  const watcher = (chokidar.watch ?? chokidar.default.watch)(process.argv.slice(3), { ignoreInitial: true });
   watcher.on('all', (kind, path) => say(`${kind}\t${path}`));
   watcher.on('error', (error) => say(`ERROR ${error}`));
   watcher.on('ready', () => say('READY'));

@@ -8,8 +8,10 @@
 // A test helper may panic, with a sentence that says what was missing.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod attributes;
 mod build;
 mod contract;
+mod database;
 mod engine;
 mod matrix;
 mod operation;
@@ -21,7 +23,7 @@ mod tree;
 mod watcher;
 
 pub use engine::Engine;
-pub use matrix::{Row, Selection, run};
+pub use matrix::{Row, Selection, Skip, run};
 pub use operation::Operation;
 pub use tree::Tree;
 pub use watcher::{

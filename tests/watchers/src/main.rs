@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use watchers::{Engine, Operation, Row, Selection, rows, table};
+use watchers::{Engine, Operation, Row, Selection, Skip, rows, table};
 
 /// Runs real watchers under each engine, prints the table, and fails where a cell is not as expected.
 #[derive(Parser)]
@@ -61,8 +61,11 @@ fn main() -> ExitCode {
     println!("\n{}", table::seen(&rows));
     // At the end: with CI=true a skip is a failure, and the other rows are to be seen all the same.
     for row in &rows {
-        if let Some(why) = &row.skipped {
-            support::skip(&format!("{}: {why}", row.watcher.name));
+        let name = row.watcher.name;
+        match &row.skipped {
+            Some(Skip::Missing(why)) => support::skip(&format!("{name}: {why}")),
+            Some(Skip::Unsupported(why)) => support::skip_optional(&format!("{name}: {why}")),
+            None => {}
         }
     }
     let failed = rows.iter().filter(|row| !row.problems.is_empty()).count();

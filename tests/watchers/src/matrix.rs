@@ -23,12 +23,20 @@ pub struct Selection {
     pub operations: Vec<Operation>,
 }
 
+/// Why a row was not run.
+pub enum Skip {
+    /// It needs what is not installed here.
+    Missing(String),
+    /// No installation makes it run here.
+    Unsupported(&'static str),
+}
+
 /// What came of one row.
 pub struct Row {
     /// Whose.
     pub watcher: &'static Watcher,
     /// Why it was not run.
-    pub skipped: Option<String>,
+    pub skipped: Option<Skip>,
     /// Each cell's engine and operation, and whether it was noticed.
     pub cells: Vec<(Engine, Operation, bool)>,
     /// Each engine, with the processor time used in five seconds of idleness and the descriptors that
@@ -40,7 +48,10 @@ pub struct Row {
 
 /// Runs all of it, eight rows at a time: a watcher mostly waits.
 pub fn run(selection: &Selection, done: impl Fn(&Row) + Sync) -> Vec<Row> {
-    let waiting = Mutex::new(selection.watchers.iter().copied().enumerate());
+    let mut watchers: Vec<_> = selection.watchers.iter().copied().enumerate().collect();
+    // First those to whom one thing after the other is done: they take longest.
+    watchers.sort_by_key(|(_, watcher)| watcher.tells_apart());
+    let waiting = Mutex::new(watchers.into_iter());
     let rows = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..8 {
@@ -76,6 +87,10 @@ fn run_row(watcher: &'static Watcher, selection: &Selection) -> Row {
         rest: Vec::new(),
         problems: Vec::new(),
     };
+    if let Some(why) = (watcher.unsupported)() {
+        row.skipped = Some(Skip::Unsupported(why));
+        return row;
+    }
     let mut bare = None;
     for engine in &selection.engines {
         if let Err(problem) = run_engine(&mut row, *engine, &mut bare, &selection.operations) {
@@ -106,7 +121,7 @@ fn run_engine(
     let command = match (watcher.command)(&tree) {
         Ok(command) => command,
         Err(why) => {
-            row.skipped = Some(why);
+            row.skipped = Some(Skip::Missing(why));
             return Ok(());
         }
     };
@@ -116,19 +131,25 @@ fn run_engine(
         kinds: Vec::new(),
         rest: None,
     };
-    for operation in operations {
-        let expected = watcher.is_to_notice(engine, *operation);
-        let Outcome { noticed, kinds } = session.perform(*operation, expected)?;
-        row.cells.push((engine, *operation, noticed));
-        if noticed != expected {
-            let what = if noticed {
-                "it is noticed"
-            } else {
-                "it is not noticed"
-            };
-            row.problem(engine, Some(*operation), &session.failure(what));
+    let expected = |operation| watcher.is_to_notice(engine, operation);
+    let together = |one: &Operation, next: &Operation| {
+        let silent = !expected(*one) && !expected(*next);
+        one.is_brief() && next.is_brief() && (watcher.tells_apart() || silent)
+    };
+    for operations in operations.chunk_by(together) {
+        let outcomes = session.perform(operations, expected)?;
+        for (operation, Outcome { noticed, kinds }) in operations.iter().zip(outcomes) {
+            row.cells.push((engine, *operation, noticed));
+            if noticed != expected(*operation) {
+                let what = if noticed {
+                    "it is noticed"
+                } else {
+                    "it is not noticed"
+                };
+                row.problem(engine, Some(*operation), &session.failure(what));
+            }
+            seen.kinds.push((*operation, kinds));
         }
-        seen.kinds.push((*operation, kinds));
     }
     if operations == Operation::all() {
         session.feed_state_files()?;
@@ -171,11 +192,17 @@ impl Row {
                 &format!("masks not as expected: {difference:x?}"),
             );
         }
-        if self.watcher.prints_records {
-            for ((operation, was), (_, is)) in bare.kinds.iter().zip(&seen.kinds) {
-                if let Err(what) = contract::compare(reach, *operation, was, is) {
-                    self.problem(engine, Some(*operation), &what);
-                }
+        for ((operation, was), (_, is)) in bare.kinds.iter().zip(&seen.kinds) {
+            let compared = if self.watcher.prints_records {
+                contract::compare(reach, *operation, was, is)
+            } else if self.watcher.tells_apart() {
+                contract::nothing_invented(*operation, was, is)
+            } else {
+                // Its words are not waited for to the last.
+                Ok(())
+            };
+            if let Err(what) = compared {
+                self.problem(engine, Some(*operation), &what);
             }
         }
         if let (Some((used, grown)), Some((used_bare, grown_bare))) = (seen.rest, bare.rest) {

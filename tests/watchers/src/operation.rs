@@ -1,13 +1,13 @@
 //! What is done to a watched tree, each on a file of its own.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::ValueEnum;
 
+use crate::attributes;
 use crate::tree::Tree;
 
 /// Something done to a watched tree.
@@ -19,17 +19,35 @@ pub enum Operation {
     Rewrite,
     /// Writing a file under another name and renaming it over the old one.
     Replace,
+    /// The same, but the new file is closed only after it has been renamed, as GLib saves.
+    LateClose,
+    /// Replacing a file that a process holds open.
+    Held,
+    /// Replacing a file that has a second name elsewhere.
+    Linked,
+    /// Replacing a program that is running.
+    Executed,
     /// `touch` of a file.
     Touch,
+    /// `touch` by path: one utimensat, as of Python's `os.utime` and node's `utimes`.
+    Utime,
+    /// `touch -c`.
+    TouchC,
+    /// busybox's `touch`.
+    BusyboxTouch,
+    /// Making a file.
+    Create,
+    /// Making a file with nothing in it.
+    Empty,
+    /// Opening a file for reading and writing and closing it again, as many a lock is taken.
+    Lock,
     /// 1,000 writes, each with an open and a close of its own.
     Burst,
     /// A line added to a configuration file while SQLite writes its log beside it.
     Wal,
-    /// Making a file.
-    Create,
     /// Making a directory, and then a file in it.
     Mkdir,
-    /// `chmod` of a file.
+    /// `chmod` of a file, and what else changes only its attributes: owner, links, extended attributes.
     Chmod,
     /// Reading a file.
     Read,
@@ -49,12 +67,15 @@ impl Operation {
         Operation::value_variants()
     }
 
-    /// What a watcher is there for: no rule may take these from it.
-    pub fn is_edit(self) -> bool {
-        !matches!(
-            self,
-            Operation::Chmod | Operation::Read | Operation::List | Operation::Sqlite
-        )
+    /// Whether it is a few system calls on one file, so that it can be done along with others.
+    pub(crate) fn is_brief(self) -> bool {
+        let long = [
+            Operation::Burst,
+            Operation::Wal,
+            Operation::Mkdir,
+            Operation::Sqlite,
+        ];
+        !long.contains(&self)
     }
 
     /// Its name on the command line and in the table.
@@ -64,22 +85,13 @@ impl Operation {
     }
 
     /// The name, without its extension, of what it is done to.
-    pub(crate) fn stem(self) -> &'static str {
+    pub(crate) fn stem(self) -> String {
         match self {
-            Operation::Write => "write",
-            Operation::Rewrite => "rewrite",
-            Operation::Replace => "replace",
-            Operation::Touch => "touch",
-            Operation::Burst => "burst",
-            Operation::Wal => "config",
-            Operation::Create => "create",
-            Operation::Mkdir => "made",
-            Operation::Chmod => "chmod",
-            Operation::Read => "read",
-            Operation::List => "listed",
-            Operation::Sqlite => "state",
-            Operation::Rename => "rename",
-            Operation::Delete => "delete",
+            Operation::Wal => "config".to_owned(),
+            Operation::Mkdir => "made".to_owned(),
+            Operation::List => "listed".to_owned(),
+            Operation::Sqlite => "state".to_owned(),
+            _ => self.name(),
         }
     }
 
@@ -87,25 +99,28 @@ impl Operation {
     pub(crate) fn act(self, tree: &Tree) -> io::Result<()> {
         let target = tree.target(self);
         let line = tree.line(&target);
+        let new = target.with_extension("new");
         match self {
             Operation::Write => support::append(&target, &line),
             Operation::Rewrite | Operation::Create => support::overwrite(&target, &line),
-            Operation::Replace => {
-                let new = tree.dir().join("replace.new");
+            Operation::Empty => support::overwrite(&target, ""),
+            Operation::Replace | Operation::Held | Operation::Linked | Operation::Executed => {
                 support::overwrite(&new, &line);
                 fs::rename(new, target)?;
             }
+            Operation::LateClose => support::rename_before_close(&target, &new, &line),
             // The real program: what it does is three system calls, and their order matters.
-            Operation::Touch => {
-                let status = Command::new("touch").arg(target).status()?;
-                assert!(status.success(), "touch: {status}");
-            }
+            Operation::Touch => run(Command::new("touch").arg(target))?,
+            Operation::Utime => attributes::touch(&target)?,
+            Operation::TouchC => run(Command::new("touch").arg("-c").arg(target))?,
+            Operation::BusyboxTouch => run(Command::new("busybox").arg("touch").arg(target))?,
+            Operation::Lock => support::open_and_close(&target),
             Operation::Burst => support::append_times(&target, &line, 1000),
             Operation::Wal => tree
                 .database()
                 .write_around(|| support::append(&target, &line))?,
             Operation::Mkdir => fs::create_dir(target)?,
-            Operation::Chmod => fs::set_permissions(target, Permissions::from_mode(0o600))?,
+            Operation::Chmod => attributes::change(&target, &tree.aside().join("link"))?,
             Operation::Read => drop(fs::read(target)?),
             Operation::List => drop(fs::read_dir(target)?.count()),
             Operation::Sqlite => tree.database().write_around(|| {
@@ -124,13 +139,19 @@ impl Operation {
         let about = |file: PathBuf| path == file.strip_prefix(tree.dir()).unwrap_or(&file);
         match self {
             // The directory alone is not enough: what is made in it counts.
-            Operation::Mkdir => path.starts_with(self.stem()) && path != Path::new(self.stem()),
+            Operation::Mkdir => path.starts_with(self.stem()) && path != Path::new(&self.stem()),
             Operation::List => path.starts_with(self.stem()),
             Operation::Sqlite => crate::contract::is_ignored(path),
             Operation::Rename => about(tree.target(self)) || about(tree.renamed()),
             _ => about(tree.target(self)),
         }
     }
+}
+
+fn run(command: &mut Command) -> io::Result<()> {
+    let status = command.status()?;
+    assert!(status.success(), "{command:?}: {status}");
+    Ok(())
 }
 
 /// Existing files the default ignore list names, beside the database that is written to.

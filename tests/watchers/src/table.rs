@@ -104,15 +104,27 @@ cell for real and fails where one is not as it stands here, in either direction;
 ✓: noticed bare, with the preload, under `watchfix run` and after `watchfix heal`. –: by none of them, so that there is
 nothing to lose. Else the engines are named under which it is noticed.
 
-What an engine can take away depends on how far it reaches. The preload sees masks and records: reads, attribute
-changes and SQLite's files go, `touch` stays. It reaches nothing in a static program or in one that makes its system calls
-itself; there `watchfix run` edits masks, as `watchfix heal` does everywhere: reads go, attribute changes and
-names stay.
+What an engine can take away depends on how far it reaches. The preload sees masks and records: reads, changes of
+attributes alone and SQLite's files go, every touch stays. Where it sees records only (`what it reads`) it does not know
+the paths of the watches, so that changes of attributes stay, too. It reaches nothing in a static program or in one that
+makes its system calls itself; there `watchfix run` edits masks, as `watchfix heal` does everywhere: reads go, changes of
+attributes and names stay.
 
-- `write` adds a line, `rewrite` empties the file first, `replace` renames another file over it, `burst` is 1,000 writes,
-  `wal` is an edit of `config.toml` amid 400 transactions of a SQLite database beside it.
-- `mkdir` is a directory and then a file in it: it counts as noticed when that file is.
+- `write` adds a line, `rewrite` empties the file first, `burst` is 1,000 writes, `wal` is an edit of `config.toml` amid 400
+  transactions of a SQLite database beside it.
+- `replace` renames another file over one. With `late-close` the new file is closed after that, as GLib saves; with `held`
+  a process has the old one open, with `linked` it has a second name elsewhere, with `executed` it is a running program: a
+  watch on such a file hears of its end by ATTRIB alone. (A build in JavaScript has no running program among its files.)
+- `touch` is the program; `utime` is one `utimensat` by path, as of Python's `os.utime` and node's `utimes`; `touch-c` is
+  `touch -c` and `busybox-touch` busybox's, which do the same.
+- `create` is a file with a line in it, `empty` one with none; `lock` is a file that is opened for reading and writing and
+  closed without either. `mkdir` is a directory and then a file in it: it counts as noticed when that file is.
+- `chmod` is a change of attributes alone, of a file written long ago: mode, owner, links, extended attributes.
 - `sqlite` is writing to that database, to others, their logs and journals.
+
+**Nothing is invented**: what a watcher does not notice bare (–) it must not notice under an engine
+either, and of what it notices it must say nothing under an engine that it does not say bare. node-build takes a lock in the
+directory it watches while it builds: it must come to rest after each edit.
 
 With each run it is also checked that the masks the kernel holds are those of the contract, that programs which print
 records get those of the contract, that a watcher survives twenty reads of which nothing is left, uses at most 1 %

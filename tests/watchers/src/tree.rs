@@ -1,13 +1,16 @@
 //! What is watched: a directory of its own for each run, with a file for each operation.
 
-use std::cell::RefCell;
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::{self, File, FileTimes};
+use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
 use crate::Operation;
+use crate::database::Database;
 use crate::operation::STATE_FILES;
 
 /// A sentinel is an edit that must be noticed; each is made to a file of its own.
@@ -19,6 +22,9 @@ pub struct Tree {
     aside: TempDir,
     extension: &'static str,
     database: Database,
+    _running: Running,
+    /// What [`Operation::Held`] replaces.
+    _held: File,
 }
 
 impl Tree {
@@ -27,35 +33,49 @@ impl Tree {
     pub(crate) fn new(extension: &'static str) -> io::Result<Tree> {
         let temporary = |prefix| tempfile::Builder::new().prefix(prefix).tempdir();
         let dir = temporary("watched")?;
-        let database = Database::open(&dir.path().join("state.sqlite"))?;
+        let aside = temporary("aside")?;
+        let path = |stem: String| dir.path().join(format!("{stem}.{extension}"));
+        let held = path(Operation::Held.stem());
+        fs::write(&held, "")?;
         let tree = Tree {
-            dir,
-            aside: temporary("aside")?,
             extension,
-            database,
+            database: Database::open(&dir.path().join("state.sqlite"))?,
+            _running: Running::start(&path(Operation::Executed.stem()))?,
+            _held: File::open(held)?,
+            dir,
+            aside,
         };
         let mut files = Vec::new();
         for operation in Operation::all() {
             match operation {
-                Operation::List => std::fs::create_dir(tree.target(Operation::List))?,
-                Operation::Create | Operation::Mkdir | Operation::Sqlite => {}
+                Operation::List => fs::create_dir(tree.target(Operation::List))?,
+                Operation::Create | Operation::Empty | Operation::Mkdir => {}
+                Operation::Sqlite | Operation::Executed => {}
                 _ => files.push(tree.target(*operation)),
             }
         }
         files.extend((0..SENTINELS).map(|n| tree.sentinel(n)));
         for file in &files {
             // Twice, so that it is shorter when it is written anew.
-            std::fs::write(file, tree.line(file).repeat(2))?;
+            fs::write(file, tree.line(file).repeat(2))?;
         }
+        let linked = tree.target(Operation::Linked);
+        fs::hard_link(linked, tree.aside().join("linked"))?;
+        // A change of attributes soon after a write is a touch, for all that can be told. Both alike, because
+        // chokidar takes a file that was read since for unchanged.
+        let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+        let times = FileTimes::new();
+        let times = times.set_accessed(hour_ago).set_modified(hour_ago);
+        File::open(tree.target(Operation::Chmod))?.set_times(times)?;
         for name in STATE_FILES {
-            std::fs::write(tree.dir().join(name), "before\n")?;
+            fs::write(tree.dir().join(name), "before\n")?;
         }
         if matches!(extension, "js" | "ts") {
             let imports = files.iter().map(|f| {
                 let name = f.file_stem().unwrap_or_default().to_string_lossy();
                 format!("import './{name}.js';\n")
             });
-            std::fs::write(tree.main(), imports.collect::<String>())?;
+            fs::write(tree.main(), imports.collect::<String>())?;
         }
         Ok(tree)
     }
@@ -80,7 +100,7 @@ impl Tree {
         match operation {
             Operation::List | Operation::Mkdir => self.dir().join(operation.stem()),
             Operation::Wal if self.extension == "txt" => self.dir().join("config.toml"),
-            _ => self.file(operation.stem()),
+            _ => self.file(&operation.stem()),
         }
     }
 
@@ -119,56 +139,26 @@ impl Tree {
     }
 }
 
-/// A SQLite database in WAL mode. It is open as long as the tree is there, so that its -wal and -shm are
-/// no new names to anybody.
-pub(crate) struct Database {
-    shell: Child,
-    answers: RefCell<BufReader<ChildStdout>>,
-}
+/// A program that runs as long as the tree is there.
+struct Running(Child);
 
-impl Database {
-    fn open(path: &Path) -> io::Result<Database> {
-        let mut shell = Command::new("sqlite3")
-            .arg(path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let answers = shell.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let database = Database {
-            shell,
-            answers: RefCell::new(BufReader::new(answers)),
-        };
-        database.run("PRAGMA journal_mode=WAL; CREATE TABLE t(x);\n")?;
-        Ok(database)
-    }
-
-    /// Commits 200 transactions, does `edit`, and commits 200 more.
-    pub(crate) fn write_around(&self, edit: impl FnOnce()) -> io::Result<()> {
-        let transactions = "INSERT INTO t VALUES(randomblob(100));\n".repeat(200);
-        self.run(&transactions)?;
-        edit();
-        self.run(&transactions)
-    }
-
-    /// Runs statements and waits until they are done.
-    fn run(&self, statements: &str) -> io::Result<()> {
-        let mut to = self.shell.stdin.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
-        to.write_all(statements.as_bytes())?;
-        to.write_all(b"SELECT 'done';\n")?;
-        let mut line = String::new();
-        while line != "done\n" {
-            line.clear();
-            if self.answers.borrow_mut().read_line(&mut line)? == 0 {
-                return Err(io::Error::other("sqlite3 ended"));
-            }
-        }
-        Ok(())
+impl Running {
+    /// Puts a program to `path` and starts it.
+    fn start(path: &Path) -> io::Result<Running> {
+        let program = support::tool("sleep").ok_or(io::ErrorKind::NotFound)?;
+        // By a process of its own: what one of ours has open for writing a child may hold while this is executed.
+        let status = Command::new("cp").arg(program).arg(path).status()?;
+        assert!(status.success(), "cp: {status}");
+        let mut command = Command::new(path);
+        // Where it is one of many in one program, that goes by its name.
+        command.arg0("sleep").arg("infinity");
+        Ok(Running(command.stdin(Stdio::null()).spawn()?))
     }
 }
 
-impl Drop for Database {
+impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.shell.kill();
-        let _ = self.shell.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }

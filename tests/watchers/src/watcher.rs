@@ -14,6 +14,8 @@ pub struct Watcher {
     pub extension: &'static str,
     /// The command that watches the tree, or why it cannot run here.
     pub command: fn(&Tree) -> Result<Command, String>,
+    /// Why it runs on no system like this one, whatever is installed.
+    pub unsupported: fn() -> Option<&'static str>,
     /// How one knows that its watches are placed.
     pub ready: Ready,
     /// How it tells what it noticed.
@@ -84,12 +86,20 @@ pub enum Reach {
     Full,
     /// To what it reads: it finds libc's own functions by a handle, and the kernel keeps its masks.
     Records,
-    /// To its watches' masks: no names, and ATTRIB stays.
+    /// To its watches' masks, and to nothing by its name.
     Masks,
     /// To its watches' masks, and to what it reads.
     MasksAndRecords,
     /// Not at all.
     Nothing,
+}
+
+impl Reach {
+    /// Whether changes of attributes alone are heard: to know them it takes the record, and the path that
+    /// was given for the watch.
+    pub(crate) fn leaves_attributes(self) -> bool {
+        self != Reach::Full
+    }
 }
 
 /// A cell that is not as its engine's reach says.
@@ -128,6 +138,11 @@ impl Watcher {
         }
     }
 
+    /// Whether what is done at once is told apart: it names paths, and misses nothing meanwhile.
+    pub(crate) fn tells_apart(&self) -> bool {
+        matches!(self.tells, Tells::Paths(_)) && !self.restarts && self.deaf.is_zero()
+    }
+
     /// Whether it is to notice `operation` under `engine`.
     pub fn is_to_notice(&self, engine: Engine, operation: Operation) -> bool {
         let exception = self
@@ -137,10 +152,12 @@ impl Watcher {
         if let Some(exception) = exception {
             return exception.noticed;
         }
-        let hidden = match self.reach(engine) {
-            Reach::Full | Reach::Records | Reach::MasksAndRecords => !operation.is_edit(),
-            Reach::Masks => matches!(operation, Operation::Read | Operation::List),
-            Reach::Nothing => false,
+        let reach = self.reach(engine);
+        let hidden = match operation {
+            Operation::Read | Operation::List => reach != Reach::Nothing,
+            Operation::Chmod => !reach.leaves_attributes(),
+            Operation::Sqlite => !matches!(reach, Reach::Masks | Reach::Nothing),
+            _ => false,
         };
         !hidden && !self.misses.contains(&operation)
     }

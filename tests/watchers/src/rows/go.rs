@@ -22,7 +22,12 @@ pub(super) static ROWS: &[Watcher] = &[
 
 const FSNOTIFY: Watcher = Watcher {
     preload: Reach::Nothing,
-    misses: &[Operation::Mkdir, Operation::Read, Operation::List],
+    misses: &[
+        Operation::Lock,
+        Operation::Mkdir,
+        Operation::Read,
+        Operation::List,
+    ],
     ..SCRIPT
 };
 

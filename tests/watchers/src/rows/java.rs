@@ -19,7 +19,12 @@ pub(super) static ROWS: &[Watcher] = &[
         },
         // Its status after SIGTERM is the signal's, whatever its hooks did.
         stop: Stop::Exits(libc::SIGTERM, 128 + libc::SIGTERM),
-        misses: &[Operation::Mkdir, Operation::Read, Operation::List],
+        misses: &[
+            Operation::Lock,
+            Operation::Mkdir,
+            Operation::Read,
+            Operation::List,
+        ],
         ..SCRIPT
     },
     Watcher {
@@ -36,6 +41,7 @@ pub(super) static ROWS: &[Watcher] = &[
             Ok(command)
         },
         stop: Stop::InputClosed,
+        misses: &[Operation::Lock],
         ..SCRIPT
     },
 ];

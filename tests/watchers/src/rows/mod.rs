@@ -36,6 +36,7 @@ const SCRIPT: Watcher = Watcher {
     name: "",
     extension: "txt",
     command: |_| Err("no command".to_owned()),
+    unsupported: || None,
     ready: Ready::Line("READY"),
     tells: Tells::Paths(tabbed),
     restarts: false,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::SCRIPT;
 use crate::build::built;
-use crate::{Operation, Ready, Report, Stop, Tells, Watcher, command, report_of, script};
+use crate::{
+    EACH_FILE, Operation, Ready, Report, Stop, Tells, Tree, Watcher, command, report_of, script,
+};
 
 pub(super) static ROWS: &[Watcher] = &[
     // Dies of EAGAIN and EINTR, and asks by FIONREAD before it reads.
@@ -24,21 +26,44 @@ pub(super) static ROWS: &[Watcher] = &[
         prints_records: true,
         ..SCRIPT
     },
+    // A file that is replaced tells it so by ATTRIB alone, as long as something else keeps it.
     Watcher {
-        name: "entr",
+        name: "inotifywait-files",
         command: |tree| {
-            command("entr")?;
-            let mut command = Command::new("sh");
-            command.arg(script("entr.sh")).arg(tree.dir());
+            let mut command = command("inotifywait")?;
+            command
+                .args(["-m", "--format", "%e\t%w%f"])
+                .args(tree.files());
             Ok(command)
         },
-        ready: Ready::WatchingFilesAnd(&[""]),
-        // It takes what happens in the 50 ms after its utility for the utility's own doing.
-        deaf: Duration::from_millis(500),
-        chatter: &["entr: directory altered", "entr: cannot open"],
+        ready: Ready::Line("Watches established."),
+        chatter: &["Setting up watches", "Watches established."],
         stop: Stop::Killed,
-        misses: &[Operation::Mkdir, Operation::Read, Operation::List],
+        misses: OF_NAMES,
+        prints_records: true,
         ..SCRIPT
+    },
+    Watcher {
+        name: "entr",
+        command: |tree| entr("-np", tree),
+        ready: Ready::WatchingFilesAnd(&[]),
+        misses: OF_NAMES_READS_AND_TIMES,
+        exceptions: EACH_FILE,
+        ..ENTR
+    },
+    Watcher {
+        name: "entr-d",
+        command: |tree| entr("-dnp", tree),
+        ready: Ready::WatchingFilesAnd(&[""]),
+        misses: &[
+            Operation::Utime,
+            Operation::TouchC,
+            Operation::BusyboxTouch,
+            Operation::Mkdir,
+            Operation::Read,
+            Operation::List,
+        ],
+        ..ENTR
     },
     Watcher {
         name: "gio-monitor",
@@ -51,7 +76,12 @@ pub(super) static ROWS: &[Watcher] = &[
         tells: Tells::Paths(gio),
         chatter: &[""],
         stop: Stop::Killed,
-        misses: &[Operation::Mkdir, Operation::Read, Operation::List],
+        misses: &[
+            Operation::Lock,
+            Operation::Mkdir,
+            Operation::Read,
+            Operation::List,
+        ],
         ..SCRIPT
     },
     // It takes a wd for an index into its arguments (so the first watch must be wd 1), reads exactly what
@@ -86,7 +116,12 @@ pub(super) static ROWS: &[Watcher] = &[
         stop: Stop::Killed,
         misses: &[
             Operation::Touch,
+            Operation::Utime,
+            Operation::TouchC,
+            Operation::BusyboxTouch,
             Operation::Create,
+            Operation::Empty,
+            Operation::Lock,
             Operation::Mkdir,
             Operation::Chmod,
             Operation::Read,
@@ -115,6 +150,42 @@ pub(super) static ROWS: &[Watcher] = &[
         ..SCRIPT
     },
 ];
+
+/// What no watch on a file is told of.
+const OF_NAMES: &[Operation] = &[
+    Operation::Create,
+    Operation::Empty,
+    Operation::Mkdir,
+    Operation::List,
+    Operation::Sqlite,
+];
+
+/// Nor of reading; and of a file's times entr waits for the close that touch does after it set them.
+const OF_NAMES_READS_AND_TIMES: &[Operation] = &[
+    Operation::Utime,
+    Operation::TouchC,
+    Operation::BusyboxTouch,
+    Operation::Create,
+    Operation::Empty,
+    Operation::Mkdir,
+    Operation::Read,
+    Operation::List,
+];
+
+const ENTR: Watcher = Watcher {
+    // It takes what happens in the 50 ms after its utility for the utility's own doing.
+    deaf: Duration::from_millis(500),
+    chatter: &["entr: directory altered", "entr: cannot open"],
+    stop: Stop::Killed,
+    ..SCRIPT
+};
+
+fn entr(options: &str, tree: &Tree) -> Result<Command, String> {
+    command("entr")?;
+    let mut command = Command::new("sh");
+    command.arg(script("entr.sh")).arg(options).arg(tree.dir());
+    Ok(command)
+}
 
 /// A busybox may be built without inotifyd (Debian's is); toybox works in the same way.
 fn inotifyd() -> Result<Command, String> {
@@ -163,9 +234,10 @@ fn gio(line: &str) -> Vec<Report> {
     let (Some(path), Some(kind)) = (parts.next(), parts.next()) else {
         return Vec::new();
     };
-    let renamed = kind.strip_prefix("renamed to ");
-    let paths = [Some(path), renamed].into_iter().flatten();
-    paths.map(|p| report_of(kind, p)).collect()
+    match kind.strip_prefix("renamed to ") {
+        Some(to) => [path, to].map(|p| report_of("renamed", p)).to_vec(),
+        None => vec![report_of(kind, path)],
+    }
 }
 
 /// `==> /dir/a.txt <==`, what was added to a file (its own name), or

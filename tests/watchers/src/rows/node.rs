@@ -9,13 +9,32 @@ use crate::{
 };
 
 /// Of what becomes of names, not of reading.
-const READS: &[Operation] = &[Operation::Read, Operation::List];
+const READS: &[Operation] = &[Operation::Lock, Operation::Read, Operation::List];
 
 /// And of one directory alone.
-const READS_AND_BELOW: &[Operation] = &[Operation::Mkdir, Operation::Read, Operation::List];
+const READS_AND_BELOW: &[Operation] = &[
+    Operation::Lock,
+    Operation::Mkdir,
+    Operation::Read,
+    Operation::List,
+];
 
-/// Of the files a build was made of, and of what is in them.
+/// Of certain files alone.
+const OF_THESE: &[Operation] = &[
+    Operation::Create,
+    Operation::Empty,
+    Operation::Lock,
+    Operation::Mkdir,
+    Operation::Read,
+    Operation::List,
+    Operation::Sqlite,
+];
+
+/// The same, and a running program was no part of a build, and of what is in them.
 const OF_A_BUILD: &[Operation] = &[
+    Operation::Executed,
+    Operation::Empty,
+    Operation::Lock,
     Operation::Create,
     Operation::Mkdir,
     Operation::Read,
@@ -25,6 +44,9 @@ const OF_A_BUILD: &[Operation] = &[
 
 /// The same, and it looks at modification times first.
 const BY_TIME: &[Operation] = &[
+    Operation::Executed,
+    Operation::Empty,
+    Operation::Lock,
     Operation::Create,
     Operation::Mkdir,
     Operation::Chmod,
@@ -44,6 +66,30 @@ pub(super) static ROWS: &[Watcher] = &[
             Ok(command)
         },
         misses: READS_AND_BELOW,
+        ..SCRIPT
+    },
+    // Each file by a watch on that file.
+    Watcher {
+        name: "node-fs-watch-files",
+        command: |tree| {
+            let mut command = command("node")?;
+            command.arg(script("fs_watch.js")).args(tree.files());
+            Ok(command)
+        },
+        misses: OF_THESE,
+        ..SCRIPT
+    },
+    // Were the lock it takes a change, one edit would make it build for ever.
+    Watcher {
+        name: "node-build",
+        command: |tree| {
+            let mut command = command("node")?;
+            command.arg(script("build.js")).arg(tree.dir());
+            Ok(command)
+        },
+        tells: Tells::Rounds("BUILT"),
+        chatter: &["BUILT"],
+        misses: READS,
         ..SCRIPT
     },
     Watcher {
@@ -74,7 +120,7 @@ pub(super) static ROWS: &[Watcher] = &[
         restarts: true,
         chatter: &[""],
         stop: Stop::Exits(libc::SIGTERM, 0),
-        misses: OF_A_BUILD,
+        misses: OF_THESE,
         ..SCRIPT
     },
     Watcher {
@@ -87,6 +133,19 @@ pub(super) static ROWS: &[Watcher] = &[
         name: "chokidar-4",
         command: |tree| chokidar("chokidar4", tree),
         misses: READS,
+        ..SCRIPT
+    },
+    Watcher {
+        name: "chokidar-4-files",
+        command: |tree| {
+            let mut command = command("watchfix-node")?;
+            command
+                .arg(script("chokidar.js"))
+                .arg("chokidar4")
+                .args(tree.files());
+            Ok(command)
+        },
+        misses: OF_THESE,
         ..SCRIPT
     },
     Watcher {

@@ -42,7 +42,7 @@ pub(super) static ROWS: &[Watcher] = &[
     Watcher {
         name: "watchfiles",
         command: |tree| python("watchfiles_watch.py", tree),
-        misses: &[Operation::Read, Operation::List],
+        misses: &[Operation::Lock, Operation::Read, Operation::List],
         ..SCRIPT
     },
     Watcher {
@@ -72,7 +72,7 @@ pub(super) static ROWS: &[Watcher] = &[
         restarts: true,
         chatter: &["INFO:"],
         stop: Stop::Exits(libc::SIGTERM, 0),
-        misses: &[Operation::Read, Operation::List],
+        misses: &[Operation::Lock, Operation::Read, Operation::List],
         ..SCRIPT
     },
     Watcher {
@@ -100,6 +100,7 @@ pub(super) static ROWS: &[Watcher] = &[
     Watcher {
         name: "pyinotify",
         command: |tree| python("pyinotify_watch.py", tree),
+        unsupported: since_python_312,
         // It warns of the filler of a read of which nothing is left.
         chatter: &[""],
         preload: Reach::Records,
@@ -131,7 +132,12 @@ pub(super) static ROWS: &[Watcher] = &[
     Watcher {
         name: "qt-5",
         command: |tree| python("qt_watch.py", tree),
-        misses: &[Operation::Mkdir, Operation::Read, Operation::List],
+        misses: &[
+            Operation::Lock,
+            Operation::Mkdir,
+            Operation::Read,
+            Operation::List,
+        ],
         exceptions: EACH_FILE,
         ..SCRIPT
     },
@@ -143,7 +149,7 @@ pub(super) static ROWS: &[Watcher] = &[
             command.arg(tree.aside());
             Ok(command)
         },
-        misses: &[Operation::Read, Operation::List],
+        misses: &[Operation::Lock, Operation::Read, Operation::List],
         ..SCRIPT
     },
     Watcher {
@@ -158,7 +164,12 @@ pub(super) static ROWS: &[Watcher] = &[
             Ok(command)
         },
         preload: Reach::Nothing,
-        misses: &[Operation::Mkdir, Operation::Read, Operation::List],
+        misses: &[
+            Operation::Lock,
+            Operation::Mkdir,
+            Operation::Read,
+            Operation::List,
+        ],
         ..SCRIPT
     },
 ];
@@ -170,6 +181,14 @@ fn python(name: &str, tree: &Tree) -> Result<Command, String> {
     let mut command = command("watchfix-python")?;
     command.arg(script(name)).arg(tree.dir());
     Ok(command)
+}
+
+/// pyinotify 0.9.6, its last version, imports asyncore.
+fn since_python_312() -> Option<&'static str> {
+    let mut python = command("watchfix-python").ok()?;
+    let found = python.args(["-c", "import asyncore"]).output().ok()?;
+    let why = "it needs asyncore, which Python has no longer since 3.12";
+    (!found.status.success()).then_some(why)
 }
 
 /// `WARNING:  WatchFiles detected changes in 'a.txt', 'b.txt'. Reloading...`
@@ -187,6 +206,9 @@ fn flask(line: &str) -> Vec<Report> {
     let path = line
         .split_once("Detected change in '")
         .and_then(|(_, rest)| rest.split('\'').next());
-    let path = path.map(|p| p.replace("replace.new", "replace.py"));
+    let path = path.map(|p| {
+        p.strip_suffix(".new")
+            .map_or(p.to_owned(), |p| format!("{p}.py"))
+    });
     path.map(|p| report_of("changed", p)).into_iter().collect()
 }

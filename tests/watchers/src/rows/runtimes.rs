@@ -6,10 +6,11 @@ use super::node::required;
 use super::{SCRIPT, installed};
 use crate::{Operation, Ready, Stop, Tells, Watcher, script};
 
-const READS: &[Operation] = &[Operation::Read, Operation::List];
-
 /// Of the files a program was loaded from.
 const OF_A_PROGRAM: &[Operation] = &[
+    Operation::Executed,
+    Operation::Empty,
+    Operation::Lock,
     Operation::Create,
     Operation::Mkdir,
     Operation::Read,
@@ -25,7 +26,12 @@ pub(super) static ROWS: &[Watcher] = &[
             command.arg(script("fs_watch.js")).arg(tree.dir());
             Ok(command)
         },
-        misses: &[Operation::Mkdir, Operation::Read, Operation::List],
+        misses: &[
+            Operation::Lock,
+            Operation::Mkdir,
+            Operation::Read,
+            Operation::List,
+        ],
         ..SCRIPT
     },
     Watcher {
@@ -45,8 +51,17 @@ pub(super) static ROWS: &[Watcher] = &[
         stop: Stop::Killed,
         misses: &[
             Operation::Replace,
+            Operation::LateClose,
+            Operation::Held,
+            Operation::Linked,
+            Operation::Executed,
             Operation::Touch,
+            Operation::Utime,
+            Operation::TouchC,
+            Operation::BusyboxTouch,
             Operation::Create,
+            Operation::Empty,
+            Operation::Lock,
             Operation::Mkdir,
             Operation::Chmod,
             Operation::Read,
@@ -67,7 +82,7 @@ pub(super) static ROWS: &[Watcher] = &[
                 .env("DENO_DIR", tree.aside());
             Ok(command)
         },
-        misses: READS,
+        misses: &[Operation::Read, Operation::List],
         ..SCRIPT
     },
     Watcher {

@@ -45,8 +45,10 @@ pub(super) static ROWS: &[Watcher] = &[
         },
         ready: Ready::Watching(&["", "listed"]),
         tells: Tells::Paths(watchexec),
+        // Its own, seen bare, where many files are replaced at once.
+        chatter: &["[[Error (not fatal)]]", "Native fs watcher error"],
         stop: Stop::Exits(libc::SIGTERM, 0),
-        misses: &[Operation::Read, Operation::List],
+        misses: &[Operation::Lock, Operation::Read, Operation::List],
         ..SCRIPT
     },
     Watcher {
@@ -91,7 +93,10 @@ fn watchexec(line: &str) -> Vec<Report> {
 fn cargo_watch(line: &str) -> Vec<Report> {
     let operations = line.split("PathOp { path: \"").skip(1);
     let fields = operations.filter_map(|o| o.split_once("\", op: "));
-    fields.map(|(path, op)| report_of(op, path)).collect()
+    let without_cookie = |op: &str| op.split(", cookie").next().unwrap_or_default().to_owned();
+    fields
+        .map(|(path, op)| report_of(&without_cookie(op), path))
+        .collect()
 }
 
 fn notify(tree: &Tree, program: Result<PathBuf, String>) -> Result<Command, String> {

@@ -95,44 +95,55 @@ impl<'a> Session<'a> {
             .collect()
     }
 
-    /// Does `operation` and says whether it was noticed: at the latest when it notices what is done
-    /// afterwards, or, where it is `expected`, when it says so.
+    /// Does these operations at once and says of each whether it was noticed: at the latest when the watcher
+    /// notices what is done afterwards, or, where that is `expected`, when it says so.
     pub(crate) fn perform(
         &mut self,
-        operation: Operation,
-        expected: bool,
-    ) -> Result<Outcome, String> {
-        // Before it is done: some take long enough for the watcher to be another process already.
+        operations: &[Operation],
+        expected: impl Fn(Operation) -> bool,
+    ) -> Result<Vec<Outcome>, String> {
+        let (awaited, silent): (Vec<_>, Vec<_>) = operations.iter().partition(|o| expected(**o));
+        // Before they are done: some take long enough for the watcher to be another process already.
         let before = self.watching();
         match self.watcher.tells {
             Tells::Rounds(_) => {
                 self.wait_until_quiet()?;
-                operation.act(&self.tree).map_err(|e| e.to_string())?;
-                let noticed = if expected {
-                    self.wait_for_notice(operation, &before)?.0
+            }
+            Tells::Paths(_) if self.watcher.deaf > Duration::ZERO => {
+                self.sentinel()?;
+                self.wait_for_silence(self.watcher.deaf)?;
+            }
+            Tells::Paths(_) => {}
+        }
+        for operation in operations {
+            let done = operation.act(&self.tree);
+            done.map_err(|e| format!("{}: {e}", operation.name()))?;
+        }
+        match self.watcher.tells {
+            Tells::Rounds(_) => {
+                let noticed = if silent.is_empty() {
+                    self.wait_for_notices(&awaited, &before)?.0
                 } else {
                     let noticed = self.wait_until_quiet()?;
                     self.sentinel()?;
                     noticed
                 };
-                Ok(Outcome {
+                let outcome = |_| Outcome {
                     noticed,
                     kinds: Vec::new(),
-                })
+                };
+                Ok(operations.iter().map(outcome).collect())
             }
             Tells::Paths(_) => {
-                if self.watcher.deaf > Duration::ZERO {
-                    self.sentinel()?;
-                    self.wait_for_silence(self.watcher.deaf)?;
-                }
-                operation.act(&self.tree).map_err(|e| e.to_string())?;
                 let mut seen = Vec::new();
-                if expected {
-                    seen.extend(self.wait_for_notice(operation, &before)?.1);
+                if !awaited.is_empty() {
+                    seen.extend(self.wait_for_notices(&awaited, &before)?.1);
                 }
-                if !expected || self.watcher.prints_records {
+                // A flood may be more than it has room for, and what follows lost.
+                let several = self.watcher.tells_apart() && operations.iter().all(|o| o.is_brief());
+                if !silent.is_empty() || several || self.watcher.prints_records {
                     self.wait_until_drained()?;
-                    if operation == Operation::Mkdir {
+                    if silent.contains(&Operation::Mkdir) {
                         self.make_in_directory(0);
                     }
                     // Two, because some watchers hand over events in batches without order: what was done
@@ -140,14 +151,15 @@ impl<'a> Session<'a> {
                     seen.extend(self.sentinel()?);
                     seen.extend(self.sentinel()?);
                 }
-                let about = seen
-                    .into_iter()
-                    .filter(|r| operation.is_named_by(&r.path, &self.tree));
-                let kinds: Vec<_> = about.map(|r| r.kind).collect();
-                Ok(Outcome {
-                    noticed: !kinds.is_empty(),
-                    kinds,
-                })
+                let outcome = |operation: &Operation| {
+                    let about = |r: &&Report| operation.is_named_by(&r.path, &self.tree);
+                    let kinds: Vec<_> = seen.iter().filter(about).map(|r| r.kind.clone()).collect();
+                    Outcome {
+                        noticed: !kinds.is_empty(),
+                        kinds,
+                    }
+                };
+                Ok(operations.iter().map(outcome).collect())
             }
         }
     }
@@ -219,14 +231,17 @@ impl<'a> Session<'a> {
             ));
         }
         // Standard error is among them: nothing there but what it prints bare, too.
-        let strange = lines.iter().find(|line| {
+        let strange = lines.iter().position(|line| {
             let known = ["", "READY", "STOPPED"].contains(&line.as_str())
                 || self.watcher.chatter.iter().any(|c| line.starts_with(c))
                 || !reports(self.watcher, line).is_empty();
             !known
         });
         match strange {
-            Some(line) => Err(format!("it printed {line:?}; its last lines: {last:#?}")),
+            Some(line) => {
+                let about = &lines[line..lines.len().min(line + 4)];
+                Err(format!("it printed {about:#?}; its last lines: {last:#?}"))
+            }
             None => Ok(()),
         }
     }

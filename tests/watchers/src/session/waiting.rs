@@ -71,61 +71,67 @@ impl Session<'_> {
     /// Waits until a watcher that does not say what it noticed has noticed all there was: no line in three
     /// times what a sentinel took. Says whether there was a round.
     pub(super) fn wait_until_quiet(&mut self) -> Result<bool, String> {
-        self.wait_for_silence((3 * self.slowest).max(Duration::from_millis(300)))
+        let quiet = (3 * self.slowest).max(Duration::from_millis(300));
+        let lines = self.wait_for_silence(quiet)?;
+        Ok(lines.iter().any(|line| is_round(self.watcher, line)))
     }
 
-    /// Waits until it prints nothing for so long. Says whether there was a round before.
-    pub(super) fn wait_for_silence(&mut self, quiet: Duration) -> Result<bool, String> {
-        let mut round = false;
+    /// Waits until it prints nothing for so long. Returns what it printed before.
+    pub(super) fn wait_for_silence(&mut self, quiet: Duration) -> Result<Vec<String>, String> {
+        let start = Instant::now();
+        let mut lines = Vec::new();
         loop {
             match self.victim.next_within(quiet) {
-                Next::Line(line) => round |= is_round(self.watcher, &line),
-                Next::Nothing => return Ok(round),
+                // It wakes itself.
+                Next::Line(_) if start.elapsed() > DEADLINE => {
+                    return Err(self.failure("it does not come to rest"));
+                }
+                Next::Line(line) => lines.push(line),
+                Next::Nothing => return Ok(lines),
                 Next::Ended => return Err(self.failure("it ended")),
             }
         }
     }
 
-    /// Waits for the notice of `operation`: whether it came, and every report up to it.
-    pub(super) fn wait_for_notice(
+    /// Waits for the notice of each of `operations`: whether all came, and every report up to the last.
+    pub(super) fn wait_for_notices(
         &mut self,
-        operation: Operation,
+        operations: &[Operation],
         before: &BTreeSet<u32>,
     ) -> Result<(bool, Vec<Report>), String> {
         let start = Instant::now();
         let mut seen = Vec::new();
+        let mut missing = operations.to_vec();
         let mut made = 0;
-        let noticed = loop {
+        while !missing.is_empty() && start.elapsed() < DEADLINE {
+            let makes = missing.contains(&Operation::Mkdir);
             // Between the news of a directory and its watch a file may be made unseen: so one after another.
-            let step = if operation == Operation::Mkdir {
-                200
+            let step = if makes {
+                Duration::from_millis(200)
             } else {
-                DEADLINE.as_millis() as u64
+                DEADLINE.saturating_sub(start.elapsed())
             };
-            match self.victim.next_within(Duration::from_millis(step)) {
-                Next::Line(line) if is_round(self.watcher, &line) => break true,
+            match self.victim.next_within(step) {
+                Next::Line(line) if is_round(self.watcher, &line) => missing.clear(),
                 Next::Line(line) => {
                     let new = self.reports(&line);
-                    let hit = new
-                        .iter()
-                        .any(|r| operation.is_named_by(&r.path, &self.tree));
+                    let named =
+                        |o: &Operation| new.iter().any(|r| o.is_named_by(&r.path, &self.tree));
+                    missing.retain(|o| !named(o));
                     seen.extend(new);
-                    if hit {
-                        break true;
-                    }
                 }
-                Next::Nothing if start.elapsed() < DEADLINE => {
+                Next::Nothing if makes => {
                     self.make_in_directory(made);
                     made += 1;
                 }
-                Next::Nothing => break false,
+                Next::Nothing => {}
                 Next::Ended => return Err(self.failure("it ended")),
             }
-        };
-        if noticed {
+        }
+        if missing.is_empty() {
             self.wait_until_restarted(before)?;
         }
-        Ok((noticed, seen))
+        Ok((missing.is_empty(), seen))
     }
 
     pub(super) fn make_in_directory(&self, number: usize) {
@@ -136,11 +142,13 @@ impl Session<'_> {
 
     /// Makes an edit that must be noticed, and waits for that; returns every report up to it.
     pub(super) fn sentinel(&mut self) -> Result<Vec<Report>, String> {
-        if self.watcher.deaf > Duration::ZERO {
-            self.some_sentinel()
-        } else {
-            self.sentinel_within(DEADLINE)
+        if self.watcher.deaf.is_zero() {
+            return self.sentinel_within(DEADLINE);
         }
+        let lines = self.wait_for_silence(self.watcher.deaf)?;
+        let mut seen: Vec<_> = lines.iter().flat_map(|line| self.reports(line)).collect();
+        seen.extend(self.some_sentinel()?);
+        Ok(seen)
     }
 
     /// Makes edits until one is noticed.
