@@ -11,6 +11,7 @@ pub mod harper;
 pub mod hermes;
 mod product;
 mod table;
+pub mod uv;
 
 pub use count::counted;
 pub use product::{Product, Way};

@@ -28,6 +28,8 @@ pub enum Way {
     Preload,
     /// It is started by `watchfix run`.
     Run,
+    /// The same, but the supervisor alone is to see to it, and no library.
+    RunSeccomp,
     /// It is started bare, and healed while it loops.
     Heal,
 }
@@ -38,6 +40,7 @@ impl Display for Way {
             Way::Bare => "bare",
             Way::Preload => "preload",
             Way::Run => "run",
+            Way::RunSeccomp => "run --engine seccomp",
             Way::Heal => "heal",
         })
     }
@@ -53,23 +56,31 @@ impl Product {
         args: &[&Path],
         rules: &[(&str, &Path)],
     ) -> (Victim, u32) {
-        let program = self.victims.join(name);
-        let mut command = match way {
-            Way::Run => {
-                let mut command = Command::new(&self.watchfix);
-                command.args(["run", "--"]).arg(program);
-                command
-            }
-            Way::Bare | Way::Preload | Way::Heal => Command::new(program),
-        };
-        without_rules(command.args(args));
-        if way == Way::Preload {
-            command.env("LD_PRELOAD", &self.libwatchfix);
-        }
+        let mut command = self.command(way, &self.victims.join(name));
+        command.args(args);
         let mut victim = Victim::spawn(command.envs(rules.iter().copied()));
         let ready = victim.line_with("READY ");
         let pid = ready.trim_start_matches("READY ").parse();
         (victim, pid.expect("READY is followed by its PID"))
+    }
+
+    /// A command that starts `program` in this way, with no rules.
+    pub(crate) fn command(&self, way: Way, program: &Path) -> Command {
+        let behind = |arguments: &[&str]| {
+            let mut command = Command::new(&self.watchfix);
+            command.arg("run").args(arguments).arg("--").arg(program);
+            command
+        };
+        let mut command = match way {
+            Way::Run => behind(&[]),
+            Way::RunSeccomp => behind(&["--engine", "seccomp"]),
+            Way::Bare | Way::Preload | Way::Heal => Command::new(program),
+        };
+        without_rules(&mut command);
+        if way == Way::Preload {
+            command.env("LD_PRELOAD", &self.libwatchfix);
+        }
+        command
     }
 
     /// Heals a running process and returns what `watchfix heal` said.

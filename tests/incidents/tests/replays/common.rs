@@ -75,7 +75,7 @@ impl Linkage {
     pub fn reach(self, way: Way) -> Reach {
         match (way, self) {
             (Way::Bare, _) | (Way::Preload, Linkage::Static) => Reach::Nothing,
-            (Way::Heal, _) | (Way::Run, Linkage::Static) => Reach::Masks,
+            (Way::Heal | Way::RunSeccomp, _) | (Way::Run, Linkage::Static) => Reach::Masks,
             (Way::Preload | Way::Run, Linkage::Dynamic) => Reach::Events,
         }
     }

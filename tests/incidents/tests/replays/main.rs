@@ -9,3 +9,4 @@ mod common;
 mod genie;
 mod harper;
 mod hermes;
+mod uv;
