@@ -101,3 +101,33 @@ pub fn bits(name: &[u8]) -> Option<u32> {
         .find(|(_, text)| text.as_bytes() == name)
         .map(|&(bit, _)| bit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(mask: u32) -> std::vec::Vec<&'static str> {
+        names(mask).collect()
+    }
+
+    #[test]
+    fn the_known_bits_have_names_and_the_others_are_left() {
+        assert_eq!(named(0), [""; 0]);
+        assert_eq!(
+            named(ISDIR | MODIFY | ONESHOT | IGNORED | ACCESS),
+            ["access", "modify", "ignored", "isdir", "oneshot"]
+        );
+        assert_eq!(unknown(ALL_EVENTS | UNMOUNT | Q_OVERFLOW | MASK_ADD), 0);
+        assert_eq!(unknown(0x0010_1000 | MODIFY), 0x0010_1000);
+        let all = EVENTS.iter().chain(NOTICES).chain(FLAGS);
+        assert_eq!(named(all.fold(0, |mask, (bit, _)| mask | bit)).len(), 22);
+    }
+
+    #[test]
+    fn groups_are_those_of_the_manual() {
+        assert_eq!(bits(b"close"), Some(0x18));
+        assert_eq!(bits(b"move"), Some(0xc0));
+        assert_eq!(bits(b"all_events"), Some(0xfff));
+        assert_eq!(bits(b"oneshot"), None);
+    }
+}

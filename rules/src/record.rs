@@ -247,3 +247,126 @@ fn shift(buf: &mut [u8], from: usize, len: usize, to: usize) {
         buf.copy_within(from..from + len, to);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::*;
+    use std::vec::Vec;
+
+    fn raw(wd: i32, mask: u32, cookie: u32, len: u32, name: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for word in [wd as u32, mask, cookie, len] {
+            bytes.extend(word.to_ne_bytes());
+        }
+        bytes.extend(name);
+        bytes
+    }
+
+    fn is_read(wd: i32, mask: u32, cookie: u32, len: u32, name: &[u8]) -> bool {
+        Record::read(&raw(wd, mask, cookie, len, name)).is_some()
+    }
+
+    #[test]
+    fn what_the_kernel_writes_is_a_record() {
+        for (bit, name) in EVENTS {
+            assert!(is_read(1, *bit, 0, 0, b""), "{name}");
+            assert!(is_read(1, *bit | ISDIR, 0, 0, b""), "{name}");
+        }
+        for mask in [IGNORED, UNMOUNT, ATTRIB | MODIFY] {
+            assert!(is_read(i32::MAX, mask, 0, 0, b""));
+        }
+        assert!(is_read(-1, Q_OVERFLOW, 0, 0, b""));
+        assert!(is_read(1, MOVED_FROM, 9, 16, &[b'a'; 16]));
+        assert!(is_read(1, MOVED_TO, 9, 16, &[b'a'; 16]));
+        assert!(is_read(1, CREATE, 0, 1024, &[b'a'; 1024]));
+    }
+
+    #[test]
+    fn what_it_never_writes_is_none() {
+        for wd in [0, -1, -2, i32::MIN] {
+            assert!(!is_read(wd, MODIFY, 0, 0, b""), "{wd}");
+        }
+        for wd in [0, -2] {
+            assert!(!is_read(wd, Q_OVERFLOW, 0, 0, b""), "{wd}");
+        }
+        assert!(!is_read(-1, Q_OVERFLOW | MODIFY, 0, 0, b""));
+        assert!(!is_read(1, 0, 0, 0, b""));
+        for bit in [0x1000, 0x1_0000, ONLYDIR, EXCL_UNLINK, MASK_ADD, ONESHOT] {
+            assert!(!is_read(1, MODIFY | bit, 0, 0, b""), "{bit:#x}");
+        }
+        // Renames have a cookie, and nothing else has.
+        for mask in [MODIFY, CREATE | ISDIR, MOVE_SELF] {
+            assert!(!is_read(1, mask, 9, 0, b""), "{mask:#x}");
+        }
+        assert!(!is_read(1, CREATE, 0, 15, &[b'a'; 15]));
+        assert!(!is_read(1, CREATE, 0, 1040, &[b'a'; 1040]));
+        assert!(
+            !is_read(1, CREATE, 0, 32, &[b'a'; 16]),
+            "its end is missing"
+        );
+        assert!(Record::read(&raw(1, MODIFY, 0, 0, b"")[..15]).is_none());
+    }
+
+    #[test]
+    fn a_record_has_its_words_and_its_name_without_padding() {
+        let bytes = raw(
+            7,
+            MOVED_TO,
+            9,
+            16,
+            b"name\0\0\0\0\0\0\0\0\0\0\0\0and what follows",
+        );
+        assert_eq!(
+            Record::read(&bytes),
+            Some(Record {
+                wd: 7,
+                mask: MOVED_TO,
+                cookie: 9,
+                name: b"name",
+                size: 32,
+            })
+        );
+        let unpadded = raw(7, CREATE, 0, 16, &[b'a'; 16]);
+        assert_eq!(Record::read(&unpadded).unwrap().name, [b'a'; 16]);
+    }
+
+    /// busybox inotifyd counts IGNORED, pyinotify warns of a mask it does not know.
+    #[test]
+    fn a_filler_looks_as_its_reader_needs_it() {
+        for (known, mask) in [(true, 0), (false, IGNORED)] {
+            let mut bytes = raw(7, CREATE, 0, 16, &[b'a'; 16]);
+            let n = compact(&mut bytes, 32, false, known, |_| Verdict::Remove);
+            assert_eq!(bytes[..n], raw(FILLER_WD, mask, 0, 0, b""));
+            // In a buffer that is full it takes all of the room.
+            let mut bytes = raw(7, CREATE, 0, 16, &[b'a'; 16]);
+            assert_eq!(
+                compact(&mut bytes, 32, true, known, |_| Verdict::Remove),
+                32
+            );
+            assert_eq!(bytes, raw(FILLER_WD, mask, 0, 16, &[0; 16]));
+        }
+    }
+
+    #[test]
+    fn a_second_record_takes_the_room_there_is_and_no_more() {
+        let two = [
+            raw(1, CLOSE_WRITE, 0, 16, &[b'a'; 16]),
+            raw(1, CLOSE_WRITE, 0, 16, &[b'b'; 16]),
+        ];
+        let modify = |name| raw(1, MODIFY, 0, 16, &[name; 16]);
+        for (room, want) in [
+            (
+                64,
+                [modify(b'a'), two[0].clone(), modify(b'b'), two[1].clone()].concat(),
+            ),
+            (32, [modify(b'a'), two[0].clone(), modify(b'b')].concat()),
+            (16, [modify(b'a'), modify(b'b')].concat()),
+        ] {
+            let mut bytes = two.concat();
+            bytes.resize(64 + room, 0xaa);
+            let n = compact(&mut bytes, 64, false, true, |_| Verdict::After(MODIFY));
+            assert_eq!(bytes[..n], want, "room for {room}");
+        }
+    }
+}

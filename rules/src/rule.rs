@@ -430,7 +430,6 @@ fn word(rule: Rule, text: &[u8]) -> Error<'_> {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
     use super::*;
     use std::string::ToString;
 
