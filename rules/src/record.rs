@@ -252,6 +252,8 @@ fn shift(buf: &mut [u8], from: usize, len: usize, to: usize) {
 mod tests {
     use super::*;
     use crate::event::*;
+    use crate::rule::{Engine, Texts};
+    use crate::watch::Fate;
     use std::vec::Vec;
 
     fn raw(wd: i32, mask: u32, cookie: u32, len: u32, name: &[u8]) -> Vec<u8> {
@@ -368,5 +370,89 @@ mod tests {
             let n = compact(&mut bytes, 64, false, true, |_| Verdict::After(MODIFY));
             assert_eq!(bytes[..n], want, "room for {room}");
         }
+    }
+
+    /// A watch of which nothing is known but what it was asked for.
+    struct Settled(bool);
+
+    impl Watches for Settled {
+        fn asked(&self, _: &Record<'_>) -> Asked {
+            let fate = if self.0 { Fate::Settled } else { Fate::Plain };
+            Asked::of(0, fate, MODIFY)
+        }
+
+        fn is_change(&self, _: &Record<'_>) -> bool {
+            false
+        }
+    }
+
+    fn judged(rules: &Rules<'_>, settled: bool, mask: u32, name: &[u8]) -> Verdict {
+        let record = Record {
+            wd: 1,
+            mask,
+            cookie: 0,
+            name,
+            size: HEADER,
+        };
+        judge(rules, &Settled(settled), &record)
+    }
+
+    fn rules(place: usize, text: &'static [u8]) -> Rules<'static> {
+        let mut texts = Texts::default();
+        texts.values[place] = Some(text);
+        Rules::parse(Engine::Library, &texts, &mut |error| panic!("{error}"))
+    }
+
+    #[test]
+    fn what_says_that_something_has_ended_is_always_kept() {
+        let all = rules(0, b"all_events");
+        for mask in [Q_OVERFLOW, UNMOUNT, IGNORED, IGNORED | ISDIR] {
+            assert_eq!(
+                judged(&all, true, mask, b"x.sqlite"),
+                Verdict::Keep,
+                "{mask:#x}"
+            );
+        }
+        for mask in [DELETE_SELF, MOVE_SELF, CREATE | ISDIR] {
+            let verdict = judged(&Rules::DEFAULT, false, mask, b"x.sqlite");
+            assert_eq!(verdict, Verdict::Keep, "{mask:#x}");
+        }
+    }
+
+    /// A watch that was placed unseen has bits that would have been taken out.
+    #[test]
+    fn what_is_stripped_is_removed_on_reading_too() {
+        for mask in [OPEN, ACCESS, CLOSE_NOWRITE | ISDIR] {
+            assert_eq!(judged(&Rules::DEFAULT, false, mask, b"f"), Verdict::Remove);
+        }
+        assert_eq!(
+            judged(&Rules::DEFAULT, false, OPEN | MODIFY, b"f"),
+            Verdict::Keep
+        );
+    }
+
+    #[test]
+    fn only_a_close_of_a_settled_watch_becomes_a_modify() {
+        let settle = rules(3, b"/settled");
+        assert_eq!(
+            judged(&settle, true, CLOSE_WRITE, b"f"),
+            Verdict::As(MODIFY)
+        );
+        assert_eq!(judged(&settle, false, CLOSE_WRITE, b"f"), Verdict::Keep);
+        assert_eq!(judged(&settle, true, CREATE, b"f"), Verdict::Keep);
+        assert_eq!(
+            judged(&Rules::DEFAULT, true, CLOSE_WRITE, b"f"),
+            Verdict::Keep
+        );
+    }
+
+    #[test]
+    fn the_log_s_own_name_is_ignored_and_its_path_s_other_names_are_not() {
+        let log = rules(5, b"/var/log/watchfix.txt");
+        assert!(ignored(&log, b"watchfix.txt"));
+        for name in [&b"log"[..], b"var", b"", b"/var/log/watchfix.txt"] {
+            assert!(!ignored(&log, name));
+        }
+        assert!(!ignored(&Rules::DEFAULT, b"watchfix.txt"));
     }
 }
