@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// An eighth of the usual limit of 1,024 descriptors. A server has its logs, a few files for each thread
 /// and its sockets; a leak of one descriptor per request passes this in minutes.
-const MANY: usize = 128;
+pub(super) const MANY: usize = 128;
 /// Names given in the evidence.
 const NAMED: usize = 5;
 /// Patterns and files reported: the tables show the rest.

@@ -99,6 +99,24 @@ impl Fixture {
         self
     }
 
+    /// A descriptor of what has no path.
+    pub fn with_descriptor(mut self, kind: Kind, target: &str) -> Fixture {
+        self.process.descriptors.push(Descriptor {
+            fd: self.process.descriptors.len() as i32,
+            kind,
+            target: target.into(),
+            deleted: false,
+            writable: None,
+            bytes: None,
+            space: None,
+            identity: None,
+            parent: None,
+        });
+        let by_type = self.process.fds.by_type.get_or_insert_default();
+        *by_type.entry(kind).or_insert(0) += 1;
+        self
+    }
+
     /// A database in WAL mode: descriptors 10, 11 (-wal) and 12 (-shm), inodes 1010 to 1012.
     pub fn with_database(mut self, path: &str, parent: u64, wal_bytes: u64) -> Fixture {
         let mut parts = Vec::new();

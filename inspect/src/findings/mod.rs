@@ -3,6 +3,7 @@
 mod claim_stale;
 mod cure;
 mod deleted_file_held;
+mod descriptor_leak;
 mod duplicate_instance;
 mod fd_limit_near;
 mod file_handle_leak;
@@ -13,6 +14,7 @@ mod orphaned_server;
 mod preload_ineffective;
 mod remedy;
 mod self_watch;
+mod socket_leak;
 mod sqlite_handle_leak;
 mod sqlite_self_watch;
 mod sqlite_wal_deleted;
@@ -26,6 +28,7 @@ mod watched_files;
 #[cfg(test)]
 mod fixture;
 
+pub(crate) use descriptor_leak::named;
 pub(crate) use remedy::quote;
 pub use remedy::{Remedies, launcher_is_installed};
 
@@ -102,6 +105,8 @@ const ALL: &[Look] = &[
     sqlite_wal_large::look,
     sqlite_handle_leak::look,
     file_handle_leak::look,
+    socket_leak::look,
+    descriptor_leak::look,
     deleted_file_held::look,
     orphaned_server::look,
     duplicate_instance::look,

@@ -6,6 +6,7 @@ mod access;
 mod accounts;
 mod auxv;
 pub mod claims;
+mod endpoints;
 mod family;
 pub mod fdinfo;
 mod fds;
@@ -136,7 +137,9 @@ fn surroundings(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mu
     // Tables of a whole network namespace are read for who has a socket only.
     let sockets = process.descriptors.iter().any(|d| d.kind == Kind::Socket);
     if sockets {
-        process.around.listeners = Tables::of(dir).of_descriptors(&process.descriptors);
+        let tables = Tables::of(dir);
+        process.around.listeners = tables.of_descriptors(&process.descriptors);
+        process.around.sockets = endpoints::of(dir, &tables, &process.descriptors);
     }
     process.around.claims = claims::of_process(dir, mounts, process, gaps);
     kin::read(dir, process);

@@ -96,6 +96,7 @@ impl Sampler {
             instances: None,
             watches: None,
             files: HashMap::new(),
+            kinds: BTreeMap::new(),
             databases: BTreeMap::new(),
         };
         let numbers = match &mut self.list {
@@ -115,7 +116,7 @@ impl Sampler {
             Err(e) => return Err(e),
         };
         sample.descriptors = Some(numbers.len() as u64);
-        let Some((files, inotify)) = self.links(&numbers) else {
+        let Some((files, inotify)) = self.links(&numbers, &mut sample.kinds) else {
             return Ok(sample);
         };
         let watches = self.watches(&inotify, &mut sample);
@@ -127,8 +128,13 @@ impl Sampler {
         Ok(sample)
     }
 
-    /// The descriptors with a path, and those of inotify instances; `None` if not one may be read.
-    fn links(&self, numbers: &[i32]) -> Option<(HashMap<Name, Held>, Vec<i32>)> {
+    /// The descriptors with a path, and those of inotify instances; what has no path is counted in `kinds`.
+    /// `None` if not one may be read.
+    fn links(
+        &self,
+        numbers: &[i32],
+        kinds: &mut BTreeMap<Kind, u64>,
+    ) -> Option<(HashMap<Name, Held>, Vec<i32>)> {
         let mut reader = Reader::new(&self.dir, &self.mounts);
         let mut files: HashMap<Name, Held> = HashMap::new();
         let (mut inotify, mut any) = (Vec::new(), numbers.is_empty());
@@ -137,6 +143,9 @@ impl Sampler {
                 continue;
             };
             any = true;
+            if kind != Kind::Unknown {
+                *kinds.entry(kind).or_insert(0) += 1;
+            }
             match kind {
                 Kind::Inotify => inotify.push(fd),
                 Kind::Unknown => {

@@ -2,6 +2,7 @@
 
 use super::{Claim, Name};
 use serde::Serialize;
+use std::net::SocketAddr;
 
 /// What surrounds a process.
 #[derive(Debug, Default, Serialize)]
@@ -10,6 +11,9 @@ pub struct Around {
     pub session: Option<u32>,
     /// Where it listens, in its own network namespace.
     pub listeners: Vec<Listener>,
+    /// Its sockets that the tables of its network namespace list, where it has many.
+    #[serde(skip)]
+    pub sockets: Vec<Endpoint>,
     /// Its working directory.
     #[serde(skip)]
     pub cwd: Option<Name>,
@@ -41,6 +45,34 @@ pub struct Listener {
     /// The socket's inode.
     #[serde(skip)]
     pub inode: u64,
+}
+
+/// A socket and what is at its other end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its inode.
+    pub inode: u64,
+    /// `tcp`, `udp` or `unix`.
+    pub protocol: &'static str,
+    /// Of a TCP connection, its state.
+    pub state: Option<TcpState>,
+    /// Where its peer is, if it has one.
+    pub peer: Option<SocketAddr>,
+    /// It was accepted: somebody listens at its own end.
+    pub accepted: bool,
+}
+
+/// The states a leak is told by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TcpState {
+    /// Both ends may send.
+    Established,
+    /// The peer has closed its end, this one is still open.
+    CloseWait,
+    /// It listens.
+    Listen,
+    /// Any other.
+    Other,
 }
 
 /// Another process, by what a reader knows it by.

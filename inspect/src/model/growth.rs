@@ -1,6 +1,6 @@
 //! Counters of a process at two moments, and what grew between them.
 
-use super::Name;
+use super::{Kind, Name};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -21,6 +21,8 @@ pub struct Sample {
     pub watches: Option<u64>,
     /// Descriptors by the path of what they stand on. Empty where `instances` is `None`.
     pub files: HashMap<Name, u64>,
+    /// Descriptors by kind, of what has no path. Empty where `instances` is `None`.
+    pub kinds: BTreeMap<Kind, u64>,
     /// Databases with a -wal or -shm open, by path. Empty where `instances` is `None`.
     pub databases: BTreeMap<Name, DatabaseSample>,
 }
@@ -93,6 +95,9 @@ pub struct Growth {
     /// By path, what has more or fewer descriptors than before.
     #[serde(skip)]
     pub files: HashMap<Name, i64>,
+    /// Descriptors of what has no path, by kind.
+    #[serde(skip)]
+    pub kinds: BTreeMap<Kind, Change>,
 }
 
 /// A counter before and after.
@@ -169,10 +174,11 @@ impl Growth {
         let apart = after.at.saturating_duration_since(before.at);
         let change =
             |count: fn(&Sample) -> Option<u64>| Change::between(count(before), count(after));
-        let mut files = HashMap::new();
+        let (mut files, mut kinds) = (HashMap::new(), BTreeMap::new());
         // Without the right to look, nothing was closed or opened as far as is known.
         if before.instances.is_some() && after.instances.is_some() {
             files = changed_files(&before.files, &after.files);
+            kinds = changed_kinds(&before.kinds, &after.kinds);
         }
         let paths = before.databases.keys().chain(after.databases.keys());
         let databases = paths.map(|path| {
@@ -195,7 +201,13 @@ impl Growth {
             patterns: grown_patterns(&files),
             databases: databases.collect(),
             files,
+            kinds,
         }
+    }
+
+    /// How many descriptors more there are of one kind that has no path.
+    pub fn of_kind(&self, kind: Kind) -> i64 {
+        self.kinds.get(&kind).map_or(0, |change| change.by())
     }
 
     /// How many descriptors more there are of what lies at `path`.
@@ -264,6 +276,20 @@ fn changed_files(before: &HashMap<Name, u64>, after: &HashMap<Name, u64>) -> Has
         .collect()
 }
 
+fn changed_kinds(
+    before: &BTreeMap<Kind, u64>,
+    after: &BTreeMap<Kind, u64>,
+) -> BTreeMap<Kind, Change> {
+    let count = |list: &BTreeMap<Kind, u64>, kind| list.get(kind).copied().unwrap_or(0);
+    let kinds = before.keys().chain(after.keys());
+    kinds
+        .map(|kind| {
+            let (from, to) = (count(before, kind), count(after, kind));
+            (*kind, Change { from, to })
+        })
+        .collect()
+}
+
 fn grown_patterns(files: &HashMap<Name, i64>) -> Vec<PatternGrowth> {
     let mut sums: BTreeMap<(&[u8], Option<&[u8]>), i64> = BTreeMap::new();
     for (path, more) in files {
@@ -300,6 +326,7 @@ mod tests {
                 .iter()
                 .map(|&(path, count)| (path.into(), count))
                 .collect(),
+            kinds: BTreeMap::new(),
             databases: BTreeMap::new(),
         }
     }

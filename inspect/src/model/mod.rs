@@ -22,7 +22,8 @@ mod top;
 mod watch;
 
 pub use around::{
-    Around, Kin, Listener, OneSided, Origin, Relative, SharedFile, Start, Starters, Starts, Unit,
+    Around, Endpoint, Kin, Listener, OneSided, Origin, Relative, SharedFile, Start, Starters,
+    Starts, TcpState, Unit,
 };
 pub use check::{Breach, CheckScan, CheckedProcess, CommandRun, FoundIn, RuleResult};
 pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Place, Verdict};

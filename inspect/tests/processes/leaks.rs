@@ -87,6 +87,115 @@ fn the_text_shows_where_the_open_files_are() {
     }
 }
 
+fn leaked(what: &str, count: &str, more: &[&str]) -> Process {
+    let stage = Stage::new();
+    let mut all = vec!["leak", "--what", what, "--count", count];
+    all.extend(more);
+    let fixture = stage.mkfds(&all);
+    stage.look(&fixture)
+}
+
+#[test]
+fn connections_whose_peers_have_gone_are_a_leak_at_any_limit() {
+    let process = leaked("close-wait", "600", &[]);
+    let finding = process.finding("socket-leak", "warning");
+    assert_eq!(finding["evidence"]["kind"], "close-wait");
+    assert_eq!(finding["evidence"]["handles"], 600);
+    assert_eq!(finding["evidence"]["peer"], "127.0.0.1");
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.contains("CLOSE_WAIT"), "{message}");
+    leaked("close-wait", "100", &[]).must_not_raise("socket-leak");
+}
+
+#[test]
+fn clients_that_are_served_are_no_leak_until_half_of_the_limit_is_gone() {
+    leaked("accepted", "300", &["--limit", "2000"]).must_not_raise("socket-leak");
+    let process = leaked("accepted", "300", &["--limit", "610"]);
+    let evidence = &process.finding("socket-leak", "warning")["evidence"];
+    assert_eq!(evidence["kind"], "accepted");
+    assert_eq!(evidence["handles"], 300);
+}
+
+#[test]
+fn sockets_with_nobody_at_the_other_end_are_a_leak() {
+    for (what, kind, handles) in [("pairs", "unix", 440), ("unconnected", "other", 220)] {
+        let process = leaked(what, "220", &[]);
+        let evidence = &process.finding("socket-leak", "warning")["evidence"];
+        assert_eq!(evidence["kind"], kind);
+        assert_eq!(evidence["handles"], handles);
+    }
+}
+
+#[test]
+fn many_of_any_kind_are_a_leak() {
+    for kind in ["epoll", "eventfd", "timerfd", "pidfd", "memfd"] {
+        let process = leaked(kind, "250", &[]);
+        let evidence = &process.finding("descriptor-leak", "warning")["evidence"];
+        assert_eq!(evidence["kind"], kind);
+        assert_eq!(evidence["handles"], 250);
+        leaked(kind, "100", &[]).must_not_raise("descriptor-leak");
+    }
+}
+
+#[test]
+fn pipes_with_both_ends_here_are_a_leak_and_ends_of_children_are_none() {
+    let process = leaked("pipes", "380", &[]);
+    let evidence = &process.finding("descriptor-leak", "warning")["evidence"];
+    assert_eq!(evidence["kind"], "pipe");
+    assert!(evidence["handles"].as_u64().unwrap() >= 760, "{evidence}");
+    leaked("half-pipes", "380", &["--limit", "4000"]).must_not_raise("descriptor-leak");
+}
+
+#[test]
+fn what_a_program_opens_and_opens_is_said_to_grow() {
+    let stage = Stage::new();
+    let fixture = stage.mkfds(&[
+        "leak",
+        "--what",
+        "half-pipes",
+        "--count",
+        "300",
+        "--most",
+        "20000",
+        "--limit",
+        "30000",
+    ]);
+    let scan = stage.scan(&[&fixture.pid().to_string(), "--json", "--for", "2"]);
+    let process = scan.process();
+    let evidence = &process.finding("descriptor-leak", "warning")["evidence"];
+    assert!(
+        evidence["growth"]["more"].as_u64().unwrap() >= 16,
+        "{evidence}"
+    );
+}
+
+#[test]
+fn too_many_instances_are_the_programs_fault() {
+    let stage = Stage::as_user(60231);
+    let fixture = stage.mkfds(&["instances", "--count", "70"]);
+    let process = stage.look(&fixture);
+    let finding = process.finding("descriptor-leak", "warning");
+    assert_eq!(finding["evidence"]["kind"], "inotify");
+    assert_eq!(finding["evidence"]["handles"], 70);
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.contains("it is the program"), "{message}");
+}
+
+#[test]
+fn without_a_finding_the_text_says_how_many_there_are_of_what() {
+    let stage = Stage::new();
+    let fixture = stage.mkfds(&[
+        "leak", "--what", "epoll", "--count", "60", "--limit", "1000",
+    ]);
+    let text = stage.scan(&[&fixture.pid().to_string(), "--color", "never"]);
+    let said = text.text().split_whitespace().collect::<Vec<_>>().join(" ");
+    let counts = format!(
+        "No finding. Nothing wrong was found among {} of 1,000 descriptors: 60 epoll instances,",
+        fixture.number("open"),
+    );
+    assert!(said.contains(&counts), "{counts} in\n{}", text.text());
+}
+
 fn nameless(megabytes: &str, how: &str) -> Process {
     let stage = Stage::new();
     let dir = stage.make("log");

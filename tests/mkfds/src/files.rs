@@ -122,12 +122,12 @@ fn owned(fd: RawFd, what: &str) -> Result<OwnedFd, String> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn eventfd() -> Result<OwnedFd, String> {
+pub fn eventfd() -> Result<OwnedFd, String> {
     // SAFETY: eventfd takes no pointer.
     owned(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) }, "An eventfd")
 }
 
-fn epoll() -> Result<OwnedFd, String> {
+pub fn epoll() -> Result<OwnedFd, String> {
     // SAFETY: epoll_create1 takes no pointer.
     owned(
         unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) },
@@ -135,7 +135,7 @@ fn epoll() -> Result<OwnedFd, String> {
     )
 }
 
-fn timerfd() -> Result<OwnedFd, String> {
+pub fn timerfd() -> Result<OwnedFd, String> {
     owned(
         // SAFETY: timerfd_create takes no pointer.
         unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC) },
@@ -143,7 +143,7 @@ fn timerfd() -> Result<OwnedFd, String> {
     )
 }
 
-fn memfd() -> Result<OwnedFd, String> {
+pub fn memfd() -> Result<OwnedFd, String> {
     owned(
         // SAFETY: the name is a C string literal.
         unsafe { libc::memfd_create(c"mkfds".as_ptr(), libc::MFD_CLOEXEC) },
@@ -151,7 +151,7 @@ fn memfd() -> Result<OwnedFd, String> {
     )
 }
 
-fn pidfd() -> Result<OwnedFd, String> {
+pub fn pidfd() -> Result<OwnedFd, String> {
     let me = std::process::id() as libc::pid_t;
     // SAFETY: pidfd_open takes a pid and flags, no pointer.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, me, 0) };

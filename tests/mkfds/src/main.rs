@@ -14,6 +14,7 @@ mod files;
 mod growing;
 mod held;
 mod inotify;
+mod leaks;
 mod names;
 mod processes;
 mod report;
@@ -226,6 +227,19 @@ enum State {
         count: usize,
         #[arg(long)]
         dir: PathBuf,
+    },
+    /// COUNT of something that has no path, none of them ever closed
+    Leak {
+        #[arg(long, value_enum)]
+        what: leaks::What,
+        #[arg(long)]
+        count: usize,
+        /// Set a soft RLIMIT_NOFILE of LIMIT
+        #[arg(long)]
+        limit: Option<u64>,
+        /// One more every 5 milliseconds until there are MOST
+        #[arg(long)]
+        most: Option<usize>,
     },
     /// COUNT different files of one EXTENSION in DIR, or spread over COUNT directories
     FilePattern {
@@ -450,6 +464,12 @@ fn run(state: State) -> Outcome {
         State::SqliteLocked { dir, lock } => sqlite_locks::hold_locked(report, &dir, lock),
         State::WalDeleted { dir } => sqlite::hold_deleted_wal(report, &dir),
         State::Descriptors { count, dir } => files::hold_descriptors(report, &dir, count),
+        State::Leak {
+            what,
+            count,
+            limit,
+            most,
+        } => leaks::hold(report, what, count, limit, most),
         State::FilePattern {
             count,
             extension,

@@ -2,15 +2,41 @@
 
 use super::wrap::{wrap, wrap_command};
 use super::{Layout, evidence};
-use crate::findings::Finding;
-use crate::model::Report;
-use crate::render::sanitize;
+use crate::findings::{Finding, named};
+use crate::model::{Fds, Report};
+use crate::render::{number, sanitize};
 use std::io::{self, Write};
+
+/// Kinds of descriptors named where nothing is wrong, those with most first.
+const KINDS: usize = 3;
 
 pub fn write(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     // "Nothing wrong" about a process nobody could look into would be a lie.
     let blind = report.process.fds.by_type.is_none() && !report.incomplete.is_empty();
+    if report.findings.is_empty()
+        && let Some(counts) = counts(&report.process.fds)
+    {
+        writeln!(to)?;
+        let line = format!("No finding. Nothing wrong was found among {counts}.");
+        return wrap(&line, layout.width, "", to);
+    }
     list(&report.findings, blind, layout, to)
+}
+
+/// `61 of 1,000 descriptors: 58 sockets, 3 files`: what a reader judges "nothing wrong" by.
+fn counts(fds: &Fds) -> Option<String> {
+    let (open, kinds) = (fds.open?, fds.by_type.as_ref()?);
+    let of = fds
+        .soft_limit
+        .map_or_else(String::new, |limit| format!(" of {}", number(limit)));
+    let mut kinds: Vec<_> = kinds.iter().map(|(&kind, &count)| (kind, count)).collect();
+    kinds.sort_by_key(|&(kind, count)| (std::cmp::Reverse(count), kind));
+    let list: Vec<_> = kinds
+        .iter()
+        .take(KINDS)
+        .map(|&(kind, count)| format!("{} {}", number(count as u64), named(kind, count)))
+        .collect();
+    (!list.is_empty()).then(|| format!("{}{of} descriptors: {}", number(open), list.join(", ")))
 }
 
 /// The findings; `blind` says that not everything could be seen.

@@ -248,6 +248,8 @@ const CODES: &[&str] = &[
     "sqlite-wal-pinned",
     "sqlite-wal-deleted",
     "file-handle-leak",
+    "socket-leak",
+    "descriptor-leak",
     "deleted-file-held",
     "orphaned-server",
     "duplicate-instance",

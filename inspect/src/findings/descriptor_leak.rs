@@ -1,0 +1,205 @@
+//! `descriptor-leak`: pipes, eventfds, inotify instances and the like that are opened and not closed.
+
+use super::file_handle_leak::MANY;
+use super::{Facts, Finding, Severity, growth};
+use crate::model::{Kind, Process};
+use crate::render::number;
+use serde_json::json;
+use std::collections::HashMap;
+
+/// A user may have 128 inotify instances by default (fs/notify/inotify/inotify_user.c): one program that
+/// needs this many leaves too few for the others.
+const MANY_INSTANCES: usize = 64;
+/// So many more while it is looked at are not the coming and going of a program that works.
+const GROWING: i64 = 16;
+
+pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
+    let process = facts.process;
+    let Some(by_type) = &process.fds.by_type else {
+        return Vec::new();
+    };
+    let mut found: Vec<_> = by_type
+        .iter()
+        .filter_map(|(&kind, &count)| {
+            // An instance at two descriptors is one.
+            let count = match kind {
+                Kind::Inotify => process.instances().count(),
+                _ => count,
+            };
+            is_leak(facts, kind, count).then_some((kind, count))
+        })
+        .collect();
+    found.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    found
+        .into_iter()
+        .map(|(kind, count)| finding(facts, kind, count))
+        .collect()
+}
+
+fn is_leak(facts: &Facts<'_>, kind: Kind, count: usize) -> bool {
+    match kind {
+        // file-handle-leak, sqlite-handle-leak and socket-leak speak of these.
+        Kind::File | Kind::Socket | Kind::Unknown => return false,
+        Kind::Inotify => {
+            let limit = facts.process.instances_account();
+            let limit = limit.and_then(|usage| usage.max_instances);
+            if limit.is_some_and(|max| count > 1 && count as u64 * 2 >= max) {
+                return true;
+            }
+            return count >= MANY_INSTANCES;
+        }
+        _ if count < MANY => return false,
+        _ => {}
+    }
+    let by_number = match kind {
+        // A supervisor has three ends of pipes for each child; who has both ends talks to itself.
+        Kind::Pipe => own_pipes(facts.process) * 2 >= MANY,
+        Kind::Directory | Kind::CharDevice | Kind::BlockDevice | Kind::Anonymous => false,
+        _ => true,
+    };
+    by_number || is_dominant(facts, count) || grows(facts.process, kind)
+}
+
+/// Half of the limit on descriptors is gone, and of no kind there are more than these.
+pub fn is_dominant(facts: &Facts<'_>, count: usize) -> bool {
+    let fds = &facts.process.fds;
+    let (Some(open), Some(limit)) = (fds.open, fds.soft_limit) else {
+        return false;
+    };
+    let largest = fds.by_type.iter().flat_map(|kinds| kinds.values()).max();
+    u128::from(open) * 2 >= u128::from(limit) && largest.is_none_or(|&most| count >= most)
+}
+
+/// They became more while they were looked at.
+pub fn grows(process: &Process, kind: Kind) -> bool {
+    let growth = process.growth.as_ref();
+    growth.is_some_and(|growth| growth.of_kind(kind) >= GROWING)
+}
+
+/// Pipes of which both ends are here.
+fn own_pipes(process: &Process) -> usize {
+    let mut ends: HashMap<&[u8], usize> = HashMap::new();
+    for pipe in process.descriptors.iter().filter(|d| d.kind == Kind::Pipe) {
+        *ends.entry(pipe.target.as_bytes()).or_default() += 1;
+    }
+    ends.values().filter(|&&ends| ends >= 2).count()
+}
+
+/// What `count` of them are called.
+pub fn named(kind: Kind, count: usize) -> &'static str {
+    let (one, many) = match kind {
+        Kind::File => ("file", "files"),
+        Kind::Directory => ("directory", "directories"),
+        Kind::Inotify => ("inotify instance", "inotify instances"),
+        Kind::Socket => ("socket", "sockets"),
+        Kind::Pipe => ("end of a pipe", "ends of pipes"),
+        Kind::Epoll => ("epoll instance", "epoll instances"),
+        Kind::Eventfd => ("eventfd", "eventfds"),
+        Kind::Timerfd => ("timerfd", "timerfds"),
+        Kind::Signalfd => ("signalfd", "signalfds"),
+        Kind::Pidfd => ("pidfd", "pidfds"),
+        Kind::Memfd => ("memfd", "memfds"),
+        Kind::IoUring => ("io_uring instance", "io_uring instances"),
+        Kind::Fanotify => ("fanotify group", "fanotify groups"),
+        Kind::CharDevice => ("character device", "character devices"),
+        Kind::BlockDevice => ("block device", "block devices"),
+        Kind::Namespace => ("namespace", "namespaces"),
+        Kind::Anonymous => ("other anonymous inode", "other anonymous inodes"),
+        Kind::Unknown => ("unknown descriptor", "unknown descriptors"),
+    };
+    if count == 1 { one } else { many }
+}
+
+fn finding(facts: &Facts<'_>, kind: Kind, count: usize) -> Finding {
+    let process = facts.process;
+    let limit = process.fds.soft_limit;
+    let percent = limit.filter(|&n| n > 0).map(|n| count as u64 * 100 / n);
+    let share = percent.map_or_else(String::new, |p| format!(", {p} % of its limit"));
+    let grown = process.growth.as_ref().map(|growth| {
+        let more = match kind {
+            Kind::Inotify => growth.instances.map_or(0, |change| change.by()),
+            _ => growth.of_kind(kind),
+        };
+        (growth.seconds, more)
+    });
+    let since = grown.map_or_else(String::new, |(seconds, more)| {
+        growth::sentence(seconds, more)
+    });
+    let why = match kind {
+        Kind::Inotify => {
+            " One instance has room for every watch of a program: it is the program that makes too many, not the limit of its user that is too low."
+        }
+        _ => "",
+    };
+    Finding {
+        code: "descriptor-leak",
+        severity: Severity::Warning,
+        message: format!(
+            "{} {} are open at once{share}: they are opened and not closed.{why} No command closes them from outside: a restart frees them, closing each in the program keeps them from coming back.{since}",
+            number(count as u64),
+            named(kind, count),
+        ),
+        evidence: json!({
+            "kind": kind,
+            "handles": count,
+            "soft_limit": limit,
+            "percent_of_limit": percent,
+            "growth": grown.map(|(seconds, more)| growth::evidence(seconds, more)),
+        }),
+        remedy: None,
+        remedy_live: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::Fixture;
+    use crate::model::{Change, Growth};
+
+    fn with(kind: Kind, count: usize, target: impl Fn(usize) -> String) -> Fixture {
+        let mut fixture = Fixture::new();
+        for n in 0..count {
+            fixture = fixture.with_descriptor(kind, &target(n));
+        }
+        fixture.process.fds.open = Some(count as u64);
+        fixture.process.fds.soft_limit = Some(4096);
+        fixture
+    }
+
+    #[test]
+    fn an_eighth_of_the_usual_limit_of_one_kind_is_a_leak() {
+        for kind in [
+            Kind::Epoll,
+            Kind::Eventfd,
+            Kind::Timerfd,
+            Kind::Pidfd,
+            Kind::Memfd,
+        ] {
+            let finding = with(kind, 128, |_| "anon_inode:[x]".into()).only(look);
+            assert_eq!(finding.evidence["kind"], kind.name());
+            assert!(with(kind, 127, |_| String::new()).look(look).is_empty());
+        }
+    }
+
+    #[test]
+    fn pipes_to_children_are_no_leak_and_pipes_to_itself_are_one() {
+        let own = with(Kind::Pipe, 300, |n| format!("pipe:[{}]", n / 2));
+        assert_eq!(own.only(look).evidence["handles"], 300);
+        let mut children = with(Kind::Pipe, 300, |n| format!("pipe:[{n}]"));
+        assert!(children.look(look).is_empty());
+        children.process.growth = Some(Growth {
+            kinds: [(Kind::Pipe, Change { from: 280, to: 300 })].into(),
+            ..Growth::default()
+        });
+        assert_eq!(children.only(look).evidence["growth"]["more"], 20);
+    }
+
+    #[test]
+    fn what_has_half_of_the_limit_is_named() {
+        let mut devices = with(Kind::CharDevice, 500, |_| "/dev/null".into());
+        assert!(devices.look(look).is_empty());
+        devices.process.fds.soft_limit = Some(1000);
+        assert_eq!(devices.only(look).evidence["kind"], "char_device");
+    }
+}

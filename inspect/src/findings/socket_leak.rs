@@ -1,0 +1,244 @@
+//! `socket-leak`: sockets nobody closes: their peers have gone, or they become more and more.
+
+use super::file_handle_leak::MANY;
+use super::{Facts, Finding, Severity, descriptor_leak, growth};
+use crate::model::{Endpoint, Kind, TcpState};
+use crate::render::number;
+use serde_json::json;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+/// A group of sockets that have the same reason to be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Group {
+    /// Their peers have closed them. Nothing but this process keeps them.
+    CloseWait,
+    /// Unix sockets without a path: pairs, and clients.
+    UnixUnnamed,
+    /// Connections this process made.
+    Outgoing,
+    /// Connections it accepted.
+    Accepted,
+    /// Unix sockets it accepted, or that have a path.
+    UnixNamed,
+    Udp,
+    /// In no table: neither bound nor connected, or of another family.
+    Other,
+}
+
+impl Group {
+    fn of(socket: &Endpoint) -> Group {
+        match (socket.protocol, socket.state) {
+            (_, Some(TcpState::CloseWait)) => Group::CloseWait,
+            ("unix", _) if socket.accepted => Group::UnixNamed,
+            ("unix", _) => Group::UnixUnnamed,
+            ("udp", _) => Group::Udp,
+            _ if socket.accepted => Group::Accepted,
+            _ => Group::Outgoing,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Group::CloseWait => "close-wait",
+            Group::UnixUnnamed => "unix",
+            Group::Outgoing => "outgoing",
+            Group::Accepted => "accepted",
+            Group::UnixNamed => "unix-accepted",
+            Group::Udp => "udp",
+            Group::Other => "other",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Group::CloseWait => "connections its peers have closed (CLOSE_WAIT)",
+            Group::UnixUnnamed => "unix sockets without a path (pairs and clients)",
+            Group::Outgoing => "TCP connections it made",
+            Group::Accepted => "TCP connections it accepted",
+            Group::UnixNamed => "unix sockets it accepted or bound",
+            Group::Udp => "UDP sockets",
+            Group::Other => "sockets that are neither bound nor connected",
+        }
+    }
+
+    /// Many of them are a leak whatever the limit is: a server has many connections, but it has no use for
+    /// one whose peer has gone, nor for hundreds of pairs with itself.
+    fn is_a_leak_by_number(self, sockets: &[&Endpoint]) -> bool {
+        match self {
+            Group::CloseWait | Group::Other => true,
+            Group::UnixUnnamed => own_pairs(sockets) * 2 >= MANY,
+            _ => false,
+        }
+    }
+}
+
+/// Pairs of which both ends are here. The kernel makes one end after the other, so their inodes follow each
+/// other (net/socket.c, `__sys_socketpair`); who gave one end to a child has every second number.
+fn own_pairs(sockets: &[&Endpoint]) -> usize {
+    let mut inodes: Vec<u64> = sockets.iter().map(|socket| socket.inode).collect();
+    inodes.sort_unstable();
+    let (mut pairs, mut last) = (0, None);
+    for inode in inodes {
+        match last {
+            Some(before) if before + 1 == inode => (pairs, last) = (pairs + 1, None),
+            _ => last = Some(inode),
+        }
+    }
+    pairs
+}
+
+pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
+    let process = facts.process;
+    let descriptors = process.descriptors.iter();
+    let sockets = descriptors.filter(|d| d.kind == Kind::Socket).count();
+    if sockets < MANY {
+        return Vec::new();
+    }
+    let mut groups: HashMap<Group, Vec<&Endpoint>> = HashMap::new();
+    for socket in &process.around.sockets {
+        groups.entry(Group::of(socket)).or_default().push(socket);
+    }
+    let listed: HashSet<u64> = process.around.sockets.iter().map(|s| s.inode).collect();
+    let sizes = groups.iter().map(|(group, list)| (*group, list.len()));
+    let mut sizes: Vec<_> = sizes
+        .chain([(Group::Other, sockets.saturating_sub(listed.len()))])
+        .filter(|&(_, count)| count >= MANY)
+        .collect();
+    sizes.sort_by_key(|&(group, count)| (std::cmp::Reverse(count), group));
+    let crowded = descriptor_leak::is_dominant(facts, sockets);
+    let grows = descriptor_leak::grows(process, Kind::Socket);
+    let largest = sizes.first().map(|&(group, _)| group);
+    sizes
+        .into_iter()
+        .filter(|&(group, _)| {
+            let own = groups.get(&group).map_or(&[][..], Vec::as_slice);
+            group.is_a_leak_by_number(own) || (largest == Some(group) && (crowded || grows))
+        })
+        .map(|(group, count)| finding(facts, group, count, groups.get(&group)))
+        .collect()
+}
+
+fn finding(
+    facts: &Facts<'_>,
+    group: Group,
+    count: usize,
+    sockets: Option<&Vec<&Endpoint>>,
+) -> Finding {
+    let limit = facts.process.fds.soft_limit;
+    let percent = limit.filter(|&n| n > 0).map(|n| count as u64 * 100 / n);
+    let share = percent.map_or_else(String::new, |p| format!(", {p} % of its limit"));
+    let peer = sockets.and_then(|sockets| commonest_peer(sockets));
+    let with = peer.map_or_else(String::new, |(ip, many)| {
+        format!(" {} of them are with {ip}.", number(many as u64))
+    });
+    let grown = facts
+        .process
+        .growth
+        .as_ref()
+        .map(|growth| (growth.seconds, growth.of_kind(Kind::Socket)));
+    let since = grown.map_or_else(String::new, |(seconds, more)| {
+        growth::sentence(seconds, more).replacen(" none", " no socket", 1)
+    });
+    let what_ends_it = match group {
+        Group::CloseWait => {
+            "The program does not close its own ends. No command closes them from outside: a restart frees them, closing each socket when its peer has closed keeps them from coming back."
+        }
+        Group::Accepted => {
+            "Either so many clients are served, or connections are not closed: an idle timeout in the program ends those nobody uses."
+        }
+        _ => {
+            "They are opened and not closed. No command closes them from outside: a restart frees them, closing each in the program keeps them from coming back."
+        }
+    };
+    Finding {
+        code: "socket-leak",
+        severity: Severity::Warning,
+        message: format!(
+            "{} {} are open at once{share}.{with} {what_ends_it}{since}",
+            number(count as u64),
+            group.what(),
+        ),
+        evidence: json!({
+            "kind": group.name(),
+            "handles": count,
+            "peer": peer.map(|(ip, _)| ip.to_string()),
+            "peer_handles": peer.map(|(_, many)| many),
+            "soft_limit": limit,
+            "percent_of_limit": percent,
+            "growth": grown.map(|(seconds, more)| growth::evidence(seconds, more)),
+        }),
+        remedy: None,
+        remedy_live: None,
+    }
+}
+
+/// The host most of them are connected to, and how many.
+fn commonest_peer(sockets: &[&Endpoint]) -> Option<(IpAddr, usize)> {
+    let mut hosts: HashMap<IpAddr, usize> = HashMap::new();
+    for peer in sockets.iter().filter_map(|socket| socket.peer) {
+        *hosts.entry(peer.ip()).or_default() += 1;
+    }
+    hosts.into_iter().max_by_key(|&(ip, many)| (many, ip))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::Fixture;
+
+    fn with(count: usize, state: TcpState, accepted: bool) -> Fixture {
+        let mut fixture = Fixture::new();
+        for inode in 0..count as u64 {
+            fixture = fixture.with_descriptor(Kind::Socket, &format!("socket:[{inode}]"));
+            fixture.process.around.sockets.push(Endpoint {
+                inode,
+                protocol: "tcp",
+                state: Some(state),
+                peer: Some("10.0.0.7:443".parse().unwrap()),
+                accepted,
+            });
+        }
+        fixture.process.fds.open = Some(count as u64);
+        fixture.process.fds.soft_limit = Some(4096);
+        fixture
+    }
+
+    #[test]
+    fn connections_their_peers_have_closed_are_a_leak_at_any_limit() {
+        let finding = with(600, TcpState::CloseWait, true).only(look);
+        assert_eq!(finding.evidence["kind"], "close-wait");
+        assert_eq!(finding.evidence["peer"], "10.0.0.7");
+        let said = finding.message;
+        assert!(
+            said.starts_with("600 connections its peers have closed (CLOSE_WAIT) are open at once, 14 % of its limit. 600 of them are with 10.0.0.7."),
+            "{said}"
+        );
+        assert!(with(127, TcpState::CloseWait, true).look(look).is_empty());
+    }
+
+    #[test]
+    fn pairs_with_itself_are_a_leak_and_pairs_with_children_are_none() {
+        for (step, leaks) in [(1, true), (2, false)] {
+            let mut fixture = with(440, TcpState::Other, false);
+            for socket in &mut fixture.process.around.sockets {
+                (socket.protocol, socket.state, socket.peer) = ("unix", None, None);
+                socket.inode *= step;
+            }
+            assert_eq!(fixture.look(look).len(), usize::from(leaks));
+        }
+    }
+
+    #[test]
+    fn a_busy_server_has_no_leak_until_half_of_its_limit_is_gone() {
+        for accepted in [true, false] {
+            let mut fixture = with(600, TcpState::Established, accepted);
+            assert!(fixture.look(look).is_empty());
+            fixture.process.fds.soft_limit = Some(1201);
+            assert!(fixture.look(look).is_empty());
+            fixture.process.fds.soft_limit = Some(1200);
+            let kind = if accepted { "accepted" } else { "outgoing" };
+            assert_eq!(fixture.only(look).evidence["kind"], kind);
+        }
+    }
+}
