@@ -147,12 +147,9 @@ fn of(facts: &Facts<'_>, looks: &[Look]) -> Vec<Finding> {
 /// Everything that is wrong with a database, whoever has it open, worst first.
 pub fn of_database(seen: &SeenDatabase, remedies: &Remedies) -> Vec<Finding> {
     let database = &seen.database;
-    let logs = seen
-        .orphans
-        .iter()
-        .filter(|orphan| orphan.path.as_bytes().ends_with(b"-wal"));
-    let mut findings: Vec<_> = logs
-        .map(|orphan| sqlite_wal_deleted::of_orphan(&database.database, orphan, remedies))
+    let orphans = sqlite_wal_deleted::of_orphans(&database.database, &seen.orphans, remedies);
+    let mut findings: Vec<_> = orphans
+        .into_iter()
         .chain(sqlite_wal_pinned::of(database))
         .chain(sqlite_wal_large::of(database, remedies))
         .chain(sqlite_handle_leak::of(database))

@@ -100,10 +100,20 @@ impl Remedies {
         format!("sqlite3 {path} 'PRAGMA wal_checkpoint(TRUNCATE)'")
     }
 
-    /// Copies an unlinked file through the descriptor that keeps it.
-    pub fn rescue(&self, pid: u32, fd: i32, path: &Name) -> String {
-        let to = [&path.shown()[..], b".saved"].concat();
-        format!("cp /proc/{pid}/fd/{fd} {}", quote_bytes(&to))
+    /// Copies the files of a database, unlinked ones through the descriptors that keep them: those of one
+    /// moment, because a -wal means nothing without the database it was written for. The process stands
+    /// still meanwhile, and goes on whether the copies were made or not.
+    pub fn rescue(&self, pid: u32, files: &[(Option<i32>, &Name)]) -> String {
+        let copies = files.iter().map(|(fd, path)| {
+            let from = match fd {
+                Some(fd) => format!("/proc/{pid}/fd/{fd}"),
+                None => quote(path),
+            };
+            let to = [&path.shown()[..], b".saved"].concat();
+            format!(" && cp {from} {}", quote_bytes(&to))
+        });
+        let copies: String = copies.collect();
+        format!("kill -STOP {pid}{copies}; kill -CONT {pid}")
     }
 
     /// Raises the soft limit of open descriptors (prlimit(1): `N:` leaves the hard one alone).

@@ -96,7 +96,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let mut groups: HashMap<Group, Vec<&Endpoint>> = HashMap::new();
-    for socket in &process.around.sockets {
+    let sockets_of_peers = process.around.sockets.iter();
+    for socket in sockets_of_peers.filter(|s| s.state != Some(TcpState::Listen)) {
         groups.entry(Group::of(socket)).or_default().push(socket);
     }
     let listed: HashSet<u64> = process.around.sockets.iter().map(|s| s.inode).collect();

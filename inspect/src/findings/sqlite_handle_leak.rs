@@ -1,13 +1,16 @@
 //! `sqlite-handle-leak`: connections never closed, or descriptors SQLite cannot close (incident 4).
 
 use super::{Facts, Finding, Severity, growth};
-use crate::model::{Database, Holder};
+use crate::model::{Database, Growth, Holder};
 use crate::render::number;
 use serde_json::json;
 
 /// A connection pool has a handful of connections, seldom 20; a leak passes this within the hour. It
 /// stays well below the usual limit of 1,024 descriptors, three for each connection.
 const MANY: usize = 32;
+/// Some pools are larger, on purpose (PocketBase has up to 120): below this it takes growth to tell a leak
+/// from a pool.
+const MORE_THAN_A_POOL: usize = 128;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let process = facts.process;
@@ -19,6 +22,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             shm: database.shm_handles,
             holder: None,
             open: process.fds.open,
+            growth: process.growth.as_ref(),
         };
         own.findings()
     };
@@ -35,6 +39,7 @@ pub fn of(database: &Database) -> Vec<Finding> {
             shm: holder.shm_handles?,
             holder: Some(holder),
             open: None,
+            growth: None,
         };
         Some(theirs.findings())
     };
@@ -51,11 +56,13 @@ struct Handles<'a> {
     holder: Option<&'a Holder>,
     /// All descriptors it has.
     open: Option<u64>,
+    /// What grew in the process that was asked for.
+    growth: Option<&'a Growth>,
 }
 
 impl Handles<'_> {
     fn findings(&self) -> Vec<Finding> {
-        [self.connections(), self.parked()]
+        [self.connections(), self.parked(), self.rollback()]
             .into_iter()
             .flatten()
             .collect()
@@ -69,15 +76,16 @@ impl Handles<'_> {
                 format!(" of the {} it has open", number(open))
             });
             let message = format!(
-                "{} connections to {} are open at once: {} descriptors of its -wal, with {} of the database and {} of its -shm {}{of}. Connections are opened and never closed. No command closes them: a restart frees them, closing each connection in the program keeps them from coming back.",
+                "{} connections to {} are open at once: {} descriptors of its -wal, with {} of the database and {} of its -shm {}{of}. {}",
                 count(self.wal),
                 self.database.database,
                 count(self.wal),
                 count(self.main),
                 count(self.shm),
                 count(all),
+                self.judgement(self.wal),
             );
-            self.finding("connections", message)
+            self.finding("connections", self.wal, message)
         })
     }
 
@@ -100,38 +108,86 @@ impl Handles<'_> {
             count(self.main),
             count(self.wal),
         );
-        Some(self.finding("parked", message))
+        Some(self.finding("parked", MORE_THAN_A_POOL, message))
     }
 
     /// Connections that were opened and have not read yet have no descriptor of the -wal.
     fn unread(&self) -> Finding {
         let message = format!(
-            "{} connections to {} are open at once, and none of them has read yet (no descriptor of its -wal): connections are opened and never closed. No command closes them: a restart frees them.",
+            "{} connections to {} are open at once, and none of them has read yet (no descriptor of its -wal). {}",
             count(self.main),
             self.database.database,
+            self.judgement(self.main),
         );
-        self.finding("connections", message)
+        self.finding("connections", self.main, message)
     }
 
-    fn finding(&self, kind: &str, mut message: String) -> Finding {
-        if let Some(holder) = self.holder {
-            message = format!("Process {} ({}): {message}", holder.pid, holder.command());
+    /// With a rollback journal every connection has a descriptor of the database, and so has one that was
+    /// closed while another one held a lock.
+    fn rollback(&self) -> Option<Finding> {
+        if self.database.wal_mode != Some(false) || self.main < MANY {
+            return None;
         }
-        // A database's growth counts the descriptors of the process that was asked for.
-        let growth = self.database.growth.filter(|_| self.holder.is_none());
-        let grown = growth.and_then(|growth| {
+        let message = format!(
+            "{} descriptors of {} (with a rollback journal) are open at once: of connections, or of closed ones that SQLite parked while another one held a lock. {}",
+            count(self.main),
+            self.database.database,
+            self.judgement(self.main),
+        );
+        Some(self.finding("connections", self.main, message))
+    }
+
+    /// What so many connections mean. A pool that does not grow is none that is never closed.
+    fn judgement(&self, connections: usize) -> String {
+        let grew = self.grown("connections").map(|(_, more)| more > 0);
+        let leak = "Connections are opened and not closed. No command closes them: a restart frees them, closing each connection in the program keeps them from coming back.";
+        match (grew, &self.holder) {
+            (Some(true), _) => leak.into(),
+            _ if connections >= MORE_THAN_A_POOL => format!("No pool has so many. {leak}"),
+            (Some(false), _) => "They did not become more: it may be a pool.".into(),
+            (None, None) => {
+                "It may be a pool, or connections that are not closed: `--for 60` shows whether they become more.".into()
+            }
+            (None, Some(holder)) => format!(
+                "It may be a pool, or connections that are not closed: `fdscan --for 60 {}` shows whether they become more.",
+                holder.pid
+            ),
+        }
+    }
+
+    /// In how many seconds how many more were opened. A database's growth counts the descriptors of the
+    /// process that was asked for.
+    fn grown(&self, kind: &str) -> Option<(f64, i64)> {
+        if self.holder.is_some() {
+            return None;
+        }
+        if let Some(growth) = self.database.growth {
             let change = match kind {
                 "connections" if self.wal > 0 => growth.wal_handles?,
                 _ => growth.handles?,
             };
-            Some((growth.seconds, change.by()))
-        });
+            return Some((growth.seconds, change.by()));
+        }
+        let growth = self.growth?;
+        Some((growth.seconds, growth.of_file(&self.database.database)))
+    }
+
+    fn finding(&self, kind: &str, connections: usize, mut message: String) -> Finding {
+        if let Some(holder) = self.holder {
+            message = format!("Process {} ({}): {message}", holder.pid, holder.command());
+        }
+        let grown = self.grown(kind);
+        let leaks = connections >= MORE_THAN_A_POOL || grown.is_some_and(|(_, more)| more > 0);
         if let Some((seconds, more)) = grown {
             message += &growth::sentence(seconds, more);
         }
         Finding {
             code: "sqlite-handle-leak",
-            severity: Severity::Warning,
+            severity: if leaks {
+                Severity::Warning
+            } else {
+                Severity::Info
+            },
             message,
             evidence: json!({
                 "kind": kind,
@@ -160,6 +216,7 @@ fn count(n: usize) -> String {
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
+    use crate::model::{Change, DatabaseGrowth};
 
     fn kinds(handles: usize, wal_handles: usize, wal_mode: Option<bool>) -> Vec<String> {
         let mut fixture = Fixture::new().with_database("/d/state.db", 1, 0);
@@ -235,8 +292,30 @@ mod tests {
     }
 
     #[test]
-    fn without_wal_mode_nothing_can_be_said_about_parking() {
-        assert!(kinds(500, 0, Some(false)).is_empty());
+    fn with_a_rollback_journal_the_descriptors_of_the_database_are_counted() {
+        assert_eq!(kinds(300, 0, Some(false)), ["connections"]);
+        assert!(kinds(31, 0, Some(false)).is_empty());
         assert!(kinds(500, 0, None).is_empty());
+    }
+
+    #[test]
+    fn a_pool_is_a_remark_until_it_grows() {
+        let mut fixture = Fixture::new().with_database("/d/state.db", 1, 0);
+        let database = &mut fixture.process.sqlite[0];
+        (database.handles, database.wal_handles) = (120, 120);
+        assert_eq!(fixture.only(look).severity, Severity::Info);
+        let mut grew = |from| {
+            fixture.process.sqlite[0].growth = Some(DatabaseGrowth {
+                wal_handles: Some(Change { from, to: 120 }),
+                ..DatabaseGrowth::default()
+            });
+            fixture.only(look)
+        };
+        assert_eq!(grew(120).severity, Severity::Info);
+        assert!(!grew(120).message.contains("not closed"));
+        assert_eq!(grew(119).severity, Severity::Warning);
+        fixture.process.sqlite[0].growth = None;
+        fixture.process.sqlite[0].wal_handles = 128;
+        assert_eq!(fixture.only(look).severity, Severity::Warning);
     }
 }

@@ -1,52 +1,104 @@
-//! `sqlite-wal-deleted`: what is committed goes into a file nobody else will ever see.
+//! `sqlite-wal-deleted`, `sqlite-deleted`: what is committed goes into files nobody else will ever see.
 
 use super::{Facts, Finding, Remedies, Severity};
-use crate::model::{Name, OrphanFile};
+use crate::model::{Database, Name, OrphanFile};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Names SQLite gives to its own temporary databases, which it unlinks on purpose (sqlite/src/os.h,
+/// `SQLITE_TEMP_FILE_PREFIX`).
+const TEMPORARY: &[u8] = b"etilqs_";
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for database in &facts.process.sqlite {
-        let Some(wal) = database
-            .parts
-            .iter()
-            .find(|part| part.suffix == "-wal" && part.deleted)
-        else {
-            continue;
-        };
-        let pid = facts.process.pid;
-        let mut finding = finding(&database.database, pid, wal.fd, &wal.path, facts.remedies);
-        if let Value::Object(evidence) = &mut finding.evidence {
-            evidence.insert("database_deleted".into(), json!(database.deleted));
-            evidence.insert("wal_bytes".into(), json!(wal.bytes));
-            evidence.insert("wal_handles".into(), json!(database.wal_handles));
-            evidence.insert("inode".into(), json!(wal.identity.map(|id| id.inode)));
-        }
-        findings.push(finding);
-    }
-    findings
+    let databases = facts.process.sqlite.iter();
+    databases
+        .filter_map(|database| of_process(facts, database))
+        .collect()
 }
 
-/// The finding for a process that still has an unlinked -wal of the database at its descriptor `fd`.
-pub fn of_orphan(database: &Name, orphan: &OrphanFile, remedies: &Remedies) -> Finding {
-    let mut finding = finding(database, orphan.pid, orphan.fd, &orphan.path, remedies);
-    if let Value::Object(evidence) = &mut finding.evidence {
-        evidence.insert("pid".into(), json!(orphan.pid));
-        evidence.insert("inode".into(), json!(orphan.inode));
-    }
-    finding
-}
-
-fn finding(database: &Name, pid: u32, fd: i32, wal: &Name, remedies: &Remedies) -> Finding {
-    let message = format!(
-        "The -wal of {database} is unlinked but open in process {pid}: what it commits is invisible to every other program and lost when it closes the database. Save it by the command given here before the process ends, then restart it.",
+fn of_process(facts: &Facts<'_>, database: &Database) -> Option<Finding> {
+    let wal = database
+        .parts
+        .iter()
+        .find(|part| part.suffix == "-wal" && part.deleted);
+    // Who only reads what was replaced loses nothing.
+    let main = database.parts.iter().find(|part| {
+        let own = part.suffix.is_empty() && part.deleted && part.writable;
+        own && !part.path.base().starts_with(TEMPORARY)
+    });
+    let lost = wal.or(main)?;
+    let pid = facts.process.pid;
+    // A -shm is made anew from the -wal.
+    let kept = database.parts.iter().filter(|part| part.suffix != "-shm");
+    let files: Vec<_> = kept.map(|part| (Some(part.fd), &part.path)).collect();
+    let mut finding = finding(
+        &database.database,
+        pid,
+        wal.is_some(),
+        &files,
+        facts.remedies,
     );
+    if let Value::Object(evidence) = &mut finding.evidence {
+        evidence.insert("fd".into(), json!(lost.fd));
+        evidence.insert("wal".into(), json!(wal.map(|wal| &wal.path)));
+        evidence.insert("database_deleted".into(), json!(database.deleted));
+        evidence.insert("wal_bytes".into(), json!(wal.and_then(|wal| wal.bytes)));
+        evidence.insert("wal_handles".into(), json!(database.wal_handles));
+        evidence.insert("inode".into(), json!(lost.identity.map(|id| id.inode)));
+    }
+    Some(finding)
+}
+
+/// A finding for each process that still has an unlinked -wal of the database.
+pub fn of_orphans(database: &Name, orphans: &[OrphanFile], remedies: &Remedies) -> Vec<Finding> {
+    let mut holders: BTreeMap<u32, BTreeMap<&Name, &OrphanFile>> = BTreeMap::new();
+    for orphan in orphans {
+        // A hundred connections have a hundred descriptors of one file.
+        let files = holders.entry(orphan.pid).or_default();
+        files.entry(&orphan.path).or_insert(orphan);
+    }
+    let of = |(pid, files): (u32, BTreeMap<&Name, &OrphanFile>)| {
+        let is = |file: &OrphanFile, ending: &[u8]| file.path.as_bytes().ends_with(ending);
+        let wal = files.values().find(|file| is(file, b"-wal"))?;
+        let mut kept: Vec<_> = files
+            .values()
+            .filter(|file| !is(file, b"-shm"))
+            .map(|file| (Some(file.fd), &file.path))
+            .collect();
+        if !files.contains_key(database) {
+            kept.insert(0, (None, database));
+        }
+        let mut finding = finding(database, pid, true, &kept, remedies);
+        if let Value::Object(evidence) = &mut finding.evidence {
+            evidence.insert("wal".into(), json!(wal.path));
+            evidence.insert("fd".into(), json!(wal.fd));
+            evidence.insert("pid".into(), json!(pid));
+            evidence.insert("inode".into(), json!(wal.inode));
+        }
+        Some(finding)
+    };
+    holders.into_iter().filter_map(of).collect()
+}
+
+fn finding(
+    database: &Name,
+    pid: u32,
+    wal: bool,
+    files: &[(Option<i32>, &Name)],
+    remedies: &Remedies,
+) -> Finding {
+    let (code, what) = match wal {
+        true => ("sqlite-wal-deleted", format!("The -wal of {database}")),
+        false => ("sqlite-deleted", format!("{database}")),
+    };
     Finding {
-        code: "sqlite-wal-deleted",
+        code,
         severity: Severity::Critical,
-        message,
-        evidence: json!({ "database": database, "wal": wal, "fd": fd }),
-        remedy: Some(remedies.rescue(pid, fd, wal)),
+        message: format!(
+            "{what} is unlinked but open in process {pid}: what it commits is invisible to every other program and lost when it closes the database. The command given here saves the files of one moment beside their old names, while the process stands still. Then end the process, take `.saved` from the names of all of them together, and start it again.",
+        ),
+        evidence: json!({ "database": database }),
+        remedy: Some(remedies.rescue(pid, files)),
         remedy_live: None,
     }
 }
@@ -56,18 +108,68 @@ mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
 
-    #[test]
-    fn an_unlinked_wal_is_critical_and_can_be_saved_through_its_descriptor() {
+    fn unlinked(suffixes: &[&str]) -> Fixture {
         let mut fixture = Fixture::new().with_database("/d/a.db", 1, 4152);
-        assert!(fixture.look(look).is_empty());
-        for part in &mut fixture.process.sqlite[0].parts {
-            part.deleted = part.suffix == "-wal";
+        let database = &mut fixture.process.sqlite[0];
+        database.deleted = suffixes.contains(&"");
+        for part in &mut database.parts {
+            part.deleted = suffixes.contains(&part.suffix);
         }
-        let finding = fixture.only(look);
-        assert_eq!(finding.severity, Severity::Critical);
+        fixture
+    }
+
+    #[test]
+    fn an_unlinked_wal_is_critical_and_is_saved_with_its_database() {
+        assert!(unlinked(&[]).look(look).is_empty());
+        for suffixes in [&["-wal"][..], &["", "-wal", "-shm"]] {
+            let finding = unlinked(suffixes).only(look);
+            assert_eq!(finding.code, "sqlite-wal-deleted");
+            assert_eq!(finding.severity, Severity::Critical);
+            assert_eq!(
+                finding.remedy.as_deref(),
+                Some(
+                    "kill -STOP 42 && cp /proc/42/fd/10 /d/a.db.saved && cp /proc/42/fd/11 /d/a.db-wal.saved; kill -CONT 42"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_database_without_its_name_is_critical_unless_it_is_temporary_or_only_read() {
+        let mut fixture = unlinked(&[""]);
+        fixture.process.sqlite[0].parts.truncate(1);
+        assert_eq!(fixture.only(look).code, "sqlite-deleted");
+        fixture.process.sqlite[0].parts[0].writable = false;
+        assert!(fixture.look(look).is_empty());
+        fixture.process.sqlite[0].parts[0].writable = true;
+        fixture.process.sqlite[0].parts[0].path = "/tmp/etilqs_4711".into();
+        assert!(fixture.look(look).is_empty());
+    }
+
+    #[test]
+    fn of_every_process_all_unlinked_files_are_saved() {
+        let orphan = |pid, fd, path: &str| OrphanFile {
+            pid,
+            fd,
+            path: path.into(),
+            inode: None,
+        };
+        let orphans = [
+            orphan(7, 4, "/d/a.db-wal"),
+            orphan(7, 9, "/d/a.db-wal"),
+            orphan(8, 3, "/d/a.db"),
+            orphan(8, 4, "/d/a.db-wal"),
+            orphan(8, 5, "/d/a.db-shm"),
+            orphan(9, 5, "/d/a.db-shm"),
+        ];
+        let found = of_orphans(&"/d/a.db".into(), &orphans, &Remedies::locate());
+        let remedies: Vec<_> = found.iter().filter_map(|f| f.remedy.as_deref()).collect();
         assert_eq!(
-            finding.remedy.as_deref(),
-            Some("cp /proc/42/fd/11 /d/a.db-wal.saved")
+            remedies,
+            [
+                "kill -STOP 7 && cp /d/a.db /d/a.db.saved && cp /proc/7/fd/4 /d/a.db-wal.saved; kill -CONT 7",
+                "kill -STOP 8 && cp /proc/8/fd/3 /d/a.db.saved && cp /proc/8/fd/4 /d/a.db-wal.saved; kill -CONT 8",
+            ]
         );
     }
 }

@@ -33,7 +33,7 @@ fn one_sample_knows_of_no_growth() {
     let process = stage.look(&fixture);
     assert!(process.0["growth"].is_null());
     assert!(process.0["sqlite"][0]["growth"].is_null());
-    let finding = process.finding("sqlite-handle-leak", "warning");
+    let finding = process.finding("sqlite-handle-leak", "info");
     assert!(finding["evidence"]["growth"].is_null());
 }
 

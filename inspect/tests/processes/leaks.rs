@@ -110,7 +110,7 @@ fn connections_whose_peers_have_gone_are_a_leak_at_any_limit() {
 #[test]
 fn clients_that_are_served_are_no_leak_until_half_of_the_limit_is_gone() {
     leaked("accepted", "300", &["--limit", "2000"]).must_not_raise("socket-leak");
-    let process = leaked("accepted", "300", &["--limit", "610"]);
+    let process = leaked("accepted", "300", &["--limit", "600"]);
     let evidence = &process.finding("socket-leak", "warning")["evidence"];
     assert_eq!(evidence["kind"], "accepted");
     assert_eq!(evidence["handles"], 300);
@@ -156,9 +156,9 @@ fn what_a_program_opens_and_opens_is_said_to_grow() {
         "--count",
         "300",
         "--most",
-        "20000",
+        "8000",
         "--limit",
-        "30000",
+        "9000",
     ]);
     let scan = stage.scan(&[&fixture.pid().to_string(), "--json", "--for", "2"]);
     let process = scan.process();

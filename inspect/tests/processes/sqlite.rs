@@ -1,6 +1,7 @@
 //! SQLite databases: what belongs together, and what is wrong with it.
 
 use serde_json::Value;
+use std::process::Command;
 
 use crate::common::{Fixture, Process, Stage, holds_number, inode, json_path, shorten};
 
@@ -68,20 +69,20 @@ fn several_databases_are_several_groups() {
 fn an_unprivileged_user_sees_the_groups_of_its_own_process() {
     let stage = Stage::unprivileged(60121);
     let dir = stage.make("state");
-    let fixture = stage.mkfds_in(&dir, &["sqlite-connections", "--count", "40"]);
+    let fixture = stage.mkfds_in(&dir, &["sqlite-connections", "--count", "140"]);
     let process = stage.look_as_user(&fixture);
     counts_agree(&process, &fixture);
     process.finding("sqlite-handle-leak", "warning");
 }
 
 #[test]
-fn thirty_two_connections_to_one_database_are_a_leak_of_connections() {
+fn thirty_two_connections_to_one_database_may_be_a_pool_and_are_a_remark() {
     let stage = Stage::new();
     let dir = stage.make("state");
     let fixture = stage.mkfds_in(&dir, &["sqlite-connections", "--count", "32"]);
     let process = stage.look(&fixture);
     counts_agree(&process, &fixture);
-    let finding = process.finding("sqlite-handle-leak", "warning");
+    let finding = process.finding("sqlite-handle-leak", "info");
     assert_eq!(finding["evidence"]["kind"], "connections");
     assert!(holds_number(&finding["evidence"], 32));
 }
@@ -191,6 +192,51 @@ fn a_removed_wal_that_is_still_open_is_critical() {
     assert_eq!(group["handles"], 1);
     assert_eq!(group["wal_handles"], 1);
     assert!(group["wal_bytes"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn what_the_remedy_saves_of_a_removed_database_is_all_of_it() {
+    for (state, code) in [
+        (&["sqlite-deleted"][..], "sqlite-wal-deleted"),
+        (&["sqlite-deleted", "--wal-only"], "sqlite-wal-deleted"),
+        (&["sqlite-deleted", "--rollback"], "sqlite-deleted"),
+    ] {
+        let stage = Stage::new();
+        let dir = stage.make("state");
+        let fixture = stage.mkfds_in(&dir, state);
+        let process = stage.look(&fixture);
+        let remedy = process.finding(code, "critical")["remedy"].clone();
+        let remedy = remedy.as_str().unwrap();
+        let shell = Command::new("sh").args(["-c", remedy]).status().unwrap();
+        assert!(shell.success(), "{remedy}");
+        let database = fixture.path("database");
+        // As a power failure: nothing is written any more.
+        fixture.victim.signal(libc::SIGKILL);
+        drop(fixture);
+        for entry in std::fs::read_dir(&dir).unwrap() {
+            let saved = entry.unwrap().path();
+            if saved.extension().is_some_and(|e| e == "saved") {
+                std::fs::rename(&saved, saved.with_extension("")).unwrap();
+            }
+        }
+        let rows: i64 = rusqlite::Connection::open(&database)
+            .unwrap()
+            .query_row("SELECT count(*) FROM entries", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(rows, 3001, "{state:?}: {remedy}");
+    }
+}
+
+#[test]
+fn connections_with_a_rollback_journal_are_a_leak_as_well() {
+    for (count, severity) in [("300", "warning"), ("40", "info")] {
+        let stage = Stage::new();
+        let dir = stage.make("state");
+        let fixture = stage.mkfds_in(&dir, &["sqlite-rollback", "--count", count]);
+        let process = stage.look(&fixture);
+        let evidence = &process.finding("sqlite-handle-leak", severity)["evidence"];
+        assert_eq!(evidence["handles"], fixture.number("handles"));
+    }
 }
 
 #[test]

@@ -49,15 +49,16 @@ pub fn hold(
     most: Option<usize>,
 ) -> Outcome {
     let most = most.unwrap_or(count);
-    match limit {
-        Some(limit) => set_soft_limit(limit)?,
-        None => allow_open(most as u64 * 2)?,
-    }
+    allow_open(most as u64 * 2)?;
     let mut leak = Leak::new(what)?;
     for _ in 0..count {
         leak.one_more()?;
     }
     leak.give_away_peers()?;
+    // Not before: until then the peers are open here as well.
+    if let Some(limit) = limit {
+        set_soft_limit(limit)?;
+    }
     report.fact("open", open_count()?)?;
     let ended = std::thread::spawn(report::wait_for_end);
     report.ready()?;

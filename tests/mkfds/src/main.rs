@@ -221,6 +221,25 @@ enum State {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// A database of 3,001 rows of which every file was removed while open; the last row was committed
+    /// after the others came into the database
+    SqliteDeleted {
+        #[arg(long)]
+        dir: PathBuf,
+        /// Keep a rollback journal instead of a -wal
+        #[arg(long)]
+        rollback: bool,
+        /// Remove only the -wal
+        #[arg(long)]
+        wal_only: bool,
+    },
+    /// COUNT connections to one database with a rollback journal, each of which has read
+    SqliteRollback {
+        #[arg(long)]
+        count: usize,
+        #[arg(long)]
+        dir: PathBuf,
+    },
     /// COUNT descriptors of one file in DIR
     Descriptors {
         #[arg(long)]
@@ -463,6 +482,12 @@ fn run(state: State) -> Outcome {
         State::SqliteBusy { dir, watch } => sqlite_locks::hold_busy(report, &dir, watch),
         State::SqliteLocked { dir, lock } => sqlite_locks::hold_locked(report, &dir, lock),
         State::WalDeleted { dir } => sqlite::hold_deleted_wal(report, &dir),
+        State::SqliteDeleted {
+            dir,
+            rollback,
+            wal_only,
+        } => sqlite::hold_deleted(report, &dir, rollback, wal_only),
+        State::SqliteRollback { count, dir } => sqlite::hold_rollback(report, &dir, count),
         State::Descriptors { count, dir } => files::hold_descriptors(report, &dir, count),
         State::Leak {
             what,

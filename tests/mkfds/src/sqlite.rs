@@ -258,3 +258,50 @@ pub fn hold_deleted_wal(mut report: Report, dir: &Path) -> Outcome {
     report.path("wal", &wal)?;
     report.hold()
 }
+
+/// A database without a name, or only its -wal without one: 3,000 rows are in the database, one more was
+/// committed since.
+pub fn hold_deleted(mut report: Report, dir: &Path, rollback: bool, wal_only: bool) -> Outcome {
+    let database = dir.join("state0.db");
+    let connection = open(&database)?;
+    let mode = if rollback { "persist" } else { "wal" };
+    let rows = "INSERT INTO entries (body)
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+        SELECT zeroblob(300) FROM n";
+    connection
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = {mode};
+             CREATE TABLE entries (id INTEGER PRIMARY KEY, body BLOB);
+             {rows};
+             PRAGMA wal_checkpoint(restart);
+             INSERT INTO entries (body) VALUES ('last');"
+        ))
+        .map_err(|e| failed("cannot be written", &database, &e))?;
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let path = beside(&database, suffix);
+        if path.exists() && (!wal_only || suffix == "-wal") {
+            fs::remove_file(&path)
+                .map_err(|e| format!("{} cannot be removed: {e}.", path.display()))?;
+        }
+    }
+    report.path("database", &database)?;
+    report.hold()
+}
+
+/// Connections with a rollback journal.
+pub fn hold_rollback(mut report: Report, dir: &Path, count: usize) -> Outcome {
+    files::allow_open(count as u64 + 8)?;
+    let database = dir.join("state0.db");
+    let mut held = Vec::new();
+    for _ in 0..count {
+        let connection = open(&database)?;
+        connection
+            .execute_batch("CREATE TABLE IF NOT EXISTS entries (id INTEGER PRIMARY KEY, body BLOB)")
+            .map_err(|e| failed("cannot be written", &database, &e))?;
+        read(&connection, &database)?;
+        held.push(connection);
+    }
+    report.path("database", &database)?;
+    report.fact("handles", descriptors(&database)?)?;
+    report.hold()
+}

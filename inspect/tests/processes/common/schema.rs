@@ -247,6 +247,7 @@ const CODES: &[&str] = &[
     "sqlite-wal-large",
     "sqlite-wal-pinned",
     "sqlite-wal-deleted",
+    "sqlite-deleted",
     "file-handle-leak",
     "socket-leak",
     "descriptor-leak",
