@@ -30,6 +30,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let mut message = limit::in_use(user, "instances", [user.instances, max, outlook.left, own]);
     message += ": at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.";
     message += &outlook.sentence("their number in this process");
+    message += &limit::holders(user, "instances", |holder| holder.instances);
     let wanted = SENSIBLE.max(max.saturating_mul(2));
     vec![Finding {
         code: "instance-limit-near",
@@ -75,6 +76,7 @@ mod tests {
             at_least: false,
             max_watches: None,
             max_instances: Some(128),
+            holders: Vec::new(),
         });
         let finding = fixture.only(super::look);
         assert_eq!(finding.severity, Severity::Critical);

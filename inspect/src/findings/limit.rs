@@ -1,9 +1,11 @@
 //! What the three findings about limits share.
 
-use super::{Facts, Severity};
-use crate::model::{Account, UserUsage};
+use super::{Facts, Finding, Severity};
+use crate::model::{Account, LimitHolder, Name, UserUsage};
 use crate::render::number;
 
+/// Holders that are named.
+const HOLDERS: usize = 3;
 /// From here on in percent, a burst of the size a build or a test run makes does not fit any more.
 const NEAR: u128 = 80;
 /// From here on in percent, the next failure is a matter of minutes.
@@ -40,6 +42,46 @@ pub fn in_use(user: &UserUsage, what: &str, [used, max, left, own]: [u64; 4]) ->
         number(left),
         number(own),
     )
+}
+
+/// Who has most of them, as sentences after another one; then where to look for the others.
+pub fn holders(user: &UserUsage, what: &str, of: fn(&LimitHolder) -> u64) -> String {
+    let mut list: Vec<_> = user.holders.iter().filter(|h| of(h) > 0).collect();
+    if list.is_empty() {
+        return String::new();
+    }
+    list.sort_by_key(|holder| std::cmp::Reverse(of(holder)));
+    let named: Vec<_> = list
+        .into_iter()
+        .take(HOLDERS)
+        .map(|holder| {
+            let name = holder
+                .comm
+                .as_ref()
+                .map_or_else(|| "?".into(), Name::to_string);
+            format!("{} of {name} (PID {})", number(of(holder)), holder.pid)
+        })
+        .collect();
+    format!(
+        " Most {what}: {}. `fdscan top --sort {what}` lists all. End what leaks first: a higher limit buys time only, and lasts with a line in /etc/sysctl.d.",
+        named.join(", ")
+    )
+}
+
+/// Whether a finding is about what the process itself has: a user's limit is that of who has a tenth of it.
+pub fn is_of_process(finding: &Finding) -> bool {
+    if !matches!(finding.code, "watch-limit-near" | "instance-limit-near") {
+        return true;
+    }
+    let figure = |key: &str| {
+        finding
+            .evidence
+            .get(key)
+            .and_then(serde_json::Value::as_u64)
+    };
+    figure("own")
+        .zip(figure("limit"))
+        .is_some_and(|(own, limit)| percent(own, limit) >= 10)
 }
 
 /// The command that raises the limit of `account` on `what` to `wanted`. Where fdscan itself is in a user namespace, the

@@ -135,7 +135,10 @@ pub fn all(facts: &Facts<'_>) -> Vec<Finding> {
 
 /// What is wrong with a process as a pass over all processes sees it, worst first.
 pub fn in_passing(facts: &Facts<'_>) -> Vec<Finding> {
-    of(facts, IN_PASSING)
+    let mut findings = of(facts, IN_PASSING);
+    // A limit is its user's: of all processes only those are named that have a share of what is used.
+    findings.retain(|finding| limit::is_of_process(finding));
+    findings
 }
 
 fn of(facts: &Facts<'_>, looks: &[Look]) -> Vec<Finding> {

@@ -45,6 +45,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         );
     }
     message += &outlook.sentence("their number in this process");
+    message += &limit::holders(user, "watches", |holder| holder.watches);
     let wanted = SENSIBLE.max(max.saturating_mul(2));
     vec![Finding {
         code: "watch-limit-near",
@@ -103,6 +104,7 @@ mod tests {
             at_least: true,
             max_watches: Some(1000),
             max_instances: None,
+            holders: Vec::new(),
         }
     }
 

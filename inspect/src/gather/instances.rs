@@ -63,6 +63,11 @@ impl<T> Instances<T> {
         self.list.iter().map(|known| &known.what)
     }
 
+    /// The same, each with the process by which it was met first.
+    pub fn with_pids(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.list.iter().map(|known| (known.pid, &known.what))
+    }
+
     /// Notes how many could not be compared.
     pub fn report(&self, gaps: &mut Gaps) {
         if self.uncompared > 0 {

@@ -8,10 +8,15 @@ use super::instances::{Instances, Known};
 use super::lines::each_line;
 use super::processes::Processes;
 use super::{Gaps, fdinfo, is_gone};
-use crate::model::{Account, UserUsage};
+use crate::model::{Account, LimitHolder, UserUsage};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
+
+/// Holders of a limit that are named.
+const HOLDERS: usize = 3;
 
 /// One inotify instance by one of its descriptors.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +83,7 @@ pub fn usage(
             at_least: scan.unreadable > 0 || !scan.accounts.all_in_sight(),
             max_watches: limits.watches,
             max_instances: limits.instances,
+            holders: scan.holders(at),
         }
     });
     sums.collect()
@@ -101,6 +107,37 @@ struct Charged {
 }
 
 impl Scan<'_> {
+    /// The processes that count for an account, with most instances and watches first.
+    fn holders(&self, at: usize) -> Vec<LimitHolder> {
+        let mut sums: HashMap<u32, (u64, u64)> = HashMap::new();
+        for (pid, charged) in self.instances.with_pids() {
+            if charged.from <= at {
+                let (watches, instances) = sums.entry(pid).or_default();
+                *watches += charged.watches;
+                *instances += 1;
+            }
+        }
+        let mut list: Vec<_> = sums.into_iter().collect();
+        // Names are read of the few that are shown, by watches or by instances.
+        let most = |list: &mut Vec<(u32, (u64, u64))>, by: fn((u64, u64)) -> u64| {
+            list.sort_by_key(|&(pid, sums)| (Reverse(by(sums)), pid));
+            list.iter().take(HOLDERS).copied().collect::<Vec<_>>()
+        };
+        let mut shown = most(&mut list, |(watches, _)| watches);
+        shown.extend(most(&mut list, |(_, instances)| instances));
+        shown.sort_unstable();
+        shown.dedup();
+        let named = shown
+            .into_iter()
+            .map(|(pid, (watches, instances))| LimitHolder {
+                pid,
+                comm: super::comm_of(pid),
+                watches,
+                instances,
+            });
+        named.collect()
+    }
+
     fn process(&mut self, all: &mut Processes, pid: u32) -> io::Result<()> {
         // A thread of the kernel has none, and most processes of a small system are those.
         let glance = all.glance(pid)?;

@@ -117,6 +117,7 @@ pub fn pass(
                 at_least: user.at_least,
                 max_watches: limits.watches,
                 max_instances: limits.instances,
+                holders: Vec::new(),
             })
         });
         process.is_charged_to(usages.collect());

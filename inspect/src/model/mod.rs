@@ -38,7 +38,7 @@ pub use growth::{
 };
 pub use mask::{Events, Mask};
 pub use name::Name;
-pub use process::{Account, Gap, Library, Linkage, Preload, Process, UserUsage};
+pub use process::{Account, Gap, Library, LimitHolder, Linkage, Preload, Process, UserUsage};
 pub use reading::{FdsReading, LogReading, Reading, UserReading};
 pub use redact::redact_names;
 pub use report::{BugReport, Point, System};

@@ -182,6 +182,22 @@ pub struct UserUsage {
     pub max_watches: Option<u64>,
     /// Instances it may have.
     pub max_instances: Option<u64>,
+    /// Who has them, where that was counted by process.
+    #[serde(skip)]
+    pub holders: Vec<LimitHolder>,
+}
+
+/// A process and what it has of its user's limits.
+#[derive(Debug, Clone)]
+pub struct LimitHolder {
+    /// Its PID.
+    pub pid: u32,
+    /// The name of its main thread.
+    pub comm: Option<Name>,
+    /// Its watches; 0 where they were not counted.
+    pub watches: u64,
+    /// Its instances.
+    pub instances: u64,
 }
 
 /// Something that could not be seen.

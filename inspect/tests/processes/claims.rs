@@ -239,6 +239,26 @@ fn a_stale_claim_where_a_process_writes_is_a_finding_and_a_live_one_is_none() {
     assert!(path.exists());
 }
 
+#[test]
+fn another_programs_leftover_beside_a_log_or_redirected_output_is_none_of_this_one() {
+    let stage = Stage::new();
+    let dir = stage.make("logs");
+    write(&dir, "other.pid", &nobody().to_string());
+    let log = dir.join("healthy.log");
+    let script =
+        "import sys; f = open(sys.argv[1], 'a'); print('READY', flush=True); sys.stdin.read()";
+    let mut python = Command::new("/usr/bin/python3");
+    python.args(["-c", script]).arg(&log).current_dir("/");
+    let healthy = Fixture::start(&mut python);
+    stage.look(&healthy).must_not_raise("claim-stale");
+
+    let mut check = stage.scan_command();
+    check.args(["check", "--", "sleep", "0.3"]).current_dir("/");
+    check.stdout(File::create(dir.join("build.txt")).unwrap());
+    let status = check.status().unwrap();
+    assert!(status.success(), "{status}");
+}
+
 /// A program `tool` that works elsewhere and has nothing open, with these variables.
 fn tool(dir: &Path, variables: &[(&str, &Path)]) -> Fixture {
     let text = "import sys; print('READY', flush=True); sys.stdin.read()";

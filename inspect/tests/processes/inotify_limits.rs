@@ -71,6 +71,33 @@ fn instances_are_summed_over_a_users_processes() {
 }
 
 #[test]
+fn a_users_limit_is_blamed_on_who_has_it_and_names_them_to_the_others() {
+    let Some(stage) = stage_for(60232) else {
+        return;
+    };
+    let limit = proc_number(INSTANCES);
+    let hog = hold(&stage, share(limit, 95));
+    let victim = stage.mkfds(&["idle"]);
+    let process = stage.look(&victim);
+    let finding = process.finding("instance-limit-near", "critical");
+    let message = finding["message"].as_str().unwrap();
+    let named = format!("{} of mkfds (PID {})", share(limit, 95), hog.pid());
+    assert!(message.contains(&named), "{message}");
+    assert!(
+        message.contains("`fdscan top --sort instances`"),
+        "{message}"
+    );
+
+    let top = stage.scan(&["top", "--json", "--user", "60232"]).json();
+    let findings = |pid: u32| {
+        let mut rows = top["processes"].as_array().unwrap().iter();
+        rows.find(|row| row["pid"] == pid).unwrap()["findings"].to_string()
+    };
+    assert!(findings(hog.pid()).contains("instance-limit-near"), "{top}");
+    assert_eq!(findings(victim.pid()), "[]");
+}
+
+#[test]
 fn another_users_instances_do_not_count() {
     let Some(crowded) = stage_for(60202) else {
         return;

@@ -36,7 +36,9 @@ pub fn of(
 ) -> BTreeMap<Name, Place> {
     let files = descriptors
         .iter()
-        .filter(|file| (file.kind, file.writable, file.deleted) == (Kind::File, Some(true), false));
+        .filter(|file| (file.kind, file.writable, file.deleted) == (Kind::File, Some(true), false))
+        // Logs of many programs lie side by side, and where output goes the caller chose.
+        .filter(|file| file.fd > 2 && !is_log(&file.target));
     let sockets = listeners.iter().filter(|l| l.protocol == "unix");
     let paths = files
         .map(|file| &file.target)
@@ -83,6 +85,11 @@ fn named(dir: &ProcDir) -> Option<Name> {
         Some(path) => Some(path.strip_suffix(b"/").unwrap_or(path).into()),
         None => Some([variable(b"HOME")?, b"/.", name.as_bytes()].concat().into()),
     }
+}
+
+fn is_log(path: &Name) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case(b"log"))
 }
 
 /// Whether it is no one's alone.
