@@ -137,7 +137,7 @@ pub fn all(facts: &Facts<'_>) -> Vec<Finding> {
 pub fn in_passing(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = of(facts, IN_PASSING);
     // A limit is its user's: of all processes only those are named that have a share of what is used.
-    findings.retain(|finding| limit::is_of_process(finding));
+    findings.retain(limit::is_of_process);
     findings
 }
 
