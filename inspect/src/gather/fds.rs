@@ -2,6 +2,7 @@
 
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
+use super::view::{self, Last, View};
 use super::{Gaps, errno_text, fdinfo, is_gone};
 use crate::model::{Descriptor, Fds, Identity, Kind, Name};
 use crate::sys;
@@ -106,6 +107,7 @@ struct Lost {
     refused: usize,
     other: BTreeMap<String, usize>,
     unsafe_to_touch: usize,
+    of_unknown_mounts: usize,
 }
 
 impl Lost {
@@ -130,7 +132,14 @@ impl Lost {
             gaps.count(
                 self.unsafe_to_touch,
                 "sizes and types of files",
-                "they lie on network or user-space file systems, which are not touched: a dead server would hang the scan",
+                view::MAY_HANG,
+            );
+        }
+        if self.of_unknown_mounts > 0 {
+            gaps.count(
+                self.of_unknown_mounts,
+                "sizes and types of files",
+                "on a mount that the process's list does not have (unmounted meanwhile, or another namespace's), which is not touched: it may be one that hangs",
             );
         }
         for (why, count) in self.other {
@@ -145,6 +154,7 @@ pub struct Reader<'a> {
     mounts: &'a Mounts,
     /// The process's root, where that is not `/` (chroot): link texts have it in front.
     root: Option<Vec<u8>>,
+    view: View<'a>,
     link: Vec<u8>,
     again: Vec<u8>,
     parents: HashMap<Vec<u8>, Option<Identity>>,
@@ -158,6 +168,7 @@ impl<'a> Reader<'a> {
             dir,
             mounts,
             root: dir.read_link("root").ok().filter(|root| root != b"/"),
+            view: View::of(dir, mounts),
             link: Vec::new(),
             again: Vec::new(),
             parents: HashMap::new(),
@@ -232,10 +243,15 @@ impl<'a> Reader<'a> {
             .and_then(|id| self.mounts.by_id(id))
             .or_else(|| self.mounts.of_path(&inside));
         // A mount that is not listed was unmounted lazily, or belongs to another namespace: unknown is unsafe.
-        let safe = mount.is_some_and(|m| !m.may_hang);
-        let stat = safe
-            .then(|| sys::stat_at(self.dir.as_fd(), path.as_bytes(), 0).ok())
+        let mut safe = mount.is_some_and(|m| !m.may_hang);
+        let looked = safe
+            .then(|| sys::stat_and_mount(self.dir.as_fd(), path.as_bytes(), 0).ok())
             .flatten();
+        // Since its fdinfo was read another file may have taken its place.
+        if let Some((_, Some(now))) = looked {
+            safe = self.mounts.by_id(now).is_some_and(|m| !m.may_hang);
+        }
+        let stat = looked.map(|(stat, _)| stat).filter(|_| safe);
         // An overlayfs shows another number in stat(2) than in fdinfo.
         let comparable = mount.is_some_and(|m| !m.overlay);
         let whole = match (header.inode, stat.as_ref()) {
@@ -256,7 +272,11 @@ impl<'a> Reader<'a> {
             descriptor.identity = self.mounts.identity(mount, inode, way);
         }
         let Some(stat) = stat else {
-            self.lost.unsafe_to_touch += usize::from(!safe);
+            let lost = match mount {
+                Some(_) => &mut self.lost.unsafe_to_touch,
+                None => &mut self.lost.of_unknown_mounts,
+            };
+            *lost += usize::from(!safe);
             return whole;
         };
         descriptor.kind = kind_by_mode(stat.st_mode);
@@ -297,13 +317,10 @@ impl<'a> Reader<'a> {
         };
         let lives = stat.is_some_and(|stat| {
             stat.st_nlink > 0
-                && self.mounts.is_safe(path)
-                && sys::stat_at(
-                    self.dir.as_fd(),
-                    &ProcDir::inside(path),
-                    libc::AT_SYMLINK_NOFOLLOW,
-                )
-                .is_ok_and(|named| (named.st_ino, named.st_dev) == (stat.st_ino, stat.st_dev))
+                && self
+                    .view
+                    .stat(path, Last::Stay)
+                    .is_ok_and(|named| (named.st_ino, named.st_dev) == (stat.st_ino, stat.st_dev))
         });
         if lives {
             (path.into(), false)
@@ -318,12 +335,7 @@ impl<'a> Reader<'a> {
         if let Some(known) = self.parents.get(parent) {
             return *known;
         }
-        let mount = self.mounts.of_path(parent);
-        let identity = mount.filter(|m| !m.may_hang).and_then(|mount| {
-            let inside = ProcDir::inside(parent);
-            self.mounts
-                .identity_at(mount, (self.dir.as_fd(), &inside, false))
-        });
+        let identity = self.view.identity(parent, Last::Stay);
         self.parents.insert(parent.to_vec(), identity);
         identity
     }

@@ -8,6 +8,7 @@
 use super::Gaps;
 use super::mounts::{Mount, Mounts};
 use super::proc_dir::ProcDir;
+use super::view::{Last, View};
 use crate::model::{Device, Identity, Watch};
 use crate::sys::{self, FileHandle};
 use std::hash::{DefaultHasher, Hasher};
@@ -131,11 +132,10 @@ impl Mounts {
     }
 
     fn look_at(&self, dir: &ProcDir, mount: &Mount, path: &[u8]) {
-        let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
         if self
             .of_path(path)
             .is_some_and(|on| on.device == mount.device)
-            && let Ok(stat) = sys::stat_at(dir.as_fd(), &ProcDir::inside(path), flags)
+            && let Ok(stat) = View::of(dir, self).stat(path, Last::Stay)
         {
             self.note(mount, &stat);
         }

@@ -3,10 +3,11 @@
 
 use super::claims::{self, kind_of, places, sided};
 use super::family::{Family, is_younger};
-use super::mounts::Mounts;
+use super::mounts::Cache;
 use super::proc_dir::ProcDir;
 use super::program::Program;
 use super::sockets::Tables;
+use super::view::View;
 use super::{Gaps, fds};
 use crate::model::{ClaimKind, Descriptor, Fds, Identity, Kin, Kind, Name, Process, SharedFile};
 use crate::sys;
@@ -29,12 +30,15 @@ pub fn read(dir: &ProcDir, process: &mut Process) {
         return;
     };
     process.around.origin = all.origin(dir, own);
-    let Some(program) = Program::of(dir) else {
+    let mut cache = Cache::default();
+    let mounts = cache.of(dir);
+    let view = View::of(dir, &mounts);
+    let Some(program) = Program::of(&view) else {
         return;
     };
     let own = Own {
         process,
-        dir,
+        view: &view,
         stat: own,
         program,
     };
@@ -59,6 +63,8 @@ pub fn read(dir: &ProcDir, process: &mut Process) {
         let Some(theirs) = pid.and_then(|pid| ProcDir::open(pid).ok()) else {
             continue;
         };
+        let mounts = cache.of(&theirs);
+        let theirs = View::of(&theirs, &mounts);
         if let Some(runs) = Program::of(&theirs).filter(|runs| runs.is(&own.program)) {
             kin.extend(self::kin(&all, &own, other, &theirs, &runs));
         }
@@ -69,7 +75,7 @@ pub fn read(dir: &ProcDir, process: &mut Process) {
 /// The process that is looked at.
 struct Own<'a> {
     process: &'a Process,
-    dir: &'a ProcDir,
+    view: &'a View<'a>,
     stat: &'a Stat,
     program: Program,
 }
@@ -85,7 +91,8 @@ fn claim_written(file: &Descriptor) -> bool {
         )
 }
 
-fn kin(all: &Family, own: &Own<'_>, other: &Stat, theirs: &ProcDir, runs: &Program) -> Option<Kin> {
+fn kin(all: &Family, own: &Own<'_>, other: &Stat, view: &View<'_>, runs: &Program) -> Option<Kin> {
+    let theirs = view.dir();
     let process = own.process;
     let apart = !all.are_of_one_start(own.stat, other);
     let same_command = runs.is_command(&own.program);
@@ -95,8 +102,7 @@ fn kin(all: &Family, own: &Own<'_>, other: &Stat, theirs: &ProcDir, runs: &Progr
         return None;
     }
     let mut gaps = Gaps::default();
-    let mounts = Mounts::of(theirs, &mut gaps);
-    let descriptors = fds::read(theirs, &mounts, &mut Fds::default(), &mut gaps).ok()?;
+    let descriptors = fds::read(theirs, view.mounts(), &mut Fds::default(), &mut gaps).ok()?;
     let listeners = Tables::of(theirs).of_descriptors(&descriptors);
     let ours: HashSet<u64> = process.around.listeners.iter().map(|l| l.inode).collect();
     // A socket that was handed over: workers of one server.
@@ -106,10 +112,10 @@ fn kin(all: &Family, own: &Own<'_>, other: &Stat, theirs: &ProcDir, runs: &Progr
     {
         return None;
     }
-    let cwd = theirs.read_link("cwd").ok().map(Name::from);
+    let cwd = view.working_directory().map(Name::from);
     if claims.iter().any(|claim| claim.pid == process.pid) {
         let places = places::of(theirs, &descriptors, &listeners, cwd.as_ref());
-        sided::keep_shared(&mut claims, own.dir, theirs, &places);
+        sided::keep_shared(&mut claims, own.view, view, &places);
     }
     let serve = !process.around.listeners.is_empty() && !listeners.is_empty();
     if !apart && (claims.is_empty() || !serve) {

@@ -39,6 +39,7 @@ mod threads;
 mod top;
 mod tree;
 mod users;
+mod view;
 mod wakes;
 pub mod wal;
 mod window;
@@ -72,6 +73,7 @@ pub use thread::{Thread, thread};
 pub use top::{Named, Pass, Selection, pass};
 pub use tree::{descendants, is_descendant};
 pub use users::Users;
+use view::View;
 pub use wakes::LOOKS;
 pub use wal::database;
 pub use window::{LogWindow, Window};
@@ -133,7 +135,7 @@ pub(crate) fn errno_text(error: &io::Error) -> String {
 
 /// Where it listens, where it came from, who is like it, and what it claims.
 fn surroundings(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Gaps) {
-    process.around.cwd = dir.read_link("cwd").ok().map(Name::from);
+    process.around.cwd = View::of(dir, mounts).working_directory().map(Name::from);
     // Tables of a whole network namespace are read for who has a socket only.
     let sockets = process.descriptors.iter().any(|d| d.kind == Kind::Socket);
     if sockets {

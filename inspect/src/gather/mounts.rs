@@ -1,5 +1,5 @@
 //! /proc/PID/mountinfo (proc_pid_mountinfo(5)): which file systems there are, and which must not be
-//! touched because a dead server would hang every look at them.
+//! touched because a dead server would hang every look at them. Paths are followed by [`super::view`].
 
 use super::proc_dir::ProcDir;
 use super::{Gaps, errno_text};
@@ -7,7 +7,8 @@ use crate::model::{Device, Name};
 use crate::sys;
 use procfs::process::MountInfo;
 use std::collections::{HashMap, HashSet};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One mount, as the process sees it.
@@ -29,6 +30,8 @@ pub struct Mount {
     pub overlay: bool,
     /// Each of its subvolumes numbers its files by itself.
     pub subvolumes: bool,
+    /// It is a /proc, whose links mean something else to everyone who follows them.
+    pub proc: bool,
 }
 
 /// The mounts a process sees.
@@ -61,28 +64,46 @@ impl Mounts {
     }
 
     /// Below a chroot to a directory that is no mount point, the mount it lies on is not listed
-    /// (fs/d_path.c, `seq_path_root`): it is known by its ID among this program's own.
+    /// (fs/d_path.c, `seq_path_root`): it is known by its ID among this program's own, or where that is below
+    /// a chroot too, among those of the first process.
     fn add_root(&mut self, dir: &ProcDir) {
-        let root = dir.open_file(b"root", libc::O_PATH | libc::O_DIRECTORY);
-        let id = root.ok().and_then(|root| sys::mount_id(root.as_fd()));
-        let own = Mounts::parse(&std::fs::read("/proc/self/mountinfo").unwrap_or_default());
-        let (Some(mount), Ok(path)) = (id.and_then(|id| own.by_id(id)), dir.read_link("root"))
-        else {
+        let Ok(path) = dir.read_link("root") else {
             return;
         };
+        let all = ["self", "1"].map(|who| {
+            let text = std::fs::read(format!("/proc/{who}/mountinfo"));
+            Mounts::parse(&text.unwrap_or_default())
+        });
+        // Even O_PATH would ask the server of an NFS (fs/namei.c, `complete_walk`).
+        if all.iter().any(|mounts| mounts.may_hang_below(&path)) {
+            return;
+        }
+        let root = dir.open_file(b"root", libc::O_PATH | libc::O_DIRECTORY);
+        let Some(id) = root.ok().and_then(|root| sys::mount_id(root.as_fd())) else {
+            return;
+        };
+        let Some(mount) = all.iter().find_map(|mounts| mounts.by_id(id)) else {
+            return;
+        };
+        // Seen from below the same chroot its path is `/`, and how far down it lies is not known.
         let point = mount.point.as_bytes();
         let below = path.strip_prefix(point.strip_suffix(b"/").unwrap_or(point));
         let above = mount.root.as_bytes();
         let above = above.strip_suffix(b"/").unwrap_or(above);
+        let root = match below {
+            Some(below) if path != b"/" => [above, below].concat(),
+            _ => b"/".to_vec(),
+        };
         self.add(Mount {
             id: mount.id,
             device: mount.device,
             whole: false,
-            root: [above, below.unwrap_or_default()].concat().into(),
+            root: root.into(),
             point: "/".into(),
             may_hang: mount.may_hang,
             overlay: mount.overlay,
             subvolumes: mount.subvolumes,
+            proc: mount.proc,
         });
     }
 
@@ -114,6 +135,7 @@ impl Mounts {
                 may_hang: may_hang(&info.fs_type),
                 overlay: info.fs_type == "overlay",
                 subvolumes: matches!(info.fs_type.as_str(), "btrfs" | "bcachefs"),
+                proc: info.fs_type == "proc",
             });
         }
         mounts
@@ -185,9 +207,34 @@ impl Mounts {
         self.hanging.contains(path)
     }
 
-    /// Whether a path can be looked at without risk of hanging.
-    pub fn is_safe(&self, path: &[u8]) -> bool {
-        self.of_path(path).is_some_and(|m| !m.may_hang)
+    /// Whether a path, taken as it is written, lies on a file system that may hang.
+    fn may_hang_below(&self, path: &[u8]) -> bool {
+        self.of_path(path).is_some_and(|mount| mount.may_hang)
+    }
+
+    /// Whether something is mounted at a path, and nothing there may hang.
+    pub fn answers_at(&self, path: &[u8]) -> bool {
+        !self.may_hang_at(path) && self.list.iter().any(|m| m.point.as_bytes() == path)
+    }
+
+    /// The mount an open file lies on, if it answers. Not by its name: by what the kernel says of the descriptor.
+    pub fn answering(&self, fd: BorrowedFd<'_>) -> Option<&Mount> {
+        let mount = self.by_id(sys::mount_id(fd)?)?;
+        (!mount.may_hang).then_some(mount)
+    }
+}
+
+/// Mounts of many processes, by mount namespace and root: a list of mounts takes longer to read than the rest of
+/// a process.
+#[derive(Default)]
+pub struct Cache(HashMap<[Option<Vec<u8>>; 2], Rc<Mounts>>);
+
+impl Cache {
+    /// The mounts a process sees.
+    pub fn of(&mut self, dir: &ProcDir) -> Rc<Mounts> {
+        let key = ["ns/mnt", "root"].map(|link| dir.read_link(link).ok());
+        let read = || Rc::new(Mounts::of(dir, &mut Gaps::default()));
+        self.0.entry(key).or_insert_with(read).clone()
     }
 }
 
@@ -198,16 +245,77 @@ pub fn is_below(path: &[u8], dir: &[u8]) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
-/// File systems that answer from elsewhere: a network, a user's program, or by mounting something first.
+/// File systems that answer by themselves: from a disk of this machine, or from memory. Any other one may ask a
+/// server or a user's program (nfs, cifs, 9p, fuse, virtiofs, whatever a module brings), or mount something first
+/// (autofs): what is not known to answer is not touched.
 fn may_hang(fs_type: &str) -> bool {
-    // fuse, fuseblk, fuse.sshfs; nfs, nfs4; smb3, smbfs.
-    ["fuse", "nfs", "smb", "cifs"]
-        .iter()
-        .any(|family| fs_type.starts_with(family))
-        || matches!(
-            fs_type,
-            "autofs" | "9p" | "afs" | "ceph" | "coda" | "lustre" | "gfs2" | "ocfs2" | "orangefs"
-        )
+    const ANSWER: &[&str] = &[
+        "adfs",
+        "affs",
+        "aufs",
+        "bcachefs",
+        "befs",
+        "bfs",
+        "binder",
+        "binfmt_misc",
+        "bpf",
+        "btrfs",
+        "cgroup",
+        "cgroup2",
+        "configfs",
+        "cramfs",
+        "cpuset",
+        "debugfs",
+        "devpts",
+        "devtmpfs",
+        "ecryptfs",
+        "efivarfs",
+        "erofs",
+        "exfat",
+        "ext2",
+        "ext3",
+        "ext4",
+        "f2fs",
+        "hfs",
+        "hfsplus",
+        "hpfs",
+        "hugetlbfs",
+        "iso9660",
+        "jffs2",
+        "jfs",
+        "minix",
+        "mqueue",
+        "msdos",
+        "nilfs2",
+        "nsfs",
+        "ntfs",
+        "ntfs3",
+        "overlay",
+        "proc",
+        "pstore",
+        "ramfs",
+        "reiser4",
+        "reiserfs",
+        "resctrl",
+        "romfs",
+        "rootfs",
+        "securityfs",
+        "selinuxfs",
+        "smackfs",
+        "squashfs",
+        "sysfs",
+        "sysv",
+        "tmpfs",
+        "tracefs",
+        "ubifs",
+        "udf",
+        "ufs",
+        "vfat",
+        "xfs",
+        "zfs",
+        "zonefs",
+    ];
+    !ANSWER.contains(&fs_type)
 }
 
 /// Undoes the `\040` escapes of fs/proc_namespace.c (`mangle`).
@@ -275,11 +383,21 @@ mod tests {
     }
 
     #[test]
-    fn network_and_fuse_mounts_are_not_safe_to_look_at() {
+    fn network_user_space_and_unknown_file_systems_are_not_touched() {
         let mounts = Mounts::parse(TABLE);
-        assert!(mounts.is_safe(b"/srv"));
-        assert!(!mounts.is_safe(b"/mnt/a b/x"));
-        assert!(!mounts.is_safe(b"/mnt/fuse"));
+        assert!(!mounts.may_hang_below(b"/srv"));
+        assert!(mounts.may_hang_below(b"/mnt/a b/x"));
+        assert!(mounts.may_hang_below(b"/mnt/fuse"));
+        assert!(mounts.answers_at(b"/bind") && !mounts.answers_at(b"/bind/x"));
+        assert!(!mounts.answers_at(b"/mnt/fuse"));
+        for (fs_type, hangs) in [
+            ("ext4", false),
+            ("virtiofs", true),
+            ("autofs", true),
+            ("new", true),
+        ] {
+            assert_eq!(may_hang(fs_type), hangs, "{fs_type}");
+        }
     }
 
     #[test]

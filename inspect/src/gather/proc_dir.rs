@@ -74,9 +74,17 @@ impl ProcDir {
         Ok(target)
     }
 
-    /// What a path means inside the process: in its mount namespace and below its root.
-    pub fn inside(path: &[u8]) -> Vec<u8> {
-        [b"root", path].concat()
+    /// What a link of this directory says, as the process itself would write it: where its root is not `/`
+    /// (chroot), links have the root in front.
+    pub fn inside_root(&self, path: Vec<u8>) -> Vec<u8> {
+        match self.read_link("root") {
+            Ok(root) if root != b"/" => match path.strip_prefix(root.as_slice()) {
+                Some(b"") => b"/".to_vec(),
+                Some(rest) if rest.starts_with(b"/") => rest.to_vec(),
+                _ => path,
+            },
+            _ => path,
+        }
     }
 }
 

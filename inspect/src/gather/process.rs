@@ -2,6 +2,7 @@
 
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
+use super::view::{Last, View};
 use super::{Gaps, auxv, errno_text, maps, secrets};
 use crate::model::{Library, Linkage, Name, Process};
 use crate::sys;
@@ -21,7 +22,7 @@ const KERNEL_THREAD: u32 = 0x20_0000;
 pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
     // The directory always belongs to the effective user (fs/proc/base.c, task_dump_owner), and to root
     // once the process has gone: what is read after it shows that it had not.
-    let owner = sys::stat_at(dir.as_fd(), b"", libc::AT_EMPTY_PATH)?.st_uid;
+    let owner = sys::stat_at(dir.as_fd(), b"", 0)?.st_uid;
     let stat = dir.read("stat")?;
     process.uid = Some(owner);
     let mut without_main = false;
@@ -222,12 +223,18 @@ fn read_environ(process: &mut Process, environ: &[u8]) {
 /// searched for by the loader, and a relative path meant the directory the program was started in.
 fn look_at_library(dir: &ProcDir, mounts: &Mounts, path: &Name) -> Option<Library> {
     let path = path.as_bytes();
-    if !path.starts_with(b"/") || !mounts.is_safe(path) {
+    if !path.starts_with(b"/") {
         return None;
     }
-    let file = match dir.open_file(&ProcDir::inside(path), libc::O_RDONLY | libc::O_NONBLOCK) {
+    let file = match View::of(dir, mounts).open(path, Last::Follow, 0) {
         Ok(file) => file,
-        Err(e) => return (e.raw_os_error() == Some(libc::ENOENT)).then_some(Library::Missing),
+        Err(e) => {
+            return match e.raw_os_error() {
+                Some(libc::ENOENT) => Some(Library::Missing),
+                Some(libc::EINVAL) => Some(Library::NotElf),
+                _ => None,
+            };
+        }
     };
     // elf(5): the magic, then EI_CLASS.
     let mut start = [0u8; 5];

@@ -2,8 +2,8 @@
 
 use super::proc_dir::ProcDir;
 use super::process;
+use super::view::{Last, View};
 use crate::model::Name;
-use crate::sys;
 
 /// A command as it was started.
 pub struct Program {
@@ -12,8 +12,21 @@ pub struct Program {
     script: Option<Script>,
     /// What it was called as, and every argument but the script.
     arguments: Vec<Name>,
-    /// What people call it: the script, or else the file, without directory and extension.
-    pub name: Name,
+}
+
+/// What people call a program: the script, or else the file, without directory and extension.
+pub fn name_of(dir: &ProcDir) -> Option<Name> {
+    let exe = exe(dir)?;
+    let arguments = process::command_line(dir)?;
+    let script = script(&exe, &arguments).and_then(|at| arguments.get(at));
+    let name = script.map_or(exe.as_slice(), Name::as_bytes);
+    Some(stem(Name::from(name).base()).into())
+}
+
+/// Its file, without what the kernel adds when it was removed.
+fn exe(dir: &ProcDir) -> Option<Vec<u8>> {
+    let exe = dir.read_link("exe").ok()?;
+    Some(exe.strip_suffix(b" (deleted)").unwrap_or(&exe).to_vec())
 }
 
 /// A script. Two starts may name one file differently: by a link, or from another directory.
@@ -27,18 +40,16 @@ enum Script {
 
 impl Program {
     /// What this process runs; `None` where that may not be seen.
-    pub fn of(dir: &ProcDir) -> Option<Program> {
-        let exe = dir.read_link("exe").ok()?;
-        let exe = exe.strip_suffix(b" (deleted)").unwrap_or(&exe).to_vec();
+    pub fn of(view: &View<'_>) -> Option<Program> {
+        let dir = view.dir();
+        let exe = exe(dir)?;
         let mut arguments = process::command_line(dir)?;
         let script = script(&exe, &arguments).map(|at| arguments.remove(at));
         if let Some(own) = arguments.first_mut() {
             *own = own.base().into();
         }
-        let name = script.as_ref().map_or(exe.as_slice(), Name::as_bytes);
         Some(Program {
-            name: stem(Name::from(name).base()).into(),
-            script: script.map(|script| identify(dir, script)),
+            script: script.map(|script| identify(view, script)),
             exe,
             arguments,
         })
@@ -56,12 +67,8 @@ impl Program {
 }
 
 /// A relative path is followed from where the process is now: where it was started nobody knows.
-fn identify(dir: &ProcDir, script: Name) -> Script {
-    let inside = match script.as_bytes() {
-        path if path.starts_with(b"/") => ProcDir::inside(path),
-        path => [b"cwd/", path].concat(),
-    };
-    match sys::stat_at(dir.as_fd(), &inside, 0) {
+fn identify(view: &View<'_>, script: Name) -> Script {
+    match view.stat(script.as_bytes(), Last::Follow) {
         Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFREG => {
             Script::File(stat.st_dev, stat.st_ino)
         }

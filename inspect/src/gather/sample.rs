@@ -9,6 +9,7 @@ use super::lines::each_line;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::sqlite::{self, SUFFIXES, open_safely};
+use super::view::View;
 use super::wakes::Wakes;
 use super::{Gaps, fdinfo, inotify, process, wal};
 use crate::model::{
@@ -265,8 +266,7 @@ impl Sampler {
     fn room(&self, part: &Part) -> Option<u64> {
         // Its size is known only where looking at it cannot hang.
         part.bytes?;
-        let path = format!("fd/{}", part.fd);
-        let file = sys::open_at(self.dir.as_fd(), path.as_bytes(), libc::O_PATH).ok()?;
+        let file = View::of(&self.dir, &self.mounts).descriptor(part.fd).ok()?;
         sys::free_bytes(file.as_fd()).ok()
     }
 

@@ -8,13 +8,13 @@ use super::Gaps;
 use super::claims::identity;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
+use super::view::{self, View};
 use super::wakes::Wakes;
 use super::wal::{Mode, database_mode};
 use crate::model::{Database, Descriptor, Identity, Kind, Name, Part, Process};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileExt;
 
 /// The side files, by what SQLite appends to the database's name. In wal2 mode (a branch of SQLite)
@@ -229,20 +229,8 @@ fn header_of(dir: &ProcDir, mounts: &Mounts, file: &Part) -> Option<Mode> {
 /// Opens a file of a process through its descriptor, for reading only; `None` where that fails or might
 /// hang, or the descriptor stands for another file by now.
 pub fn open_safely(dir: &ProcDir, mounts: &Mounts, wanted: &Part) -> Option<File> {
-    if !mounts.is_safe(wanted.path.as_bytes()) {
-        return None;
-    }
-    let path = format!("fd/{}", wanted.fd);
-    // O_NONBLOCK: an open must not wait for the holder of a lease (fcntl(2), F_SETLEASE).
-    let flags = libc::O_RDONLY | libc::O_NONBLOCK;
-    let file = dir
-        .open_file(path.as_bytes(), flags | libc::O_NOATIME)
-        // O_NOATIME is for the owner of the file only (open(2)).
-        .or_else(|e| match e.kind() {
-            io::ErrorKind::PermissionDenied => dir.open_file(path.as_bytes(), flags),
-            _ => Err(e),
-        })
-        .ok()?;
+    let found = View::of(dir, mounts).descriptor(wanted.fd).ok()?;
+    let file = view::open_unnoticed(found.as_fd()).ok()?;
     (identity(&file, mounts) == wanted.identity && is_called(&file, wanted.path.base()))
         .then_some(file)
 }

@@ -3,7 +3,7 @@
 
 use super::accounts::{Accounts, Limits};
 use super::instances::{Instances, Known};
-use super::mounts::Mounts;
+use super::mounts::Cache;
 use super::proc_dir::ProcDir;
 use super::processes::Processes;
 use super::users::Users;
@@ -74,7 +74,7 @@ pub fn pass(
         selection,
         accounts: Accounts::new(limits.clone()),
         instances: Instances::new(),
-        mounts: HashMap::new(),
+        mounts: Cache::default(),
         users: BTreeMap::new(),
         buffer: Vec::new(),
     };
@@ -138,8 +138,7 @@ struct Reader<'a> {
     selection: &'a Selection,
     accounts: Accounts,
     instances: Instances<Charged>,
-    /// By mount namespace and root: a list of mounts takes longer to read than the rest of a process.
-    mounts: HashMap<[Option<Vec<u8>>; 2], Rc<Mounts>>,
+    mounts: Cache,
     users: BTreeMap<Account, Processed>,
     buffer: Vec<u8>,
 }
@@ -272,7 +271,7 @@ impl Reader<'_> {
             .filter_map(|(_, path)| sqlite::database_of(path))
             .collect();
         if !databases.is_empty() {
-            let mounts = self.mounts_of(dir);
+            let mounts = self.mounts.of(dir);
             let mut reader = fds::Reader::new(dir, &mounts);
             for (fd, path) in &links.files {
                 let database = sqlite::database_of(path).unwrap_or(path);
@@ -292,12 +291,6 @@ impl Reader<'_> {
                 .iter_mut()
                 .for_each(|i| i.watches = Vec::new());
         }
-    }
-
-    fn mounts_of(&mut self, dir: &ProcDir) -> Rc<Mounts> {
-        let key = ["ns/mnt", "root"].map(|link| dir.read_link(link).ok());
-        let read = || Rc::new(Mounts::of(dir, &mut Gaps::default()));
-        self.mounts.entry(key).or_insert_with(read).clone()
     }
 
     fn sums(&self, names: &Users) -> Vec<User> {

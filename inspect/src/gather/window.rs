@@ -4,10 +4,7 @@ use super::sample::{Sampler, beside, log};
 use super::starts::{Lookout, PACE};
 use super::{Gaps, errno_text, wal};
 use crate::model::{Database, DatabaseGrowth, DatabaseSample, Growth, Name, Process, Sample};
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A process between two samples.
@@ -95,9 +92,10 @@ impl LogWindow {
 
 /// Its files are opened for reading and closed again.
 fn by_path(database: &Name) -> DatabaseSample {
+    let own = wal::Own::open(&mut Gaps::default()).ok();
     let side = |suffix: &str| {
         let path = beside(database, suffix);
-        wal::open(Path::new(OsStr::from_bytes(path.as_bytes()))).ok()
+        own.as_ref()?.open_side(path.as_bytes()).ok()
     };
     let (wal, shm) = (side("-wal"), side("-shm"));
     let metadata = wal.as_ref().and_then(|wal| wal.metadata().ok());

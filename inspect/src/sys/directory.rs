@@ -1,9 +1,9 @@
 //! Reading a directory with inode numbers, by a descriptor and without an allocation per entry.
 
-use super::{check, mount_id, open_at, with_c_path};
+use super::find_on_mount;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// One entry of a directory.
 pub struct Entry<'a> {
@@ -82,70 +82,25 @@ fn split_entry(records: &[u8]) -> Option<(Entry<'_>, &[u8])> {
     Some((Entry { inode, name, kind }, next))
 }
 
-/// `struct open_how` of openat2(2).
-#[repr(C)]
-struct OpenHow {
-    flags: u64,
-    mode: u64,
-    resolve: u64,
-}
-
-/// Opens the directory `path` below `root` to list it, if it lies on the same mount; its time of access
-/// stays, where the kernel allows that (`O_NOATIME`).
+/// Opens the directory `path` below `root` to list it, if it lies on the same mount and no link leads there; its
+/// time of access stays, where the kernel allows that (`O_NOATIME`).
 ///
 /// # Errors
-/// EXDEV if another mount lies there or in between, else the kernel's errno.
+/// EXDEV if another mount lies there or in between, ELOOP for a symbolic link, else the kernel's errno.
 pub fn open_directory_on_mount(root: BorrowedFd<'_>, path: &[u8]) -> io::Result<OwnedFd> {
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
     // open(2): O_NOATIME is for the owner and CAP_FOWNER.
-    open_with(root, path, flags | libc::O_NOATIME)
-        .or_else(|e| match e.raw_os_error() {
-            Some(libc::EPERM) => open_with(root, path, flags),
-            _ => Err(e),
-        })
-        .or_else(|e| match e.raw_os_error() {
-            // Before Linux 5.6, or refused by a container's filter that does not know it.
-            Some(libc::ENOSYS | libc::EPERM) => open_and_check(root, path, flags),
-            _ => Err(e),
-        })
-}
-
-fn open_with(root: BorrowedFd<'_>, path: &[u8], flags: libc::c_int) -> io::Result<OwnedFd> {
-    let how = OpenHow {
-        flags: u64::from((flags | libc::O_CLOEXEC).unsigned_abs()),
-        mode: 0,
-        resolve: libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_BENEATH,
-    };
-    with_c_path(path, |path| {
-        // SAFETY: `path` is NUL-terminated, and `how` is a struct open_how of the size that is given.
-        let fd = unsafe {
-            libc::syscall(
-                libc::SYS_openat2,
-                root.as_raw_fd(),
-                path.as_ptr(),
-                &raw const how,
-                size_of::<OpenHow>(),
-            )
-        };
-        let fd = check(fd as libc::c_int)?;
-        // SAFETY: the kernel returned a new descriptor that nobody else owns.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    find_on_mount(root, path, flags | libc::O_NOATIME).or_else(|e| match e.raw_os_error() {
+        Some(libc::EPERM) => find_on_mount(root, path, flags),
+        _ => Err(e),
     })
-}
-
-fn open_and_check(root: BorrowedFd<'_>, path: &[u8], flags: libc::c_int) -> io::Result<OwnedFd> {
-    // O_PATH touches nothing, so a mount that hangs is noticed before it is entered.
-    let found = open_at(root, path, libc::O_PATH | libc::O_NOFOLLOW)?;
-    if mount_id(found.as_fd()) != mount_id(root) {
-        return Err(io::Error::from_raw_os_error(libc::EXDEV));
-    }
-    open_at(found.as_fd(), b".", flags)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::os::fd::AsFd;
 
     #[test]
     fn a_directory_is_listed_with_the_inodes_stat_gives() {

@@ -1,8 +1,10 @@
 //! System calls std does not offer, each in the smallest safe function.
 
+mod answers;
 mod children;
 mod directory;
 mod disk;
+mod find;
 mod handle;
 mod listen;
 mod lock;
@@ -13,9 +15,11 @@ mod process;
 mod signals;
 mod terminal;
 
+pub use answers::answers;
 pub use children::{adopt_orphans, reap, shell_status, signal_child};
 pub use directory::{each_entry, open_directory_on_mount};
 pub use disk::free_bytes;
+pub use find::{find_on_mount, open_again};
 pub use handle::{FileHandle, handle_at, handle_of, open_by_handle};
 pub use listen::{Fanotify, Inotify, split_caused};
 pub use lock::lock_shows;
@@ -115,46 +119,92 @@ pub fn read_link_at(dir: BorrowedFd<'_>, path: &[u8], buffer: &mut Vec<u8>) -> i
     })
 }
 
-/// `fstatat(2)`. An empty path with `AT_EMPTY_PATH` means `dir` itself.
+/// What `path` below `dir` is. An empty path means `dir` itself.
+///
+/// It is statx(2) with `AT_STATX_DONT_SYNC`: of a file on a network or user-space file system it says what the
+/// kernel knows, and no server is asked. Of others that is all there is. The way to the file is followed as ever.
 ///
 /// # Errors
 /// The kernel's errno.
 pub fn stat_at(dir: BorrowedFd<'_>, path: &[u8], flags: c_int) -> io::Result<libc::stat> {
+    stat_and_mount(dir, path, flags).map(|(stat, _)| stat)
+}
+
+/// The same, and the ID of the mount it lies on, as in mountinfo: the kernel says it from Linux 5.8 on.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn stat_and_mount(
+    dir: BorrowedFd<'_>,
+    path: &[u8],
+    flags: c_int,
+) -> io::Result<(libc::stat, Option<i32>)> {
+    let empty = match path {
+        b"" => libc::AT_EMPTY_PATH,
+        _ => 0,
+    };
     with_c_path(path, |path| {
-        let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
-        // SAFETY: `path` is NUL-terminated and `stat` has room for one struct stat.
-        check(unsafe { libc::fstatat(dir.as_raw_fd(), path.as_ptr(), stat.as_mut_ptr(), flags) })?;
-        // SAFETY: fstatat succeeded, so it filled the whole struct.
-        Ok(unsafe { stat.assume_init() })
+        let mut answer = std::mem::MaybeUninit::<libc::statx>::zeroed();
+        // SAFETY: `path` is NUL-terminated and `answer` has room for one struct statx.
+        let done = check(unsafe {
+            libc::statx(
+                dir.as_raw_fd(),
+                path.as_ptr(),
+                flags | empty | libc::AT_NO_AUTOMOUNT | libc::AT_STATX_DONT_SYNC,
+                libc::STATX_BASIC_STATS | libc::STATX_MNT_ID,
+                answer.as_mut_ptr(),
+            )
+        });
+        match done {
+            Ok(_) => {}
+            // A container's filter that does not know it.
+            Err(e) if matches!(e.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                return Ok((old_stat(dir, path, flags | empty)?, None));
+            }
+            Err(e) => return Err(e),
+        }
+        // SAFETY: zeroed above and filled by the kernel; every bit pattern is a valid statx.
+        let answer = unsafe { answer.assume_init() };
+        // SAFETY: a struct of integers, for which 0 is a value.
+        let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+        stat.st_dev = libc::makedev(answer.stx_dev_major, answer.stx_dev_minor);
+        stat.st_ino = answer.stx_ino;
+        stat.st_mode = answer.stx_mode.into();
+        stat.st_nlink = answer.stx_nlink.into();
+        stat.st_uid = answer.stx_uid;
+        stat.st_size = answer.stx_size.cast_signed();
+        stat.st_blocks = answer.stx_blocks.cast_signed();
+        stat.st_mtime = answer.stx_mtime.tv_sec;
+        let told = answer.stx_mask & libc::STATX_MNT_ID != 0;
+        let mount = told.then(|| i32::try_from(answer.stx_mnt_id).ok());
+        Ok((stat, mount.flatten()))
     })
+}
+
+fn old_stat(dir: BorrowedFd<'_>, path: &CStr, flags: c_int) -> io::Result<libc::stat> {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `path` is NUL-terminated and `stat` has room for one struct stat.
+    check(unsafe { libc::fstatat(dir.as_raw_fd(), path.as_ptr(), stat.as_mut_ptr(), flags) })?;
+    // SAFETY: fstatat succeeded, so it filled the whole struct.
+    Ok(unsafe { stat.assume_init() })
 }
 
 /// Whether an open file is a directory; `false` where it cannot be told.
 pub fn is_directory(fd: BorrowedFd<'_>) -> bool {
-    let stat = stat_at(fd, b"", libc::AT_EMPTY_PATH);
+    let stat = stat_at(fd, b"", 0);
     stat.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
 }
 
-/// The ID of the mount `fd` lies on, as in mountinfo. `None` before Linux 5.8.
+/// The ID of the mount `fd` lies on, as in mountinfo. Before Linux 5.8 the descriptor's own fdinfo tells it
+/// (proc_pid_fdinfo(5)).
 pub fn mount_id(fd: BorrowedFd<'_>) -> Option<i32> {
-    let mut answer = std::mem::MaybeUninit::<libc::statx>::zeroed();
-    // SAFETY: the path is an empty C string and `answer` has room for one struct statx.
-    let result = unsafe {
-        libc::statx(
-            fd.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
-            libc::STATX_MNT_ID,
-            answer.as_mut_ptr(),
-        )
-    };
-    check(result).ok()?;
-    // SAFETY: zeroed above and filled by the kernel; every bit pattern is a valid statx.
-    let answer = unsafe { answer.assume_init() };
-    if answer.stx_mask & libc::STATX_MNT_ID == 0 {
-        return None;
+    if let Ok((_, Some(id))) = stat_and_mount(fd, b"", 0) {
+        return Some(id);
     }
-    i32::try_from(answer.stx_mnt_id).ok()
+    let text = std::fs::read(format!("/proc/self/fdinfo/{}", fd.as_raw_fd())).ok()?;
+    let mut lines = text.split(|&b| b == b'\n');
+    let id = lines.find_map(|line| line.strip_prefix(b"mnt_id:"))?;
+    std::str::from_utf8(id).ok()?.trim().parse().ok()
 }
 
 /// Compares two open files of two processes (`kcmp(2)`, `KCMP_FILE`): equal means the same open file

@@ -16,6 +16,7 @@ mod events;
 mod exit_status;
 mod export_command;
 mod growth;
+mod hanging;
 mod identity;
 mod inotify_limits;
 mod leaks;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use support::Victim;
 
 use crate::common::{Fixture, Stage, is_root};
 use crate::sqlite_exclusive::frames_by_sqlite;
@@ -172,6 +173,39 @@ fn a_symbolic_link_leads_to_the_side_files_of_its_target() {
     let link = stage.make("links").join("link.db");
     std::os::unix::fs::symlink(&database, &link).unwrap();
     assert_eq!(look(&stage, &link)["database"], database.to_str().unwrap());
+}
+
+#[test]
+fn what_lies_in_a_side_files_place_is_looked_at_before_it_is_opened() {
+    let stage = Stage::new();
+    let fixture = pinned(&stage, &[]);
+    let database = copy(&stage, &fixture.path("database"), "copy");
+    let [log, index] = ["-wal", "-shm"].map(|suffix| beside(&database, suffix));
+    // SQLite follows no link here, and who opens a FIFO is noticed by who waits at its other end.
+    let elsewhere = database.with_file_name("elsewhere");
+    fs::rename(&log, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &log).unwrap();
+    fs::remove_file(&index).unwrap();
+    assert!(
+        Command::new("mkfifo")
+            .arg(&index)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut writer = Command::new("sh");
+    let mut writer = Victim::spawn(
+        writer
+            .args(["-c", "echo waits; : >\"$0\"; echo opened"])
+            .arg(&index),
+    );
+    writer.line_with("waits");
+    let said = gaps(&look(&stage, &database));
+    assert!(said.contains("it is a symbolic link"), "{said}");
+    assert!(said.contains("it is no regular file"), "{said}");
+    assert_eq!(writer.seen(), ["waits"]);
+    fs::File::open(&index).unwrap();
+    assert_eq!(writer.finish().1, ["waits", "opened"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod follow;
+mod hanging;
 mod identity;
 mod masks;
 mod permission;

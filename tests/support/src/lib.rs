@@ -6,6 +6,7 @@
 
 mod build;
 mod edit;
+mod halting;
 mod signals;
 mod skip;
 mod terminal;
@@ -16,6 +17,7 @@ pub use build::{
     binary, compile_c, libwatchfix, reference_shim, root, static_binary, target_dir, tool, watchfix,
 };
 pub use edit::{append, append_times, open_and_close, overwrite, rename_before_close};
+pub use halting::Halting;
 pub use signals::with_usual_signals;
 pub use skip::{skip, skip_optional};
 pub use terminal::{Terminal, quoted};

@@ -1,7 +1,7 @@
 //! Claims that are symbolic links to nothing: making one is atomic on every file system, and its text
 //! names the machine and the process (Firefox, Chromium and Emacs do so).
 
-use super::Judge;
+use super::{Judge, claim};
 use crate::model::{Claim, ClaimKind, Name, Verdict};
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -54,7 +54,7 @@ pub fn parse(text: &[u8]) -> Option<Target<'_>> {
 impl Judge<'_> {
     /// Judges a link to nothing by its text.
     pub fn link(&self, path: Name, text: &[u8], made: Option<SystemTime>) -> Claim {
-        let mut claim = self.claim(path, Verdict::Absent, String::new());
+        let mut claim = claim(path, Verdict::Absent, String::new());
         let age = made.map(|made| SystemTime::now().duration_since(made).unwrap_or_default());
         claim.age_seconds = age.as_ref().map(Duration::as_secs);
         match parse(text) {

@@ -20,15 +20,20 @@ use super::errno_text;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::sockets::Tables;
+use super::view::{self, Last, View};
 use crate::model::{Claim, ClaimKind, Name, Place, Verdict};
+use crate::sys;
 use content::Content;
 use socket::SocketFile;
 use std::cell::OnceCell;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::IpAddr;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// How long a sentinel holds and an empty claim may stay empty: the limit of incident 3.
@@ -36,12 +41,10 @@ pub const TTL: Duration = Duration::from_secs(30);
 
 /// What claims are judged by.
 pub struct Judge<'a> {
-    /// Mounts of who the files belong to.
-    pub mounts: &'a Mounts,
+    /// What sees the files: who they belong to, and whose network tables are read.
+    pub view: &'a View<'a>,
     /// Who listens there.
     pub tables: &'a OnceCell<Tables>,
-    /// Where the tables are read, when they are needed.
-    pub net: Option<&'a ProcDir>,
     /// PIDs mean what they mean to this program.
     pub same_pids: bool,
     /// How long a sentinel holds.
@@ -49,108 +52,139 @@ pub struct Judge<'a> {
 }
 
 /// Judges the files at `paths`, in this order; of a directory, the claims in it.
-pub fn judge_paths(paths: &[std::path::PathBuf], ttl: Duration) -> Vec<Claim> {
-    let own = ProcDir::open(std::process::id()).ok();
-    let mut gaps = super::Gaps::default();
-    let mounts = own
-        .as_ref()
-        .map(|dir| Mounts::of(dir, &mut gaps))
-        .unwrap_or_default();
+pub fn judge_paths(paths: &[PathBuf], ttl: Duration) -> Vec<Claim> {
+    let paths = paths.iter().map(|path| path.as_os_str().as_encoded_bytes());
+    let own = match ProcDir::open(std::process::id()) {
+        Ok(own) => own,
+        Err(e) => {
+            let why = format!("/proc cannot be read: {}.", errno_text(&e));
+            let unknown = |path: &[u8]| claim(path.into(), Verdict::Unknown, why.clone());
+            return paths.map(unknown).collect();
+        }
+    };
+    let mounts = Mounts::of(&own, &mut super::Gaps::default());
     let judge = Judge {
-        mounts: &mounts,
+        view: &View::of(&own, &mounts),
         tables: &OnceCell::new(),
-        net: own.as_ref(),
         same_pids: true,
         ttl,
     };
-    paths.iter().flat_map(|path| judge.path(path)).collect()
+    paths.flat_map(|path| judge.path(path)).collect()
 }
 
 impl Judge<'_> {
     fn tables(&self) -> &Tables {
-        self.tables
-            .get_or_init(|| self.net.map(Tables::of).unwrap_or_default())
+        self.tables.get_or_init(|| Tables::of(self.view.dir()))
     }
 
-    fn path(&self, path: &Path) -> Vec<Claim> {
-        let found = std::fs::metadata(path);
-        let name = Name::from(path.as_os_str().as_encoded_bytes());
-        match found {
-            Ok(meta) if meta.is_dir() => match self.directory(path) {
-                Ok(list) => list,
-                Err(e) => vec![self.unreadable(name, &e)],
-            },
-            Ok(meta) if meta.file_type().is_socket() => {
-                let real = path.canonicalize().unwrap_or_default();
-                let socket = SocketFile {
-                    file: (meta.dev(), meta.ino()),
-                    made: meta.modified().ok(),
-                };
-                vec![self.socket(name, real.as_os_str().as_encoded_bytes(), &socket)]
-            }
-            Ok(meta) if !meta.is_file() => {
-                let why = "It is no regular file: nothing is read from it.".into();
-                vec![self.claim(name, Verdict::Unknown, why)]
-            }
-            // O_NONBLOCK: it may have become a FIFO since.
-            Ok(_) => match File::options()
-                .read(true)
-                .custom_flags(libc::O_NONBLOCK)
-                .open(path)
-            {
-                Ok(file) => vec![self.file(name, &path.canonicalize().unwrap_or_default(), &file)],
-                Err(e) => vec![self.unreadable(name, &e)],
-            },
-            Err(e) if e.kind() == io::ErrorKind::NotFound => match std::fs::read_link(path) {
-                Ok(text) => {
-                    let made = std::fs::symlink_metadata(path).and_then(|meta| meta.modified());
-                    vec![self.link(name, text.as_os_str().as_encoded_bytes(), made.ok())]
-                }
-                Err(_) => vec![self.unreadable(name, &e)],
-            },
-            Err(e) => vec![self.unreadable(name, &e)],
+    /// Judges what the user named.
+    fn path(&self, path: &[u8]) -> Vec<Claim> {
+        let found = view::named(self.view, path, Last::Follow);
+        if let Ok(found) = &found
+            && sys::is_directory(found.as_fd())
+        {
+            return self
+                .directory(path, found.as_fd())
+                .unwrap_or_else(|e| vec![self.unreadable(path.into(), &e)]);
         }
+        vec![self.one(path, found, || view::named(self.view, path, Last::Stay))]
     }
 
-    fn directory(&self, path: &Path) -> io::Result<Vec<Claim>> {
-        let mut names: Vec<_> = std::fs::read_dir(path)?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| may_be_claim(path))
-            .collect();
+    /// Judges what was found at a path. Where there is nothing, `link` finds the link that leads there.
+    fn one(
+        &self,
+        path: &[u8],
+        found: io::Result<OwnedFd>,
+        link: impl FnOnce() -> io::Result<OwnedFd>,
+    ) -> Claim {
+        let name = Name::from(path);
+        let judged = match found {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => link()
+                .and_then(|link| self.text_of(name.clone(), link.as_fd()))
+                .map_err(|_| e),
+            found => found.and_then(|found| self.found(name.clone(), found.as_fd())),
+        };
+        judged.unwrap_or_else(|e| self.unreadable(name, &e))
+    }
+
+    fn text_of(&self, name: Name, link: BorrowedFd<'_>) -> io::Result<Claim> {
+        let stat = sys::stat_at(link, b"", 0)?;
+        let mut text = Vec::new();
+        sys::read_link_at(link, b"", &mut text)?;
+        Ok(self.link(name, &text, SocketFile::of(&stat).made))
+    }
+
+    fn found(&self, name: Name, found: BorrowedFd<'_>) -> io::Result<Claim> {
+        let stat = sys::stat_at(found, b"", 0)?;
+        let real = || view::real_path(found).unwrap_or_default();
+        Ok(match stat.st_mode & libc::S_IFMT {
+            libc::S_IFSOCK => self.socket(name, &real(), &SocketFile::of(&stat)),
+            libc::S_IFREG => {
+                let file = view::open_regular(found, 0)?;
+                self.file(name, Path::new(OsStr::from_bytes(&real())), &file)
+            }
+            _ => {
+                let why = "It is no regular file: nothing is read from it.".into();
+                claim(name, Verdict::Unknown, why)
+            }
+        })
+    }
+
+    /// Judges the claims in a directory. Whose links they are is not known, so they are followed to where
+    /// somebody is known to answer only.
+    fn directory(&self, path: &[u8], directory: BorrowedFd<'_>) -> io::Result<Vec<Claim>> {
+        let list = sys::open_at(directory, b".", libc::O_RDONLY | libc::O_DIRECTORY)?;
+        let mut names = Vec::new();
+        sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
+            names.push(entry.name.to_vec());
+            ControlFlow::Continue(())
+        })?;
         names.sort();
-        Ok(names.iter().flat_map(|path| self.path(path)).collect())
+        let path = path.strip_suffix(b"/").unwrap_or(path);
+        let claims = names.iter().filter_map(|name| {
+            let path = [path, b"/", name].concat();
+            // Another mount is another directory's matter.
+            let flags = libc::O_PATH | libc::O_NOFOLLOW;
+            let entry = sys::find_on_mount(directory, name, flags).ok()?;
+            let kind = sys::stat_at(entry.as_fd(), b"", 0).ok()?.st_mode & libc::S_IFMT;
+            let is_link = kind == libc::S_IFLNK;
+            let found = match is_link {
+                true => self.view.find(&path, Last::Follow),
+                false => entry.try_clone(),
+            };
+            let dangling = found
+                .as_ref()
+                .is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+            let is_file = |found: &OwnedFd| {
+                let stat = sys::stat_at(found.as_fd(), b"", 0);
+                stat.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+            };
+            let is_claim = match &found {
+                Ok(_) if kind == libc::S_IFSOCK => true,
+                Ok(found) => kind_of(name).is_some() && is_file(found),
+                Err(_) if dangling => is_link && link::may_be_claim(name),
+                Err(e) => view::is_unsafe(e) && kind_of(name).is_some(),
+            };
+            is_claim.then(|| self.one(&path, found, || entry.try_clone()))
+        });
+        Ok(claims.collect())
     }
 
     fn unreadable(&self, name: Name, error: &io::Error) -> Claim {
         if error.kind() == io::ErrorKind::NotFound {
-            return self.claim(
+            return claim(
                 name,
                 Verdict::Absent,
                 "There is no such file: nobody claims anything.".into(),
             );
         }
-        let why = format!("It cannot be read: {}.", errno_text(error));
-        let mut claim = self.claim(name, Verdict::Unknown, why);
+        let why = match view::left_out(error) {
+            Some(why) => format!("It is left out: {why}."),
+            None => format!("It cannot be read: {}.", errno_text(error)),
+        };
+        let mut claim = claim(name, Verdict::Unknown, why);
         claim.denied = error.kind() == io::ErrorKind::PermissionDenied;
         claim
-    }
-
-    fn claim(&self, path: Name, verdict: Verdict, why: String) -> Claim {
-        Claim {
-            kind: kind_of(path.base()).unwrap_or(ClaimKind::Unknown),
-            path,
-            verdict,
-            severity: verdict.severity(),
-            pid: None,
-            start: None,
-            address: None,
-            holders: Vec::new(),
-            age_seconds: None,
-            why,
-            remedy: None,
-            place: Place::Written,
-            denied: false,
-        }
     }
 
     /// Judges an open regular file. `real` is its path without symbolic links, as descriptors show it.
@@ -162,7 +196,7 @@ impl Judge<'_> {
         let written = file.metadata().and_then(|meta| meta.modified()).ok();
         // A file from the future is new.
         let age = written.map(|t| SystemTime::now().duration_since(t).unwrap_or_default());
-        let mut claim = self.claim(name, Verdict::Unknown, String::new());
+        let mut claim = claim(name, Verdict::Unknown, String::new());
         claim.age_seconds = age.map(|age| age.as_secs());
         let found = content::parse(&text);
         self.decide(&mut claim, &found, real, file);
@@ -174,7 +208,7 @@ impl Judge<'_> {
         if claim.kind == ClaimKind::Sentinel {
             return self.sentinel(claim);
         }
-        let locked = identity(file, self.mounts)
+        let locked = identity(file, self.view.mounts())
             .and_then(|id| owners::of_lock(id, real.as_os_str().as_encoded_bytes()));
         if let Some(holders) = locked.as_ref().filter(|holders| !holders.is_empty()) {
             claim.pid = found
@@ -284,15 +318,21 @@ impl Judge<'_> {
     }
 }
 
-/// Whether an entry of a directory is a claim: by its name, unless it is a socket.
-fn may_be_claim(path: &Path) -> bool {
-    let Some(name) = path.file_name().map(|name| name.as_encoded_bytes()) else {
-        return false;
-    };
-    let kind = std::fs::symlink_metadata(path).map(|meta| meta.file_type());
-    match kind {
-        Ok(kind) if kind.is_socket() => true,
-        Ok(kind) if kind.is_symlink() && link::may_be_claim(name) && !path.exists() => true,
-        _ => kind_of(name).is_some() && path.is_file(),
+/// A claim of which no more is known than this.
+fn claim(path: Name, verdict: Verdict, why: String) -> Claim {
+    Claim {
+        kind: kind_of(path.base()).unwrap_or(ClaimKind::Unknown),
+        path,
+        verdict,
+        severity: verdict.severity(),
+        pid: None,
+        start: None,
+        address: None,
+        holders: Vec::new(),
+        age_seconds: None,
+        why,
+        remedy: None,
+        place: Place::Written,
+        denied: false,
     }
 }

@@ -4,10 +4,9 @@ use super::Judge;
 use super::owners::{self, State};
 use super::tie;
 use crate::findings::quote;
+use crate::gather::view::Last;
 use crate::model::{Claim, Name, Verdict};
 use crate::render::duration;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 impl Judge<'_> {
     /// Judges a claim that names a process, and perhaps its start. `real` is its path without symbolic
@@ -73,15 +72,13 @@ impl Judge<'_> {
         claim.verdict = Verdict::Stale;
         claim.why = why;
         // On a network file system the process may run on another machine.
-        let path = Path::new(std::ffi::OsStr::from_bytes(claim.path.as_bytes()));
-        let place = match path.parent() {
-            Some(place) if place.as_os_str().is_empty() => Path::new("."),
+        let place = match claim.path.parent() {
             Some(place) => place,
-            None => path,
+            None if claim.path.as_bytes().starts_with(b"/") => b"/",
+            None => b".",
         };
         // The link itself is what would be removed, so what counts is where that lies.
-        let full = place.canonicalize();
-        let local = full.is_ok_and(|full| self.mounts.is_safe(full.as_os_str().as_encoded_bytes()));
+        let local = self.view.find(place, Last::Follow).is_ok();
         claim.remedy = local.then(|| format!("rm -- {}", quote(&claim.path)));
     }
 }

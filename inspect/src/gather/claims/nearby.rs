@@ -5,6 +5,7 @@ use super::{Judge, TTL, content, link, places};
 use crate::gather::Gaps;
 use crate::gather::mounts::Mounts;
 use crate::gather::proc_dir::ProcDir;
+use crate::gather::view::{self, Last, View};
 use crate::gather::wakes::Wakes;
 use crate::model::{Claim, Name, Process};
 use crate::sys;
@@ -25,10 +26,10 @@ pub fn of_process(
     process: &Process,
     gaps: &mut Gaps,
 ) -> Vec<Claim> {
+    let view = View::of(dir, mounts);
     let judge = Judge {
-        mounts,
+        view: &view,
         tables: &OnceCell::new(),
-        net: Some(dir),
         same_pids: same_namespace(dir),
         ttl: TTL,
     };
@@ -36,15 +37,12 @@ pub fn of_process(
     let around = &process.around;
     let cwd = around.cwd.as_ref();
     for (directory, place) in places::of(dir, &process.descriptors, &around.listeners, cwd) {
-        if !mounts.is_safe(directory.as_bytes()) {
-            continue;
-        }
-        for name in names(dir, mounts, process, &directory, gaps) {
+        for name in names(&view, process, &directory, gaps) {
             if found.len() == CLAIMS {
                 return found;
             }
             let path: Name = [directory.as_bytes(), b"/", &name].concat().into();
-            found.extend(judge_one(&judge, dir, path).map(|claim| Claim { place, ..claim }));
+            found.extend(judge_one(&judge, &view, path).map(|claim| Claim { place, ..claim }));
         }
     }
     found
@@ -52,22 +50,21 @@ pub fn of_process(
 
 /// Judges what lies at a path of the process. What is neither file, socket nor a link that claims
 /// something, or no longer there, is `None`.
-fn judge_one(judge: &Judge<'_>, dir: &ProcDir, path: Name) -> Option<Claim> {
-    let inside = ProcDir::inside(path.as_bytes());
-    let stat = sys::stat_at(dir.as_fd(), &inside, libc::AT_SYMLINK_NOFOLLOW).ok()?;
+fn judge_one(judge: &Judge<'_>, view: &View<'_>, path: Name) -> Option<Claim> {
+    let found = view.find(path.as_bytes(), Last::Stay).ok()?;
+    let stat = sys::stat_at(found.as_fd(), b"", 0).ok()?;
     let socket = SocketFile::of(&stat);
     let real = path.clone();
     match stat.st_mode & libc::S_IFMT {
         libc::S_IFREG => {
-            let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOFOLLOW;
-            let file = dir.open_file(&inside, flags).ok()?;
+            let file = view::open_regular(found.as_fd(), 0).ok()?;
             let real = Path::new(std::ffi::OsStr::from_bytes(real.as_bytes()));
             Some(judge.file(path, real, &file))
         }
         libc::S_IFSOCK => Some(judge.socket(path, real.as_bytes(), &socket)),
         libc::S_IFLNK if link::may_be_claim(path.base()) => {
             let mut text = Vec::new();
-            sys::read_link_at(dir.as_fd(), &inside, &mut text).ok()?;
+            sys::read_link_at(found.as_fd(), b"", &mut text).ok()?;
             // What names a process is no path: nothing lies there.
             link::parse(&text)?;
             Some(judge.link(path, &text, socket.made))
@@ -85,19 +82,9 @@ fn same_namespace(dir: &ProcDir) -> bool {
 
 /// Names of claims in a directory. One that is watched for reads is left alone, and so is one whose
 /// parent is: opening it would wake the process.
-fn names(
-    dir: &ProcDir,
-    mounts: &Mounts,
-    process: &Process,
-    directory: &Name,
-    gaps: &mut Gaps,
-) -> Vec<Vec<u8>> {
+fn names(view: &View<'_>, process: &Process, directory: &Name, gaps: &mut Gaps) -> Vec<Vec<u8>> {
     let wakes = Wakes::of(process.inotify.iter());
-    let path = ProcDir::inside(directory.as_bytes());
-    let identity = |path: &[u8]| {
-        let mount = mounts.of_path(path)?;
-        mounts.identity_at(mount, (dir.as_fd(), &ProcDir::inside(path), true))
-    };
+    let identity = |path: &[u8]| view.identity(path, Last::Follow);
     let parent = directory.parent().unwrap_or(b"/");
     if !wakes.is_empty() && wakes.by_opening(identity(directory.as_bytes()), identity(parent)) {
         gaps.note(
@@ -107,8 +94,11 @@ fn names(
         return Vec::new();
     }
     let mut found = Vec::new();
-    let flags = libc::O_RDONLY | libc::O_DIRECTORY;
-    if let Ok(list) = dir.open_file(&path, flags) {
+    let list = view.list(directory.as_bytes());
+    if list.as_ref().is_err_and(view::is_unsafe) {
+        gaps.note(format!("the claims in {directory}"), view::MAY_HANG);
+    }
+    if let Ok(list) = list {
         let mut left = ENTRIES;
         let _ = sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
             let claims = content::kind_of(entry.name).is_some() || link::may_be_claim(entry.name);

@@ -1,7 +1,7 @@
 //! The directories in which a process keeps its state.
 
 use crate::gather::proc_dir::ProcDir;
-use crate::gather::program::Program;
+use crate::gather::program;
 use crate::model::{Descriptor, Kind, Listener, Name, Place};
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ pub fn of(
 /// Of a program `genie`: what GENIE_HOME names, else `~/.genie`. A server that opens its files for a
 /// moment only shows nothing else of where its state is.
 fn named(dir: &ProcDir) -> Option<Name> {
-    let name = Program::of(dir)?.name;
+    let name = program::name_of(dir)?;
     let environment = dir.read("environ").ok()?;
     let variable = |name: &[u8]| {
         let mut all = environment.split(|&b| b == 0);

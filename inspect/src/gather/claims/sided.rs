@@ -1,8 +1,7 @@
 //! Claims that tell two processes of one program apart: one of them is named, the other is not.
 
-use crate::gather::proc_dir::ProcDir;
+use crate::gather::view::{Last, View};
 use crate::model::{Name, OneSided, Place, Process};
-use crate::sys;
 use std::collections::{BTreeMap, HashSet};
 
 /// The claims beside a process's state that hold, and for whom.
@@ -34,13 +33,13 @@ pub fn between(process: &Process, other: u32) -> Vec<OneSided> {
 /// That it merely works there says nothing.
 pub fn keep_shared(
     claims: &mut Vec<OneSided>,
-    own: &ProcDir,
-    theirs: &ProcDir,
+    own: &View<'_>,
+    theirs: &View<'_>,
     places: &BTreeMap<Name, Place>,
 ) {
     // Each has its own mounts: a path of the one may be another directory for the other.
-    let identity = |dir: &ProcDir, path: &[u8]| {
-        let stat = sys::stat_at(dir.as_fd(), &ProcDir::inside(path), 0).ok()?;
+    let identity = |view: &View<'_>, path: &[u8]| {
+        let stat = view.stat(path, Last::Follow).ok()?;
         Some((stat.st_dev, stat.st_ino))
     };
     let kept: HashSet<_> = places

@@ -3,13 +3,15 @@
 //! A path leads to a unix socket of any network namespace (net/unix/af_unix.c, `unix_find_bsd`), so all
 //! that may be seen are looked through.
 
-use super::{Judge, owners};
+use super::{Judge, claim, owners};
+use crate::gather::Gaps;
+use crate::gather::mounts::Mounts;
 use crate::gather::proc_dir::ProcDir;
 use crate::gather::process;
 use crate::gather::processes::Processes;
 use crate::gather::sockets::{UnixSocket, unix_sockets};
+use crate::gather::view::{Last, View};
 use crate::model::{Claim, ClaimHolder, ClaimKind, Name, Verdict};
-use crate::sys;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
@@ -35,14 +37,14 @@ impl SocketFile {
 impl Judge<'_> {
     /// Judges a socket file; `real` is its path without symbolic links.
     pub fn socket(&self, path: Name, real: &[u8], socket: &SocketFile) -> Claim {
-        let mut claim = self.claim(path, Verdict::Unknown, String::new());
+        let mut claim = claim(path, Verdict::Unknown, String::new());
         claim.kind = ClaimKind::Socket;
         let age = socket
             .made
             .map(|made| SystemTime::now().duration_since(made).unwrap_or_default());
         claim.age_seconds = age.as_ref().map(Duration::as_secs);
         let mut look = Look::new(real, socket.file);
-        if self.net.is_some_and(|dir| look.namespace(dir)) || look.other_namespaces() {
+        if look.namespace(self.view.dir()) || look.other_namespaces() {
             claim.verdict = Verdict::Live;
             claim.why = match look.datagrams {
                 true => "It is bound: what is sent to it arrives.".into(),
@@ -140,10 +142,7 @@ impl<'a> Look<'a> {
 /// The file a path means to a process.
 fn file_of(pid: u32, path: &[u8]) -> Option<(u64, u64)> {
     let dir = ProcDir::open(pid).ok()?;
-    let inside = match path.starts_with(b"/") {
-        true => ProcDir::inside(path),
-        false => [b"cwd/", path].concat(),
-    };
-    let stat = sys::stat_at(dir.as_fd(), &inside, 0).ok()?;
+    let mounts = Mounts::of(&dir, &mut Gaps::default());
+    let stat = View::of(&dir, &mounts).stat(path, Last::Follow).ok()?;
     Some((stat.st_dev, stat.st_ino))
 }

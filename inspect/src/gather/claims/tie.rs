@@ -4,7 +4,7 @@ use super::places;
 use crate::gather::mounts::is_below;
 use crate::gather::proc_dir::ProcDir;
 use crate::gather::processes::Processes;
-use crate::gather::program::Program;
+use crate::gather::program;
 use crate::model::{Claim, Name};
 use crate::sys;
 use std::ops::ControlFlow;
@@ -31,7 +31,7 @@ fn is_stranger(real: &[u8], pid: u32) -> Option<bool> {
     let path = Name::from(real);
     let directory = path.parent()?;
     let dir = ProcDir::open(pid).ok()?;
-    let name = Program::of(&dir)?.name;
+    let name = program::name_of(&dir)?;
     let directory_name = Name::from(directory).base().to_vec();
     if has_word(path.base(), name.as_bytes()) || has_word(&directory_name, name.as_bytes()) {
         return Some(false);

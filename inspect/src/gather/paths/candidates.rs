@@ -1,12 +1,12 @@
 //! Likely places, known by name: they are compared with the watched inodes, and nothing is listed.
 
 use super::super::inotify::ReadInstance;
-use super::super::mounts::Mounts;
-use super::super::proc_dir::ProcDir;
+use super::super::view::{Last, View};
 use super::join;
 use super::wanted::Wanted;
 use crate::model::{Device, Kind, Name, Process, ResolvedBy};
 use std::collections::HashSet;
+use std::os::fd::AsFd;
 
 /// Places compared: a process with 65,536 files in as many directories must not make the scan slow.
 const MOST_PLACES: usize = 4096;
@@ -37,20 +37,14 @@ pub fn known(read: &[ReadInstance]) -> Vec<Place> {
 }
 
 /// Resolves what it can, and returns the places for the walk to begin at, likeliest first.
-pub fn resolve(
-    dir: &ProcDir,
-    mounts: &Mounts,
-    process: &Process,
-    wanted: &mut Wanted<'_>,
-) -> Vec<Place> {
+pub fn resolve(view: &View<'_>, process: &Process, wanted: &mut Wanted<'_>) -> Vec<Place> {
     let mut compared = Vec::new();
-    for path in places(dir, mounts, process, &wanted.devices()) {
+    for path in places(view, process, &wanted.devices()) {
         if wanted.left() == 0 {
             break;
         }
-        if mounts.is_safe(&path) {
-            let inside = ProcDir::inside(&path);
-            let watched = wanted.compare(dir.as_fd(), &inside, &path, ResolvedBy::Candidate);
+        if let Ok(found) = view.find(&path, Last::Stay) {
+            let watched = wanted.compare(found.as_fd(), b"", &path, ResolvedBy::Candidate);
             compared.push(Place { path, watched });
         }
     }
@@ -59,14 +53,10 @@ pub fn resolve(
 
 /// Likely places, likeliest first: where it stands, what its command line and environment name, its open
 /// files, its program, the mounts of the watched devices; and every directory above them.
-fn places(dir: &ProcDir, mounts: &Mounts, process: &Process, devices: &[Device]) -> Vec<Vec<u8>> {
-    let root = dir.read_link("root").unwrap_or_default();
-    let inside = |path: Vec<u8>| match path.strip_prefix(root.as_slice()) {
-        Some(rest) if root != b"/" && rest.starts_with(b"/") => rest.to_vec(),
-        _ => path,
-    };
+fn places(view: &View<'_>, process: &Process, devices: &[Device]) -> Vec<Vec<u8>> {
+    let dir = view.dir();
     let mut first = Places::default();
-    let cwd = dir.read_link("cwd").ok().map(&inside);
+    let cwd = view.working_directory();
     first.add(cwd.clone());
     for argument in process.cmdline.iter().flatten().skip(1) {
         first.add(named(argument.as_bytes(), cwd.as_deref()));
@@ -87,9 +77,9 @@ fn places(dir: &ProcDir, mounts: &Mounts, process: &Process, devices: &[Device])
         first.add(path.and_then(absolute));
     }
     let exe = process.exe.as_ref().and_then(Name::parent);
-    first.add(exe.map(|path| inside(path.to_vec())));
+    first.add(exe.map(|path| dir.inside_root(path.to_vec())));
     for &device in devices {
-        for mount in mounts.of_device(device) {
+        for mount in view.mounts().of_device(device) {
             first.add(Some(mount.point.as_bytes().to_vec()));
         }
     }

@@ -8,7 +8,7 @@
 //! more.
 
 use super::super::inotify::ReadInstance;
-use super::super::proc_dir::ProcDir;
+use super::super::view::Last;
 use super::super::wakes::LOOKS;
 use super::heed::Heed;
 use super::look::Look;
@@ -52,11 +52,11 @@ pub struct Finder<'a> {
 impl<'a> Finder<'a> {
     /// For the watches in `read`.
     pub fn new(look: Look<'a>, process: &Process, read: &[ReadInstance]) -> Finder<'a> {
-        let Look { dir, mounts, wakes } = look;
+        let Look { view, wakes } = look;
         let instances = read.iter().map(|r| &r.instance);
         Finder {
             look,
-            resolver: Resolver::new(dir, mounts, wakes, process, instances),
+            resolver: Resolver::new(view.dir(), view.mounts(), wakes, process, instances),
             names: Names::open().ok(),
             pace: Pace::default(),
             heed: Heed::default(),
@@ -206,8 +206,7 @@ impl<'a> Finder<'a> {
         if let Some(saw) = self.heed.saw(parent) {
             return saw;
         }
-        let flags = libc::O_PATH | libc::O_DIRECTORY;
-        if let Ok(directory) = self.look.dir.open_file(&ProcDir::inside(parent), flags) {
+        if let Ok(directory) = self.look.view.find(parent, Last::Follow) {
             self.heed.take(parent, directory.as_fd());
         }
         false

@@ -1,15 +1,14 @@
 //! Looking at paths as the process sees them, and whether it would see us open them.
 
-use super::super::mounts::{Mount, Mounts};
-use super::super::proc_dir::ProcDir;
+use super::super::mounts::Mount;
+use super::super::view::{Last, View};
 use super::super::wakes::Wakes;
 use crate::model::{Identity, Name};
 
 /// What every look at a path needs.
 #[derive(Clone, Copy)]
 pub struct Look<'a> {
-    pub dir: &'a ProcDir,
-    pub mounts: &'a Mounts,
+    pub view: &'a View<'a>,
     pub wakes: &'a Wakes,
 }
 
@@ -20,7 +19,7 @@ impl Look<'_> {
             return false;
         }
         let itself = self.identity(path);
-        let mount = self.mounts.of_path(path);
+        let mount = self.view.mounts().of_path(path);
         let parent = match mount.filter(|mount| mount.point.as_bytes() == path) {
             // fsnotify asks for the parent in the file system, not for the one above the mount point.
             Some(mount) => self.above_mount(mount).or(itself),
@@ -30,14 +29,11 @@ impl Look<'_> {
     }
 
     fn above_mount(&self, mount: &Mount) -> Option<Identity> {
-        self.identity(&self.mounts.above_root(mount)?)
+        self.identity(&self.view.mounts().above_root(mount)?)
     }
 
     /// What a path leads to, without opening it; `None` also where looking could hang.
     fn identity(&self, path: &[u8]) -> Option<Identity> {
-        let mount = self.mounts.of_path(path).filter(|m| !m.may_hang)?;
-        let inside = ProcDir::inside(path);
-        self.mounts
-            .identity_at(mount, (self.dir.as_fd(), &inside, false))
+        self.view.identity(path, Last::Stay)
     }
 }

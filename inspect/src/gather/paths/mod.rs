@@ -18,6 +18,7 @@ mod why;
 use super::inotify::ReadInstance;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
+use super::view::View;
 use super::wakes::Wakes;
 use super::{Gaps, Options};
 use crate::model::Process;
@@ -56,7 +57,8 @@ pub fn resolve(
     }
     let mut patience = Patience::new(options.path_timeout, total, options.progress);
     let wakes = &Wakes::of(read.iter().map(|r| &r.instance));
-    let look = Look { dir, mounts, wakes };
+    let view = &View::of(dir, mounts);
+    let look = Look { view, wakes };
     let mut finder = Finder::new(look, process, read);
     let pending = finder.resolve(read, &mut patience);
     if pending.is_empty() {
@@ -64,7 +66,7 @@ pub fn resolve(
     }
     let mut places = candidates::known(read);
     let mut wanted = Wanted::new(mounts, read, pending);
-    places.extend(candidates::resolve(dir, mounts, process, &mut wanted));
+    places.extend(candidates::resolve(view, process, &mut wanted));
     wanted.prove_guesses();
     let outcome = walk::run(look, &mut finder, places, &mut wanted, &mut patience);
     let mut reasons: BTreeMap<(Why, Option<Search>), usize> = BTreeMap::new();

@@ -4,6 +4,7 @@
 use super::super::inotify::{Guess, Handles};
 use super::super::mounts::Mounts;
 use super::super::proc_dir::ProcDir;
+use super::super::view::{Last, View};
 use super::super::wakes::Wakes;
 use super::proof::Candidate;
 use super::resolver::Resolver;
@@ -15,8 +16,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// Opens the inodes of a process's watches.
 pub struct Opener<'a> {
-    dir: &'a ProcDir,
-    mounts: &'a Mounts,
+    view: View<'a>,
     instances: &'a [Instance],
     handles: &'a [Handles],
     guesses: &'a [HashMap<usize, Guess>],
@@ -35,8 +35,7 @@ impl<'a> Opener<'a> {
         guesses: &'a [HashMap<usize, Guess>],
     ) -> Opener<'a> {
         Opener {
-            dir,
-            mounts,
+            view: View::of(dir, mounts),
             instances,
             handles,
             guesses,
@@ -74,29 +73,26 @@ impl<'a> Opener<'a> {
         let guess = self.guesses.get(instance)?.get(&watch)?;
         let path = guess.path.as_bytes();
         let found = self.find(path)?;
-        let may_be = Candidate::new(self.mounts, found.as_fd(), b"", path)?.may_be(seen);
+        let may_be = Candidate::new(self.view.mounts(), found.as_fd(), b"", path)?.may_be(seen);
         (may_be == Some(true)).then_some((found, guess.contested))
     }
 
     /// Whether a watch is on a directory; `None` where its inode is not found.
     pub fn is_directory(&self, instance: usize, watch: usize) -> Option<bool> {
         let found = self.open(instance, watch).ok()?;
-        let stat = sys::stat_at(found.as_fd(), b"", libc::AT_EMPTY_PATH).ok()?;
+        let stat = sys::stat_at(found.as_fd(), b"", 0).ok()?;
         Some(stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
     }
 
     fn by_path(&self, watch: &Watch, known: Option<(i32, &[u8])>) -> Option<OwnedFd> {
         let path = watch.path.as_ref().filter(|_| !watch.deleted)?.as_bytes();
         let found = self.find(path)?;
-        let same = Candidate::new(self.mounts, found.as_fd(), b"", path)?.is(watch, known);
+        let mounts = self.view.mounts();
+        let same = Candidate::new(mounts, found.as_fd(), b"", path)?.is(watch, known);
         same.then_some(found)
     }
 
     fn find(&self, path: &[u8]) -> Option<OwnedFd> {
-        if !self.mounts.is_safe(path) {
-            return None;
-        }
-        let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        sys::open_at(self.dir.as_fd(), &ProcDir::inside(path), flags).ok()
+        self.view.find(path, Last::Stay).ok()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::mounts::{Mount, Mounts};
 use super::super::proc_dir::ProcDir;
+use super::super::view::{Last, View};
 use super::super::wakes::Wakes;
 use super::Why;
 use super::look::Look;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// What opens handles: a mount of every device there are watches on.
 pub struct Resolver<'a> {
-    dir: &'a ProcDir,
+    view: View<'a>,
     devices: HashMap<Device, Result<Vec<OpenMount>, Why>>,
     /// The kernel refused: it will refuse every other handle too.
     refused: AtomicBool,
@@ -37,21 +38,21 @@ impl<'a> Resolver<'a> {
     /// Opens the mounts that are needed for the watches of these instances.
     pub fn new<'i>(
         dir: &'a ProcDir,
-        mounts: &Mounts,
+        mounts: &'a Mounts,
         wakes: &Wakes,
         process: &Process,
         instances: impl Iterator<Item = &'i Instance>,
     ) -> Resolver<'a> {
-        let look = Look { dir, mounts, wakes };
+        let view = View::of(dir, mounts);
+        let look = Look { view: &view, wakes };
         let watches = instances.flat_map(|instance| &instance.watches);
         let devices: BTreeSet<Device> = watches.map(|watch| watch.device).collect();
         let anchors = anchors(dir, process);
+        let open = |device| (device, open_mounts(&look, &anchors, device));
+        let devices = devices.into_iter().map(open).collect();
         Resolver {
-            dir,
-            devices: devices
-                .into_iter()
-                .map(|device| (device, open_mounts(&look, &anchors, device)))
-                .collect(),
+            view,
+            devices,
             refused: AtomicBool::new(false),
         }
     }
@@ -107,8 +108,7 @@ impl<'a> Resolver<'a> {
         let path = mount.inside(path, opened.inode)?;
         // Through a mount of a part, a file outside of that part has a path that means nothing.
         if !mount.whole {
-            let flags = libc::AT_SYMLINK_NOFOLLOW;
-            let there = sys::stat_at(self.dir.as_fd(), &ProcDir::inside(&path), flags);
+            let there = self.view.stat(&path, Last::Stay);
             let here = stat(&opened.fd).map_err(|_| Why::Failed)?;
             // The device is the subvolume's, where there are such.
             let same =
@@ -237,7 +237,7 @@ fn open_mounts(
 ) -> Result<Vec<OpenMount>, Why> {
     let mut opened = Vec::new();
     let mut why = Why::NoMount;
-    for mount in look.mounts.of_device(device) {
+    for mount in look.view.mounts().of_device(device) {
         if mount.may_hang {
             why = Why::MayHang;
             continue;
@@ -263,14 +263,13 @@ fn open_mounts(
 fn open_mount(look: &Look<'_>, anchors: &[Vec<u8>], mount: &Mount) -> Result<OpenMount, Why> {
     let point = mount.point.as_bytes();
     // Through the process's root, so that it is right in another mount namespace and below a chroot.
-    let open = |path: &[u8], flags| {
-        let flags = flags | libc::O_DIRECTORY | libc::O_NONBLOCK;
-        let file = look.dir.open_file(&ProcDir::inside(path), flags).ok()?;
+    let find = |path: &[u8]| {
+        let found = look.view.find(path, Last::Follow).ok()?;
         // Another mount may lie on top of this one.
-        let other = sys::mount_id(file.as_fd()).is_some_and(|id| id != mount.id);
-        (!other).then_some(file)
+        let other = sys::mount_id(found.as_fd()).is_some_and(|id| id != mount.id);
+        (!other).then_some(found)
     };
-    let root = open(point, libc::O_PATH).ok_or(Why::Hidden)?;
+    let root = find(point).ok_or(Why::Hidden)?;
     let root_inode = stat(&root).map_err(|_| Why::Failed)?.st_ino;
     let mut names = Names::open().map_err(|_| Why::Failed)?;
     let shown = names
@@ -278,19 +277,27 @@ fn open_mount(look: &Look<'_>, anchors: &[Vec<u8>], mount: &Mount) -> Result<Ope
         .map_err(|_| Why::Failed)?
         .to_vec();
     // O_PATH is not enough for open_by_handle_at(2); any directory of the mount is.
-    let on_it = |path: &&[u8]| look.mounts.of_path(path).is_some_and(|m| m.id == mount.id);
+    let on_it = |path: &&[u8]| {
+        look.view
+            .mounts()
+            .of_path(path)
+            .is_some_and(|m| m.id == mount.id)
+    };
     let anchors = anchors.iter().map(Vec::as_slice).filter(on_it);
     let fd = std::iter::once(point)
         .chain(anchors)
         .filter(|path| !look.is_seen(path))
-        .find_map(|path| open(path, libc::O_RDONLY))
+        .find_map(|path| {
+            let flags = libc::O_RDONLY | libc::O_DIRECTORY;
+            sys::open_at(find(path)?.as_fd(), b".", flags).ok()
+        })
         .ok_or(if look.is_seen(point) {
             Why::WouldWake
         } else {
             Why::Failed
         })?;
     Ok(OpenMount {
-        fd: fd.into(),
+        fd,
         point: mount.point.clone(),
         shown,
         root_inode,
@@ -300,5 +307,5 @@ fn open_mount(look: &Look<'_>, anchors: &[Vec<u8>], mount: &Mount) -> Result<Ope
 }
 
 fn stat(fd: &impl AsFd) -> io::Result<libc::stat> {
-    sys::stat_at(fd.as_fd(), b"", libc::AT_EMPTY_PATH)
+    sys::stat_at(fd.as_fd(), b"", 0)
 }

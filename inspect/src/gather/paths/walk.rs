@@ -6,7 +6,8 @@
 //! opening the process's own watches would report are left out (`gather::wakes`), and so is what lies
 //! below them: no other way leads to the names in a directory without an event.
 
-use super::super::proc_dir::ProcDir;
+use super::super::mounts::Mounts;
+use super::super::view::Last;
 use super::candidates::Place;
 use super::handles::Finder;
 use super::look::Look;
@@ -187,7 +188,7 @@ impl Walk<'_, '_> {
 
     /// A likely place as a task; `None` if nothing wanted can be in it, or opening it would be seen.
     fn task_of(&mut self, path: Vec<u8>) -> Option<Task> {
-        let mount = self.look.mounts.of_path(&path)?;
+        let mount = self.look.view.mounts().of_path(&path)?;
         if mount.may_hang || !self.wanted.on(mount.device) {
             return None;
         }
@@ -235,9 +236,9 @@ impl Walk<'_, '_> {
         self.patience.listed += 1;
         let (overlay, subvolumes) = (root.overlay, root.subvolumes);
         let mut entries = 0usize;
-        let mount = self.look.mounts.by_id(root.mount);
+        let mount = self.look.view.mounts().by_id(root.mount);
         let mut unknown =
-            mount.filter(|m| m.overlay && self.look.mounts.numbers_of(m.device).is_none());
+            mount.filter(|m| m.overlay && self.look.view.mounts().numbers_of(m.device).is_none());
         // An error in the middle only makes the list shorter.
         let _ = sys::each_entry(opened.as_fd(), buffer, |entry| {
             entries += 1;
@@ -248,21 +249,23 @@ impl Walk<'_, '_> {
             if !directory && let Some(mount) = unknown {
                 let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
                 if let Ok(stat) = sys::stat_at(opened.as_fd(), entry.name, flags) {
-                    self.look.mounts.note(mount, &stat);
+                    self.look.view.mounts().note(mount, &stat);
                 }
-                unknown = unknown.filter(|m| self.look.mounts.numbers_of(m.device).is_none());
+                unknown =
+                    unknown.filter(|m| self.look.view.mounts().numbers_of(m.device).is_none());
             }
             let mut watched = false;
             // A subvolume is listed by its own number, and its root has the number every such root has.
             let renumbered = overlay || subvolumes && self.wanted.has_inode(SUBVOLUME_ROOT);
             // A file that was copied up is listed with the number it has above.
-            let unlike = overlay && !self.look.mounts.is_numbered(device);
+            let unlike = overlay && !self.look.view.mounts().is_numbered(device);
             if self.wanted.has_inode(entry.inode) || (renumbered && directory) || unlike {
                 let path = join(&task.path, entry.name);
                 let by = ResolvedBy::Walk;
                 watched = self.wanted.compare(opened.as_fd(), entry.name, &path, by);
             }
-            if directory {
+            let hangs = |mounts: &Mounts| mounts.may_hang_at(&join(&task.path, entry.name));
+            if directory && !hangs(self.look.view.mounts()) {
                 let seen_by_process = would_wake(&self.look, root, opened.as_fd(), entry.name);
                 if seen_by_process {
                     self.outcome.would_wake.insert(device);
@@ -294,25 +297,22 @@ fn would_wake(look: &Look<'_>, root: &Root, dir: BorrowedFd<'_>, name: &[u8]) ->
         return false;
     }
     // The number in the listing is not the inode's on an overlayfs or at the root of a btrfs subvolume.
-    let mount = look.mounts.by_id(root.mount);
-    let identity = mount.and_then(|mount| look.mounts.identity_at(mount, (dir, name, false)));
+    let mount = look.view.mounts().by_id(root.mount);
+    let identity =
+        mount.and_then(|mount| look.view.mounts().identity_at(mount, (dir, name, false)));
     look.wakes.by_opening(identity, identity)
 }
 
 /// Opens a mount by the path the process has for it. `None` if another one lies on top.
 fn open_root(look: &Look<'_>, id: i32) -> Option<Root> {
-    let mount = look.mounts.by_id(id).filter(|mount| !mount.may_hang)?;
-    let path = ProcDir::inside(mount.point.as_bytes());
-    // O_PATH is no open for fsnotify: nobody sees it.
-    let fd = look
-        .dir
-        .open_file(&path, libc::O_PATH | libc::O_DIRECTORY)
-        .ok()?;
+    let mounts = look.view.mounts();
+    let mount = mounts.by_id(id).filter(|mount| !mount.may_hang)?;
+    let fd = look.view.find(mount.point.as_bytes(), Last::Follow).ok()?;
     if sys::mount_id(fd.as_fd()).is_some_and(|found| found != id) {
         return None;
     }
     Some(Root {
-        fd: fd.into(),
+        fd,
         point: mount.point.clone(),
         device: mount.device,
         overlay: mount.overlay,

@@ -1,6 +1,7 @@
 //! Why a path is not known, in words. They stand with each watch and in the roll-up, so they speak
 //! neither of "it" nor of "them".
 
+use super::super::view::MAY_HANG;
 use crate::model::Watch;
 
 /// Whether healing may find a watch that is not found now: looking for it would wake the process, or only the kernel
@@ -43,9 +44,7 @@ impl Why {
             Why::NoHandle => "the file system has no file handles",
             Why::NoMount => "no mount the process sees has this device",
             Why::Hidden => "the mount cannot be reached: hidden below another, or not permitted",
-            Why::MayHang => {
-                "on a network or user-space file system, which is not touched: a dead server would hang the scan"
-            }
+            Why::MayHang => MAY_HANG,
             Why::Deleted => "deleted: the file system does not find the handle any more",
             Why::Overlay => "an overlayfs does not open file handles",
             Why::NotOpenable => "the file system has handles that cannot be opened (procfs, sysfs)",

@@ -5,16 +5,18 @@ use super::holders::{self, Wanted};
 use super::{Mode, database_mode, fill_locks, holder, log, state, wanted};
 use crate::gather::mounts::Mounts;
 use crate::gather::proc_dir::ProcDir;
+use crate::gather::view::{self, Last, View};
 use crate::gather::{Gaps, errno_text, fdinfo};
 use crate::model::{
     Database, DatabaseFailure, FailureKind, Identity, Name, OrphanFile, Part, SeenDatabase,
 };
-use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use crate::sys;
+use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Looks at the database at `path`. Its files are opened for reading and closed again; nothing else is
@@ -30,9 +32,22 @@ pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFa
         kind,
     };
     let no_database = |why| fail(FailureKind::NoProcess, why);
+    let own = Own::open(gaps)
+        .map_err(|e| no_database(format!("/proc cannot be read: {}", errno_text(&e))))?;
     // SQLite puts the side files beside what a symbolic link leads to (os_unix.c, unixFullPathname).
-    let real = std::fs::canonicalize(path).and_then(|real| Ok((open(&real)?, real)));
-    let (file, real) = real.map_err(|e| match e.kind() {
+    let found = view::named(&own.view(), path.as_os_str().as_bytes(), Last::Follow);
+    let opened = found.and_then(|found| {
+        let real = PathBuf::from(OsString::from_vec(view::real_path(found.as_fd())?));
+        Ok((view::open_unnoticed(found.as_fd())?, real))
+    });
+    let (file, real) = opened.map_err(|e| match e.kind() {
+        _ if view::is_unsafe(&e) => {
+            let why = view::left_out(&e).unwrap_or_default();
+            no_database(format!("{shown} is left out: {why}"))
+        }
+        _ if e.raw_os_error() == Some(libc::EINVAL) => {
+            no_database(format!("{shown} is no regular file"))
+        }
         io::ErrorKind::NotFound => no_database(format!("there is no file {shown}")),
         io::ErrorKind::PermissionDenied => fail(
             FailureKind::NotPermitted,
@@ -40,7 +55,6 @@ pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFa
         ),
         _ => no_database(format!("{shown} cannot be read: {}", errno_text(&e))),
     })?;
-    let own = Own::open(gaps);
     let main = own.part("", &real, &file).map_err(|e| match e {
         None => no_database(format!("{shown} is no regular file")),
         Some(e) => no_database(format!("{shown} cannot be looked at: {}", errno_text(&e))),
@@ -70,10 +84,16 @@ pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFa
         parts.push(part);
         files.push(file);
     }
-    Ok(seen(parts, &files, mode, gaps))
+    Ok(seen(&own, parts, &files, mode, gaps))
 }
 
-fn seen(parts: Vec<Part>, files: &[File], mode: Option<Mode>, gaps: &mut Gaps) -> SeenDatabase {
+fn seen(
+    own: &Own,
+    parts: Vec<Part>,
+    files: &[File],
+    mode: Option<Mode>,
+    gaps: &mut Gaps,
+) -> SeenDatabase {
     let bytes = |suffix: &str| {
         let mut parts = parts.iter().filter(|part| part.suffix == suffix);
         parts.next().and_then(|part| part.bytes)
@@ -115,7 +135,7 @@ fn seen(parts: Vec<Part>, files: &[File], mode: Option<Mode>, gaps: &mut Gaps) -
         }
     }
     let mut orphans = Vec::new();
-    if let Some(found) = everyone(&database, gaps) {
+    if let Some(found) = everyone(own, &database, gaps) {
         fill_locks(&mut database, &found);
         let holders: Vec<_> = found
             .peers
@@ -152,7 +172,7 @@ fn seen(parts: Vec<Part>, files: &[File], mode: Option<Mode>, gaps: &mut Gaps) -
     SeenDatabase { database, orphans }
 }
 
-fn everyone(database: &Database, gaps: &mut Gaps) -> Option<holders::Found> {
+fn everyone(own: &Own, database: &Database, gaps: &mut Gaps) -> Option<holders::Found> {
     let parts = &database.parts;
     let table = match holders::table() {
         Ok(table) => table,
@@ -163,8 +183,8 @@ fn everyone(database: &Database, gaps: &mut Gaps) -> Option<holders::Found> {
     };
     let mut beside = database.database.as_bytes().to_vec();
     beside.extend(foreign::DOTFILE.as_bytes());
-    let dotfile = std::fs::symlink_metadata(OsStr::from_bytes(&beside));
-    let dotfile = dotfile.is_ok_and(|found| found.is_dir());
+    let dotfile = own.view().find(&beside, Last::Stay);
+    let dotfile = dotfile.is_ok_and(|found| sys::is_directory(found.as_fd()));
     foreign::note(database, &table, dotfile, gaps);
     let paths = ["", "-wal", "-shm"].map(|suffix| {
         let main = parts.first().map(|main| main.path.as_bytes());
@@ -186,44 +206,49 @@ fn everyone(database: &Database, gaps: &mut Gaps) -> Option<holders::Found> {
     ))
 }
 
-/// Opens a file the user named. O_NONBLOCK: a FIFO must not be waited for.
-///
-/// # Errors
-/// The errno of open(2).
-pub fn open(path: &Path) -> io::Result<File> {
-    let with = |flags| {
-        OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK | flags)
-            .open(path)
-    };
-    // O_NOATIME is for the owner of the file only (open(2)); EPERM is not EACCES, but std calls both so.
-    with(libc::O_NOATIME).or_else(|e| match e.raw_os_error() {
-        Some(libc::EPERM) => with(0),
-        _ => Err(e),
-    })
-}
-
 /// This process's view of its own descriptors: it knows the files by the kernel's device and inode, as
 /// /proc/locks has them.
-struct Own(Option<(ProcDir, Mounts)>);
+pub struct Own {
+    dir: ProcDir,
+    mounts: Mounts,
+}
 
 impl Own {
-    fn open(gaps: &mut Gaps) -> Own {
-        let dir = ProcDir::open(std::process::id()).ok();
-        Own(dir.map(|dir| {
-            let mounts = Mounts::of(&dir, gaps);
-            (dir, mounts)
-        }))
+    /// # Errors
+    /// There is no /proc.
+    pub fn open(gaps: &mut Gaps) -> io::Result<Own> {
+        let dir = ProcDir::open(std::process::id())?;
+        let mounts = Mounts::of(&dir, gaps);
+        Ok(Own { dir, mounts })
+    }
+
+    /// Opens a side file of a database. SQLite opens none over a link (O_NOFOLLOW of os_unix.c), and a FIFO or
+    /// device that somebody put there is not opened at all.
+    ///
+    /// # Errors
+    /// ELOOP for a link, EINVAL for another kind of file, else the errno of open(2).
+    pub fn open_side(&self, path: &[u8]) -> io::Result<File> {
+        let path = Name::from(path);
+        let directory = path.parent().unwrap_or(b"/");
+        let directory = view::named(&self.view(), directory, Last::Follow)?;
+        let found = sys::find_on_mount(directory.as_fd(), path.base(), libc::O_PATH)?;
+        view::open_unnoticed(found.as_fd())
+    }
+
+    fn view(&self) -> View<'_> {
+        View::of(&self.dir, &self.mounts)
     }
 
     fn identity(&self, file: &File) -> Option<Identity> {
-        let (dir, mounts) = self.0.as_ref()?;
-        let text = dir.read(&format!("fdinfo/{}", file.as_raw_fd())).ok()?;
+        let text = self
+            .dir
+            .read(&format!("fdinfo/{}", file.as_raw_fd()))
+            .ok()?;
         let header = fdinfo::header(&text);
-        let mount = mounts.by_id(header.mount?)?;
+        let mount = self.mounts.by_id(header.mount?)?;
         let inode = header.inode.or(file.metadata().ok().map(|m| m.ino()))?;
-        mounts.identity(mount, inode, (file.as_fd(), b"", false))
+        self.mounts
+            .identity(mount, inode, (file.as_fd(), b"", false))
     }
 
     /// # Errors
@@ -257,11 +282,20 @@ impl Own {
             let mut name = database.as_os_str().to_owned();
             name.push(suffix);
             let path = PathBuf::from(name);
-            let opened = open(&path).map_err(Some);
+            let opened = self.open_side(path.as_os_str().as_bytes()).map_err(Some);
             match opened.and_then(|file| Ok((self.part(suffix, &path, &file)?, file))) {
                 Ok(side) => found.push(side),
                 Err(Some(e)) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(Some(e)) => gaps.note(format!("its {suffix}"), errno_text(&e)),
+                Err(Some(e)) => {
+                    let why = match e.raw_os_error() {
+                        Some(libc::ELOOP) => {
+                            "it is a symbolic link, which SQLite does not follow".into()
+                        }
+                        Some(libc::EINVAL) => "it is no regular file".into(),
+                        _ => errno_text(&e),
+                    };
+                    gaps.note(format!("its {suffix}"), why);
+                }
                 Err(None) => gaps.note(format!("its {suffix}"), "it is no regular file"),
             }
         }

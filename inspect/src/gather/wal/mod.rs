@@ -9,7 +9,7 @@ mod holders;
 pub mod shm;
 mod state;
 
-pub use file::{database, open};
+pub use file::{Own, database};
 pub use frames::Effort;
 pub use header::{Mode, database as database_mode};
 pub use state::{count, index};
@@ -17,10 +17,10 @@ pub use state::{count, index};
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::sqlite::open_safely;
+use super::view::{Last, View};
 use super::wakes::Wakes;
 use super::{Gaps, errno_text};
 use crate::model::{Database, Descriptor, Holder, Identity, Part, Process, Wal};
-use crate::sys;
 use bytes::Owned;
 use holders::{Found, Peer, Wanted};
 use std::collections::{HashMap, HashSet};
@@ -161,13 +161,8 @@ fn locks(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> 
 /// Whether a directory lies where unix-dotfile makes one.
 fn is_dotfile(dir: &ProcDir, mounts: &Mounts, database: &Database) -> bool {
     let path = [database.database.as_bytes(), foreign::DOTFILE.as_bytes()].concat();
-    mounts.is_safe(&path)
-        && sys::stat_at(
-            dir.as_fd(),
-            &ProcDir::inside(&path),
-            libc::AT_SYMLINK_NOFOLLOW,
-        )
-        .is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
+    let found = View::of(dir, mounts).stat(&path, Last::Stay);
+    found.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
 }
 
 fn wanted<'a>(parts: impl Iterator<Item = &'a Part>) -> Wanted {

@@ -1,0 +1,454 @@
+//! The file system as a process sees it, as far as a look at it cannot hang.
+//!
+//! Paths come from whoever is looked at: arguments, links, names of sockets. One that leads to a dead network or
+//! FUSE file system, over a symbolic link perhaps, would hold up who follows it for ever, SIGKILL or not. So a path
+//! is followed mount by mount. Within one mount the kernel walks, and is told to leave it for nothing
+//! (`RESOLVE_NO_XDEV` of openat2(2)). At a mount point the process's table of mounts says what lies there before it
+//! is entered, and afterwards the kernel says what was entered. A link is read, and followed in the same way.
+//!
+//! What is left to chance is a mount that comes between the look at the table and the step: FUSE asks nothing of
+//! its server for such a step (`O_PATH`), and to mount anything else takes root.
+
+use super::mounts::Mounts;
+use super::proc_dir::ProcDir;
+use crate::model::Identity;
+use crate::sys;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// Links followed at most, as the kernel does (MAXSYMLINKS of include/linux/namei.h).
+const LINKS: usize = 40;
+/// Steps taken at most: a path has some 2,000 parts (PATH_MAX), and each `..` begins anew.
+const STEPS: usize = 10_000;
+
+/// What becomes of a symbolic link at the end of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    /// It is followed.
+    Follow,
+    /// It is what is found.
+    Stay,
+}
+
+/// How a process sees the file system.
+pub struct View<'a> {
+    dir: &'a ProcDir,
+    mounts: &'a Mounts,
+    root: OnceLock<Option<OwnedFd>>,
+}
+
+/// The error for a path that leads to a file system that may not answer.
+fn unsafe_to_follow() -> io::Error {
+    io::Error::from_raw_os_error(libc::EXDEV)
+}
+
+/// Whether a path was not followed because it leads to a file system that may not answer.
+pub fn is_unsafe(error: &io::Error) -> bool {
+    left_out(error).is_some()
+}
+
+/// Why a path was not followed, if that is because it leads to a file system that may not answer.
+pub fn left_out(error: &io::Error) -> Option<&'static str> {
+    match error.raw_os_error() {
+        Some(libc::EXDEV) => Some(MAY_HANG),
+        Some(libc::ETIMEDOUT) => Some(NO_ANSWER),
+        _ => None,
+    }
+}
+
+/// What a path means that the user of this program named, as `O_PATH`. Where it leads to a file system that may
+/// not answer, that is tried first.
+///
+/// # Errors
+/// One that [`is_unsafe`] where nobody answered; else the kernel's errno.
+pub fn named(own: &View<'_>, path: &[u8], last: Last) -> io::Result<OwnedFd> {
+    let absolute = || {
+        let cwd = own.working_directory().unwrap_or_default();
+        match path.first() {
+            Some(b'/') => path.to_vec(),
+            _ => [&cwd, &b"/"[..], path].concat(),
+        }
+    };
+    match own.find(path, last) {
+        Err(e) if is_unsafe(&e) => {
+            if !sys::answers(path, PATIENCE) {
+                return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
+            }
+            let end = match last {
+                Last::Follow => 0,
+                Last::Stay => libc::O_NOFOLLOW,
+            };
+            // An absolute path needs no directory.
+            sys::open_at(own.dir().as_fd(), &absolute(), libc::O_PATH | end)
+        }
+        found => found,
+    }
+}
+
+/// Where a file that was found is, without links, as this program would write it.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn real_path(found: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
+    let mut path = Vec::new();
+    let own = format!("/proc/self/fd/{}", found.as_raw_fd());
+    sys::read_link_at(found, own.as_bytes(), &mut path)?;
+    Ok(path)
+}
+
+/// How long a file system may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const NO_ANSWER: &str = "on a network or user-space file system that did not answer within 2 s";
+
+/// Why something is left out.
+pub const MAY_HANG: &str = "on a network, user-space or unknown file system, which is not touched: \
+     a dead server would hang the scan";
+
+impl<'a> View<'a> {
+    /// Of the process whose directory and mounts these are.
+    pub fn of(dir: &'a ProcDir, mounts: &'a Mounts) -> View<'a> {
+        View {
+            dir,
+            mounts,
+            root: OnceLock::new(),
+        }
+    }
+
+    /// The process.
+    pub fn dir(&self) -> &'a ProcDir {
+        self.dir
+    }
+
+    /// Its mounts.
+    pub fn mounts(&self) -> &'a Mounts {
+        self.mounts
+    }
+
+    /// Where it works, as it would write it itself; `None` where that may not be seen.
+    pub fn working_directory(&self) -> Option<Vec<u8>> {
+        Some(self.dir.inside_root(self.dir.read_link("cwd").ok()?))
+    }
+
+    /// What a path means to the process, as `O_PATH`: nothing is opened, and no watch sees it. A relative one is
+    /// taken from where the process works now.
+    ///
+    /// # Errors
+    /// One that [`is_unsafe`]; else the kernel's errno.
+    pub fn find(&self, path: &[u8], last: Last) -> io::Result<OwnedFd> {
+        let root = self.root().ok_or_else(unsafe_to_follow)?;
+        let whole;
+        let path = match path.first() {
+            Some(b'/') => path,
+            _ => {
+                let gone = || io::Error::from_raw_os_error(libc::ENOENT);
+                let cwd = self.working_directory().ok_or_else(gone)?;
+                whole = [&cwd, &b"/"[..], path].concat();
+                &whole
+            }
+        };
+        let mut walk = Walk {
+            root,
+            mounts: self.mounts,
+            at: root.try_clone_to_owned()?,
+            place: Vec::new(),
+            proc: false,
+            rest: path.to_vec(),
+            last,
+            links: 0,
+        };
+        for _ in 0..STEPS {
+            if let Some(found) = walk.step()? {
+                return Ok(found);
+            }
+        }
+        Err(io::Error::from_raw_os_error(libc::ELOOP))
+    }
+
+    /// stat(2) of what a path means to the process.
+    ///
+    /// # Errors
+    /// As [`View::find`].
+    pub fn stat(&self, path: &[u8], last: Last) -> io::Result<libc::stat> {
+        sys::stat_at(self.find(path, last)?.as_fd(), b"", 0)
+    }
+
+    /// What a path means to the process, as the kernel knows files.
+    pub fn identity(&self, path: &[u8], last: Last) -> Option<Identity> {
+        let found = self.find(path, last).ok()?;
+        let mount = self.mounts.answering(found.as_fd())?;
+        self.mounts.identity_at(mount, (found.as_fd(), b"", false))
+    }
+
+    /// Opens a regular file of the process for reading; `flags` are added.
+    ///
+    /// # Errors
+    /// As [`View::find`]; EINVAL if it is no regular file.
+    pub fn open(&self, path: &[u8], last: Last, flags: libc::c_int) -> io::Result<File> {
+        open_regular(self.find(path, last)?.as_fd(), flags)
+    }
+
+    /// Opens a directory of the process to list it.
+    ///
+    /// # Errors
+    /// As [`View::find`].
+    pub fn list(&self, path: &[u8]) -> io::Result<OwnedFd> {
+        let found = self.find(path, Last::Follow)?;
+        sys::open_at(found.as_fd(), b".", libc::O_RDONLY | libc::O_DIRECTORY)
+    }
+
+    /// A file the process has open, as `O_PATH`.
+    ///
+    /// # Errors
+    /// One that [`is_unsafe`]; else the kernel's errno.
+    pub fn descriptor(&self, fd: i32) -> io::Result<OwnedFd> {
+        let path = format!("fd/{fd}");
+        let found = sys::open_at(self.dir.as_fd(), path.as_bytes(), libc::O_PATH)?;
+        match self.mounts.answering(found.as_fd()) {
+            Some(_) => Ok(found),
+            None => Err(unsafe_to_follow()),
+        }
+    }
+
+    /// The process's root, if it answers.
+    fn root(&self) -> Option<BorrowedFd<'_>> {
+        let open = || {
+            if !self.mounts.answers_at(b"/") {
+                return None;
+            }
+            let flags = libc::O_PATH | libc::O_DIRECTORY;
+            let root = self.dir.open_file(b"root", flags).ok()?;
+            self.mounts.answering(root.as_fd())?;
+            Some(root.into())
+        };
+        self.root.get_or_init(open).as_ref().map(AsFd::as_fd)
+    }
+}
+
+/// Opens a regular file that was found, for reading; `flags` are added. A FIFO or device is not opened: to open
+/// one can wait, or do something.
+///
+/// # Errors
+/// EINVAL if it is none; else the kernel's errno.
+pub fn open_regular(found: BorrowedFd<'_>, flags: libc::c_int) -> io::Result<File> {
+    let stat = sys::stat_at(found, b"", 0)?;
+    if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    // O_NONBLOCK: an open must not wait for the holder of a lease (fcntl(2), F_SETLEASE).
+    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY | flags;
+    sys::open_again(found, flags).map(File::from)
+}
+
+/// The same, without leaving a trace in its time of access where the kernel allows that.
+///
+/// # Errors
+/// The same.
+pub fn open_unnoticed(found: BorrowedFd<'_>) -> io::Result<File> {
+    // O_NOATIME is for the owner of the file only (open(2)); EPERM is not EACCES, but std calls both so.
+    open_regular(found, libc::O_NOATIME).or_else(|e| match e.raw_os_error() {
+        Some(libc::EPERM) => open_regular(found, 0),
+        _ => Err(e),
+    })
+}
+
+/// A path on its way.
+struct Walk<'w> {
+    root: BorrowedFd<'w>,
+    mounts: &'w Mounts,
+    /// How far it has come: a directory on a mount that answers.
+    at: OwnedFd,
+    /// The same as a path without links; empty for the root.
+    place: Vec<u8>,
+    /// That mount is a /proc.
+    proc: bool,
+    /// What is left: empty, or with a `/` in front once a step was taken.
+    rest: Vec<u8>,
+    last: Last,
+    links: usize,
+}
+
+impl Walk<'_> {
+    /// Goes on, and says what was found if that is the end.
+    fn step(&mut self) -> io::Result<Option<OwnedFd>> {
+        let slashes = self.rest.iter().take_while(|&&b| b == b'/').count();
+        self.rest.drain(..slashes);
+        if self.rest.is_empty() {
+            return self.at.try_clone().map(Some);
+        }
+        // Mostly all that is left lies on this mount, and no link leads there.
+        let end = match self.last {
+            Last::Follow => 0,
+            Last::Stay => libc::O_NOFOLLOW,
+        };
+        match sys::find_on_mount(self.at.as_fd(), &self.rest, libc::O_PATH | end) {
+            Err(e)
+                if matches!(
+                    e.raw_os_error(),
+                    Some(libc::ELOOP | libc::EXDEV | libc::EAGAIN)
+                ) => {}
+            done => return done.map(Some),
+        }
+        let end = self.rest.iter().position(|&b| b == b'/');
+        let part: Vec<u8> = self.rest.drain(..end.unwrap_or(self.rest.len())).collect();
+        match &part[..] {
+            b"." => {}
+            b".." => {
+                // From the root on: what lies above was entered by that way.
+                let above = self.place.iter().rposition(|&b| b == b'/').unwrap_or(0);
+                let above = self.place.get(..above).unwrap_or_default().to_vec();
+                self.begin_at_root(&above)?;
+            }
+            _ => return self.enter(&part),
+        }
+        Ok(None)
+    }
+
+    fn enter(&mut self, part: &[u8]) -> io::Result<Option<OwnedFd>> {
+        let path = [&self.place, &b"/"[..], part].concat();
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let found = match sys::find_on_mount(self.at.as_fd(), part, flags) {
+            Err(e) if e.raw_os_error() == Some(libc::EXDEV) => {
+                if !self.mounts.answers_at(&path) {
+                    return Err(unsafe_to_follow());
+                }
+                let found = sys::open_at(self.at.as_fd(), part, flags)?;
+                let mount = self.mounts.answering(found.as_fd());
+                self.proc = mount.ok_or_else(unsafe_to_follow)?.proc;
+                found
+            }
+            found => found?,
+        };
+        let mode = sys::stat_at(found.as_fd(), b"", 0)?.st_mode;
+        if mode & libc::S_IFMT != libc::S_IFLNK {
+            (self.at, self.place) = (found, path);
+            return Ok(None);
+        }
+        if self.rest.is_empty() && self.last == Last::Stay {
+            return Ok(Some(found));
+        }
+        self.links += 1;
+        if self.proc || self.links > LINKS {
+            return Err(io::Error::from_raw_os_error(libc::ELOOP));
+        }
+        let mut target = Vec::new();
+        sys::read_link_at(found.as_fd(), b"", &mut target)?;
+        if target.starts_with(b"/") {
+            self.begin_at_root(&target)?;
+        } else {
+            self.rest = [&target[..], &self.rest].concat();
+        }
+        Ok(None)
+    }
+
+    /// Goes back to the root, with `path` before what is left.
+    fn begin_at_root(&mut self, path: &[u8]) -> io::Result<()> {
+        self.at = self.root.try_clone_to_owned()?;
+        self.place.clear();
+        self.proc = false;
+        self.rest = [path, &self.rest].concat();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gather::Gaps;
+    use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    fn own(test: impl Fn(&View<'_>)) {
+        let dir = ProcDir::open(std::process::id()).unwrap();
+        let mounts = Mounts::of(&dir, &mut Gaps::default());
+        test(&View::of(&dir, &mounts));
+    }
+
+    #[test]
+    fn a_path_means_what_it_means_to_the_kernel() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().canonicalize().unwrap();
+        fs::create_dir_all(dir.join("a/b")).unwrap();
+        fs::write(dir.join("a/b/f"), "").unwrap();
+        for (target, link) in [
+            ("a", "relative"),
+            ("../../a/b/f", "a/b/up"),
+            ("up", "a/b/twice"),
+            ("loop", "loop"),
+            ("none", "dangling"),
+            ("/proc/self", "proc"),
+            ("/dev/shm", "other"),
+            ("b/f", "a/end"),
+        ] {
+            symlink(target, dir.join(link)).unwrap();
+        }
+        symlink(dir.join("a"), dir.join("absolute")).unwrap();
+        own(|view| {
+            for path in [
+                "a/b/f",
+                "a//b/./f",
+                "a/b/../b/f",
+                "a/b/../../../..",
+                "../../../../../../..",
+                "relative/b/f",
+                "relative/../a",
+                "absolute/b/twice",
+                "a/end",
+                "a/",
+                "a/b/f/",
+                "a/b/f/x",
+                "loop",
+                "dangling",
+                "none/x",
+                "other",
+                "other/..",
+                "other/../null",
+            ] {
+                let path = dir.join(path);
+                let bytes = path.as_os_str().as_bytes();
+                let found = view.find(bytes, Last::Follow);
+                let found = found.and_then(|found| real_path(found.as_fd()));
+                let wanted = path.canonicalize();
+                let errno = |e: io::Error| e.raw_os_error();
+                assert_eq!(
+                    found.map_err(errno),
+                    wanted
+                        .map(|path| path.as_os_str().as_bytes().to_vec())
+                        .map_err(errno),
+                    "{}",
+                    path.display()
+                );
+            }
+            let kind = |path: &Path, last| {
+                let stat = view.stat(path.as_os_str().as_bytes(), last);
+                stat.map(|stat| stat.st_mode & libc::S_IFMT).ok()
+            };
+            let link = dir.join("a/end");
+            assert_eq!(kind(&link, Last::Stay), Some(libc::S_IFLNK));
+            assert_eq!(kind(&link, Last::Follow), Some(libc::S_IFREG));
+            // What /proc/self means depends on who asks.
+            assert_eq!(kind(&dir.join("proc/stat"), Last::Follow), None);
+        });
+    }
+
+    #[test]
+    fn a_fifo_or_device_is_not_opened() {
+        own(|view| {
+            let opened = view.open(b"/dev/null", Last::Follow, 0);
+            assert_eq!(opened.unwrap_err().raw_os_error(), Some(libc::EINVAL));
+        });
+    }
+
+    #[test]
+    fn where_the_table_has_no_mount_nothing_is_followed() {
+        let dir = ProcDir::open(std::process::id()).unwrap();
+        let mounts = Mounts::default();
+        let found = View::of(&dir, &mounts).find(b"/etc", Last::Follow);
+        assert!(is_unsafe(&found.unwrap_err()));
+    }
+}
