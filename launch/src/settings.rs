@@ -101,11 +101,11 @@ impl Settings {
     }
 }
 
-/// HOME with its symlinks followed: `~/x` is compared with resolved paths.
+/// HOME with its symlinks followed: `~/x` is compared with resolved paths. It may lie on a server that does not
+/// answer, which is no reason not to heal.
 fn resolved_home() -> Option<Vec<u8>> {
-    let home = env::var_os("HOME")?;
-    let found = std::fs::canonicalize(&home).map_or(home, Into::into);
-    Some(found.into_vec())
+    let home = env::var_os("HOME")?.into_vec();
+    Some(inspect::gather::resolved(&home).unwrap_or(home))
 }
 
 fn sentence(error: &Error<'_>, by_flag: [bool; Rule::ALL.len()]) -> String {

@@ -1,5 +1,6 @@
 //! The commands that help, ready to be pasted into a shell.
 
+use crate::gather;
 use crate::model::{Name, Process};
 use std::path::{Path, PathBuf};
 
@@ -130,7 +131,7 @@ pub fn launcher_is_installed() -> bool {
     beside
         .into_iter()
         .chain(std::env::split_paths(&path))
-        .any(|dir| dir.join("watchfix").is_file())
+        .any(|dir| gather::is_file(dir.join("watchfix").as_os_str().as_encoded_bytes()))
 }
 
 /// The command line, quoted. Its program is named by path where the process was given a name that a

@@ -67,13 +67,14 @@ pub use signs::Signs;
 use sockets::Tables;
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 pub use system::system;
 pub use thread::{Thread, thread};
 pub use top::{Named, Pass, Selection, pass};
 pub use tree::{descendants, is_descendant};
 pub use users::Users;
-use view::View;
+use view::{Last, View};
 pub use wakes::LOOKS;
 pub use wal::database;
 pub use window::{LogWindow, Window};
@@ -163,6 +164,26 @@ pub fn is_writable(pid: u32, fd: i32) -> Option<bool> {
         .ok()?;
     let flags = fdinfo::header(&text).flags?;
     Some(flags & libc::O_ACCMODE != libc::O_RDONLY)
+}
+
+/// A path of this program without links; `None` where nothing is there, or nobody answers.
+pub fn resolved(path: &[u8]) -> Option<Vec<u8>> {
+    with_own_view(|view| {
+        let found = view::named(view, path, Last::Follow).ok()?;
+        view::real_path(found.as_fd()).ok()
+    })
+}
+
+/// Whether a regular file is at a path of this program, where looking cannot hang.
+pub fn is_file(path: &[u8]) -> bool {
+    let stat = with_own_view(|view| view.stat(path, Last::Follow).ok());
+    stat.is_some_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+}
+
+fn with_own_view<T>(look: impl FnOnce(&View<'_>) -> Option<T>) -> Option<T> {
+    let own = ProcDir::open(std::process::id()).ok()?;
+    let mounts = Mounts::of(&own, &mut Gaps::default());
+    look(&View::of(&own, &mounts))
 }
 
 /// The name of a process's main thread; `None` if it has gone.

@@ -100,6 +100,9 @@ impl Scene {
             false => self.stage.scan_command(),
         };
         command.args(args).current_dir("/");
+        command.env("HOME", self.good.join("home"));
+        let path = format!("/usr/bin:/bin:{}", self.dead.display());
+        command.env("PATH", path);
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();

@@ -68,6 +68,9 @@ fn a_dead_file_system_holds_up_nothing_and_what_lies_there_is_said() {
             false => Command::new(watchfix),
         });
         command.arg("heal").args(args).arg(&pid).current_dir("/");
+        command
+            .env("HOME", good.join("link"))
+            .env("PATH", format!("/usr/bin:/bin:{}", dead.display()));
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
