@@ -23,7 +23,7 @@ pub mod watch;
 pub use bug_report::bug_report;
 pub use exit::Exit;
 pub use gather::{Options, Thread, thread};
-pub use sys::{effective_user, terminal_width};
+pub use sys::{effective_user, output_was_closed, terminal_width};
 
 use findings::{Facts, Remedies};
 use gather::{Gaps, LogWindow, Selection, Session, Users, Window};

@@ -19,6 +19,10 @@ fn run(cli: &Cli) -> ExitCode {
     if cli.redact {
         redact_names();
     }
+    if inspect::output_was_closed() && writes(cli) {
+        commands::complain("standard output is closed: the answer can be written nowhere");
+        return Exit::Usage.into();
+    }
     let exit = match &cli.command {
         // It ends as the command does that it runs.
         Some(Command::Check(args)) => return commands::check(args),
@@ -33,6 +37,17 @@ fn run(cli: &Cli) -> ExitCode {
         None => commands::scan(&cli.scan),
     };
     exit.into()
+}
+
+/// Whether the answer goes to standard output.
+fn writes(cli: &Cli) -> bool {
+    match &cli.command {
+        // The command writes there, or nobody.
+        Some(Command::Check(args)) => args.command.is_empty() || args.json,
+        Some(Command::Export(args)) => args.output.is_none() && args.listen.is_none(),
+        Some(Command::Pages(pages)) => pages.are_printed(),
+        _ => true,
+    }
 }
 
 /// Help and version are answers, everything else is a usage error.

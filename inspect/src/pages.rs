@@ -33,6 +33,11 @@ pub struct ManArgs {
 }
 
 impl Pages {
+    /// Whether they go to standard output.
+    pub fn are_printed(&self) -> bool {
+        matches!(self, Pages::Completions(_))
+    }
+
     /// Writes what was asked for about `program`.
     ///
     /// # Errors

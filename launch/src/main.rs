@@ -12,7 +12,7 @@ mod sys;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, RuleArgs};
-use inspect::render::sanitize;
+use inspect::render::{inert, sanitize};
 use settings::Settings;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -73,5 +73,6 @@ fn complain(text: &str) {
 fn complain_lines<'t>(lines: impl IntoIterator<Item = &'t str>) {
     let lines: Vec<_> = lines.into_iter().map(sanitize).collect();
     // A closed standard error must not end the program by a panic, as eprintln! would.
-    let _ = writeln!(io::stderr(), "watchfix: {}", lines.join("\n"));
+    let text = format!("watchfix: {}\n", lines.join("\n"));
+    let _ = io::stderr().write_all(inert(&text).as_bytes());
 }

@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(
             target
                 .host
-                .is_none_or(|host| !host.is_empty() && host.is_ascii())
+                .is_none_or(|host| !host.as_bytes().is_empty() && host.as_bytes().is_ascii())
         );
     }
     let found = content::parse(bytes);

@@ -5,7 +5,7 @@ use inspect::Exit;
 use inspect::check::{self, NotStarted};
 use inspect::cli::CheckArgs;
 use inspect::model::CheckScan;
-use inspect::render::{self, Layout, sanitize};
+use inspect::render::{self, Guard, Layout, sanitize};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -53,9 +53,9 @@ fn report(scan: &CheckScan, args: &CheckArgs, to: impl Write) -> Result<(), Exit
 }
 
 fn write(scan: &CheckScan, args: &CheckArgs, to: impl Write) -> io::Result<()> {
-    let mut to = io::BufWriter::new(to);
+    let mut to = Guard::new(io::BufWriter::new(to));
     if args.json {
-        render::json(scan, &mut to)?;
+        render::json(scan, to.unguarded())?;
     } else {
         let layout = Layout {
             // A line for a rule is one line in a log.
@@ -72,7 +72,7 @@ fn write(scan: &CheckScan, args: &CheckArgs, to: impl Write) -> io::Result<()> {
         if args.json {
             return io::stderr().write_all(&lines);
         }
-        to.write_all(&lines)?;
+        to.unguarded().write_all(&lines)?;
     }
     to.flush()
 }

@@ -1,10 +1,11 @@
 //! `fdscan export`
 
 use super::complain;
+use inspect::Exit;
 use inspect::cli::ExportArgs;
 use inspect::export;
 use inspect::gather::{Named, Selection};
-use inspect::{Exit, render::sanitize};
+use inspect::render::{Guard, sanitize};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
@@ -37,7 +38,7 @@ fn once(args: &ExportArgs, selection: &Selection) -> Exit {
             export::replace(path, &exported.text),
         ),
         None => {
-            let mut to = io::stdout().lock();
+            let mut to = Guard::new(io::stdout().lock());
             let written = to.write_all(exported.text.as_bytes());
             ("standard output".into(), written.and_then(|()| to.flush()))
         }

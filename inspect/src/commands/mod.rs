@@ -23,7 +23,7 @@ pub use wal::wal;
 pub use watch::watch;
 
 use inspect::cli::{AnswerArgs, Colour};
-use inspect::render::{self, Layout, Style};
+use inspect::render::{self, Guard, Layout, Style, inert};
 use inspect::{Exit, findings, terminal_width};
 use serde::Serialize;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
@@ -32,7 +32,7 @@ use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 const NO_TERMINAL: u16 = 80;
 
 /// Standard output, with few large writes.
-type Output = BufWriter<StdoutLock<'static>>;
+type Output = Guard<BufWriter<StdoutLock<'static>>>;
 
 /// Writes an answer to standard output: as JSON, or as `text` does.
 ///
@@ -45,7 +45,7 @@ fn answer(
     text: impl FnOnce(&mut Output) -> io::Result<()>,
 ) -> Result<(), Exit> {
     write(|to| match args.json {
-        true => render::json(answer, to),
+        true => render::json(answer, to.unguarded()),
         false => text(to),
     })
 }
@@ -55,7 +55,7 @@ fn answer(
 /// # Errors
 /// As [`answer`].
 fn write(content: impl FnOnce(&mut Output) -> io::Result<()>) -> Result<(), Exit> {
-    let mut to = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut to = Guard::new(BufWriter::with_capacity(1 << 16, io::stdout().lock()));
     match content(&mut to).and_then(|()| to.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(&e)),
         _ => Ok(()),
@@ -90,5 +90,5 @@ fn unwritten(error: &io::Error) -> Exit {
 /// Says on standard error what went wrong.
 pub fn complain(text: &str) {
     // A closed standard error must not end the program by a panic, as eprintln! would.
-    let _ = writeln!(io::stderr(), "fdscan: {text}");
+    let _ = io::stderr().write_all(inert(&format!("fdscan: {text}\n")).as_bytes());
 }

@@ -27,7 +27,11 @@ pub fn annotations(scan: &CheckScan, to: &mut impl Write) -> io::Result<()> {
 fn error(title: &str, message: &str, to: &mut impl Write) -> io::Result<()> {
     let title = data(&format!("fdscan: {title}"));
     let title = title.replace(':', "%3A").replace(',', "%2C");
-    writeln!(to, "::error title={title}::{}", data(&sanitize(message)))
+    writeln!(
+        to,
+        "::error title={title}::{}",
+        data(&sanitize(message)).replace("##[", "##\\[")
+    )
 }
 
 fn data(text: &str) -> String {

@@ -24,6 +24,12 @@ impl Formatter for Terminal {
         to: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // What a runner of GitHub Actions takes for a command, wherever it stands in a line.
+        if let Some((before, after)) = fragment.split_once("##[") {
+            self.write_string_fragment(to, before)?;
+            to.write_all(b"#\\u0023[")?;
+            return self.write_string_fragment(to, after);
+        }
         // Nearly every name: printable ASCII.
         if fragment.bytes().all(|b| matches!(b, b' '..=b'~')) {
             return to.write_all(fragment.as_bytes());
@@ -33,9 +39,11 @@ impl Formatter for Terminal {
             let (safe, tail) = rest.split_at(at);
             to.write_all(safe.as_bytes())?;
             let mut characters = tail.chars();
-            // All of them lie in the basic plane, so one escape is enough.
             if let Some(c) = characters.next() {
-                write!(to, "\\u{:04x}", u32::from(c))?;
+                // Beyond the basic plane as a pair of surrogates (RFC 8259, section 7).
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(to, "\\u{unit:04x}")?;
+                }
             }
             rest = characters.as_str();
         }
@@ -56,9 +64,12 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped_and_read_back_the_same() {
-        let name = "a\u{7f}\u{9b}2J\u{202e}\u{2028}\n\"größe";
+        let name = "a\u{7f}\u{9b}2J\u{202e}\u{2028}\n\"größe\u{e0061}####[x]##[";
         let json = written(name);
-        assert_eq!(json, r#""a\u007f\u009b2J\u202e\u2028\n\"größe""#);
+        assert_eq!(
+            json,
+            r#""a\u007f\u009b2J\u202e\u2028\n\"größe\udb40\udc61###\u0023[x]#\u0023[""#
+        );
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), name);
     }
 }

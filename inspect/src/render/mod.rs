@@ -7,6 +7,7 @@ mod report;
 mod sanitize;
 mod style;
 mod text;
+mod workflow;
 
 pub use annotations::annotations;
 pub use human::{bytes, duration, list_words, number, plural};
@@ -17,3 +18,4 @@ pub use style::Style;
 pub use text::{
     Layout, Top, check_text, claims_text, events_text, roll_up, text, top_text, wal_text,
 };
+pub use workflow::{Guard, inert};

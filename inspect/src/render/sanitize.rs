@@ -3,13 +3,24 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a character moves the cursor, ends the line or turns the writing direction, so that a name
+/// Whether a character moves the cursor, ends the line, turns the writing direction or shows nothing, so that a name
 /// could pass for another one or for output of this program.
 pub fn is_unsafe(c: char) -> bool {
-    // C0, DEL and C1; then the bidirectional marks, embeddings, overrides and isolates of Unicode UAX #9,
-    // and the two characters that end a line in some programs.
+    // Nearly every character.
+    if c.is_ascii() {
+        return c.is_control();
+    }
+    // C1, and the two characters that end a line in some programs. Then what no font shows: the characters with
+    // the property Default_Ignorable_Code_Point (DerivedCoreProperties.txt of Unicode 16), among them the
+    // bidirectional marks, embeddings, overrides and isolates of UAX #9, zero-width characters and tags.
     c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c,
+            '\u{2028}' | '\u{2029}'
+            | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The text with unsafe characters as `\n`, `\x1b` or `\u{202e}`.
@@ -45,6 +56,15 @@ mod tests {
             sanitize("\u{85}\u{2066}\u{61c}"),
             "\\u{85}\\u{2066}\\u{61c}"
         );
+    }
+
+    #[test]
+    fn characters_that_show_nothing_are_shown() {
+        assert_eq!(
+            sanitize("a\u{200b}b\u{200d}\u{feff}\u{e0061}\u{ad}"),
+            "a\\u{200b}b\\u{200d}\\u{feff}\\u{e0061}\\u{ad}"
+        );
+        assert_eq!(sanitize("größe 日本 😀"), "größe 日本 😀");
     }
 
     #[test]

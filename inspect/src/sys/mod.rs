@@ -13,6 +13,7 @@ mod place;
 mod poll;
 mod process;
 mod signals;
+mod streams;
 mod terminal;
 
 pub use answers::answers;
@@ -28,6 +29,7 @@ pub use place::OwnPlace;
 pub use poll::is_ready;
 pub use process::{end_by, process_end, process_exists, stop_here};
 pub use signals::{Signal, Signals};
+pub use streams::output_was_closed;
 pub use terminal::{Settings, terminal_width};
 
 use std::cmp::Ordering;

@@ -13,7 +13,7 @@ pub use held::Held;
 use held::Until;
 
 use crate::model::Reading;
-use crate::render;
+use crate::render::{self, Guard};
 use crate::sys::{Signals, end_by, is_ready, process_end, stop_here};
 use screen::Screen;
 use source::Source;
@@ -206,9 +206,9 @@ impl Run<'_> {
             screen.draw(|frame| live::draw(frame, reading, trends, &status))?;
             return Ok(true);
         }
-        let mut to = BufWriter::new(io::stdout().lock());
+        let mut to = Guard::new(BufWriter::new(io::stdout().lock()));
         let written = match self.options.view {
-            View::Json => render::json(reading, &mut to),
+            View::Json => render::json(reading, to.unguarded()),
             _ => writeln!(to, "{}", lines::line(reading)),
         };
         match written.and_then(|()| to.flush()) {

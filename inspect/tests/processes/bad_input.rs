@@ -307,6 +307,42 @@ fn a_result_that_cannot_be_written_is_no_success() {
 }
 
 #[test]
+fn a_closed_standard_output_is_no_success() {
+    let pid = std::process::id().to_string();
+    let run = |args: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec \"$0\" {args} >&-")]);
+        Scan::run(command.arg(env!("CARGO_BIN_EXE_fdscan")))
+    };
+    for args in [
+        &pid,
+        &format!("{pid} --json"),
+        "top",
+        "claims /",
+        "export",
+        &format!("check {pid}"),
+        "check --json -- true",
+        &format!("watch {pid} --for 0.1"),
+        &format!("report {pid} --for 0.1"),
+        "completions bash",
+    ] {
+        let said = run(args);
+        assert_eq!(said.code(), 2, "{args}: {}", said.stderr);
+        assert!(said.stderr.contains("standard output is closed"), "{args}");
+    }
+    // What it says goes elsewhere.
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("metrics");
+    for args in [
+        "check -- true",
+        &format!("export --output {}", file.display()),
+    ] {
+        let said = run(args);
+        assert_eq!(said.code(), 0, "{args}: {}", said.stderr);
+    }
+}
+
+#[test]
 fn closed_standard_descriptors_are_no_crash() {
     let stage = Stage::new();
     let fixture = stage.mkfds(&["idle"]);

@@ -44,3 +44,4 @@ mod wal_command;
 mod walk;
 mod watch_command;
 mod watches;
+mod workflow;

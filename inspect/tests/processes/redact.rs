@@ -39,6 +39,7 @@ fn posted() -> Posted {
     std::fs::create_dir_all(&private).unwrap();
     std::fs::write(private.join("moonshot.pid"), "4194303").unwrap();
     std::fs::write(private.join("moonshot.port"), "moonshot.example:9").unwrap();
+    std::os::unix::fs::symlink("moonshot-4194303", private.join("SingletonLock")).unwrap();
     let notes = [
         "--token",
         "hunter2horse",

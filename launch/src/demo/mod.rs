@@ -12,7 +12,7 @@ use crate::heal;
 use crate::sys::signal;
 use incident::{Incident, Place};
 use inspect::findings::Finding;
-use inspect::render::{number, sanitize};
+use inspect::render::{inert, number, sanitize};
 use inspect::{Options, scan};
 use rules::{Engine, Rules};
 use std::io::{self, IsTerminal, Write};
@@ -245,5 +245,7 @@ fn progress(what: &str) {
 fn say(text: &str) {
     let mut out = io::stdout().lock();
     // Nobody is left to tell when standard output is closed.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = out
+        .write_all(inert(text).as_bytes())
+        .and_then(|()| out.flush());
 }

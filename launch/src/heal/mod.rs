@@ -29,6 +29,7 @@ use crate::settings::Settings;
 use crate::sys::inotify;
 use crate::{USAGE, complain};
 use inspect::gather::{Gaps, Live};
+use inspect::render::inert;
 use pass::{Pass, Stopped};
 use plan::Change;
 use record::Record;
@@ -215,5 +216,7 @@ fn undo(pid: u32) -> Result<Exit, Stopped> {
 /// To standard output. Nobody is left to tell when that is closed.
 fn say(text: &str) {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = out
+        .write_all(inert(text).as_bytes())
+        .and_then(|()| out.flush());
 }

@@ -4,7 +4,7 @@ use super::command::{NOT_FOUND, NOT_RUNNABLE};
 use super::engine::Plan;
 use super::filter::Trapped;
 use crate::complain;
-use inspect::render::sanitize;
+use inspect::render::{inert, sanitize};
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -89,7 +89,7 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
     });
     let lines: Vec<_> = lines.iter().map(|line| sanitize(line)).collect();
     // A closed standard output has nobody to be told.
-    let _ = writeln!(io::stdout(), "{}", lines.join("\n"));
+    let _ = writeln!(io::stdout(), "{}", inert(&lines.join("\n")));
     ExitCode::SUCCESS
 }
 

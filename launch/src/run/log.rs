@@ -4,7 +4,7 @@
 //! of a file at its limit are ignored ([`super::inherited`]).
 
 use crate::sys::{poll, process, socket};
-use inspect::render::sanitize;
+use inspect::render::{inert, sanitize};
 use rules::rule::Log as Wanted;
 use std::ffi::OsStr;
 use std::fmt::Arguments;
@@ -65,6 +65,7 @@ impl Log {
         };
         // Names in it come from anywhere.
         let line = format!("watchfix[{pid}]: {}\n", sanitize(&text.to_string()));
+        let line = inert(&line);
         // One write, so that lines of several processes do not mix; a log that cannot be written stops nothing.
         if self.socket {
             let _ = socket::send_now(to.as_fd(), line.as_bytes());

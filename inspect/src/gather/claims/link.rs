@@ -13,9 +13,9 @@ const MAX_PID: u32 = 1 << 22;
 
 /// What the text of a link claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target<'a> {
+pub struct Target {
     /// The machine, by name or address.
-    pub host: Option<&'a str>,
+    pub host: Option<Name>,
     /// The process.
     pub pid: u32,
     /// When the machine was started, in seconds since 1970.
@@ -31,7 +31,7 @@ pub fn may_be_claim(name: &[u8]) -> bool {
 
 /// Reads `HOST:+PID` and `HOST:PID` (Firefox), `HOST-PID` (Chromium), `USER@HOST.PID:BOOT` (Emacs),
 /// `HOST+PID` or `PID`.
-pub fn parse(text: &[u8]) -> Option<Target<'_>> {
+pub fn parse(text: &[u8]) -> Option<Target> {
     let text = std::str::from_utf8(text).ok()?;
     let (place, boot, between) = match text.rsplit_once('@') {
         Some((_, rest)) => match rest.split_once(':') {
@@ -48,6 +48,7 @@ pub fn parse(text: &[u8]) -> Option<Target<'_>> {
     };
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
     let named = host.is_none_or(|host| !host.is_empty() && host.chars().all(fits));
+    let host = host.map(Name::from);
     (named && (1..=MAX_PID).contains(&pid)).then_some(Target { host, pid, boot })
 }
 
@@ -72,8 +73,8 @@ impl Judge<'_> {
         claim
     }
 
-    fn target(&self, claim: &mut Claim, target: &Target<'_>) {
-        if let Some(host) = target.host.filter(|host| !is_here(host)) {
+    fn target(&self, claim: &mut Claim, target: &Target) {
+        if let Some(host) = target.host.as_ref().filter(|host| !is_here(host)) {
             claim.pid = None;
             claim.verdict = Verdict::Unknown;
             claim.why = format!(
@@ -96,7 +97,10 @@ impl Judge<'_> {
 }
 
 /// Whether a name or address is this machine's. Names are not looked up: that would ask a server.
-fn is_here(host: &str) -> bool {
+fn is_here(host: &Name) -> bool {
+    let Ok(host) = std::str::from_utf8(host.as_bytes()) else {
+        return false;
+    };
     if let Ok(address) = host.parse::<IpAddr>() {
         return address.is_loopback() || is_own(address);
     }
@@ -128,8 +132,8 @@ fn is_own(address: IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn target<'a>(host: impl Into<Option<&'a str>>, pid: u32, boot: Option<u64>) -> Target<'a> {
-        let host = host.into();
+    fn target<'a>(host: impl Into<Option<&'a str>>, pid: u32, boot: Option<u64>) -> Target {
+        let host = host.into().map(Name::from);
         Target { host, pid, boot }
     }
 
@@ -171,7 +175,8 @@ mod tests {
     #[test]
     fn this_machine_is_known_by_its_name_and_the_loopback() {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-        assert!(is_here(name.trim()) && is_here("localhost") && is_here("127.0.1.1"));
-        assert!(!is_here("another.example") && !is_here("192.0.2.1") && !is_here("2001:db8::1"));
+        let here = |host: &str| is_here(&host.into());
+        assert!(here(name.trim()) && here("localhost") && here("127.0.1.1"));
+        assert!(!here("another.example") && !here("192.0.2.1") && !here("2001:db8::1"));
     }
 }
