@@ -8,7 +8,8 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Without --output and --listen the metrics go to standard output, once. Without a PID and --name there are \
-series for users and limits alone.")]
+series for users and limits alone. What is served is not encrypted, and whoever can connect may read it: ask it \
+from elsewhere through a proxy with TLS (docs/export.md).")]
 pub struct ExportArgs {
     /// Processes that have series of their own
     #[arg(value_name = "PID", value_parser = parse_pid)]
@@ -25,6 +26,10 @@ pub struct ExportArgs {
     /// Answer scrapers at http://ADDR/metrics: a port, which means 127.0.0.1, or an address with a port
     #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     pub listen: Option<SocketAddr>,
+
+    /// Answer also who asks for this host name, as a proxy may, and not only for the address; may be given again
+    #[arg(long, value_name = "NAME", requires = "listen")]
+    pub allow_host: Vec<String>,
 
     /// How many processes have series at most: those with most watches and descriptors
     #[arg(long, value_name = "N", default_value_t = 100)]

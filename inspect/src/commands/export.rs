@@ -19,7 +19,7 @@ pub fn export(args: &ExportArgs) -> Exit {
         }),
     };
     match args.listen {
-        Some(address) => serve(address, selection, args.max_processes),
+        Some(address) => serve(address, args, selection),
         None => once(args, &selection),
     }
 }
@@ -60,9 +60,10 @@ fn once(args: &ExportArgs, selection: &Selection) -> Exit {
     Exit::Done
 }
 
-fn serve(address: SocketAddr, selection: Selection, most: usize) -> Exit {
+fn serve(address: SocketAddr, args: &ExportArgs, selection: Selection) -> Exit {
+    let (names, most) = (args.allow_host.clone(), args.max_processes);
     let ready = |address| complain(&format!("listening at http://{address}/metrics"));
-    if let Err(e) = export::serve(address, selection, most, ready) {
+    if let Err(e) = export::serve(address, names, selection, most, ready) {
         complain(&format!("cannot listen at {address}: {e}"));
     }
     Exit::Usage

@@ -1,6 +1,7 @@
 //! A pass over all processes as OpenMetrics. What is not known has no series; nothing is 0 for it.
 
 use crate::model::{LogInUse, Name, Row, Top};
+use crate::render::sanitize;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -139,10 +140,7 @@ fn processes(registry: &mut Registry, rows: &[Row]) -> u64 {
     );
     let mut dropped = 0;
     for row in rows {
-        let comm = row
-            .comm
-            .as_ref()
-            .map_or_else(|| "?".into(), ToString::to_string);
+        let comm = row.comm.as_ref().map_or_else(|| "?".into(), label);
         let labels = Process {
             pid: row.pid,
             comm: comm.clone(),
@@ -180,7 +178,7 @@ fn processes(registry: &mut Registry, rows: &[Row]) -> u64 {
             let labels = Database {
                 pid: row.pid,
                 comm: comm.clone(),
-                database: Name::from(log.database.base()).to_string(),
+                database: label(&Name::from(log.database.base())),
             };
             add(&wal, &labels, log.wal_bytes);
             add(&pending, &labels, log.pending_bytes);
@@ -188,6 +186,11 @@ fn processes(registry: &mut Registry, rows: &[Row]) -> u64 {
         }
     }
     dropped
+}
+
+/// A name as a label's value, which ends up on somebody's screen.
+fn label(name: &Name) -> String {
+    sanitize(&name.to_string()).into_owned()
 }
 
 fn users(registry: &mut Registry, top: &Top) {

@@ -2,7 +2,9 @@
 //! scraper.
 
 mod file;
+mod hosts;
 mod metrics;
+mod places;
 mod server;
 
 pub use file::replace;
@@ -10,6 +12,7 @@ pub use file::replace;
 use crate::gather::{Selection, Users};
 use crate::model::Sort;
 use crate::sys::{Signals, end_by};
+use hosts::Hosts;
 use server::Metrics;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -41,12 +44,14 @@ pub fn export(selection: &Selection, most: usize) -> io::Result<Exported> {
     Ok(Exported { text, processes })
 }
 
-/// Answers scrapers at `address` until a signal ends this program. `ready` learns where it listens.
+/// Answers scrapers at `address`, also by these names, until a signal ends this program. `ready` learns where it
+/// listens.
 ///
 /// # Errors
 /// EADDRINUSE, EACCES and what else bind(2) and accept(2) fail with.
 pub fn serve(
     address: SocketAddr,
+    names: Vec<String>,
     selection: Selection,
     most: usize,
     ready: impl FnOnce(SocketAddr),
@@ -67,6 +72,7 @@ pub fn serve(
         *last = Some((Instant::now(), text.clone()));
         Ok(text)
     });
-    let signal = server::serve(&listener, &signals, &metrics)?;
+    let hosts = Hosts::new(address.ip(), names);
+    let signal = server::serve(&listener, &signals, hosts, &metrics)?;
     end_by(signal)
 }

@@ -1,15 +1,14 @@
 //! A small HTTP server for a scraper: one path, a few connections at a time, no connection for long.
 
+use super::hosts::Hosts;
+use super::places::{Place, Places};
 use crate::sys::Signals;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Connections answered at once; Prometheus opens one. More are refused.
-const CONNECTIONS: usize = 8;
 /// From its first byte to its last, a request takes no longer, and so does its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest request: Prometheus sends some 300 bytes.
@@ -24,37 +23,37 @@ pub type Metrics = dyn Fn() -> Result<String, String> + Send + Sync;
 ///
 /// # Errors
 /// EMFILE and its like, when not even a connection can be accepted.
-pub fn serve(listener: &TcpListener, signals: &Signals, metrics: &Arc<Metrics>) -> io::Result<i32> {
+pub fn serve(
+    listener: &TcpListener,
+    signals: &Signals,
+    hosts: Hosts,
+    metrics: &Arc<Metrics>,
+) -> io::Result<i32> {
     listener.set_nonblocking(true)?;
-    let active = Arc::new(AtomicUsize::new(0));
+    let (places, hosts) = (Arc::new(Places::default()), Arc::new(hosts));
     loop {
         signals.wait(&[listener.as_fd()], Duration::from_secs(3600));
         if let Some(signal) = signals.next() {
             return Ok(signal.number);
         }
         let stream = match listener.accept() {
-            Ok((stream, _)) => stream,
+            Ok((stream, _)) => Arc::new(stream),
             // The client has given up, or there was none.
             Err(e) if e.kind() == io::ErrorKind::WouldBlock || gave_up(&e) => continue,
             Err(e) => return Err(e),
         };
-        if active.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS {
-            active.fetch_sub(1, Ordering::Relaxed);
+        let Some(place) = Places::take(&places, &stream) else {
             // Not waited for: whoever is busy sending must not hold the others up.
             let _ = stream.set_nonblocking(true);
             let busy = response("503 Service Unavailable", "text/plain", "busy\n");
-            let _ = (&stream).write_all(busy.as_bytes());
+            let _ = (&*stream).write_all(busy.as_bytes());
             continue;
-        }
-        let (busy, metrics) = (Arc::clone(&active), Arc::clone(metrics));
-        let started = std::thread::Builder::new().spawn(move || {
-            // A client that goes away or takes too long gets nothing more.
-            let _ = answer(&stream, &*metrics);
-            busy.fetch_sub(1, Ordering::Relaxed);
+        };
+        let (hosts, metrics) = (Arc::clone(&hosts), Arc::clone(metrics));
+        // A client that goes away or takes too long gets nothing more; one for whom no thread can be started neither.
+        let _ = std::thread::Builder::new().spawn(move || {
+            let _ = answer(&stream, &place, &hosts, &*metrics);
         });
-        if started.is_err() {
-            active.fetch_sub(1, Ordering::Relaxed);
-        }
     }
 }
 
@@ -68,19 +67,20 @@ fn gave_up(error: &io::Error) -> bool {
     )
 }
 
-fn answer(stream: &TcpStream, metrics: &Metrics) -> io::Result<()> {
+fn answer(stream: &TcpStream, place: &Place, hosts: &Hosts, metrics: &Metrics) -> io::Result<()> {
     stream.set_nonblocking(false)?;
     let request = request(stream)?;
-    let (method, path) = match parse(&request) {
-        Some(found) => found,
-        None => {
-            return send(
-                stream,
-                &response("400 Bad Request", "text/plain", "not HTTP\n"),
-            );
-        }
+    place.is_asked();
+    let Some(Request { method, path, host }) = parse(&request) else {
+        let refused = response("400 Bad Request", "text/plain", "not HTTP\n");
+        return send(stream, &refused);
     };
     let text = match (method, path) {
+        _ if !host.is_none_or(|host| hosts.serve(host)) => response(
+            "421 Misdirected Request",
+            "text/plain",
+            "nothing is served here under this name: see --allow-host\n",
+        ),
         ("GET" | "HEAD", "/metrics") => match metrics() {
             Ok(text) => response("200 OK", TYPE, &text),
             Err(why) => response(
@@ -111,7 +111,7 @@ fn request(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
     let end = Instant::now() + PATIENCE;
     let mut text = Vec::new();
     let mut part = [0; 1024];
-    while !text.windows(4).any(|w| w == b"\r\n\r\n") && text.len() < REQUEST {
+    while !is_whole(&text) && text.len() < REQUEST {
         stream.set_read_timeout(Some(left(end)?))?;
         match stream.read(&mut part)? {
             0 => break,
@@ -143,14 +143,42 @@ fn left(end: Instant) -> io::Result<Duration> {
     }
 }
 
-/// The method and the path, without a query.
-fn parse(request: &[u8]) -> Option<(&str, &str)> {
-    let line = request.split(|&b| b == b'\r').next()?;
-    let mut words = std::str::from_utf8(line).ok()?.split(' ');
+/// A line without its end; `None` where it is no UTF-8.
+fn text_of(line: &[u8]) -> Option<&str> {
+    let line = std::str::from_utf8(line).ok()?;
+    Some(line.trim_end_matches('\r'))
+}
+
+/// Whether the empty line has come. Lines may end in LF alone (RFC 9112, section 2.2).
+fn is_whole(request: &[u8]) -> bool {
+    request.windows(4).any(|w| w == b"\r\n\r\n") || request.windows(2).any(|w| w == b"\n\n")
+}
+
+/// What counts of a request.
+#[derive(Debug, PartialEq, Eq)]
+struct Request<'a> {
+    method: &'a str,
+    /// Without a query.
+    path: &'a str,
+    host: Option<&'a str>,
+}
+
+fn parse(request: &[u8]) -> Option<Request<'_>> {
+    if !is_whole(request) {
+        return None;
+    }
+    let mut lines = request.split(|&b| b == b'\n');
+    let mut words = text_of(lines.next()?)?.split(' ');
     let (method, target, version) = (words.next()?, words.next()?, words.next()?);
-    let whole = request.windows(4).any(|w| w == b"\r\n\r\n");
     let path = target.split('?').next()?;
-    (whole && version.starts_with("HTTP/1.")).then_some((method, path))
+    let mut hosts = lines.filter_map(|text| {
+        let (name, value) = text_of(text)?.split_once(':')?;
+        name.eq_ignore_ascii_case("host").then(|| value.trim())
+    });
+    let host = hosts.next();
+    // Two of them are an attack on who stands between.
+    let plain = version.starts_with("HTTP/1.") && hosts.next().is_none();
+    plain.then_some(Request { method, path, host })
 }
 
 fn response(status: &str, kind: &str, body: &str) -> String {
@@ -168,7 +196,15 @@ mod tests {
     #[test]
     fn a_request_is_its_method_and_its_path() {
         let get = b"GET /metrics?x=1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        assert_eq!(parse(get), Some(("GET", "/metrics")));
+        let found = Request {
+            method: "GET",
+            path: "/metrics",
+            host: Some("localhost"),
+        };
+        assert_eq!(parse(get), Some(found));
+        let bare = parse(b"GET / HTTP/1.1\nhOsT:  a:1\n\n").unwrap();
+        assert_eq!((bare.path, bare.host), ("/", Some("a:1")));
+        assert_eq!(parse(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), None);
         assert_eq!(parse(b"GET /metrics HTTP/1.1\r\nHost: cut"), None);
         assert_eq!(parse(b"GET /metrics\r\n\r\n"), None);
         assert_eq!(parse(b"\x16\x03\x01\x02\x00\r\n\r\n"), None);

@@ -238,10 +238,10 @@ impl<'a> Reader<'a> {
             .flags
             .map(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY);
         let inside = self.inside(&self.link).to_vec();
-        let mount = header
-            .mount
-            .and_then(|id| self.mounts.by_id(id))
-            .or_else(|| self.mounts.of_path(&inside));
+        let mount = match header.mount {
+            Some(id) => self.mounts.by_id(id),
+            None => self.mounts.of_path(&inside),
+        };
         // A mount that is not listed was unmounted lazily, or belongs to another namespace: unknown is unsafe.
         let mut safe = mount.is_some_and(|m| !m.may_hang);
         let looked = safe

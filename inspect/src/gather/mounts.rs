@@ -78,11 +78,23 @@ impl Mounts {
         if all.iter().any(|mounts| mounts.may_hang_below(&path)) {
             return;
         }
-        let root = dir.open_file(b"root", libc::O_PATH | libc::O_DIRECTORY);
-        let Some(id) = root.ok().and_then(|root| sys::mount_id(root.as_fd())) else {
+        let Ok(directory) = dir.open_file(b"root", libc::O_PATH | libc::O_DIRECTORY) else {
             return;
         };
-        let Some(mount) = all.iter().find_map(|mounts| mounts.by_id(id)) else {
+        let (Some(id), Ok(stat)) = (
+            sys::mount_id(directory.as_fd()),
+            sys::stat_at(directory.as_fd(), b"", 0),
+        ) else {
+            return;
+        };
+        // In a mount namespace of its own the mount has another ID, and the file system the same device.
+        let device = Device::of(stat.st_dev);
+        let by_id = all.iter().find_map(|mounts| mounts.by_id(id));
+        let by_device = || {
+            all.iter()
+                .find_map(|mounts| mounts.of_device(device).next())
+        };
+        let Some(mount) = by_id.or_else(by_device) else {
             return;
         };
         // Seen from below the same chroot its path is `/`, and how far down it lies is not known.
@@ -91,11 +103,11 @@ impl Mounts {
         let above = mount.root.as_bytes();
         let above = above.strip_suffix(b"/").unwrap_or(above);
         let root = match below {
-            Some(below) if path != b"/" => [above, below].concat(),
+            Some(below) if path != b"/" && mount.id == id => [above, below].concat(),
             _ => b"/".to_vec(),
         };
         self.add(Mount {
-            id: mount.id,
+            id,
             device: mount.device,
             whole: false,
             root: root.into(),

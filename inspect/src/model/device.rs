@@ -16,6 +16,11 @@ impl Device {
         let (major, minor) = (major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?);
         (major < 1 << 12 && minor < 1 << 20).then_some(Device(major << 20 | minor))
     }
+
+    /// From an `st_dev` of stat(2).
+    pub fn of(device: libc::dev_t) -> Device {
+        Device(libc::major(device) << 20 | libc::minor(device))
+    }
 }
 
 impl fmt::Display for Device {
@@ -37,6 +42,7 @@ mod tests {
     #[test]
     fn an_sdev_and_a_mountinfo_field_of_one_device_are_equal() {
         assert_eq!(Device::parse("254:0"), Some(Device(0xfe0_0000)));
+        assert_eq!(Device::of(libc::makedev(254, 3)), Device(0xfe0_0003));
         assert_eq!(Device(0x80_0001).to_string(), "8:1");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{Fixture, Process, Stage, forget_names, inode, is_root};
+use crate::common::{Fixture, Process, Scan, Stage, fdscan_binary, forget_names, inode, is_root};
 
 /// Three directories, and no opens in the mask: they may be found by listing.
 const WATCHES: &str = "watches --count 3 --mask 0x3ce --dir";
@@ -158,6 +158,42 @@ fn below_a_chroot_that_is_no_mount_paths_are_those_the_process_sees() {
         let path = watch["path"].as_str().unwrap().trim_start_matches('/');
         assert_eq!(inode(&jail.join(path)), watch["inode"]);
     }
+}
+
+#[test]
+fn fdscan_finds_paths_below_the_same_chroot_too() {
+    let stage = Stage::new();
+    let jail = stage.make("jail");
+    // No line of mountinfo is about the root here, neither the process's nor fdscan's own.
+    let script = format!(
+        "cd /; umount \"$1\"; cd \"$1\"; mkdir w proc; cp \"$0\" mkfds; cp {fdscan} fdscan; \
+         ldd mkfds fdscan | grep -o '/[^ ]*' | grep -v ':$' | sort -u | xargs cp --parents -Lt .; \
+         mount -t proc proc proc; exec chroot . /mkfds {WATCHES} /w",
+        fdscan = fdscan_binary().display()
+    );
+    let Some(fixture) = in_own_mounts(&stage, &jail, &script) else {
+        return;
+    };
+    let pid = fixture.pid();
+    let mut command = Command::new("nsenter");
+    command.args([
+        format!("--mount=/proc/{pid}/ns/mnt"),
+        format!("--root=/proc/{pid}/root"),
+    ]);
+    command.args([
+        "--",
+        "/fdscan",
+        &pid.to_string(),
+        "--json",
+        "--path-timeout",
+        "60",
+    ]);
+    let process = Scan::run(&mut command).process();
+    assert_eq!(names_below(&process, Path::new("/w")), MADE);
+    let incomplete = process.0["incomplete"].to_string();
+    assert!(!incomplete.contains("paths"), "{incomplete}");
+    // The temporary directory lies on a disk or in memory.
+    assert!(!incomplete.contains("user-space"), "{incomplete}");
 }
 
 #[test]
