@@ -14,3 +14,4 @@ mod remedies;
 mod stage;
 mod transparency;
 mod undo;
+mod workflow;
