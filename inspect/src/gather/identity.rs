@@ -178,7 +178,7 @@ pub fn identity_of(pid: u32, file: BorrowedFd<'_>) -> Option<Identity> {
 
 /// The device stat(2) tells, as the kernel numbers it inside.
 pub fn own_device(stat: &libc::stat) -> Device {
-    Device(libc::major(stat.st_dev) << 20 | libc::minor(stat.st_dev))
+    Device::of(stat.st_dev)
 }
 
 #[cfg(test)]

@@ -23,6 +23,9 @@ const GLANCE: Duration = Duration::from_millis(200);
 /// A process that places watches faster than they are healed has to be followed.
 const LOOKS: usize = 64;
 
+/// What another round is expected to take at most: as long as the one before.
+const ROUND: Duration = Duration::from_secs(3);
+
 /// Why a watch is as it was in the end.
 const ELSEWHERE: &str = "what was found in its place is not what it is on";
 const LATE: &str = "it came, or was placed anew, while others were changed (--follow)";
@@ -126,7 +129,9 @@ pub fn run(
     let mut missed: HashSet<Key> = HashSet::new();
     let (mut progress, mut stuck) = (true, false);
     let mut looks = 0;
+    let mut round = Duration::ZERO;
     let left = loop {
+        let began = Instant::now();
         let rest = PATIENCE.saturating_sub(start.elapsed());
         target.read(if progress { rest.min(GLANCE) } else { rest });
         if looks == 0 {
@@ -138,7 +143,7 @@ pub fn run(
         let left = plan(target);
         let is_new = |change: &&Change| !missed.contains(&key(change));
         let changes: Vec<Change> = left.iter().filter(is_new).copied().collect();
-        if changes.is_empty() || stuck || looks == LOOKS || start.elapsed() >= PATIENCE {
+        if changes.is_empty() || stuck || looks == LOOKS || start.elapsed() + round >= PATIENCE {
             break left;
         }
         looks += 1;
@@ -165,6 +170,7 @@ pub fn run(
             }
         }
         stuck = thorough && !progress;
+        round = began.elapsed().min(ROUND);
     };
     let now = masks(target);
     done.retain(|key, made: &mut Done| now.get(key) == Some(&made.change.shown()));

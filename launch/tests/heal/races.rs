@@ -4,6 +4,7 @@ use super::stage::{directory, heal, keeper, mkfds};
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 fn number(lines: &[String], what: &str) -> u64 {
     let line = lines
@@ -41,6 +42,28 @@ fn watches_that_are_removed_and_placed_meanwhile_are_as_many_as_the_process_plac
         .map(|w| w.wd)
         .collect();
     assert_eq!(there, held);
+}
+
+#[test]
+fn a_process_that_never_stops_placing_watches_gets_what_there_was_time_for() {
+    const COUNT: usize = 20_000;
+    let (_dir, path) = directory();
+    for i in 0..COUNT {
+        fs::create_dir(path.join(i.to_string())).unwrap();
+    }
+    let mut victim = keeper(&["churn", path.to_str().unwrap(), &COUNT.to_string()]);
+    let start = Instant::now();
+    let run = heal(victim.pid(), &[]);
+    // Without an end to its looks it took a minute, or as long as the process lived. It ends within ten seconds; a busy
+    // machine may take its time for the last round.
+    assert!(start.elapsed() < Duration::from_secs(30), "{}", run.out);
+    assert_eq!((run.code, &run.err[..]), (1, ""), "{}", run.out);
+    assert!(run.out.contains("healed "), "{}", run.out);
+    assert!(run.out.contains("--follow"), "{}", run.out);
+    victim.send("stop");
+    let lines = victim.lines_until("strange", |l| l.starts_with("strange "));
+    let held = lines.iter().filter(|l| l.starts_with("held ")).count();
+    assert_eq!(support::watches(victim.pid()).len(), held);
 }
 
 #[test]
