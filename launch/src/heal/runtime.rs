@@ -14,7 +14,7 @@ pub struct Runtime {
 
 impl Runtime {
     /// Opens the directory, which is made where it is missing: `/run/watchfix` for root, else
-    /// `$XDG_RUNTIME_DIR/watchfix`, else `/tmp/watchfix-UID`.
+    /// `$XDG_RUNTIME_DIR/watchfix`, else `/run/user/UID/watchfix`, else `/tmp/watchfix-UID`.
     ///
     /// # Errors
     /// It cannot be made, or what stands there is not a directory that only this user can use.
@@ -24,11 +24,19 @@ impl Runtime {
             0 => Some(PathBuf::from("/run")),
             _ => std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from),
         };
-        let path = match parent {
-            Some(parent) if parent.is_absolute() && parent.is_dir() => parent.join("watchfix"),
-            _ => PathBuf::from(format!("/tmp/watchfix-{user}")),
-        };
-        Runtime::at(path, user)
+        let usual = PathBuf::from(format!("/run/user/{user}"));
+        let own = |place: &PathBuf| fs::metadata(place).is_ok_and(|meta| meta.uid() == user);
+        let parent = parent.filter(|parent| parent.is_absolute() && parent.is_dir());
+        match parent.or_else(|| Some(usual).filter(own)) {
+            Some(parent) => Runtime::at(parent.join("watchfix"), user),
+            // Anybody may have been there first.
+            None => {
+                Runtime::at(PathBuf::from(format!("/tmp/watchfix-{user}")), user).map_err(|e| {
+                    let way = "XDG_RUNTIME_DIR may name a directory of this user instead";
+                    io::Error::new(e.kind(), format!("{e} ({way})"))
+                })
+            }
+        }
     }
 
     fn at(path: PathBuf, user: u32) -> io::Result<Runtime> {

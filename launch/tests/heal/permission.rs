@@ -53,6 +53,33 @@ fn a_user_heals_a_process_of_the_same_user_without_waking_it() {
 }
 
 #[test]
+fn a_directory_that_somebody_else_made_first_keeps_nobody_from_healing() {
+    const LATE: u32 = 61_303;
+    if !needs_root() {
+        return;
+    }
+    let (_dir, path) = shared();
+    let mut victim = ready(as_user(LATE, &path.join("keeper")).arg("serve"));
+    let fd = ask(&mut victim, "new");
+    ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));
+    let taken = format!("/tmp/watchfix-{LATE}");
+    DirBuilder::new().mode(0o700).create(&taken).unwrap();
+    chown(&taken, Some(OTHER), None).unwrap();
+    let refused = heal_as(LATE, &path.join("watchfix"), victim.pid());
+    let own = path.join("own");
+    DirBuilder::new().mode(0o700).create(&own).unwrap();
+    chown(&own, Some(LATE), None).unwrap();
+    let mut command = as_user(LATE, &path.join("watchfix"));
+    command.env("XDG_RUNTIME_DIR", &own);
+    let run = command.args(["heal", &victim.pid().to_string()]).output();
+    fs::remove_dir(taken).unwrap();
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("XDG_RUNTIME_DIR"), "{}", refused.err);
+    let said = Run::of(run.unwrap()).good();
+    assert!(said.starts_with("healed 1 of 1 watch"), "{said}");
+}
+
+#[test]
 fn another_users_process_needs_that_user_or_root() {
     if !needs_root() {
         return;

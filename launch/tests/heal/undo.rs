@@ -7,11 +7,14 @@ use std::path::PathBuf;
 
 /// Where the records of this user are.
 fn records() -> PathBuf {
+    let user = inspect::effective_user();
     let parent = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let usual = PathBuf::from(format!("/run/user/{user}"));
     match parent {
         _ if is_root() => "/run/watchfix".into(),
         Some(parent) if parent.is_absolute() && parent.is_dir() => parent.join("watchfix"),
-        _ => format!("/tmp/watchfix-{}", inspect::effective_user()).into(),
+        _ if usual.is_dir() => usual.join("watchfix"),
+        _ => format!("/tmp/watchfix-{user}").into(),
     }
 }
 
