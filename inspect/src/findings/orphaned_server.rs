@@ -8,6 +8,9 @@ use serde_json::json;
 
 /// What begins so soon after its parent was started by it as part of its own start.
 const SAME_GENERATION: u64 = 60;
+/// Starts in vain that nobody makes by mistake. They show that it is not under who wants it to run, also
+/// where its parent lives on: npm's `sh -c`, a terminal's shell, a parent that reloads.
+const AGAIN: usize = 2;
 /// Siblings named.
 const NAMED: usize = 5;
 
@@ -18,7 +21,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     };
     let rivals = Rivals::of(process);
     // The first process of a container is taken in by what runs the container.
-    if process.around.listeners.is_empty() || origin.is_init || !is_orphan(origin, &rivals) {
+    let orphan = is_orphan(origin, &rivals) || rivals.ended.len() >= AGAIN;
+    if process.around.listeners.is_empty() || origin.is_init || !orphan {
         return Vec::new();
     }
     if rivals.is_empty() && !is_worth_knowing(process, origin) {
@@ -128,6 +132,17 @@ fn finding(process: &Process, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
         ),
         _ => String::new(),
     };
+    let parent = &origin.parent;
+    let whence = match is_orphan(origin, rivals) {
+        true => format!(
+            "and who started it is gone: its parent is {} (PID {}), which took it in",
+            parent.comm, parent.pid
+        ),
+        false => format!(
+            "below {} (PID {}), and not below who wants to run it now",
+            parent.comm, parent.pid
+        ),
+    };
     let alive = rivals.alive.iter().map(|kin| kin.pid);
     let ended = rivals.ended.iter().map(|start| start.pid);
     let starts = process.around.starts.as_ref();
@@ -139,10 +154,8 @@ fn finding(process: &Process, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
             Severity::Warning
         },
         message: format!(
-            "It listens on {place}, and who started it is gone: its parent is {} (PID {}), which took it in. {}{check}",
-            origin.parent.comm,
-            origin.parent.pid,
-            what_of(process, rivals),
+            "It listens on {place}, {whence}. {}{check}",
+            what_of(process, rivals)
         ),
         evidence: json!({
             "listeners": listeners,

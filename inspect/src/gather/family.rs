@@ -46,11 +46,13 @@ impl Family {
         std::iter::successors(self.parent(of), |at| self.parent(at)).take(64)
     }
 
-    /// Who started a process that began after `own`.
-    pub fn starters(&self, of: &Stat, own: &Stat) -> Starters {
+    /// Who started a process that began after `own`. What began before `since`, in clock ticks, did so for
+    /// another reason than starting it: so does who supervises, however young.
+    pub fn starters(&self, of: &Stat, own: &Stat, since: u64) -> Starters {
         // Whoever takes in orphans need not have started anything.
         let handed_on = of.ppid == own.ppid || of.ppid == 1 || is_init(of.ppid);
-        let older = self.ancestors(of).find(|other| !is_younger(other, own));
+        let is_older = |other: &&Stat| !is_younger(other, own) || other.starttime < since;
+        let older = self.ancestors(of).find(is_older);
         Starters {
             parent: self.parent(of).map(relative),
             supervisor: older.filter(|_| !handed_on).map(relative),
@@ -206,7 +208,7 @@ mod tests {
     }
 
     fn starters(family: &Family, of: u32, own: u32) -> (Option<u32>, Option<u32>, bool) {
-        let found = family.starters(family.get(of).unwrap(), family.get(own).unwrap());
+        let found = family.starters(family.get(of).unwrap(), family.get(own).unwrap(), 0);
         (
             found.parent.map(|parent| parent.pid),
             found.supervisor.map(|supervisor| supervisor.pid),
@@ -232,6 +234,22 @@ mod tests {
             starters(&family, BOOTSTRAP, ORPHAN),
             (Some(SUPERVISOR), Some(SUPERVISOR), true)
         );
+    }
+
+    #[test]
+    fn a_supervisor_that_is_younger_than_the_orphan_is_named_and_not_the_shell_it_came_from() {
+        let family = family(&[
+            (INIT, 0, 0),
+            (REAPER, INIT, 2),
+            (ORPHAN, INIT, 9),
+            (SUPERVISOR, REAPER, 50),
+            (BOOTSTRAP, SUPERVISOR, 70),
+            (NEXT, BOOTSTRAP, 71),
+        ]);
+        let (next, own) = (family.get(NEXT).unwrap(), family.get(ORPHAN).unwrap());
+        let supervisor = |since| family.starters(next, own, since).supervisor.unwrap().pid;
+        assert_eq!(supervisor(60), SUPERVISOR);
+        assert_eq!(supervisor(0), REAPER);
     }
 
     #[test]

@@ -123,7 +123,7 @@ fn kin(all: &Family, own: &Own<'_>, other: &Stat, view: &View<'_>, runs: &Progra
     }
     Some(Kin {
         pid: theirs.pid,
-        starters: all.starters(other, own.stat),
+        starters: all.starters(other, own.stat, long_before(other)),
         same_command,
         same_cwd: cwd.is_some() && cwd == process.around.cwd,
         younger: is_younger(other, own.stat),
@@ -136,6 +136,13 @@ fn kin(all: &Family, own: &Own<'_>, other: &Stat, view: &View<'_>, runs: &Progra
         claims,
         settled: settled(own.stat) && settled(other),
     })
+}
+
+/// What began so long before a process, in clock ticks, is no part of its start.
+fn long_before(of: &Stat) -> u64 {
+    const SECONDS: u64 = 60;
+    of.starttime
+        .saturating_sub(SECONDS * procfs::ticks_per_second())
 }
 
 /// Whether it runs for longer than a start waits for another one that is under way.

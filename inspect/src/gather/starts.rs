@@ -6,6 +6,7 @@ use super::proc_dir::ProcDir;
 use super::process;
 use super::processes::Processes;
 use crate::model::{Name, Process, Start, Starts};
+use crate::sys;
 use procfs::process::Stat;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,12 @@ pub struct Lookout {
     family: Family,
     own: Stat,
     command: Vec<Name>,
+    /// Its working directory and the ports it listens on: whoever wants these wants its place, whatever
+    /// command it has. The worker of a server that reloads has another one than who starts that server.
+    cwd: Option<Name>,
+    ports: Vec<String>,
+    /// When it began, in clock ticks since boot.
+    since: u64,
     /// The PID that was given out last.
     newest: Option<Vec<u8>>,
     young: Vec<Young>,
@@ -28,7 +35,7 @@ pub struct Lookout {
 struct Young {
     pid: u32,
     stat: Stat,
-    same_command: bool,
+    same_place: bool,
     /// It is looked at again after this time, which doubles: soon it is what it will be.
     wait: Duration,
     due: Instant,
@@ -45,6 +52,14 @@ impl Lookout {
         Some(Lookout {
             own: family.get(process.pid)?.clone(),
             command: process.cmdline.clone()?,
+            cwd: process.around.cwd.clone(),
+            ports: process
+                .around
+                .listeners
+                .iter()
+                .filter_map(|listener| Some(listener.port?.to_string()))
+                .collect(),
+            since: sys::since_boot().as_millis() as u64 * procfs::ticks_per_second() / 1000,
             family,
             newest,
             young: Vec::new(),
@@ -90,7 +105,7 @@ impl Lookout {
                 self.young.push(Young {
                     pid,
                     stat,
-                    same_command: false,
+                    same_place: false,
                     wait: PACE,
                     due: Instant::now(),
                 });
@@ -100,28 +115,52 @@ impl Lookout {
 
     fn look_again(&mut self, is_due: impl Fn(&Young) -> bool) {
         let (family, own, ended) = (&self.family, &self.own, &mut self.seen.ended);
+        let (command, cwd, ports, since) = (&self.command, &self.cwd, &self.ports, self.since);
         self.young.retain_mut(|young| {
             if !is_due(young) {
                 return true;
             }
             let alive = living(young.pid).is_some_and(|at| at.starttime == young.stat.starttime);
             if !alive {
-                if young.same_command {
+                if young.same_place {
                     ended.push(Start {
                         pid: young.pid,
-                        starters: family.starters(&young.stat, own),
+                        starters: family.starters(&young.stat, own, since),
                     });
                 }
                 return false;
             }
             let theirs = ProcDir::open(young.pid).ok();
-            let theirs = theirs.and_then(|dir| process::command_line(&dir));
-            young.same_command = theirs.as_ref() == Some(&self.command);
+            young.same_place = theirs.is_some_and(|dir| {
+                let line = process::command_line(&dir);
+                line.as_ref() == Some(command) || wants(&dir, line.as_deref(), cwd.as_ref(), ports)
+            });
             young.due = Instant::now() + young.wait;
             young.wait *= 2;
             true
         });
     }
+}
+
+/// Whether a process was told one of `ports`, in its arguments or by PORT, and works in the directory `cwd`.
+fn wants(dir: &ProcDir, line: Option<&[Name]>, cwd: Option<&Name>, ports: &[String]) -> bool {
+    if ports.is_empty()
+        || cwd.is_none()
+        || dir.read_link("cwd").ok().map(Name::from).as_ref() != cwd
+    {
+        return false;
+    }
+    // `--port 8000`, `--port=8000`, `127.0.0.1:8000`; not 18000.
+    let names = |text: &[u8]| {
+        let mut numbers = text.split(|b| !b.is_ascii_digit());
+        numbers.any(|number| ports.iter().any(|port| port.as_bytes() == number))
+    };
+    let mut words = line.into_iter().flatten().skip(1);
+    words.any(|word| names(word.as_bytes()))
+        || dir.read("environ").is_ok_and(|text| {
+            let mut all = text.split(|&b| b == 0);
+            all.any(|variable| variable.strip_prefix(b"PORT=").is_some_and(names))
+        })
 }
 
 /// The last field of /proc/loadavg (proc_loadavg(5)): as long as it stays, nothing has begun.

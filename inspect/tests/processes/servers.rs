@@ -346,3 +346,80 @@ fn what_a_service_manager_started_as_a_service_is_in_order() {
     is_in_order(&stage, fixture.fact("server"));
     fixture.victim.finish();
 }
+
+/// A server in Python that says its port, and one more start of it in a loop beside it: how, `start` says.
+fn in_vain(stage: &Stage, keeper: &str, loops: &str) -> (Fixture, Fixture) {
+    let dir = stage.make("served");
+    let script = dir.join("server.py");
+    let text = "import os, socket, sys, time\n\
+        s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n\
+        try: s.bind(('127.0.0.1', int(sys.argv[1])))\n\
+        except OSError: sys.exit(1)\n\
+        s.listen(); print(f'server={os.getpid()}\\nport={s.getsockname()[1]}\\nREADY', flush=True)\n\
+        time.sleep(600)\n";
+    std::fs::write(script, text).unwrap();
+    let shell = |text: &str| {
+        let mut command = Command::new("setsid");
+        command.args(["sh", "-c", text]).current_dir(&dir);
+        Fixture::start(&mut command)
+    };
+    let orphan = shell(keeper);
+    let loops = loops.replace("PORT", orphan.fact("port"));
+    (shell(&format!("echo READY; {loops}")), orphan)
+}
+
+/// The finding of a look at the server, once two starts in vain were seen: on a busy machine that takes longer.
+fn seen_in_vain(stage: &Stage, server: &str) -> serde_json::Value {
+    let begun = Instant::now();
+    loop {
+        let process = stage.scan(&[server, "--json", "--for", "2"]).process();
+        let found = process.all("orphaned-server");
+        if let Some(found) = found.iter().find(|f| f["severity"] == "warning") {
+            return (*found).clone();
+        }
+        assert!(begun.elapsed() < DEADLINE, "{:#}", process.0);
+    }
+}
+
+#[test]
+fn starts_in_vain_outweigh_a_parent_that_lives_on() {
+    let stage = Stage::new();
+    // The shell that started it stays, as npm's does; a supervisor younger than the server starts it again.
+    let keeper = "python3 server.py 0; :";
+    let again = "while :; do python3 server.py PORT; sleep 0.1; done";
+    let (supervisor, orphan) = in_vain(&stage, keeper, again);
+    let server = orphan.fact("server").to_owned();
+    let finding = seen_in_vain(&stage, &server);
+    let evidence = &finding["evidence"];
+    assert_eq!(evidence["port"], orphan.number("port"));
+    assert_eq!(
+        evidence["supervisor"]["pid"],
+        supervisor.pid(),
+        "{finding:#}"
+    );
+    assert_eq!(finding["remedy"], format!("kill {server}"));
+    end(&server);
+}
+
+#[test]
+fn starts_of_another_command_for_the_same_port_and_directory_count() {
+    let stage = Stage::new();
+    let keeper = "python3 server.py 0; :";
+    let other =
+        "while :; do sh -c 'sleep 0.05; exit 1' server --listen 127.0.0.1:PORT; sleep 0.1; done";
+    let (supervisor, orphan) = in_vain(&stage, keeper, other);
+    let server = orphan.fact("server").to_owned();
+    let finding = seen_in_vain(&stage, &server);
+    assert_eq!(
+        finding["evidence"]["supervisor"]["pid"],
+        supervisor.pid(),
+        "{finding:#}"
+    );
+    end(&server);
+}
+
+/// Ends a server that is not the child of this program.
+fn end(server: &str) {
+    let ended = Command::new("kill").args(["-9", server]).status().unwrap();
+    assert!(ended.success());
+}
