@@ -1,10 +1,13 @@
 //! /proc/PID/mountinfo (proc_pid_mountinfo(5)): which file systems there are, and which must not be
 //! touched because a dead server would hang every look at them. Paths are followed by [`super::view`].
 
+mod answer;
+
 use super::proc_dir::ProcDir;
 use super::{Gaps, errno_text};
 use crate::model::{Device, Name};
 use crate::sys;
+use answer::may_hang;
 use procfs::process::MountInfo;
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -255,79 +258,6 @@ pub fn is_below(path: &[u8], dir: &[u8]) -> bool {
     let dir = dir.strip_suffix(b"/").unwrap_or(dir);
     path.strip_prefix(dir)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-}
-
-/// File systems that answer by themselves: from a disk of this machine, or from memory. Any other one may ask a
-/// server or a user's program (nfs, cifs, 9p, fuse, virtiofs, whatever a module brings), or mount something first
-/// (autofs): what is not known to answer is not touched.
-fn may_hang(fs_type: &str) -> bool {
-    const ANSWER: &[&str] = &[
-        "adfs",
-        "affs",
-        "aufs",
-        "bcachefs",
-        "befs",
-        "bfs",
-        "binder",
-        "binfmt_misc",
-        "bpf",
-        "btrfs",
-        "cgroup",
-        "cgroup2",
-        "configfs",
-        "cramfs",
-        "cpuset",
-        "debugfs",
-        "devpts",
-        "devtmpfs",
-        "ecryptfs",
-        "efivarfs",
-        "erofs",
-        "exfat",
-        "ext2",
-        "ext3",
-        "ext4",
-        "f2fs",
-        "hfs",
-        "hfsplus",
-        "hpfs",
-        "hugetlbfs",
-        "iso9660",
-        "jffs2",
-        "jfs",
-        "minix",
-        "mqueue",
-        "msdos",
-        "nilfs2",
-        "nsfs",
-        "ntfs",
-        "ntfs3",
-        "overlay",
-        "proc",
-        "pstore",
-        "ramfs",
-        "reiser4",
-        "reiserfs",
-        "resctrl",
-        "romfs",
-        "rootfs",
-        "securityfs",
-        "selinuxfs",
-        "smackfs",
-        "squashfs",
-        "sysfs",
-        "sysv",
-        "tmpfs",
-        "tracefs",
-        "ubifs",
-        "udf",
-        "ufs",
-        "vfat",
-        "xfs",
-        "zfs",
-        "zonefs",
-    ];
-    !ANSWER.contains(&fs_type)
 }
 
 /// Undoes the `\040` escapes of fs/proc_namespace.c (`mangle`).

@@ -9,6 +9,8 @@
 //! What is left to chance is a mount that comes between the look at the table and the step: FUSE asks nothing of
 //! its server for such a step (`O_PATH`), and to mount anything else takes root.
 
+mod walk;
+
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use crate::model::Identity;
@@ -18,11 +20,6 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::time::Duration;
-
-/// Links followed at most, as the kernel does (MAXSYMLINKS of include/linux/namei.h).
-const LINKS: usize = 40;
-/// Steps taken at most: a path has some 2,000 parts (PATH_MAX), and each `..` begins anew.
-const STEPS: usize = 10_000;
 
 /// What becomes of a symbolic link at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,22 +147,7 @@ impl<'a> View<'a> {
                 &whole
             }
         };
-        let mut walk = Walk {
-            root,
-            mounts: self.mounts,
-            at: root.try_clone_to_owned()?,
-            place: Vec::new(),
-            proc: false,
-            rest: path.to_vec(),
-            last,
-            links: 0,
-        };
-        for _ in 0..STEPS {
-            if let Some(found) = walk.step()? {
-                return Ok(found);
-            }
-        }
-        Err(io::Error::from_raw_os_error(libc::ELOOP))
+        walk::find(root, self.mounts, path, last)
     }
 
     /// stat(2) of what a path means to the process.
@@ -255,200 +237,5 @@ pub fn open_unnoticed(found: BorrowedFd<'_>) -> io::Result<File> {
     })
 }
 
-/// A path on its way.
-struct Walk<'w> {
-    root: BorrowedFd<'w>,
-    mounts: &'w Mounts,
-    /// How far it has come: a directory on a mount that answers.
-    at: OwnedFd,
-    /// The same as a path without links; empty for the root.
-    place: Vec<u8>,
-    /// That mount is a /proc.
-    proc: bool,
-    /// What is left: empty, or with a `/` in front once a step was taken.
-    rest: Vec<u8>,
-    last: Last,
-    links: usize,
-}
-
-impl Walk<'_> {
-    /// Goes on, and says what was found if that is the end.
-    fn step(&mut self) -> io::Result<Option<OwnedFd>> {
-        let slashes = self.rest.iter().take_while(|&&b| b == b'/').count();
-        self.rest.drain(..slashes);
-        if self.rest.is_empty() {
-            return self.at.try_clone().map(Some);
-        }
-        // Mostly all that is left lies on this mount, and no link leads there.
-        let end = match self.last {
-            Last::Follow => 0,
-            Last::Stay => libc::O_NOFOLLOW,
-        };
-        match sys::find_on_mount(self.at.as_fd(), &self.rest, libc::O_PATH | end) {
-            Err(e)
-                if matches!(
-                    e.raw_os_error(),
-                    Some(libc::ELOOP | libc::EXDEV | libc::EAGAIN)
-                ) => {}
-            done => return done.map(Some),
-        }
-        let end = self.rest.iter().position(|&b| b == b'/');
-        let part: Vec<u8> = self.rest.drain(..end.unwrap_or(self.rest.len())).collect();
-        match &part[..] {
-            b"." => {}
-            b".." => {
-                // From the root on: what lies above was entered by that way.
-                let above = self.place.iter().rposition(|&b| b == b'/').unwrap_or(0);
-                let above = self.place.get(..above).unwrap_or_default().to_vec();
-                self.begin_at_root(&above)?;
-            }
-            _ => return self.enter(&part),
-        }
-        Ok(None)
-    }
-
-    fn enter(&mut self, part: &[u8]) -> io::Result<Option<OwnedFd>> {
-        let path = [&self.place, &b"/"[..], part].concat();
-        let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let found = match sys::find_on_mount(self.at.as_fd(), part, flags) {
-            Err(e) if e.raw_os_error() == Some(libc::EXDEV) => {
-                if !self.mounts.answers_at(&path) {
-                    return Err(unsafe_to_follow());
-                }
-                let found = sys::open_at(self.at.as_fd(), part, flags)?;
-                let mount = self.mounts.answering(found.as_fd());
-                self.proc = mount.ok_or_else(unsafe_to_follow)?.proc;
-                found
-            }
-            found => found?,
-        };
-        let mode = sys::stat_at(found.as_fd(), b"", 0)?.st_mode;
-        if mode & libc::S_IFMT != libc::S_IFLNK {
-            (self.at, self.place) = (found, path);
-            return Ok(None);
-        }
-        if self.rest.is_empty() && self.last == Last::Stay {
-            return Ok(Some(found));
-        }
-        self.links += 1;
-        if self.proc || self.links > LINKS {
-            return Err(io::Error::from_raw_os_error(libc::ELOOP));
-        }
-        let mut target = Vec::new();
-        sys::read_link_at(found.as_fd(), b"", &mut target)?;
-        if target.starts_with(b"/") {
-            self.begin_at_root(&target)?;
-        } else {
-            self.rest = [&target[..], &self.rest].concat();
-        }
-        Ok(None)
-    }
-
-    /// Goes back to the root, with `path` before what is left.
-    fn begin_at_root(&mut self, path: &[u8]) -> io::Result<()> {
-        self.at = self.root.try_clone_to_owned()?;
-        self.place.clear();
-        self.proc = false;
-        self.rest = [path, &self.rest].concat();
-        Ok(())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::gather::Gaps;
-    use std::fs;
-    use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::symlink;
-    use std::path::Path;
-
-    fn own(test: impl Fn(&View<'_>)) {
-        let dir = ProcDir::open(std::process::id()).unwrap();
-        let mounts = Mounts::of(&dir, &mut Gaps::default());
-        test(&View::of(&dir, &mounts));
-    }
-
-    #[test]
-    fn a_path_means_what_it_means_to_the_kernel() {
-        let temp = tempfile::tempdir().unwrap();
-        let dir = temp.path().canonicalize().unwrap();
-        fs::create_dir_all(dir.join("a/b")).unwrap();
-        fs::write(dir.join("a/b/f"), "").unwrap();
-        for (target, link) in [
-            ("a", "relative"),
-            ("../../a/b/f", "a/b/up"),
-            ("up", "a/b/twice"),
-            ("loop", "loop"),
-            ("none", "dangling"),
-            ("/proc/self", "proc"),
-            ("/dev/shm", "other"),
-            ("b/f", "a/end"),
-        ] {
-            symlink(target, dir.join(link)).unwrap();
-        }
-        symlink(dir.join("a"), dir.join("absolute")).unwrap();
-        own(|view| {
-            for path in [
-                "a/b/f",
-                "a//b/./f",
-                "a/b/../b/f",
-                "a/b/../../../..",
-                "../../../../../../..",
-                "relative/b/f",
-                "relative/../a",
-                "absolute/b/twice",
-                "a/end",
-                "a/",
-                "a/b/f/",
-                "a/b/f/x",
-                "loop",
-                "dangling",
-                "none/x",
-                "other",
-                "other/..",
-                "other/../null",
-            ] {
-                let path = dir.join(path);
-                let bytes = path.as_os_str().as_bytes();
-                let found = view.find(bytes, Last::Follow);
-                let found = found.and_then(|found| real_path(found.as_fd()));
-                let wanted = path.canonicalize();
-                let errno = |e: io::Error| e.raw_os_error();
-                assert_eq!(
-                    found.map_err(errno),
-                    wanted
-                        .map(|path| path.as_os_str().as_bytes().to_vec())
-                        .map_err(errno),
-                    "{}",
-                    path.display()
-                );
-            }
-            let kind = |path: &Path, last| {
-                let stat = view.stat(path.as_os_str().as_bytes(), last);
-                stat.map(|stat| stat.st_mode & libc::S_IFMT).ok()
-            };
-            let link = dir.join("a/end");
-            assert_eq!(kind(&link, Last::Stay), Some(libc::S_IFLNK));
-            assert_eq!(kind(&link, Last::Follow), Some(libc::S_IFREG));
-            // What /proc/self means depends on who asks.
-            assert_eq!(kind(&dir.join("proc/stat"), Last::Follow), None);
-        });
-    }
-
-    #[test]
-    fn a_fifo_or_device_is_not_opened() {
-        own(|view| {
-            let opened = view.open(b"/dev/null", Last::Follow, 0);
-            assert_eq!(opened.unwrap_err().raw_os_error(), Some(libc::EINVAL));
-        });
-    }
-
-    #[test]
-    fn where_the_table_has_no_mount_nothing_is_followed() {
-        let dir = ProcDir::open(std::process::id()).unwrap();
-        let mounts = Mounts::default();
-        let found = View::of(&dir, &mounts).find(b"/etc", Last::Follow);
-        assert!(is_unsafe(&found.unwrap_err()));
-    }
-}
+mod tests;

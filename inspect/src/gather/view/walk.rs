@@ -1,0 +1,134 @@
+//! The walk along a path, mount by mount.
+
+use super::{Last, unsafe_to_follow};
+use crate::gather::mounts::Mounts;
+use crate::sys;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Links followed at most, as the kernel does (MAXSYMLINKS of include/linux/namei.h).
+const LINKS: usize = 40;
+/// Steps taken at most: a path has some 2,000 parts (PATH_MAX), and each `..` begins anew.
+const STEPS: usize = 10_000;
+
+/// Follows an absolute path from `root` on.
+///
+/// # Errors
+/// Where it leads to a mount that may not answer; else the kernel's errno.
+pub fn find(root: BorrowedFd<'_>, mounts: &Mounts, path: &[u8], last: Last) -> io::Result<OwnedFd> {
+    let mut walk = Walk {
+        root,
+        mounts,
+        at: root.try_clone_to_owned()?,
+        place: Vec::new(),
+        proc: false,
+        rest: path.to_vec(),
+        last,
+        links: 0,
+    };
+    for _ in 0..STEPS {
+        if let Some(found) = walk.step()? {
+            return Ok(found);
+        }
+    }
+    Err(io::Error::from_raw_os_error(libc::ELOOP))
+}
+
+/// A path on its way.
+struct Walk<'w> {
+    root: BorrowedFd<'w>,
+    mounts: &'w Mounts,
+    /// How far it has come: a directory on a mount that answers.
+    at: OwnedFd,
+    /// The same as a path without links; empty for the root.
+    place: Vec<u8>,
+    /// That mount is a /proc.
+    proc: bool,
+    /// What is left: empty, or with a `/` in front once a step was taken.
+    rest: Vec<u8>,
+    last: Last,
+    links: usize,
+}
+
+impl Walk<'_> {
+    /// Goes on, and says what was found if that is the end.
+    fn step(&mut self) -> io::Result<Option<OwnedFd>> {
+        let slashes = self.rest.iter().take_while(|&&b| b == b'/').count();
+        self.rest.drain(..slashes);
+        if self.rest.is_empty() {
+            return self.at.try_clone().map(Some);
+        }
+        // Mostly all that is left lies on this mount, and no link leads there.
+        let end = match self.last {
+            Last::Follow => 0,
+            Last::Stay => libc::O_NOFOLLOW,
+        };
+        match sys::find_on_mount(self.at.as_fd(), &self.rest, libc::O_PATH | end) {
+            Err(e)
+                if matches!(
+                    e.raw_os_error(),
+                    Some(libc::ELOOP | libc::EXDEV | libc::EAGAIN)
+                ) => {}
+            done => return done.map(Some),
+        }
+        let end = self.rest.iter().position(|&b| b == b'/');
+        let part: Vec<u8> = self.rest.drain(..end.unwrap_or(self.rest.len())).collect();
+        match &part[..] {
+            b"." => {}
+            b".." => {
+                // From the root on: what lies above was entered by that way.
+                let above = self.place.iter().rposition(|&b| b == b'/').unwrap_or(0);
+                let above = self.place.get(..above).unwrap_or_default().to_vec();
+                self.begin_at_root(&above)?;
+            }
+            _ => return self.enter(&part),
+        }
+        Ok(None)
+    }
+
+    fn enter(&mut self, part: &[u8]) -> io::Result<Option<OwnedFd>> {
+        let path = [&self.place, &b"/"[..], part].concat();
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let found = match sys::find_on_mount(self.at.as_fd(), part, flags) {
+            Err(e) if e.raw_os_error() == Some(libc::EXDEV) => {
+                if !self.mounts.answers_at(&path) {
+                    return Err(unsafe_to_follow());
+                }
+                let found = sys::open_at(self.at.as_fd(), part, flags)?;
+                let mount = self.mounts.answering(found.as_fd());
+                self.proc = mount.ok_or_else(unsafe_to_follow)?.proc;
+                found
+            }
+            found => found?,
+        };
+        let mode = sys::stat_at(found.as_fd(), b"", 0)?.st_mode;
+        if mode & libc::S_IFMT != libc::S_IFLNK {
+            (self.at, self.place) = (found, path);
+            return Ok(None);
+        }
+        if self.rest.is_empty() && self.last == Last::Stay {
+            return Ok(Some(found));
+        }
+        self.links += 1;
+        if self.proc || self.links > LINKS {
+            return Err(io::Error::from_raw_os_error(libc::ELOOP));
+        }
+        let mut target = Vec::new();
+        sys::read_link_at(found.as_fd(), b"", &mut target)?;
+        if target.starts_with(b"/") {
+            self.begin_at_root(&target)?;
+        } else {
+            self.rest = [&target[..], &self.rest].concat();
+        }
+        Ok(None)
+    }
+
+    /// Goes back to the root, with `path` before what is left.
+    fn begin_at_root(&mut self, path: &[u8]) -> io::Result<()> {
+        self.at = self.root.try_clone_to_owned()?;
+        self.place.clear();
+        self.proc = false;
+        self.rest = [path, &self.rest].concat();
+        Ok(())
+    }
+}
