@@ -1,14 +1,12 @@
 //! /proc/PID/mountinfo (proc_pid_mountinfo(5)): which file systems there are, and which must not be
 //! touched because a dead server would hang every look at them. Paths are followed by [`super::view`].
 
-mod answer;
-
 use super::proc_dir::ProcDir;
 use super::{Gaps, errno_text};
 use crate::model::{Device, Name};
 use crate::sys;
-use answer::may_hang;
 use procfs::process::MountInfo;
+use rules::file_system::may_hang;
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
@@ -147,7 +145,7 @@ impl Mounts {
                 whole: info.root == "/",
                 root: unescape(info.root.as_bytes()).into(),
                 point: point.into(),
-                may_hang: may_hang(&info.fs_type),
+                may_hang: may_hang(info.fs_type.as_bytes()),
                 overlay: info.fs_type == "overlay",
                 subvolumes: matches!(info.fs_type.as_str(), "btrfs" | "bcachefs"),
                 proc: info.fs_type == "proc",
@@ -338,7 +336,7 @@ mod tests {
             ("autofs", true),
             ("new", true),
         ] {
-            assert_eq!(may_hang(fs_type), hangs, "{fs_type}");
+            assert_eq!(may_hang(fs_type.as_bytes()), hangs, "{fs_type}");
         }
     }
 
