@@ -584,6 +584,26 @@ mod tests {
     }
 
     #[test]
+    fn off_and_the_log_have_words_of_their_own() {
+        assert!(one(Rule::Off, b"1").0.off);
+        assert_eq!(one(Rule::Off, b"0"), one(Rule::Off, b""));
+        assert_eq!(one(Rule::Log, b"stderr").0.log, Log::Stderr);
+        assert_eq!(one(Rule::Log, b"none"), one(Rule::Log, b""));
+        assert_eq!(one(Rule::Log, b"/x").0.log, Log::File(b"/x"));
+        assert!(one(Rule::Log, b"/").1.is_some());
+    }
+
+    #[test]
+    fn an_error_says_where_its_item_begins() {
+        let position = |rule, text| one(rule, text).1.unwrap().position;
+        assert_eq!(position(Rule::Ignore, b"+"), 2);
+        assert_eq!(position(Rule::Ignore, b"a/b"), 1);
+        assert_eq!(position(Rule::Ignore, b"*.log:a/b"), 7);
+        assert_eq!(position(Rule::Ignore, b"+*.log:a/b"), 8);
+        assert_eq!(position(Rule::Drop, b"/a:~/b:c"), 8);
+    }
+
+    #[test]
     fn a_tilde_without_a_home_is_an_error() {
         let mut texts = Texts::default();
         texts.values[1] = Some(b"~/x");

@@ -129,6 +129,12 @@ mod tests {
         assert_eq!(reduce(DEFAULT_STRIP | ATTRIB, Fate::Plain, 0x3ee), 0x3ca);
     }
 
+    /// Bits the kernel takes no notice of in a request.
+    #[test]
+    fn the_mark_of_a_judged_mask_is_of_bits_that_are_only_reported() {
+        assert_eq!(JUDGED, 0xc000);
+    }
+
     #[test]
     fn nothing_is_asked_that_the_caller_did_not_ask_for() {
         for mask in [ATTRIB, 0xfc6, ATTRIB | ONESHOT, CREATE | DELETE] {
