@@ -31,8 +31,12 @@ pub struct Look {
 /// both times, anything else the change time alone.
 ///
 /// Below two seconds, because FAT stores the modification time in steps of two. A modification time in the
-/// future counts as well.
-pub fn is_touch(look: &Look) -> bool {
+/// future counts as well. So does one after `read`, when the program last read its events: the touch may lie
+/// further back than the change that came after it, and it was not heard of yet.
+pub fn is_touch(look: &Look, read: Time) -> bool {
+    if look.modified > read {
+        return true;
+    }
     match look.changed.0.saturating_sub(look.modified.0) {
         2 => look.changed.1 < look.modified.1,
         seconds => seconds < 2,
@@ -42,9 +46,10 @@ pub fn is_touch(look: &Look) -> bool {
 /// True if a record with ATTRIB is to be kept, of a watch that was placed on `watched`.
 ///
 /// `own` is what the watch's path leads to now, and `entry` what the record's name leads to in it, where
-/// it has one. A look that failed proves nothing, and what is in doubt is kept.
+/// it has one. A look that failed proves nothing, and what is in doubt is kept. `read` is as for [`is_touch`].
 pub fn is_change(
     watched: Identity,
+    read: Time,
     own: Option<Look>,
     entry: Option<impl FnOnce() -> Option<Look>>,
 ) -> bool {
@@ -53,8 +58,8 @@ pub fn is_change(
         return true;
     };
     match entry {
-        None => is_touch(&own),
-        Some(entry) => entry().is_none_or(|entry| is_touch(&entry)),
+        None => is_touch(&own, read),
+        Some(entry) => entry().is_none_or(|entry| is_touch(&entry, read)),
     }
 }
 
@@ -75,6 +80,9 @@ mod tests {
         }
     }
 
+    /// The program has read everything since.
+    const LATER: Time = (i64::MAX, 999_999_999);
+
     /// Without an entry.
     const SELF: Option<fn() -> Option<Look>> = None;
 
@@ -94,46 +102,68 @@ mod tests {
             ((i64::MIN, 0), (i64::MAX, 0), false),
         ] {
             assert_eq!(
-                is_touch(&look(7, modified, changed)),
+                is_touch(&look(7, modified, changed), LATER),
                 touch,
                 "{modified:?} {changed:?}"
             );
         }
     }
 
+    /// A busy program reads late: a touch, and a chmod long after it, are read at once.
+    #[test]
+    fn a_touch_that_was_not_heard_of_yet_is_not_hidden_by_what_came_after_it() {
+        let both = look(7, (100, 5), (200, 0));
+        assert!(is_touch(&both, (100, 4)));
+        assert!(!is_touch(&both, (100, 5)));
+        assert!(!is_touch(&both, (150, 0)));
+        assert!(is_change(WATCHED, (99, 0), Some(both), SELF));
+        assert!(is_change(
+            WATCHED,
+            (99, 0),
+            Some(look(7, (0, 0), (9, 0))),
+            Some(|| Some(both))
+        ));
+    }
+
     #[test]
     fn what_cannot_be_looked_at_is_kept() {
-        assert!(is_change(WATCHED, None, SELF));
+        assert!(is_change(WATCHED, LATER, None, SELF));
         let old = look(7, (0, 0), (9, 0));
-        assert!(is_change(WATCHED, Some(old), Some(|| None)));
-        assert!(is_change(WATCHED, None, Some(|| Some(old))));
+        assert!(is_change(WATCHED, LATER, Some(old), Some(|| None)));
+        assert!(is_change(WATCHED, LATER, None, Some(|| Some(old))));
     }
 
     #[test]
     fn a_path_that_leads_to_another_file_is_a_change() {
         let old = |inode| look(inode, (0, 0), (9, 0));
-        assert!(!is_change(WATCHED, Some(old(7)), SELF));
-        assert!(is_change(WATCHED, Some(old(8)), SELF));
+        assert!(!is_change(WATCHED, LATER, Some(old(7)), SELF));
+        assert!(is_change(WATCHED, LATER, Some(old(8)), SELF));
         let elsewhere = Identity {
             device: 2,
             ..WATCHED
         };
-        assert!(is_change(elsewhere, Some(old(7)), SELF));
+        assert!(is_change(elsewhere, LATER, Some(old(7)), SELF));
         // Neither can the entries of another directory tell anything.
-        assert!(is_change(WATCHED, Some(old(8)), Some(|| Some(old(9)))));
+        assert!(is_change(
+            WATCHED,
+            LATER,
+            Some(old(8)),
+            Some(|| Some(old(9)))
+        ));
     }
 
     #[test]
     fn an_entry_is_judged_by_its_own_times() {
         let old = look(7, (0, 0), (9, 0));
         let new = look(9, (9, 0), (9, 0));
-        assert!(is_change(WATCHED, Some(old), Some(|| Some(new))));
+        assert!(is_change(WATCHED, LATER, Some(old), Some(|| Some(new))));
         assert!(!is_change(
             WATCHED,
+            LATER,
             Some(new_directory()),
             Some(|| Some(old))
         ));
-        assert!(is_change(WATCHED, Some(new_directory()), SELF));
+        assert!(is_change(WATCHED, LATER, Some(new_directory()), SELF));
     }
 
     fn new_directory() -> Look {

@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_int};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use rules::attrib::{Identity, is_change};
+use rules::attrib::{Identity, Time, is_change};
 use rules::event::{ATTRIB, DONT_FOLLOW, ONESHOT};
 use rules::record::Record;
 
@@ -13,7 +13,7 @@ use crate::{mounts, sandbox, sys};
 
 /// What is looked at before a watch is placed. After would be too late: a file that is replaced in between
 /// would pass for the one that is watched.
-pub struct Before(Option<Identity>);
+pub struct Before(Option<(Identity, bool)>);
 
 /// Looks at what is about to be watched with `mask`, if its records will have to be judged.
 #[inline]
@@ -26,12 +26,12 @@ pub fn before(config: &Config, path: &CStr, mask: u32) -> Before {
 
 /// A one-shot watch ends with the record, and must not end unheard.
 #[inline(never)]
-fn look(path: &CStr, mask: u32) -> Option<Identity> {
+fn look(path: &CStr, mask: u32) -> Option<(Identity, bool)> {
     if mask & ONESHOT != 0 {
         return None;
     }
-    let identity = sys::identity(path, nofollow(mask))?;
-    answers(identity.device).then_some(identity)
+    let seen = sys::identity(path, nofollow(mask))?;
+    answers(seen.0.device).then_some(seen)
 }
 
 impl Before {
@@ -48,25 +48,34 @@ impl Before {
         mask: u32,
         placed: impl FnOnce(Option<Place<'_>>) -> T,
     ) -> T {
-        let Before(Some(identity)) = *self else {
+        let Before(Some(seen)) = *self else {
             return placed(None);
-        };
-        let place = |path| Place {
-            identity,
-            path,
-            nofollow: nofollow(mask),
         };
         let path = path.to_bytes();
         if path.starts_with(b"/") {
-            return placed(Some(place(path)));
+            return placed(Some(at(path, mask, seen)));
         }
-        let mut buf = [0; libc::PATH_MAX as usize];
-        placed(absolute(path, &mut buf).map(place))
+        with_absolute(path, |path| placed(path.map(|path| at(path, mask, seen))))
     }
 }
 
-/// A path below the working directory; `None` if it does not fit.
+fn at(path: &[u8], mask: u32, (identity, directory): (Identity, bool)) -> Place<'_> {
+    Place {
+        identity,
+        path,
+        nofollow: nofollow(mask),
+        directory,
+    }
+}
+
+/// On its own, so that only a relative path takes so much of the stack.
 #[inline(never)]
+fn with_absolute<T>(path: &[u8], then: impl FnOnce(Option<&[u8]>) -> T) -> T {
+    let mut buf = [0; libc::PATH_MAX as usize];
+    then(absolute(path, &mut buf))
+}
+
+/// A path below the working directory; `None` if it does not fit.
 fn absolute<'b>(path: &[u8], buf: &'b mut [u8]) -> Option<&'b [u8]> {
     let directory = sys::working_directory(buf)?.len();
     let end = directory + 1 + path.len();
@@ -87,12 +96,35 @@ pub fn kept(fd: c_int, record: &Record<'_>) -> bool {
     let Some(watch) = memory::find(fd, record.wd) else {
         return true;
     };
-    let kept = ask(&watch, record.name);
+    let kept = ask(&watch, record.name, last_read(fd));
     // What was seen may have been by another's path.
     kept || !watch.holds()
 }
 
-fn ask(watch: &Watch<'_>, name: &[u8]) -> bool {
+/// When each descriptor was last read, or made, in nanoseconds; those from the end on share with lower ones.
+static READ: [AtomicU64; 4096] = [const { AtomicU64::new(0) }; 4096];
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Notes that everything up to now has been read.
+pub fn note_read(fd: c_int) {
+    if let Some(read) = READ.get(fd as usize % READ.len())
+        && !sandbox::entered()
+    {
+        let (seconds, nanoseconds) = sys::now();
+        let now = (seconds as u64).wrapping_mul(SECOND);
+        read.store(now.wrapping_add(nanoseconds as u64), Relaxed);
+    }
+}
+
+fn last_read(fd: c_int) -> Time {
+    let read = READ
+        .get(fd as usize % READ.len())
+        .map_or(0, |read| read.load(Relaxed));
+    ((read / SECOND) as i64, (read % SECOND) as i64)
+}
+
+fn ask(watch: &Watch<'_>, name: &[u8], read: Time) -> bool {
     let Some((watched, path)) = watch.place() else {
         return true;
     };
@@ -104,7 +136,7 @@ fn ask(watch: &Watch<'_>, name: &[u8]) -> bool {
         // SAFETY: the path is NUL-terminated.
         unsafe { sys::look(path.as_ptr(), true) }
     };
-    is_change(watched, own, (!name.is_empty()).then_some(entry))
+    is_change(watched, read, own, (!name.is_empty()).then_some(entry))
 }
 
 fn nofollow(mask: u32) -> bool {

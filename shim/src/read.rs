@@ -115,7 +115,12 @@ unsafe fn records(fd: c_int, parts: &[libc::iovec], filled: isize) -> isize {
         // The kernel goes on to the next part only when this one is full, and so it still is.
         match parts.next() {
             Some(next) if left > 0 => part = next,
-            _ => return told as isize,
+            _ => {
+                if config.rules.chmod {
+                    attrib::note_read(fd);
+                }
+                return told as isize;
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use core::arch::asm;
 use core::ffi::{CStr, c_char, c_int, c_long, c_void};
 use core::mem::MaybeUninit;
 
-use rules::attrib::{Identity, Look};
+use rules::attrib::{Identity, Look, Time};
 
 /// A failed call's errno, positive.
 pub type Errno = c_int;
@@ -277,9 +277,9 @@ fn at_flags(nofollow: bool) -> usize {
     (follow | libc::AT_NO_AUTOMOUNT) as usize
 }
 
-/// Which file a path leads to, as far as the kernel knows without asking a server: the file system may be
-/// one whose server is gone (statx(2), 4.11).
-pub fn identity(path: &CStr, nofollow: bool) -> Option<Identity> {
+/// Which file a path leads to, and if that is a directory, as far as the kernel knows without asking a server: the
+/// file system may be one whose server is gone (statx(2), 4.11).
+pub fn identity(path: &CStr, nofollow: bool) -> Option<(Identity, bool)> {
     let mut statx = MaybeUninit::<libc::statx>::uninit();
     // SAFETY: the path is NUL-terminated; the kernel fills a struct statx.
     let r = unsafe {
@@ -289,7 +289,7 @@ pub fn identity(path: &CStr, nofollow: bool) -> Option<Identity> {
                 libc::AT_FDCWD as usize,
                 path.as_ptr() as usize,
                 at_flags(nofollow) | libc::AT_STATX_DONT_SYNC as usize,
-                libc::STATX_INO as usize,
+                (libc::STATX_INO | libc::STATX_TYPE) as usize,
                 statx.as_mut_ptr() as usize,
                 0,
             ],
@@ -300,10 +300,37 @@ pub fn identity(path: &CStr, nofollow: bool) -> Option<Identity> {
     }
     // SAFETY: the call succeeded, so all of it is filled.
     let statx = unsafe { statx.assume_init() };
-    Some(Identity {
+    let identity = Identity {
         device: libc::makedev(statx.stx_dev_major, statx.stx_dev_minor),
         inode: statx.stx_ino,
-    })
+    };
+    let kind = u32::from(statx.stx_mode) & libc::S_IFMT;
+    Some((identity, kind == libc::S_IFDIR))
+}
+
+/// The time, by the clock that files are stamped by.
+pub fn now() -> Time {
+    let mut time = MaybeUninit::<libc::timespec>::uninit();
+    // SAFETY: the kernel fills a struct timespec.
+    let r = unsafe {
+        call(
+            libc::SYS_clock_gettime,
+            [
+                libc::CLOCK_REALTIME as usize,
+                time.as_mut_ptr() as usize,
+                0,
+                0,
+                0,
+                0,
+            ],
+        )
+    };
+    if r != 0 {
+        return (0, 0);
+    }
+    // SAFETY: the call succeeded, so all of it is filled.
+    let time = unsafe { time.assume_init() };
+    (time.tv_sec, time.tv_nsec)
 }
 
 /// read(2); `None` if it failed.

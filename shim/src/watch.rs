@@ -30,6 +30,9 @@ pub fn made(fd: c_int) {
     KNOWN.remove(fd);
     sandbox::seen(fd);
     memory::made(fd);
+    if config.rules.chmod {
+        attrib::note_read(fd);
+    }
     if let Some(budget) = &config.budget {
         budget::made(budget, fd);
     }

@@ -35,6 +35,8 @@ static ANY: AtomicU8 = AtomicU8::new(0);
 const ASKED: u64 = 0x3f;
 /// The path's last component is not followed.
 const NOFOLLOW: u64 = 0x80;
+/// A file that was placed by two paths: the end of one is not the other's to say. Neither is asked any more.
+const TWO_PATHS: u64 = 0x40;
 
 /// Where a watch stands.
 pub struct Place<'a> {
@@ -44,6 +46,8 @@ pub struct Place<'a> {
     pub path: &'a [u8],
     /// As IN_DONT_FOLLOW.
     pub nofollow: bool,
+    /// It has one name only, whichever way leads to it.
+    pub directory: bool,
 }
 
 /// A watch that is remembered.
@@ -55,14 +59,20 @@ pub fn made(fd: c_int) {
 }
 
 /// Remembers a watch just placed; `add` is IN_MASK_ADD, by which it also stays what it was.
-pub fn place(fd: c_int, wd: c_int, asked: Asked, place: Option<Place<'_>>, add: bool) {
+pub fn place(fd: c_int, wd: c_int, asked: Asked, mut place: Option<Place<'_>>, add: bool) {
     ANY.fetch_or(asked.bits(), Relaxed);
     let mut flags = u64::from(asked.bits());
-    if add && let Some(Watch(old)) = find(fd, wd) {
-        if place.is_none() {
-            return old.add(flags);
+    if let Some(old) = find(fd, wd) {
+        if add && place.is_none() {
+            return old.0.add(flags);
         }
-        flags |= old.value & ASKED;
+        if add {
+            flags |= old.0.value & ASKED;
+        }
+        if place.as_ref().is_some_and(|place| old.is_elsewhere(place)) {
+            flags |= TWO_PATHS;
+            place = None;
+        }
     }
     let value = flags | place.and_then(keep).unwrap_or(0);
     INDEX.set(fd, wd, value, give_back);
@@ -90,6 +100,20 @@ pub fn find(fd: c_int, wd: c_int) -> Option<Watch<'static>> {
 }
 
 impl Watch<'_> {
+    /// True if it was placed by another path, which may be another name of the file.
+    fn is_elsewhere(&self, place: &Place<'_>) -> bool {
+        if place.directory {
+            return false;
+        }
+        let Some([_, _, path @ ..]) = block(self.0.value).map(|block| ARENA.words(block)) else {
+            return self.0.value & TWO_PATHS != 0;
+        };
+        let bytes = path
+            .iter()
+            .flat_map(|word| word.load(Relaxed).to_ne_bytes());
+        !bytes.take_while(|&c| c != 0).eq(place.path.iter().copied())
+    }
+
     /// As IN_DONT_FOLLOW.
     pub fn nofollow(&self) -> bool {
         self.0.value & NOFOLLOW != 0

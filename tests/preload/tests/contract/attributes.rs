@@ -304,6 +304,45 @@ fn a_one_shot_watch_does_not_end_unheard() {
     }
 }
 
+/// A file has one watch, whichever of its names were watched, and the end of each is one.
+#[test]
+fn of_a_file_that_is_watched_by_two_names_both_are_heard_of() {
+    let heard = |mut probe: Probe, replaced: &str| {
+        let dir = stage();
+        act(dir.path(), "ln f g");
+        let fd = probe.init();
+        for name in ["f", "g", "f"] {
+            assert_eq!(probe.add(fd, MASK, &dir.path().join(name)), 1);
+        }
+        act(dir.path(), &format!("mv old {replaced}"));
+        probe.events(fd)
+    };
+    for name in ["f", "g"] {
+        let bare = heard(Probe::bare(), name);
+        assert_eq!(heard(Probe::shimmed(&[]), name), bare, "{name}");
+    }
+}
+
+/// Who is busy reads late: a touch is not hidden by the chmod that came long after it.
+#[test]
+fn a_touch_that_was_not_read_yet_is_heard_of_whatever_came_after_it() {
+    let dir = stage();
+    let file = dir.path().join("f");
+    let mut probe = Probe::shimmed(&[]);
+    let fd = probe.init();
+    probe.add(fd, IN_ATTRIB, dir.path());
+    act(dir.path(), "touch -c f");
+    let touched = fs::metadata(&file).unwrap().mtime();
+    support::wait_until("the chmod is two seconds later", || {
+        chmod(&file);
+        fs::metadata(&file).unwrap().ctime() > touched + 2
+    });
+    assert_eq!(probe.events(fd), [(IN_ATTRIB, "f".to_owned())]);
+    // It has been heard of now.
+    chmod(&file);
+    assert_eq!(probe.read(fd), preload::filler(true));
+}
+
 /// A number that is another instance now is not taken for what it was.
 #[test]
 fn a_descriptor_that_is_used_again_has_no_past() {
