@@ -11,6 +11,10 @@ use crate::config::Config;
 use crate::memory::{self, Place, Watch};
 use crate::{mounts, sandbox, sys};
 
+/// Room on the stack for a path that has to be put together. A longer one is not asked: stacks of 4 KiB are in use
+/// (coroutines, signal handlers).
+const PATH: usize = 1280;
+
 /// What is looked at before a watch is placed. After would be too late: a file that is replaced in between
 /// would pass for the one that is watched.
 pub struct Before(Option<(Identity, bool)>);
@@ -71,7 +75,7 @@ fn at(path: &[u8], mask: u32, (identity, directory): (Identity, bool)) -> Place<
 /// On its own, so that only a relative path takes so much of the stack.
 #[inline(never)]
 fn with_absolute<T>(path: &[u8], then: impl FnOnce(Option<&[u8]>) -> T) -> T {
-    let mut buf = [0; libc::PATH_MAX as usize];
+    let mut buf = [0; PATH];
     then(absolute(path, &mut buf))
 }
 
@@ -131,7 +135,7 @@ fn ask(watch: &Watch<'_>, name: &[u8], read: Time) -> bool {
     // SAFETY: the path lies in memory that is never unmapped.
     let own = unsafe { sys::look(path, watch.nofollow()) };
     let entry = || {
-        let mut buf = [0; libc::PATH_MAX as usize];
+        let mut buf = [0; PATH];
         let path = watch.entry(name, &mut buf)?;
         // SAFETY: the path is NUL-terminated.
         unsafe { sys::look(path.as_ptr(), true) }

@@ -331,6 +331,13 @@ fn a_touch_that_was_not_read_yet_is_heard_of_whatever_came_after_it() {
     let mut probe = Probe::shimmed(&[]);
     let fd = probe.init();
     probe.add(fd, IN_ATTRIB, dir.path());
+    // Files are stamped by the tick: the touch must not bear a time before the instance was made.
+    let placed = std::time::SystemTime::now();
+    let tick = tempfile::NamedTempFile::new().unwrap();
+    support::wait_until("the clock of files has gone on", || {
+        write(tick.path(), "x");
+        fs::metadata(tick.path()).unwrap().modified().unwrap() > placed
+    });
     act(dir.path(), "touch -c f");
     let touched = fs::metadata(&file).unwrap().mtime();
     support::wait_until("the chmod is two seconds later", || {
