@@ -180,8 +180,11 @@ impl<'a> Session<'a> {
     pub(crate) fn rest(&mut self) -> Result<(Duration, isize), String> {
         self.wait_until_quiet()?;
         let mut used = self.used_in_five_seconds();
-        // It may still have been busy with the last change. What spins does so again.
-        if used > SPINNING {
+        // It may still be busy with the last change, however long that takes on a busy machine. What spins never rests.
+        for _ in 0..5 {
+            if used <= SPINNING {
+                break;
+            }
             used = used.min(self.used_in_five_seconds());
         }
         let now = process::descriptors(&self.family());
