@@ -20,6 +20,7 @@ mod sqlite_self_watch;
 mod sqlite_wal_deleted;
 mod sqlite_wal_large;
 mod sqlite_wal_pinned;
+mod sqlite_write_locked;
 mod watch_limit_near;
 mod watch_wakes_on_attrib;
 mod watch_wakes_on_read;
@@ -101,6 +102,7 @@ const ALL: &[Look] = &[
     instance_limit_near::look,
     watch_wakes_on_read::look,
     self_watch::look,
+    sqlite_write_locked::look,
     sqlite_wal_pinned::look,
     sqlite_wal_large::look,
     sqlite_handle_leak::look,
@@ -153,8 +155,9 @@ pub fn of_database(seen: &SeenDatabase, remedies: &Remedies) -> Vec<Finding> {
     let orphans = sqlite_wal_deleted::of_orphans(&database.database, &seen.orphans, remedies);
     let mut findings: Vec<_> = orphans
         .into_iter()
-        .chain(sqlite_wal_pinned::of(database))
-        .chain(sqlite_wal_large::of(database, remedies))
+        .chain(sqlite_write_locked::of(database))
+        .chain(sqlite_wal_pinned::of(database, remedies))
+        .chain(sqlite_wal_large::of(database, false, remedies))
         .chain(sqlite_handle_leak::of(database))
         .collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));

@@ -95,10 +95,11 @@ impl Remedies {
         format!("watchfix heal --settle {} {}", settled(dir), process.pid)
     }
 
-    /// Writes the WAL into the database and cuts it to nothing.
+    /// Writes the WAL into the database and cuts it to nothing. Readers that come one after the other are
+    /// waited for: once everything is in the database, the next ones do not need the log.
     pub fn checkpoint(&self, database: &Name) -> String {
         let path = quote(database);
-        format!("sqlite3 {path} 'PRAGMA wal_checkpoint(TRUNCATE)'")
+        format!("sqlite3 {path} 'PRAGMA busy_timeout=10000; PRAGMA wal_checkpoint(TRUNCATE)'")
     }
 
     /// Copies the files of a database, unlinked ones through the descriptors that keep them: those of one

@@ -20,6 +20,13 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         .collect()
 }
 
+/// Whether a database is one that wakes who writes it.
+pub fn is_about(facts: &Facts<'_>, database: &Database) -> bool {
+    let process = facts.process;
+    let watches = Watches::over(process, writes(process, database).map(written));
+    writes(process, database).any(|part| watches.of(&written(part)).is_some())
+}
+
 fn finding(facts: &Facts<'_>, database: &Database, over: Over<'_>) -> Finding {
     let process = facts.process;
     let watch = over.watch;

@@ -1,4 +1,4 @@
-//! `sqlite-wal-deleted`, `sqlite-deleted`: what is committed goes into files nobody else will ever see.
+//! `sqlite-wal-deleted`, `sqlite-deleted`, `sqlite-replaced`: what is committed goes into files nobody else will ever see.
 
 use super::{Facts, Finding, Remedies, Severity};
 use crate::model::{Database, Name, OrphanFile};
@@ -38,7 +38,16 @@ fn of_process(facts: &Facts<'_>, database: &Database) -> Option<Finding> {
         &files,
         facts.remedies,
     );
+    if database.replaced {
+        let beside = database.parts.iter();
+        let beside = beside.filter(|part| !part.suffix.is_empty() && !part.deleted);
+        let beside = beside
+            .map(|part| part.suffix)
+            .find(|suffix| *suffix != "-shm");
+        replaced(&mut finding, &database.database, pid, beside);
+    }
     if let Value::Object(evidence) = &mut finding.evidence {
+        evidence.insert("replaced".into(), json!(database.replaced));
         evidence.insert("fd".into(), json!(lost.fd));
         evidence.insert("wal".into(), json!(wal.map(|wal| &wal.path)));
         evidence.insert("database_deleted".into(), json!(database.deleted));
@@ -59,7 +68,10 @@ pub fn of_orphans(database: &Name, orphans: &[OrphanFile], remedies: &Remedies) 
     }
     let of = |(pid, files): (u32, BTreeMap<&Name, &OrphanFile>)| {
         let is = |file: &OrphanFile, ending: &[u8]| file.path.as_bytes().ends_with(ending);
-        let wal = files.values().find(|file| is(file, b"-wal"))?;
+        let wal = files.values().find(|file| is(file, b"-wal"));
+        // Who only reads what was replaced loses nothing.
+        let main = files.get(database).filter(|file| file.writable);
+        let lost = wal.or(main)?;
         let mut kept: Vec<_> = files
             .values()
             .filter(|file| !is(file, b"-shm"))
@@ -68,16 +80,38 @@ pub fn of_orphans(database: &Name, orphans: &[OrphanFile], remedies: &Remedies) 
         if !files.contains_key(database) {
             kept.insert(0, (None, database));
         }
-        let mut finding = finding(database, pid, true, &kept, remedies);
+        let mut finding = finding(database, pid, wal.is_some(), &kept, remedies);
+        // The one that was asked for lies there: the one that is open is another.
+        if main.is_some() {
+            replaced(&mut finding, database, pid, None);
+            if wal.is_none() {
+                // Whether the -wal that lies there is the old one's, the process's descriptors show.
+                finding.remedy = Some(format!("fdscan {pid}"));
+            }
+        }
         if let Value::Object(evidence) = &mut finding.evidence {
-            evidence.insert("wal".into(), json!(wal.path));
-            evidence.insert("fd".into(), json!(wal.fd));
+            evidence.insert("wal".into(), json!(wal.map(|wal| &wal.path)));
+            evidence.insert("fd".into(), json!(lost.fd));
             evidence.insert("pid".into(), json!(pid));
-            evidence.insert("inode".into(), json!(wal.inode));
+            evidence.insert("inode".into(), json!(lost.inode));
         }
         Some(finding)
     };
     holders.into_iter().filter_map(of).collect()
+}
+
+/// Says that another database has the name now. One whose -wal or -journal still lies `beside` it is the worst:
+/// whoever opens it makes one of two.
+fn replaced(finding: &mut Finding, database: &Name, pid: u32, beside: Option<&str>) {
+    let trap = beside.map_or_else(String::new, |suffix| {
+        format!(
+            " Worse, {database}{suffix} belongs to the old one: whoever opens {database} now applies it to the new one, and spoils that. Do not open it before process {pid} has ended and {suffix} and -shm are removed."
+        )
+    });
+    finding.code = "sqlite-replaced";
+    finding.message = format!(
+        "{database} was replaced while process {pid} had it open, by a rename or a restore: it goes on with the old file, which has no name any more. What it commits is invisible to every other program and lost when it closes the database.{trap} The old one can be saved as it is at one moment, with `.saved` behind its names, while the process stands still: the command is here, or fdscan {pid} has it. Then end the process, and choose which of the two goes on."
+    );
 }
 
 fn finding(
@@ -153,6 +187,7 @@ mod tests {
             fd,
             path: path.into(),
             inode: None,
+            writable: true,
         };
         let orphans = [
             orphan(7, 4, "/d/a.db-wal"),

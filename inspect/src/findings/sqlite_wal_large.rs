@@ -1,7 +1,7 @@
 //! `sqlite-wal-large`: a -wal far larger than its database, and why.
 
-use super::{Facts, Finding, Remedies, Severity, sqlite_wal_pinned};
-use crate::model::Database;
+use super::{Facts, Finding, Remedies, Severity, sqlite_self_watch, sqlite_wal_pinned};
+use crate::model::{Change, Database, Lock, Wal};
 use crate::render::{bytes, number};
 use serde_json::json;
 
@@ -14,6 +14,9 @@ const TIMES: u64 = 2;
 /// Frames that may be pending without a checkpoint being due (`SQLITE_DEFAULT_WAL_AUTOCHECKPOINT`).
 const DUE: u32 = 1000;
 
+/// Bytes a second: from here on a checkpoint loses the race against the writer.
+const BUSY: u64 = 1 << 20;
+
 /// Why it is large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
@@ -21,6 +24,8 @@ enum Reason {
     Pinned,
     /// Frames are pending and nobody is in the way: nobody checkpoints.
     NotCheckpointed,
+    /// It is checkpointed, and there is always somebody who still reads from it: it never begins anew.
+    NeverRestarts,
     /// It is in the database already; the file keeps the size it once had.
     HighWaterMark,
 }
@@ -30,6 +35,7 @@ impl Reason {
         match self {
             Reason::Pinned => "pinned",
             Reason::NotCheckpointed => "not-checkpointed",
+            Reason::NeverRestarts => "never-restarts",
             Reason::HighWaterMark => "high-water-mark",
         }
     }
@@ -38,12 +44,15 @@ impl Reason {
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let databases = facts.process.sqlite.iter();
     databases
-        .filter_map(|database| of(database, facts.remedies))
+        .filter_map(|database| {
+            let loops = sqlite_self_watch::is_about(facts, database);
+            of(database, loops, facts.remedies)
+        })
         .collect()
 }
 
-/// The finding for one database.
-pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
+/// The finding for one database; `loops` says that whoever writes it is woken by that.
+pub fn of(database: &Database, loops: bool, remedies: &Remedies) -> Option<Finding> {
     let wal = database.wal_bytes?;
     let main = database.database_bytes;
     if wal <= FLOOR.max(main.unwrap_or(0).saturating_mul(TIMES)) {
@@ -80,6 +89,16 @@ pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
             None => format!(" Within {seconds:.1} s the file did not grow."),
         };
     }
+    // Against who writes all the time a checkpoint from outside comes to nothing.
+    let written =
+        loops || rate.is_some_and(|rate| rate > BUSY && reason != Some(Reason::NeverRestarts));
+    if helps && written {
+        message += if loops {
+            " A checkpoint from outside helps when the loop it is written in has ended (sqlite-self-watch), not before."
+        } else {
+            " A checkpoint from outside helps when who writes it so fast has paused, not before."
+        };
+    }
     let log = database.wal.as_ref();
     Some(Finding {
         code: "sqlite-wal-large",
@@ -99,7 +118,7 @@ pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
             "wal_handles": database.wal_handles,
             "bytes_per_second": rate,
         }),
-        remedy: (helps && !gone).then(|| remedies.checkpoint(&database.database)),
+        remedy: (helps && !gone && !written).then(|| remedies.checkpoint(&database.database)),
         remedy_live: None,
     })
 }
@@ -108,13 +127,43 @@ pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
 fn reason(database: &Database) -> Option<Reason> {
     let wal = database.wal.as_ref()?;
     let pending = wal.pending_frames()?;
+    let moves = database
+        .growth
+        .and_then(|growth| growth.checkpointed_frames);
+    // Whoever is behind now will not be in a moment: checkpoints get on, and yet the log does.
+    if moves.and_then(Change::more).is_some() && never_restarts(database) {
+        return Some(Reason::NeverRestarts);
+    }
     Some(if wal.pins().any(|pin| pin.frames >= DUE) {
         Reason::Pinned
     } else if pending >= DUE || wal.pending_bytes.is_some_and(|bytes| bytes > FLOOR) {
         Reason::NotCheckpointed
+    } else if never_restarts(database) {
+        Reason::NeverRestarts
     } else {
         Reason::HighWaterMark
     })
+}
+
+/// Its frames are in the database, and yet it goes on where it was instead of beginning anew: it does so only
+/// when nobody reads from it at that moment (sqlite/src/wal.c, `walRestartLog`).
+fn never_restarts(database: &Database) -> bool {
+    let Some(wal) = &database.wal else {
+        return false;
+    };
+    if let Some(growth) = database.growth {
+        let more = growth.frames.and_then(Change::more);
+        return growth.same_log == Some(true) && more.is_some();
+    }
+    // A file that began anew is mostly left over.
+    let whole = wal.live_bytes.zip(database.wal_bytes);
+    whole.is_some_and(|(live, bytes)| live >= bytes / 10 * 9) && reading(wal) > 0
+}
+
+/// Those who read from the log itself.
+fn reading(wal: &Wal) -> usize {
+    let from_log = |lock: &&Lock| lock.slot != Some(0);
+    wal.readers().filter(from_log).count()
 }
 
 /// Why, in words, and whether a checkpoint from outside helps.
@@ -145,9 +194,14 @@ fn explain(database: &Database, reason: Option<Reason>) -> (String, bool) {
             );
             (why, true)
         }
+        Some(Reason::NeverRestarts) => {
+            let why = format!(
+                "{pending} of it are pending, so no reader is far behind; but there is always one that reads from it, so it never begins anew and grows with every write. Reads that leave a moment between them end that, and so does a checkpoint that waits for the readers, as the command given here does."
+            );
+            (why, true)
+        }
         Some(Reason::HighWaterMark) => {
-            let readers = database.wal.iter().flat_map(|wal| wal.readers());
-            let reading = readers.filter(|lock| lock.slot != Some(0)).count();
+            let reading = database.wal.as_ref().map_or(0, reading);
             let mut why = format!(
                 "{pending} of it are pending; the rest is in the database already, and the file keeps the largest size it had until it is truncated."
             );
@@ -166,9 +220,10 @@ fn explain(database: &Database, reason: Option<Reason>) -> (String, bool) {
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
-    use crate::model::{RollbackKind, RollbackLock, Wal};
+    use crate::model::{DatabaseGrowth, RollbackKind, RollbackLock};
 
-    const COMMAND: &str = r"sqlite3 '/d/it'\''s.db' 'PRAGMA wal_checkpoint(TRUNCATE)'";
+    const COMMAND: &str =
+        r"sqlite3 '/d/it'\''s.db' 'PRAGMA busy_timeout=10000; PRAGMA wal_checkpoint(TRUNCATE)'";
 
     fn found(database_bytes: u64, wal_bytes: u64) -> Vec<Finding> {
         with_wal(database_bytes, wal_bytes, None).look(look)
@@ -228,11 +283,48 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_goes_on_while_it_is_read_never_restarts() {
+        let read = || {
+            let mut wal = Wal::sample(250_000, 249_990, &[(77, 1, 249_995)]);
+            wal.live_bytes = Some(1 << 30);
+            with_wal(4096, 1 << 30, Some(wal))
+        };
+        let finding = read().only(look);
+        assert_eq!(finding.evidence["reason"], "never-restarts");
+        assert_eq!(finding.severity, Severity::Warning);
+        let grown = |more: u64, same_log| {
+            let mut fixture = read();
+            fixture.process.sqlite[0].growth = Some(DatabaseGrowth {
+                seconds: 1.0,
+                frames: Some(Change {
+                    from: 10,
+                    to: 10 + more,
+                }),
+                same_log: Some(same_log),
+                ..DatabaseGrowth::default()
+            });
+            fixture.only(look).evidence["reason"].clone()
+        };
+        assert_eq!(grown(5, true), "never-restarts");
+        assert_eq!(grown(0, true), "high-water-mark");
+        assert_eq!(grown(5, false), "high-water-mark");
+    }
+
+    #[test]
+    fn no_checkpoint_is_offered_against_a_loop() {
+        let mut fixture = with_wal(4096, 1 << 30, Some(Wal::sample(250_000, 0, &[])));
+        assert!(fixture.only(look).remedy.is_some());
+        fixture = fixture.with_watch(1, 1, 0x2, Some("/d"));
+        assert_eq!(fixture.only(look).remedy, None);
+    }
+
+    #[test]
     fn nobody_else_can_checkpoint_what_one_process_locks_for_itself() {
         let mut fixture = with_wal(4096, 1 << 30, None);
         fixture.process.sqlite[0].rollback_locks = Some(vec![RollbackLock {
             pid: Some(42),
             lock: RollbackKind::Exclusive,
+            held_ms: None,
         }]);
         assert_eq!(fixture.only(look).remedy, None);
     }

@@ -1,6 +1,7 @@
 //! `sqlite-wal-pinned`: a reader that keeps frames of the -wal from being brought into the database.
 
-use super::{Facts, Finding, Severity};
+use super::sqlite_write_locked::seconds;
+use super::{Facts, Finding, Remedies, Severity};
 use crate::model::{Change, Database, Pin, Wal};
 use crate::render::{bytes, number, plural};
 use serde_json::{Value, json};
@@ -12,13 +13,25 @@ const FRAMES: u32 = 1000;
 const FEW: u32 = 100;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
-    facts.process.sqlite.iter().filter_map(of).collect()
+    let databases = facts.process.sqlite.iter();
+    databases
+        .filter_map(|database| of(database, facts.remedies))
+        .collect()
 }
 
 /// The finding for one database: all its pins are one, and the worst gives it its words.
-pub fn of(database: &Database) -> Option<Finding> {
+pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
     let wal = database.wal.as_ref()?;
-    let mut pins: Vec<Pin<'_>> = wal.pins().collect();
+    // A checkpoint that got past a reader meanwhile shows that its transaction has ended.
+    let passed = database
+        .growth
+        .filter(|growth| growth.same_log == Some(true));
+    let passed = passed.and_then(|growth| growth.checkpointed_frames);
+    let ended = |pin: &Pin<'_>| match (passed, pin.lock.slot, pin.lock.mark) {
+        (Some(change), Some(1..), Some(mark)) => change.to > u64::from(mark),
+        _ => false,
+    };
+    let mut pins: Vec<Pin<'_>> = wal.pins().filter(|pin| !ended(pin)).collect();
     pins.sort_by_key(|pin| std::cmp::Reverse(pin.frames));
     let worst = pins.first().filter(|worst| worst.frames >= FEW)?;
     let (pid, command) = (worst.lock.pid, command(database, worst));
@@ -42,6 +55,14 @@ pub fn of(database: &Database) -> Option<Finding> {
             slot.unwrap_or(0),
         ),
     };
+    if let Some(held) = worst.lock.held_ms {
+        message += &format!(" It has lasted for at least {}.", seconds(held));
+    }
+    let gone = database.deleted || database.wal_deleted == Some(true);
+    let end = pid.filter(|_| worst.frames >= FRAMES && !gone);
+    if end.is_some() {
+        message += " If the program does not end it, ending the process does; the command given here then brings the frames into the database.";
+    }
     let starved = database.growth.and_then(|growth| growth.starved());
     if let Some(growth) = database.growth.filter(|_| starved == Some(true)) {
         let added = growth.frames.and_then(Change::more).unwrap_or(0);
@@ -71,10 +92,16 @@ pub fn of(database: &Database) -> Option<Finding> {
             "pending_bytes": wal.pending_bytes,
             "wal_bytes": database.wal_bytes,
             "starved": starved,
+            "held_ms": worst.lock.held_ms,
             "readers": pins.iter().map(|pin| reader(database, pin)).collect::<Vec<_>>(),
         }),
-        // A checkpoint would stop at the same frame; ending the transaction is the program's to do.
-        remedy: None,
+        // A checkpoint alone would stop at the same frame.
+        remedy: end.map(|pid| {
+            format!(
+                "kill {pid}; sleep 1; {}",
+                remedies.checkpoint(&database.database)
+            )
+        }),
         remedy_live: None,
     })
 }
@@ -135,7 +162,11 @@ mod tests {
         assert_eq!(finding.evidence["mark"], 900);
         assert_eq!(finding.evidence["kept_frames"], 1100);
         assert!(finding.message.contains("report --all"));
-        assert!(finding.remedy.is_none() && finding.remedy_live.is_none());
+        let remedy = finding.remedy.unwrap();
+        assert!(
+            remedy.starts_with("kill 77; sleep 1; sqlite3 /d/a.db "),
+            "{remedy}"
+        );
     }
 
     #[test]

@@ -324,6 +324,7 @@ impl Session {
         }
         process.sqlite = sqlite::group(dir, mounts, process, gaps);
         wal::look(dir, mounts, process, gaps);
+        wal::watch_writers(dir, mounts, process);
         surroundings(dir, mounts, process, gaps);
         if let Some(uid) = process.uid {
             // The kernel takes 3 us to print a watch, and its own watches mean nothing to a process

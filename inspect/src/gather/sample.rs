@@ -80,6 +80,11 @@ impl Sampler {
         &self.dir
     }
 
+    /// What the process has mounted.
+    pub fn mounts(&self) -> &Mounts {
+        &self.mounts
+    }
+
     /// A descriptor of each inotify instance of the last sample.
     pub fn instances(&self) -> impl Iterator<Item = i32> {
         self.instances.keys().copied()

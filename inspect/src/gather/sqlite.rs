@@ -8,7 +8,7 @@ use super::Gaps;
 use super::claims::identity;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
-use super::view::{self, View};
+use super::view::{self, Last, View};
 use super::wakes::Wakes;
 use super::wal::{Mode, database_mode};
 use crate::model::{Database, Descriptor, Identity, Kind, Name, Part, Process};
@@ -33,7 +33,7 @@ const DELETED: &[u8] = b" (deleted)";
 pub fn group(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> Vec<Database> {
     let wakes = Wakes::of(process.inotify.iter());
     let (mut untouched, mut wal2) = (0, 0);
-    let found = group_files(&unite(&process.descriptors), |file| {
+    let mut found = group_files(&unite(&process.descriptors), |file| {
         if wakes.by_opening(file.identity, file.parent) {
             untouched += 1;
             return None;
@@ -42,6 +42,10 @@ pub fn group(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps)
         wal2 += usize::from(mode == Some(Mode::Wal2));
         mode
     });
+    for database in found.iter_mut().filter(|database| database.deleted) {
+        let path = database.database.as_bytes();
+        database.replaced = View::of(dir, mounts).stat(path, Last::Stay).is_ok();
+    }
     if wal2 > 0 {
         gaps.count(
             wal2,

@@ -12,6 +12,8 @@ pub struct Window {
     sampler: Sampler,
     first: Sample,
     lookout: Option<Lookout>,
+    /// When its databases' locks were read.
+    looked_at: Option<Instant>,
 }
 
 impl Window {
@@ -26,12 +28,14 @@ impl Window {
             sampler,
             first,
             lookout: None,
+            looked_at: None,
         })
     }
 
     /// Looks out from now on for who is started like it, now that it is known.
     pub fn look_out(&mut self, process: &Process) {
         self.lookout = Lookout::beside(process);
+        self.looked_at = (!process.sqlite.is_empty()).then(Instant::now);
     }
 
     /// Since when everything is looked at.
@@ -51,7 +55,13 @@ impl Window {
     pub fn close(mut self, process: &mut Process, gaps: &mut Gaps) {
         process.around.starts = self.lookout.map(Lookout::end);
         match self.sampler.sample() {
-            Ok(second) => process.grew(Growth::between(&self.first, &second)),
+            Ok(second) => {
+                let (dir, mounts) = (self.sampler.dir(), self.sampler.mounts());
+                if let Some(since) = self.looked_at.map(|at| at.elapsed()) {
+                    wal::lasting(dir, mounts, process, since);
+                }
+                process.grew(Growth::between(&self.first, &second));
+            }
             Err(e) => gaps.note(
                 "its growth",
                 format!("the second sample failed: {}", errno_text(&e)),

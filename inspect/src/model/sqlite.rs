@@ -1,10 +1,10 @@
 //! SQLite databases.
 
-use super::{DatabaseGrowth, Holder, Identity, Name, RollbackKind, RollbackLock, Wal};
+use super::{DatabaseGrowth, Holder, Identity, LockKind, Name, RollbackKind, RollbackLock, Wal};
 use serde::Serialize;
 
 /// One database a process has open, with its side files.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Database {
     /// The path of the database itself.
     pub database: Name,
@@ -24,6 +24,9 @@ pub struct Database {
     pub shm_bytes: Option<u64>,
     /// The database is unlinked.
     pub deleted: bool,
+    /// The database is unlinked, and another file has its name.
+    #[serde(skip)]
+    pub replaced: bool,
     /// Its -wal is unlinked; `None` when none is open.
     pub wal_deleted: Option<bool>,
     /// Whether its header says WAL mode; `None` when it could not be read.
@@ -60,6 +63,19 @@ impl Database {
     /// What a process with this PID is called.
     pub fn holder(&self, pid: Option<u32>) -> Option<&Holder> {
         self.holders.iter().find(|holder| Some(holder.pid) == pid)
+    }
+
+    /// Who is in a write transaction, and for how long it was seen to be, in milliseconds. In WAL mode that is a
+    /// lock of the -shm; a process that has locked the database for itself alone need not write.
+    pub fn writer(&self) -> Option<(Option<u32>, Option<u64>)> {
+        let in_wal = self.wal.iter().flat_map(|wal| wal.locks.iter().flatten());
+        let in_wal = in_wal.filter(|lock| lock.lock == LockKind::Write);
+        let in_wal = in_wal.map(|lock| (lock.pid, lock.held_ms));
+        let rollback = self.rollback_locks.iter().flatten();
+        let rollback = rollback.filter(|lock| lock.lock != RollbackKind::Shared);
+        let rollback = rollback.filter(|_| self.wal_mode == Some(false));
+        let rollback = rollback.map(|lock| (lock.pid, lock.held_ms));
+        in_wal.chain(rollback).next()
     }
 
     /// A process that lets no other one in: `PRAGMA locking_mode = exclusive`.

@@ -63,6 +63,8 @@ pub struct OrphanFile {
     pub path: Name,
     /// Its inode's number.
     pub inode: Option<u64>,
+    /// It can be written through that descriptor.
+    pub writable: bool,
 }
 
 /// A -wal as its -shm describes it. Everything but the locks is `None` where the -shm could not be read
@@ -140,6 +142,9 @@ pub struct Lock {
     pub mark: Option<u32>,
     /// Nobody else may hold it.
     pub exclusive: bool,
+    /// For how long it was seen to be held, at the least, in milliseconds; `None` where there was one look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_ms: Option<u64>,
 }
 
 /// The locks of a -shm (sqlite/src/wal.c, `WAL_WRITE_LOCK` and its neighbours).
@@ -175,6 +180,9 @@ pub struct RollbackLock {
     pub pid: Option<u32>,
     /// Which.
     pub lock: RollbackKind,
+    /// As of [`Lock::held_ms`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_ms: Option<u64>,
 }
 
 /// The locks of a database (<https://sqlite.org/lockingv3.html>, section 3).
@@ -244,6 +252,7 @@ impl Wal {
             slot: Some(slot),
             mark: Some(mark),
             exclusive: false,
+            held_ms: None,
         };
         Wal {
             page_size: Some(4096),

@@ -21,6 +21,8 @@ mod report;
 mod servers;
 mod sqlite;
 mod sqlite_locks;
+mod sqlite_replaced;
+mod sqlite_used;
 mod watches;
 
 use std::path::PathBuf;
@@ -215,6 +217,21 @@ enum State {
         /// Let a reader begin before the first frame
         #[arg(long)]
         pinned: bool,
+    },
+    /// A database another one was put in the place of while it is open; its side files stay
+    SqliteReplaced {
+        #[arg(long)]
+        dir: PathBuf,
+        /// Rollback mode, in the middle of a transaction that has written to the database already
+        #[arg(long)]
+        rollback: bool,
+    },
+    /// A log of at least MEGABYTES (MiB) that never begins anew: short reads overlap, one thread writes
+    SqliteOverlapping {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long)]
+        megabytes: u64,
     },
     /// A database whose -wal was removed while open
     WalDeleted {
@@ -488,6 +505,10 @@ fn run(state: State) -> Outcome {
             wal_only,
         } => sqlite::hold_deleted(report, &dir, rollback, wal_only),
         State::SqliteRollback { count, dir } => sqlite::hold_rollback(report, &dir, count),
+        State::SqliteReplaced { dir, rollback } => sqlite_replaced::hold(report, &dir, rollback),
+        State::SqliteOverlapping { dir, megabytes } => {
+            sqlite_used::hold_overlapping(report, &dir, megabytes)
+        }
         State::Descriptors { count, dir } => files::hold_descriptors(report, &dir, count),
         State::Leak {
             what,

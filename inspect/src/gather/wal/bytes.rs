@@ -43,6 +43,7 @@ pub fn on_shm<'a>(
                     slot,
                     mark: slot.and_then(|slot| *marks?.get(usize::from(slot))?),
                     exclusive: line.exclusive,
+                    held_ms: None,
                 });
             }
         };
@@ -83,6 +84,7 @@ pub fn on_database<'a>(held: impl Iterator<Item = &'a Owned>) -> Vec<RollbackLoc
             None => locks.push(RollbackLock {
                 pid: *pid,
                 lock: kind,
+                held_ms: None,
             }),
         }
     }
@@ -161,7 +163,8 @@ mod tests {
                 found,
                 [RollbackLock {
                     pid: Some(7),
-                    lock: kind
+                    lock: kind,
+                    held_ms: None,
                 }]
             );
         }

@@ -150,8 +150,10 @@ fn seen(
         database.shm_handles = sum(|holder| holder.shm_handles);
         database.holders = holders;
         for peer in found.peers {
+            let pid = peer.pid;
             orphans.extend(peer.orphans.into_iter().map(|orphan| OrphanFile {
-                pid: peer.pid,
+                writable: crate::gather::is_writable(pid, orphan.fd) == Some(true),
+                pid,
                 fd: orphan.fd,
                 path: orphan.path,
                 inode: orphan.inode,

@@ -20,11 +20,14 @@ use super::sqlite::open_safely;
 use super::view::{Last, View};
 use super::wakes::Wakes;
 use super::{Gaps, errno_text};
-use crate::model::{Database, Descriptor, Holder, Identity, Part, Process, Wal};
+use crate::model::{
+    Database, Descriptor, Holder, Identity, LockKind, Part, Process, RollbackKind, Wal,
+};
 use bytes::Owned;
 use holders::{Found, Peer, Wanted};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::time::{Duration, Instant};
 
 /// Fills in the logs and locks of the databases of `process`.
 pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Gaps) {
@@ -49,6 +52,69 @@ pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
         all.extend(peers.filter_map(|peer| holder(database, peer)));
         database.holders = all;
     }
+}
+
+/// Between two looks at a write lock.
+const AGAIN: Duration = Duration::from_millis(50);
+/// Looks that must find it: who writes again and again is seen without it at one of them.
+const LOOKS: u32 = 4;
+
+/// Looks again for a moment where somebody is in a write transaction: most last for milliseconds.
+pub fn watch_writers(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
+    let began = Instant::now();
+    for _ in 0..LOOKS {
+        if process
+            .sqlite
+            .iter()
+            .all(|database| database.writer().is_none())
+        {
+            return;
+        }
+        std::thread::sleep(AGAIN);
+        if !lasting(dir, mounts, process, began.elapsed()) {
+            return;
+        }
+    }
+}
+
+/// Looks at the locks again, `since` the first look: those that are still held get that age. Says whether a
+/// write transaction is among them.
+pub fn lasting(dir: &ProcDir, mounts: &Mounts, process: &mut Process, since: Duration) -> bool {
+    let mut databases = process.sqlite.clone();
+    // What cannot be seen was said at the first look.
+    let gaps = &mut Gaps::default();
+    logs(dir, mounts, process, gaps);
+    let Some(found) = locks(dir, mounts, process, gaps) else {
+        process.sqlite = databases;
+        return false;
+    };
+    let millis = u64::try_from(since.as_millis()).ok();
+    let mut writes = false;
+    for (before, now) in databases.iter_mut().zip(&mut process.sqlite) {
+        fill_locks(now, &found);
+        if let (Some(old), Some(new)) = (&mut before.wal, &now.wal) {
+            let same_log = old.frames == new.frames;
+            for lock in old.locks.iter_mut().flatten() {
+                let held = new.locks.iter().flatten().any(|other| {
+                    (other.pid, other.lock, other.slot, other.mark)
+                        == (lock.pid, lock.lock, lock.slot, lock.mark)
+                });
+                // Frames that were added are of a transaction that has ended.
+                let same = held && (lock.lock != LockKind::Write || same_log);
+                lock.held_ms = millis.filter(|_| same);
+                writes |= same && lock.lock == LockKind::Write;
+            }
+        }
+        let now = now.rollback_locks.iter().flatten();
+        for lock in before.rollback_locks.iter_mut().flatten() {
+            let mut now = now.clone();
+            let same = now.any(|other| (other.pid, other.lock) == (lock.pid, lock.lock));
+            lock.held_ms = millis.filter(|_| same);
+            writes |= same && lock.lock != RollbackKind::Shared;
+        }
+    }
+    process.sqlite = databases;
+    writes
 }
 
 /// Fills in the logs alone, without who locks them: other processes are not looked at.

@@ -248,6 +248,8 @@ const CODES: &[&str] = &[
     "sqlite-wal-pinned",
     "sqlite-wal-deleted",
     "sqlite-deleted",
+    "sqlite-replaced",
+    "sqlite-write-locked",
     "file-handle-leak",
     "socket-leak",
     "descriptor-leak",

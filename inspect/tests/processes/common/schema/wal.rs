@@ -49,6 +49,8 @@ const HOLDER: &[Key] = &[
 ];
 
 const ROLLBACK_LOCK: &[Key] = &[
+    // Where it was looked at twice.
+    May("held_ms", Count),
     Must("pid", OrNull(&Count)),
     Must(
         "lock",
@@ -74,6 +76,7 @@ const LOCK: &[Key] = &[
     Must("slot", OrNull(&Count)),
     Must("mark", OrNull(&Count)),
     May("exclusive", Flag),
+    May("held_ms", Count),
 ];
 
 /// What `fdscan wal` answers: databases, each as in a process, with findings and gaps of its own.

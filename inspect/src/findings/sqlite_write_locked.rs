@@ -1,0 +1,105 @@
+//! `sqlite-write-locked`: somebody is in a write transaction and stays there, so everybody else is told
+//! "database is locked".
+
+use super::{Facts, Finding, Severity};
+use crate::model::Database;
+use serde_json::json;
+
+/// Many drivers wait for five seconds and some for one; after that the caller gets SQLITE_BUSY.
+const LONG: u64 = 1000;
+
+pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
+    facts.process.sqlite.iter().filter_map(of).collect()
+}
+
+/// The finding for one database. One that was looked at once may be written this very moment: no finding.
+pub fn of(database: &Database) -> Option<Finding> {
+    let (pid, held) = database.writer()?;
+    let held = held?;
+    let holder = database.holder(pid).map(|holder| holder.command());
+    let who = match (pid, &holder) {
+        (Some(pid), Some(command)) => format!("process {pid} ({command})"),
+        (Some(pid), None) => format!("process {pid}"),
+        (None, _) => "a process".into(),
+    };
+    let look = match held >= LONG {
+        true => String::new(),
+        false => format!(
+            " fdscan {} --for 5 shows whether it is for longer.",
+            pid.map_or_else(|| "PID".into(), |pid| pid.to_string())
+        ),
+    };
+    Some(Finding {
+        code: "sqlite-write-locked",
+        severity: if held >= LONG {
+            Severity::Warning
+        } else {
+            Severity::Info
+        },
+        message: format!(
+            "{} has been locked for writing by {who} for at least {}, in one transaction: whoever else writes meanwhile waits, and then gets SQLITE_BUSY, \"database is locked\". It is over when that transaction is committed or rolled back, or its process ends.{look}",
+            database.database,
+            seconds(held),
+        ),
+        evidence: json!({
+            "database": database.database,
+            "pid": pid,
+            "command": holder,
+            "held_ms": held,
+        }),
+        remedy: None,
+        remedy_live: None,
+    })
+}
+
+/// Milliseconds, for a sentence.
+pub fn seconds(millis: u64) -> String {
+    format!("{:.1} s", millis as f64 / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::Fixture;
+    use crate::model::{Lock, LockKind, RollbackKind, RollbackLock, Wal};
+
+    fn locked(held_ms: Option<u64>) -> Fixture {
+        let mut fixture = Fixture::new().with_database("/d/a.db", 1, 4152);
+        let mut wal = Wal::sample(10, 0, &[]);
+        wal.locks = Some(vec![Lock {
+            pid: Some(77),
+            lock: LockKind::Write,
+            slot: None,
+            mark: None,
+            exclusive: true,
+            held_ms,
+        }]);
+        fixture.process.sqlite[0].wal = Some(wal);
+        fixture
+    }
+
+    #[test]
+    fn a_transaction_that_lasts_is_a_warning_and_a_short_one_a_note() {
+        assert!(locked(None).look(look).is_empty());
+        assert_eq!(locked(Some(200)).only(look).severity, Severity::Info);
+        let finding = locked(Some(5000)).only(look);
+        assert_eq!(finding.severity, Severity::Warning);
+        assert_eq!(finding.evidence["pid"], 77);
+        assert!(finding.message.contains("for at least 5.0 s"));
+    }
+
+    #[test]
+    fn in_wal_mode_a_lock_on_the_database_itself_is_no_transaction() {
+        let mut fixture = locked(None);
+        let database = &mut fixture.process.sqlite[0];
+        database.rollback_locks = Some(vec![RollbackLock {
+            pid: Some(77),
+            lock: RollbackKind::Exclusive,
+            held_ms: Some(5000),
+        }]);
+        database.wal = None;
+        assert!(fixture.look(look).is_empty());
+        fixture.process.sqlite[0].wal_mode = Some(false);
+        assert_eq!(fixture.only(look).severity, Severity::Warning);
+    }
+}
