@@ -1,6 +1,6 @@
 //! The commands that help, ready to be pasted into a shell.
 
-use crate::gather;
+use crate::gather::{self, is_title};
 use crate::model::{Name, Process};
 use std::path::{Path, PathBuf};
 
@@ -139,6 +139,10 @@ pub fn launcher_is_installed() -> bool {
 /// shell would not find: a login shell's `-bash`, or none.
 fn command(process: &Process) -> Option<String> {
     let arguments = process.cmdline.as_deref().unwrap_or_default();
+    // What it was started by stands nowhere any more.
+    if arguments.first().is_some_and(is_title) {
+        return None;
+    }
     let program = arguments
         .first()
         .filter(|name| !name.as_bytes().is_empty() && !name.as_bytes().starts_with(b"-"))

@@ -59,7 +59,7 @@ use mounts::Mounts;
 pub use neighbours::{Counted, usage as user_usage};
 pub use paths::{Opener, may_be_healed};
 use proc_dir::ProcDir;
-pub use process::identity;
+pub use process::{identity, is_title};
 pub use processes::Processes;
 pub use sample::Sampler;
 pub use secrets::hide as without_secrets;

@@ -75,7 +75,7 @@ pub fn comm(dir: &ProcDir) -> Option<Name> {
 pub fn command_line(dir: &ProcDir) -> Option<Vec<Name>> {
     dir.read("cmdline")
         .ok()
-        .map(|text| secrets::hide(split_nul(&text)))
+        .map(|text| secrets::hide(without_padding(split_nul(&text))))
 }
 
 /// When it started, in clock ticks since boot; `None` where the kernel's text is not understood.
@@ -102,6 +102,21 @@ fn start_time(ticks: u64) -> Option<String> {
     let since_epoch = boot.checked_mul(1000)?.checked_add(millis)?;
     let time = jiff::Timestamp::from_millisecond(i64::try_from(since_epoch).ok()?).ok()?;
     Some(time.to_string())
+}
+
+/// A process that writes a title over its arguments (setproctitle(3bsd)) leaves the rest of their room empty.
+fn without_padding(mut words: Vec<Name>) -> Vec<Name> {
+    if words.first().is_some_and(is_title) {
+        let end = words.iter().rposition(|word| !word.as_bytes().is_empty());
+        words.truncate(end.map_or(1, |last| last + 1));
+    }
+    words
+}
+
+/// `nginx: worker process`, `celery: w1 (-A proj worker)`: a first word no program is started by.
+pub fn is_title(word: &Name) -> bool {
+    let text = word.as_bytes();
+    text.contains(&b' ') && !text.starts_with(b"/") && !text.starts_with(b".")
 }
 
 fn split_nul(text: &[u8]) -> Vec<Name> {
@@ -254,5 +269,9 @@ mod tests {
         let names = |text: &[u8]| split_nul(text);
         assert_eq!(names(b"a\0\0b\0"), ["a", "", "b"].map(Name::from));
         assert_eq!(names(b""), []);
+        let title = without_padding(names(b"celery: w1\0\0\0\0"));
+        assert_eq!(title, ["celery: w1"].map(Name::from));
+        let plain = without_padding(names(b"a\0b\0\0"));
+        assert_eq!(plain, ["a", "b", ""].map(Name::from));
     }
 }

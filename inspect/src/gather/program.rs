@@ -44,7 +44,14 @@ impl Program {
         let dir = view.dir();
         let exe = exe(dir)?;
         let mut arguments = process::command_line(dir)?;
-        let script = script(&exe, &arguments).map(|at| arguments.remove(at));
+        let script = match arguments.first().filter(|word| process::is_title(word)) {
+            // Two programs of one interpreter that set their titles are told apart by those alone.
+            Some(title) => title.as_bytes().split(|&b| b == b' ').next().map(|word| {
+                let word = word.strip_suffix(b":").unwrap_or(word);
+                word.into()
+            }),
+            None => script(&exe, &arguments).map(|at| arguments.remove(at)),
+        };
         if let Some(own) = arguments.first_mut() {
             *own = own.base().into();
         }

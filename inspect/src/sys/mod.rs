@@ -13,6 +13,7 @@ mod place;
 mod poll;
 mod process;
 mod signals;
+mod sock_diag;
 mod streams;
 mod terminal;
 
@@ -29,6 +30,7 @@ pub use place::OwnPlace;
 pub use poll::is_ready;
 pub use process::{end_by, process_end, process_exists, stop_here};
 pub use signals::{Signal, Signals};
+pub use sock_diag::bound_sockets;
 pub use streams::output_was_closed;
 pub use terminal::{Settings, terminal_width};
 

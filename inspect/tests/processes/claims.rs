@@ -519,3 +519,51 @@ fn a_claim_one_may_not_read_is_unknown_and_not_permitted() {
     assert_eq!(scan.code(), 4, "{}", scan.stderr);
     assert_eq!(scan.json()["claims"][0]["verdict"], "unknown");
 }
+
+#[test]
+fn a_socket_that_was_renamed_or_linked_after_it_was_bound_is_live() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let (first, then, linked) = (
+        dir.join("sv.sock.1"),
+        dir.join("sv.sock"),
+        dir.join("other"),
+    );
+    let listener = UnixListener::bind(&first).unwrap();
+    std::fs::hard_link(&first, &linked).unwrap();
+    std::fs::rename(&first, &then).unwrap();
+    for path in [&then, &linked] {
+        let claim = verdict(&stage, path, "live");
+        assert!(holds_number(&claim["holders"], std::process::id().into()));
+    }
+    drop(listener);
+    verdict(&stage, &then, "stale");
+}
+
+#[test]
+fn a_lock_of_git_s_is_held_by_being_there() {
+    let stage = Stage::new();
+    let dir = stage.make("work");
+    std::fs::create_dir(dir.join(".git")).unwrap();
+    let path = write(&dir.join(".git"), "index.lock", "");
+    verdict(&stage, &path, "in_progress");
+    make_old(&path);
+    assert!(verdict(&stage, &path, "unknown")["severity"].is_null());
+    let open = File::open(&path).unwrap();
+    verdict(&stage, &path, "held");
+    drop(open);
+}
+
+#[test]
+fn a_port_by_its_number_says_who_listens() {
+    let stage = Stage::new();
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for word in [port.to_string(), format!(":{port}")] {
+        let claim = verdict(&stage, Path::new(&word), "live");
+        assert_eq!(claim["kind"], "port");
+        assert!(holds_number(&claim["holders"], std::process::id().into()));
+    }
+    drop(listener);
+    verdict(&stage, Path::new(&port.to_string()), "free");
+}

@@ -127,3 +127,28 @@ fn an_empty_word_of_the_command_line_is_kept() {
         serde_json::json!(["", "idle"])
     );
 }
+
+#[test]
+fn a_title_in_place_of_the_arguments_is_no_command_to_type() {
+    let stage = Stage::new();
+    let dir = stage.make("watched");
+    let text = "import ctypes, os, sys\n\
+        l = ctypes.CDLL(None); f = l.inotify_init1(0); l.inotify_add_watch(f, sys.argv[1].encode(), 0x22)\n\
+        st = open('/proc/self/stat').read().rsplit(')', 1)[1].split(); start, end = int(st[45]), int(st[46])\n\
+        ctypes.memmove(start, b'celery: w1 (-A proj worker)'.ljust(end - start, b'\\0'), end - start)\n\
+        print('READY', flush=True); sys.stdin.read()\n";
+    let script = dir.join("work.py");
+    std::fs::write(&script, text).unwrap();
+    let mut python = std::process::Command::new("/usr/bin/python3");
+    python.arg(script).arg(&dir);
+    let fixture = Fixture::start(&mut python);
+    let process = stage.look(&fixture);
+    assert_eq!(
+        process.0["cmdline"],
+        serde_json::json!(["celery: w1 (-A proj worker)"])
+    );
+    let finding = process.finding("watch-wakes-on-read", "warning");
+    assert!(finding["remedy"].is_null(), "{finding}");
+    let live = finding["remedy_live"].as_str().unwrap();
+    assert!(live.ends_with(&format!("heal {}", fixture.pid())), "{live}");
+}

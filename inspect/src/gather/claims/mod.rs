@@ -87,7 +87,27 @@ impl Judge<'_> {
                 .directory(path, found.as_fd())
                 .unwrap_or_else(|e| vec![self.unreadable(path.into(), &e)]);
         }
+        if let Some(port) = port_of(path)
+            && found
+                .as_ref()
+                .is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+        {
+            return vec![self.bare_port(path.into(), port)];
+        }
         vec![self.one(path, found, || view::named(self.view, path, Last::Stay))]
+    }
+
+    /// A port somebody asked for by its number.
+    fn bare_port(&self, name: Name, port: u16) -> Claim {
+        let mut claim = claim(name, Verdict::Unknown, String::new());
+        claim.kind = ClaimKind::Port;
+        self.port(&mut claim, None, port);
+        if claim.verdict == Verdict::Stale {
+            // Nobody has claimed it: it may be had.
+            claim.verdict = Verdict::Free;
+        }
+        claim.severity = claim.verdict.severity();
+        claim
     }
 
     /// Judges what was found at a path. Where there is nothing, `link` finds the link that leads there.
@@ -231,6 +251,7 @@ impl Judge<'_> {
             (ClaimKind::Lock, ..) if locked.is_none() => {
                 claim.why = "The kernel's locks cannot be read here.".into();
             }
+            (ClaimKind::Lock, ..) if is_gits(real) => self.existence(claim, real),
             // What stands in a lock file means nothing: Cargo.lock and yarn.lock are none at all.
             (ClaimKind::Lock, ..) => {
                 claim.verdict = Verdict::Free;
@@ -250,6 +271,25 @@ impl Judge<'_> {
                 claim.why = format!("It names no {what}: it counts as absent.");
             }
         }
+    }
+
+    /// A lock that is held by being there: git makes it, writes the new content into it and renames it.
+    fn existence(&self, claim: &mut Claim, real: &Path) {
+        claim.holders = owners::of_file(real.as_os_str().as_encoded_bytes());
+        (claim.verdict, claim.why) = match claim.holders.is_empty() {
+            false => (
+                Verdict::Held,
+                "It is git's, and a process has it open: that one is at work.".into(),
+            ),
+            true if claim.age_seconds <= Some(self.ttl.as_secs()) => (
+                Verdict::InProgress,
+                "It is git's, which holds it for as long as it is there, and new.".into(),
+            ),
+            true => (
+                Verdict::Unknown,
+                "It is git's, which holds it for as long as it is there, open or not: it is left over only if no git command, editor or merge is at work there.".into(),
+            ),
+        };
     }
 
     fn sentinel(&self, claim: &mut Claim) {
@@ -316,6 +356,20 @@ impl Judge<'_> {
             claim.why += " By whom may not be seen by this user.";
         }
     }
+}
+
+/// Whether a lock file lies in a repository of git's.
+fn is_gits(path: &Path) -> bool {
+    let mut parts = path.parent().into_iter().flat_map(Path::components);
+    parts.any(|part| part.as_os_str().as_encoded_bytes().ends_with(b".git"))
+}
+
+/// `8080` or `:8080`.
+fn port_of(path: &[u8]) -> Option<u16> {
+    let text = std::str::from_utf8(path).ok()?;
+    let digits = text.strip_prefix(':').unwrap_or(text);
+    let port = digits.parse().ok().filter(|&port| port > 0);
+    port.filter(|_| digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A claim of which no more is known than this.

@@ -77,6 +77,20 @@ pub fn of_socket(inode: u64) -> Vec<ClaimHolder> {
     found.into_iter().map(|pid| holder(pid, None)).collect()
 }
 
+/// The processes that have a file of this path open, as far as they may be seen.
+pub fn of_file(path: &[u8]) -> Vec<ClaimHolder> {
+    let mut found = Vec::new();
+    each_descriptor(|pid, _, link| {
+        if link == path && found.last() != Some(&pid) {
+            found.push(pid);
+        }
+        keep_looking(found.len())
+    });
+    // This program has it open to look into it.
+    found.retain(|&pid| pid != std::process::id());
+    found.into_iter().map(|pid| holder(pid, None)).collect()
+}
+
 /// Who holds a lock on `file`. `None` where the table cannot be read.
 pub fn of_lock(file: Identity, path: &[u8]) -> Option<Vec<ClaimHolder>> {
     let table = read_all(&mut File::open("/proc/locks").ok()?).ok()?;

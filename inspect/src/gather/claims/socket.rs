@@ -12,6 +12,7 @@ use crate::gather::processes::Processes;
 use crate::gather::sockets::{UnixSocket, unix_sockets};
 use crate::gather::view::{Last, View};
 use crate::model::{Claim, ClaimHolder, ClaimKind, Name, Verdict};
+use crate::sys;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
@@ -44,7 +45,7 @@ impl Judge<'_> {
             .map(|made| SystemTime::now().duration_since(made).unwrap_or_default());
         claim.age_seconds = age.as_ref().map(Duration::as_secs);
         let mut look = Look::new(real, socket.file);
-        if look.namespace(self.view.dir()) || look.other_namespaces() {
+        if look.by_file() || look.namespace(self.view.dir()) || look.other_namespaces() {
             claim.verdict = Verdict::Live;
             claim.why = match look.datagrams {
                 true => "It is bound: what is sent to it arrives.".into(),
@@ -85,6 +86,24 @@ impl<'a> Look<'a> {
             holders: Vec::new(),
             datagrams: false,
         }
+    }
+
+    /// Whether the file itself is served in this program's own network namespace, whatever it was called when
+    /// the socket was bound.
+    fn by_file(&mut self) -> bool {
+        let (device, inode) = self.file;
+        let device = (libc::major(device), libc::minor(device));
+        let all = sys::bound_sockets().unwrap_or_default();
+        let mut served = all.iter().filter(|socket| {
+            // Half of the number is no proof: the path below is tried where that is not all of it.
+            socket.served && socket.device == device && u64::from(socket.inode) == inode
+        });
+        let Some(socket) = served.next() else {
+            return false;
+        };
+        self.holders = owners::of_socket(socket.socket);
+        self.datagrams = socket.datagrams;
+        true
     }
 
     /// Whether the file is served in the network namespace of a process.
