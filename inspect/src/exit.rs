@@ -2,7 +2,7 @@
 
 use crate::findings::{Finding, Severity};
 use crate::model::{
-    CheckScan, Claim, ClaimScan, DatabaseScan, FailureKind, Row, Scan, Top, Verdict,
+    CheckScan, Claim, ClaimScan, DatabaseScan, FailureKind, Row, Scan, Top, User, Verdict,
 };
 
 /// The exit statuses of fdscan, by meaning.
@@ -53,7 +53,18 @@ impl Exit {
     /// The status of `fdscan top`, of all processes asked for: that none is left to be listed counts as a
     /// process that is not there.
     pub fn of_top(top: &Top, fail_on: Option<Severity>) -> Exit {
-        let worst = top.processes.iter().filter_map(Row::worst).max();
+        // A limit is its user's, and of those only who has a process here was asked for.
+        let asked = |user: &&User| {
+            let mut rows = top.processes.iter();
+            rows.any(|row| row.uid == Some(user.account.uid))
+        };
+        let users = top
+            .users
+            .iter()
+            .filter(asked)
+            .flat_map(|user| &user.findings);
+        let rows = top.processes.iter().filter_map(Row::worst);
+        let worst = rows.chain(users.map(|brief| brief.severity)).max();
         if top.processes.is_empty() {
             Exit::NoProcess
         } else if fail_on.is_some_and(|least| worst.is_some_and(|worst| worst >= least)) {

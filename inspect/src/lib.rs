@@ -182,13 +182,17 @@ pub fn top(selection: &Selection, users: &Users) -> io::Result<Top> {
             &findings,
         )
     };
+    let mut users = pass.users;
+    for user in &mut users {
+        user.findings = findings::of_user(user);
+    }
     Ok(Top {
         schema: SCHEMA,
         fdscan_version: env!("CARGO_PKG_VERSION"),
         taken_at,
         processes: pass.processes.iter().map(row).collect(),
         limits,
-        users: pass.users,
+        users,
         processes_left_out: 0,
         incomplete: gaps.into_list(),
     })

@@ -8,6 +8,9 @@ use serde_json::json;
 /// containers. An instance costs little memory.
 const SENSIBLE: u64 = 1024;
 
+/// So many no program that works lacks the right to have.
+const FEW: u64 = 8;
+
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(user) = facts.process.instances_account() else {
         return Vec::new();
@@ -15,10 +18,10 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(max) = user.max_instances else {
         return Vec::new();
     };
-    let Some(severity) = limit::severity(user.instances, max) else {
+    let own = facts.process.instances().count() as u64;
+    let Some(severity) = limit::blame(own, user.instances, max) else {
         return Vec::new();
     };
-    let own = facts.process.instances().count() as u64;
     let growth = facts.process.growth.as_ref();
     let outlook = Outlook::new(
         user.instances,
@@ -31,6 +34,11 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     message += ": at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.";
     message += &outlook.sentence("their number in this process");
     message += &limit::holders(user, "instances", |holder| holder.instances);
+    // A program that makes one after the other takes any limit.
+    let leaks = own >= (max / 2).max(FEW);
+    if leaks {
+        message += " It has most of them itself: a restart frees those, and a higher limit would only let it take more.";
+    }
     let wanted = SENSIBLE.max(max.saturating_mul(2));
     vec![Finding {
         code: "instance-limit-near",
@@ -47,13 +55,10 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "growth": outlook.evidence(),
             "seconds_left": outlook.seconds_left,
         }),
-        remedy: Some(limit::raise(
-            facts,
-            user.account,
-            "instances",
-            facts.limits.instances_of_namespace,
-            wanted,
-        )),
+        remedy: (!leaks).then(|| {
+            let of_namespace = facts.limits.instances_of_namespace;
+            limit::raise(facts, user.account, "instances", of_namespace, wanted)
+        }),
         remedy_live: None,
     }]
 }
@@ -64,7 +69,7 @@ mod tests {
     use crate::model::{Account, UserUsage};
 
     #[test]
-    fn all_instances_in_use_is_critical_even_when_they_are_not_this_process_s() {
+    fn all_instances_in_use_is_a_note_to_who_has_none_of_them() {
         let mut fixture = Fixture::new();
         fixture.process.user = Some(UserUsage {
             account: Account {
@@ -79,7 +84,7 @@ mod tests {
             holders: Vec::new(),
         });
         let finding = fixture.only(super::look);
-        assert_eq!(finding.severity, Severity::Critical);
+        assert_eq!(finding.severity, Severity::Info);
         assert_eq!(finding.evidence["own"], 0);
     }
 }

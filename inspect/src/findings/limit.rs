@@ -29,6 +29,20 @@ pub fn percent(used: u64, limit: u64) -> u64 {
     u64::try_from(percent).unwrap_or(u64::MAX)
 }
 
+/// A process that has a tenth of what is in use has its part in it.
+const PART: u64 = 10;
+
+/// How bad a limit its user is near is for a process that has `own` of the `used`: as bad as it is for who has
+/// brought it there, a warning for who meets it, and a note for who has none of it.
+pub fn blame(own: u64, used: u64, limit: u64) -> Option<Severity> {
+    let severity = severity(used, limit)?;
+    Some(match own {
+        0 => Severity::Info,
+        own if own >= used.div_ceil(PART) => severity,
+        _ => Severity::Warning,
+    })
+}
+
 /// How much of a limit on `what` (`watches`, `instances`) is in use, as the beginning of a sentence: `used` of `max`, `left`
 /// of them left, `own` of them in this process.
 pub fn in_use(user: &UserUsage, what: &str, [used, max, left, own]: [u64; 4]) -> String {
@@ -63,7 +77,7 @@ pub fn holders(user: &UserUsage, what: &str, of: fn(&LimitHolder) -> u64) -> Str
         })
         .collect();
     format!(
-        " Most {what}: {}. `fdscan top --sort {what}` lists all. End what leaks first: a higher limit buys time only, and lasts with a line in /etc/sysctl.d.",
+        " Most {what}: {}. `fdscan top --sort {what}` lists all. End what leaks first: a higher limit buys time only.",
         named.join(", ")
     )
 }
@@ -100,13 +114,25 @@ pub fn raise(
             "nsenter --user --target {pid} --preserve-credentials sysctl user.max_inotify_{what}={wanted}"
         ),
         None if of_namespace => format!("sysctl user.max_inotify_{what}={wanted}"),
-        None => format!("sysctl fs.inotify.max_user_{what}={wanted}"),
+        // In a file, so that it outlives the next boot (sysctl.d(5)).
+        None => format!(
+            "echo fs.inotify.max_user_{what}={wanted} >/etc/sysctl.d/60-inotify-{what}.conf && sysctl -p /etc/sysctl.d/60-inotify-{what}.conf"
+        ),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_a_tenth_of_it_is_to_blame_and_who_has_none_is_not() {
+        assert_eq!(blame(0, 1000, 1000), Some(Severity::Info));
+        assert_eq!(blame(99, 1000, 1000), Some(Severity::Warning));
+        assert_eq!(blame(100, 1000, 1000), Some(Severity::Critical));
+        assert_eq!(blame(100, 850, 1000), Some(Severity::Warning));
+        assert_eq!(blame(700, 700, 1000), None);
+    }
 
     #[test]
     fn eighty_percent_is_a_warning_and_ninety_five_critical() {

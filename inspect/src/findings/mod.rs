@@ -33,7 +33,7 @@ pub(crate) use descriptor_leak::named;
 pub(crate) use remedy::quote;
 pub use remedy::{Remedies, launcher_is_installed};
 
-use crate::model::{InotifyLimits, Process, SeenDatabase};
+use crate::model::{Brief, InotifyLimits, Process, SeenDatabase, User};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -141,6 +141,17 @@ pub fn in_passing(facts: &Facts<'_>) -> Vec<Finding> {
     // A limit is its user's: of all processes only those are named that have a share of what is used.
     findings.retain(limit::is_of_process);
     findings
+}
+
+/// The limits a user is near, whichever process has brought it there.
+pub fn of_user(user: &User) -> Vec<Brief> {
+    let near = |code, used: Option<u64>, max: Option<u64>| {
+        let severity = limit::severity(used?, max?)?;
+        Some(Brief { code, severity })
+    };
+    let watches = near("watch-limit-near", user.watches, user.max_watches);
+    let instances = near("instance-limit-near", user.instances, user.max_instances);
+    watches.into_iter().chain(instances).collect()
 }
 
 fn of(facts: &Facts<'_>, looks: &[Look]) -> Vec<Finding> {

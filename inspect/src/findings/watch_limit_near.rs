@@ -21,11 +21,15 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(watches) = user.watches else {
         return Vec::new();
     };
-    let Some(severity) = limit::severity(watches, max) else {
+    // Who has no instance has no use for watches.
+    if facts.process.inotify.is_empty() {
         return Vec::new();
-    };
+    }
     let own = facts.process.instances().map(|i| i.watch_count);
     let own: usize = own.sum();
+    let Some(severity) = limit::blame(own as u64, watches, max) else {
+        return Vec::new();
+    };
     let growth = facts.process.growth.as_ref();
     let outlook = Outlook::new(
         watches,
@@ -110,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_sum_that_is_a_lower_bound_is_said_to_be_one() {
-        let mut fixture = Fixture::new();
+        let mut fixture = Fixture::new().with_watches(100, 0x2);
         fixture.process.is_charged_to(vec![usage(None)]);
         let finding = fixture.only(super::look);
         assert!(
@@ -120,13 +124,15 @@ mod tests {
         );
         assert_eq!(
             finding.remedy.as_deref(),
-            Some("sysctl fs.inotify.max_user_watches=524288")
+            Some(
+                "echo fs.inotify.max_user_watches=524288 >/etc/sysctl.d/60-inotify-watches.conf && sysctl -p /etc/sysctl.d/60-inotify-watches.conf"
+            )
         );
     }
 
     #[test]
     fn a_limit_is_raised_where_it_is_set() {
-        let mut fixture = Fixture::new();
+        let mut fixture = Fixture::new().with_watches(100, 0x2);
         fixture.process.is_charged_to(vec![usage(Some(4026532178))]);
         let finding = fixture.only(super::look);
         assert!(

@@ -315,6 +315,7 @@ impl Reader<'_> {
                     unreadable: seen.unreadable,
                     watches: readable.then_some(watches),
                     instances: readable.then_some(instances),
+                    findings: Vec::new(),
                     at_least: seen.unreadable > 0 || !all_in_sight,
                     max_watches: seen.limits.watches,
                     max_instances: seen.limits.instances,

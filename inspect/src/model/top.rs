@@ -45,6 +45,8 @@ pub struct User {
     pub watches: Option<u64>,
     /// Its instances, one that several processes have counted once.
     pub instances: Option<u64>,
+    /// The limits it is near.
+    pub findings: Vec<Brief>,
     /// The sums are lower bounds: some process could not be read.
     pub at_least: bool,
     /// Watches it may have.

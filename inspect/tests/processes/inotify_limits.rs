@@ -79,7 +79,7 @@ fn a_users_limit_is_blamed_on_who_has_it_and_names_them_to_the_others() {
     let hog = hold(&stage, share(limit, 95));
     let victim = stage.mkfds(&["idle"]);
     let process = stage.look(&victim);
-    let finding = process.finding("instance-limit-near", "critical");
+    let finding = process.finding("instance-limit-near", "info");
     let message = finding["message"].as_str().unwrap();
     let named = format!("{} of mkfds (PID {})", share(limit, 95), hog.pid());
     assert!(message.contains(&named), "{message}");
@@ -198,8 +198,17 @@ fn watches_are_summed_over_a_users_processes() {
     assert!(holds_number(&finding["evidence"], warning), "{finding}");
     assert!(holds_number(&finding["evidence"], limit), "{finding}");
 
-    let _more = hold(critical - warning);
-    stage.look(&one).finding("watch-limit-near", "critical");
+    // Each is blamed for its part.
+    let more = hold(critical - warning);
+    stage.look(&more).finding("watch-limit-near", "critical");
+    stage.look(&one).finding("watch-limit-near", "warning");
+    let process = stage.look(&small);
+    let finding = process.finding("watch-limit-near", "info");
+    let message = finding["message"].as_str().unwrap();
+    assert!(
+        message.contains(&format!("(PID {})", more.pid())),
+        "{message}"
+    );
 }
 
 #[test]

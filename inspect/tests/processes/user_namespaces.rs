@@ -247,3 +247,66 @@ fn what_another_user_has_in_a_user_namespace_counts_for_who_made_it() {
     let row = users.iter().find(|u| u["uid"] == 60223).unwrap();
     assert_eq!((&row["watches"], &row["instances"]), (&9.into(), &1.into()));
 }
+
+#[test]
+fn a_limit_is_a_finding_of_its_user_and_of_who_has_brought_it_there() {
+    if !namespaces_work() {
+        return;
+    }
+    let cases = [
+        (
+            "max_inotify_watches",
+            "watch-limit-near",
+            &["watches", "--count", "96"][..],
+        ),
+        (
+            "max_inotify_instances",
+            "instance-limit-near",
+            &["instances", "--count", "96"],
+        ),
+    ];
+    for (file, code, args) in cases {
+        let stage = Stage::new();
+        let hog = limited(&stage, file, 100, args);
+        let namespace = namespace_of(&hog);
+        let mut command = Command::new("nsenter");
+        let pid = hog.pid().to_string();
+        command.args(["--user", "--target", &pid, "--preserve-credentials"]);
+        command.arg(stage.mkfds_binary()).arg("idle");
+        let idle = Fixture::start(&mut command);
+        let process = stage.look(&idle);
+        let doc = top(&stage);
+        let rows = doc["processes"].as_array().unwrap();
+        let row = |pid: u32| rows.iter().find(|row| row["pid"] == pid).unwrap();
+        let severities = |found: &Value| -> Vec<String> {
+            let found = found.as_array().unwrap().iter();
+            let found = found.filter(|f| f["code"] == code);
+            found
+                .map(|f| f["severity"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(severities(&row(hog.pid())["findings"]), ["critical"]);
+        // Nothing of the idle one is an alarm.
+        assert!(severities(&row(idle.pid())["findings"]).is_empty());
+        let users = doc["users"].as_array().unwrap();
+        let user = users
+            .iter()
+            .find(|u| u["user_namespace"] == namespace)
+            .unwrap();
+        assert_eq!(severities(&user["findings"]), ["critical"], "{user:#}");
+        if code == "instance-limit-near" {
+            let finding = process.finding(code, "info");
+            let message = finding["message"].as_str().unwrap();
+            assert!(
+                message.contains(&format!("(PID {})", hog.pid())),
+                "{message}"
+            );
+            // It leaks: no limit is high enough.
+            let process = stage.look(&hog);
+            assert!(process.finding(code, "critical")["remedy"].is_null());
+            process.finding("descriptor-leak", "warning");
+        } else {
+            process.must_not_raise(code);
+        }
+    }
+}

@@ -32,7 +32,15 @@ fn users(users: &[User], layout: Layout, to: &mut impl Write) -> io::Result<()> 
     // Who has nothing is no news; of whom nothing is known, that is.
     let mut list: Vec<&User> = users.iter().filter(|u| u.instances != Some(0)).collect();
     list.sort_by_key(|user| Reverse((user.watches, user.instances)));
-    let header = ["user", "processes", "watches", "of", "instances", "of"];
+    let header = [
+        "user",
+        "processes",
+        "watches",
+        "of",
+        "instances",
+        "of",
+        "limits",
+    ];
     let mut sheet = Sheet::new(layout, &header, &[1, 2, 3, 4, 5]);
     for user in list.iter().take(USERS) {
         let used = |n: Option<u64>| match n {
@@ -46,6 +54,12 @@ fn users(users: &[User], layout: Layout, to: &mut impl Write) -> io::Result<()> 
             limit(user.max_watches),
             used(user.instances),
             limit(user.max_instances),
+            user.findings
+                .iter()
+                .map(|f| f.severity)
+                .max()
+                .map_or("-", Severity::name)
+                .into(),
         ]);
     }
     if !list.is_empty() {

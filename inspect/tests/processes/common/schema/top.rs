@@ -29,6 +29,7 @@ const USER: &[Key] = &[
     Must("user_namespace", OrNull(&Count)),
     Must("max_watches", OrNull(&Count)),
     Must("max_instances", OrNull(&Count)),
+    Must("findings", List(&Open)),
 ];
 
 const ROW: &[Key] = &[
