@@ -3,6 +3,7 @@
 use super::rules::{Figures, Rule};
 use super::tally::Tally;
 use super::{LOOK, take_in};
+use crate::findings;
 use crate::gather::{self, Sampler};
 use crate::model::{CheckScan, CommandLine, CommandRun, Gap, Name, Relative, SCHEMA};
 use crate::sys::{self, Signal, Signals};
@@ -85,6 +86,9 @@ pub fn command(words: &[OsString], rules: &[Rule], apart: bool) -> Result<CheckS
         interrupted: false,
     };
     let status = watch.until_it_ends(&signals);
+    if status != 0 {
+        watch.why_it_failed();
+    }
     let seconds = watch.seconds();
     let run = CommandRun {
         command: CommandLine::of(gather::without_secrets(names), None)
@@ -206,6 +210,29 @@ impl Watch {
         let masks = self.masks.then(|| gather::masks_of(pid)).flatten();
         self.tally
             .figures(&process, &Figures::of_sample(&sample, masks), Some(seconds));
+    }
+
+    /// A command that failed may have met a limit of its user: it knows that as "No space left on device" or
+    /// "Too many open files", and has ended before it could be looked at.
+    fn why_it_failed(&mut self) {
+        let own = sys::effective_user();
+        let selection = gather::Selection {
+            uid: Some(own),
+            named: None,
+        };
+        let Ok(top) = crate::top(&selection, &gather::Users::default()) else {
+            return;
+        };
+        let comm = gather::comm_of(self.pid).unwrap_or_else(|| "the command".into());
+        let who = Relative {
+            pid: self.pid,
+            comm,
+        };
+        let seconds = self.seconds();
+        for user in top.users.iter().filter(|user| user.account.uid == own) {
+            let found = findings::of_failure(user, &top.processes);
+            self.tally.findings(&who, found, Some(seconds));
+        }
     }
 
     fn scan(&mut self, pids: &[u32]) {

@@ -1,7 +1,7 @@
 //! What the counts come to, in one sentence, and what helps.
 
 use super::tally::Bits;
-use crate::findings::Remedies;
+use crate::findings::{Remedies, cure};
 use crate::model::{
     Cause, Conclusion, Database, EventCount, EventsScan, FileEvents, Name, Process, Relation,
 };
@@ -23,10 +23,22 @@ pub fn conclude(
     all: &Bits,
     remedies: &Remedies,
 ) -> Conclusion {
-    let mut conclusion = judge(process, scan, all, remedies);
-    if process.preload.mapped == Some(true) {
-        conclusion.message +=
-            " libwatchfix.so is loaded: what its rules remove later is counted here all the same.";
+    let left = Left::of(process, scan, all);
+    let mut conclusion = match (left.total, scan.total) {
+        (0, 1..) => Conclusion {
+            message: format!(
+                "{} events, and the rules libwatchfix.so follows in it remove them all: nothing woke it.",
+                number(scan.total)
+            ),
+            ..Conclusion::default()
+        },
+        _ => judge(process, scan, &left, remedies),
+    };
+    if left.total > 0 && left.total < scan.total {
+        conclusion.message += &format!(
+            " {} more are removed by the rules libwatchfix.so follows in it.",
+            number(scan.total - left.total)
+        );
     }
     if scan.overflows > 0 {
         conclusion.message += " Events were lost here: the counts are lower bounds.";
@@ -34,13 +46,52 @@ pub fn conclude(
     conclusion
 }
 
-fn judge(process: &Process, scan: &EventsScan, all: &Bits, remedies: &Remedies) -> Conclusion {
-    let total = scan.total;
+/// What the rules in force leave of the events.
+struct Left<'a> {
+    total: u64,
+    reads: u64,
+    attrib: u64,
+    /// Most first.
+    files: Vec<&'a FileEvents>,
+}
+
+impl<'a> Left<'a> {
+    fn of(process: &Process, scan: &'a EventsScan, all: &Bits) -> Left<'a> {
+        let removed = |file: &&FileEvents| cure::ignores(process, file.path.base());
+        let gone: Vec<_> = scan.files.iter().filter(removed).collect();
+        let of = |mask: u32| -> u64 {
+            let counts = gone.iter().flat_map(|file| &file.events);
+            counts
+                .filter(|entry| event::bits(entry.event.as_bytes()).is_some_and(|b| b & mask != 0))
+                .map(|entry| entry.count)
+                .sum()
+        };
+        let mut left = Left {
+            total: scan.total,
+            reads: all.of(READS).saturating_sub(of(READS)),
+            attrib: all.of(event::ATTRIB).saturating_sub(of(event::ATTRIB)),
+            files: scan.files.iter().filter(|file| !removed(file)).collect(),
+        };
+        let events: u64 = gone.iter().map(|file| file.count).sum();
+        left.total = left.total.saturating_sub(events);
+        // Of a touch as well, but of touches no loop is made.
+        if cure::hides_chmod(process) {
+            left.total = left.total.saturating_sub(left.attrib);
+            left.attrib = 0;
+        }
+        left
+    }
+}
+
+fn judge(process: &Process, scan: &EventsScan, left: &Left<'_>, remedies: &Remedies) -> Conclusion {
+    let total = left.total;
     if total == 0 {
         return quiet(scan);
     }
-    for (mask, what) in [(READS, "reads"), (event::ATTRIB, "changes of metadata")] {
-        let count = all.of(mask);
+    for (mask, what, count) in [
+        (READS, "reads", left.reads),
+        (event::ATTRIB, "changes of metadata", left.attrib),
+    ] {
         if percent(count, total) >= MOST {
             let events = names_of(mask, &scan.events);
             let message = format!(
@@ -64,9 +115,9 @@ fn judge(process: &Process, scan: &EventsScan, all: &Bits, remedies: &Remedies) 
             };
         }
     }
-    match scan.files.first() {
-        Some(file) if percent(family(scan, &file.path), total) >= HALF => {
-            of_file(process, scan, file, remedies)
+    match left.files.first() {
+        Some(file) if percent(family(&left.files, &file.path), total) >= HALF => {
+            of_file(process, scan, left, file, remedies)
         }
         _ => mixed(scan),
     }
@@ -97,10 +148,11 @@ fn quiet(scan: &EventsScan) -> Conclusion {
 fn of_file(
     process: &Process,
     scan: &EventsScan,
+    left: &Left<'_>,
     file: &FileEvents,
     remedies: &Remedies,
 ) -> Conclusion {
-    let count = family(scan, &file.path);
+    let count = family(&left.files, &file.path);
     let base = Name::from(file.path.base());
     let others = if count > file.count {
         " and the files beside it"
@@ -110,19 +162,29 @@ fn of_file(
     let writer = writer(process, scan, file);
     let message = format!(
         "{} % of {} events name {base}{others}{}.",
-        percent(count, scan.total),
-        number(scan.total),
+        percent(count, left.total),
+        number(left.total),
         writer.text,
     );
     let stem = stem(&file.path);
     let database = |db: &&Database| db.database.as_bytes() == stem;
     let dir = file.path.parent().map(Name::from);
-    let (remedy, remedy_live) = match (process.sqlite.iter().find(database), dir) {
-        // The rules have SQLite's names, and settle its directories by default.
-        (Some(_), _) if writer.itself => (remedies.start(process), Some(remedies.heal(process))),
-        (_, Some(dir)) => (
-            remedies.start_ignoring(process, &[base.as_bytes()], &dir),
-            writer.itself.then(|| remedies.heal_settling(process, &dir)),
+    let names = names_to_ignore(&left.files, stem);
+    let own = process
+        .sqlite
+        .iter()
+        .find(database)
+        .filter(|_| writer.itself);
+    let (remedy, remedy_live) = match (own, dir) {
+        // The default rules have the names, and where heal settles its own databases it needs no more.
+        (Some(_), _) if names.is_empty() => (remedies.start(process), Some(remedies.heal(process))),
+        (None, Some(_)) if names.is_empty() => (remedies.start(process), None),
+        (own, Some(dir)) => (
+            remedies.start_ignoring(process, &names, &dir),
+            writer.itself.then(|| match own {
+                Some(_) => remedies.heal(process),
+                None => remedies.heal_settling(process, &dir),
+            }),
         ),
         _ => (None, None),
     };
@@ -131,6 +193,23 @@ fn of_file(
         remedy,
         remedy_live,
     }
+}
+
+/// The names that must be ignored so that a file, or a database with those beside it, wakes nobody: what the
+/// default rules have is not named again, and a database is, though it may be written only when its log is
+/// brought into it.
+fn names_to_ignore<'a>(files: &[&'a FileEvents], stem: &'a [u8]) -> Vec<&'a [u8]> {
+    let same = files.iter().map(|file| file.path.as_bytes());
+    let same = same.filter(|path| stem_of(path) == stem);
+    let mut names: Vec<&[u8]> = same.chain([stem]).map(base_of).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| !cure::ignored_by_default(name));
+    names
+}
+
+fn base_of(path: &[u8]) -> &[u8] {
+    path.rsplit(|&b| b == b'/').next().unwrap_or(path)
 }
 
 struct Writer {
@@ -287,12 +366,9 @@ fn who(cause: &Cause) -> String {
 }
 
 /// The events of a file and, for a database, of the files beside it.
-fn family(scan: &EventsScan, path: &Name) -> u64 {
+fn family(files: &[&FileEvents], path: &Name) -> u64 {
     let stem = stem(path);
-    let same = scan
-        .files
-        .iter()
-        .filter(|file| self::stem(&file.path) == stem);
+    let same = files.iter().filter(|file| self::stem(&file.path) == stem);
     same.map(|file| file.count).sum()
 }
 

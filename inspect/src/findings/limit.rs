@@ -1,7 +1,7 @@
 //! What the three findings about limits share.
 
 use super::{Facts, Finding, Severity};
-use crate::model::{Account, LimitHolder, Name, UserUsage};
+use crate::model::{Account, LimitHolder, Name, Row, UserUsage};
 use crate::render::number;
 
 /// Holders that are named.
@@ -60,20 +60,35 @@ pub fn in_use(user: &UserUsage, what: &str, [used, max, left, own]: [u64; 4]) ->
 
 /// Who has most of them, as sentences after another one; then where to look for the others.
 pub fn holders(user: &UserUsage, what: &str, of: fn(&LimitHolder) -> u64) -> String {
-    let mut list: Vec<_> = user.holders.iter().filter(|h| of(h) > 0).collect();
+    let all = user.holders.iter();
+    named(
+        all.map(|holder| (holder.pid, holder.comm.as_ref(), of(holder))),
+        what,
+    )
+}
+
+/// The same of what a pass over all processes has seen.
+pub fn largest<'a>(
+    rows: impl Iterator<Item = &'a Row>,
+    what: &str,
+    of: fn(&Row) -> Option<u64>,
+) -> String {
+    let all = rows.map(|row| (row.pid, row.comm.as_ref(), of(row).unwrap_or(0)));
+    named(all, what)
+}
+
+fn named<'a>(all: impl Iterator<Item = (u32, Option<&'a Name>, u64)>, what: &str) -> String {
+    let mut list: Vec<_> = all.filter(|&(.., count)| count > 0).collect();
     if list.is_empty() {
         return String::new();
     }
-    list.sort_by_key(|holder| std::cmp::Reverse(of(holder)));
+    list.sort_by_key(|&(.., count)| std::cmp::Reverse(count));
     let named: Vec<_> = list
         .into_iter()
         .take(HOLDERS)
-        .map(|holder| {
-            let name = holder
-                .comm
-                .as_ref()
-                .map_or_else(|| "?".into(), Name::to_string);
-            format!("{} of {name} (PID {})", number(of(holder)), holder.pid)
+        .map(|(pid, comm, count)| {
+            let name = comm.map_or_else(|| "?".into(), Name::to_string);
+            format!("{} of {name} (PID {pid})", number(count))
         })
         .collect();
     format!(

@@ -1,7 +1,7 @@
 //! What is wrong: one file per finding. A finding looks at the model only, never at the system.
 
 mod claim_stale;
-mod cure;
+pub(crate) mod cure;
 mod deleted_file_held;
 mod descriptor_leak;
 mod duplicate_instance;
@@ -33,9 +33,10 @@ pub(crate) use descriptor_leak::named;
 pub(crate) use remedy::quote;
 pub use remedy::{Remedies, launcher_is_installed};
 
-use crate::model::{Brief, InotifyLimits, Process, SeenDatabase, User};
+use crate::model::{Brief, InotifyLimits, Process, Row, SeenDatabase, User};
+use crate::render::number;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How bad a finding is. The order is that of `--fail-on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -151,6 +152,48 @@ pub fn of_user(user: &User) -> Vec<Brief> {
     };
     let watches = near("watch-limit-near", user.watches, user.max_watches);
     let instances = near("instance-limit-near", user.instances, user.max_instances);
+    watches.into_iter().chain(instances).collect()
+}
+
+/// The limits of its user a command that failed must have met: nothing was left of them when it had ended.
+pub fn of_failure(user: &User, rows: &[Row]) -> Vec<Finding> {
+    let full = |what, used: Option<u64>, max: Option<u64>, errno, of: fn(&Row) -> Option<u64>| {
+        let (used, max) = (used?, max?);
+        (used >= max).then(|| Finding {
+            code: match what {
+                "watches" => "watch-limit-near",
+                _ => "instance-limit-near",
+            },
+            severity: Severity::Critical,
+            message: format!(
+                "The command failed while all {} inotify {what} of {} were in use: a program that needs one more gets {errno}.{}",
+                number(max),
+                user.account,
+                limit::largest(rows.iter().filter(|row| row.uid == Some(user.account.uid)), what, of),
+            ),
+            evidence: json!({
+                "uid": user.account.uid,
+                what: used,
+                "limit": max,
+            }),
+            remedy: None,
+            remedy_live: None,
+        })
+    };
+    let watches = full(
+        "watches",
+        user.watches,
+        user.max_watches,
+        "ENOSPC, \"No space left on device\", though the disk has room",
+        |row| row.watches,
+    );
+    let instances = full(
+        "instances",
+        user.instances,
+        user.max_instances,
+        "EMFILE, \"Too many open files\", though descriptors are left",
+        |row| row.instances,
+    );
     watches.into_iter().chain(instances).collect()
 }
 

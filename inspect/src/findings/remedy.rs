@@ -5,6 +5,8 @@ use crate::model::{Name, Process};
 use std::path::{Path, PathBuf};
 
 const LIBRARY: &str = "libwatchfix.so";
+const IGNORE: &str = "WATCHFIX_IGNORE";
+const SETTLE: &str = "WATCHFIX_SETTLE";
 
 /// Writes commands. Knows where the preload library is.
 #[derive(Debug)]
@@ -33,32 +35,38 @@ impl Remedies {
     /// Starts the program again with the default rules: by preload if it is dynamic, else (and when that
     /// is not known) by `watchfix run`, which works for every program.
     pub fn start(&self, process: &Process) -> Option<String> {
-        self.start_with(process, "", "")
+        self.start_with(process, "")
     }
 
     /// The same with these events stripped, which the library does by default.
     pub fn start_stripping(&self, process: &Process, events: &str) -> Option<String> {
-        self.start_with(process, "", &format!("--strip {events} "))
+        self.start_with(process, &format!("--strip {events} "))
     }
 
     /// The same with events of these names removed. Engines that see masks only cannot do that: there
     /// the directory is settled, so that a file is reported when it is closed and not at every write.
     pub fn start_ignoring(&self, process: &Process, names: &[&[u8]], dir: &Name) -> Option<String> {
         let names: Vec<Name> = names.iter().map(|&name| name.into()).collect();
-        let rule = [b"+", &patterns(&names)[..]].concat();
-        self.start_with(
-            process,
-            &format!("WATCHFIX_IGNORE={} ", quote_bytes(&rule)),
-            &format!("--settle {} ", settled(dir)),
-        )
+        let command = command(process)?;
+        let ignore = (IGNORE, added(process, IGNORE, &patterns(&names)));
+        let settle = added(process, SETTLE, &patterns(std::slice::from_ref(dir)));
+        Some(if process.is_dynamic() {
+            let variables = variables(process, &[ignore]);
+            format!("{variables}LD_PRELOAD={} {command}", self.preload(process))
+        } else {
+            let settle = quote_bytes(&settle);
+            let variables = variables(process, &[(SETTLE, Vec::new())]);
+            format!("{variables}watchfix run --settle {settle} -- {command}")
+        })
     }
 
-    fn start_with(&self, process: &Process, variables: &str, flags: &str) -> Option<String> {
+    fn start_with(&self, process: &Process, flags: &str) -> Option<String> {
         let command = command(process)?;
+        let variables = variables(process, &[]);
         Some(if process.is_dynamic() {
             format!("{variables}LD_PRELOAD={} {command}", self.preload(process))
         } else {
-            format!("watchfix run {flags}-- {command}")
+            format!("{variables}watchfix run {flags}-- {command}")
         })
     }
 
@@ -150,6 +158,30 @@ fn command(process: &Process) -> Option<String> {
     let mut words = vec![quote(program)];
     words.extend(arguments.iter().skip(1).map(quote));
     Some(words.join(" "))
+}
+
+/// The rules it was started with, as they stand before a command, with `instead` for those of these names. An
+/// empty one is left to a flag. What switches them off is not one that helps.
+fn variables(process: &Process, instead: &[(&str, Vec<u8>)]) -> String {
+    let is = |name: &Name, other: &str| name.as_bytes() == other.as_bytes();
+    let kept = process.watchfix_rules.iter().filter(|(name, _)| {
+        !is(name, "WATCHFIX_OFF") && !instead.iter().any(|(other, _)| is(name, other))
+    });
+    let kept = kept.map(|(name, value)| format!("{}={} ", quote(name), quote(value)));
+    let new = instead.iter().filter(|(_, value)| !value.is_empty());
+    let new = new.map(|(name, value)| format!("{name}={} ", quote_bytes(value)));
+    kept.chain(new).collect()
+}
+
+/// A list of patterns with these behind what stands in it: a rule that is given anew replaces the one in force.
+fn added(process: &Process, variable: &str, new: &[u8]) -> Vec<u8> {
+    let mut all = process.watchfix_rules.iter();
+    let known = all.find(|(name, _)| name.as_bytes() == variable.as_bytes());
+    match known.map(|(_, value)| value.shown().into_owned()) {
+        None => [b"+", new].concat(),
+        Some(none) if none == b"none" || none.is_empty() => new.to_vec(),
+        Some(known) => [&known[..], b":", new].concat(),
+    }
 }
 
 /// The rule that settles a directory besides those of the process's own databases.
@@ -295,5 +327,39 @@ mod tests {
                 prop_assert_eq!(done.stdout, word);
             }
         }
+    }
+
+    #[test]
+    fn rules_in_force_stay_in_force_beside_new_ones() {
+        let mut fixture = Fixture::new();
+        fixture.process.linkage = Some(Linkage::Dynamic);
+        let remedies = Remedies::locate();
+        let mut with = |rules: &[(&str, &str)]| {
+            let rules = rules
+                .iter()
+                .map(|&(name, value)| (name.into(), value.into()));
+            fixture.process.watchfix_rules = rules.collect();
+            let command = remedies.start_ignoring(&fixture.process, &[b"b.log"], &"/d".into());
+            let command = command.unwrap();
+            let end = command.find("LD_PRELOAD").unwrap();
+            command[..end].to_owned()
+        };
+        assert_eq!(with(&[]), "WATCHFIX_IGNORE=+b.log ");
+        assert_eq!(
+            with(&[
+                ("WATCHFIX_IGNORE", "+a.log"),
+                ("WATCHFIX_DROP", "/x y"),
+                ("WATCHFIX_OFF", "1")
+            ]),
+            "WATCHFIX_DROP='/x y' WATCHFIX_IGNORE=+a.log:b.log "
+        );
+        assert_eq!(
+            with(&[("WATCHFIX_IGNORE", "none")]),
+            "WATCHFIX_IGNORE=b.log "
+        );
+        assert_eq!(
+            with(&[("WATCHFIX_IGNORE", "*.x")]),
+            "WATCHFIX_IGNORE='*.x:b.log' "
+        );
     }
 }

@@ -309,11 +309,14 @@ fn claims_in_a_directory_that_is_watched_for_reads_are_left_alone() {
     let stage = Stage::new();
     let dir = stage.make("state");
     write(&dir, "serve.pid", &nobody().to_string());
-    let mut fixture = stage.mkfds_in(&dir, &["self-watch", "--mask", "0x3ee"]);
+    let mut fixture = stage.mkfds_in(&dir, &["sqlite-self-watch", "--mask", "0x3ee"]);
     let process = stage.look(&fixture);
     process.must_not_raise("claim-stale");
     let gaps = process.0["incomplete"].to_string();
-    assert!(gaps.contains("claims in"), "{gaps}");
+    assert!(
+        gaps.contains(&format!("claims in {}", dir.to_str().unwrap())),
+        "{gaps}"
+    );
     fixture.victim.send("");
     assert_eq!(fixture.victim.line_with("queued="), "queued=0");
 }
@@ -566,4 +569,23 @@ fn a_port_by_its_number_says_who_listens() {
     }
     drop(listener);
     verdict(&stage, Path::new(&port.to_string()), "free");
+}
+
+#[test]
+fn nothing_is_said_of_a_directory_that_is_not_there() {
+    let stage = Stage::new();
+    let home = stage.make("home");
+    let text = "import ctypes, sys; l = ctypes.CDLL(None); f = l.inotify_init1(0); \
+                l.inotify_add_watch(f, sys.argv[1].encode(), 0x3ee); print('READY', flush=True); sys.stdin.read()";
+    let script = write(&home, "watch.py", text);
+    let mut python = Command::new("/usr/bin/python3");
+    let src = stage.make("src");
+    python
+        .arg(script)
+        .arg(src)
+        .current_dir("/")
+        .env("HOME", &home);
+    let process = stage.look(&Fixture::start(&mut python));
+    let gaps = process.0["incomplete"].to_string();
+    assert!(!gaps.contains(".watch"), "{gaps}");
 }

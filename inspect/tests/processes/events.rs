@@ -291,3 +291,82 @@ fn what_cannot_be_listened_to_has_its_exit_status() {
         assert_eq!(scan.code(), 4, "{}", scan.stderr);
     }
 }
+
+/// A program that starts its application again whenever something changes beside it, as servers that reload do:
+/// the application opens its database there. It says `reload` each time.
+const RELOADS: &str = r#"
+import ctypes, os, select, struct, subprocess, sys, time
+libc = ctypes.CDLL(None)
+fd = libc.inotify_init1(os.O_NONBLOCK)
+libc.inotify_add_watch(fd, b".", 0x3c6)
+application = """import sqlite3, sys
+db = sqlite3.connect('data.db', isolation_level=None); db.execute('pragma journal_mode=wal')
+db.execute('create table if not exists s(t)'); db.execute('insert into s values(1)')
+print('up', flush=True); sys.stdin.read()"""
+def start():
+    child = subprocess.Popen([sys.executable, "-c", application], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child.stdout.readline()
+    return child
+def changed(wait):
+    if not select.select([fd, 0], [], [], wait)[0]: return False
+    if select.select([0], [], [], 0)[0]: child.kill(); sys.exit()
+    try: text = os.read(fd, 65536)
+    except BlockingIOError: return False
+    # A record without a watch is none: what the library removed may leave one.
+    while text:
+        wd, _, _, length = struct.unpack("iIII", text[:16]); text = text[16 + length:]
+        if wd > 0: return True
+    return False
+child = start()
+print("READY", flush=True)
+while True:
+    if not changed(600): continue
+    while changed(0.1): pass
+    child.stdin.close(); child.wait(); child = start()
+    print("reload", flush=True)
+"#;
+
+#[test]
+fn what_is_printed_for_a_reload_loop_leaves_one_reload_for_one_edit() {
+    let stage = Stage::new();
+    let dir = stage.make("app");
+    fs::write(stage.make("bin").join("reloads.py"), RELOADS).unwrap();
+    let mut python = Command::new("/usr/bin/python3");
+    python.arg("../bin/reloads.py").current_dir(&dir);
+    let mut fixture = Fixture::start(&mut python);
+    // The end of the first start is the first change.
+    fs::write(dir.join("main.py"), "1").unwrap();
+    for _ in 0..3 {
+        fixture.victim.line_with("reload");
+    }
+    let pid = fixture.pid().to_string();
+    let doc = stage
+        .scan(&["events", &pid, "--for", "1.5", "--json"])
+        .json();
+    let remedy = doc["conclusion"]["remedy"].as_str().unwrap().to_owned();
+    assert!(remedy.contains("WATCHFIX_IGNORE=+data.db "), "{remedy}");
+    drop(fixture);
+    let library = support::libwatchfix();
+    let at = remedy.find("LD_PRELOAD=").unwrap();
+    let rest = remedy[at..].split_once(' ').unwrap().1;
+    let remedy = format!(
+        "{}LD_PRELOAD={} exec {rest}",
+        &remedy[..at],
+        library.display()
+    );
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &remedy]).current_dir(&dir);
+    let mut fixture = Fixture::start(&mut shell);
+    fs::write(dir.join("main.py"), "2").unwrap();
+    fixture.victim.line_with("reload");
+    // Whatever that start was to cause, an edit after it comes later.
+    let doc = stage
+        .scan(&["events", &fixture.pid().to_string(), "--for", "1", "--json"])
+        .json();
+    assert_eq!(doc["conclusion"]["remedy"], Value::Null, "{doc:#}");
+    fs::write(dir.join("main.py"), "3").unwrap();
+    fixture.victim.line_with("reload");
+    let (_, lines) = fixture.victim.finish();
+    let reloads = lines.iter().filter(|line| *line == "reload").count();
+    assert_eq!(reloads, 2, "{lines:?}");
+}

@@ -310,3 +310,37 @@ fn a_limit_is_a_finding_of_its_user_and_of_who_has_brought_it_there() {
         }
     }
 }
+
+#[test]
+fn a_command_that_fails_where_no_watch_is_left_is_told_of_it() {
+    if !namespaces_work() {
+        return;
+    }
+    let stage = Stage::new();
+    let hog = limited(
+        &stage,
+        "max_inotify_watches",
+        100,
+        &["watches", "--count", "100"],
+    );
+    let pid = hog.pid().to_string();
+    for (status, code) in [("3", "watch-limit-near"), ("0", "")] {
+        let mut command = Command::new("nsenter");
+        command.args(["--user", "--target", &pid, "--preserve-credentials"]);
+        command
+            .arg(fdscan_binary())
+            .args(["check", "--json", "--", "sh", "-c"]);
+        let scan = Scan::run(command.arg(format!("exit {status}")));
+        let doc = scan.json();
+        let found = doc["findings"].as_array().unwrap();
+        let found = found.iter().find(|f| f["code"] == "watch-limit-near");
+        assert_eq!(found.is_some(), !code.is_empty(), "{doc:#}");
+        if let Some(found) = found {
+            let message = found["message"].as_str().unwrap();
+            assert!(
+                message.contains(&format!("100 of mkfds (PID {pid})")),
+                "{message}"
+            );
+        }
+    }
+}

@@ -85,6 +85,14 @@ fn same_namespace(dir: &ProcDir) -> bool {
 fn names(view: &View<'_>, process: &Process, directory: &Name, gaps: &mut Gaps) -> Vec<Vec<u8>> {
     let wakes = Wakes::of(process.inotify.iter());
     let identity = |path: &[u8]| view.identity(path, Last::Follow);
+    // What is not there is watched by nobody.
+    let missing = |e: std::io::Error| e.kind() == std::io::ErrorKind::NotFound;
+    if view
+        .stat(directory.as_bytes(), Last::Follow)
+        .is_err_and(missing)
+    {
+        return Vec::new();
+    }
     let parent = directory.parent().unwrap_or(b"/");
     if !wakes.is_empty() && wakes.by_opening(identity(directory.as_bytes()), identity(parent)) {
         gaps.note(
