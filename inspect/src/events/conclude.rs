@@ -169,7 +169,21 @@ fn of_file(
     let stem = stem(&file.path);
     let database = |db: &&Database| db.database.as_bytes() == stem;
     let dir = file.path.parent().map(Name::from);
-    let names = names_to_ignore(&left.files, stem);
+    let mut names = names_to_ignore(&left.files, stem);
+    let others = also_written(process, scan, left, stem);
+    let mut message = message;
+    if !others.is_empty() {
+        let shown: Vec<_> = others
+            .iter()
+            .map(|&name| Name::from(name).to_string())
+            .collect();
+        let shown: Vec<_> = shown.iter().map(String::as_str).collect();
+        message += &format!(
+            " It is woken by {} in the same way: one name alone does not end it.",
+            list_words(&shown, "and")
+        );
+        names.extend(others);
+    }
     let own = process
         .sqlite
         .iter()
@@ -205,6 +219,53 @@ fn names_to_ignore<'a>(files: &[&'a FileEvents], stem: &'a [u8]) -> Vec<&'a [u8]
     names.sort_unstable();
     names.dedup();
     names.retain(|name| !cure::ignored_by_default(name));
+    names
+}
+
+/// Other files that it, or what it started, writes again and again where it watches: a log that tells of each
+/// reload is the next reason for one. What somebody edits is not among them.
+fn also_written<'a>(
+    process: &Process,
+    scan: &EventsScan,
+    left: &Left<'a>,
+    stem: &[u8],
+) -> Vec<&'a [u8]> {
+    /// So many changes, and this share of all, are not those of an edit.
+    const AGAIN: u64 = 5;
+    const TENTH: u64 = 10;
+    let changes = |file: &FileEvents| -> u64 {
+        let counts = file.events.iter();
+        counts
+            .filter(|entry| {
+                let bits = event::bits(entry.event.as_bytes()).unwrap_or(0);
+                bits & !(READS | event::ATTRIB) != 0
+            })
+            .map(|entry| entry.count)
+            .sum()
+    };
+    let all: u64 = left.files.iter().map(|file| changes(file)).sum();
+    let by_it = |file: &FileEvents| match &scan.causes {
+        Some(causes) => causes.iter().any(|cause| {
+            let own = matches!(cause.relation, Relation::Itself | Relation::Descendant);
+            let mut names = cause.names.iter();
+            own && names.any(|entry| entry.name.as_bytes() == file.path.base())
+        }),
+        None => process
+            .descriptors
+            .iter()
+            .any(|d| d.writable == Some(true) && d.target == file.path),
+    };
+    let mut names: Vec<&[u8]> = left
+        .files
+        .iter()
+        .filter(|file| self::stem(&file.path) != stem)
+        .filter(|file| changes(file) >= AGAIN && percent(changes(file), all) >= TENTH)
+        .filter(|file| by_it(file))
+        .map(|file| base_of(file.path.as_bytes()))
+        .filter(|name| !cure::ignored_by_default(name))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
     names
 }
 

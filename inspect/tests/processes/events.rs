@@ -293,12 +293,13 @@ fn what_cannot_be_listened_to_has_its_exit_status() {
 }
 
 /// A program that starts its application again whenever something changes beside it, as servers that reload do:
-/// the application opens its database there. It says `reload` each time.
+/// the application opens its database there, and the program writes a log. It says `reload` each time.
 const RELOADS: &str = r#"
 import ctypes, os, select, struct, subprocess, sys, time
 libc = ctypes.CDLL(None)
 fd = libc.inotify_init1(os.O_NONBLOCK)
 libc.inotify_add_watch(fd, b".", 0x3c6)
+log = open("server.out", "a")
 application = """import sqlite3, sys
 db = sqlite3.connect('data.db', isolation_level=None); db.execute('pragma journal_mode=wal')
 db.execute('create table if not exists s(t)'); db.execute('insert into s values(1)')
@@ -324,6 +325,7 @@ while True:
     while changed(0.1): pass
     child.stdin.close(); child.wait(); child = start()
     print("reload", flush=True)
+    for _ in range(9): log.write("reloaded\n"); log.flush()
 "#;
 
 #[test]
@@ -344,7 +346,10 @@ fn what_is_printed_for_a_reload_loop_leaves_one_reload_for_one_edit() {
         .scan(&["events", &pid, "--for", "1.5", "--json"])
         .json();
     let remedy = doc["conclusion"]["remedy"].as_str().unwrap().to_owned();
-    assert!(remedy.contains("WATCHFIX_IGNORE=+data.db "), "{remedy}");
+    assert!(
+        remedy.contains("WATCHFIX_IGNORE=+data.db:server.out "),
+        "{remedy}"
+    );
     drop(fixture);
     let library = support::libwatchfix();
     let at = remedy.find("LD_PRELOAD=").unwrap();
