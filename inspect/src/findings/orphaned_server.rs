@@ -62,8 +62,10 @@ impl<'a> Rivals<'a> {
         alive.chain(self.ended.iter().map(|start| &start.starters))
     }
 
+    /// The last start knows best: of the first, a part may have begun before the look did.
     fn supervisor(&self) -> Option<&Relative> {
-        self.starters().find_map(|by| by.supervisor.as_ref())
+        let all = self.starters().filter_map(|by| by.supervisor.as_ref());
+        all.last()
     }
 }
 

@@ -87,6 +87,12 @@ impl Lookout {
     /// Ends it, with a last look.
     pub fn end(mut self) -> Starts {
         self.look_again(|_| true);
+        // The bootstrap of a start under way when the look began is as old as a supervisor, and ends with
+        // its start. Who supervises lives on.
+        for start in &mut self.seen.ended {
+            let by = &mut start.starters.supervisor;
+            by.take_if(|by| living(by.pid).is_none());
+        }
         self.seen.seconds = self.began.elapsed().as_millis() as f64 / 1000.0;
         self.seen
     }

@@ -402,6 +402,19 @@ fn starts_in_vain_outweigh_a_parent_that_lives_on() {
 }
 
 #[test]
+fn a_bootstrap_that_was_under_way_when_the_look_began_is_no_supervisor() {
+    let stage = Stage::new();
+    let keeper = "python3 server.py 0; :";
+    let again = "while :; do (sleep 0.7; python3 server.py PORT; :); done";
+    let (supervisor, orphan) = in_vain(&stage, keeper, again);
+    let server = orphan.fact("server").to_owned();
+    let finding = seen_in_vain(&stage, &server);
+    let named = &finding["evidence"]["supervisor"]["pid"];
+    assert_eq!(*named, supervisor.pid(), "{finding:#}");
+    end(&server);
+}
+
+#[test]
 fn starts_of_another_command_for_the_same_port_and_directory_count() {
     let stage = Stage::new();
     let keeper = "python3 server.py 0; :";
