@@ -31,17 +31,6 @@ const BTRFS: &str = "i=$(mktemp); truncate -s 128M $i; mkfs.btrfs -q $i; mkdir t
         for d in 0 1 2 3 4 5 6 7 8 9; do mkdir top/$s/d$d; done; done; chmod -R a+rwX top; \
     for s in a b; do mount --bind top/$s $s; done;";
 
-fn has_btrfs() -> bool {
-    let made = Command::new("mkfs.btrfs").arg("--version").output().is_ok();
-    let known = std::fs::read_to_string("/proc/filesystems").is_ok_and(|all| all.contains("btrfs"));
-    let loops = std::fs::exists("/dev/loop-control").unwrap_or(false);
-    if !(made && known && loops && is_root()) {
-        support::skip_optional("btrfs needs root, mkfs.btrfs, the file system and a loop device");
-        return false;
-    }
-    true
-}
-
 fn look(stage: &Stage, fixture: &Fixture, uid: Option<u32>) -> Process {
     let pid = fixture.pid().to_string();
     let args = [&pid, "--json", "--path-timeout", "60"];
@@ -82,7 +71,7 @@ fn directories_of_two_subvolumes_with_the_same_numbers_have_their_own_paths() {
             None => Stage::new(),
         };
         let dir = stage.make("mounts");
-        if !has_btrfs() {
+        if !support::has_btrfs() {
             return;
         }
         let paths =
@@ -110,7 +99,7 @@ fn directories_of_two_subvolumes_with_the_same_numbers_have_their_own_paths() {
 fn roots_of_subvolumes_which_all_have_one_number_are_found() {
     let stage = Stage::unprivileged(60402);
     let dir = stage.make("mounts");
-    if !has_btrfs() {
+    if !support::has_btrfs() {
         return;
     }
     let script = format!(
@@ -138,7 +127,7 @@ fn beside_a_database(stage: &Stage, dir: &Path, watched: &str) -> Option<Fixture
 fn a_directory_of_another_subvolume_is_not_taken_for_the_databases() {
     let stage = Stage::new();
     let dir = stage.make("mounts");
-    if !has_btrfs() {
+    if !support::has_btrfs() {
         return;
     }
     let Some(own) = beside_a_database(&stage, &dir, "a/d2") else {

@@ -1,8 +1,6 @@
 //! What heal says is what the kernel shows, wherever the watches are; what cannot be proved is left alone.
 
-use super::stage::{
-    Run, ask, directory, heal, is_root, masks, mkfds, needs_root, ready, shared, watchfix,
-};
+use super::stage::{Run, ask, directory, heal, masks, mkfds, needs_root, ready, shared, watchfix};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -17,20 +15,9 @@ fn keeper_after(path: &Path, script: &str) -> Victim {
     ready(command.arg(path).arg(super::stage::keeper_binary()))
 }
 
-fn has_btrfs() -> bool {
-    let made = Command::new("mkfs.btrfs").arg("--version").output().is_ok();
-    let known = std::fs::read_to_string("/proc/filesystems").is_ok_and(|all| all.contains("btrfs"));
-    let loops = std::fs::exists("/dev/loop-control").unwrap_or(false);
-    if !(made && known && loops && is_root()) {
-        support::skip_optional("btrfs needs root, mkfs.btrfs, the file system and a loop device");
-        return false;
-    }
-    true
-}
-
 #[test]
 fn a_directory_settles_for_a_database_in_it_and_not_for_one_in_another_subvolume() {
-    if !has_btrfs() {
+    if !support::has_btrfs() {
         return;
     }
     let (_dir, path) = directory();

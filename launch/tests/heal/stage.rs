@@ -143,13 +143,8 @@ pub fn as_user(uid: u32, program: &Path) -> Command {
 
 /// Whether this is root; if not, says that the test is skipped.
 pub fn needs_root() -> bool {
-    if !is_root() {
+    if !support::is_root() {
         support::skip("needs root, to be other users and to mount");
     }
-    is_root()
-}
-
-/// Whether this is root.
-pub fn is_root() -> bool {
-    inspect::effective_user() == 0
+    support::is_root()
 }

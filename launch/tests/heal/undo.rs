@@ -1,6 +1,6 @@
 //! `--undo` and its record.
 
-use super::stage::{ask, directory, heal, is_root, keeper, masks, mkfds};
+use super::stage::{ask, directory, heal, keeper, masks, mkfds};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ fn records() -> PathBuf {
     let parent = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let usual = PathBuf::from(format!("/run/user/{user}"));
     match parent {
-        _ if is_root() => "/run/watchfix".into(),
+        _ if support::is_root() => "/run/watchfix".into(),
         Some(parent) if parent.is_absolute() && parent.is_dir() => parent.join("watchfix"),
         _ if usual.is_dir() => usual.join("watchfix"),
         _ => format!("/tmp/watchfix-{user}").into(),

@@ -1,6 +1,6 @@
 //! A program under `watchfix run` finds itself as if it had been started directly.
 
-use super::given::{Dir, is_root, output, run, run_as_nobody, watchfix, without_rules};
+use super::given::{Dir, output, run, run_as_nobody, watchfix, without_rules};
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
@@ -292,7 +292,7 @@ fn a_daemon_without_streams_keeps_no_reader_waiting() {
 fn setuid_programs_keep_their_meaning_under_root_and_lose_it_otherwise() {
     let new_privileges =
         |command: &mut Command| output(command.args(["grep", "NoNewPrivs", "/proc/self/status"]));
-    if !is_root() {
+    if !support::is_root() {
         return support::skip("only root can tell the two apart");
     }
     assert_eq!(new_privileges(&mut run(&[])), "NoNewPrivs:\t0\n");

@@ -1,6 +1,6 @@
 //! A call whose mask stays has the kernel's own answer, and so has one whose mask changes.
 
-use super::given::{Dir, NOBODY, as_nobody, calls, is_root, output, run, run_as_nobody};
+use super::given::{Dir, NOBODY, as_nobody, calls, output, run, run_as_nobody};
 use std::collections::BTreeMap;
 use std::os::unix::fs::chown;
 use std::process::Command;
@@ -87,7 +87,7 @@ fn stripped_calls_have_the_kernels_results_and_errors() {
 
 #[test]
 fn so_it_is_without_root() {
-    if !is_root() {
+    if !support::is_root() {
         return support::skip("the tests above are without root already");
     }
     compare(NOTHING, 0, true);

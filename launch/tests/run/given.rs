@@ -84,7 +84,7 @@ pub fn run_as_nobody(tools: &Dir, flags: &[&str]) -> Command {
 
 /// Makes the command [`NOBODY`]'s, where the tests run as root.
 pub fn as_nobody(command: &mut Command) {
-    if is_root() {
+    if support::is_root() {
         command.gid(NOBODY).uid(NOBODY);
     }
 }
@@ -126,12 +126,6 @@ impl Dir {
     pub fn path(&self, name: &str) -> String {
         self.0.path().join(name).to_str().unwrap().to_owned()
     }
-}
-
-/// Whether the tests run as root.
-pub fn is_root() -> bool {
-    // SAFETY: geteuid has no arguments and touches no memory.
-    unsafe { libc::geteuid() == 0 }
 }
 
 /// Nobody, where the tests run as root: a user without any right.

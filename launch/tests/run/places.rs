@@ -1,8 +1,6 @@
 //! Whatever the program is built from, and wherever it has gone: its path means what it means to it.
 
-use super::given::{
-    Dir, NOBODY, compiled, is_root, output, probe, run, run_as_nobody, without_rules,
-};
+use super::given::{Dir, NOBODY, compiled, output, probe, run, run_as_nobody, without_rules};
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::PathBuf;
@@ -135,7 +133,7 @@ fn a_deleted_directory_can_still_be_watched_by_who_is_in_it() {
 
 #[test]
 fn a_path_in_a_chroot_is_found_there_and_nowhere_else() {
-    if !is_root() {
+    if !support::is_root() {
         return support::skip("chroot needs root");
     }
     let dir = Dir::new();
@@ -179,7 +177,7 @@ fn a_path_in_a_chroot_is_found_there_and_nowhere_else() {
 
 #[test]
 fn a_path_in_another_mount_namespace_is_found_there() {
-    if !is_root() {
+    if !support::is_root() {
         return support::skip("mounting needs root");
     }
     let dir = Dir::new();
@@ -201,7 +199,7 @@ fn a_path_in_another_mount_namespace_is_found_there() {
 #[test]
 fn one_that_may_not_be_looked_into_is_left_alone_and_named() {
     let (dir, tools) = (Dir::new(), Dir::new());
-    if is_root() {
+    if support::is_root() {
         chown(dir.path(""), Some(NOBODY), Some(NOBODY)).unwrap();
     }
     let log = dir.path("log");

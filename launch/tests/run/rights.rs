@@ -1,12 +1,12 @@
 //! A supervisor with more rights than the program lends it none.
 
-use super::given::{Dir, NOBODY, compiled, is_root, output, probe, run};
+use super::given::{Dir, NOBODY, compiled, output, probe, run};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 
 #[test]
 fn who_gives_up_root_gains_no_watch_he_could_not_place_himself() {
-    if !is_root() {
+    if !support::is_root() {
         return support::skip("there are no rights to lend");
     }
     let dir = Dir::new();
@@ -47,7 +47,7 @@ fn who_gives_up_root_gains_no_watch_he_could_not_place_himself() {
 
 #[test]
 fn root_without_capabilities_and_a_user_namespace_lend_none_either() {
-    if !is_root() {
+    if !support::is_root() {
         return support::skip("there are no rights to lend");
     }
     let dir = Dir::new();
@@ -89,7 +89,7 @@ fn root_without_capabilities_and_a_user_namespace_lend_none_either() {
 
 #[test]
 fn a_directory_that_is_changed_for_a_link_while_it_settles_lends_none_either() {
-    if !is_root() {
+    if !support::is_root() {
         return support::skip("there are no rights to lend");
     }
     let dir = Dir::new();
@@ -113,7 +113,7 @@ fn a_directory_that_is_changed_for_a_link_while_it_settles_lends_none_either() {
 
 #[test]
 fn root_that_stays_root_may_watch_what_is_nobodys() {
-    if !is_root() {
+    if !support::is_root() {
         return support::skip("there are no rights to lend");
     }
     let dir = Dir::new();

@@ -7,6 +7,7 @@
 mod build;
 mod edit;
 mod halting;
+mod machine;
 mod signals;
 mod skip;
 mod terminal;
@@ -18,6 +19,7 @@ pub use build::{
 };
 pub use edit::{append, append_times, open_and_close, overwrite, rename_before_close};
 pub use halting::Halting;
+pub use machine::{has_btrfs, is_root};
 pub use signals::with_usual_signals;
 pub use skip::{skip, skip_optional};
 pub use terminal::{Terminal, quoted};

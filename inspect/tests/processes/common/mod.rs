@@ -19,7 +19,8 @@ use tempfile::TempDir;
 
 pub use quiet::quiet;
 pub use schema::{reading_violations, violations};
-pub use user::{is_root, pid_exists, waits};
+pub use support::is_root;
+pub use user::{pid_exists, waits};
 
 /// Where one test works, and as whom.
 pub struct Stage {

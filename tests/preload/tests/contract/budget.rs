@@ -220,8 +220,7 @@ fn errors_are_the_kernel_s() {
 
 /// Root may read everything.
 fn as_nobody(program: &Path) -> std::process::Command {
-    // SAFETY: geteuid has no preconditions.
-    if unsafe { libc::geteuid() } != 0 {
+    if !support::is_root() {
         return std::process::Command::new(program);
     }
     let mut command = std::process::Command::new("setpriv");

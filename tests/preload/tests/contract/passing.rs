@@ -100,8 +100,7 @@ fn a_dynamic_musl_program_is_served_as_well() {
 
 #[test]
 fn an_unprivileged_user_is_served_as_well() {
-    // SAFETY: geteuid has no preconditions.
-    if unsafe { libc::geteuid() } != 0 {
+    if !support::is_root() {
         // Then every other test is one.
         return;
     }
