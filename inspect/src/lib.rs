@@ -22,6 +22,7 @@ pub mod watch;
 
 pub use bug_report::bug_report;
 pub use exit::Exit;
+pub use gather::woken::MOMENT;
 pub use gather::{Options, Thread, thread};
 pub use sys::{effective_user, output_was_closed, terminal_width};
 

@@ -8,6 +8,7 @@ pub use rules::Rule;
 pub use run::{NotStarted, command};
 
 use crate::Options;
+use crate::gather::woken::MOMENT;
 use crate::model::{CheckScan, CommandLine, Name, Process, Relative, Report, SCHEMA};
 use rules::Figures;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tally::Tally;
 const LOOK: Options = Options {
     paths: false,
     path_timeout: Duration::ZERO,
+    listen: Duration::ZERO,
     progress: false,
     all: false,
     window: None,
@@ -24,8 +26,12 @@ const LOOK: Options = Options {
 
 /// Checks the processes `pids` as they are now.
 pub fn processes(pids: &[u32], rules: &[Rule]) -> CheckScan {
-    let paths = true;
-    let scan = crate::scan(pids, Options { paths, ..LOOK });
+    let options = Options {
+        paths: true,
+        listen: MOMENT,
+        ..LOOK
+    };
+    let scan = crate::scan(pids, options);
     let mut tally = Tally::new(rules);
     let mut incomplete = Vec::new();
     for report in scan.processes {

@@ -1,6 +1,7 @@
 //! `fdscan report PID`
 
 use super::{complain, write};
+use inspect::MOMENT;
 use inspect::cli::{ReportArgs, ReportFormat};
 use inspect::render::{self, sanitize};
 use inspect::{Exit, Options, findings};
@@ -11,6 +12,7 @@ pub fn report(args: &ReportArgs) -> Exit {
     let options = Options {
         paths: true,
         path_timeout: args.path_timeout,
+        listen: MOMENT,
         progress: io::stderr().is_terminal(),
         all: false,
         window: None,

@@ -1,6 +1,7 @@
 //! `fdscan PID...`
 
 use super::{answer, complain, layout};
+use inspect::MOMENT;
 use inspect::cli::ScanArgs;
 use inspect::render::{self, sanitize};
 use inspect::{Exit, Options};
@@ -13,6 +14,7 @@ pub fn scan(args: &ScanArgs) -> Exit {
         Options {
             paths: !args.no_paths,
             path_timeout: args.path_timeout,
+            listen: MOMENT,
             progress: !args.answer.json && io::stderr().is_terminal(),
             all: args.all,
             window: args.window,

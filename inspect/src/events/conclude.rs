@@ -1,9 +1,8 @@
 //! What the counts come to, in one sentence, and what helps.
 
-use super::tally::Bits;
 use crate::findings::{Remedies, cure};
 use crate::model::{
-    Cause, Conclusion, Database, EventCount, EventsScan, FileEvents, Name, Process, Relation,
+    Bits, Cause, Conclusion, Database, EventCount, EventsScan, FileEvents, Name, Process, Relation,
 };
 use crate::render::{list_words, number};
 use rules::event;

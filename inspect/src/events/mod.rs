@@ -8,15 +8,15 @@ mod tally;
 use crate::findings::Remedies;
 use crate::gather::{self, Gaps, Live};
 use crate::model::{
-    Cause, CommandLine, Conclusion, EventsScan, Failure, FailureKind, FileEvents, Name, NameCount,
-    PlaceCount, Relation, SCHEMA, Watch,
+    Bits, Cause, CommandLine, Conclusion, EventsScan, Failure, FailureKind, FileEvents, Name,
+    NameCount, PlaceCount, Relation, SCHEMA, Watch,
 };
 use crate::sys::Signals;
 use listen::{Heard, Listener};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
-use tally::{Bits, Who};
+use tally::Who;
 
 /// How long paths are looked for before listening begins.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,54 +1,11 @@
 //! Counts of events: by event, by watched inode, by file, by cause.
 
-use crate::model::{EventCount, Name, Relation};
+use crate::model::{Bits, Name, Relation};
 use rules::event;
 use std::collections::HashMap;
 
 /// Files told apart; more are counted with their directories only.
 const MOST_FILES: usize = 50_000;
-
-/// How often each of the twelve events came.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Bits([u64; 12]);
-
-impl Bits {
-    fn add(&mut self, mask: u32) {
-        for (count, (bit, _)) in self.0.iter_mut().zip(event::EVENTS) {
-            *count += u64::from(mask & bit != 0);
-        }
-    }
-
-    /// Adds another's.
-    pub fn join(&mut self, other: &Bits) {
-        for (count, more) in self.0.iter_mut().zip(other.0) {
-            *count += more;
-        }
-    }
-
-    /// All of them.
-    pub fn sum(&self) -> u64 {
-        self.0.iter().sum()
-    }
-
-    /// All events of `mask`.
-    pub fn of(&self, mask: u32) -> u64 {
-        let each = self.0.iter().zip(event::EVENTS);
-        each.filter(|(_, (bit, _))| mask & bit != 0)
-            .map(|(n, _)| n)
-            .sum()
-    }
-
-    /// By event, most first.
-    pub fn list(&self) -> Vec<EventCount> {
-        let each = self.0.iter().zip(event::EVENTS);
-        let mut list: Vec<_> = each
-            .filter(|(count, _)| **count > 0)
-            .map(|(&count, &(_, event))| EventCount { event, count })
-            .collect();
-        list.sort_by_key(|entry| std::cmp::Reverse(entry.count));
-        list
-    }
-}
 
 /// Everything that was counted.
 #[derive(Debug, Default)]
@@ -126,6 +83,7 @@ pub struct Who {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::EventCount;
 
     #[test]
     fn events_are_counted_by_bit_watch_and_name_and_notices_are_none() {

@@ -137,6 +137,7 @@ impl Live {
         let options = Options {
             paths: true,
             path_timeout: patience,
+            listen: Duration::ZERO,
             progress: false,
             all: false,
             window: None,

@@ -43,6 +43,7 @@ mod view;
 mod wakes;
 pub mod wal;
 mod window;
+pub(crate) mod woken;
 
 use crate::model::{
     Account, Failure, FailureKind, Gap, InotifyLimits, Kind, Name, Process, UserUsage,
@@ -86,6 +87,8 @@ pub struct Options {
     pub paths: bool,
     /// How long, for one process; with 0 no directory is listed.
     pub path_timeout: Duration,
+    /// How long to listen whether it is being woken, where watches report looks; with 0 not at all.
+    pub listen: Duration,
     /// Show on standard error how far that is when it takes long.
     pub progress: bool,
     /// Keep the list of all descriptors in the report.
@@ -309,7 +312,8 @@ impl Session {
             inotify::read_others(dir, &mut read, self.options.paths, gaps);
             mounts.identify(dir, inotify::watches(&mut read));
             if self.options.paths {
-                paths::resolve(dir, mounts, process, &mut read, &self.options, gaps);
+                process.woken =
+                    paths::resolve(dir, mounts, process, &mut read, &self.options, gaps);
             }
             for instance in &read {
                 if instance.instance.same_instance_as.is_none() {

@@ -42,6 +42,11 @@ impl Wakes {
         self.known.is_empty() && self.vague.is_empty()
     }
 
+    /// How many inodes there are whose watches report looks.
+    pub fn count(&self) -> usize {
+        self.known.len() + self.vague.len()
+    }
+
     /// Whether opening what has this identity and lies in this directory would be seen. Where one is not
     /// known, it might.
     pub fn by_opening(&self, itself: Option<Identity>, parent: Option<Identity>) -> bool {

@@ -20,6 +20,7 @@ mod sqlite;
 mod sqlite_wal;
 mod top;
 mod watch;
+mod woken;
 
 pub use around::{
     Around, Endpoint, Kin, Listener, OneSided, Origin, Relative, SharedFile, Start, Starters,
@@ -49,6 +50,7 @@ pub use sqlite_wal::{
 };
 pub use top::{Brief, FdsInUse, LogInUse, Row, Sort, Top, User};
 pub use watch::{Instance, MaskCount, ResolvedBy, Watch};
+pub use woken::{Bits, Woken};
 
 use crate::findings::Finding;
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! A process.
 
-use super::{Around, Database, Descriptor, Fds, Growth, Instance, Name};
+use super::{Around, Database, Descriptor, Fds, Growth, Instance, Name, Woken};
 use serde::Serialize;
 
 /// One process as it was seen. By default nothing is known of it.
@@ -33,6 +33,10 @@ pub struct Process {
     pub fds: Fds,
     /// Its inotify instances.
     pub inotify: Vec<Instance>,
+    /// What was heard on its watched inodes while it was looked at; `None` where no watch reports looks, or nothing
+    /// could be listened to.
+    #[serde(skip)]
+    pub woken: Option<Woken>,
     /// The SQLite databases it has open.
     pub sqlite: Vec<Database>,
     /// What its user has in use in all. Of a process in another user namespace: who made that, or the one

@@ -13,7 +13,7 @@ use crate::sys::signal;
 use incident::{Incident, Place};
 use inspect::findings::Finding;
 use inspect::render::{inert, number, sanitize};
-use inspect::{Options, scan};
+use inspect::{MOMENT, Options, scan};
 use rules::{Engine, Rules};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::OwnedFd;
@@ -178,6 +178,7 @@ fn diagnose(pid: u32) -> Option<Finding> {
     let options = Options {
         paths: true,
         path_timeout: Duration::from_secs(2),
+        listen: MOMENT,
         progress: false,
         all: false,
         window: None,

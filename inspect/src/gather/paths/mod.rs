@@ -4,6 +4,7 @@
 
 mod candidates;
 mod handles;
+mod hear;
 mod heed;
 mod look;
 mod open;
@@ -21,7 +22,7 @@ use super::proc_dir::ProcDir;
 use super::view::View;
 use super::wakes::Wakes;
 use super::{Gaps, Options};
-use crate::model::Process;
+use crate::model::{Process, Woken};
 use handles::Finder;
 use look::Look;
 pub use open::Opener;
@@ -42,7 +43,7 @@ struct Pending {
     why: Why,
 }
 
-/// Finds the paths of all watches in `read`.
+/// Finds the paths of all watches in `read`. Says what was heard on those that report looks.
 pub fn resolve(
     dir: &ProcDir,
     mounts: &Mounts,
@@ -50,10 +51,10 @@ pub fn resolve(
     read: &mut [ReadInstance],
     options: &Options,
     gaps: &mut Gaps,
-) {
+) -> Option<Woken> {
     let total = read.iter().map(|r| r.instance.watches.len()).sum();
     if total == 0 {
-        return;
+        return None;
     }
     let mut patience = Patience::new(options.path_timeout, total, options.progress);
     let wakes = &Wakes::of(read.iter().map(|r| &r.instance));
@@ -62,12 +63,14 @@ pub fn resolve(
     let mut finder = Finder::new(look, process, read);
     let pending = finder.resolve(read, &mut patience);
     if pending.is_empty() {
-        return;
+        return hear::listen(view, wakes, read, options.listen);
     }
     let mut places = candidates::known(read);
     let mut wanted = Wanted::new(mounts, read, pending);
     places.extend(candidates::resolve(view, process, &mut wanted));
     wanted.prove_guesses();
+    // The walk asks: whoever is woken all the time may be woken by it.
+    let woken = hear::listen(view, wakes, wanted.read(), options.listen);
     let outcome = walk::run(look, &mut finder, places, &mut wanted, &mut patience);
     let mut reasons: BTreeMap<(Why, Option<Search>), usize> = BTreeMap::new();
     for (one, search) in wanted.give_up(|device| outcome.of(device)) {
@@ -82,6 +85,7 @@ pub fn resolve(
         };
         gaps.count(count, "paths of watches", text);
     }
+    woken
 }
 
 fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {

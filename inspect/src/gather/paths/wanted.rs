@@ -82,6 +82,11 @@ impl<'a> Wanted<'a> {
         }
     }
 
+    /// All watches, as far as they are known by now.
+    pub fn read(&self) -> &[ReadInstance] {
+        self.read
+    }
+
     /// How many are left.
     pub fn left(&self) -> usize {
         self.left
