@@ -19,6 +19,7 @@ const LOOK: Options = Options {
     paths: false,
     path_timeout: Duration::ZERO,
     listen: Duration::ZERO,
+    wake: false,
     progress: false,
     all: false,
     window: None,

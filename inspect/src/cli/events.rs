@@ -15,6 +15,10 @@ pub struct EventsArgs {
     #[arg(long = "for", value_name = "SECONDS", default_value = "8", value_parser = parse_seconds)]
     pub time: Duration,
 
+    /// List directories also where the process's own watches report it: each listing wakes it, once
+    #[arg(long)]
+    pub wake: bool,
+
     /// Print JSON (schema fdscan/1) instead of text
     #[arg(long)]
     pub json: bool,

@@ -19,6 +19,10 @@ pub struct ScanArgs {
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = parse_seconds)]
     pub path_timeout: Duration,
 
+    /// List directories also where the process's own watches report it: each listing wakes it, once
+    #[arg(long)]
+    pub wake: bool,
+
     /// Count again after so long, and say what grew and when a limit is reached
     #[arg(long = "for", value_name = "SECONDS", value_parser = parse_window)]
     pub window: Option<Duration>,

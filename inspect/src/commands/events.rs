@@ -7,7 +7,7 @@ use inspect::render::{self, sanitize};
 
 /// Listens, and says what woke the process.
 pub fn events(args: &EventsArgs) -> Exit {
-    let scan = match inspect::events::events(args.pid, args.time) {
+    let scan = match inspect::events::events(args.pid, args.time, args.wake) {
         Ok(scan) => scan,
         Err(failure) => {
             complain(&sanitize(&failure.why));

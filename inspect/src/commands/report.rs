@@ -13,6 +13,7 @@ pub fn report(args: &ReportArgs) -> Exit {
         paths: true,
         path_timeout: args.path_timeout,
         listen: MOMENT,
+        wake: false,
         progress: io::stderr().is_terminal(),
         all: false,
         window: None,

@@ -15,6 +15,7 @@ pub fn scan(args: &ScanArgs) -> Exit {
             paths: !args.no_paths,
             path_timeout: args.path_timeout,
             listen: MOMENT,
+            wake: args.wake,
             progress: !args.answer.json && io::stderr().is_terminal(),
             all: args.all,
             window: args.window,

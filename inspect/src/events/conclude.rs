@@ -1,5 +1,6 @@
 //! What the counts come to, in one sentence, and what helps.
 
+use super::missed;
 use crate::findings::{Remedies, cure};
 use crate::model::{
     Bits, Cause, Conclusion, Database, EventCount, EventsScan, FileEvents, Name, Process, Relation,
@@ -38,6 +39,9 @@ pub fn conclude(
             " {} more are removed by the rules libwatchfix.so follows in it.",
             number(scan.total - left.total)
         );
+    }
+    if left.total > 0 {
+        missed::note(process, scan, &mut conclusion);
     }
     if scan.overflows > 0 {
         conclusion.message += " Events were lost here: the counts are lower bounds.";
@@ -85,7 +89,7 @@ impl<'a> Left<'a> {
 fn judge(process: &Process, scan: &EventsScan, left: &Left<'_>, remedies: &Remedies) -> Conclusion {
     let total = left.total;
     if total == 0 {
-        return quiet(scan);
+        return missed::quiet(process, scan);
     }
     for (mask, what, count) in [
         (READS, "reads", left.reads),
@@ -111,6 +115,7 @@ fn judge(process: &Process, scan: &EventsScan, left: &Left<'_>, remedies: &Remed
                     true => remedies.heal_stripping(process, &events),
                     false => remedies.heal(process),
                 }),
+                ask: None,
             };
         }
     }
@@ -119,27 +124,6 @@ fn judge(process: &Process, scan: &EventsScan, left: &Left<'_>, remedies: &Remed
             of_file(process, scan, left, file, remedies)
         }
         _ => mixed(scan),
-    }
-}
-
-fn quiet(scan: &EventsScan) -> Conclusion {
-    let seconds = scan.seconds;
-    let message = match (scan.watched, scan.listened) {
-        (0, _) => "It watches nothing: no event can wake it.".into(),
-        (watched, 0) => format!(
-            "None of the {} inodes it watches could be listened to.",
-            number(watched as u64)
-        ),
-        (watched, listened) if listened < watched => format!(
-            "Nothing happened in {seconds:.1} s on the {} of {} watched inodes that were listened to.",
-            number(listened as u64),
-            number(watched as u64),
-        ),
-        _ => format!("Nothing woke it in {seconds:.1} s."),
-    };
-    Conclusion {
-        message,
-        ..Conclusion::default()
     }
 }
 
@@ -205,6 +189,7 @@ fn of_file(
         message,
         remedy,
         remedy_live,
+        ask: None,
     }
 }
 

@@ -3,10 +3,11 @@
 mod conclude;
 mod hints;
 mod listen;
+mod missed;
 mod tally;
 
 use crate::findings::Remedies;
-use crate::gather::{self, Gaps, Live};
+use crate::gather::{self, Gaps, Live, Options};
 use crate::model::{
     Bits, Cause, CommandLine, Conclusion, EventsScan, Failure, FailureKind, FileEvents, Name,
     NameCount, PlaceCount, Relation, SCHEMA, Watch,
@@ -20,20 +21,33 @@ use tally::Who;
 
 /// How long paths are looked for before listening begins.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it is listened to what is found, where more is found only by listing what wakes the process: most loops
+/// take a second.
+const FIRST: Duration = Duration::from_secs(2);
 /// Rows kept of each list.
 const MOST: usize = 100;
 /// PIDs and names kept with a cause.
 const FEW: usize = 10;
 
-/// Listens beside a process for `time`, or until this program is interrupted.
+/// Listens beside a process for `time`, or until this program is interrupted. With `wake` the process may be woken so
+/// that what it watches is found.
 ///
 /// # Errors
 /// There is no such process, it may not be looked into, or nothing can be listened to at all.
-pub fn events(pid: u32, time: Duration) -> Result<EventsScan, Failure> {
+pub fn events(pid: u32, time: Duration, wake: bool) -> Result<EventsScan, Failure> {
     let remedies = Remedies::locate();
     let mut gaps = Gaps::default();
     let mut live = Live::open(pid)?;
-    live.look(PATIENCE, &mut gaps);
+    let options = Options {
+        paths: true,
+        path_timeout: PATIENCE,
+        listen: time.min(FIRST),
+        wake,
+        progress: false,
+        all: false,
+        window: None,
+    };
+    live.look_with(&options, &mut gaps);
     live.read_databases();
     let failed = |e| Failure {
         pid,

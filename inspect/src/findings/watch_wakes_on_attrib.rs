@@ -17,7 +17,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     }
     let message = format!(
         "{} when only a file's metadata changes: chmod, chown, touch, a link, and on some systems every backup run.",
-        watched_files::watches_fire(watches, &masks),
+        watched_files::watches_fire(process, watches, &masks),
     );
     vec![Finding {
         code: "watch-wakes-on-attrib",

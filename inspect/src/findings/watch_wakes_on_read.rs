@@ -27,7 +27,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     .collect();
     let mut message = format!(
         "{} when a file is merely {}: every read wakes it.",
-        watched_files::watches_fire(watches, &masks),
+        watched_files::watches_fire(process, watches, &masks),
         list_words(&words, "or"),
     );
     let cured = cure::in_force(process);

@@ -1,6 +1,6 @@
 //! What findings about watches share: masks, and which watch stands over which file.
 
-use crate::model::{Identity, MaskCount, Name, Process, Watch};
+use crate::model::{Identity, MaskCount, Name, Process, Watch, WatchTree};
 use crate::render::plural;
 use rules::event;
 use std::collections::{HashMap, HashSet};
@@ -15,15 +15,23 @@ pub fn masks_with(process: &Process, bits: u32) -> Vec<MaskCount> {
     )
 }
 
-/// "5,299 watches with mask 0x3ee fire"; several masks are named up to three.
-pub fn watches_fire(watches: usize, masks: &[MaskCount]) -> String {
+/// "2,043 watches with mask 0x3ee in /home/me/app and below fire"; several masks are named up to three, and places
+/// where most paths are not known.
+pub fn watches_fire(process: &Process, watches: usize, masks: &[MaskCount]) -> String {
+    let trees = process.watch_trees.iter().map(WatchTree::place);
+    let trees = trees.collect::<Vec<_>>().join("; ");
+    let place = if trees.is_empty() {
+        trees
+    } else {
+        format!(" in {trees}")
+    };
     let named: Vec<_> = masks.iter().take(3).map(|m| m.mask.to_string()).collect();
     let more = match masks.len().saturating_sub(named.len()) {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
     format!(
-        "{} with {} {}{more} {}",
+        "{} with {} {}{more}{place} {}",
         plural(watches, "watch", "watches"),
         if masks.len() == 1 { "mask" } else { "masks" },
         named.join(", "),

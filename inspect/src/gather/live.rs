@@ -120,36 +120,28 @@ impl Live {
             .collect();
         self.mounts.identify(&self.dir, inotify::watches(&mut read));
         keep_paths(&before, &mut read);
-        self.resolve(read, patience, &mut Gaps::default());
+        self.resolve(read, &silently(patience), &mut Gaps::default());
     }
 
     /// Reads the watches as the process's own fdinfo shows them: no copy of a descriptor is needed, and
     /// no right to have one. What is missing goes into `gaps`.
     pub fn look(&mut self, patience: Duration, gaps: &mut Gaps) {
+        self.look_with(&silently(patience), gaps);
+    }
+
+    /// The same; paths are looked for as `options` say.
+    pub fn look_with(&mut self, options: &Options, gaps: &mut Gaps) {
         let fds: Vec<i32> = self.inotify_fds().collect();
         let mut read = inotify::read(&self.dir, fds.into_iter(), true, gaps);
         inotify::read_others(&self.dir, &mut read, true, gaps);
         self.mounts.identify(&self.dir, inotify::watches(&mut read));
-        self.resolve(read, patience, gaps);
+        self.resolve(read, options, gaps);
     }
 
-    fn resolve(&mut self, mut read: Vec<ReadInstance>, patience: Duration, gaps: &mut Gaps) {
-        let options = Options {
-            paths: true,
-            path_timeout: patience,
-            listen: Duration::ZERO,
-            progress: false,
-            all: false,
-            window: None,
-        };
-        paths::resolve(
-            &self.dir,
-            &self.mounts,
-            &self.process,
-            &mut read,
-            &options,
-            gaps,
-        );
+    fn resolve(&mut self, mut read: Vec<ReadInstance>, options: &Options, gaps: &mut Gaps) {
+        let (dir, mounts, process) = (&self.dir, &self.mounts, &self.process);
+        let learnt = paths::resolve(dir, mounts, process, &mut read, options, gaps);
+        self.process.watch_trees = learnt.trees;
         self.process.inotify.clear();
         self.handles.clear();
         self.guesses.clear();
@@ -188,6 +180,19 @@ impl Live {
             &self.handles,
             &self.guesses,
         )
+    }
+}
+
+/// Paths are looked for without waking anybody.
+fn silently(patience: Duration) -> Options {
+    Options {
+        paths: true,
+        path_timeout: patience,
+        listen: Duration::ZERO,
+        wake: false,
+        progress: false,
+        all: false,
+        window: None,
     }
 }
 

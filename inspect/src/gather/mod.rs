@@ -89,6 +89,8 @@ pub struct Options {
     pub path_timeout: Duration,
     /// How long to listen whether it is being woken, where watches report looks; with 0 not at all.
     pub listen: Duration,
+    /// What its watches report may be listed all the same.
+    pub wake: bool,
     /// Show on standard error how far that is when it takes long.
     pub progress: bool,
     /// Keep the list of all descriptors in the report.
@@ -312,8 +314,11 @@ impl Session {
             inotify::read_others(dir, &mut read, self.options.paths, gaps);
             mounts.identify(dir, inotify::watches(&mut read));
             if self.options.paths {
-                process.woken =
-                    paths::resolve(dir, mounts, process, &mut read, &self.options, gaps);
+                let options = &self.options;
+                let learnt = paths::resolve(dir, mounts, process, &mut read, options, gaps);
+                process.watch_trees = learnt.trees;
+                let listen = || paths::listen(dir, mounts, &read, options.listen);
+                process.woken = learnt.woken.or_else(listen);
             }
             for instance in &read {
                 if instance.instance.same_instance_as.is_none() {

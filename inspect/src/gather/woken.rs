@@ -19,8 +19,8 @@ const BIT: Duration = Duration::from_millis(50);
 /// Read at a time: 2,000 records with short names.
 const BUFFER: usize = 1 << 16;
 
-/// Listens to inodes, each with the events asked of it, until the time is up or enough was heard; `None` where there
-/// can be no instance or no watch for this program. `watched` inodes there are in all.
+/// Listens to inodes, each with the events asked of it, until the time is up or enough was heard: for [`MOMENT`] once
+/// it is known that looks wake it. `None` where there can be no instance or no watch for this program. `watched` inodes there are in all.
 pub fn listen(
     inodes: impl Iterator<Item = (OwnedFd, u32)>,
     watched: usize,
@@ -52,6 +52,7 @@ pub fn listen(
         let passed = began.elapsed();
         let until = match woken.events {
             ENOUGH.. => BIT.min(time),
+            _ if woken.by_looks() => MOMENT.min(time),
             _ => time,
         };
         let left = until.saturating_sub(passed);

@@ -141,4 +141,6 @@ pub struct Conclusion {
     pub remedy: Option<String>,
     /// A command that helps the process as it runs.
     pub remedy_live: Option<String>,
+    /// A command that can tell more, where not all that is watched could be listened to.
+    pub ask: Option<String>,
 }

@@ -20,6 +20,7 @@ mod sqlite;
 mod sqlite_wal;
 mod top;
 mod watch;
+mod watch_tree;
 mod woken;
 
 pub use around::{
@@ -50,6 +51,7 @@ pub use sqlite_wal::{
 };
 pub use top::{Brief, FdsInUse, LogInUse, Row, Sort, Top, User};
 pub use watch::{Instance, MaskCount, ResolvedBy, Watch};
+pub use watch_tree::WatchTree;
 pub use woken::{Bits, Woken};
 
 use crate::findings::Finding;

@@ -1,6 +1,6 @@
 //! A process.
 
-use super::{Around, Database, Descriptor, Fds, Growth, Instance, Name, Woken};
+use super::{Around, Database, Descriptor, Fds, Growth, Instance, Name, WatchTree, Woken};
 use serde::Serialize;
 
 /// One process as it was seen. By default nothing is known of it.
@@ -33,6 +33,8 @@ pub struct Process {
     pub fds: Fds,
     /// Its inotify instances.
     pub inotify: Vec<Instance>,
+    /// Where its watches without a known path most likely are, where listing them would wake it.
+    pub watch_trees: Vec<WatchTree>,
     /// What was heard on its watched inodes while it was looked at; `None` where no watch reports looks, or nothing
     /// could be listened to.
     #[serde(skip)]

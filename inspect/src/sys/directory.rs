@@ -1,6 +1,6 @@
 //! Reading a directory with inode numbers, by a descriptor and without an allocation per entry.
 
-use super::find_on_mount;
+use super::{check, find_on_mount};
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -82,18 +82,30 @@ fn split_entry(records: &[u8]) -> Option<(Entry<'_>, &[u8])> {
     Some((Entry { inode, name, kind }, next))
 }
 
-/// Opens the directory `path` below `root` to list it, if it lies on the same mount and no link leads there; its
-/// time of access stays, where the kernel allows that (`O_NOATIME`).
+/// Opens the directory `path` below `root` to list it, if it lies on the same mount and no link leads there.
 ///
 /// # Errors
 /// EXDEV if another mount lies there or in between, ELOOP for a symbolic link, else the kernel's errno.
 pub fn open_directory_on_mount(root: BorrowedFd<'_>, path: &[u8]) -> io::Result<OwnedFd> {
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    // open(2): O_NOATIME is for the owner and CAP_FOWNER.
-    find_on_mount(root, path, flags | libc::O_NOATIME).or_else(|e| match e.raw_os_error() {
-        Some(libc::EPERM) => find_on_mount(root, path, flags),
-        _ => Err(e),
-    })
+    find_on_mount(root, path, flags)
+}
+
+/// Lets the time of access of what [`open_directory_on_mount`] opened be as it is when it is listed: opening it has
+/// not changed it yet.
+///
+/// # Errors
+/// EPERM unless this program's user is the owner or has CAP_FOWNER (open(2), `O_NOATIME`).
+pub fn keep_access_time(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: F_SETFL takes an integer and changes flags of the descriptor alone.
+    check(unsafe {
+        libc::fcntl(
+            fd.as_raw_fd(),
+            libc::F_SETFL,
+            libc::O_NONBLOCK | libc::O_NOATIME,
+        )
+    })?;
+    Ok(())
 }
 
 #[cfg(test)]

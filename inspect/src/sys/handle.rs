@@ -111,6 +111,23 @@ fn handle_with(
     Ok((handle, mount))
 }
 
+/// Whether this program has the capability that opening file handles needs: capabilities(7), CAP_DAC_READ_SEARCH.
+pub fn may_open_handles() -> bool {
+    /// Its number, and the layout of two words of bits (include/uapi/linux/capability.h).
+    const CAP_DAC_READ_SEARCH: u32 = 2;
+    const VERSION_3: u32 = 0x2008_0522;
+    // Version, and 0 for this thread.
+    let mut header = [VERSION_3, 0];
+    // Effective, permitted, inheritable; twice.
+    let mut data = [0u32; 6];
+    // SAFETY: the header is of version 3, for which the kernel writes six words.
+    let done = unsafe {
+        let data = data.as_mut_ptr();
+        libc::syscall(libc::SYS_capget, header.as_mut_ptr(), data)
+    };
+    done == 0 && data[0] & 1 << CAP_DAC_READ_SEARCH != 0
+}
+
 /// Opens the file `handle` names on the file system of `mount`, as `O_PATH`: no permission of the file
 /// is needed, and nothing is read. Needs CAP_DAC_READ_SEARCH.
 ///

@@ -19,10 +19,10 @@ mod terminal;
 
 pub use answers::answers;
 pub use children::{adopt_orphans, reap, shell_status, signal_child};
-pub use directory::{each_entry, open_directory_on_mount};
+pub use directory::{each_entry, keep_access_time, open_directory_on_mount};
 pub use disk::free_bytes;
 pub use find::{find_on_mount, open_again};
-pub use handle::{FileHandle, handle_at, handle_of, open_by_handle};
+pub use handle::{FileHandle, handle_at, handle_of, may_open_handles, open_by_handle};
 pub use listen::{Fanotify, Inotify, split_caused};
 pub use lock::lock_shows;
 pub use namespace::{namespace_owner, parent_namespace, read_in_namespace};

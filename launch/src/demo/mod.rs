@@ -179,6 +179,7 @@ fn diagnose(pid: u32) -> Option<Finding> {
         paths: true,
         path_timeout: Duration::from_secs(2),
         listen: MOMENT,
+        wake: false,
         progress: false,
         all: false,
         window: None,

@@ -5,7 +5,7 @@ use super::super::view::{Last, View};
 use super::join;
 use super::wanted::Wanted;
 use crate::model::{Device, Kind, Name, Process, ResolvedBy};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::os::fd::AsFd;
 
 /// Places compared: a process with 65,536 files in as many directories must not make the scan slow.
@@ -49,6 +49,70 @@ pub fn resolve(view: &View<'_>, process: &Process, wanted: &mut Wanted<'_>) -> V
         }
     }
     compared
+}
+
+/// Names directories of programs' sources often have.
+const USUAL: [&[u8]; 28] = [
+    b".cache",
+    b".git",
+    b"app",
+    b"apps",
+    b"assets",
+    b"bin",
+    b"build",
+    b"cmd",
+    b"components",
+    b"config",
+    b"dist",
+    b"docs",
+    b"examples",
+    b"include",
+    b"lib",
+    b"modules",
+    b"node_modules",
+    b"out",
+    b"packages",
+    b"pages",
+    b"pkg",
+    b"public",
+    b"scripts",
+    b"src",
+    b"static",
+    b"target",
+    b"test",
+    b"tests",
+];
+/// So many such names are tried.
+const MOST_USUAL: usize = 2048;
+
+/// Tries usual names where the process works and in its watched directories: to look for a name is silent, to list
+/// them is not.
+pub fn usual(view: &View<'_>, known: &[Place], wanted: &mut Wanted<'_>) -> Vec<Place> {
+    let mut found: Vec<Place> = Vec::new();
+    let cwd = view.working_directory();
+    let watched = known.iter().filter(|place| place.watched);
+    let mut around: VecDeque<Vec<u8>> = watched.map(|place| place.path.clone()).collect();
+    around.extend(cwd.filter(|cwd| !around.contains(cwd)));
+    let mut left = MOST_USUAL;
+    while let Some(above) = around.pop_front() {
+        for name in USUAL {
+            if wanted.left() == 0 || left == 0 {
+                return found;
+            }
+            left -= 1;
+            let path = join(&above, name);
+            if let Ok(there) = view.find(&path, Last::Stay)
+                && wanted.compare(there.as_fd(), b"", &path, ResolvedBy::Candidate)
+            {
+                around.push_back(path.clone());
+                found.push(Place {
+                    path,
+                    watched: true,
+                });
+            }
+        }
+    }
+    found
 }
 
 /// Likely places, likeliest first: where it stands, what its command line and environment name, its open

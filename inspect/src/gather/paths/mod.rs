@@ -12,6 +12,7 @@ mod pace;
 mod patience;
 mod proof;
 mod resolver;
+mod roots;
 mod walk;
 mod wanted;
 mod why;
@@ -22,12 +23,15 @@ use super::proc_dir::ProcDir;
 use super::view::View;
 use super::wakes::Wakes;
 use super::{Gaps, Options};
-use crate::model::{Process, Woken};
+use crate::model::{Process, WatchTree, Woken};
 use handles::Finder;
+use hear::listen as listen_to;
 use look::Look;
 pub use open::Opener;
 use patience::Patience;
+use roots::Ground;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use wanted::Wanted;
 pub use why::may_be_healed;
 use why::{Search, Why};
@@ -43,7 +47,16 @@ struct Pending {
     why: Why,
 }
 
-/// Finds the paths of all watches in `read`. Says what was heard on those that report looks.
+/// What was learnt beside paths.
+#[derive(Default)]
+pub struct Learnt {
+    /// What was heard before directories were listed; `None` where that was not asked for, as where nothing was left.
+    pub woken: Option<Woken>,
+    /// Where the watches are that are left.
+    pub trees: Vec<WatchTree>,
+}
+
+/// Finds the paths of all watches in `read`.
 pub fn resolve(
     dir: &ProcDir,
     mounts: &Mounts,
@@ -51,10 +64,10 @@ pub fn resolve(
     read: &mut [ReadInstance],
     options: &Options,
     gaps: &mut Gaps,
-) -> Option<Woken> {
+) -> Learnt {
     let total = read.iter().map(|r| r.instance.watches.len()).sum();
     if total == 0 {
-        return None;
+        return Learnt::default();
     }
     let mut patience = Patience::new(options.path_timeout, total, options.progress);
     let wakes = &Wakes::of(read.iter().map(|r| &r.instance));
@@ -63,20 +76,47 @@ pub fn resolve(
     let mut finder = Finder::new(look, process, read);
     let pending = finder.resolve(read, &mut patience);
     if pending.is_empty() {
-        return hear::listen(view, wakes, read, options.listen);
+        return Learnt::default();
     }
     let mut places = candidates::known(read);
     let mut wanted = Wanted::new(mounts, read, pending);
     places.extend(candidates::resolve(view, process, &mut wanted));
     wanted.prove_guesses();
-    // The walk asks: whoever is woken all the time may be woken by it.
-    let woken = hear::listen(view, wakes, wanted.read(), options.listen);
-    let outcome = walk::run(look, &mut finder, places, &mut wanted, &mut patience);
+    let mut woken = None;
+    let mut ground = Ground::default();
+    if !wakes.is_empty() && wanted.left() > 0 {
+        places.extend(candidates::usual(view, &places, &mut wanted));
+        ground = Ground::of(view, wanted.read());
+        woken = listen_to(view, wakes, wanted.read(), options.listen);
+    }
+    patience.wait_longer(
+        woken
+            .as_ref()
+            .map_or(Duration::ZERO, |woken| woken.listened),
+    );
+    // One look more is nothing to whoever is woken by those of others all the time.
+    let nobody = Wakes::default();
+    let look = match options.wake || woken.as_ref().is_some_and(Woken::by_looks) {
+        true => Look {
+            wakes: &nobody,
+            ..look
+        },
+        false => look,
+    };
+    let outcome = walk::run(
+        look,
+        &mut finder,
+        places,
+        &ground,
+        &mut wanted,
+        &mut patience,
+    );
     let mut reasons: BTreeMap<(Why, Option<Search>), usize> = BTreeMap::new();
     for (one, search) in wanted.give_up(|device| outcome.of(device)) {
         *reasons.entry((one.why, search)).or_insert(0) += 1;
     }
     mounts.identify(dir, super::inotify::watches(read));
+    let trees = ground.trees(read);
     read.iter_mut().for_each(ReadInstance::drop_vague_guesses);
     for ((why, search), count) in reasons {
         let text = match search {
@@ -85,7 +125,18 @@ pub fn resolve(
         };
         gaps.count(count, "paths of watches", text);
     }
-    woken
+    Learnt { woken, trees }
+}
+
+/// Listens for up to `time` to what is known of its watches that report looks.
+pub fn listen(
+    dir: &ProcDir,
+    mounts: &Mounts,
+    read: &[ReadInstance],
+    time: Duration,
+) -> Option<Woken> {
+    let wakes = Wakes::of(read.iter().map(|r| &r.instance));
+    listen_to(&View::of(dir, mounts), &wakes, read, time)
 }
 
 fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {

@@ -40,6 +40,11 @@ impl Patience {
         }
     }
 
+    /// Waits longer by what something else took.
+    pub fn wait_longer(&mut self, time: Duration) {
+        self.deadline = self.deadline.and_then(|end| end.checked_add(time));
+    }
+
     /// The time is up.
     pub fn is_over(&self) -> bool {
         self.deadline.is_some_and(|end| Instant::now() >= end)

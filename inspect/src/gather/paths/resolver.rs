@@ -47,13 +47,15 @@ impl<'a> Resolver<'a> {
         let look = Look { view: &view, wakes };
         let watches = instances.flat_map(|instance| &instance.watches);
         let devices: BTreeSet<Device> = watches.map(|watch| watch.device).collect();
+        // Whoever may open no handle need not open a mount for them: somebody may watch it.
+        let refused = !devices.is_empty() && !sys::may_open_handles();
         let anchors = anchors(dir, process);
-        let open = |device| (device, open_mounts(&look, &anchors, device));
+        let open = |device| (device, open_mounts(&look, &anchors, device, refused));
         let devices = devices.into_iter().map(open).collect();
         Resolver {
             view,
             devices,
-            refused: AtomicBool::new(false),
+            refused: AtomicBool::new(refused),
         }
     }
 
@@ -234,12 +236,20 @@ fn open_mounts(
     look: &Look<'_>,
     anchors: &[Vec<u8>],
     device: Device,
+    refused: bool,
 ) -> Result<Vec<OpenMount>, Why> {
     let mut opened = Vec::new();
     let mut why = Why::NoMount;
     for mount in look.view.mounts().of_device(device) {
         if mount.may_hang {
             why = Why::MayHang;
+            continue;
+        }
+        if refused {
+            if reach(look, mount, mount.point.as_bytes()).is_some() {
+                return Ok(opened);
+            }
+            why = Why::Hidden;
             continue;
         }
         match open_mount(look, anchors, mount) {
@@ -260,15 +270,18 @@ fn open_mounts(
     }
 }
 
+/// What a path of a mount leads to: through the process's root, so that it is right in another mount namespace
+/// and below a chroot.
+fn reach(look: &Look<'_>, mount: &Mount, path: &[u8]) -> Option<OwnedFd> {
+    let found = look.view.find(path, Last::Follow).ok()?;
+    // Another mount may lie on top of this one.
+    let other = sys::mount_id(found.as_fd()).is_some_and(|id| id != mount.id);
+    (!other).then_some(found)
+}
+
 fn open_mount(look: &Look<'_>, anchors: &[Vec<u8>], mount: &Mount) -> Result<OpenMount, Why> {
     let point = mount.point.as_bytes();
-    // Through the process's root, so that it is right in another mount namespace and below a chroot.
-    let find = |path: &[u8]| {
-        let found = look.view.find(path, Last::Follow).ok()?;
-        // Another mount may lie on top of this one.
-        let other = sys::mount_id(found.as_fd()).is_some_and(|id| id != mount.id);
-        (!other).then_some(found)
-    };
+    let find = |path: &[u8]| reach(look, mount, path);
     let root = find(point).ok_or(Why::Hidden)?;
     let root_inode = stat(&root).map_err(|_| Why::Failed)?.st_ino;
     let mut names = Names::open().map_err(|_| Why::Failed)?;

@@ -4,7 +4,9 @@
 //! verified ([`Wanted::compare`]). `RESOLVE_NO_XDEV` (openat2(2)) keeps the walk on one mount even when
 //! something is mounted meanwhile: no network, FUSE or autofs mount is ever entered. Directories whose
 //! opening the process's own watches would report are left out (`gather::wakes`), and so is what lies
-//! below them: no other way leads to the names in a directory without an event.
+//! below them: no other way leads to the names in a directory without an event. Where the process is woken by
+//! others all the time, or its user allows it, they are listed, each once, level by level; and never what lies
+//! outside of the watched trees that are known ([`Ground`]).
 
 use super::super::mounts::Mounts;
 use super::super::view::Last;
@@ -12,6 +14,7 @@ use super::candidates::Place;
 use super::handles::Finder;
 use super::look::Look;
 use super::patience::Patience;
+use super::roots::Ground;
 use super::wanted::Wanted;
 use super::{Search, join};
 use crate::model::{Device, Name, ResolvedBy};
@@ -42,6 +45,7 @@ pub struct Outcome {
     not_allowed: bool,
     would_wake: HashSet<Device>,
     denied: HashSet<Device>,
+    confined: HashSet<Device>,
 }
 
 impl Outcome {
@@ -55,6 +59,8 @@ impl Outcome {
             Search::WouldWake
         } else if self.denied.contains(&device) {
             Search::Denied
+        } else if self.confined.contains(&device) {
+            Search::Outside
         } else {
             Search::NotFound
         }
@@ -66,18 +72,25 @@ pub fn run(
     look: Look<'_>,
     finder: &mut Finder<'_>,
     places: Vec<Place>,
+    ground: &Ground,
     wanted: &mut Wanted<'_>,
     patience: &mut Patience,
 ) -> Outcome {
     let mut walk = Walk {
         look,
+        ground,
         wanted,
         patience,
         open: HashMap::new(),
         seen: HashSet::new(),
-        likely: Vec::new(),
+        foreign: HashSet::new(),
+        likely: VecDeque::new(),
         later: VecDeque::new(),
-        outcome: Outcome::default(),
+        leaves: VecDeque::new(),
+        outcome: Outcome {
+            confined: ground.devices().collect(),
+            ..Outcome::default()
+        },
     };
     let mut buffer = vec![0; BUFFER];
     walk.around_handles(finder, &mut buffer);
@@ -111,16 +124,21 @@ struct Root {
 
 struct Walk<'a, 'w> {
     look: Look<'a>,
+    ground: &'a Ground,
     wanted: &'a mut Wanted<'w>,
     patience: &'a mut Patience,
     open: HashMap<i32, Option<Root>>,
     /// Directories that were listed, as stat(2) knows them: the device is the subvolume's, where there are such.
     seen: HashSet<(u64, u64)>,
+    /// Owners whose files' times of access may not be kept by this program.
+    foreign: HashSet<u32>,
     /// Watched directories: what is below them is likely watched too.
-    likely: Vec<Task>,
+    likely: VecDeque<Task>,
     /// Everything else, nearest first: trees that are watched begin near the root or a likely place,
     /// deep trees are caches and packages.
     later: VecDeque<Task>,
+    /// Directories without a directory in them, where listing wakes the process: only a watched file can be there.
+    leaves: VecDeque<Task>,
     outcome: Outcome,
 }
 
@@ -162,12 +180,20 @@ impl Walk<'_, '_> {
 
     fn all(&mut self, places: Vec<Place>, buffer: &mut Vec<u8>) {
         // Each likely place is listed before anything below them is.
-        let (watched, others): (Vec<_>, Vec<_>) = places.into_iter().partition(|p| p.watched);
+        let mounts = self.look.view.mounts();
+        let inside = |place: &Place| {
+            let device = mounts.of_path(&place.path).map(|mount| mount.device);
+            device.is_none_or(|device| self.ground.has(device, &place.path))
+        };
+        let places = places.into_iter().filter(inside);
+        let (watched, others): (Vec<_>, Vec<_>) = places.partition(|p| p.watched);
         for place in watched.into_iter().chain(others) {
             if let Some(task) = self.task_of(place.path) {
                 self.list(&task, buffer);
             }
-            while let Some(task) = self.likely.pop() {
+            while !self.is_done()
+                && let Some(task) = self.next_likely()
+            {
                 self.list(&task, buffer);
             }
             if self.is_done() {
@@ -175,9 +201,20 @@ impl Walk<'_, '_> {
             }
         }
         while !self.is_done() {
-            let next = self.likely.pop().or_else(|| self.later.pop_front());
-            let Some(task) = next else { return };
+            let next = self.next_likely();
+            let next = next.or_else(|| self.later.pop_front());
+            let Some(task) = next.or_else(|| self.leaves.pop_front()) else {
+                return;
+            };
             self.list(&task, buffer);
+        }
+    }
+
+    /// A watched tree is gone down to its end, or level by level where each listing wakes the process.
+    fn next_likely(&mut self) -> Option<Task> {
+        match self.ground.is_empty() {
+            true => self.likely.pop_back(),
+            false => self.likely.pop_front(),
         }
     }
 
@@ -229,9 +266,14 @@ impl Walk<'_, '_> {
                 return;
             }
         };
-        let known = sys::stat_at(opened.as_fd(), b"", libc::AT_EMPTY_PATH);
-        if !known.is_ok_and(|stat| self.seen.insert((stat.st_dev, stat.st_ino))) {
+        let Ok(known) = sys::stat_at(opened.as_fd(), b"", libc::AT_EMPTY_PATH) else {
             return;
+        };
+        if !self.seen.insert((known.st_dev, known.st_ino)) {
+            return;
+        }
+        if !self.foreign.contains(&known.st_uid) && sys::keep_access_time(opened.as_fd()).is_err() {
+            self.foreign.insert(known.st_uid);
         }
         self.patience.listed += 1;
         let (overlay, subvolumes) = (root.overlay, root.subvolumes);
@@ -274,8 +316,10 @@ impl Walk<'_, '_> {
                         mount: task.mount,
                         path: join(&task.path, entry.name),
                     };
-                    if watched {
-                        self.likely.push(task);
+                    if !self.ground.is_empty() && is_leaf(opened.as_fd(), entry.name) {
+                        self.leaves.push_back(task);
+                    } else if watched {
+                        self.likely.push_back(task);
                     } else {
                         self.later.push_back(task);
                     }
@@ -289,6 +333,13 @@ impl Walk<'_, '_> {
         self.wanted.prove_guesses();
         self.patience.show(self.wanted.left());
     }
+}
+
+/// Whether a directory is known to have none in it: each would be a link to it, by its `..`. Where links of
+/// directories are not counted there is 1.
+fn is_leaf(dir: BorrowedFd<'_>, name: &[u8]) -> bool {
+    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
+    sys::stat_at(dir, name, flags).is_ok_and(|stat| stat.st_nlink == 2)
 }
 
 /// Whether opening this entry of a directory that may be opened would be seen.

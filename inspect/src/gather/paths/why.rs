@@ -80,6 +80,7 @@ pub enum Search {
     TimeUp,
     WouldWake,
     Denied,
+    Outside,
     Ambiguous,
     NotFound,
 }
@@ -90,9 +91,12 @@ impl Search {
             Search::NoWalk => "no likely place, and directories were not listed (--path-timeout 0)",
             Search::TimeUp => "the time for finding paths was up (--path-timeout)",
             Search::WouldWake => {
-                "listing the directories that are left would wake the process: its watches report opens"
+                "listing the directories that are left would wake the process, whose watches report opens; --wake allows it"
             }
             Search::Denied => "not in any directory this user may list",
+            Search::Outside => {
+                "not below the watched directories that were found, and nothing else is listed: the process reports opens"
+            }
             Search::Ambiguous => {
                 "files of this overlayfs may share inode numbers, as they do where its layers lie on several file systems, and the kernel gives no handle to tell them apart (Linux 6.6 does)"
             }

@@ -36,6 +36,7 @@ pub fn events_text(scan: &EventsScan, layout: Layout, to: &mut impl Write) -> io
     let commands = [
         ("When you start it again", &scan.conclusion.remedy),
         ("For this process, as it runs", &scan.conclusion.remedy_live),
+        ("To listen to all it watches", &scan.conclusion.ask),
     ];
     for (lead, command) in commands {
         if let Some(command) = command {

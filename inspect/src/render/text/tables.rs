@@ -260,10 +260,18 @@ fn masks(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<(
 
 fn directories(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     let top = rollup::top_directories(process);
-    if top.rows.is_empty() {
+    let trees = &process.watch_trees;
+    if top.rows.is_empty() && trees.is_empty() {
         return Ok(());
     }
     let mut sheet = Sheet::new(layout, &["watches", "at and below"], &[0]);
+    for tree in trees {
+        let found = match tree.found {
+            0 => String::new(),
+            found => format!(" ({} found)", number(found as u64)),
+        };
+        sheet.row(&[number(tree.watches as u64), tree.place() + &found]);
+    }
     for (path, count) in &top.rows {
         sheet.row(&[number(*count as u64), path.to_string()]);
     }

@@ -121,6 +121,7 @@ const PROCESS: &[Key] = &[
     Must("preload", Object(PRELOAD)),
     Must("fds", Object(FDS)),
     Must("inotify", List(&Object(INSTANCE))),
+    Must("watch_trees", List(&Object(WATCH_TREE))),
     Must("sqlite", List(&Object(wal::DATABASE))),
     Must("findings", List(&Object(FINDING))),
     Must("incomplete", List(&Object(GAP))),
@@ -262,6 +263,13 @@ const CODES: &[&str] = &[
 
 /// Worst first.
 const SEVERITIES: &[&str] = &["critical", "warning", "info"];
+
+const WATCH_TREE: &[Key] = &[
+    Must("tops", List(&Text)),
+    Must("more_tops", Count),
+    Must("watches", Count),
+    Must("found", Count),
+];
 
 /// inotify(7)'s events, by bit. A table of its own: the product's must agree with it.
 const EVENTS: &[&str] = &[

@@ -71,6 +71,7 @@ const CONCLUSION: &[Key] = &[
     Must("message", Text),
     Must("remedy", OrNull(&Text)),
     Must("remedy_live", OrNull(&Text)),
+    Must("ask", OrNull(&Text)),
 ];
 
 /// In what `doc` differs from the schema, and where its values contradict each other.

@@ -1,0 +1,31 @@
+//! Where watches without a known path most likely are.
+
+use super::Name;
+use serde::Serialize;
+
+/// Watched trees of one file system whose tops are known, though not all in them: to list them would wake the process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WatchTree {
+    /// The tops, none below another, up to 10.
+    pub tops: Vec<Name>,
+    /// Tops that are not told.
+    pub more_tops: usize,
+    /// The process's watches on that file system: at and below the tops, as far as that is proved, and the others
+    /// most likely so.
+    pub watches: usize,
+    /// Those whose paths are known.
+    pub found: usize,
+}
+
+impl WatchTree {
+    /// `/home/me/app and below`
+    pub fn place(&self) -> String {
+        let mut tops: Vec<_> = self.tops.iter().take(3).map(ToString::to_string).collect();
+        let more = self.more_tops + self.tops.len() - tops.len();
+        if more > 0 {
+            tops.push(format!("{more} more"));
+        }
+        let tops: Vec<_> = tops.iter().map(String::as_str).collect();
+        format!("{} and below", crate::render::list_words(&tops, "and"))
+    }
+}
