@@ -24,6 +24,7 @@ mod live_screen;
 mod mounts;
 mod moving_targets;
 mod names;
+mod ordinary_user;
 mod pages;
 mod paths;
 mod preload;

@@ -71,6 +71,18 @@ enum State {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// One instance that watches DIR, TOPS directories it makes in it, and EACH it makes in each of those, as a
+    /// program does that watches its tree
+    WatchTree {
+        #[arg(long)]
+        tops: usize,
+        #[arg(long)]
+        each: usize,
+        #[arg(long, value_parser = inotify::parse_mask, default_value = "0x3ee")]
+        mask: Vec<u32>,
+        #[arg(long)]
+        dir: PathBuf,
+    },
     /// One instance that watches COUNT regular files it makes below DIR
     WatchFiles {
         #[arg(long)]
@@ -425,6 +437,15 @@ fn run(state: State) -> Outcome {
         State::Idle => report.hold(),
         State::Watches { count, mask, dir } => {
             let made = watches::make_directories(&dir, count)?;
+            watches::hold_one(report, &made, &mask)
+        }
+        State::WatchTree {
+            tops,
+            each,
+            mask,
+            dir,
+        } => {
+            let made = watches::make_tree(dir, tops, each)?;
             watches::hold_one(report, &made, &mask)
         }
         State::WatchFiles { count, mask, dir } => {

@@ -23,6 +23,17 @@ pub fn make_directories(dir: &Path, count: usize) -> Result<Vec<PathBuf>, String
         .collect()
 }
 
+/// Makes `tops` directories below `dir` and `each` in each of those; returns all, `dir` first, level by level.
+pub fn make_tree(dir: PathBuf, tops: usize, each: usize) -> Result<Vec<PathBuf>, String> {
+    let tops = make_directories(&dir, tops)?;
+    let mut all = vec![dir];
+    all.extend_from_slice(&tops);
+    for top in &tops {
+        all.extend(make_directories(top, each)?);
+    }
+    Ok(all)
+}
+
 /// As [`make_directories`], with regular files.
 pub fn make_files(dir: &Path, count: usize) -> Result<Vec<PathBuf>, String> {
     (0..count)

@@ -3,6 +3,7 @@
 mod quiet;
 mod schema;
 mod user;
+mod witness;
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -21,6 +22,7 @@ pub use quiet::quiet;
 pub use schema::{reading_violations, violations};
 pub use support::is_root;
 pub use user::{pid_exists, waits};
+pub use witness::Witness;
 
 /// Where one test works, and as whom.
 pub struct Stage {

@@ -121,7 +121,7 @@ const PROCESS: &[Key] = &[
     Must("preload", Object(PRELOAD)),
     Must("fds", Object(FDS)),
     Must("inotify", List(&Object(INSTANCE))),
-    Must("watch_trees", List(&Object(WATCH_TREE))),
+    May("watch_trees", List(&Object(WATCH_TREE))),
     Must("sqlite", List(&Object(wal::DATABASE))),
     Must("findings", List(&Object(FINDING))),
     Must("incomplete", List(&Object(GAP))),
