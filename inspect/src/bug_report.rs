@@ -2,7 +2,7 @@
 
 use crate::Options;
 use crate::findings::{self, Facts, Remedies};
-use crate::gather::{self, Gaps, Sampler, Session};
+use crate::gather::{self, Ears, Gaps, Sampler, Session};
 use crate::model::{BugReport, Failure, FailureKind, Growth, Point, Report, SCHEMA, Sample, Scan};
 use crate::sys::Signals;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const FASTEST: Duration = Duration::from_millis(100);
 pub fn bug_report(pid: u32, options: Options, time: Duration) -> Result<BugReport, Failure> {
     let taken_at = jiff::Timestamp::now().to_string();
     let remedies = Remedies::locate();
-    let mut session = Session::new(options);
+    let mut session = Session::new(options).with(Ears::default());
     let mut gaps = Gaps::default();
     let mut sampler = Sampler::open(pid).ok();
     let (process, failure) = session.process(pid, &mut gaps);
@@ -33,10 +33,12 @@ pub fn bug_report(pid: u32, options: Options, time: Duration) -> Result<BugRepor
             });
         }
     };
+    session.begin_to_hear();
     let samples = sampler
         .as_mut()
         .map(|sampler| sample(sampler, time))
         .unwrap_or_default();
+    process.woken = session.heard(pid).or(process.woken.take());
     if let (Some(first), Some(last)) = (samples.first(), samples.last())
         && samples.len() > 1
     {

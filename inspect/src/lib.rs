@@ -27,7 +27,7 @@ pub use gather::{Options, Thread, thread};
 pub use sys::{effective_user, output_was_closed, terminal_width};
 
 use findings::{Facts, Remedies};
-use gather::{Gaps, LogWindow, Selection, Session, Users, Window};
+use gather::{Ears, Gaps, LogWindow, Selection, Session, Users, Window};
 use model::{
     ClaimScan, DatabaseReport, DatabaseScan, Process, Report, Row, SCHEMA, Scan, SeenDatabase, Top,
 };
@@ -37,9 +37,18 @@ use std::time::{Duration, Instant};
 
 /// Scans the processes `pids` in this order.
 pub fn scan(pids: &[u32], options: Options) -> Scan {
+    scan_within(pids, options, Session::new(options)).0
+}
+
+/// The same for who looks again and again: what `ears` hear between the looks counts.
+pub(crate) fn scan_hearing(pids: &[u32], options: Options, ears: Ears) -> (Scan, Ears) {
+    let (scan, session) = scan_within(pids, options, Session::new(options).with(ears));
+    (scan, session.ears())
+}
+
+fn scan_within(pids: &[u32], options: Options, mut session: Session) -> (Scan, Session) {
     let taken_at = jiff::Timestamp::now().to_string();
     let remedies = Remedies::locate();
-    let mut session = Session::new(options);
     let mut seen = Vec::new();
     let mut errors = Vec::new();
     for &pid in pids {
@@ -58,10 +67,15 @@ pub fn scan(pids: &[u32], options: Options) -> Scan {
     let windows = seen.iter_mut().filter_map(|(_, _, window)| window.as_mut());
     let mut windows: Vec<&mut Window> = windows.collect();
     let began = windows.iter().map(|window| window.began()).max();
+    if began.is_some() {
+        session.begin_to_hear();
+    }
     pause(began, options.window, || {
         windows.iter_mut().filter_map(|window| window.look()).min()
     });
-    let report = |(mut process, mut gaps, window): (Process, Gaps, Option<Window>)| {
+    let mut report = |(mut process, mut gaps, window): (Process, Gaps, Option<Window>)| {
+        // Before the second sample, which is a look as well.
+        process.woken = session.heard(process.pid).or(process.woken.take());
         if let Some(window) = window {
             window.close(&mut process, &mut gaps);
         }
@@ -76,15 +90,16 @@ pub fn scan(pids: &[u32], options: Options) -> Scan {
             incomplete: gaps.into_list(),
         }
     };
-    let processes = seen.into_iter().map(report).collect();
-    Scan {
+    let processes = seen.into_iter().map(&mut report).collect();
+    let scan = Scan {
         schema: SCHEMA,
         fdscan_version: env!("CARGO_PKG_VERSION"),
         taken_at,
-        limits: session.limits,
+        limits: session.limits.clone(),
         processes,
         errors,
-    }
+    };
+    (scan, session)
 }
 
 /// Waits until `window` has passed since `began`, or somebody interrupts: then it was long enough. `look`
@@ -125,14 +140,23 @@ pub fn scan_databases(paths: &[PathBuf], window: Option<Duration>) -> DatabaseSc
         match gather::database(path, &mut gaps) {
             Ok(seen) => {
                 let first = window.map(|_| LogWindow::open(&seen.database));
-                all.push((seen, gaps, first));
+                all.push((path, Instant::now(), seen, gaps, first));
             }
             Err(failure) => errors.push(failure),
         }
     }
-    let firsts = all.iter().filter_map(|(_, _, first)| first.as_ref());
+    let firsts = all.iter().filter_map(|(.., first)| first.as_ref());
     pause(firsts.map(LogWindow::began).max(), window, || None);
-    let report = |(mut seen, gaps, first): (SeenDatabase, Gaps, Option<LogWindow>)| {
+    // Without a window, most transactions end within this.
+    if window.is_none() && all.iter().any(|(_, _, seen, ..)| holds_up(seen)) {
+        std::thread::sleep(MOMENT);
+    }
+    for (path, looked, seen, ..) in &mut all {
+        if holds_up(seen) {
+            gather::database_again(path, seen, looked.elapsed());
+        }
+    }
+    let report = |(_, _, mut seen, gaps, first): (_, _, SeenDatabase, Gaps, Option<LogWindow>)| {
         seen.database.growth = first.map(|first| first.close(&seen.database));
         DatabaseReport {
             findings: findings::of_database(&seen, &remedies),
@@ -148,6 +172,12 @@ pub fn scan_databases(paths: &[PathBuf], window: Option<Duration>) -> DatabaseSc
         databases,
         errors,
     }
+}
+
+/// Whether somebody writes it, or reads what is behind: of these is told for how long.
+fn holds_up(seen: &SeenDatabase) -> bool {
+    let wal = seen.database.wal.as_ref();
+    seen.database.writer().is_some() || wal.is_some_and(|wal| wal.pins().next().is_some())
 }
 
 /// Judges the claims at `paths`, in this order. A stop file holds, and a claim may be empty, for `ttl`.

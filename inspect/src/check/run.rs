@@ -3,13 +3,15 @@
 use super::rules::{Figures, Rule};
 use super::tally::Tally;
 use super::{LOOK, take_in};
+use crate::Options;
 use crate::findings;
-use crate::gather::{self, Sampler};
+use crate::gather::{self, Ears, Sampler};
 use crate::model::{CheckScan, CommandLine, CommandRun, Gap, Name, Relative, SCHEMA};
 use crate::sys::{self, Signal, Signals};
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::io;
+use std::mem;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -78,6 +80,7 @@ pub fn command(words: &[OsString], rules: &[Rule], apart: bool) -> Result<CheckS
         began: Instant::now(),
         tally: Tally::new(rules),
         samplers: HashMap::new(),
+        ears: Ears::default(),
         masks: rules.iter().any(|rule| matches!(rule, Rule::DenyEvent(_))),
         scan_at: Instant::now(),
         samples: 0,
@@ -121,6 +124,8 @@ struct Watch {
     began: Instant,
     tally: Tally,
     samplers: HashMap<u32, Sampler>,
+    /// Whether its processes are being woken is listened to from the look on that finds their watches.
+    ears: Ears,
     /// A rule is about masks.
     masks: bool,
     /// When to look for findings again.
@@ -164,7 +169,7 @@ impl Watch {
         if signal.number == libc::SIGCHLD {
             return;
         }
-        if std::mem::replace(&mut self.interrupted, true) {
+        if mem::replace(&mut self.interrupted, true) {
             sys::signal_child(self.pid, libc::SIGKILL);
         } else if !signal.from_terminal {
             // What the terminal sends, the command has got as well.
@@ -179,6 +184,7 @@ impl Watch {
         // A tree that cannot be listed is the command alone.
         let pids = gather::descendants(std::process::id()).unwrap_or_else(|_| vec![self.pid]);
         self.samplers.retain(|pid, _| pids.contains(pid));
+        self.ears.keep(&pids);
         for &pid in &pids {
             self.sample(pid);
         }
@@ -215,6 +221,8 @@ impl Watch {
     /// A command that failed may have met a limit of its user: it knows that as "No space left on device" or
     /// "Too many open files", and has ended before it could be looked at.
     fn why_it_failed(&mut self) {
+        // What this program holds is no part of it.
+        self.ears.keep(&[]);
         let own = sys::effective_user();
         let selection = gather::Selection {
             uid: Some(own),
@@ -236,7 +244,13 @@ impl Watch {
     }
 
     fn scan(&mut self, pids: &[u32]) {
-        let scan = crate::scan(pids, LOOK);
+        // Nothing is listed to find what is watched.
+        let options = Options {
+            paths: true,
+            ..LOOK
+        };
+        let (scan, ears) = crate::scan_hearing(pids, options, mem::take(&mut self.ears));
+        self.ears = ears;
         let seconds = self.seconds();
         for report in &scan.processes {
             take_in(&mut self.tally, &report.process, report, Some(seconds));

@@ -1,7 +1,8 @@
 //! `fd-limit-near`: the process has few descriptors left before EMFILE.
 
 use super::growth::Outlook;
-use super::{Facts, Finding, limit};
+use super::{Facts, Finding, limit, named};
+use crate::model::{Fds, Kind};
 use crate::render::number;
 use serde_json::json;
 
@@ -30,6 +31,19 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         number(outlook.left),
     );
     message += &outlook.sentence("their number");
+    let dominant = dominant(fds);
+    if let Some((kind, count)) = dominant {
+        message += &format!(
+            " Most of them, {}, are {}: closing what is not needed any more ends it, and a restart frees them{}.",
+            number(count as u64),
+            named(kind, count),
+            if room.is_some() {
+                "; a higher limit buys time only"
+            } else {
+                ""
+            },
+        );
+    }
     if room.is_none() {
         message += " The soft limit is as high as the hard one: only a restart with a higher limit, or fewer descriptors, helps.";
     }
@@ -45,15 +59,24 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "growth": outlook.evidence(),
             "seconds_left": outlook.seconds_left,
             "by_type": fds.by_type,
+            "dominant": dominant.map(|(kind, _)| kind),
         }),
-        remedy: room.map(|hard| facts.remedies.raise_fd_limit(facts.process.pid, hard)),
-        remedy_live: None,
+        remedy: None,
+        remedy_live: room.map(|hard| facts.remedies.raise_fd_limit(facts.process.pid, hard)),
     }]
+}
+
+/// The kind that more than half of its descriptors are of.
+fn dominant(fds: &Fds) -> Option<(Kind, usize)> {
+    let kinds = fds.by_type.iter().flatten();
+    let (&kind, &count) = kinds.max_by_key(|&(_, count)| count)?;
+    (count as u64 * 2 > fds.open?).then_some((kind, count))
 }
 
 #[cfg(test)]
 mod tests {
     use crate::findings::fixture::Fixture;
+    use crate::model::Kind;
 
     #[test]
     fn the_remedy_raises_the_soft_limit_to_the_hard_one() {
@@ -62,10 +85,23 @@ mod tests {
         fixture.process.fds.soft_limit = Some(1024);
         fixture.process.fds.hard_limit = Some(4096);
         let finding = fixture.only(super::look);
-        assert_eq!(
-            finding.remedy.as_deref(),
-            Some("prlimit --pid 42 --nofile=4096:")
-        );
+        let prlimit = "prlimit --pid 42 --nofile=4096:";
+        assert_eq!(finding.remedy_live.as_deref(), Some(prlimit));
+        assert!(finding.evidence["dominant"].is_null());
+    }
+
+    #[test]
+    fn the_kind_of_most_descriptors_is_named_before_the_limit_is_raised() {
+        let mut fixture = Fixture::new();
+        fixture.process.fds.open = Some(900);
+        fixture.process.fds.soft_limit = Some(1024);
+        fixture.process.fds.hard_limit = Some(4096);
+        fixture.process.fds.by_type = Some([(Kind::Pipe, 451), (Kind::File, 449)].into());
+        let finding = fixture.only(super::look);
+        assert_eq!(finding.evidence["dominant"], "pipe");
+        let says = "Most of them, 451, are ends of pipes";
+        let at = |part| finding.message.find(part).unwrap();
+        assert!(at(says) < at("a higher limit buys time only"));
     }
 
     #[test]
@@ -74,7 +110,7 @@ mod tests {
         fixture.process.fds.open = Some(1000);
         fixture.process.fds.soft_limit = Some(1024);
         fixture.process.fds.hard_limit = Some(1024);
-        assert_eq!(fixture.only(super::look).remedy, None);
+        assert_eq!(fixture.only(super::look).remedy_live, None);
     }
 
     #[test]

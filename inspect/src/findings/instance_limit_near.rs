@@ -19,16 +19,17 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let own = facts.process.instances().count() as u64;
-    let Some(severity) = limit::blame(own, user.instances, max) else {
+    let growth = facts.process.growth.as_ref();
+    let grown = growth.and_then(|growth| growth.instances);
+    let Some(severity) = limit::blame(limit::with_growth(own, grown), user.instances, max) else {
         return Vec::new();
     };
-    let growth = facts.process.growth.as_ref();
     let outlook = Outlook::new(
         user.instances,
         max,
         own,
         growth.map_or(0.0, |growth| growth.seconds),
-        growth.and_then(|growth| growth.instances),
+        grown,
     );
     let mut message = limit::in_use(user, "instances", [user.instances, max, outlook.left, own]);
     message += ": at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.";

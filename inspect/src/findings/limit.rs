@@ -1,7 +1,7 @@
 //! What the three findings about limits share.
 
 use super::{Facts, Finding, Severity};
-use crate::model::{Account, LimitHolder, Name, Row, UserUsage};
+use crate::model::{Account, Change, LimitHolder, Name, Row, UserUsage};
 use crate::render::number;
 
 /// Holders that are named.
@@ -41,6 +41,11 @@ pub fn blame(own: u64, used: u64, limit: u64) -> Option<Severity> {
         own if own >= used.div_ceil(PART) => severity,
         _ => Severity::Warning,
     })
+}
+
+/// What it has in the end, where it was seen to take more.
+pub fn with_growth(own: u64, grown: Option<Change>) -> u64 {
+    own.max(grown.map_or(0, |change| change.to))
 }
 
 /// How much of a limit on `what` (`watches`, `instances`) is in use, as the beginning of a sentence: `used` of `max`, `left`
@@ -147,6 +152,14 @@ mod tests {
         assert_eq!(blame(100, 1000, 1000), Some(Severity::Critical));
         assert_eq!(blame(100, 850, 1000), Some(Severity::Warning));
         assert_eq!(blame(700, 700, 1000), None);
+    }
+
+    #[test]
+    fn who_begins_to_take_it_while_it_is_looked_at_is_to_blame_as_well() {
+        let grown = |from, to| Some(Change { from, to });
+        assert_eq!(with_growth(0, grown(0, 120)), 120);
+        assert_eq!(with_growth(120, grown(120, 0)), 120);
+        assert_eq!(with_growth(7, None), 7);
     }
 
     #[test]

@@ -10,11 +10,14 @@ mod file_handle_leak;
 mod growth;
 mod instance_limit_near;
 mod limit;
+mod order;
 mod orphaned_server;
+mod orphaned_stdio;
 mod preload_ineffective;
 mod remedy;
 mod self_watch;
 mod socket_leak;
+mod sqlite_displaced;
 mod sqlite_handle_leak;
 mod sqlite_self_watch;
 mod sqlite_wal_deleted;
@@ -94,13 +97,11 @@ pub struct Facts<'a> {
 
 type Look = fn(&Facts<'_>) -> Vec<Finding>;
 
-/// Every finding. Within one severity they are shown in this order.
+/// Every finding. Within one severity they are shown in this order, what is happening now first ([`order`]).
 const ALL: &[Look] = &[
     sqlite_self_watch::look,
     sqlite_wal_deleted::look,
-    fd_limit_near::look,
-    watch_limit_near::look,
-    instance_limit_near::look,
+    sqlite_displaced::look,
     watch_wakes_on_read::look,
     self_watch::look,
     sqlite_write_locked::look,
@@ -110,8 +111,13 @@ const ALL: &[Look] = &[
     file_handle_leak::look,
     socket_leak::look,
     descriptor_leak::look,
+    // After the leaks that bring them near.
+    fd_limit_near::look,
+    watch_limit_near::look,
+    instance_limit_near::look,
     deleted_file_held::look,
     orphaned_server::look,
+    orphaned_stdio::look,
     duplicate_instance::look,
     claim_stale::look,
     preload_ineffective::look,
@@ -198,22 +204,19 @@ pub fn of_failure(user: &User, rows: &[Row]) -> Vec<Finding> {
 }
 
 fn of(facts: &Facts<'_>, looks: &[Look]) -> Vec<Finding> {
-    let mut findings: Vec<_> = looks.iter().flat_map(|look| look(facts)).collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    findings
+    order::worst_first(looks.iter().flat_map(|look| look(facts)).collect())
 }
 
 /// Everything that is wrong with a database, whoever has it open, worst first.
 pub fn of_database(seen: &SeenDatabase, remedies: &Remedies) -> Vec<Finding> {
     let database = &seen.database;
     let orphans = sqlite_wal_deleted::of_orphans(&database.database, &seen.orphans, remedies);
-    let mut findings: Vec<_> = orphans
+    let findings = orphans
         .into_iter()
+        .chain(sqlite_displaced::of(database))
         .chain(sqlite_write_locked::of(database))
         .chain(sqlite_wal_pinned::of(database, remedies))
         .chain(sqlite_wal_large::of(database, false, remedies))
-        .chain(sqlite_handle_leak::of(database))
-        .collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    findings
+        .chain(sqlite_handle_leak::of(database));
+    order::worst_first(findings.collect())
 }

@@ -114,7 +114,7 @@ fn text(name: Option<&crate::model::Name>) -> String {
     name.map_or_else(|| "a directory".into(), ToString::to_string)
 }
 
-fn written(file: &Descriptor) -> Written<'_> {
+pub fn written(file: &Descriptor) -> Written<'_> {
     Written {
         path: &file.target,
         identity: file.identity,
@@ -124,7 +124,7 @@ fn written(file: &Descriptor) -> Written<'_> {
 
 /// Regular files held open for writing, without those of SQLite databases (`sqlite-self-watch` speaks
 /// of them, and a -shm is written through memory, which is no event) and without names the library hides.
-fn written_files(process: &Process) -> Vec<&Descriptor> {
+pub fn written_files(process: &Process) -> Vec<&Descriptor> {
     let databases: HashSet<Identity> = process
         .sqlite
         .iter()

@@ -92,7 +92,7 @@ fn directory_if_watched(database: &Database, over: Over<'_>) -> Option<crate::mo
 
 /// The files of a database whose writes are events the process sees: not -shm, which is written through
 /// memory, not what is deleted, and not what the library hides.
-fn writes<'a>(process: &'a Process, database: &'a Database) -> impl Iterator<Item = &'a Part> {
+pub fn writes<'a>(process: &'a Process, database: &'a Database) -> impl Iterator<Item = &'a Part> {
     database.parts.iter().filter(|part| {
         part.suffix != "-shm"
             && part.writable
@@ -101,7 +101,7 @@ fn writes<'a>(process: &'a Process, database: &'a Database) -> impl Iterator<Ite
     })
 }
 
-fn written(part: &Part) -> Written<'_> {
+pub fn written(part: &Part) -> Written<'_> {
     Written {
         path: &part.path,
         identity: part.identity,

@@ -27,16 +27,18 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     }
     let own = facts.process.instances().map(|i| i.watch_count);
     let own: usize = own.sum();
-    let Some(severity) = limit::blame(own as u64, watches, max) else {
+    let growth = facts.process.growth.as_ref();
+    let grown = growth.and_then(|growth| growth.watches);
+    let blamed = limit::with_growth(own as u64, grown);
+    let Some(severity) = limit::blame(blamed, watches, max) else {
         return Vec::new();
     };
-    let growth = facts.process.growth.as_ref();
     let outlook = Outlook::new(
         watches,
         max,
         own as u64,
         growth.map_or(0.0, |growth| growth.seconds),
-        growth.and_then(|growth| growth.watches),
+        grown,
     );
     let mut message = limit::in_use(user, "watches", [watches, max, outlook.left, own as u64]);
     message += ": at the limit every new watch fails with ENOSPC, \"No space left on device\", though the disk has room.";

@@ -1,9 +1,12 @@
-//! `watch-wakes-on-read`: reading a watched file wakes the process (incident 1).
+//! `watch-wakes-on-read`: reading a watched file wakes the process (incident 1). As long as nobody reads, that costs
+//! nothing: it is a warning where somebody was heard, or where the process reads and writes there itself.
 
-use super::{Facts, Finding, Severity, cure, watched_files};
-use crate::render::list_words;
+use super::{Facts, Finding, Severity, cure, self_watch, sqlite_self_watch, watched_files};
+use crate::model::{Name, Process, Woken};
+use crate::render::{list_words, number, plural};
 use rules::event;
-use serde_json::json;
+use serde_json::{Value, json};
+use watched_files::Watches;
 
 /// The events that mean no change.
 const BITS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
@@ -31,28 +34,102 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         list_words(&words, "or"),
     );
     let cured = cure::in_force(process);
+    let heard = process.woken.as_ref();
+    let woken = heard.is_some_and(Woken::by_looks);
+    let own = own_output(process);
+    message += &heard.map_or_else(String::new, sentence);
+    if let Some(path) = own.as_ref().filter(|_| !woken) {
+        message += &format!(" It writes {path} there itself.");
+    }
     if cured {
         message +=
             " libwatchfix.so is loaded and takes these events out when the process reads them.";
+    } else if !woken && own.is_none() {
+        message += &quiet(process, heard);
     }
     vec![Finding {
         code: "watch-wakes-on-read",
-        severity: if cured {
-            Severity::Info
-        } else {
+        severity: if !cured && (woken || own.is_some()) {
             Severity::Warning
+        } else {
+            Severity::Info
         },
         message,
-        evidence: json!({ "watches": watches, "masks": masks }),
+        evidence: json!({
+            "watches": watches,
+            "masks": masks,
+            "own_output": own,
+            "heard": heard.map(evidence),
+        }),
         remedy: (!cured).then(|| facts.remedies.start(process)).flatten(),
         remedy_live: (!cured).then(|| facts.remedies.heal(process)),
     }]
+}
+
+/// A file of its own, held open for writing, that such a watch stands over.
+fn own_output(process: &Process) -> Option<Name> {
+    let files = self_watch::written_files(process);
+    let files = files.into_iter().map(self_watch::written);
+    let databases = process.sqlite.iter();
+    let databases = databases
+        .flat_map(|database| sqlite_self_watch::writes(process, database))
+        .map(sqlite_self_watch::written);
+    let written: Vec<_> = files.chain(databases).collect();
+    let watches = Watches::asking(BITS, process, written.iter().copied());
+    let mut under = written.iter().filter(|file| watches.of(file).is_some());
+    under.next().map(|file| file.path.clone())
+}
+
+fn sentence(heard: &Woken) -> String {
+    let seconds = heard.listened.as_secs_f64();
+    match heard.looks() {
+        0 => String::new(),
+        looks => format!(
+            " Within {seconds:.1} s it was woken {} by somebody who reads.",
+            plural(
+                usize::try_from(looks).unwrap_or(usize::MAX),
+                "time",
+                "times"
+            ),
+        ),
+    }
+}
+
+/// That nobody was heard, as far as that goes.
+fn quiet(process: &Process, heard: Option<&Woken>) -> String {
+    match heard {
+        Some(heard) if heard.is_whole() => {
+            format!(" Within {:.1} s nobody did.", heard.listened.as_secs_f64())
+        }
+        Some(heard) => format!(
+            " Within {:.1} s nobody did at the {} of {} inodes that were listened to: `fdscan events {}` says more.",
+            heard.listened.as_secs_f64(),
+            number(heard.inodes as u64),
+            number(heard.watched as u64),
+            process.pid,
+        ),
+        None => format!(
+            " Whether somebody does was not listened to: `fdscan events {}` does.",
+            process.pid
+        ),
+    }
+}
+
+fn evidence(heard: &Woken) -> Value {
+    json!({
+        "seconds": heard.listened.as_secs_f64(),
+        "events": heard.looks(),
+        "inodes": heard.inodes,
+        "of_inodes": heard.watched,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
+    use crate::model::Bits;
+    use std::time::Duration;
 
     #[test]
     fn the_mask_of_incident_1_is_named_with_its_count() {
@@ -60,8 +137,9 @@ mod tests {
         let finding = fixture.only(look);
         assert_eq!(
             finding.message,
-            "5,299 watches with mask 0x3ee fire when a file is merely opened: every read wakes it."
+            "5,299 watches with mask 0x3ee fire when a file is merely opened: every read wakes it. Whether somebody does was not listened to: `fdscan events 42` does."
         );
+        assert_eq!(finding.severity, Severity::Info);
         assert_eq!(finding.evidence["masks"][0]["mask"], "0x3ee");
         assert_eq!(finding.evidence["masks"][0]["watches"], 5299);
         assert_eq!(finding.remedy_live.as_deref(), Some("watchfix heal 42"));
@@ -85,6 +163,62 @@ mod tests {
         let mut fixture = Fixture::new().with_watches(1, 0xfff);
         fixture.process.preload.mapped = Some(true);
         fixture.process.watchfix_rules = vec![("WATCHFIX_OFF".into(), "1".into())];
-        assert_eq!(fixture.only(look).severity, Severity::Warning);
+        assert!(fixture.only(look).remedy.is_some());
+    }
+
+    fn heard(mask: u32) -> Woken {
+        let mut by = Bits::default();
+        by.add(mask);
+        Woken {
+            listened: Duration::from_millis(200),
+            inodes: 3,
+            watched: 3,
+            events: 1,
+            by,
+        }
+    }
+
+    #[test]
+    fn who_is_heard_reading_makes_it_a_warning_and_who_changes_does_not() {
+        let mut fixture = Fixture::new().with_watches(3, 0x3ee);
+        for (mask, severity, says) in [
+            (event::OPEN, Severity::Warning, "it was woken 1 time by"),
+            (event::MODIFY, Severity::Info, "nobody did."),
+        ] {
+            fixture.process.woken = Some(heard(mask));
+            let finding = fixture.only(look);
+            assert_eq!(finding.severity, severity);
+            assert!(finding.message.contains(says), "{}", finding.message);
+        }
+        fixture.process.woken = Some(heard(event::OPEN));
+        fixture.process.preload.mapped = Some(true);
+        assert_eq!(fixture.only(look).severity, Severity::Info);
+    }
+
+    #[test]
+    fn silence_at_some_of_the_inodes_is_told_as_that() {
+        let mut fixture = Fixture::new().with_watches(3, 0x3ee);
+        fixture.process.woken = Some(Woken {
+            watched: 2000,
+            ..heard(0)
+        });
+        let message = fixture.only(look).message;
+        assert!(message.contains("at the 3 of 2,000 inodes"), "{message}");
+    }
+
+    #[test]
+    fn who_keeps_a_log_or_a_database_there_wakes_itself() {
+        let watched = || Fixture::new().with_watch(1, 100, 0x20, Some("/srv/app"));
+        let log = watched()
+            .with_file(5, "/srv/app/out.log", 200, 100)
+            .only(look);
+        assert_eq!(log.severity, Severity::Warning);
+        assert_eq!(log.evidence["own_output"], "/srv/app/out.log");
+        let database = watched().with_database("/srv/app/x.db", 100, 0).only(look);
+        assert_eq!(database.severity, Severity::Warning);
+        let elsewhere = watched()
+            .with_file(5, "/srv/log/out.log", 200, 101)
+            .only(look);
+        assert_eq!(elsewhere.severity, Severity::Info);
     }
 }

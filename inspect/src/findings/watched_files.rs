@@ -40,6 +40,7 @@ pub fn watches_fire(process: &Process, watches: usize, masks: &[MaskCount]) -> S
 }
 
 /// A file a process writes.
+#[derive(Clone, Copy)]
 pub struct Written<'a> {
     /// Its path.
     pub path: &'a Name,
@@ -58,15 +59,24 @@ pub struct Over<'a> {
     pub watch: &'a Watch,
 }
 
-/// The watches with modify that stand over given files.
+/// The watches for some events that stand over given files.
 pub struct Watches<'a> {
     by_identity: HashMap<Identity, Over<'a>>,
     by_path: HashMap<&'a [u8], Over<'a>>,
 }
 
 impl<'a> Watches<'a> {
-    /// Goes over all watches once; only those that may matter for `files` are kept.
+    /// Those with modify.
     pub fn over<'f>(process: &'a Process, files: impl Iterator<Item = Written<'f>>) -> Watches<'a> {
+        Watches::asking(event::MODIFY, process, files)
+    }
+
+    /// Those with one of `events`. Goes over all watches once; only those that may matter for `files` are kept.
+    pub fn asking<'f>(
+        events: u32,
+        process: &'a Process,
+        files: impl Iterator<Item = Written<'f>>,
+    ) -> Watches<'a> {
         let mut identities: HashSet<Identity> = HashSet::new();
         let mut paths: HashSet<&[u8]> = HashSet::new();
         for file in files {
@@ -84,7 +94,7 @@ impl<'a> Watches<'a> {
         }
         for instance in &process.inotify {
             for watch in &instance.watches {
-                if !watch.mask.has(event::MODIFY) {
+                if !watch.mask.has(events) {
                     continue;
                 }
                 let over = Over {

@@ -159,6 +159,12 @@ fn service(text: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
+/// The unit a service manager keeps a process in.
+pub fn unit_of(dir: &ProcDir) -> Option<Unit> {
+    let text = dir.read("cgroup").ok()?;
+    service(&text).as_deref().map(unit)
+}
+
 /// The unit of such a control group.
 fn unit(group: &[u8]) -> Unit {
     Unit {

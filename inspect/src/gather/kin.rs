@@ -22,7 +22,8 @@ const READ: usize = 32;
 pub fn read(dir: &ProcDir, process: &mut Process) {
     let claims = process.descriptors.iter().any(claim_written);
     let claimed = !sided::claimed(process).is_empty();
-    if process.around.listeners.is_empty() && !claims && !claimed {
+    let left = process.around.client_gone;
+    if process.around.listeners.is_empty() && !claims && !claimed && !left {
         return;
     }
     let all = Family::read();
@@ -94,7 +95,8 @@ fn claim_written(file: &Descriptor) -> bool {
 fn kin(all: &Family, own: &Own<'_>, other: &Stat, view: &View<'_>, runs: &Program) -> Option<Kin> {
     let theirs = view.dir();
     let process = own.process;
-    let apart = !all.are_of_one_start(own.stat, other);
+    // Whoever has lost its client belongs to nobody any more, whatever session that had.
+    let apart = process.around.client_gone || !all.are_of_one_start(own.stat, other);
     let same_command = runs.is_command(&own.program);
     let mut claims = sided::between(process, theirs.pid);
     // What was started together may be one server's processes.

@@ -6,6 +6,7 @@ mod access;
 mod accounts;
 mod auxv;
 pub mod claims;
+mod client;
 mod endpoints;
 mod family;
 pub mod fdinfo;
@@ -27,6 +28,7 @@ mod proc_dir;
 mod process;
 mod processes;
 mod program;
+mod restarts;
 mod sample;
 mod secrets;
 mod signs;
@@ -46,7 +48,7 @@ mod window;
 pub(crate) mod woken;
 
 use crate::model::{
-    Account, Failure, FailureKind, Gap, InotifyLimits, Kind, Name, Process, UserUsage,
+    Account, Failure, FailureKind, Gap, InotifyLimits, Kind, Name, Process, UserUsage, Woken,
 };
 use crate::sys;
 pub use access::{Missing, missing as missing_access};
@@ -62,6 +64,7 @@ pub use paths::{Opener, may_be_healed};
 use proc_dir::ProcDir;
 pub use process::{identity, is_title};
 pub use processes::Processes;
+pub use restarts::{Restarter, restarter};
 pub use sample::Sampler;
 pub use secrets::hide as without_secrets;
 pub use signs::Signs;
@@ -77,8 +80,9 @@ pub use tree::{descendants, is_descendant};
 pub use users::Users;
 use view::{Last, View};
 pub use wakes::LOOKS;
-pub use wal::database;
+pub use wal::{again as database_again, database};
 pub use window::{LogWindow, Window};
+pub use woken::Ears;
 
 /// What a scan should do.
 #[derive(Debug, Clone, Copy)]
@@ -150,6 +154,8 @@ fn surroundings(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mu
         process.around.sockets = endpoints::of(dir, &tables, &process.descriptors);
     }
     process.around.claims = claims::of_process(dir, mounts, process, gaps);
+    // What has no state of its own is in nobody's way.
+    process.around.client_gone = !process.sqlite.is_empty() && client::is_gone(dir, process);
     kin::read(dir, process);
 }
 
@@ -240,6 +246,8 @@ pub struct Session {
     /// The limits of the system.
     pub limits: InotifyLimits,
     accounts: Accounts,
+    /// Who listens for longer than the look itself takes.
+    ears: Option<Ears>,
     /// By who is charged, and by whether the watches were counted.
     users: HashMap<(Account, bool), (Vec<UserUsage>, Gaps)>,
 }
@@ -252,8 +260,30 @@ impl Session {
             options,
             accounts: Accounts::new(limits.clone()),
             limits,
+            ears: options.window.map(|_| Ears::default()),
             users: HashMap::new(),
         }
+    }
+
+    /// Listens with these instead, from now on.
+    pub fn with(mut self, ears: Ears) -> Session {
+        self.ears = Some(ears);
+        self
+    }
+
+    /// Begins to count what is heard beside the processes that were read: no look follows.
+    pub fn begin_to_hear(&mut self) {
+        self.ears.iter_mut().for_each(Ears::begin);
+    }
+
+    /// What was heard beside a process, where somebody listens.
+    pub fn heard(&mut self, pid: u32) -> Option<Woken> {
+        self.ears.as_mut()?.hear(pid)
+    }
+
+    /// Those it listens with, to be kept or to be asked.
+    pub fn ears(self) -> Ears {
+        self.ears.unwrap_or_default()
     }
 
     /// Reads one process. Both parts of the answer may be there: a process of another user still shows
@@ -314,11 +344,18 @@ impl Session {
             inotify::read_others(dir, &mut read, self.options.paths, gaps);
             mounts.identify(dir, inotify::watches(&mut read));
             if self.options.paths {
-                let options = &self.options;
-                let learnt = paths::resolve(dir, mounts, process, &mut read, options, gaps);
+                let learnt = paths::resolve(dir, mounts, process, &mut read, &self.options, gaps);
                 process.watch_trees = learnt.trees;
-                let listen = || paths::listen(dir, mounts, &read, options.listen);
-                process.woken = learnt.woken.or_else(listen);
+                process.woken = match &mut self.ears {
+                    Some(ears) => {
+                        paths::place(dir, mounts, &read, ears);
+                        learnt.woken
+                    }
+                    None => {
+                        let listen = || paths::listen(dir, mounts, &read, self.options.listen);
+                        learnt.woken.or_else(listen)
+                    }
+                };
             }
             for instance in &read {
                 if instance.instance.same_instance_as.is_none() {

@@ -55,7 +55,8 @@ pub fn usage(
     }
     if let Ok(mut all) = Processes::open() {
         for other in all.pids().unwrap_or_default() {
-            if other == pid {
+            // What this program holds is gone when it has answered.
+            if other == pid || other == std::process::id() {
                 continue;
             }
             match scan.process(&mut all, other) {

@@ -6,6 +6,8 @@ use crate::model::{Bits, Woken};
 use crate::sys::{self, Inotify};
 use rules::event;
 use rules::record::Record;
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -26,48 +28,151 @@ pub fn listen(
     watched: usize,
     time: Duration,
 ) -> Option<Woken> {
-    let own = Inotify::new().ok()?;
-    let began = Instant::now();
-    let mut count = 0;
-    for (inode, mask) in inodes.take(MOST) {
-        match own.add(inode.as_fd(), mask) {
-            Ok(_) => count += 1,
-            Err(e) if e.raw_os_error() == Some(libc::ENOSPC) => break,
-            // It may not be read, or has no more watches to give.
-            Err(_) => {}
-        }
+    let mut ear = Ear::new().ok()?;
+    ear.place(inodes, watched);
+    ear.is_placed().then(|| ear.listen(time).clone())
+}
+
+/// An inotify instance of this program's own, beside those of one process.
+pub struct Ear {
+    own: Inotify,
+    /// Its watches on what the process watches.
+    placed: HashSet<i32>,
+    /// Since when it hears.
+    began: Instant,
+    woken: Woken,
+}
+
+impl Ear {
+    /// One that is placed nowhere yet.
+    ///
+    /// # Errors
+    /// EMFILE: this program's user can have no instance more.
+    pub fn new() -> io::Result<Ear> {
+        Ok(Ear {
+            own: Inotify::new()?,
+            placed: HashSet::new(),
+            began: Instant::now(),
+            woken: Woken {
+                listened: Duration::ZERO,
+                inodes: 0,
+                watched: 0,
+                events: 0,
+                by: Bits::default(),
+            },
+        })
     }
-    if count == 0 {
-        return None;
-    }
-    let mut buffer = vec![0; BUFFER];
-    let mut woken = Woken {
-        listened: Duration::ZERO,
-        inodes: count,
-        watched,
-        events: 0,
-        by: Bits::default(),
-    };
-    loop {
-        let passed = began.elapsed();
-        let until = match woken.events {
-            ENOUGH.. => BIT.min(time),
-            _ if woken.by_looks() => MOMENT.min(time),
-            _ => time,
-        };
-        let left = until.saturating_sub(passed);
-        if left.is_zero() {
-            woken.listened = passed;
-            return Some(woken);
-        }
-        sys::becomes_ready(own.as_fd(), left);
-        while let Ok(length @ 1..) = own.read(&mut buffer) {
-            woken.hear(buffer.get(..length).unwrap_or_default());
-            // A writer that is faster than this must not keep it from ending.
-            if began.elapsed() >= until {
-                break;
+
+    /// Listens from now on to these inodes, each with the events asked of it, and to no other. `watched` inodes
+    /// there are in all.
+    pub fn place(&mut self, inodes: impl Iterator<Item = (OwnedFd, u32)>, watched: usize) {
+        let mut placed = HashSet::new();
+        for (inode, mask) in inodes.take(MOST) {
+            match self.own.add(inode.as_fd(), mask) {
+                Ok(wd) => {
+                    placed.insert(wd);
+                }
+                Err(e) if e.raw_os_error() == Some(libc::ENOSPC) => break,
+                // It may not be read, or has no more watches to give.
+                Err(_) => {}
             }
         }
+        for &left in self.placed.difference(&placed) {
+            self.own.remove(left);
+        }
+        (self.woken.inodes, self.woken.watched) = (placed.len(), watched);
+        self.placed = placed;
+    }
+
+    /// Whether it listens to anything.
+    pub fn is_placed(&self) -> bool {
+        !self.placed.is_empty()
+    }
+
+    /// Forgets what came so far: a look of our own may have been among it.
+    pub fn begin(&mut self) {
+        while matches!(self.own.read(&mut [0; BUFFER]), Ok(1..)) {}
+        (self.began, self.woken.events) = (Instant::now(), 0);
+        self.woken.by = Bits::default();
+    }
+
+    /// Takes in what came, without waiting.
+    pub fn hear(&mut self) -> &Woken {
+        self.listen(Duration::ZERO)
+    }
+
+    /// The same for some time, or until enough was heard.
+    fn listen(&mut self, time: Duration) -> &Woken {
+        let mut buffer = vec![0; BUFFER];
+        let began = Instant::now();
+        loop {
+            let until = match self.woken.events {
+                ENOUGH.. => BIT.min(time),
+                _ if self.woken.by_looks() => MOMENT.min(time),
+                _ => time,
+            };
+            // A writer that is faster than this must not keep it from ending.
+            while let Ok(length @ 1..) = self.own.read(&mut buffer) {
+                let records = buffer.get(..length).unwrap_or_default();
+                self.woken.hear(records);
+                if began.elapsed() >= until {
+                    break;
+                }
+            }
+            let left = until.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                self.woken.listened = self.began.elapsed();
+                return &self.woken;
+            }
+            sys::becomes_ready(self.own.as_fd(), left);
+        }
+    }
+}
+
+/// How many listen at once: each takes one of the 128 instances a user has by default.
+const EARS: usize = 8;
+
+/// Who listens beside processes for longer than a moment.
+#[derive(Default)]
+pub struct Ears(HashMap<u32, Ear>);
+
+impl Ears {
+    /// Listens beside process `pid` from now on, to these inodes and no other.
+    pub fn place(
+        &mut self,
+        pid: u32,
+        inodes: impl Iterator<Item = (OwnedFd, u32)>,
+        watched: usize,
+    ) {
+        use std::collections::hash_map::Entry;
+        let room = self.0.len() < EARS;
+        let ear = match self.0.entry(pid) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) if room => match Ear::new() {
+                Ok(ear) => new.insert(ear),
+                Err(_) => return,
+            },
+            Entry::Vacant(_) => return,
+        };
+        ear.place(inodes, watched);
+        if !ear.is_placed() {
+            self.0.remove(&pid);
+        }
+    }
+
+    /// Forgets what came so far.
+    pub fn begin(&mut self) {
+        self.0.values_mut().for_each(Ear::begin);
+    }
+
+    /// What was heard beside a process.
+    pub fn hear(&mut self, pid: u32) -> Option<Woken> {
+        self.0.get_mut(&pid).map(|ear| ear.hear().clone())
+    }
+
+    /// Listens no more beside the others.
+    pub fn keep(&mut self, pids: &[u32]) {
+        self.0.retain(|pid, _| pids.contains(pid));
     }
 }
 

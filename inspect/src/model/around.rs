@@ -17,6 +17,9 @@ pub struct Around {
     /// Its working directory.
     #[serde(skip)]
     pub cwd: Option<Name>,
+    /// Whoever spoke to it through its standard input and output has gone. Looked at where it has a database open.
+    #[serde(skip)]
+    pub client_gone: bool,
     /// Where it came from. Read for a process that listens.
     #[serde(skip)]
     pub origin: Option<Origin>,

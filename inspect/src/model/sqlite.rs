@@ -27,6 +27,12 @@ pub struct Database {
     /// The database is unlinked, and another file has its name.
     #[serde(skip)]
     pub replaced: bool,
+    /// Another one was copied over it while it was open.
+    #[serde(skip)]
+    pub overwritten: Option<Overwritten>,
+    /// What it is called now: it was renamed while it was open, and its -wal was not.
+    #[serde(skip)]
+    pub renamed_to: Option<Name>,
     /// Its -wal is unlinked; `None` when none is open.
     pub wal_deleted: Option<bool>,
     /// Whether its header says WAL mode; `None` when it could not be read.
@@ -83,6 +89,31 @@ impl Database {
         let locks = self.rollback_locks.iter().flatten();
         let mut exclusive = locks.filter(|lock| lock.lock == RollbackKind::Exclusive);
         exclusive.next()?.pid
+    }
+}
+
+/// How it shows that another file was copied over a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overwritten {
+    /// Its pages have another size than those of its log.
+    PageSize,
+    /// Its header says that it has no log.
+    Mode,
+    /// It is shorter than its log says.
+    Shorter,
+    /// Pages that were checkpointed are not in it.
+    Pages,
+}
+
+impl Overwritten {
+    /// Its name in evidence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Overwritten::PageSize => "page-size",
+            Overwritten::Mode => "mode",
+            Overwritten::Shorter => "shorter",
+            Overwritten::Pages => "pages",
+        }
     }
 }
 

@@ -46,6 +46,12 @@ impl Inotify {
         })
     }
 
+    /// Ends a watch. One that is not there any more is no error.
+    pub fn remove(&self, wd: i32) {
+        // SAFETY: inotify_rm_watch takes two integers.
+        unsafe { libc::inotify_rm_watch(self.0.as_raw_fd(), wd) };
+    }
+
     /// Records that wait, as many as `buffer` holds.
     ///
     /// # Errors

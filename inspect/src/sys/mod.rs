@@ -27,7 +27,7 @@ pub use listen::{Fanotify, Inotify, split_caused};
 pub use lock::lock_shows;
 pub use namespace::{namespace_owner, parent_namespace, read_in_namespace};
 pub use place::OwnPlace;
-pub use poll::{becomes_ready, is_ready};
+pub use poll::{becomes_ready, has_hung_up, is_ready};
 pub use process::{end_by, process_end, process_exists, stop_here};
 pub use signals::{Signal, Signals};
 pub use sock_diag::bound_sockets;

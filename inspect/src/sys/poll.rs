@@ -20,3 +20,15 @@ pub fn becomes_ready(fd: BorrowedFd<'_>, time: Duration) -> bool {
     // SAFETY: `entry` is one filled entry, which the kernel changes in place.
     unsafe { libc::poll(&raw mut entry, 1, millis) > 0 }
 }
+
+/// Whether nobody has the other end of a pipe open. An end for writing is told POLLERR then (fs/pipe.c, `pipe_poll`).
+pub fn has_hung_up(fd: BorrowedFd<'_>) -> bool {
+    let mut entry = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: `entry` is one filled entry, which the kernel changes in place; it does not wait.
+    let ready = unsafe { libc::poll(&raw mut entry, 1, 0) };
+    ready > 0 && entry.revents & (libc::POLLHUP | libc::POLLERR) != 0
+}

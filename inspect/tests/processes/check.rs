@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::{Scan, Stage, fdscan, pid_exists, violations};
+use crate::common::{Scan, Stage, fdscan, pid_exists, violations, while_reading};
 use support::Victim;
 
 fn check(args: &[&str]) -> Scan {
@@ -61,8 +61,8 @@ fn every_rule_is_broken_by_the_process_it_is_about() {
     let many = stage.mkfds_in(&dir, &["sqlite-connections", "--count", "9"]);
     let large = stage.make("large");
     let large = stage.mkfds_in(&large, &["wal-large", "--megabytes", "5"]);
-    let reads = stage.make("reads");
-    let reads = stage.mkfds_in(&reads, &["watches", "--count", "3", "--mask", "0x22"]);
+    let read = stage.make("reads");
+    let reads = stage.mkfds_in(&read, &["watches", "--count", "3", "--mask", "0x22"]);
     let pids = [&many, &large, &reads].map(|fixture| fixture.pid().to_string());
     let limits = [
         "--json",
@@ -83,7 +83,7 @@ fn every_rule_is_broken_by_the_process_it_is_about() {
         .into_iter()
         .chain(pids.iter().map(String::as_str))
         .collect();
-    let scan = check(&args);
+    let scan = while_reading(&read.join("d000001"), || check(&args));
     assert_eq!(scan.code(), 1);
     let doc = scan.json();
     for (name, measured, pid) in [
@@ -115,12 +115,16 @@ fn a_finding_breaks_the_check_from_its_severity_on() {
     let dir = stage.make("d");
     let fixture = stage.mkfds_in(&dir, &["watches", "--count", "1", "--mask", "0x22"]);
     let pid = fixture.pid().to_string();
-    for (severity, status) in [("info", 1), ("warning", 1), ("critical", 0), ("never", 0)] {
-        assert_eq!(
-            check(&["--fail-on", severity, &pid]).code(),
-            status,
-            "{severity}"
-        );
+    for (severity, idle, woken) in [
+        ("info", 1, 1),
+        ("warning", 0, 1),
+        ("critical", 0, 0),
+        ("never", 0, 0),
+    ] {
+        let status = || check(&["--fail-on", severity, &pid]).code();
+        assert_eq!(status(), idle, "{severity}");
+        let status = while_reading(&dir.join("d000000"), status);
+        assert_eq!(status, woken, "{severity}");
     }
 }
 
@@ -194,6 +198,31 @@ fn check_fixture(rules: &[&str], program: &[&str], dir: &Path) -> (i32, Value) {
     let document: Value = serde_json::from_str(document).unwrap();
     assert_eq!(violations(&document), Vec::<String>::new());
     (status.code().unwrap(), document)
+}
+
+#[test]
+fn a_mask_that_was_woken_while_the_command_ran_breaks_the_rule_and_an_idle_one_does_not() {
+    let stage = Stage::new();
+    let dir = stage.make("d");
+    let program = [
+        stage.mkfds_binary().to_str().unwrap(),
+        "dup",
+        "--mask",
+        "0x20",
+    ];
+    let (status, doc) = check_fixture(&[], &program, &dir);
+    assert_eq!(
+        (status, &doc["findings"]),
+        (0, &serde_json::json!([])),
+        "{doc:#}"
+    );
+    let (status, doc) = while_reading(&dir, || check_fixture(&[], &program, &dir));
+    assert_eq!(status, 1, "{doc:#}");
+    let found = &doc["findings"][0];
+    assert_eq!(
+        (&found["code"], &found["severity"]),
+        (&"watch-wakes-on-read".into(), &"warning".into())
+    );
 }
 
 #[test]
@@ -291,6 +320,7 @@ fn on_github_a_broken_rule_is_an_annotation_and_elsewhere_it_is_not() {
     let stage = Stage::new();
     let dir = stage.make("d");
     let fixture = stage.mkfds_in(&dir, &["watches", "--count", "1", "--mask", "0x22"]);
+    let watched = dir.join("d000000");
     let pid = fixture.pid().to_string();
     let run = |args: &[&str]| {
         let mut command = fdscan();
@@ -299,7 +329,7 @@ fn on_github_a_broken_rule_is_an_annotation_and_elsewhere_it_is_not() {
             .arg("check")
             .args(args)
             .arg(&pid);
-        Scan::run(&mut command)
+        while_reading(&watched, || Scan::run(&mut command))
     };
     let scan = run(&["--max-fds", "1"]);
     let lines = || {

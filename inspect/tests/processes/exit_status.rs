@@ -49,7 +49,7 @@ fn a_remark_is_1_from_fail_on_info() {
 fn a_warning_is_1_from_fail_on_warning() {
     let stage = Stage::unprivileged(60143);
     let dir = stage.make("tree");
-    let fixture = stage.mkfds_in(&dir, &["watches", "--count", "1", "--mask", "0x20"]);
+    let fixture = stage.mkfds_in(&dir, &["self-watch"]);
     assert_eq!(statuses(&stage, &fixture), [1, 1, 0, 0, 0]);
 }
 

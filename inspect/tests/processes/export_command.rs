@@ -92,8 +92,8 @@ fn a_process_has_a_series_for_each_figure_and_promtool_has_nothing_to_say() {
         of("fdscan_process_max_fds", &watcher_pid),
         fds["soft_limit"].as_f64()
     );
-    let warnings = format!("{watcher_pid},comm=\"mkfds\",severity=\"warning\"");
-    assert_eq!(of("fdscan_process_findings", &warnings), Some(1.0));
+    let notes = format!("{watcher_pid},comm=\"mkfds\",severity=\"info\"");
+    assert_eq!(of("fdscan_process_findings", &notes), Some(1.0));
     assert_eq!(of("fdscan_sqlite_connections", &sqlite_pid), Some(3.0));
     assert!(of("fdscan_sqlite_wal_bytes", &sqlite_pid) > Some(0.0));
     assert!(of("fdscan_sqlite_wal_pending_bytes", &sqlite_pid).is_some());

@@ -147,7 +147,7 @@ fn a_title_in_place_of_the_arguments_is_no_command_to_type() {
         process.0["cmdline"],
         serde_json::json!(["celery: w1 (-A proj worker)"])
     );
-    let finding = process.finding("watch-wakes-on-read", "warning");
+    let finding = process.finding("watch-wakes-on-read", "info");
     assert!(finding["remedy"].is_null(), "{finding}");
     let live = finding["remedy_live"].as_str().unwrap();
     assert!(live.ends_with(&format!("heal {}", fixture.pid())), "{live}");

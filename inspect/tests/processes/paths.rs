@@ -91,7 +91,7 @@ fn without_privilege_every_watch_is_counted_and_no_path_is_a_guess() {
         assert_ne!(watch["resolved_by"], "handle", "{watch}");
     }
     paths_are_right_or_unknown(&process, &fixture);
-    process.finding("watch-wakes-on-read", "warning");
+    process.finding("watch-wakes-on-read", "info");
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn a_static_program_does_not_load_the_library() {
     let remedy = finding["remedy"].as_str().unwrap();
     assert!(remedy.contains("watchfix run"), "{remedy}");
     // The same holds for what is wrong with its watches.
-    let remedy = &process.finding("watch-wakes-on-read", "warning")["remedy"];
+    let remedy = &process.finding("watch-wakes-on-read", "info")["remedy"];
     assert!(!remedy.as_str().unwrap().contains("LD_PRELOAD"), "{remedy}");
 }
 

@@ -436,3 +436,26 @@ fn end(server: &str) {
     let ended = Command::new("kill").args(["-9", server]).status().unwrap();
     assert!(ended.success());
 }
+
+#[test]
+fn a_server_its_client_has_left_behind_beside_another_one_is_ended() {
+    let stage = Stage::new();
+    let look = |fixture: &Fixture, name| stage.scan(&[fixture.fact(name), "--json"]).process();
+    let fixture = stage.mkfds_in(&stage.make("one"), &["stdio-servers"]);
+    let left = look(&fixture, "left");
+    let finding = left.finding("orphaned-server", "warning");
+    assert_eq!(
+        finding["evidence"]["siblings"],
+        serde_json::json!([fixture.number("served")])
+    );
+    let database = &finding["evidence"]["shared_databases"][0];
+    assert!(
+        database.as_str().unwrap().ends_with("/one/state"),
+        "{database}"
+    );
+    assert_eq!(finding["remedy"], format!("kill {}", fixture.fact("left")));
+    look(&fixture, "served").must_not_raise("orphaned-server");
+    // With a state of its own it is in nobody's way.
+    let fixture = stage.mkfds_in(&stage.make("two"), &["stdio-servers", "--apart"]);
+    look(&fixture, "left").must_not_raise("orphaned-server");
+}

@@ -6,7 +6,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::common::{Fixture, Stage};
+use crate::common::{Fixture, Stage, json_path};
 
 /// Runs a printed command.
 fn run(finding: &Value) {
@@ -64,4 +64,64 @@ fn who_has_the_old_one_is_found_from_the_path_too() {
     let replaced = replaced.filter(|f| f["code"] == "sqlite-replaced");
     let pids: Vec<_> = replaced.map(|f| &f["evidence"]["pid"]).collect();
     assert_eq!(pids, [fixture.pid()]);
+}
+
+#[test]
+fn a_backup_copied_over_an_open_database_is_found_by_process_and_by_path() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let fixture = stage.mkfds_in(&dir, &["sqlite-displaced", "--by", "copy"]);
+    let process = stage.look(&fixture);
+    let finding = process.finding("sqlite-overwritten", "critical");
+    assert_eq!(process.codes()[0], "sqlite-overwritten");
+    let scan = stage.scan(&["wal", fixture.fact("database"), "--json"]);
+    let found = &scan.json()["databases"][0]["findings"][0];
+    assert_eq!(found["code"], "sqlite-overwritten");
+    for finding in [finding, found] {
+        assert_eq!(
+            finding["evidence"]["pids"],
+            serde_json::json!([fixture.pid()])
+        );
+        assert_eq!(
+            finding["evidence"]["database"],
+            json_path(&fixture.path("database"))
+        );
+    }
+    process.must_not_raise("sqlite-renamed");
+}
+
+#[test]
+fn a_database_renamed_away_from_its_log_is_named_with_both_names_and_can_be_put_back() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let fixture = stage.mkfds_in(&dir, &["sqlite-displaced", "--by", "rename"]);
+    let process = stage.look(&fixture);
+    let finding = process.finding("sqlite-renamed", "critical");
+    assert_eq!(
+        finding["evidence"]["renamed_to"],
+        json_path(&fixture.path("moved"))
+    );
+    let command = finding["remedy_live"].as_str().unwrap();
+    let ran = Command::new("sh").args(["-c", command]).status().unwrap();
+    assert!(ran.success(), "{command}");
+    let process = stage.look(&fixture);
+    process.must_not_raise("sqlite-renamed");
+    process.must_not_raise("sqlite-overwritten");
+    // Where another file has the name there is nothing to put back.
+    let dir = stage.make("taken");
+    let fixture = stage.mkfds_in(&dir, &["sqlite-displaced", "--by", "rename-and-make"]);
+    let process = stage.look(&fixture);
+    let finding = process.finding("sqlite-renamed", "critical");
+    assert_eq!(finding["evidence"]["name_is_taken"], true);
+    assert!(finding.get("remedy_live").is_none());
+}
+
+#[test]
+fn a_database_that_is_only_written_and_checkpointed_is_where_it_was() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let fixture = stage.mkfds_in(&dir, &["sqlite-displaced", "--by", "nothing"]);
+    let process = stage.look(&fixture);
+    process.must_not_raise("sqlite-renamed");
+    process.must_not_raise("sqlite-overwritten");
 }

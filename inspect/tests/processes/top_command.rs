@@ -290,7 +290,7 @@ fn fail_on_judges_all_processes_asked_for_and_not_only_those_listed() {
         "--user",
         "60706",
         "--fail-on",
-        "warning",
+        "info",
         "--sort",
         "pid",
         "--limit",

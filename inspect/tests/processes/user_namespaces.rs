@@ -304,7 +304,8 @@ fn a_limit_is_a_finding_of_its_user_and_of_who_has_brought_it_there() {
             // It leaks: no limit is high enough.
             let process = stage.look(&hog);
             assert!(process.finding(code, "critical")["remedy"].is_null());
-            process.finding("descriptor-leak", "warning");
+            process.finding("descriptor-leak", "critical");
+            assert_eq!(process.codes()[..2], ["descriptor-leak", code]);
         } else {
             process.must_not_raise(code);
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::{Process, Stage, file_system, inode, shorten};
+use crate::common::{Process, Stage, file_system, inode, json_path, shorten, while_reading};
 
 /// The only instance of a process.
 fn instance(process: &Process) -> &Value {
@@ -218,7 +218,7 @@ fn watches_of_a_thread_with_descriptors_of_its_own_are_seen() {
     let thread = all[1]["thread"].as_u64().unwrap();
     assert_ne!(thread, u64::from(fixture.pid()));
     assert!(Path::new(&format!("/proc/{}/task/{thread}", fixture.pid())).exists());
-    process.finding("watch-wakes-on-read", "warning");
+    process.finding("watch-wakes-on-read", "info");
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn the_events_of_reading_are_named_with_their_masks_and_counts() {
         ],
     );
     let process = stage.look(&fixture);
-    let finding = process.finding("watch-wakes-on-read", "warning");
+    let finding = process.finding("watch-wakes-on-read", "info");
     let mut masks: Vec<(&str, u64)> = finding["evidence"]["masks"]
         .as_array()
         .unwrap()
@@ -249,13 +249,54 @@ fn the_events_of_reading_are_named_with_their_masks_and_counts() {
 }
 
 #[test]
+fn who_is_being_woken_by_reads_is_warned_of_and_first() {
+    let stage = Stage::new();
+    let dir = stage.make("tree");
+    let fixture = stage.mkfds_in(&dir, &["watches", "--count", "3"]);
+    let watched = dir.join("d000001");
+    let pid = fixture.pid().to_string();
+    for args in [&[&pid, "--json"][..], &[&pid, "--json", "--for", "0.5"]] {
+        let idle = stage.scan(args).process();
+        let note = &idle.finding("watch-wakes-on-read", "info")["evidence"];
+        assert_eq!(note["heard"]["events"], 0, "{args:?}");
+        assert_eq!(
+            (&note["heard"]["inodes"], &note["heard"]["of_inodes"]),
+            (&3.into(), &3.into())
+        );
+        let woken = while_reading(&watched, || stage.scan(args)).process();
+        let finding = woken.finding("watch-wakes-on-read", "warning");
+        assert!(
+            finding["evidence"]["heard"]["events"].as_u64() > Some(0),
+            "{args:?}"
+        );
+        assert_eq!(woken.codes()[0], "watch-wakes-on-read");
+    }
+}
+
+#[test]
+fn a_look_for_a_while_is_not_heard_as_a_read() {
+    let stage = Stage::new();
+    let dir = stage.make("tree");
+    // fdscan looks into the database, and would into the directory.
+    let fixture = stage.mkfds_in(&dir, &["sqlite-self-watch", "--mask", "0x30"]);
+    let pid = fixture.pid().to_string();
+    let process = stage.scan(&[&pid, "--json", "--for", "0.3"]).process();
+    let finding = process.finding("watch-wakes-on-read", "warning");
+    assert_eq!(finding["evidence"]["heard"]["events"], 0);
+    assert_eq!(
+        finding["evidence"]["own_output"],
+        json_path(&fixture.path("database"))
+    );
+}
+
+#[test]
 fn each_event_of_reading_alone_is_enough() {
     let stage = Stage::new();
     for mask in ["0x1", "0x10", "0x20"] {
         let dir = stage.make(mask);
         let fixture = stage.mkfds_in(&dir, &["watches", "--count", "1", "--mask", mask]);
         let process = stage.look(&fixture);
-        let finding = process.finding("watch-wakes-on-read", "warning");
+        let finding = process.finding("watch-wakes-on-read", "info");
         assert_eq!(finding["evidence"]["masks"][0]["mask"], mask);
     }
 }

@@ -238,6 +238,13 @@ enum State {
         #[arg(long)]
         rollback: bool,
     },
+    /// A database in WAL mode that is copied over, or renamed, while it is open; its side files stay
+    SqliteDisplaced {
+        #[arg(long)]
+        dir: PathBuf,
+        #[arg(long, value_enum)]
+        by: sqlite_replaced::By,
+    },
     /// A log of at least MEGABYTES (MiB) that never begins anew: short reads overlap, one thread writes
     SqliteOverlapping {
         #[arg(long)]
@@ -345,6 +352,14 @@ enum State {
         /// Fork a worker that shares everything
         #[arg(long)]
         worker: bool,
+    },
+    /// Two servers that speak through pipes and have one database open; the client of the first has gone
+    StdioServers {
+        #[arg(long)]
+        dir: PathBuf,
+        /// Each has a database of its own
+        #[arg(long)]
+        apart: bool,
     },
     /// A soft RLIMIT_NOFILE of LIMIT, and exactly OPEN descriptors, or PERCENT of it (rounded up)
     FdLimit {
@@ -527,6 +542,7 @@ fn run(state: State) -> Outcome {
         } => sqlite::hold_deleted(report, &dir, rollback, wal_only),
         State::SqliteRollback { count, dir } => sqlite::hold_rollback(report, &dir, count),
         State::SqliteReplaced { dir, rollback } => sqlite_replaced::hold(report, &dir, rollback),
+        State::SqliteDisplaced { dir, by } => sqlite_replaced::displace(report, &dir, by),
         State::SqliteOverlapping { dir, megabytes } => {
             sqlite_used::hold_overlapping(report, &dir, megabytes)
         }
@@ -570,6 +586,7 @@ fn run(state: State) -> Outcome {
             pid_file,
             worker,
         } => servers::hold_server(report, &dir, database, pid_file, worker),
+        State::StdioServers { dir, apart } => servers::hold_stdio(report, &dir, apart),
         State::FdLimit {
             limit,
             percent,

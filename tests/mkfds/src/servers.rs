@@ -245,6 +245,38 @@ pub fn hold_server(
     report.hold()
 }
 
+/// Two servers that speak through pipes: the client of the first, `left`, has gone, that of the `served` one has not.
+pub fn hold_stdio(mut report: Report, dir: &Path, apart: bool) -> Outcome {
+    let mut ties = Ties::new()?;
+    let pipe = || io::pipe().map_err(|e| format!("A pipe cannot be made: {e}."));
+    // The ends of the client that lives.
+    let mut client = None;
+    for (name, gone) in [("left", true), ("served", false)] {
+        let ((input, to_server), (from_server, output)) = (pipe()?, pipe()?);
+        let database = dir.join(if apart { name } else { "state" });
+        let ends = (input.as_raw_fd(), output.as_raw_fd());
+        let theirs = (to_server.as_raw_fd(), from_server.as_raw_fd());
+        ties.fork(|ties| {
+            new_session()?;
+            // SAFETY: the descriptors are open; what these numbers were before is not used again in this process.
+            unsafe {
+                libc::dup2(ends.0, 0);
+                libc::dup2(ends.1, 1);
+                for fd in [ends.0, ends.1, theirs.0, theirs.1] {
+                    libc::close(fd);
+                }
+            }
+            let _connection = open(&database)?;
+            ties.say(1)?;
+            ties.wait()
+        })?;
+        report.fact(name, ties.hear()?.0)?;
+        client = (!gone).then_some((to_server, from_server));
+    }
+    let _client = client;
+    report.hold()
+}
+
 /// A connection to a database in WAL mode that may be there already.
 fn open(path: &Path) -> Result<Connection, String> {
     let say = |e: rusqlite::Error| format!("{} cannot be opened: {e}.", path.display());

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::Outcome;
 use crate::report::Report;
-use crate::sqlite::{failed, open};
+use crate::sqlite::{failed, open, open_wal};
 
 /// Rows that are committed.
 const ROWS: usize = 3001;
@@ -48,5 +49,58 @@ pub fn hold(mut report: Report, dir: &Path, rollback: bool) -> Outcome {
     fs::rename(&other, &database).map_err(|e| lost(&database, e))?;
     report.path("database", &database)?;
     report.fact("rows", ROWS)?;
+    report.hold()
+}
+
+/// What becomes of a database that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum By {
+    /// An older copy of it is copied over it.
+    Copy,
+    /// It is renamed.
+    Rename,
+    /// It is renamed, and another one made in its place.
+    RenameAndMake,
+    /// Nothing: it is written and checkpointed.
+    Nothing,
+}
+
+/// A database in WAL mode with a checkpointed log and one transaction that is not.
+pub fn displace(mut report: Report, dir: &Path, by: By) -> Outcome {
+    let database = dir.join("live.db");
+    let connection = open_wal(&database)?;
+    let run = |sql: &str| {
+        connection
+            .execute_batch(sql)
+            .map_err(|e| failed("cannot be written", &database, &e))
+    };
+    let fill = "INSERT INTO entries (body) VALUES (randomblob(50000)); PRAGMA wal_checkpoint;";
+    run(fill)?;
+    let say = |e: std::io::Error| format!("{} cannot be displaced: {e}.", database.display());
+    // By another process: whoever closes a file loses their own locks on it, and SQLite's with them.
+    let copy = |from: &Path, to: &Path| {
+        let done = Command::new("cp").args([from, to]).status().map_err(say)?;
+        match done.success() {
+            true => Ok(()),
+            false => Err(format!("cp cannot copy {}.", from.display())),
+        }
+    };
+    let backup = dir.join("backup.db");
+    copy(&database, &backup)?;
+    run(fill)?;
+    run("INSERT INTO entries (body) VALUES ('last')")?;
+    let moved = dir.join("moved.db");
+    match by {
+        // As cp(1) does: the inode stays.
+        By::Copy => copy(&backup, &database)?,
+        By::Rename => fs::rename(&database, &moved).map_err(say)?,
+        By::RenameAndMake => {
+            fs::rename(&database, &moved).map_err(say)?;
+            fs::write(&database, "another one").map_err(say)?;
+        }
+        By::Nothing => {}
+    }
+    report.path("database", &database)?;
+    report.path("moved", &moved)?;
     report.hold()
 }

@@ -3,7 +3,7 @@
 use super::super::inotify::ReadInstance;
 use super::super::view::{Last, View};
 use super::super::wakes::{LOOKS, Wakes};
-use super::super::woken;
+use super::super::woken::{self, Ears};
 use super::proof::Candidate;
 use crate::model::Woken;
 use rules::event;
@@ -21,9 +21,18 @@ pub fn listen(
     if time.is_zero() || wakes.is_empty() {
         return None;
     }
-    let found = read.iter().flat_map(|entry| {
+    woken::listen(found(view, read), wakes.count(), time)
+}
+
+/// Listens to the same inodes for as long as `ears` are kept.
+pub fn place(view: &View<'_>, wakes: &Wakes, read: &[ReadInstance], ears: &mut Ears) {
+    ears.place(view.dir().pid, found(view, read), wakes.count());
+}
+
+fn found(view: &View<'_>, read: &[ReadInstance]) -> impl Iterator<Item = (OwnedFd, u32)> {
+    read.iter().flat_map(move |entry| {
         let watches = entry.instance.watches.iter().enumerate().rev();
-        watches.filter_map(|(at, watch)| {
+        watches.filter_map(move |(at, watch)| {
             if !watch.mask.has(LOOKS) || watch.deleted {
                 return None;
             }
@@ -35,6 +44,5 @@ pub fn listen(
             let asked = watch.mask.0 & (event::ALL_EVENTS | event::EXCL_UNLINK);
             same.then_some((inode, asked))
         })
-    });
-    woken::listen(found, wakes.count(), time)
+    })
 }

@@ -22,6 +22,7 @@ use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::view::View;
 use super::wakes::Wakes;
+use super::woken::Ears;
 use super::{Gaps, Options};
 use crate::model::{Process, WatchTree, Woken};
 use handles::Finder;
@@ -137,6 +138,12 @@ pub fn listen(
 ) -> Option<Woken> {
     let wakes = Wakes::of(read.iter().map(|r| &r.instance));
     listen_to(&View::of(dir, mounts), &wakes, read, time)
+}
+
+/// Listens to the same for as long as `ears` are kept.
+pub fn place(dir: &ProcDir, mounts: &Mounts, read: &[ReadInstance], ears: &mut Ears) {
+    let wakes = Wakes::of(read.iter().map(|r| &r.instance));
+    hear::place(&View::of(dir, mounts), &wakes, read, ears);
 }
 
 fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use super::foreign;
 use super::holders::{self, Wanted};
-use super::{Mode, database_mode, fill_locks, holder, log, state, wanted};
+use super::{Mode, database_mode, fill_locks, holder, log, overwritten, state, wanted};
 use crate::gather::mounts::Mounts;
 use crate::gather::proc_dir::ProcDir;
 use crate::gather::view::{self, Last, View};
@@ -18,6 +18,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Looks at the database at `path`. Its files are opened for reading and closed again; nothing else is
 /// done to them.
@@ -84,7 +85,14 @@ pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFa
         parts.push(part);
         files.push(file);
     }
-    Ok(seen(&own, parts, &files, mode, gaps))
+    let mut seen = seen(&own, parts, &files, mode, gaps);
+    // Where nobody has it open, the next one makes the -shm anew.
+    if let [wal, shm] = &files[..]
+        && seen.database.shm_handles > 0
+    {
+        seen.database.overwritten = overwritten::look(&file, wal, shm);
+    }
+    Ok(seen)
 }
 
 fn seen(
@@ -172,6 +180,14 @@ fn seen(
     }
     database.count_connections();
     SeenDatabase { database, orphans }
+}
+
+/// Looks at a database once more, `since` the first look: locks that are still held get that age.
+pub fn again(path: &Path, seen: &mut SeenDatabase, since: Duration) {
+    // What cannot be seen was said at the first look.
+    if let Ok(now) = database(path, &mut Gaps::default()) {
+        super::age(&mut seen.database, &now.database, since);
+    }
 }
 
 fn everyone(own: &Own, database: &Database, gaps: &mut Gaps) -> Option<holders::Found> {

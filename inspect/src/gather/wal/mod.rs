@@ -6,10 +6,11 @@ mod foreign;
 pub mod frames;
 pub mod header;
 mod holders;
+mod overwritten;
 pub mod shm;
 mod state;
 
-pub use file::{Own, database};
+pub use file::{Own, again, database};
 pub use frames::Effort;
 pub use header::{Mode, database as database_mode};
 pub use state::{count, index};
@@ -35,6 +36,7 @@ pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
         return;
     }
     logs(dir, mounts, process, gaps);
+    displaced(dir, mounts, process);
     let found = locks(dir, mounts, process, gaps);
     for database in &mut process.sqlite {
         if let Some(found) = &found {
@@ -51,6 +53,48 @@ pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
         let peers = found.iter().flat_map(|found| &found.peers);
         all.extend(peers.filter_map(|peer| holder(database, peer)));
         database.holders = all;
+    }
+    renamed(dir, mounts, process);
+}
+
+/// Looks where a database is whose -wal has kept its name: rename(2) changes the name of an open file as well. In WAL
+/// mode a connection that has a -wal keeps a lock on its database all the time.
+fn renamed(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
+    let is_its_own = |database: &&Database| {
+        let mut locks = database.rollback_locks.iter().flatten();
+        database.wal_mode == Some(true)
+            && !database.deleted
+            && database.handles > 0
+            && database.wal_handles == 0
+            && locks.any(|lock| lock.pid == Some(process.pid) && lock.lock == RollbackKind::Shared)
+    };
+    let mut without_log = process.sqlite.iter().filter(is_its_own);
+    // Of two nobody can say which it was.
+    let (Some(main), None) = (without_log.next(), without_log.next()) else {
+        return;
+    };
+    let to = main.database.clone();
+    for log in &mut process.sqlite {
+        if log.handles == 0 && log.wal_deleted == Some(false) {
+            let taken = View::of(dir, mounts).stat(log.database.as_bytes(), Last::Stay);
+            log.replaced = taken.is_ok();
+            log.renamed_to = Some(to.clone());
+        }
+    }
+}
+
+/// Looks whether the files of a database are still those its log is about.
+fn displaced(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
+    let wakes = Wakes::of(process.inotify.iter());
+    for database in &mut process.sqlite {
+        let [main, wal, shm] = ["", "-wal", "-shm"].map(|suffix| {
+            let part = part(database, suffix).filter(|part| !part.deleted)?;
+            let unseen = !wakes.by_opening(part.identity, part.parent);
+            unseen.then(|| open_safely(dir, mounts, part)).flatten()
+        });
+        if let (Some(main), Some(wal), Some(shm)) = (main, wal, shm) {
+            database.overwritten = overwritten::look(&main, &wal, &shm);
+        }
     }
 }
 
@@ -88,10 +132,21 @@ pub fn lasting(dir: &ProcDir, mounts: &Mounts, process: &mut Process, since: Dur
         process.sqlite = databases;
         return false;
     };
-    let millis = u64::try_from(since.as_millis()).ok();
     let mut writes = false;
     for (before, now) in databases.iter_mut().zip(&mut process.sqlite) {
         fill_locks(now, &found);
+        writes |= age(before, now, since);
+    }
+    process.sqlite = databases;
+    writes
+}
+
+/// Gives the locks of a database that are still held `since` then that age. Says whether a write transaction is among
+/// them.
+fn age(before: &mut Database, now: &Database, since: Duration) -> bool {
+    let millis = u64::try_from(since.as_millis()).ok();
+    let mut writes = false;
+    {
         if let (Some(old), Some(new)) = (&mut before.wal, &now.wal) {
             let same_log = old.frames == new.frames;
             for lock in old.locks.iter_mut().flatten() {
@@ -113,7 +168,6 @@ pub fn lasting(dir: &ProcDir, mounts: &Mounts, process: &mut Process, since: Dur
             writes |= same && lock.lock != RollbackKind::Shared;
         }
     }
-    process.sqlite = databases;
     writes
 }
 

@@ -19,6 +19,8 @@ pub struct Index {
     pub page_size: Option<u32>,
     /// The last valid frame of the -wal, `mxFrame`.
     pub frames: u32,
+    /// Pages of the database after the last transaction, `nPage`.
+    pub pages: u32,
     /// Frames that are in the database already, `nBackfill`.
     pub backfilled: u32,
     /// Frames a checkpoint set out to write, `nBackfillAttempted`.
@@ -102,6 +104,7 @@ pub fn parse(bytes: &[u8]) -> Result<Index, Doubt> {
     Ok(Index {
         page_size: page_size(u16::from_ne_bytes([bytes[14], bytes[15]]).into()),
         frames,
+        pages: word(20),
         backfilled,
         attempted: word(128),
         salts,

@@ -10,8 +10,11 @@ use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 
 use serde_json::Value;
@@ -141,6 +144,24 @@ impl Stage {
         self.scan_as_user(&[&fixture.pid().to_string(), "--json"])
             .process()
     }
+}
+
+/// Lists `dir` again and again for as long as `look` takes: who watches it for opens is woken all the while.
+pub fn while_reading<T>(dir: &Path, look: impl FnOnce() -> T) -> T {
+    let (done, begun) = (AtomicBool::new(false), Barrier::new(2));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            begun.wait();
+            while !done.load(Ordering::Relaxed) {
+                std::fs::read_dir(dir).unwrap().count();
+            }
+        });
+        begun.wait();
+        // Also where the look fails: nobody would end the other one.
+        let result = std::panic::catch_unwind(AssertUnwindSafe(look));
+        done.store(true, Ordering::Relaxed);
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// fdscan, not yet started.

@@ -250,6 +250,8 @@ const CODES: &[&str] = &[
     "sqlite-wal-deleted",
     "sqlite-deleted",
     "sqlite-replaced",
+    "sqlite-overwritten",
+    "sqlite-renamed",
     "sqlite-write-locked",
     "file-handle-leak",
     "socket-leak",

@@ -1,0 +1,77 @@
+//! `sqlite-overwritten`, `sqlite-renamed`: the file of an open database is not the one its log is about any more.
+
+use super::{Facts, Finding, Severity, quote};
+use crate::model::{Database, Name, Overwritten};
+use serde_json::json;
+
+pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
+    let databases = facts.process.sqlite.iter();
+    databases.flat_map(of).collect()
+}
+
+/// What happened to one database, whoever has it open.
+pub fn of(database: &Database) -> Vec<Finding> {
+    let overwritten = database.overwritten.map(|how| overwritten(database, how));
+    let renamed = database.renamed_to.as_ref().map(|to| renamed(database, to));
+    overwritten.into_iter().chain(renamed).collect()
+}
+
+fn overwritten(database: &Database, how: Overwritten) -> Finding {
+    let name = &database.database;
+    let shows = match how {
+        Overwritten::PageSize => "its pages have another size than those of its log",
+        Overwritten::Mode => "its header is that of a database without a log",
+        Overwritten::Shorter => "it is shorter than its log says",
+        Overwritten::Pages => "pages that were written to it are not there",
+    };
+    let pids: Vec<_> = database.holders.iter().map(|holder| holder.pid).collect();
+    let who: Vec<_> = pids.iter().map(u32::to_string).collect();
+    Finding {
+        code: "sqlite-overwritten",
+        severity: Severity::Critical,
+        message: format!(
+            "{name} was overwritten while it was open (PID {}), as a backup copied over it does: {shows}. Its -wal and -shm are those of the old one: the next reads mix both, and the next checkpoint writes the old pages into the new file. End who has it open with SIGKILL, which leaves no time for a checkpoint, remove -wal and -shm, and copy the backup again; or restore into the open database with `.restore` of sqlite3, which is a transaction.",
+            who.join(", "),
+        ),
+        evidence: json!({
+            "database": name,
+            "shows_by": how.name(),
+            "database_bytes": database.database_bytes,
+            "wal_bytes": database.wal_bytes,
+            "pids": pids,
+        }),
+        remedy: None,
+        remedy_live: None,
+    }
+}
+
+fn renamed(database: &Database, to: &Name) -> Finding {
+    let name = &database.database;
+    let (taken, remedy) = match database.replaced {
+        true => (
+            format!(
+                "Another file has the name {name} now: whoever opens that applies the -wal of the old one to it, and spoils it. Stop every program that uses either first."
+            ),
+            None,
+        ),
+        false => (
+            format!("Whoever makes a new {name} takes its -wal for their own."),
+            Some(format!("mv -n {} {}", quote(to), quote(name))),
+        ),
+    };
+    Finding {
+        code: "sqlite-renamed",
+        severity: Severity::Critical,
+        message: format!(
+            "{name} was renamed to {to} while it was open, and its -wal was not: what is committed goes into {name}-wal, where nobody who opens {to} looks for it. {taken}"
+        ),
+        evidence: json!({
+            "database": name,
+            "renamed_to": to,
+            "name_is_taken": database.replaced,
+            "wal_bytes": database.wal_bytes,
+        }),
+        remedy: None,
+        remedy_live: remedy,
+    }
+}
