@@ -12,6 +12,7 @@
 //! [report]
 //! ```
 
+mod again;
 mod apply;
 mod follow;
 mod pass;
@@ -125,8 +126,11 @@ fn heal(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Exit, Stopped> {
     let start = Instant::now();
     let pass = recorded(pid, rules, log)?;
     say(&report::healed(pid, &pass, start.elapsed()));
-    if !pass.done.is_empty() && !flags_are_shown() {
-        say(FLAGS_LOST);
+    if !pass.done.is_empty() {
+        if !flags_are_shown() {
+            say(FLAGS_LOST);
+        }
+        say(&again::undone_by_restart(pid));
     }
     Ok(Exit::of(pass.is_complete()))
 }

@@ -42,6 +42,7 @@ use crate::settings::Settings;
 use crate::{USAGE, complain};
 use command::{Command, OWN_FAILURE};
 use engine::Plan;
+pub use library::find as find_library;
 pub use log::Log;
 use rules::Rule;
 use rules::rule::Problem;

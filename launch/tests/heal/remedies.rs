@@ -1,8 +1,9 @@
 //! What fdscan names as the remedy is a command watchfix takes.
 
-use super::stage::{directory, mkfds, ready};
+use super::stage::{directory, heal, mkfds, ready};
 use serde_json::Value;
 use std::process::{Command, Stdio};
+use support::Victim;
 
 /// Every command of `watchfix` that fdscan gives for a process.
 fn remedies(pid: u32) -> Vec<String> {
@@ -87,5 +88,31 @@ fn a_static_program_is_started_again_by_watchfix_run_and_a_dynamic_one_with_the_
         for remedy in given {
             try_out(&remedy);
         }
+    }
+}
+
+#[test]
+fn who_starts_it_again_is_named_and_who_merely_started_it_is_not() {
+    let (_dir, path) = directory();
+    let shell = std::fs::canonicalize("/bin/sh").unwrap();
+    for (name, restarts) in [("nodemon", true), ("terminal", false)] {
+        let parent = path.join(name);
+        // Another process copies it: one that another test's thread forks would keep it open for writing.
+        let copied = Command::new("cp").arg(&shell).arg(&parent).status();
+        assert!(copied.unwrap().success());
+        let mut command = Command::new(&parent);
+        // A shell that has more to do stays the parent.
+        command
+            .args(["-c", "\"$0\" dup --mask 0x3ee --dir \"$1\"; true"])
+            .arg(support::binary("mkfds", "mkfds"))
+            .arg(&path);
+        let mut victim = Victim::spawn(&mut command);
+        let line = victim.line_with("PID ");
+        let pid = line.strip_prefix("PID ").unwrap().parse().unwrap();
+        victim.line_with("READY");
+        let said = heal(pid, &[]).good();
+        let told = format!("{name} (PID {}) starts process {pid} again", victim.pid());
+        assert_eq!(said.contains(&told), restarts, "{said}");
+        assert_eq!(said.contains("watchfix run"), restarts, "{said}");
     }
 }
