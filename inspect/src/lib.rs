@@ -37,7 +37,55 @@ use std::time::{Duration, Instant};
 
 /// Scans the processes `pids` in this order.
 pub fn scan(pids: &[u32], options: Options) -> Scan {
+    let (mut scan, session) = scan_within(pids, options, Session::new(options));
+    let remedies = Remedies::locate();
+    for report in &mut scan.processes {
+        let children = children(report.process.pid, options);
+        if children.is_empty() {
+            continue;
+        }
+        let facts = Facts {
+            process: &report.process,
+            limits: &session.limits,
+            remedies: &remedies,
+        };
+        report.findings = findings::with_children(&facts, &children);
+    }
+    scan
+}
+
+/// The same without a look at what these have started.
+pub(crate) fn scan_alone(pids: &[u32], options: Options) -> Scan {
     scan_within(pids, options, Session::new(options)).0
+}
+
+/// Descendants that are looked at.
+const CHILDREN: usize = 64;
+
+/// The descendants of a process that watch something, listened to for a moment.
+fn children(pid: u32, options: Options) -> Vec<Process> {
+    let all = gather::descendants(pid).unwrap_or_default().into_iter();
+    let watching = all
+        .take(CHILDREN)
+        .filter(|&pid| gather::masks_of(pid).is_some_and(|masks| !masks.is_empty()));
+    let options = Options {
+        path_timeout: Duration::ZERO,
+        progress: false,
+        all: false,
+        window: None,
+        ..options
+    };
+    let mut session = Session::new(options).with(Ears::default());
+    // What could not be seen of them is said where they are looked at themselves.
+    let read = watching.filter_map(|pid| session.process(pid, &mut Gaps::default()).0);
+    let mut found: Vec<_> = read.collect();
+    if session.begin_to_hear() {
+        std::thread::sleep(MOMENT);
+    }
+    for child in &mut found {
+        child.woken = session.heard(child.pid);
+    }
+    found
 }
 
 /// The same for who looks again and again: what `ears` hear between the looks counts.

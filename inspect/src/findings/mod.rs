@@ -1,5 +1,6 @@
 //! What is wrong: one file per finding. A finding looks at the model only, never at the system.
 
+mod child_loops;
 mod claim_stale;
 pub(crate) mod cure;
 mod deleted_file_held;
@@ -140,6 +141,13 @@ const IN_PASSING: &[Look] = &[
 /// Everything that is wrong with a process, worst first.
 pub fn all(facts: &Facts<'_>) -> Vec<Finding> {
     of(facts, ALL)
+}
+
+/// Everything that is wrong with a process, worst first: of those it started, whether they loop.
+pub fn with_children(facts: &Facts<'_>, children: &[Process]) -> Vec<Finding> {
+    let mut findings = all(facts);
+    findings.extend(child_loops::look(children, facts.limits, facts.remedies));
+    order::worst_first(findings)
 }
 
 /// What is wrong with a process as a pass over all processes sees it, worst first.

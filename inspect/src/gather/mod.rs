@@ -271,9 +271,10 @@ impl Session {
         self
     }
 
-    /// Begins to count what is heard beside the processes that were read: no look follows.
-    pub fn begin_to_hear(&mut self) {
-        self.ears.iter_mut().for_each(Ears::begin);
+    /// Begins to count what is heard beside the processes that were read: no look follows. Says whether there is
+    /// anything to listen to.
+    pub fn begin_to_hear(&mut self) -> bool {
+        self.ears.as_mut().is_some_and(Ears::begin)
     }
 
     /// What was heard beside a process, where somebody listens.

@@ -160,9 +160,10 @@ impl Ears {
         }
     }
 
-    /// Forgets what came so far.
-    pub fn begin(&mut self) {
+    /// Forgets what came so far. Says whether anybody listens.
+    pub fn begin(&mut self) -> bool {
         self.0.values_mut().for_each(Ear::begin);
+        !self.0.is_empty()
     }
 
     /// What was heard beside a process.

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use support::Victim;
+
 use crate::common::{Process, Stage, file_system, inode, json_path, shorten, while_reading};
 
 /// The only instance of a process.
@@ -370,4 +372,31 @@ fn a_mask_without_modify_is_no_self_watch() {
     let dir = stage.make("logs");
     let fixture = stage.mkfds_in(&dir, &["self-watch", "--mask", "0x3c8"]);
     stage.look(&fixture).must_not_raise("self-watch");
+}
+
+#[test]
+fn a_parent_is_told_which_of_its_children_is_woken() {
+    let stage = Stage::new();
+    let dir = stage.make("tree");
+    let mkfds = stage.mkfds_binary().to_str().unwrap();
+    // A shell that has more to do stays the parent.
+    let script = format!("{mkfds} dup --mask 0x20 --dir \"$1\"; true");
+    let mut command = stage.command(Path::new("sh"));
+    command.args(["-c", &script, "sh"]).arg(&dir);
+    let mut shell = Victim::spawn(&mut command);
+    let child: u32 = shell.line_with("PID ")[4..].parse().unwrap();
+    shell.line_with("READY");
+    let pid = shell.pid().to_string();
+    let look = || stage.scan(&[&pid, "--json"]).process();
+    look().must_not_raise("child-loops");
+    let process = while_reading(&dir, look);
+    let finding = process.finding("child-loops", "warning");
+    assert_eq!(finding["evidence"]["pid"], child);
+    assert_eq!(finding["evidence"]["finding"], "watch-wakes-on-read");
+    assert!(
+        finding["remedy_live"]
+            .as_str()
+            .unwrap()
+            .ends_with(&child.to_string())
+    );
 }

@@ -240,6 +240,7 @@ const CODES: &[&str] = &[
     "watch-wakes-on-read",
     "watch-wakes-on-attrib",
     "self-watch",
+    "child-loops",
     "sqlite-self-watch",
     "watch-limit-near",
     "instance-limit-near",

@@ -1,0 +1,58 @@
+//! `child-loops`: what loops is not this process but one it started, as below npm, a shell or a reloader.
+
+use super::{
+    Facts, Finding, Look, Remedies, Severity, of, self_watch, sqlite_self_watch,
+    watch_wakes_on_read,
+};
+use crate::model::{InotifyLimits, Name, Process};
+use serde_json::json;
+
+/// What is woken by itself, or is being woken.
+const LOOPS: &[Look] = &[
+    sqlite_self_watch::look,
+    watch_wakes_on_read::look,
+    self_watch::look,
+];
+/// Children told of.
+const MOST: usize = 3;
+
+/// The finding for a process whose descendants these are.
+pub fn look(children: &[Process], limits: &InotifyLimits, remedies: &Remedies) -> Vec<Finding> {
+    let looping = children.iter().filter_map(|process| {
+        let facts = Facts {
+            process,
+            limits,
+            remedies,
+        };
+        let worst = of(&facts, LOOPS).into_iter().next()?;
+        (worst.severity >= Severity::Warning).then(|| finding(process, worst))
+    });
+    let mut found: Vec<_> = looping.collect();
+    found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    found.truncate(MOST);
+    found
+}
+
+fn finding(child: &Process, theirs: Finding) -> Finding {
+    let pid = child.pid;
+    let name = child
+        .comm
+        .as_ref()
+        .map_or_else(|| "?".into(), Name::to_string);
+    Finding {
+        code: "child-loops",
+        severity: theirs.severity,
+        message: format!(
+            "{name} (PID {pid}), which it started, is woken again and again ({}): `fdscan {pid}` says by what, and what helps there.",
+            theirs.code
+        ),
+        evidence: json!({
+            "pid": pid,
+            "comm": child.comm,
+            "finding": theirs.code,
+            "heard": theirs.evidence.get("heard"),
+        }),
+        remedy: Some(format!("fdscan {pid}")),
+        remedy_live: theirs.remedy_live,
+    }
+}
