@@ -324,6 +324,7 @@ mod tests {
         fixture.process.sqlite[0].rollback_locks = Some(vec![RollbackLock {
             pid: Some(42),
             lock: RollbackKind::Exclusive,
+            lasting: false,
             held_ms: None,
         }]);
         assert_eq!(fixture.only(look).remedy, None);

@@ -29,15 +29,21 @@ pub fn of(database: &Database) -> Option<Finding> {
             pid.map_or_else(|| "PID".into(), |pid| pid.to_string())
         ),
     };
+    // A browser keeps its databases for itself, and takes its time.
+    let alone = database.is_written_alone();
+    let others = match alone {
+        true => "nobody else has it open, and whoever opens it meanwhile waits",
+        false => "whoever else writes meanwhile waits",
+    };
     Some(Finding {
         code: "sqlite-write-locked",
-        severity: if held >= LONG {
+        severity: if held >= LONG && !alone {
             Severity::Warning
         } else {
             Severity::Info
         },
         message: format!(
-            "{} has been locked for writing by {who} for at least {}, in one transaction: whoever else writes meanwhile waits, and then gets SQLITE_BUSY, \"database is locked\". It is over when that transaction is committed or rolled back, or its process ends.{look}",
+            "{} has been locked for writing by {who} for at least {}, in one transaction: {others}, and then gets SQLITE_BUSY, \"database is locked\". It is over when that transaction is committed or rolled back, or its process ends.{look}",
             database.database,
             seconds(held),
         ),
@@ -61,7 +67,7 @@ pub fn seconds(millis: u64) -> String {
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
-    use crate::model::{Lock, LockKind, RollbackKind, RollbackLock, Wal};
+    use crate::model::{Holder, Journal, Lock, LockKind, RollbackKind, RollbackLock, Wal};
 
     fn locked(held_ms: Option<u64>) -> Fixture {
         let mut fixture = Fixture::new().with_database("/d/a.db", 1, 4152);
@@ -95,11 +101,67 @@ mod tests {
         database.rollback_locks = Some(vec![RollbackLock {
             pid: Some(77),
             lock: RollbackKind::Exclusive,
+            lasting: false,
             held_ms: Some(5000),
         }]);
         database.wal = None;
         assert!(fixture.look(look).is_empty());
         fixture.process.sqlite[0].wal_mode = Some(false);
+        assert_eq!(fixture.only(look).severity, Severity::Warning);
+    }
+
+    fn exclusive() -> Fixture {
+        let mut fixture = locked(None);
+        let database = &mut fixture.process.sqlite[0];
+        database.wal = None;
+        database.wal_mode = Some(false);
+        database.rollback_locks = Some(vec![RollbackLock {
+            pid: Some(77),
+            lock: RollbackKind::Exclusive,
+            lasting: false,
+            held_ms: Some(5000),
+        }]);
+        fixture
+    }
+
+    #[test]
+    fn a_lock_that_outlasts_transactions_is_none() {
+        let mut fixture = exclusive();
+        fixture.process.sqlite[0].journal = Some(Journal::Ended);
+        assert!(fixture.look(look).is_empty());
+        fixture.process.sqlite[0].journal = Some(Journal::Of(1));
+        assert_eq!(fixture.only(look).severity, Severity::Warning);
+        let locks = fixture.process.sqlite[0].rollback_locks.as_mut();
+        locks.unwrap()[0].lasting = true;
+        assert!(fixture.look(look).is_empty());
+    }
+
+    #[test]
+    fn a_transaction_of_the_only_one_who_has_it_open_is_a_note() {
+        let mut fixture = exclusive();
+        fixture.process.sqlite[0].journal = Some(Journal::Of(1));
+        let holder = |pid, handles| Holder {
+            pid,
+            comm: None,
+            cmdline: None,
+            handles,
+            wal_handles: None,
+            shm_handles: None,
+        };
+        fixture.process.sqlite[0].holders = vec![holder(77, Some(1))];
+        let finding = fixture.only(look);
+        assert_eq!(finding.severity, Severity::Info);
+        assert!(finding.message.contains("nobody else has it open"));
+        for other in [Some(1), None] {
+            fixture.process.sqlite[0].holders = vec![holder(77, Some(1)), holder(78, other)];
+            assert_eq!(fixture.only(look).severity, Severity::Warning);
+        }
+        // Another connection of its own.
+        fixture.process.sqlite[0].holders = vec![holder(77, Some(2))];
+        assert_eq!(fixture.only(look).severity, Severity::Warning);
+        // BEGIN EXCLUSIVE, and nothing else yet: in exclusive mode there is a journal.
+        fixture.process.sqlite[0].holders = vec![holder(77, Some(1))];
+        fixture.process.sqlite[0].journal = None;
         assert_eq!(fixture.only(look).severity, Severity::Warning);
     }
 }

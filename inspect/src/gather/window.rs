@@ -41,7 +41,8 @@ impl Window {
     /// Since when everything is looked at.
     pub fn began(&self) -> Instant {
         let lookout = self.lookout.as_ref().map(Lookout::began);
-        lookout.unwrap_or(self.first.at)
+        // However long the first look took, a lock is to be held for as long as was asked for.
+        lookout.max(self.looked_at).unwrap_or(self.first.at)
     }
 
     /// Looks once more, where something happens between the samples; says when to look again.

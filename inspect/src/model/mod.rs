@@ -44,7 +44,7 @@ pub use process::{Account, Gap, Library, LimitHolder, Linkage, Preload, Process,
 pub use reading::{FdsReading, LogReading, Reading, UserReading};
 pub use redact::redact_names;
 pub use report::{BugReport, Point, System};
-pub use sqlite::{Database, Overwritten, Part};
+pub use sqlite::{Database, Journal, Overwritten, Part};
 pub use sqlite_wal::{
     DatabaseFailure, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, OrphanFile, Pin,
     RollbackKind, RollbackLock, SeenDatabase, Wal,

@@ -48,6 +48,9 @@ pub struct Database {
     pub wal: Option<Wal>,
     /// The locks on the database itself; `None` where locks cannot be read at all.
     pub rollback_locks: Option<Vec<RollbackLock>>,
+    /// What its -journal says, in rollback mode; `None` where none is open, or it cannot be read.
+    #[serde(skip)]
+    pub journal: Option<Journal>,
     /// The processes that were looked at for locks on it: this one, and whoever holds one.
     pub holders: Vec<Holder>,
     /// What became of it while it was looked at; `None` with one sample.
@@ -78,10 +81,26 @@ impl Database {
         let in_wal = in_wal.filter(|lock| lock.lock == LockKind::Write);
         let in_wal = in_wal.map(|lock| (lock.pid, lock.held_ms));
         let rollback = self.rollback_locks.iter().flatten();
-        let rollback = rollback.filter(|lock| lock.lock != RollbackKind::Shared);
-        let rollback = rollback.filter(|_| self.wal_mode == Some(false));
+        let rollback = rollback.filter(|lock| self.is_transaction(lock));
         let rollback = rollback.map(|lock| (lock.pid, lock.held_ms));
         in_wal.chain(rollback).next()
+    }
+
+    /// Whether a lock on the database itself means a write transaction. In `locking_mode = exclusive` it is kept
+    /// when a transaction has ended: then the -journal, which is kept as well, holds none.
+    pub fn is_transaction(&self, lock: &RollbackLock) -> bool {
+        let ended = lock.lock == RollbackKind::Exclusive && self.journal == Some(Journal::Ended);
+        let writes = lock.lock != RollbackKind::Shared && !lock.lasting && !ended;
+        writes && self.wal_mode == Some(false)
+    }
+
+    /// Whether the transaction may be one of `locking_mode = exclusive`, which keeps its -journal open, and nobody
+    /// else has the database open who would wait for its end.
+    pub fn is_written_alone(&self) -> bool {
+        let handles = self.holders.iter().map(|holder| holder.handles);
+        let alone = handles.sum::<Option<usize>>() == Some(1);
+        let journal = matches!(self.journal, Some(Journal::Of(_)));
+        alone && journal && self.exclusive_holder().is_some()
     }
 
     /// A process that lets no other one in: `PRAGMA locking_mode = exclusive`.
@@ -115,6 +134,15 @@ impl Overwritten {
             Overwritten::Pages => "pages",
         }
     }
+}
+
+/// What the start of a -journal says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Journal {
+    /// The transaction it was written for has ended.
+    Ended,
+    /// It is written for a transaction, to which SQLite gave this random number.
+    Of(u32),
 }
 
 /// One file of a database, known by its inode.

@@ -180,6 +180,9 @@ pub struct RollbackLock {
     pub pid: Option<u32>,
     /// Which.
     pub lock: RollbackKind,
+    /// It is taken once, for as long as the database is open: no transaction is meant by it.
+    #[serde(skip)]
+    pub lasting: bool,
     /// As of [`Lock::held_ms`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_ms: Option<u64>,

@@ -35,6 +35,7 @@ mod schema_check;
 mod servers;
 mod sqlite;
 mod sqlite_exclusive;
+mod sqlite_kept;
 mod sqlite_locks;
 mod sqlite_replaced;
 mod sqlite_unusual;

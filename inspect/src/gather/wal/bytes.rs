@@ -1,7 +1,7 @@
 //! What SQLite means by the bytes it locks.
 //!
 //! Source: sqlite/src/os.h (`PENDING_BYTE`), os_unix.c (`UNIX_SHM_BASE`, `UNIX_SHM_DMS`), wal.c
-//! (`WAL_READ_LOCK`). Locks of one process on adjacent bytes are one range to the kernel, so a range is
+//! (`WAL_READ_LOCK`), os_unix.c (`unixFileLock`, for unix-excl). Locks of one process on adjacent bytes are one range to the kernel, so a range is
 //! asked which bytes it covers.
 
 use crate::gather::locks::LockLine;
@@ -67,7 +67,8 @@ pub fn on_shm<'a>(
 /// only the strongest is named.
 pub fn on_database<'a>(held: impl Iterator<Item = &'a Owned>) -> Vec<RollbackLock> {
     let mut locks: Vec<RollbackLock> = Vec::new();
-    for Owned { pid, line } in held {
+    let held: Vec<_> = held.collect();
+    for Owned { pid, line } in held.iter().copied() {
         let kind = if line.covers(SHARED, SHARED_LAST) && line.exclusive {
             RollbackKind::Exclusive
         } else if line.covers(PENDING, PENDING) && line.exclusive {
@@ -84,9 +85,16 @@ pub fn on_database<'a>(held: impl Iterator<Item = &'a Owned>) -> Vec<RollbackLoc
             None => locks.push(RollbackLock {
                 pid: *pid,
                 lock: kind,
+                lasting: false,
                 held_ms: None,
             }),
         }
+    }
+    for lock in &mut locks {
+        let mut own = held.iter().filter(|owned| owned.pid == lock.pid);
+        // Who writes goes by way of the pending byte; the VFS unix-excl does not.
+        let pends = own.any(|owned| owned.line.covers(PENDING, PENDING));
+        lock.lasting = lock.lock == RollbackKind::Exclusive && !pends;
     }
     locks.sort_by_key(|lock| (std::cmp::Reverse(lock.lock), lock.pid));
     locks
@@ -164,10 +172,15 @@ mod tests {
                 [RollbackLock {
                     pid: Some(7),
                     lock: kind,
+                    lasting: false,
                     held_ms: None,
                 }]
             );
         }
+        // As of the VFS unix-excl, whatever it does.
+        let kept = on_database([owned(7, "WRITE @ 1073741826 1073742335")].iter());
+        assert_eq!(kept[0].lock, RollbackKind::Exclusive);
+        assert!(kept[0].lasting);
         assert!(on_database([owned(7, "WRITE @ 0 99")].iter()).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::foreign;
 use super::holders::{self, Wanted};
-use super::{Mode, database_mode, fill_locks, holder, log, overwritten, state, wanted};
+use super::{Mode, database_mode, fill_locks, holder, journal, log, overwritten, state, wanted};
 use crate::gather::mounts::Mounts;
 use crate::gather::proc_dir::ProcDir;
 use crate::gather::view::{self, Last, View};
@@ -125,7 +125,10 @@ fn seen(
             "its logs",
             "it is in wal2 mode (a branch of SQLite), which is recognised and not decoded",
         ),
-        Some(Mode::Rollback) => {}
+        Some(Mode::Rollback) => {
+            let path = [database.database.as_bytes(), b"-journal"].concat();
+            database.journal = own.open_side(&path).ok().and_then(|file| journal(&file));
+        }
         // A rollback-mode database has no -wal: one that lies there is left over.
         _ => {
             let file_of = |part: &Part| {

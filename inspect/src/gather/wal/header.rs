@@ -1,6 +1,8 @@
-//! The first bytes of a database and of a -wal, as pure functions over bytes.
+//! The first bytes of a database, of a -wal and of a -journal, as pure functions over bytes.
 //!
-//! Formats: <https://sqlite.org/fileformat2.html>, sections 1.3 and 4.1.
+//! Formats: <https://sqlite.org/fileformat2.html>, sections 1.3, 3 and 4.1.
+
+use crate::model::Journal;
 
 use super::frames::FRAME_HEADER;
 use super::shm::{sums, sums_from};
@@ -9,6 +11,8 @@ use super::shm::{sums, sums_from};
 pub const VERSION: u32 = 3_007_000;
 /// The bytes of a -wal's header; frame 1 follows.
 pub const WAL_HEADER: u64 = 32;
+/// The bytes of a -journal's header; padding up to a sector follows.
+pub const JOURNAL: usize = 28;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -30,6 +34,21 @@ pub fn database(bytes: &[u8]) -> Option<Mode> {
         0 | 1 => Mode::Rollback,
         2 => Mode::Wal,
         _ => Mode::Wal2,
+    })
+}
+
+/// The start of a -journal: one that is kept after a transaction is cut to nothing, or its header is zeroed
+/// (pager.c, `zeroJournalHdr`). The magic is not there until the journal is synced, but the random number, the
+/// sector and the page size are (`writeJournalHdr`). `None` for what is too short.
+pub fn journal(bytes: &[u8]) -> Option<Journal> {
+    if bytes.is_empty() {
+        return Some(Journal::Ended);
+    }
+    let bytes = bytes.first_chunk::<JOURNAL>()?;
+    let [.., a, b, c, d, _, _, _, _, _, _, _, _, _, _, _, _] = *bytes;
+    Some(match bytes.iter().all(|&byte| byte == 0) {
+        true => Journal::Ended,
+        false => Journal::Of(u32::from_be_bytes([a, b, c, d])),
     })
 }
 
@@ -175,6 +194,18 @@ pub(super) mod tests {
         bytes[0] ^= 1;
         assert_eq!(database(&bytes), None);
         assert_eq!(database(b"SQLite format 3\0"), None);
+    }
+
+    #[test]
+    fn a_journal_that_is_kept_is_empty_or_begins_with_zeros_until_the_next_transaction() {
+        let mut header = [0; 40];
+        assert_eq!(journal(&[]), Some(Journal::Ended));
+        assert_eq!(journal(&header), Some(Journal::Ended));
+        assert_eq!(journal(&header[..20]), None);
+        // Not synced: number, pages, sector, page size.
+        header[12..16].copy_from_slice(&7u32.to_be_bytes());
+        header[20..24].copy_from_slice(&512u32.to_be_bytes());
+        assert_eq!(journal(&header), Some(Journal::Of(7)));
     }
 
     proptest! {

@@ -22,7 +22,7 @@ use super::view::{Last, View};
 use super::wakes::Wakes;
 use super::{Gaps, errno_text};
 use crate::model::{
-    Database, Descriptor, Holder, Identity, LockKind, Part, Process, RollbackKind, Wal,
+    Database, Descriptor, Holder, Identity, Journal, LockKind, Part, Process, RollbackKind, Wal,
 };
 use bytes::Owned;
 use holders::{Found, Peer, Wanted};
@@ -37,7 +37,7 @@ pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
     }
     logs(dir, mounts, process, gaps);
     displaced(dir, mounts, process);
-    let found = locks(dir, mounts, process, gaps);
+    let found = locks(dir, mounts, process, true, gaps);
     for database in &mut process.sqlite {
         if let Some(found) = &found {
             fill_locks(database, found);
@@ -128,7 +128,7 @@ pub fn lasting(dir: &ProcDir, mounts: &Mounts, process: &mut Process, since: Dur
     // What cannot be seen was said at the first look.
     let gaps = &mut Gaps::default();
     logs(dir, mounts, process, gaps);
-    let Some(found) = locks(dir, mounts, process, gaps) else {
+    let Some(found) = locks(dir, mounts, process, false, gaps) else {
         process.sqlite = databases;
         return false;
     };
@@ -160,12 +160,15 @@ fn age(before: &mut Database, now: &Database, since: Duration) -> bool {
                 writes |= same && lock.lock == LockKind::Write;
             }
         }
-        let now = now.rollback_locks.iter().flatten();
+        // The next transaction has another number.
+        let another =
+            matches!(before.journal, Some(Journal::Of(_))) && now.journal != before.journal;
         for lock in before.rollback_locks.iter_mut().flatten() {
-            let mut now = now.clone();
-            let same = now.any(|other| (other.pid, other.lock) == (lock.pid, lock.lock));
+            let mut all = now.rollback_locks.iter().flatten();
+            let held = all.any(|other| (other.pid, other.lock) == (lock.pid, lock.lock));
+            let same = held && !(another && lock.lock == RollbackKind::Exclusive);
             lock.held_ms = millis.filter(|_| same);
-            writes |= same && lock.lock != RollbackKind::Shared;
+            writes |= same && now.is_transaction(lock);
         }
     }
     writes
@@ -191,6 +194,11 @@ pub fn logs(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
             }
         };
         database.wal = log(database, open, without, gaps);
+        if database.wal_mode == Some(false) {
+            database.journal = part(database, "-journal")
+                .and_then(open)
+                .and_then(|file| journal(&file));
+        }
     }
 }
 
@@ -243,8 +251,19 @@ fn log(
     Some(seen.wal)
 }
 
-/// The locks of the process and of everybody who shares its databases; `None` where none can be read.
-fn locks(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> Option<Found> {
+fn journal(file: &File) -> Option<Journal> {
+    header::journal(state::filled(file, &mut [0; header::JOURNAL]))
+}
+
+/// The locks of the process and of everybody who shares its databases; `None` where none can be read. Who shares a
+/// database that this process lets nobody into holds no lock, and is looked for if `all` are wanted.
+fn locks(
+    dir: &ProcDir,
+    mounts: &Mounts,
+    process: &Process,
+    all: bool,
+    gaps: &mut Gaps,
+) -> Option<Found> {
     let table = match holders::table() {
         Ok(table) => table,
         Err(e) => {
@@ -268,7 +287,8 @@ fn locks(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> 
         .collect();
     let own = holders::of_descriptors(dir, &fds, &wanted, process.pid);
     let own_ofd = own.iter().filter(|owned| owned.line.pid.is_none()).count();
-    let everyone = holders::anonymous(&wanted, &table) > own_ofd;
+    let everyone =
+        holders::anonymous(&wanted, &table) > own_ofd || (all && writes_alone(process, &own));
     for database in &process.sqlite {
         let dotfile = is_dotfile(dir, mounts, database);
         foreign::note(database, &table, dotfile, gaps);
@@ -276,6 +296,21 @@ fn locks(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> 
     let mut found = holders::find(&wanted, &table, Some(process.pid), everyone, gaps);
     found.locks.extend(own);
     Some(found)
+}
+
+/// Whether one of its databases is locked by these so that nobody else may even read, for a transaction.
+fn writes_alone(process: &Process, own: &[Owned]) -> bool {
+    process.sqlite.iter().any(|database| {
+        let main = part(database, "").and_then(|main| main.identity);
+        let of_main = own
+            .iter()
+            .filter(|owned| main.is_some_and(|id| id.number() == owned.line.file));
+        bytes::on_database(of_main).iter().any(|lock| {
+            lock.lock == RollbackKind::Exclusive
+                && !lock.lasting
+                && matches!(database.journal, Some(Journal::Of(_)))
+        })
+    })
 }
 
 /// Whether a directory lies where unix-dotfile makes one.
