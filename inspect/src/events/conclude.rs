@@ -119,12 +119,29 @@ fn judge(process: &Process, scan: &EventsScan, left: &Left<'_>, remedies: &Remed
             };
         }
     }
-    match left.files.first() {
-        Some(file) if percent(family(&left.files, &file.path), total) >= HALF => {
-            of_file(process, scan, left, file, remedies)
-        }
-        _ => mixed(scan),
+    match matter(process, scan, left) {
+        Some(file) => of_file(process, scan, left, file, remedies),
+        None => mixed(scan),
     }
+}
+
+/// The file that is the matter, with those of its family: by itself, or the first of those the process writes again
+/// and again, which together are.
+fn matter<'a>(process: &Process, scan: &EventsScan, left: &Left<'a>) -> Option<&'a FileEvents> {
+    let of = |file: &FileEvents| family(&left.files, &file.path);
+    // Of equal ones the first, which has most events itself.
+    let most = |files: &[&'a FileEvents]| files.iter().copied().rev().max_by_key(|file| of(file));
+    let first = most(&left.files)?;
+    if percent(of(first), left.total) >= HALF {
+        return Some(first);
+    }
+    let own = written_again(process, scan, left);
+    let families: BTreeMap<_, _> = own
+        .iter()
+        .map(|file| (stem(&file.path), of(file)))
+        .collect();
+    let all = families.values().sum();
+    most(&own).filter(|_| percent(all, left.total) >= HALF)
 }
 
 /// One file, or one database with its side files, is the matter.
@@ -206,14 +223,28 @@ fn names_to_ignore<'a>(files: &[&'a FileEvents], stem: &'a [u8]) -> Vec<&'a [u8]
     names
 }
 
-/// Other files that it, or what it started, writes again and again where it watches: a log that tells of each
-/// reload is the next reason for one. What somebody edits is not among them.
+/// Other files than those of this stem that are written so: a log that tells of each reload is the next reason for
+/// one.
 fn also_written<'a>(
     process: &Process,
     scan: &EventsScan,
     left: &Left<'a>,
     stem: &[u8],
 ) -> Vec<&'a [u8]> {
+    let files = written_again(process, scan, left).into_iter();
+    let files = files.filter(|file| self::stem(&file.path) != stem);
+    let mut names: Vec<&[u8]> = files
+        .map(|file| base_of(file.path.as_bytes()))
+        .filter(|name| !cure::ignored_by_default(name))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The files that it, or what it started, writes again and again where it watches. What somebody edits is not
+/// among them.
+fn written_again<'a>(process: &Process, scan: &EventsScan, left: &Left<'a>) -> Vec<&'a FileEvents> {
     /// So many changes, and this share of all, are not those of an edit.
     const AGAIN: u64 = 5;
     const TENTH: u64 = 10;
@@ -239,18 +270,10 @@ fn also_written<'a>(
             .iter()
             .any(|d| d.writable == Some(true) && d.target == file.path),
     };
-    let mut names: Vec<&[u8]> = left
-        .files
-        .iter()
-        .filter(|file| self::stem(&file.path) != stem)
-        .filter(|file| changes(file) >= AGAIN && percent(changes(file), all) >= TENTH)
-        .filter(|file| by_it(file))
-        .map(|file| base_of(file.path.as_bytes()))
-        .filter(|name| !cure::ignored_by_default(name))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+    let again = left.files.iter().copied().filter(|file| {
+        changes(file) >= AGAIN && percent(changes(file), all) >= TENTH && by_it(file)
+    });
+    again.collect()
 }
 
 fn base_of(path: &[u8]) -> &[u8] {

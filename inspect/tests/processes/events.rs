@@ -375,3 +375,31 @@ fn what_is_printed_for_a_reload_loop_leaves_one_reload_for_one_edit() {
     let reloads = lines.iter().filter(|line| *line == "reload").count();
     assert_eq!(reloads, 2, "{lines:?}");
 }
+
+/// Watches where it writes three logs in turn, until standard input ends.
+const LOGS: &str = r#"
+import ctypes, os, select
+libc = ctypes.CDLL(None)
+fd = libc.inotify_init1(os.O_NONBLOCK)
+libc.inotify_add_watch(fd, b".", 0x3c6)
+logs = [open(name, "a") for name in ("a.log", "b.log", "c.log")]
+print("READY", flush=True)
+while not select.select([0], [], [], 0.01)[0]:
+    for log in logs: log.write("written\n"); log.flush()
+    os.read(fd, 65536)
+"#;
+
+#[test]
+fn files_that_wake_it_together_are_all_named_though_none_of_them_is_half_of_it() {
+    let stage = Stage::new();
+    let dir = stage.make("app");
+    let mut python = Command::new("/usr/bin/python3");
+    let fixture = Fixture::start(python.args(["-c", LOGS]).current_dir(&dir));
+    let pid = fixture.pid().to_string();
+    let doc = stage.scan(&["events", &pid, "--for", "1", "--json"]).json();
+    let remedy = doc["conclusion"]["remedy"].as_str().unwrap_or_default();
+    assert!(
+        remedy.contains("WATCHFIX_IGNORE=+a.log:b.log:c.log "),
+        "{doc:#}"
+    );
+}
