@@ -3,7 +3,8 @@
 use super::missed;
 use crate::findings::{Remedies, cure};
 use crate::model::{
-    Bits, Cause, Conclusion, Database, EventCount, EventsScan, FileEvents, Name, Process, Relation,
+    Bits, Cause, Conclusion, Database, Descriptor, EventCount, EventsScan, FileEvents, Name,
+    Process, Relation,
 };
 use crate::render::{list_words, number};
 use rules::event;
@@ -11,6 +12,8 @@ use std::collections::BTreeMap;
 
 /// The events that mean no change.
 const READS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
+/// Those that mean one of content or name.
+pub const CHANGES: u32 = event::ALL_EVENTS & !(READS | event::ATTRIB);
 /// From this share on, in percent, one thing is said to be the matter.
 const MOST: u64 = 90;
 /// A file is worth naming from here on.
@@ -245,35 +248,30 @@ fn also_written<'a>(
 /// The files that it, or what it started, writes again and again where it watches. What somebody edits is not
 /// among them.
 fn written_again<'a>(process: &Process, scan: &EventsScan, left: &Left<'a>) -> Vec<&'a FileEvents> {
-    /// So many changes, and this share of all, are not those of an edit.
-    const AGAIN: u64 = 5;
-    const TENTH: u64 = 10;
-    let changes = |file: &FileEvents| -> u64 {
-        let counts = file.events.iter();
-        counts
-            .filter(|entry| {
-                let bits = event::bits(entry.event.as_bytes()).unwrap_or(0);
-                bits & !(READS | event::ATTRIB) != 0
-            })
-            .map(|entry| entry.count)
-            .sum()
+    /// Once in each of two rounds: how many events that is depends on who reads them when, for the kernel merges
+    /// those that are alike, and how large its share is on what else is done in a round.
+    const AGAIN: u64 = 2;
+    /// A build that writes more than these needs its directory dropped, and not a list.
+    const LISTED: usize = 8;
+    let is_change = |entry: &&EventCount| {
+        event::bits(entry.event.as_bytes()).is_some_and(|bit| bit & CHANGES != 0)
     };
-    let all: u64 = left.files.iter().map(|file| changes(file)).sum();
-    let by_it = |file: &FileEvents| match &scan.causes {
-        Some(causes) => causes.iter().any(|cause| {
-            let own = matches!(cause.relation, Relation::Itself | Relation::Descendant);
-            let mut names = cause.names.iter();
-            own && names.any(|entry| entry.name.as_bytes() == file.path.base())
-        }),
-        None => process
-            .descriptors
-            .iter()
-            .any(|d| d.writable == Some(true) && d.target == file.path),
+    let own = |cause: &&Cause| matches!(cause.relation, Relation::Itself | Relation::Descendant);
+    let again = |file: &FileEvents| match &scan.causes {
+        Some(causes) => {
+            let names = causes.iter().filter(own).flat_map(|cause| &cause.names);
+            let same = names.filter(|entry| entry.name.as_bytes() == file.path.base());
+            same.map(|entry| entry.changes).sum::<u64>() >= AGAIN
+        }
+        None => {
+            let open = |d: &Descriptor| d.writable == Some(true) && d.target == file.path;
+            let changes = file.events.iter().filter(is_change);
+            let most = changes.map(|entry| entry.count).max();
+            process.descriptors.iter().any(open) && most >= Some(AGAIN)
+        }
     };
-    let again = left.files.iter().copied().filter(|file| {
-        changes(file) >= AGAIN && percent(changes(file), all) >= TENTH && by_it(file)
-    });
-    again.collect()
+    let files = left.files.iter().copied().filter(|file| again(file));
+    files.take(LISTED).collect()
 }
 
 fn base_of(path: &[u8]) -> &[u8] {

@@ -149,7 +149,7 @@ fn files(live: &Live, listener: &Listener, heard: &Heard) -> Vec<FileEvents> {
 struct Group<'a> {
     pids: Vec<u32>,
     bits: Bits,
-    names: HashMap<&'a [u8], u64>,
+    names: HashMap<&'a [u8], Bits>,
 }
 
 /// Processes with one command line are one cause: a watcher that starts a tool again and again is not
@@ -163,8 +163,8 @@ fn causes(heard: &Heard) -> Vec<Cause> {
         let group = groups.entry(who).or_default();
         group.pids.push(*pid);
         group.bits.join(&by_process.all);
-        for (name, count) in &by_process.names {
-            *group.names.entry(name).or_default() += count;
+        for (name, bits) in &by_process.names {
+            group.names.entry(name).or_default().join(bits);
         }
     }
     let mut list: Vec<_> = groups
@@ -180,9 +180,10 @@ fn causes(heard: &Heard) -> Vec<Cause> {
             pids.truncate(FEW);
             let mut names: Vec<_> = names
                 .into_iter()
-                .map(|(name, count)| NameCount {
+                .map(|(name, bits)| NameCount {
                     name: name.into(),
-                    count,
+                    count: bits.sum(),
+                    changes: bits.most_of(conclude::CHANGES),
                 })
                 .collect();
             names.sort_by(|a, b| b.count.cmp(&a.count).then(a.name.cmp(&b.name)));

@@ -30,7 +30,7 @@ pub struct ByProcess {
     /// Its events.
     pub all: Bits,
     /// All of them by name.
-    pub names: HashMap<Box<[u8]>, u64>,
+    pub names: HashMap<Box<[u8]>, Bits>,
 }
 
 impl Tally {
@@ -60,11 +60,10 @@ impl Tally {
         let events = u32::try_from(mask & u64::from(event::ALL_EVENTS)).unwrap_or(0);
         let entry = self.causes.entry(pid).or_default();
         entry.all.add(events);
-        if let Some(name) = name {
-            let count = u64::from(events.count_ones());
-            if entry.names.len() < MOST_FILES || entry.names.contains_key(name) {
-                *entry.names.entry(name.into()).or_default() += count;
-            }
+        if let Some(name) = name
+            && (entry.names.len() < MOST_FILES || entry.names.contains_key(name))
+        {
+            entry.names.entry(name.into()).or_default().add(events);
         }
     }
 }
@@ -113,6 +112,7 @@ mod tests {
         tally.cause(7, 0x4000_0020, None);
         let seen = &tally.causes[&7];
         assert_eq!(seen.all.of(event::ALL_EVENTS), 3);
-        assert_eq!(seen.names[&b"a"[..]], 2);
+        let named = seen.names[&b"a"[..]];
+        assert_eq!((named.sum(), named.most_of(event::ALL_EVENTS)), (2, 1));
     }
 }

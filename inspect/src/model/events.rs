@@ -103,6 +103,9 @@ pub struct NameCount {
     pub name: Name,
     /// How often.
     pub count: u64,
+    /// How often it was changed, by the kind of change that came most often: one write makes several kinds.
+    #[serde(skip)]
+    pub changes: u64,
 }
 
 /// What a process is to the watching one.

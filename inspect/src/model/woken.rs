@@ -36,6 +36,13 @@ impl Bits {
             .sum()
     }
 
+    /// The event of `mask` that came most often, how often.
+    pub fn most_of(&self, mask: u32) -> u64 {
+        let each = self.0.iter().zip(event::EVENTS);
+        let each = each.filter(|(_, (bit, _))| mask & bit != 0);
+        each.map(|(n, _)| *n).max().unwrap_or(0)
+    }
+
     /// By event, most first.
     pub fn list(&self) -> Vec<EventCount> {
         let each = self.0.iter().zip(event::EVENTS);

@@ -10,10 +10,11 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
-use support::Victim;
+use support::{Next, Victim};
 use tempfile::TempDir;
 
 /// A server that loops.
@@ -67,13 +68,23 @@ fn watcher(root: u32, watched: &Path) -> Option<u32> {
     children.find_map(|child| watcher(child, watched))
 }
 
-fn events(installed: &Path, pid: u32, seconds: &str) -> Value {
+/// `fdscan events`, listening.
+fn listen(installed: &Path, pid: u32, seconds: &str) -> Victim {
     let mut fdscan = Command::new(installed.join("fdscan"));
     fdscan.args(["events", &pid.to_string(), "--for", seconds, "--json"]);
-    let done = fdscan.stdin(Stdio::null()).output().unwrap();
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert!(done.status.success(), "{}: {said}", done.status);
-    serde_json::from_slice(&done.stdout).unwrap()
+    let listener = Victim::spawn(&mut fdscan);
+    // It asks for all it wants before it reads anything.
+    support::wait_until("it does not listen", || {
+        !support::watches(listener.pid()).is_empty()
+    });
+    listener
+}
+
+/// What it says when it has listened.
+fn heard(listener: Victim) -> Value {
+    let (status, lines) = listener.finish();
+    assert!(status.success(), "{status}: {lines:#?}");
+    serde_json::from_str(&lines.join("\n")).unwrap()
 }
 
 /// Asks the process, of this server or it itself, to end with what it has started.
@@ -108,20 +119,24 @@ fn is_healed_by_what_is_printed(command: &mut Command, server: &Server) {
     let installed = install();
     let app = server.edited.parent().unwrap();
     let (mut looping, pid) = start(command.current_dir(app), server);
-    for _ in 0..3 {
+    let listener = listen(installed.path(), pid, "600");
+    // What it has said until now is not of this time.
+    while let Next::Line(_) = looping.next_within(Duration::ZERO) {}
+    for _ in 0..4 {
         looping.line_with(server.reloads);
     }
-    let doc = events(installed.path(), pid, "4");
+    listener.signal(libc::SIGINT);
+    let doc = heard(listener);
     let remedy = doc["conclusion"]["remedy"].as_str();
     let remedy = remedy.unwrap_or_else(|| panic!("{doc:#}")).to_owned();
     for name in server.names {
-        assert!(remedy.contains(name), "{remedy}");
+        assert!(remedy.contains(name), "{remedy}: {doc:#}");
     }
     end(looping, pid);
 
     let (mut healed, pid) = start(&mut pasted(&remedy, installed.path(), app), server);
     // Whatever that reload was to cause, an edit after it comes later.
-    let doc = events(installed.path(), pid, "4");
+    let doc = heard(listen(installed.path(), pid, "4"));
     assert_eq!(doc["conclusion"]["remedy"], Value::Null, "{doc:#}");
     support::append(&server.edited, "\n");
     healed.line_with(server.reloads);
