@@ -1,9 +1,9 @@
 //! `fdscan report PID`: everything about one process, with a short sample, to attach to a bug.
 
 use crate::Options;
-use crate::findings::{self, Facts, Remedies};
+use crate::findings::Remedies;
 use crate::gather::{self, Ears, Gaps, Sampler, Session};
-use crate::model::{BugReport, Failure, FailureKind, Growth, Point, Report, SCHEMA, Sample, Scan};
+use crate::model::{BugReport, Failure, FailureKind, Growth, Point, SCHEMA, Sample, Scan};
 use crate::sys::Signals;
 use std::time::{Duration, Instant};
 
@@ -44,16 +44,7 @@ pub fn bug_report(pid: u32, options: Options, time: Duration) -> Result<BugRepor
     {
         process.grew(Growth::between(first, last));
     }
-    let findings = findings::all(&Facts {
-        process: &process,
-        limits: &session.limits,
-        remedies: &remedies,
-    });
-    let report = Report {
-        process,
-        findings,
-        incomplete: gaps.into_list(),
-    };
+    let report = crate::judged(process, &session.limits, &remedies, gaps);
     Ok(BugReport {
         scan: Scan {
             schema: SCHEMA,

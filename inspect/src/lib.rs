@@ -24,12 +24,13 @@ pub use bug_report::bug_report;
 pub use exit::Exit;
 pub use gather::woken::MOMENT;
 pub use gather::{Options, Thread, thread};
-pub use sys::{effective_user, output_was_closed, terminal_width};
+pub use sys::{effective_user, output_was_closed, terminal_rows, terminal_width};
 
 use findings::{Facts, Remedies};
 use gather::{Ears, Gaps, LogWindow, Selection, Session, Users, Window};
 use model::{
-    ClaimScan, DatabaseReport, DatabaseScan, Process, Report, Row, SCHEMA, Scan, SeenDatabase, Top,
+    ClaimScan, DatabaseReport, DatabaseScan, Healed, InotifyLimits, Process, Report, Row, SCHEMA,
+    Scan, SeenDatabase, Top,
 };
 use std::io;
 use std::path::PathBuf;
@@ -127,16 +128,7 @@ fn scan_within(pids: &[u32], options: Options, mut session: Session) -> (Scan, S
         if let Some(window) = window {
             window.close(&mut process, &mut gaps);
         }
-        let findings = findings::all(&Facts {
-            process: &process,
-            limits: &session.limits,
-            remedies: &remedies,
-        });
-        Report {
-            process,
-            findings,
-            incomplete: gaps.into_list(),
-        }
+        judged(process, &session.limits, &remedies, gaps)
     };
     let processes = seen.into_iter().map(&mut report).collect();
     let scan = Scan {
@@ -148,6 +140,26 @@ fn scan_within(pids: &[u32], options: Options, mut session: Session) -> (Scan, S
         errors,
     };
     (scan, session)
+}
+
+/// What is wrong with a process, and what was done to it.
+fn judged(process: Process, limits: &InotifyLimits, remedies: &Remedies, gaps: Gaps) -> Report {
+    let findings = findings::all(&Facts {
+        process: &process,
+        limits,
+        remedies,
+    });
+    let healed = gather::healed(&process).map(|healed| Healed {
+        undo: remedies.undo(&process, healed.uid),
+        ..healed
+    });
+    Report {
+        notes: remedies.notes(&process, &findings),
+        healed,
+        process,
+        findings,
+        incomplete: gaps.into_list(),
+    }
 }
 
 /// Waits until `window` has passed since `began`, or somebody interrupts: then it was long enough. `look`

@@ -14,7 +14,7 @@ pub struct AnswerArgs {
     #[arg(long, value_name = "SEVERITY", default_value = "never")]
     pub fail_on: FailOn,
 
-    /// When to use colour; auto means on a terminal, unless NO_COLOR is set
+    /// When to use colour; auto means on a terminal, unless NO_COLOR or TERM=dumb, and with CLICOLOR_FORCE always
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Colour,
 }
@@ -47,7 +47,7 @@ impl FailOn {
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Colour {
-    /// On a terminal, unless NO_COLOR is set.
+    /// As the environment asks for: NO_COLOR, CLICOLOR_FORCE, TERM.
     Auto,
     /// Always.
     Always,

@@ -19,11 +19,15 @@ pub struct EventsArgs {
     #[arg(long)]
     pub wake: bool,
 
+    /// Show the counts: by event, directory, file and who caused it
+    #[arg(long)]
+    pub tables: bool,
+
     /// Print JSON (schema fdscan/1) instead of text
     #[arg(long)]
     pub json: bool,
 
-    /// When to use colour; auto means on a terminal, unless NO_COLOR is set
+    /// When to use colour; auto means on a terminal, unless NO_COLOR or TERM=dumb, and with CLICOLOR_FORCE always
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Colour,
 }

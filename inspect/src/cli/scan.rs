@@ -27,7 +27,11 @@ pub struct ScanArgs {
     #[arg(long = "for", value_name = "SECONDS", value_parser = parse_window)]
     pub window: Option<Duration>,
 
-    /// List every watch and descriptor instead of rolling them up
+    /// Show the tables behind the findings: limits, watches, descriptors, databases; and why something was not seen
+    #[arg(long)]
+    pub tables: bool,
+
+    /// Show everything: each watch and descriptor, and what each finding rests on
     #[arg(long)]
     pub all: bool,
 

@@ -18,7 +18,7 @@ pub struct TopArgs {
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
 
-    /// How many processes to list, 0 for all; without it 20 as text, all as JSON
+    /// How many processes to list, 0 for all; without it what fits the screen, at most 20, and all as JSON
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
 

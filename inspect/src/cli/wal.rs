@@ -16,6 +16,10 @@ pub struct WalArgs {
     #[arg(long = "for", value_name = "SECONDS", value_parser = parse_window)]
     pub window: Option<Duration>,
 
+    /// Show the tables behind the findings: files, readers, and who has it open
+    #[arg(long)]
+    pub tables: bool,
+
     /// How the answer is given.
     #[command(flatten)]
     pub answer: AnswerArgs,

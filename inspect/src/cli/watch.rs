@@ -53,7 +53,7 @@ pub struct WatchArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// When to use colour; auto means on a terminal, unless NO_COLOR is set
+    /// When to use colour; auto means on a terminal, unless NO_COLOR or TERM=dumb, and with CLICOLOR_FORCE always
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Colour,
 }

@@ -5,7 +5,7 @@ use inspect::Exit;
 use inspect::check::{self, NotStarted};
 use inspect::cli::CheckArgs;
 use inspect::model::CheckScan;
-use inspect::render::{self, Guard, Layout, sanitize};
+use inspect::render::{self, Detail, Guard, Layout, sanitize};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -60,7 +60,7 @@ fn write(scan: &CheckScan, args: &CheckArgs, to: impl Write) -> io::Result<()> {
         let layout = Layout {
             // A line for a rule is one line in a log.
             width: u16::MAX,
-            ..layout(args.color, false)
+            ..layout(args.color, Detail::Short)
         };
         render::check_text(scan, layout, &mut to)?;
     }

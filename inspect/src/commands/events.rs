@@ -3,7 +3,7 @@
 use super::{complain, layout, write};
 use inspect::Exit;
 use inspect::cli::EventsArgs;
-use inspect::render::{self, sanitize};
+use inspect::render::{self, Detail, sanitize};
 
 /// Listens, and says what woke the process.
 pub fn events(args: &EventsArgs) -> Exit {
@@ -14,7 +14,7 @@ pub fn events(args: &EventsArgs) -> Exit {
             return failure.kind.into();
         }
     };
-    let layout = layout(args.color, false);
+    let layout = layout(args.color, Detail::of(args.tables));
     let written = write(|to| match args.json {
         true => render::json(&scan, to),
         false => render::events_text(&scan, layout, to),

@@ -23,8 +23,8 @@ pub use wal::wal;
 pub use watch::watch;
 
 use inspect::cli::{AnswerArgs, Colour};
-use inspect::render::{self, Guard, Layout, Style, inert};
-use inspect::{Exit, findings, terminal_width};
+use inspect::render::{self, Detail, Guard, Layout, Style, inert};
+use inspect::{Exit, terminal_width};
 use serde::Serialize;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
@@ -62,22 +62,20 @@ fn write(content: impl FnOnce(&mut Output) -> io::Result<()>) -> Result<(), Exit
     }
 }
 
-/// How text is laid out here; `all` lists everything instead of rolling it up.
-fn layout(color: Colour, all: bool) -> Layout {
-    let terminal = io::stdout().is_terminal();
-    // https://no-color.org: set and not empty.
-    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+/// How text is laid out here.
+fn layout(color: Colour, detail: Detail) -> Layout {
+    let variable = |name: &str| std::env::var_os(name);
     Layout {
         width: terminal_width().unwrap_or(NO_TERMINAL),
         style: Style {
             colour: match color {
-                Colour::Auto => terminal && wanted,
+                Colour::Auto => render::wants_colour(io::stdout().is_terminal(), variable),
                 Colour::Always => true,
                 Colour::Never => false,
             },
         },
-        all,
-        launcher: findings::launcher_is_installed(),
+        detail,
+        ascii: render::is_ascii(variable),
     }
 }
 

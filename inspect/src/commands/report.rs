@@ -4,7 +4,7 @@ use super::{complain, write};
 use inspect::MOMENT;
 use inspect::cli::{ReportArgs, ReportFormat};
 use inspect::render::{self, sanitize};
-use inspect::{Exit, Options, findings};
+use inspect::{Exit, Options};
 use std::io::{self, IsTerminal};
 
 /// Writes the report to standard output.
@@ -25,10 +25,9 @@ pub fn report(args: &ReportArgs) -> Exit {
             return failure.kind.into();
         }
     };
-    let launcher = findings::launcher_is_installed();
     let written = write(|to| match args.format {
-        ReportFormat::Markdown => render::markdown(&report, launcher, to),
-        ReportFormat::Html => render::html(&report, launcher, to),
+        ReportFormat::Markdown => render::markdown(&report, to),
+        ReportFormat::Html => render::html(&report, to),
     });
     written.err().unwrap_or(Exit::Done)
 }

@@ -3,7 +3,7 @@
 use super::{answer, complain, layout};
 use inspect::MOMENT;
 use inspect::cli::ScanArgs;
-use inspect::render::{self, sanitize};
+use inspect::render::{self, Detail, sanitize};
 use inspect::{Exit, Options};
 use std::io::{self, IsTerminal};
 
@@ -21,7 +21,11 @@ pub fn scan(args: &ScanArgs) -> Exit {
             window: args.window,
         },
     );
-    let layout = layout(args.answer.color, args.all);
+    let detail = match args.all {
+        true => Detail::All,
+        false => Detail::of(args.tables),
+    };
+    let layout = layout(args.answer.color, detail);
     if let Err(exit) = answer(args.answer, &scan, |to| render::text(&scan, layout, to)) {
         return exit;
     }

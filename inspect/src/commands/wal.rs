@@ -3,12 +3,12 @@
 use super::{answer, complain, layout};
 use inspect::Exit;
 use inspect::cli::WalArgs;
-use inspect::render::{self, sanitize};
+use inspect::render::{self, Detail, sanitize};
 
 /// Looks at the databases, says what was found, then which could not be read.
 pub fn wal(args: &WalArgs) -> Exit {
     let scan = inspect::scan_databases(&args.databases, args.window);
-    let layout = layout(args.answer.color, false);
+    let layout = layout(args.answer.color, Detail::of(args.tables));
     if let Err(exit) = answer(args.answer, &scan, |to| render::wal_text(&scan, layout, to)) {
         return exit;
     }

@@ -3,7 +3,7 @@
 use super::{complain, layout};
 use inspect::Exit;
 use inspect::cli::WatchArgs;
-use inspect::render::sanitize;
+use inspect::render::{Detail, is_dumb, sanitize};
 use inspect::watch::{End, Held, Options, Refused, View, watch as run};
 use std::io::{self, IsTerminal};
 use std::os::unix::process::CommandExt;
@@ -11,6 +11,8 @@ use std::process::Command;
 
 /// Watches a process; with `--exec`, becomes that command when the condition held.
 pub fn watch(args: &WatchArgs) -> Exit {
+    let layout = layout(args.color, Detail::Short);
+    let dumb = is_dumb(|name| std::env::var_os(name));
     let options = Options {
         pid: args.pid,
         interval: args.interval,
@@ -19,10 +21,11 @@ pub fn watch(args: &WatchArgs) -> Exit {
         samples: args.samples,
         view: match args.json {
             true => View::Json,
-            false if io::stdout().is_terminal() => View::Live,
+            false if io::stdout().is_terminal() && !dumb => View::Live,
             false => View::Lines,
         },
-        colour: layout(args.color, false).style.colour,
+        colour: layout.style.colour,
+        ascii: layout.ascii,
     };
     match run(&options) {
         Ok(End::Done) => Exit::Done,

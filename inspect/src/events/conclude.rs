@@ -6,7 +6,7 @@ use crate::model::{
     Bits, Cause, Conclusion, Database, Descriptor, EventCount, EventsScan, FileEvents, Name,
     Process, Relation,
 };
-use crate::render::{list_words, number};
+use crate::render::{agree, list_words, number, plural};
 use rules::event;
 use std::collections::BTreeMap;
 
@@ -30,22 +30,30 @@ pub fn conclude(
     let mut conclusion = match (left.total, scan.total) {
         (0, 1..) => Conclusion {
             message: format!(
-                "{} events, and the rules libwatchfix.so follows in it remove them all: nothing woke it.",
-                number(scan.total)
+                "{}, and the rules libwatchfix.so follows in it remove {}: nothing woke it.",
+                events(scan.total),
+                agree(scan.total, "it", "them all"),
             ),
             ..Conclusion::default()
         },
         _ => judge(process, scan, &left, remedies),
     };
     if left.total > 0 && left.total < scan.total {
+        let removed = scan.total - left.total;
         conclusion.message += &format!(
-            " {} more are removed by the rules libwatchfix.so follows in it.",
-            number(scan.total - left.total)
+            " {} more {} removed by the rules libwatchfix.so follows in it.",
+            number(removed),
+            agree(removed, "is", "are"),
         );
     }
     if left.total > 0 {
         missed::note(process, scan, &mut conclusion);
     }
+    conclusion.notes = remedies.obstacles(
+        process,
+        conclusion.is_to_heal && conclusion.remedy_live.is_none(),
+        conclusion.is_to_start && conclusion.remedy.is_none(),
+    );
     if scan.overflows > 0 {
         conclusion.message += " Events were lost here: the counts are lower bounds.";
     }
@@ -94,31 +102,38 @@ fn judge(process: &Process, scan: &EventsScan, left: &Left<'_>, remedies: &Remed
     if total == 0 {
         return missed::quiet(process, scan);
     }
-    for (mask, what, count) in [
-        (READS, "reads", left.reads),
-        (event::ATTRIB, "changes of metadata", left.attrib),
+    for (mask, [one, many], count) in [
+        (READS, ["is a read", "are reads"], left.reads),
+        (
+            event::ATTRIB,
+            ["is a change of metadata", "are changes of metadata"],
+            left.attrib,
+        ),
     ] {
         if percent(count, total) >= MOST {
-            let events = names_of(mask, &scan.events);
+            let named = names_of(mask, &scan.events);
             let message = format!(
-                "{} of {} events are {what}{}: strip {events}.",
+                "{} of {} {}{}: strip {named}.",
                 number(count),
-                number(total),
+                events(total),
+                agree(count, one, many),
                 by(scan, mask),
             );
             // Engines that see masks only strip attrib when it is named.
-            let named = mask == event::ATTRIB;
+            let attrib = mask == event::ATTRIB;
             return Conclusion {
                 message,
-                remedy: match named {
-                    true => remedies.start_stripping(process, &events),
+                remedy: match attrib {
+                    true => remedies.start_stripping(process, &named),
                     false => remedies.start(process),
                 },
-                remedy_live: Some(match named {
-                    true => remedies.heal_stripping(process, &events),
+                remedy_live: match attrib {
+                    true => remedies.heal_stripping(process, &named),
                     false => remedies.heal(process),
-                }),
-                ask: None,
+                },
+                is_to_heal: true,
+                is_to_start: true,
+                ..Conclusion::default()
             };
         }
     }
@@ -147,6 +162,14 @@ fn matter<'a>(process: &Process, scan: &EventsScan, left: &Left<'a>) -> Option<&
     most(&own).filter(|_| percent(all, left.total) >= HALF)
 }
 
+fn events(count: u64) -> String {
+    plural(
+        usize::try_from(count).unwrap_or(usize::MAX),
+        "event",
+        "events",
+    )
+}
+
 /// One file, or one database with its side files, is the matter.
 fn of_file(
     process: &Process,
@@ -164,9 +187,10 @@ fn of_file(
     };
     let writer = writer(process, scan, file);
     let message = format!(
-        "{} % of {} events name {base}{others}{}.",
+        "{} % of {} {} {base}{others}{}.",
         percent(count, left.total),
-        number(left.total),
+        events(left.total),
+        agree(left.total, "names", "name"),
         writer.text,
     );
     let stem = stem(&file.path);
@@ -194,14 +218,15 @@ fn of_file(
         .filter(|_| writer.itself);
     let (remedy, remedy_live) = match (own, dir) {
         // The default rules have the names, and where heal settles its own databases it needs no more.
-        (Some(_), _) if names.is_empty() => (remedies.start(process), Some(remedies.heal(process))),
+        (Some(_), _) if names.is_empty() => (remedies.start(process), remedies.heal(process)),
         (None, Some(_)) if names.is_empty() => (remedies.start(process), None),
         (own, Some(dir)) => (
             remedies.start_ignoring(process, &names, &dir),
-            writer.itself.then(|| match own {
+            match own {
+                _ if !writer.itself => None,
                 Some(_) => remedies.heal(process),
                 None => remedies.heal_settling(process, &dir),
-            }),
+            },
         ),
         _ => (None, None),
     };
@@ -209,7 +234,9 @@ fn of_file(
         message,
         remedy,
         remedy_live,
-        ask: None,
+        is_to_heal: writer.itself,
+        is_to_start: true,
+        ..Conclusion::default()
     }
 }
 
@@ -336,10 +363,7 @@ fn writer(process: &Process, scan: &EventsScan, file: &FileEvents) -> Writer {
 }
 
 fn mixed(scan: &EventsScan) -> Conclusion {
-    let mut message = format!(
-        "{} events, and no one thing is the matter",
-        number(scan.total)
-    );
+    let mut message = format!("{}, and no one thing is the matter", events(scan.total));
     if let Some(event) = scan.events.first() {
         message += &format!(
             ": {} % are {}",
@@ -404,8 +428,8 @@ fn by_program(causes: &[Cause], of: impl Fn(&Cause) -> u64, all: u64) -> String 
     let worst = programs.into_iter().max_by_key(|(_, (count, _))| *count);
     match worst.map(|(comm, (count, processes))| (comm, percent(count, all), processes)) {
         Some((comm, share @ HALF.., processes)) => {
-            let processes = number(processes as u64);
-            format!(", {share} % of them by {processes} processes called {comm}")
+            let processes = plural(processes, "process", "processes");
+            format!(", {share} % of them by {processes} called {comm}")
         }
         _ => ", by many".into(),
     }
@@ -424,10 +448,13 @@ fn who(cause: &Cause) -> String {
         (Relation::Itself, ..) => "itself".into(),
         (Relation::Unknown, 1, Some(pid)) => format!("PID {pid}, which ended at once"),
         (Relation::Unknown, count, _) => {
-            format!("{} processes that ended at once", number(count as u64))
+            format!(
+                "{} that ended at once",
+                plural(count, "process", "processes")
+            )
         }
         (_, 1, Some(pid)) => format!("PID {pid}{command}"),
-        (_, count, _) => format!("{} processes{command}", number(count as u64)),
+        (_, count, _) => format!("{}{command}", plural(count, "process", "processes")),
     }
 }
 

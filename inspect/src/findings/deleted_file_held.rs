@@ -2,7 +2,7 @@
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Descriptor, Kind};
-use crate::render::{bytes, plural};
+use crate::render::{agree, bytes, plural};
 use serde_json::json;
 use std::collections::HashMap;
 
@@ -44,9 +44,10 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             Severity::Info
         },
         message: format!(
-            "It holds {} in {} without a name: the space comes back when every process has closed them.{largest} A program that reopens its files on a signal (often SIGHUP) gives it back so, any other by a restart; what is still needed can be copied from /proc/{}/fd before.",
+            "It holds {} in {} without a name: the space comes back when every process has closed {}.{largest} A program that reopens its files on a signal (often SIGHUP) gives it back so, any other by a restart; what is still needed can be copied from /proc/{}/fd before.",
             bytes(total),
             plural(files.len(), "deleted file", "deleted files"),
+            agree(files.len() as u64, "it", "them"),
             facts.process.pid,
         ),
         evidence: json!({

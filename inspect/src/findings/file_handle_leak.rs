@@ -2,7 +2,7 @@
 
 use super::{Facts, Finding, Severity, growth};
 use crate::model::{Descriptor, Growth, Identity, Kind, Name};
-use crate::render::number;
+use crate::render::{number, plural};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -126,15 +126,15 @@ impl Group<'_> {
         let inodes: HashSet<_> = self.files.iter().filter_map(|file| file.identity).collect();
         let what = match (&self.pattern, self.files.first()) {
             (Some((directory, extension)), _) => format!(
-                "{} of {} files {} in {directory}",
+                "{} descriptors of {} {} in {directory}",
                 number(handles),
-                number(inodes.len() as u64),
+                plural(inodes.len(), "file", "files"),
                 extension
                     .as_ref()
                     .map_or_else(|| "without an extension".into(), |e| format!("*.{e}")),
             ),
-            (None, Some(file)) => format!("{} of {}", number(handles), file.target),
-            (None, None) => number(handles),
+            (None, Some(file)) => format!("{} descriptors of {}", number(handles), file.target),
+            (None, None) => format!("{} descriptors", number(handles)),
         };
         let percent = limit.filter(|&n| n > 0).map(|n| handles * 100 / n);
         let share = percent.map_or_else(String::new, |p| format!(", {p} % of its limit"));
@@ -163,7 +163,7 @@ impl Group<'_> {
             code: "file-handle-leak",
             severity: Severity::Warning,
             message: format!(
-                "Of its descriptors {what} are open at once{share}: they are opened and not closed. No command closes them from outside: a restart frees them, closing each file in the program keeps them from coming back.{since}",
+                "{what} are open at once{share}: they are opened and not closed. No command closes them from outside: a restart frees them, closing each file in the program keeps them from coming back.{since}",
             ),
             evidence: json!({
                 "kind": kind,

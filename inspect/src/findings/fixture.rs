@@ -158,7 +158,7 @@ impl Fixture {
         look(&Facts {
             process: &self.process,
             limits: &self.limits,
-            remedies: &Remedies::locate(),
+            remedies: &Remedies::sample(),
         })
     }
 

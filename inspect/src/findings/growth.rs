@@ -1,16 +1,17 @@
 //! What two samples add to a finding: words and evidence.
 
 use crate::model::Change;
-use crate::render::{duration, number};
+use crate::render::{agree, duration, number};
 use serde_json::{Value, json};
 
 /// Descriptors opened or closed meanwhile, as a sentence after another one.
 pub fn sentence(seconds: f64, more: i64) -> String {
     let count = number(more.unsigned_abs());
+    let were = agree(more.unsigned_abs(), "was", "were");
     match more {
         0 => format!(" Within {seconds:.1} s none was added."),
-        1.. => format!(" Within {seconds:.1} s {count} more were opened."),
-        _ => format!(" Within {seconds:.1} s {count} of them were closed."),
+        1.. => format!(" Within {seconds:.1} s {count} more {were} opened."),
+        _ => format!(" Within {seconds:.1} s {count} of them {were} closed."),
     }
 }
 
@@ -81,6 +82,13 @@ mod tests {
 
     fn outlook(used: u64, limit: u64, from: u64, to: u64) -> Outlook {
         Outlook::new(used, limit, used, 5.0, Some(Change { from, to }))
+    }
+
+    #[test]
+    fn one_more_was_and_two_more_were_opened() {
+        assert_eq!(sentence(2.0, 1), " Within 2.0 s 1 more was opened.");
+        assert_eq!(sentence(2.0, 2), " Within 2.0 s 2 more were opened.");
+        assert_eq!(sentence(2.0, -1), " Within 2.0 s 1 of them was closed.");
     }
 
     #[test]

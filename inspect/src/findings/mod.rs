@@ -35,7 +35,7 @@ mod fixture;
 
 pub(crate) use descriptor_leak::named;
 pub(crate) use remedy::quote;
-pub use remedy::{Remedies, launcher_is_installed};
+pub use remedy::{Remedies, quoted};
 
 use crate::model::{Brief, InotifyLimits, Process, Row, SeenDatabase, User};
 use crate::render::number;
@@ -84,6 +84,29 @@ pub struct Finding {
     /// A command that helps the process as it runs, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy_live: Option<String>,
+}
+
+impl Finding {
+    /// Whether its remedy is another start of the program; else it is for the system, a file or the process as it
+    /// runs.
+    pub fn needs_start(&self) -> bool {
+        self.remedy_live.is_some() || remedy::is_about_watchers(self.code)
+    }
+
+    /// Makes its command one that runs as it is pasted; what cannot run here is said instead.
+    fn paste(&mut self, process: Option<&Process>, remedies: &Remedies) {
+        if self.needs_start() {
+            return;
+        }
+        let of_system = matches!(self.code, "watch-limit-near" | "instance-limit-near");
+        let Some(command) = self.remedy.take() else {
+            return;
+        };
+        match remedies.permitted(process, of_system, &command) {
+            Ok(command) => self.remedy = Some(command),
+            Err(why) => self.message += &format!(" {why}: `{command}`."),
+        }
+    }
 }
 
 /// What a finding may look at.
@@ -212,7 +235,11 @@ pub fn of_failure(user: &User, rows: &[Row]) -> Vec<Finding> {
 }
 
 fn of(facts: &Facts<'_>, looks: &[Look]) -> Vec<Finding> {
-    order::worst_first(looks.iter().flat_map(|look| look(facts)).collect())
+    let mut findings: Vec<_> = looks.iter().flat_map(|look| look(facts)).collect();
+    for finding in &mut findings {
+        finding.paste(Some(facts.process), facts.remedies);
+    }
+    order::worst_first(findings)
 }
 
 /// Everything that is wrong with a database, whoever has it open, worst first.
@@ -226,5 +253,9 @@ pub fn of_database(seen: &SeenDatabase, remedies: &Remedies) -> Vec<Finding> {
         .chain(sqlite_wal_pinned::of(database, remedies))
         .chain(sqlite_wal_large::of(database, false, remedies))
         .chain(sqlite_handle_leak::of(database));
-    order::worst_first(findings.collect())
+    let mut findings: Vec<_> = findings.collect();
+    for finding in &mut findings {
+        finding.paste(None, remedies);
+    }
+    order::worst_first(findings)
 }

@@ -34,7 +34,9 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "reason": reason,
         }),
         remedy,
-        remedy_live: (!process.inotify.is_empty()).then(|| facts.remedies.heal(process)),
+        remedy_live: (!process.inotify.is_empty())
+            .then(|| facts.remedies.heal(process))
+            .flatten(),
     }]
 }
 

@@ -3,7 +3,7 @@
 use super::watched_files::{Over, Watches, Written};
 use super::{Facts, Finding, Severity, cure};
 use crate::model::{Descriptor, Identity, Kind, Process};
-use crate::render::{number, plural};
+use crate::render::plural;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 
@@ -49,7 +49,10 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     if more > 0
         && let Some(last) = findings.last_mut()
     {
-        last.message += &format!(" So it is with {} more watches.", number(more as u64));
+        last.message += &format!(
+            " So it is with {}.",
+            plural(more, "more watch", "more watches")
+        );
     }
     findings
 }
@@ -106,7 +109,7 @@ fn finding(facts: &Facts<'_>, over: Over<'_>, files: &[&Descriptor]) -> Finding 
         }),
         remedy_live: directory
             .as_ref()
-            .map(|dir| facts.remedies.heal_settling(facts.process, dir)),
+            .and_then(|dir| facts.remedies.heal_settling(facts.process, dir)),
     }
 }
 

@@ -72,11 +72,12 @@ impl Handles<'_> {
     fn connections(&self) -> Option<Finding> {
         (self.wal >= MANY).then(|| {
             let all = self.main + self.wal + self.shm;
-            let of = self.open.map_or_else(String::new, |open| {
-                format!(" of the {} it has open", number(open))
-            });
+            let of = self.open.map_or_else(
+                || " in all".into(),
+                |open| format!(" of the {} it has open", number(open)),
+            );
             let message = format!(
-                "{} connections to {} are open at once: {} descriptors of its -wal, with {} of the database and {} of its -shm {}{of}. {}",
+                "{} connections to {} are open at once: {} descriptors of its -wal, with {} of the database and {} of its -shm, {}{of}. {}",
                 count(self.wal),
                 self.database.database,
                 count(self.wal),
@@ -245,7 +246,7 @@ mod tests {
         let said = fixture.only(look).message;
         assert!(
             said.starts_with(
-                "150 connections to /d/state.db are open at once: 150 descriptors of its -wal, with 151 of the database and 1 of its -shm 302 of the 306 it has open."
+                "150 connections to /d/state.db are open at once: 150 descriptors of its -wal, with 151 of the database and 1 of its -shm, 302 of the 306 it has open."
             ),
             "{said}"
         );

@@ -64,7 +64,7 @@ fn finding(facts: &Facts<'_>, database: &Database, over: Over<'_>) -> Finding {
             "files": files,
         }),
         remedy: remedy(facts, database),
-        remedy_live: Some(facts.remedies.heal(process)),
+        remedy_live: facts.remedies.heal(process),
     }
 }
 

@@ -86,7 +86,7 @@ pub fn of_orphans(database: &Name, orphans: &[OrphanFile], remedies: &Remedies) 
             replaced(&mut finding, database, pid, None);
             if wal.is_none() {
                 // Whether the -wal that lies there is the old one's, the process's descriptors show.
-                finding.remedy = Some(format!("fdscan {pid}"));
+                finding.remedy = Some(remedies.scan(pid));
             }
         }
         if let Value::Object(evidence) = &mut finding.evidence {
@@ -197,7 +197,7 @@ mod tests {
             orphan(8, 5, "/d/a.db-shm"),
             orphan(9, 5, "/d/a.db-shm"),
         ];
-        let found = of_orphans(&"/d/a.db".into(), &orphans, &Remedies::locate());
+        let found = of_orphans(&"/d/a.db".into(), &orphans, &Remedies::sample());
         let remedies: Vec<_> = found.iter().filter_map(|f| f.remedy.as_deref()).collect();
         assert_eq!(
             remedies,

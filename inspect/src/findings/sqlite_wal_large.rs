@@ -184,26 +184,26 @@ fn explain(database: &Database, reason: Option<Reason>) -> (String, bool) {
         Some(Reason::Pinned) => {
             let who = sqlite_wal_pinned::culprit(database).unwrap_or_else(|| "a reader".into());
             let why = format!(
-                "{pending} of it are pending, and no checkpoint can finish while {who} reads (sqlite-wal-pinned)."
+                "{pending} of it is pending, and no checkpoint can finish while {who} reads (sqlite-wal-pinned)."
             );
             (why, false)
         }
         Some(Reason::NotCheckpointed) => {
             let why = format!(
-                "{pending} of it are not in the database yet, and no reader is in the way: checkpoints are switched off, or do not run. Every read searches it."
+                "{pending} of it is not in the database yet, and no reader is in the way: checkpoints are switched off, or do not run. Every read searches it."
             );
             (why, true)
         }
         Some(Reason::NeverRestarts) => {
             let why = format!(
-                "{pending} of it are pending, so no reader is far behind; but there is always one that reads from it, so it never begins anew and grows with every write. Reads that leave a moment between them end that, and so does a checkpoint that waits for the readers, as the command given here does."
+                "{pending} of it is pending, so no reader is far behind; but there is always one that reads from it, so it never begins anew and grows with every write. Reads that leave a moment between them end that, and so does a checkpoint that waits for the readers, as the command given here does."
             );
             (why, true)
         }
         Some(Reason::HighWaterMark) => {
             let reading = database.wal.as_ref().map_or(0, reading);
             let mut why = format!(
-                "{pending} of it are pending; the rest is in the database already, and the file keeps the largest size it had until it is truncated."
+                "{pending} of it is pending; the rest is in the database already, and the file keeps the largest size it had until it is truncated."
             );
             if reading > 0 {
                 why += &format!(

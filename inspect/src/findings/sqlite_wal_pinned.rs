@@ -67,9 +67,9 @@ pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
     if let Some(growth) = database.growth.filter(|_| starved == Some(true)) {
         let added = growth.frames.and_then(Change::more).unwrap_or(0);
         message += &format!(
-            " The log is starved: within {:.1} s {} were added and none was checkpointed.",
+            " The log is starved: within {:.1} s {} added and none was checkpointed.",
             growth.seconds,
-            plural(added as usize, "frame", "frames")
+            plural(added as usize, "frame was", "frames were")
         );
     }
     Some(Finding {

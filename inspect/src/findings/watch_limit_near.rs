@@ -3,7 +3,7 @@
 use super::growth::Outlook;
 use super::{Facts, Finding, limit};
 use crate::model::{Instance, Process};
-use crate::render::number;
+use crate::render::plural;
 use serde_json::json;
 use std::collections::HashSet;
 
@@ -45,8 +45,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let inodes = inodes(facts.process);
     if let Some(inodes) = inodes.filter(|&inodes| own >= 2 * inodes) {
         message += &format!(
-            " They are on {} files and directories, each watched {:.1} times on average, by different instances.",
-            number(inodes as u64),
+            " They are on {}, watched {:.1} times on average, by different instances.",
+            plural(inodes, "file or directory", "files and directories, each"),
             own as f64 / inodes.max(1) as f64,
         );
     }
@@ -169,7 +169,7 @@ mod tests {
         fixture.process.is_charged_to(vec![usage(None)]);
         let finding = fixture.only(super::look);
         assert_eq!(finding.evidence["own_inodes"], 1);
-        let sentence = "They are on 1 files and directories, each watched 3.0 times on average";
+        let sentence = "They are on 1 file or directory, watched 3.0 times on average";
         assert!(finding.message.contains(sentence), "{}", finding.message);
 
         let counted = Fixture::new().with_watches(900, 0x2);

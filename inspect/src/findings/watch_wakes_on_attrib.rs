@@ -25,7 +25,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         message,
         evidence: json!({ "watches": watches, "masks": masks }),
         remedy: facts.remedies.start_stripping(process, STRIP),
-        remedy_live: Some(facts.remedies.heal_stripping(process, STRIP)),
+        remedy_live: facts.remedies.heal_stripping(process, STRIP),
     }]
 }
 

@@ -62,7 +62,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "heard": heard.map(evidence),
         }),
         remedy: (!cured).then(|| facts.remedies.start(process)).flatten(),
-        remedy_live: (!cured).then(|| facts.remedies.heal(process)),
+        remedy_live: (!cured).then(|| facts.remedies.heal(process)).flatten(),
     }]
 }
 

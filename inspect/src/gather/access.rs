@@ -53,13 +53,24 @@ fn is_undumpable(pid: u32, owner: u32) -> bool {
         .is_ok_and(|stat| stat.st_uid != owner)
 }
 
+/// Whether root has CAP_SYS_PTRACE here: this program as root, or whoever becomes root from here on (its bounding
+/// set, capabilities(7)).
+pub fn root_may_trace() -> bool {
+    let mine = status(std::process::id());
+    let set = mine.map(|mine| match sys::effective_user() {
+        0 => mine.capeff,
+        _ => mine.capbnd.unwrap_or(u64::MAX),
+    });
+    set.is_none_or(|set| set & CAP_SYS_PTRACE != 0)
+}
+
 fn status(pid: u32) -> Option<Status> {
     let text = ProcDir::open(pid).ok()?.read("status").ok()?;
     Status::from_read(String::from_utf8_lossy(&text).as_bytes()).ok()
 }
 
 /// `None` where the kernel has no Yama.
-fn yama() -> Option<u8> {
+pub fn yama() -> Option<u8> {
     let text = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok()?;
     text.trim().parse().ok()
 }

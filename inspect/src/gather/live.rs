@@ -8,9 +8,10 @@ use super::inotify::{Guess, Handles, ReadInstance};
 use super::mounts::Mounts;
 use super::paths::{self, Opener};
 use super::proc_dir::ProcDir;
+use super::view::View;
 use super::wakes::{LOOKS, Wakes};
 use super::{Gaps, Options, errno_text, fds, inotify, process, sqlite, threads};
-use crate::model::{Failure, FailureKind, Instance, Kind, Mask, Process, Watch};
+use crate::model::{Failure, FailureKind, Instance, Kind, Mask, Name, Process, Watch};
 use crate::sys;
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -45,6 +46,7 @@ impl Live {
         let mut gaps = Gaps::default();
         let mounts = Mounts::of(&dir, &mut gaps);
         process::program(&dir, &mounts, &mut process, &mut gaps);
+        process.around.cwd = View::of(&dir, &mounts).working_directory().map(Name::from);
         process.descriptors = match fds::read(&dir, &mounts, &mut process.fds, &mut gaps) {
             Ok(list) => list,
             // Its main thread has ended just now, and another one has them.

@@ -146,4 +146,12 @@ pub struct Conclusion {
     pub remedy_live: Option<String>,
     /// A command that can tell more, where not all that is watched could be listened to.
     pub ask: Option<String>,
+    /// Why a command that would help is not named, and what helps instead.
+    pub notes: Vec<String>,
+    /// To change its watches would help.
+    #[serde(skip)]
+    pub is_to_heal: bool,
+    /// To start it with the rules would help.
+    #[serde(skip)]
+    pub is_to_start: bool,
 }

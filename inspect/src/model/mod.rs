@@ -10,6 +10,8 @@ mod descriptor;
 mod device;
 mod events;
 mod growth;
+mod healed;
+mod here;
 mod mask;
 mod name;
 mod process;
@@ -38,6 +40,8 @@ pub use events::{
 pub use growth::{
     Change, DatabaseGrowth, DatabaseSample, Growth, Handles, LogSample, PatternGrowth, Sample,
 };
+pub use healed::{HealKey, HealRecord, Healed, HealedMasks};
+pub use here::{Copies, Here, Program};
 pub use mask::{Events, Mask};
 pub use name::Name;
 pub use process::{Account, Gap, Library, LimitHolder, Linkage, Preload, Process, UserUsage};
@@ -85,6 +89,10 @@ pub struct Report {
     pub process: Process,
     /// What is wrong with it, worst first.
     pub findings: Vec<Finding>,
+    /// Why a command that would help is not named, and what helps instead.
+    pub notes: Vec<String>,
+    /// That `watchfix heal` changed its watches; `None` if it did not, or where its record may not be read.
+    pub healed: Option<Healed>,
     /// What could not be seen, and why.
     pub incomplete: Vec<Gap>,
 }

@@ -15,7 +15,12 @@ pub fn number(n: u64) -> String {
 
 /// A number with its noun.
 pub fn plural(n: usize, one: &str, many: &str) -> String {
-    format!("{} {}", number(n as u64), if n == 1 { one } else { many })
+    format!("{} {}", number(n as u64), agree(n as u64, one, many))
+}
+
+/// The word that goes with so many: a noun, a verb, a pronoun.
+pub fn agree<'a>(n: u64, one: &'a str, many: &'a str) -> &'a str {
+    if n == 1 { one } else { many }
 }
 
 /// A size in binary units, three figures: 11.1 GiB.
@@ -88,6 +93,16 @@ mod tests {
         assert_eq!(
             [0, 119, 120, 7199, 7200, 172_800].map(duration),
             ["0 s", "119 s", "2 min", "119 min", "2 h", "2 days"]
+        );
+    }
+
+    #[test]
+    fn a_word_goes_with_its_number() {
+        assert_eq!(plural(1, "watch", "watches"), "1 watch");
+        assert_eq!(plural(1001, "watch", "watches"), "1,001 watches");
+        assert_eq!(
+            [0, 1, 2].map(|n| agree(n, "was", "were")),
+            ["were", "was", "were"]
         );
     }
 

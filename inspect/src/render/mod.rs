@@ -7,15 +7,17 @@ mod report;
 mod sanitize;
 mod style;
 mod text;
+mod wishes;
 mod workflow;
 
 pub use annotations::annotations;
-pub use human::{bytes, duration, list_words, number, plural};
+pub use human::{agree, bytes, duration, list_words, number, plural};
 pub use json::json;
 pub use report::{html, markdown};
 pub use sanitize::{is_unsafe, sanitize};
 pub use style::Style;
 pub use text::{
-    Layout, Top, check_text, claims_text, events_text, roll_up, text, top_text, wal_text,
+    Detail, Layout, Top, check_text, claims_text, events_text, roll_up, text, top_text, wal_text,
 };
+pub use wishes::{is_ascii, is_dumb, wants_colour};
 pub use workflow::{Guard, inert};

@@ -2,11 +2,13 @@
 
 mod answers;
 mod children;
+mod copies;
 mod directory;
 mod disk;
 mod find;
 mod handle;
 mod listen;
+mod local_time;
 mod lock;
 mod namespace;
 mod place;
@@ -19,11 +21,13 @@ mod terminal;
 
 pub use answers::answers;
 pub use children::{adopt_orphans, reap, shell_status, signal_child};
+pub use copies::{copies_descriptors, has_supervisors};
 pub use directory::{each_entry, keep_access_time, open_directory_on_mount};
 pub use disk::free_bytes;
 pub use find::{find_on_mount, open_again};
 pub use handle::{FileHandle, handle_at, handle_of, may_open_handles, open_by_handle};
 pub use listen::{Fanotify, Inotify, split_caused};
+pub use local_time::local_time;
 pub use lock::lock_shows;
 pub use namespace::{namespace_owner, parent_namespace, read_in_namespace};
 pub use place::OwnPlace;
@@ -32,7 +36,7 @@ pub use process::{end_by, process_end, process_exists, stop_here};
 pub use signals::{Signal, Signals};
 pub use sock_diag::bound_sockets;
 pub use streams::output_was_closed;
-pub use terminal::{Settings, terminal_width};
+pub use terminal::{Settings, terminal_rows, terminal_width};
 
 use std::cmp::Ordering;
 use std::ffi::{CStr, c_int};

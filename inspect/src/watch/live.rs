@@ -25,6 +25,8 @@ pub struct Status {
     pub until: Option<String>,
     /// Whether colour is wanted.
     pub colour: bool,
+    /// Whether the terminal shows ASCII only.
+    pub ascii: bool,
 }
 
 /// Draws a reading.
@@ -38,7 +40,10 @@ pub fn draw(frame: &mut Frame<'_>, reading: &Reading, trends: &Trends, status: &
         Constraint::Length(1 + u16::from(status.until.is_some())),
     ])
     .areas(frame.area());
-    let paint = Paint(status.colour);
+    let paint = Paint {
+        colour: status.colour,
+        ascii: status.ascii,
+    };
     frame.render_widget(title_line(reading, paint), title);
     let spark =
         usize::from(counters.width).saturating_sub(usize::from(FIGURES.iter().sum::<u16>()) + 5);
@@ -55,14 +60,17 @@ pub fn draw(frame: &mut Frame<'_>, reading: &Reading, trends: &Trends, status: &
     frame.render_widget(Paragraph::new(status_lines(status)), bottom);
 }
 
-/// Colours, where they are wanted.
+/// Colours, where they are wanted, and characters that are shown.
 #[derive(Clone, Copy)]
-struct Paint(bool);
+struct Paint {
+    colour: bool,
+    ascii: bool,
+}
 
 impl Paint {
     fn alarm(self, seconds_left: Option<u64>) -> Style {
         let soon = seconds_left.is_some_and(|left| left < SOON);
-        match (soon, self.0) {
+        match (soon, self.colour) {
             (true, true) => Style::new().fg(Color::Red).add_modifier(Modifier::BOLD),
             (true, false) => Style::new().add_modifier(Modifier::BOLD),
             _ => Style::new(),
@@ -70,7 +78,7 @@ impl Paint {
     }
 
     fn spark(self) -> Style {
-        match self.0 {
+        match self.colour {
             true => Style::new().fg(Color::Cyan),
             false => Style::new(),
         }
@@ -101,7 +109,7 @@ fn counter_table<'a>(reading: &Reading, trends: &Trends, spark: usize, paint: Pa
             right(known(limit)),
             right(rate.map_or_else(String::new, |rate| format!("{rate:+.1}"))),
             right(left.map_or_else(String::new, duration)).style(paint.alarm(left)),
-            Cell::new(trend.sparkline(spark)).style(paint.spark()),
+            Cell::new(trend.sparkline(spark, paint.ascii)).style(paint.spark()),
         ])
     };
     let fds = &reading.fds;
@@ -144,23 +152,27 @@ fn counter_table<'a>(reading: &Reading, trends: &Trends, spark: usize, paint: Pa
 fn log_lines<'a>(log: &LogReading, trends: &Trends, width: usize, paint: Paint) -> [Line<'a>; 2] {
     let size = |value: Option<u64>| value.map_or_else(|| "?".into(), bytes);
     let rate = log.per_second.map_or_else(String::new, byte_rate);
-    let mut figures = format!(
-        " -wal {}  {rate}  pending {}  connections {}  disk {} free",
+    // What a narrow screen cuts off is what matters least.
+    let full = log.seconds_left.map(duration);
+    let full = full.map_or_else(String::new, |left| format!("disk full in {left}  "));
+    let figures = format!(
+        " -wal {}  {rate}  {full}pending {}  disk {} free  connections {}",
         size(log.wal_bytes),
         size(log.pending_bytes),
-        number(log.wal_handles),
         size(log.disk_free_bytes),
+        number(log.wal_handles),
     );
-    if let Some(left) = log.seconds_left {
-        figures += &format!(", full in {}", duration(left));
-    }
     let path = sanitize(&log.database.to_string()).into_owned();
     let room = width.saturating_sub(3);
     let spark = trends.logs.get(&log.database);
     let spark = spark
-        .map(|trend| trend.sparkline((room / 3).min(60)))
+        .map(|trend| trend.sparkline((room / 3).min(60), paint.ascii))
         .unwrap_or_default();
-    let path = tail(&path, room.saturating_sub(spark.chars().count()));
+    let path = tail(
+        &path,
+        room.saturating_sub(spark.chars().count()),
+        paint.ascii,
+    );
     [
         Line::from(vec![
             Span::raw(format!(" {path}  ")),
@@ -171,11 +183,11 @@ fn log_lines<'a>(log: &LogReading, trends: &Trends, width: usize, paint: Paint) 
 }
 
 /// The end of a path says more than its beginning.
-fn tail(path: &str, room: usize) -> String {
+fn tail(path: &str, room: usize, ascii: bool) -> String {
     let skipped = path.chars().count().saturating_sub(room);
     match skipped {
         0 => path.to_owned(),
-        _ => std::iter::once('…')
+        _ => std::iter::once(if ascii { '~' } else { '…' })
             .chain(path.chars().skip(skipped + 1))
             .collect(),
     }

@@ -40,6 +40,8 @@ pub struct Options {
     pub view: View,
     /// Whether the screen has colours.
     pub colour: bool,
+    /// Whether the screen shows ASCII only.
+    pub ascii: bool,
 }
 
 /// How readings are shown.
@@ -201,6 +203,7 @@ impl Run<'_> {
                 interval: self.options.interval,
                 until: self.until.as_ref().map(Until::text),
                 colour: self.options.colour,
+                ascii: self.options.ascii,
             };
             let trends = &self.source.trends;
             screen.draw(|frame| live::draw(frame, reading, trends, &status))?;

@@ -46,17 +46,19 @@ impl Trend {
         (seconds < FAR).then_some(seconds as u64)
     }
 
-    /// The last `width` values as bars, between the least and the most of them.
-    pub fn sparkline(&self, width: usize) -> String {
+    /// The last `width` values as bars, between the least and the most of them; of `ascii` characters only.
+    pub fn sparkline(&self, width: usize, ascii: bool) -> String {
         const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+        const MARKS: [char; 8] = ['_', '.', ',', '-', '=', '+', '*', '#'];
+        let bars = if ascii { MARKS } else { BARS };
         let shown = self.points.len().saturating_sub(width);
         let values = self.points.range(shown..).map(|(_, value)| *value);
         let least = values.clone().min().unwrap_or(0);
         let span = values.clone().max().unwrap_or(0) - least;
-        let top = BARS.len() as u128 - 1;
+        let top = bars.len() as u128 - 1;
         let bar = |value: u64| {
             let height = u128::from(value - least) * top / u128::from(span.max(1));
-            BARS.get(height as usize).copied().unwrap_or('█')
+            bars.get(height as usize).copied().unwrap_or('#')
         };
         values.map(bar).collect()
     }
@@ -102,9 +104,9 @@ mod tests {
     #[test]
     fn a_sparkline_spans_from_the_least_to_the_most() {
         let values = trend(&[Some(100), Some(107), Some(103), Some(100)]);
-        assert_eq!(values.sparkline(10), "▁█▄▁");
-        assert_eq!(values.sparkline(2), "█▁");
-        assert_eq!(trend(&[Some(7), Some(7)]).sparkline(9), "▁▁");
-        assert_eq!(trend(&[Some(0), Some(u64::MAX)]).sparkline(9), "▁█");
+        assert_eq!(values.sparkline(10, false), "▁█▄▁");
+        assert_eq!(values.sparkline(2, false), "█▁");
+        assert_eq!(trend(&[Some(7), Some(7)]).sparkline(9, false), "▁▁");
+        assert_eq!(trend(&[Some(0), Some(u64::MAX)]).sparkline(9, false), "▁█");
     }
 }

@@ -7,7 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::common::{Fixture, Scan, Stage, fdscan, is_root, proc_number, quiet, violations, waits};
+use crate::common::{
+    Fixture, Scan, Stage, fdscan, installed, is_root, proc_number, quiet, violations, waits,
+};
 use support::Victim;
 
 /// Starts `fdscan events` on a fixture and waits until it listens to `inodes` of them.
@@ -72,7 +74,7 @@ fn reads_are_counted_one_by_one_and_root_learns_who_reads() {
     );
     assert_eq!(
         doc["conclusion"]["remedy_live"],
-        format!("watchfix heal {}", fixture.pid())
+        format!("{} heal {}", installed()[0].display(), fixture.pid())
     );
     if !is_root() {
         support::skip("only root is told by fanotify who causes an event");
@@ -115,7 +117,7 @@ fn a_program_that_writes_what_it_watches_is_told_so() {
     }
     assert_eq!(
         doc["conclusion"]["remedy_live"],
-        format!("watchfix heal {}", fixture.pid())
+        format!("{} heal {}", installed()[0].display(), fixture.pid())
     );
 }
 
@@ -351,16 +353,10 @@ fn what_is_printed_for_a_reload_loop_leaves_one_reload_for_one_edit() {
         "{remedy}"
     );
     drop(fixture);
-    let library = support::libwatchfix();
-    let at = remedy.find("LD_PRELOAD=").unwrap();
-    let rest = remedy[at..].split_once(' ').unwrap().1;
-    let remedy = format!(
-        "{}LD_PRELOAD={} exec {rest}",
-        &remedy[..at],
-        library.display()
-    );
+    // As it is pasted, wherever the shell is; only that it takes the shell's place.
     let mut shell = Command::new("sh");
-    shell.args(["-c", &remedy]).current_dir(&dir);
+    shell.args(["-c", &remedy.replacen(" && ", " && exec env ", 1)]);
+    shell.current_dir("/");
     let mut fixture = Fixture::start(&mut shell);
     fs::write(dir.join("main.py"), "2").unwrap();
     fixture.victim.line_with("reload");

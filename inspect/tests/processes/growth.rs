@@ -112,7 +112,7 @@ fn without_growth_the_headroom_is_shown_all_the_same() {
         assert_eq!(evidence["left"], 100);
         assert!(evidence["seconds_left"].is_null());
     }
-    let text = stage.scan(&[&pid]);
+    let text = stage.scan(&[&pid, "--tables"]);
     assert!(text.text().contains("LEFT"), "{}", text.text());
 }
 

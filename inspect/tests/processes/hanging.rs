@@ -151,18 +151,18 @@ fn no_look_at_a_process_waits_for_a_dead_file_system() {
     let [pid, beside] = scene.pids.each_ref().map(String::as_str);
     for inside in [true, false] {
         for args in [
-            &[pid][..],
-            &[pid, beside],
+            &[pid, "--tables"][..],
+            &[pid, beside, "--tables"],
             &[beside],
             &[pid, "--all"],
             &[pid, "--json"],
-            &[pid, "--redact"],
-            &[pid, "--path-timeout", "0"],
-            &[pid, "--for", "0.5"],
+            &[pid, "--redact", "--tables"],
+            &[pid, "--path-timeout", "0", "--tables"],
+            &[pid, "--for", "0.5", "--tables"],
             &["report", pid],
             &["report", pid, "--format", "html"],
             &["report", pid, "--for", "0.5"],
-            &["events", pid, "--for", "0.5"],
+            &["events", pid, "--for", "0.5", "--tables"],
             &["events", pid, "--for", "0.5", "--json"],
         ] {
             let output = scene.fdscan(inside, args);
@@ -172,7 +172,9 @@ fn no_look_at_a_process_waits_for_a_dead_file_system() {
         }
         // Here nothing of it is shown, or only counted.
         for args in [
-            &[pid, "--no-paths"][..],
+            &[pid][..],
+            &[pid, "--no-paths"],
+            &["events", pid, "--for", "0.5"],
             &["watch", pid, "--for", "0.5", "--interval", "0.2"],
             &["watch", pid, "--for", "0.5", "--json"],
             &["watch", pid, "--until", "fds>1", "--samples", "1"],

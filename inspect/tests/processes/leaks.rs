@@ -77,7 +77,7 @@ fn the_text_shows_where_the_open_files_are() {
     let stage = Stage::new();
     let dir = stage.make("sessions");
     let fixture = stage.mkfds_in(&dir, &["file-pattern", "--count", "40"]);
-    let text = stage.scan(&[&fixture.pid().to_string()]);
+    let text = stage.scan(&[&fixture.pid().to_string(), "--tables"]);
     for word in [
         "Directories with most open files",
         "*.jsonl",

@@ -329,7 +329,7 @@ fn traces(database: &Path) -> Vec<String> {
 fn the_table_of_logs_names_locks_marks_and_processes() {
     let stage = Stage::new();
     let fixture = pinned(&stage, &[]);
-    let run = stage.scan(&[&fixture.pid().to_string()]);
+    let run = stage.scan(&[&fixture.pid().to_string(), "--tables"]);
     let found = run.text().split_once("SQLite logs");
     let (_, table) = found.expect("the report has a table of logs");
     assert!(table.contains("read(1)@"), "{table}");

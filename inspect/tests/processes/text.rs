@@ -34,7 +34,7 @@ fn findings_come_first_and_the_worst_of_them_first() {
     let stage = Stage::new();
     let fixture = trouble(&stage);
     let process = stage.look(&fixture);
-    let shown = text(&fixture, &[]);
+    let shown = text(&fixture, &["--tables"]);
     let at = |code: &str| {
         shown
             .find(code)
@@ -108,7 +108,7 @@ fn piped_text_fits_80_columns() {
         stage.mkfds(&["idle"]),
         stage.mkfds(&["fd-limit", "--percent", "95"]),
     ] {
-        for args in [&[][..], &["--all"]] {
+        for args in [&[][..], &["--tables"], &["--all"]] {
             let wide = too_wide(&text(&fixture, args), 80);
             assert!(wide.is_empty(), "{wide:#?}");
         }
@@ -192,7 +192,7 @@ fn thousands_of_watches_are_rolled_up() {
     let stage = Stage::new();
     let dir = stage.make("tree");
     let fixture = stage.mkfds_in(&dir, &["watches", "--count", "3000"]);
-    let shown = text(&fixture, &[]);
+    let shown = text(&fixture, &["--tables"]);
     assert!(
         shown.lines().count() < 100,
         "{} lines",
@@ -227,10 +227,12 @@ fn what_could_not_be_seen_is_said() {
     let fixture = stage.mkfds_in(&dir, &["watches", "--count", "5"]);
     let pid = fixture.pid().to_string();
     let process = stage.look_as_user(&fixture);
-    let scan = stage.scan_as_user(&[&pid]);
-    let shown = unwrapped(scan.text());
-    for gap in process.list("incomplete") {
-        let why = unwrapped(gap["why"].as_str().unwrap());
-        assert!(shown.contains(&why), "{why}\nin\n{shown}");
+    for (args, key) in [(&[&pid[..]][..], "what"), (&[&pid, "--tables"], "why")] {
+        let scan = stage.scan_as_user(args);
+        let shown = unwrapped(scan.text());
+        for gap in process.list("incomplete") {
+            let text = unwrapped(gap[key].as_str().unwrap());
+            assert!(shown.contains(&text), "{text}\nin\n{shown}");
+        }
     }
 }

@@ -186,7 +186,7 @@ fn diagnose(pid: u32) -> Option<Finding> {
     };
     let report = scan(&[pid], options).processes.pop()?;
     let mut findings = report.findings.into_iter();
-    findings.find(|finding| finding.remedy_live.is_some())
+    findings.find(Finding::needs_start)
 }
 
 fn diagnosis(finding: &Finding) -> String {
@@ -196,8 +196,8 @@ fn diagnosis(finding: &Finding) -> String {
         sanitize(&finding.message)
     );
     for (what, command) in [
-        ("for the process in hand", &finding.remedy_live),
-        ("from its next start on", &finding.remedy),
+        ("Now", &finding.remedy_live),
+        ("Next start", &finding.remedy),
     ] {
         if let Some(command) = command {
             text += &format!("  {what}: {}\n", sanitize(command));

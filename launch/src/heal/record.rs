@@ -1,51 +1,14 @@
-//! What masks were before they were changed, for `--undo`.
-//!
-//! One file for each process, named by its PID and start: `PID-TICKS`. A line is a watch: descriptor, wd,
-//! device and inode, the mask it had at first and the one it was given last.
+//! What masks were before they were changed, for `--undo`: [`HealRecord`], which `fdscan` reads as well.
 
 use super::plan::Change;
 use super::runtime::Runtime;
 use super::target::Target;
-use inspect::model::{Process, Watch};
+use inspect::model::{HealKey, HealRecord, HealedMasks, Process};
 use std::collections::BTreeMap;
-use std::fmt::Write;
-
-/// The first line.
-const FORMAT: &str = "watchfix heal 1";
-
-/// What a watch is known by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
-    fd: i32,
-    wd: i32,
-    device: u32,
-    inode: u64,
-}
-
-impl Key {
-    /// Of a watch of the instance at descriptor `fd`.
-    pub fn of(fd: i32, watch: &Watch) -> Key {
-        Key {
-            fd,
-            wd: watch.wd,
-            device: watch.device.0,
-            inode: watch.inode,
-        }
-    }
-}
-
-/// Masks as fdinfo shows them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Masks {
-    /// What the process asked for.
-    pub first: u32,
-    /// What heal made of it.
-    pub last: u32,
-}
 
 /// The record of one process.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Record(pub BTreeMap<Key, Masks>);
+pub struct Record(pub BTreeMap<HealKey, HealedMasks>);
 
 impl Record {
     /// The record of a process; `None` if there is none. Records of processes that are gone are removed.
@@ -57,7 +20,8 @@ impl Record {
         let name = name(process)?;
         let text = runtime.read(&name).map_err(|e| e.to_string())?;
         text.map(|text| {
-            Record::parse(&text)
+            HealRecord::parse(&text)
+                .map(|record| Record(record.0))
                 .ok_or_else(|| format!("{}: it is damaged", runtime.path().join(&name).display()))
         })
         .transpose()
@@ -74,12 +38,16 @@ impl Record {
             let Some(watch) = instance.watches.get(change.watch) else {
                 continue;
             };
-            self.note(Key::of(instance.fd, watch), change.before, change.shown());
+            self.note(
+                HealKey::of(instance.fd, watch),
+                change.before,
+                change.shown(),
+            );
         }
     }
 
-    fn note(&mut self, key: Key, before: u32, after: u32) {
-        let masks = self.0.entry(key).or_insert(Masks {
+    fn note(&mut self, key: HealKey, before: u32, after: u32) {
+        let masks = self.0.entry(key).or_insert(HealedMasks {
             first: before,
             last: before,
         });
@@ -99,52 +67,14 @@ impl Record {
             runtime.remove(&name);
             return Ok(());
         }
-        let mut text = format!("{FORMAT}\n");
-        for (key, masks) in &self.0 {
-            let Key {
-                fd,
-                wd,
-                device,
-                inode,
-            } = key;
-            // Writing to a String cannot fail.
-            let _ = writeln!(
-                text,
-                "{fd} {wd} {device:x} {inode:x} {:x} {:x}",
-                masks.first, masks.last
-            );
-        }
+        let text = HealRecord(self.0.clone()).text();
         runtime.write(&name, &text).map_err(|e| e.to_string())
-    }
-
-    fn parse(text: &str) -> Option<Record> {
-        let mut lines = text.lines();
-        if lines.next() != Some(FORMAT) {
-            return None;
-        }
-        let entries = lines.map(|line| {
-            let mut words = line.split(' ');
-            let key = Key {
-                fd: words.next()?.parse().ok()?,
-                wd: words.next()?.parse().ok()?,
-                device: u32::from_str_radix(words.next()?, 16).ok()?,
-                inode: u64::from_str_radix(words.next()?, 16).ok()?,
-            };
-            let masks = Masks {
-                first: u32::from_str_radix(words.next()?, 16).ok()?,
-                last: u32::from_str_radix(words.next()?, 16).ok()?,
-            };
-            words.next().is_none().then_some((key, masks))
-        });
-        entries.collect::<Option<_>>().map(Record)
     }
 }
 
 fn name(process: &Process) -> Result<String, String> {
-    match process.start_ticks {
-        Some(ticks) => Ok(format!("{}-{ticks}", process.pid)),
-        None => Err(format!("when process {} started is not known", process.pid)),
-    }
+    HealRecord::name(process)
+        .ok_or_else(|| format!("when process {} started is not known", process.pid))
 }
 
 /// Removes the records of processes that are gone.
@@ -163,19 +93,13 @@ fn sweep(runtime: &Runtime) {
 mod tests {
     use super::*;
 
-    const KEY: Key = Key {
-        fd: 5,
-        wd: 31,
-        device: 0xfe0_0000,
-        inode: u64::MAX,
-    };
-
     fn noted(masks: &[(u32, u32)]) -> (u32, u32) {
+        let key = HealKey::default();
         let mut record = Record::default();
         for &(before, after) in masks {
-            record.note(KEY, before, after);
+            record.note(key, before, after);
         }
-        (record.0[&KEY].first, record.0[&KEY].last)
+        (record.0[&key].first, record.0[&key].last)
     }
 
     #[test]
@@ -188,19 +112,5 @@ mod tests {
         assert_eq!(noted(&[(0x3ee, 0x3ce), (0xfff, 0xfce)]), (0xfff, 0xfce));
         // It was noted, and the change was not made.
         assert_eq!(noted(&[(0x3ee, 0x3ce), (0x3ee, 0x3ca)]), (0x3ee, 0x3ca));
-    }
-
-    #[test]
-    fn a_record_is_read_back_as_it_was_written_and_never_in_part() {
-        let masks = Masks {
-            first: 0x8400_0fff,
-            last: 0,
-        };
-        let record = Record(BTreeMap::from([(KEY, masks)]));
-        let text = format!("{FORMAT}\n5 31 fe00000 ffffffffffffffff 84000fff 0\n");
-        assert_eq!(Record::parse(&text), Some(record));
-        for cut in ["", "watchfix heal 2\n", "watchfix heal 1\n5 31 fe\n"] {
-            assert_eq!(Record::parse(cut), None, "{cut:?}");
-        }
     }
 }

@@ -82,9 +82,15 @@ fn unsupported(call: &str, since: &str, error: &io::Error) -> String {
     }
 }
 
+/// This program as a shell takes it: sudo(8) has a PATH of its own.
+fn this_program() -> String {
+    let own = std::env::current_exe().ok();
+    own.map_or_else(|| "watchfix".into(), |own| inspect::findings::quoted(&own))
+}
+
 /// The permission that is missing, and where it can be had.
 fn missing(pid: u32) -> Option<String> {
-    let sudo = format!("sudo watchfix heal {pid}");
+    let sudo = format!("sudo {} heal {pid}", this_program());
     Some(match missing_access(pid)? {
         Missing::OtherUser(uid) => format!(
             "process {pid} belongs to user {uid}: run watchfix as that user, or as root ({sudo})"

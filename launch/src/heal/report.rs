@@ -6,7 +6,7 @@ use super::plan::{By, Change};
 use super::undo::Undone;
 use inspect::gather::{LOOKS, Live, may_be_healed};
 use inspect::model::{Mask, Name, Watch};
-use inspect::render::{number, plural, roll_up, sanitize};
+use inspect::render::{agree, number, plural, roll_up, sanitize};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::Duration;
@@ -62,8 +62,9 @@ pub fn undone(pid: u32, undone: &Undone, took: Duration) -> String {
     }
     if undone.changed_since > 0 {
         lines.add(format_args!(
-            "left alone: {}, whose mask is not the one heal had set: the process placed them anew",
-            plural(undone.changed_since, "watch", "watches")
+            "left alone: {}, whose mask is not the one heal had set: the process placed {} anew",
+            plural(undone.changed_since, "watch", "watches"),
+            agree(undone.changed_since as u64, "it", "them"),
         ));
     }
     lines.rest(pass);
@@ -106,8 +107,8 @@ pub struct Planned {
 pub fn planned(live: &Live, changes: &[Change]) -> Planned {
     let mut lines = Lines::default();
     let instances = &live.process().inotify;
-    let total: usize = instances.iter().map(|i| i.watches.len()).sum();
-    let total = plural(total, "watch", "watches");
+    let all: usize = instances.iter().map(|i| i.watches.len()).sum();
+    let total = plural(all, "watch", "watches");
     let pid = live.process().pid;
     let opener = live.opener();
     let (mut failed, mut later) = (Vec::new(), Vec::new());
@@ -145,7 +146,8 @@ pub fn planned(live: &Live, changes: &[Change]) -> Planned {
     }
     if changes.is_empty() {
         lines.add(format_args!(
-            "nothing to heal: {total} of process {pid} have the right mask"
+            "nothing to heal: {total} of process {pid} {} the right mask",
+            agree(all as u64, "has", "have")
         ));
     } else {
         let some = number((changes.len() - failed.len()) as u64);
@@ -277,7 +279,9 @@ impl Lines {
         if pass.vanished > 0 {
             let watches = plural(pass.vanished, "watch", "watches");
             self.add(format_args!(
-                "{watches} went while being changed: the process removed them, or what they were on is gone"
+                "{watches} went while being changed: the process removed {}, or what {} on is gone",
+                agree(pass.vanished as u64, "it", "them"),
+                agree(pass.vanished as u64, "it was", "they were"),
             ));
         }
         if pass.unjudged > 0 {

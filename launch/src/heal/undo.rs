@@ -2,10 +2,10 @@
 
 use super::pass::{self, Pass, Stopped};
 use super::plan::{By, Change};
-use super::record::{Key, Masks, Record};
+use super::record::Record;
 use super::runtime::Runtime;
 use super::target::Target;
-use inspect::model::Watch;
+use inspect::model::{HealKey, HealedMasks, Watch};
 use std::collections::BTreeMap;
 
 /// What was restored.
@@ -50,7 +50,7 @@ pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, St
     Ok(Some(undone))
 }
 
-fn changes(target: &Target, record: &BTreeMap<Key, Masks>) -> Vec<Change> {
+fn changes(target: &Target, record: &BTreeMap<HealKey, HealedMasks>) -> Vec<Change> {
     let mut changes = Vec::new();
     each(target, record, |instance, at, watch, _, masks| {
         if watch.mask.0 == masks.last && masks.last != masks.first {
@@ -70,12 +70,12 @@ fn changes(target: &Target, record: &BTreeMap<Key, Masks>) -> Vec<Change> {
 /// Visits every watch that is in the record, with its places.
 fn each(
     target: &Target,
-    record: &BTreeMap<Key, Masks>,
-    mut visit: impl FnMut(usize, usize, &Watch, Key, Masks),
+    record: &BTreeMap<HealKey, HealedMasks>,
+    mut visit: impl FnMut(usize, usize, &Watch, HealKey, HealedMasks),
 ) {
     for (at, instance) in target.live.process().inotify.iter().enumerate() {
         for (place, watch) in instance.watches.iter().enumerate() {
-            let key = Key::of(instance.fd, watch);
+            let key = HealKey::of(instance.fd, watch);
             if let Some(&masks) = record.get(&key) {
                 visit(at, place, watch, key, masks);
             }

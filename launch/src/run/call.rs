@@ -23,6 +23,7 @@ use crate::sys::seccomp::{Answer, waits};
 use crate::sys::{inotify, words};
 use inspect::gather::identity_of;
 use inspect::model::{Device, Identity};
+use inspect::render::agree;
 use libc::seccomp_notif;
 use rules::event::{ALL_EVENTS, ATTRIB, DONT_FOLLOW, MASK_CREATE, MODIFY};
 use rules::pattern::Patterns;
@@ -266,7 +267,10 @@ fn over(
                 let text = "further watches cost nothing and never fire";
                 log.line(
                     owner.process,
-                    format_args!("its {max} watches are used up: {text}"),
+                    format_args!(
+                        "its {max} {} used up: {text}",
+                        agree(max.into(), "watch is", "watches are")
+                    ),
                 );
             }
             Some(wd)

@@ -2,6 +2,7 @@
 
 use crate::settings::Settings;
 use crate::sys::words;
+use inspect::gather::{library_places, package_places, without_dots};
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -16,7 +17,7 @@ const SUPERVISED: &str = "WATCHFIX_RUN";
 /// clang links it into the program; gcc makes it a library.
 const SANITIZER: (&str, &str) = ("ASAN_OPTIONS", "verify_asan_link_order");
 
-/// Finds the library: beside this program, or in `../lib`.
+/// Finds the library, where `fdscan` finds it: beside this program, or where packages put it.
 ///
 /// # Errors
 /// Why it cannot be used, as the end of a sentence.
@@ -24,10 +25,13 @@ pub fn find() -> Result<PathBuf, String> {
     let own =
         env::current_exe().map_err(|e| format!("this program's path is unknown: {}", words(&e)))?;
     let dir = own.parent().unwrap_or(Path::new("/"));
-    let places = [dir.join(NAME), dir.join("../lib").join(NAME)];
-    let Some(found) = places.into_iter().find(|place| place.is_file()) else {
+    let places = library_places(dir).into_iter().chain(package_places());
+    let Some(found) = places
+        .map(|place| without_dots(&place))
+        .find(|place| place.is_file())
+    else {
         return Err(format!(
-            "there is no {NAME} in {} nor in ../lib",
+            "there is no {NAME} in {}, in ../lib, nor where packages put it",
             dir.display()
         ));
     };

@@ -90,7 +90,8 @@ fn another_users_process_needs_that_user_or_root() {
     assert_eq!(run.code, 4);
     let pid = victim.pid();
     let wanted = format!(
-        "watchfix: process {pid} belongs to user {USER}: run watchfix as that user, or as root (sudo watchfix heal {pid})\n"
+        "watchfix: process {pid} belongs to user {USER}: run watchfix as that user, or as root (sudo {} heal {pid})\n",
+        path.join("watchfix").display()
     );
     assert_eq!(run.err, wanted);
 }
@@ -106,7 +107,8 @@ fn a_process_that_is_not_dumpable_needs_the_capability() {
     let run = heal_as(USER, &path.join("watchfix"), victim.pid());
     assert_eq!(run.code, 4);
     assert!(run.err.contains("is not dumpable"), "{}", run.err);
-    assert!(run.err.contains("sudo watchfix heal"), "{}", run.err);
+    let sudo = format!("sudo {} heal", path.join("watchfix").display());
+    assert!(run.err.contains(&sudo), "{}", run.err);
 }
 
 #[test]

@@ -1,92 +1,180 @@
-//! What fdscan names as the remedy is a command watchfix takes.
+//! What fdscan names as the remedy does what it says when it is pasted into a shell, wherever that is.
 
-use super::stage::{directory, heal, mkfds, ready};
+use super::stage::{Run, as_user, ask, directory, heal, masks, mkfds, needs_root, ready, shared};
 use serde_json::Value;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use support::Victim;
 
-/// Every command of `watchfix` that fdscan gives for a process.
-fn remedies(pid: u32) -> Vec<String> {
+/// fdscan with `watchfix` beside it and the library where cargo builds it.
+fn fdscan() -> PathBuf {
+    support::libwatchfix();
     let fdscan = support::binary("inspect", "fdscan");
-    let run = Command::new(fdscan)
-        .args([&pid.to_string(), "--json"])
-        .output()
-        .unwrap();
-    let report: Value = serde_json::from_slice(&run.stdout).unwrap();
-    let findings = report["processes"][0]["findings"].as_array().unwrap();
-    let commands = findings
-        .iter()
-        .flat_map(|f| [&f["remedy"], &f["remedy_live"]]);
-    let texts = commands.filter_map(|command| command.as_str());
-    let of_watchfix = texts.filter(|text| text.starts_with("watchfix "));
-    of_watchfix.map(str::to_owned).collect()
+    let beside = fdscan.with_file_name("watchfix");
+    assert_eq!(beside, Path::new(env!("CARGO_BIN_EXE_watchfix")));
+    fdscan
 }
 
-/// Has a shell read the command as a person would, with the real program, which only says what it would do.
+/// What fdscan says about a process.
+fn report(pid: u32) -> Value {
+    let mut command = Command::new(fdscan());
+    // Whoever ran the tests through sudo(8) would be told to use it.
+    command.env_remove("SUDO_UID");
+    let run = command.args([&pid.to_string(), "--json"]).output().unwrap();
+    let mut report: Value = serde_json::from_slice(&run.stdout).unwrap();
+    report["processes"][0].take()
+}
+
+/// Every command that fdscan gives for a process: for it as it runs, and for its next start.
+fn remedies(pid: u32) -> (Vec<String>, Vec<String>) {
+    let report = report(pid);
+    let findings = report["findings"].as_array().unwrap();
+    let given = |key: &str| {
+        let commands = findings.iter().filter_map(|f| f[key].as_str());
+        commands.map(str::to_owned).collect()
+    };
+    (given("remedy_live"), given("remedy"))
+}
+
+/// A shell that a command is pasted into: somewhere else, and with a PATH that has no `watchfix`.
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-c", command])
+        .current_dir("/")
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(Stdio::null());
+    shell
+}
+
 #[track_caller]
-fn try_out(remedy: &str) -> String {
-    let harmless = remedy
-        .replacen("watchfix heal ", "\"$WATCHFIX\" heal --dry-run ", 1)
-        .replacen("watchfix run ", "\"$WATCHFIX\" run --explain ", 1);
-    assert_ne!(harmless, remedy);
-    let run = Command::new("bash")
-        .args(["-c", &harmless])
-        .env("WATCHFIX", env!("CARGO_BIN_EXE_watchfix"))
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let error = String::from_utf8_lossy(&run.stderr).into_owned();
-    assert!(run.status.success(), "{remedy}: {}: {error}", run.status);
-    String::from_utf8(run.stdout).unwrap()
+fn paste(command: &str) -> String {
+    let output: Output = shell(command).output().unwrap();
+    let run = Run::of(output);
+    assert_eq!(run.code, 0, "{command}: {}{}", run.out, run.err);
+    run.out
 }
 
 #[test]
-fn every_remedy_for_a_process_in_hand_is_a_command_that_finds_what_it_speaks_of() {
-    let states: [(&[&str], &str); 3] = [
-        (
-            &["watches", "--count", "3", "--mask", "0xfff"],
-            "0xfff -> 0xfc",
-        ),
-        (&["sqlite-self-watch", "--mask", "0xfee"], ", settled"),
-        (&["self-watch", "--mask", "0x3ca"], ", settled"),
+fn every_remedy_for_a_process_in_hand_changes_what_it_speaks_of_and_is_taken_back_by_the_command_fdscan_gives()
+ {
+    let states: [(&[&str], u32, u32); 3] = [
+        (&["watches", "--count", "3", "--mask", "0xfff"], 0xfff, 0x35),
+        (&["sqlite-self-watch", "--mask", "0xfca"], 0xfca, 0x2),
+        (&["self-watch", "--mask", "0x3ca"], 0x3ca, 0x2),
     ];
-    for (state, wanted) in states {
+    for (state, asked, gone) in states {
         let (_dir, path) = directory();
         // A name that means something to a shell and to a pattern.
         let odd = path.join("it's: a *dir\\ +");
         std::fs::create_dir(&odd).unwrap();
         let victim = mkfds(&odd, state);
-        let given = remedies(victim.pid());
-        assert!(!given.is_empty(), "{state:?}");
-        for remedy in given {
-            assert!(
-                remedy.starts_with("watchfix heal "),
-                "it is dynamic: {remedy}"
-            );
-            let said = try_out(&remedy);
-            assert!(said.contains(wanted), "{remedy}: {said}");
+        let before = masks(victim.pid());
+        assert!(before.contains_key(&asked), "{before:?}");
+        let (now, _) = remedies(victim.pid());
+        assert!(!now.is_empty(), "{state:?}");
+        assert_eq!(report(victim.pid())["healed"], Value::Null);
+        for command in &now {
+            let said = paste(command);
+            assert!(said.starts_with("healed "), "{command}: {said}");
         }
+        let after = masks(victim.pid());
+        let healed = |mask: &u32| mask & gone == 0;
+        assert!(after.keys().all(healed), "{after:x?}");
+
+        let healed = report(victim.pid())["healed"].clone();
+        assert_eq!(healed["uid"], inspect::effective_user());
+        assert!(healed["watches"].as_u64().unwrap() >= 1, "{healed}");
+        let said = paste(healed["undo"].as_str().unwrap());
+        assert!(said.starts_with("restored "), "{said}");
+        assert_eq!(masks(victim.pid()), before);
+        assert_eq!(report(victim.pid())["healed"], Value::Null);
     }
+}
+
+#[test]
+fn a_healed_process_says_when_and_by_whom() {
+    let (_dir, path) = directory();
+    let victim = mkfds(&path, &["watches", "--count", "2", "--mask", "0x3ee"]);
+    let (now, _) = remedies(victim.pid());
+    paste(&now[0]);
+    let run = Command::new(fdscan())
+        .arg(victim.pid().to_string())
+        .output();
+    let text = String::from_utf8(run.unwrap().stdout).unwrap();
+    let line = text.lines().find(|line| line.starts_with("Healed at "));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    let uid = inspect::effective_user();
+    let rest = format!(" by UID {uid}: 2 watches. This gives the masks back:");
+    let (at, _) = line["Healed at ".len()..].split_once(&rest).unwrap();
+    // As a clock has it; with the day where midnight has passed since.
+    let clock = at.rsplit(' ').next().unwrap();
+    assert!(clock.len() == 5 && clock.as_bytes()[2] == b':', "{line}");
+    let undo = format!(" heal --undo {}\n", victim.pid());
+    assert!(text.contains(&undo), "{text}");
+}
+
+#[test]
+fn what_another_user_healed_is_seen_by_root() {
+    const USER: u32 = 60_611;
+    if !needs_root() {
+        return;
+    }
+    let (_dir, path) = shared();
+    let runtime = format!("/tmp/watchfix-{USER}");
+    let mut victim = ready(as_user(USER, &path.join("keeper")).arg("serve"));
+    let fd = ask(&mut victim, "new");
+    ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));
+    let mut heal = as_user(USER, &path.join("watchfix"));
+    let heal = heal.args(["heal", &victim.pid().to_string()]).output();
+    Run::of(heal.unwrap()).good();
+    let healed = report(victim.pid())["healed"].clone();
+    let _ = std::fs::remove_dir_all(runtime);
+    assert_eq!(healed["uid"], USER, "{healed}");
+}
+
+/// Starts what a command starts, as pasted; it ends when its input does.
+fn started(command: &str) -> Victim {
+    let mut shell = shell(command);
+    ready(&mut shell)
+}
+
+/// The process the shell started; the shell itself where it took its place.
+fn child(shell: &Victim) -> u32 {
+    let path = format!("/proc/{0}/task/{0}/children", shell.pid());
+    let children = std::fs::read_to_string(path).unwrap();
+    let first = children.split_whitespace().next();
+    first.map_or(shell.pid(), |pid| pid.parse().unwrap())
+}
+
+/// Whether a process has the library in it.
+fn is_preloaded(pid: u32) -> bool {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    maps.contains("libwatchfix.so")
 }
 
 #[test]
 fn a_static_program_is_started_again_by_watchfix_run_and_a_dynamic_one_with_the_library() {
     let (_dir, path) = directory();
     let source = support::root().join("tests/mkfds/static.c");
+    // Where it works matters: all it is told is relative.
+    let tree = path.join("a tree");
+    std::fs::create_dir(&tree).unwrap();
     for (args, by_run) in [(&["-static"][..], true), (&[], false)] {
-        let program = match support::compile_c("cc", &source, &path, args) {
-            Ok(program) => program,
-            Err(why) => return support::skip(&format!("it cannot be compiled: {why}")),
-        };
-        let victim = ready(Command::new(program).arg(&path));
-        let given = remedies(victim.pid());
-        assert!(!given.is_empty());
-        let run = given
-            .iter()
-            .any(|remedy| remedy.starts_with("watchfix run "));
-        assert_eq!(run, by_run, "{given:?}");
-        for remedy in given {
-            try_out(&remedy);
+        if let Err(why) = support::compile_c("cc", &source, &path, args) {
+            return support::skip(&format!("it cannot be compiled: {why}"));
+        }
+        let mut program = Command::new("./static");
+        let victim = ready(program.arg("a tree").current_dir(&path));
+        let (now, next) = remedies(victim.pid());
+        assert!(!next.is_empty() && !now.is_empty());
+        drop(victim);
+        for command in next {
+            assert_eq!(command.contains("/watchfix run "), by_run, "{command}");
+            let again = started(&command);
+            if !by_run {
+                assert!(is_preloaded(child(&again)), "{command}");
+            }
         }
     }
 }

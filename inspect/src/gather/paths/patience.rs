@@ -1,6 +1,6 @@
 //! How long paths are looked for, and what a person who waits for them is shown.
 
-use crate::render::number;
+use crate::render::{number, plural};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -86,7 +86,7 @@ impl Line {
         let total = number(total as u64);
         let walked = match listed {
             0 => String::new(),
-            count => format!(", {} directories listed", number(count as u64)),
+            count => format!(", {} listed", plural(count, "directory", "directories")),
         };
         Some(format!("\r\x1b[Kfdscan: paths: {found} of {total}{walked}"))
     }

@@ -26,9 +26,9 @@ h3 { margin-bottom: 0; }
 ///
 /// # Errors
 /// What writing to `to` failed with.
-pub fn html(report: &BugReport, launcher: bool, to: &mut impl Write) -> io::Result<()> {
+pub fn html(report: &BugReport, to: &mut impl Write) -> io::Result<()> {
     to.write_all(HEAD.as_bytes())?;
-    for block in blocks(report, launcher) {
+    for block in blocks(report) {
         match block {
             Block::Heading(level, text) => writeln!(to, "<h{level}>{}</h{level}>", escape(&text))?,
             Block::Paragraph(text) => writeln!(to, "<p>{}</p>", escape(&text))?,

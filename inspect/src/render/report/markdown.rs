@@ -8,8 +8,8 @@ use std::io::{self, Write};
 ///
 /// # Errors
 /// What writing to `to` failed with.
-pub fn markdown(report: &BugReport, launcher: bool, to: &mut impl Write) -> io::Result<()> {
-    for block in blocks(report, launcher) {
+pub fn markdown(report: &BugReport, to: &mut impl Write) -> io::Result<()> {
+    for block in blocks(report) {
         match block {
             Block::Heading(level, text) => {
                 writeln!(to, "{} {}\n", "#".repeat(level.into()), escape(&text))?;

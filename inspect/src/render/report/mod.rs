@@ -7,7 +7,7 @@ mod plot;
 pub use html::html;
 pub use markdown::markdown;
 
-use super::text::{Layout, lines_of, tables_text};
+use super::text::{Detail, Layout, lines_of, tables_text};
 use super::{Style, bytes, number, plural, sanitize};
 use crate::findings::Finding;
 use crate::model::{BugReport, Gap, Name, Point, Report};
@@ -33,8 +33,8 @@ pub struct Plot {
     pub figure: fn(u64) -> String,
 }
 
-/// The whole report; `launcher` says that `watchfix` is installed here.
-pub fn blocks(report: &BugReport, launcher: bool) -> Vec<Block> {
+/// The whole report.
+pub fn blocks(report: &BugReport) -> Vec<Block> {
     let mut blocks = Vec::new();
     for process in &report.scan.processes {
         let comm = process
@@ -54,8 +54,8 @@ pub fn blocks(report: &BugReport, launcher: bool) -> Vec<Block> {
         let layout = Layout {
             width: 110,
             style: Style { colour: false },
-            all: false,
-            launcher,
+            detail: Detail::Tables,
+            ascii: false,
         };
         let mut tables = Vec::new();
         // Writing to memory cannot fail.
@@ -126,16 +126,19 @@ fn findings(report: &Report, blocks: &mut Vec<Block>) {
                 .map(|line| sanitize(line).into_owned())
                 .collect(),
         ));
-        let commands = [&finding.remedy, &finding.remedy_live];
-        let commands: Vec<_> = commands
-            .into_iter()
-            .flatten()
-            .map(|text| sanitize(text))
-            .collect();
-        if !commands.is_empty() {
-            blocks.push(Block::Paragraph("This helps:".into()));
-            blocks.push(Block::Verbatim(commands.join("\n")));
+        let (now, next) = match finding.needs_start() {
+            true => (&finding.remedy_live, &finding.remedy),
+            false => (&finding.remedy, &None),
+        };
+        for (lead, command) in [("Now:", now), ("Next start:", next)] {
+            if let Some(command) = command {
+                blocks.push(Block::Paragraph(lead.into()));
+                blocks.push(Block::Verbatim(sanitize(command).into_owned()));
+            }
         }
+    }
+    for note in &report.notes {
+        blocks.push(Block::Paragraph(sanitize(note).into_owned()));
     }
 }
 

@@ -4,7 +4,7 @@ use super::Layout;
 use super::tables::Sheet;
 use super::wrap::{wrap, wrap_command};
 use crate::model::{Claim, ClaimScan};
-use crate::render::sanitize;
+use crate::render::{number, sanitize};
 use std::io::{self, Write};
 
 /// Writes every claim of `scan`.
@@ -48,10 +48,27 @@ pub fn claims_text(scan: &ClaimScan, layout: Layout, to: &mut impl Write) -> io:
         }
         if let Some(command) = &claim.remedy {
             let command = wrap_command(&sanitize(command), layout.width, "    ");
-            write!(to, "  This helps:\n{}", layout.style.command(&command))?;
+            write!(to, "  Now:\n{}", layout.style.command(&command))?;
         }
     }
-    Ok(())
+    writeln!(to, "\n{}.", verdicts(scan))
+}
+
+/// `2 live, 1 stale`
+fn verdicts(scan: &ClaimScan) -> String {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for claim in &scan.claims {
+        let name = claim.verdict.name();
+        match counts.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((name, 1)),
+        }
+    }
+    let parts: Vec<_> = counts
+        .iter()
+        .map(|(name, count)| format!("{} {name}", number(*count as u64)))
+        .collect();
+    parts.join(", ")
 }
 
 fn named(claim: &Claim) -> String {

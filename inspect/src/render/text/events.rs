@@ -2,13 +2,15 @@
 
 use super::tables::Sheet;
 use super::wrap::{shorten, wrap, wrap_command};
-use super::{Layout, gaps};
+use super::{Detail, Layout, findings, gaps};
 use crate::model::{Cause, EventCount, EventsScan, Name, Relation};
 use crate::render::{number, plural, sanitize};
 use std::io::{self, Write};
 
 /// Rows shown of each table.
 const SHOWN: usize = 10;
+/// Kinds of events named in the last line.
+const KINDS: usize = 3;
 
 /// Writes the answer.
 ///
@@ -33,18 +35,15 @@ pub fn events_text(scan: &EventsScan, layout: Layout, to: &mut impl Write) -> io
     )?;
     writeln!(to)?;
     wrap(&sanitize(&scan.conclusion.message), layout.width, "  ", to)?;
-    let commands = [
-        ("When you start it again", &scan.conclusion.remedy),
-        ("For this process, as it runs", &scan.conclusion.remedy_live),
-        ("To listen to all it watches", &scan.conclusion.ask),
-    ];
-    for (lead, command) in commands {
-        if let Some(command) = command {
-            writeln!(to, "  {lead}:")?;
-            let command = wrap_command(&sanitize(command), layout.width, "    ");
-            write!(to, "{}", layout.style.command(&command))?;
-        }
+    let concluded = &scan.conclusion;
+    let commands = [&concluded.remedy_live, &concluded.remedy].map(Option::as_deref);
+    findings::commands(commands, &mut Vec::new(), layout, to)?;
+    if let Some(ask) = &concluded.ask {
+        writeln!(to, "  To listen to all it watches:")?;
+        let command = wrap_command(&sanitize(ask), layout.width, "    ");
+        write!(to, "{}", layout.style.command(&command))?;
     }
+    findings::notes(&concluded.notes, layout, to)?;
     if scan.overflows > 0 {
         let times = usize::try_from(scan.overflows).unwrap_or(usize::MAX);
         let line = format!(
@@ -53,9 +52,35 @@ pub fn events_text(scan: &EventsScan, layout: Layout, to: &mut impl Write) -> io
         );
         wrap(&line, layout.width, "  ", to)?;
     }
-    counts(scan, layout, to)?;
-    causes(scan, layout, to)?;
-    gaps(&scan.incomplete, layout, to)
+    if layout.detail != Detail::Short {
+        counts(scan, layout, to)?;
+        causes(scan, layout, to)?;
+    }
+    gaps(&scan.incomplete, layout, to)?;
+    writeln!(to)?;
+    wrap(&last(scan, layout), layout.width, "", to)
+}
+
+/// `12,000 events in 8.0 s: modify 11,000, open 1,000. --tables shows directories, files and causes.`
+fn last(scan: &EventsScan, layout: Layout) -> String {
+    let total = usize::try_from(scan.total).unwrap_or(usize::MAX);
+    let mut line = format!(
+        "{} in {:.1} s",
+        plural(total, "event", "events"),
+        scan.seconds
+    );
+    let kinds = scan.events.iter().take(KINDS);
+    let kinds: Vec<_> = kinds
+        .map(|entry| format!("{} {}", entry.event, number(entry.count)))
+        .collect();
+    if !kinds.is_empty() {
+        line += &format!(": {}", kinds.join(", "));
+    }
+    line += ".";
+    if layout.detail == Detail::Short && scan.total > 0 {
+        line += " --tables shows them by directory, file and cause.";
+    }
+    line
 }
 
 fn counts(scan: &EventsScan, layout: Layout, to: &mut impl Write) -> io::Result<()> {

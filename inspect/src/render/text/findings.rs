@@ -1,14 +1,17 @@
-//! The findings: sentence, evidence, command.
+//! The findings: sentence, then what helps now, then what helps from the next start on.
 
 use super::wrap::{wrap, wrap_command};
-use super::{Layout, evidence};
+use super::{Detail, Layout, evidence};
 use crate::findings::{Finding, named};
-use crate::model::{Fds, Report};
-use crate::render::{number, sanitize};
+use crate::model::{Fds, Healed, Report};
+use crate::render::{number, plural, sanitize};
+use crate::sys;
 use std::io::{self, Write};
 
 /// Kinds of descriptors named where nothing is wrong, those with most first.
 const KINDS: usize = 3;
+/// Lines of a command that are shown where all is to be short.
+const LINES: usize = 8;
 
 pub fn write(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     // "Nothing wrong" about a process nobody could look into would be a lie.
@@ -18,9 +21,51 @@ pub fn write(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result
     {
         writeln!(to)?;
         let line = format!("No finding. Nothing wrong was found among {counts}.");
-        return wrap(&line, layout.width, "", to);
+        wrap(&line, layout.width, "", to)?;
+    } else {
+        list(&report.findings, blind, layout, to)?;
     }
-    list(&report.findings, blind, layout, to)
+    if let Some(healed) = &report.healed {
+        writeln!(to)?;
+        was_healed(healed, layout, to)?;
+    }
+    notes(&report.notes, layout, to)
+}
+
+/// Why there is no command.
+pub fn notes(notes: &[String], layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    for note in notes {
+        writeln!(to)?;
+        wrap(&sanitize(note), layout.width, "", to)?;
+    }
+    Ok(())
+}
+
+/// That its masks are not those it asked for, and how it gets them back.
+fn was_healed(healed: &Healed, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let at = clock(healed.seconds).unwrap_or_else(|| healed.at.clone());
+    let watches = plural(healed.watches, "watch", "watches");
+    let line = format!("Healed at {at} by UID {}: {watches}", healed.uid);
+    match &healed.undo {
+        None => wrap(&format!("{line}."), layout.width, "", to),
+        Some(undo) => {
+            let line = format!("{line}. This gives the masks back:");
+            wrap(&line, layout.width, "", to)?;
+            let command = wrap_command(&sanitize(undo), layout.width, "    ");
+            write!(to, "{}", layout.style.command(&command))
+        }
+    }
+}
+
+/// `14:02`, or with the day where that is not today's.
+fn clock(seconds: i64) -> Option<String> {
+    let [year, month, day, hour, minute] = sys::local_time(seconds)?;
+    let now = jiff::Timestamp::now().as_second();
+    let today = sys::local_time(now).is_some_and(|now| now.starts_with(&[year, month, day]));
+    Some(match today {
+        true => format!("{hour:02}:{minute:02}"),
+        false => format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}"),
+    })
 }
 
 /// `61 of 1,000 descriptors: 58 sockets, 3 files`: what a reader judges "nothing wrong" by.
@@ -50,6 +95,7 @@ pub fn list(
         let how_far = if blind { " in what could be seen" } else { "" };
         return writeln!(to, "\nNo finding. Nothing wrong was found{how_far}.");
     }
+    let mut given: Vec<&str> = Vec::new();
     for finding in findings {
         writeln!(
             to,
@@ -58,34 +104,52 @@ pub fn list(
             layout.style.heading(finding.code)
         )?;
         wrap(&sanitize(&finding.message), layout.width, "  ", to)?;
-        for line in evidence::lines(&finding.evidence) {
-            let mut text = Vec::new();
-            wrap(&sanitize(&line), layout.width, "    ", &mut text)?;
-            write!(to, "{}", layout.style.dim(&String::from_utf8_lossy(&text)))?;
+        if layout.detail == Detail::All {
+            for line in evidence::lines(&finding.evidence) {
+                let mut text = Vec::new();
+                wrap(&sanitize(&line), layout.width, "    ", &mut text)?;
+                write!(to, "{}", layout.style.dim(&String::from_utf8_lossy(&text)))?;
+            }
         }
-        // Without a second one, a command is for the system or the file and needs no restart.
-        let lead = if finding.remedy_live.is_some() {
-            "When you start it again"
-        } else {
-            "This helps"
+        let (now, next) = match finding.needs_start() {
+            true => (&finding.remedy_live, &finding.remedy),
+            false => (&finding.remedy, &None),
         };
-        let commands = [
-            (lead, &finding.remedy),
-            ("For this process, as it runs", &finding.remedy_live),
-        ];
-        for (lead, command) in commands {
-            let Some(command) = command else { continue };
-            let missing = command.starts_with("watchfix ") && !layout.launcher;
-            let note = if missing {
-                " (watchfix is not installed here)"
-            } else {
-                ""
-            };
-            wrap(&format!("{lead}{note}:"), layout.width, "  ", to)?;
-            // Commands quote what is unsafe themselves; this is the second lock on the door.
-            let command = wrap_command(&sanitize(command), layout.width, "    ");
-            write!(to, "{}", layout.style.command(&command))?;
+        commands([now.as_deref(), next.as_deref()], &mut given, layout, to)?;
+    }
+    Ok(())
+}
+
+/// A command for now and one for the next start; what was `given` above is not given twice.
+pub fn commands<'a>(
+    [now, next]: [Option<&'a str>; 2],
+    given: &mut Vec<&'a str>,
+    layout: Layout,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    let mut all = [now, next].into_iter().flatten().peekable();
+    if all.peek().is_some() && all.all(|command| given.contains(&command)) {
+        return writeln!(to, "  The same helps as above.");
+    }
+    for (lead, command) in [("Now", now), ("Next start", next)] {
+        let Some(command) = command else { continue };
+        if given.contains(&command) {
+            writeln!(to, "  {lead}: as above.")?;
+            continue;
         }
+        given.push(command);
+        // Commands quote what is unsafe themselves; this is the second lock on the door.
+        let text = wrap_command(&sanitize(command), layout.width, "    ");
+        if layout.detail == Detail::Short && text.lines().count() > LINES {
+            let line = format!(
+                "{lead}: a command of {} characters, which --tables shows.",
+                number(command.chars().count() as u64)
+            );
+            wrap(&line, layout.width, "  ", to)?;
+            continue;
+        }
+        writeln!(to, "  {lead}:")?;
+        write!(to, "{}", layout.style.command(&text))?;
     }
     Ok(())
 }

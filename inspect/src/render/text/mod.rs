@@ -1,5 +1,6 @@
-//! Text for a person under stress: what is wrong first, worst first, with the command that helps; then
-//! the tables behind it; then what could not be seen.
+//! Text for a person under stress: what is wrong first, worst first, with the command that helps; what it
+//! is about in one line; and last, where the eye is, what that comes to. The tables behind it and all that
+//! could not be seen come in between, where they are asked for.
 
 mod check;
 mod claims;
@@ -9,6 +10,7 @@ mod files;
 mod findings;
 mod growth;
 mod rollup;
+mod summary;
 mod tables;
 mod top;
 mod wal;
@@ -33,10 +35,31 @@ pub struct Layout {
     pub width: u16,
     /// Colour or not.
     pub style: Style,
-    /// Every watch and descriptor instead of roll-ups.
-    pub all: bool,
-    /// `watchfix` is installed: a command of a program that is not there is said to be one.
-    pub launcher: bool,
+    /// How much is shown.
+    pub detail: Detail,
+    /// The terminal shows ASCII only.
+    pub ascii: bool,
+}
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// What is wrong, what helps, and one line of counts.
+    Short,
+    /// The tables behind it, rolled up.
+    Tables,
+    /// Everything: each watch and descriptor, and what the findings rest on.
+    All,
+}
+
+impl Detail {
+    /// With the tables, or without them.
+    pub fn of(tables: bool) -> Detail {
+        match tables {
+            true => Detail::Tables,
+            false => Detail::Short,
+        }
+    }
 }
 
 /// Writes every process of `scan`.
@@ -50,10 +73,17 @@ pub fn text(scan: &Scan, layout: Layout, to: &mut impl Write) -> io::Result<()> 
         }
         title(report, layout, to)?;
         findings::write(report, layout, to)?;
-        tables::write(scan, report, layout, to)?;
+        if layout.detail == Detail::Short {
+            growth::write(&report.process, layout, to)?;
+        } else {
+            tables::write(scan, report, layout, to)?;
+        }
         gaps(&report.incomplete, layout, to)?;
+        if layout.detail == Detail::Short {
+            summary::counts(&report.process, layout, to)?;
+        }
     }
-    Ok(())
+    summary::last(scan, layout, to)
 }
 
 /// Writes the tables of one process of `scan`.
@@ -98,14 +128,26 @@ fn gaps(gaps: &[Gap], layout: Layout, to: &mut impl Write) -> io::Result<()> {
     if gaps.is_empty() {
         return Ok(());
     }
+    if layout.detail == Detail::Short
+        && let [_, _, ..] = gaps
+    {
+        let list: Vec<_> = gaps.iter().map(named).collect();
+        let line = format!("Not seen: {}. --tables says why.", list.join("; "));
+        writeln!(to)?;
+        return wrap(&sanitize(&line), layout.width, "", to);
+    }
     writeln!(to, "\n{}", layout.style.heading("Not seen"))?;
     for gap in gaps {
-        let count = match gap.count {
-            Some(count) => format!(" ({})", number(count as u64)),
-            None => String::new(),
-        };
-        let line = format!("{}{count}: {}.", gap.what, gap.why);
+        let line = format!("{}: {}.", named(gap), gap.why);
         wrap(&sanitize(&line), layout.width, "  ", to)?;
     }
     Ok(())
+}
+
+/// What is missing, and how many of it.
+fn named(gap: &Gap) -> String {
+    match gap.count {
+        Some(count) => format!("{} ({})", gap.what, number(count as u64)),
+        None => gap.what.clone(),
+    }
 }

@@ -1,6 +1,6 @@
 //! The tables behind the findings.
 
-use super::{Layout, files, growth, rollup, wal};
+use super::{Detail, Layout, files, growth, rollup, wal};
 use crate::model::{Instance, Name, Process, Report, Scan};
 use crate::render::{bytes, number, plural, sanitize};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
@@ -19,7 +19,7 @@ pub fn write(scan: &Scan, report: &Report, layout: Layout, to: &mut impl Write) 
     descriptors(process, layout, to)?;
     instances(process, layout, to)?;
     masks(process, layout, to)?;
-    if layout.all {
+    if layout.detail == Detail::All {
         watches(process, layout, to)?;
         descriptor_list(process, layout, to)?;
     } else {
@@ -31,8 +31,9 @@ pub fn write(scan: &Scan, report: &Report, layout: Layout, to: &mut impl Write) 
 }
 
 /// One thin line: frames cost the width that paths need.
-const RULE_BELOW_HEADER: TableStyle =
-    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const fn rule_below_header(line: char) -> TableStyle {
+    TableStyle::new().header_separator(LineStyle::none().fill(line).junction(line))
+}
 
 pub(super) struct Sheet {
     table: Table,
@@ -43,7 +44,7 @@ impl Sheet {
     pub(super) fn new(layout: Layout, header: &[&str], right: &[usize]) -> Sheet {
         let mut table = Table::new();
         table
-            .load_style(RULE_BELOW_HEADER)
+            .load_style(rule_below_header(if layout.ascii { '-' } else { '─' }))
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(layout.width.saturating_sub(1))
             .set_header(header.iter().map(|text| text.to_uppercase()));
@@ -210,7 +211,11 @@ fn instances(process: &Process, layout: Layout, to: &mut impl Write) -> io::Resu
             std::cmp::Reverse(i.watch_count),
         )
     });
-    let shown = if layout.all { list.len() } else { INSTANCES };
+    let shown = if layout.detail == Detail::All {
+        list.len()
+    } else {
+        INSTANCES
+    };
     for instance in list.iter().take(shown) {
         let (paths, note) = match instance.same_instance_as {
             Some(fd) => (String::new(), format!("the same instance as fd {fd}")),
@@ -244,7 +249,11 @@ fn masks(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<(
         return Ok(());
     }
     list.sort_by_key(|(_, mask)| std::cmp::Reverse(mask.watches));
-    let shown = if layout.all { list.len() } else { MASKS };
+    let shown = if layout.detail == Detail::All {
+        list.len()
+    } else {
+        MASKS
+    };
     let mut sheet = Sheet::new(layout, &["watches", "fd", "mask", "events"], &[0, 1]);
     for (fd, mask) in list.iter().take(shown) {
         sheet.row(&[
@@ -344,7 +353,11 @@ fn databases(process: &Process, layout: Layout, to: &mut impl Write) -> io::Resu
     let size = |n: Option<u64>| n.map(bytes).unwrap_or_default();
     let mut list: Vec<_> = process.sqlite.iter().collect();
     list.sort_by_key(|db| std::cmp::Reverse((db.wal_bytes, db.handles)));
-    let shown = if layout.all { list.len() } else { DATABASES };
+    let shown = if layout.detail == Detail::All {
+        list.len()
+    } else {
+        DATABASES
+    };
     let header = [
         "database", "fds", "-wal fds", "-shm fds", "size", "-wal", "-shm",
     ];

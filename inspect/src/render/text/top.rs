@@ -4,7 +4,7 @@ use super::tables::{Sheet, known, known_number};
 use super::{Layout, gaps, wrap};
 use crate::findings::Severity;
 use crate::model::{Row, Top, User};
-use crate::render::{bytes, number};
+use crate::render::{bytes, number, plural};
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
@@ -22,10 +22,36 @@ pub fn top_text(top: &Top, layout: Layout, to: &mut impl Write) -> io::Result<()
         let more = number(top.processes_left_out as u64);
         writeln!(to, "  and {more} more (--limit 0 lists them)")?;
     }
-    let note = "Findings are those one pass over all processes shows: fdscan PID looks closer and says what helps. An instance counts for the user of the first process that has it, where the kernel charges whom created it.";
+    gaps(&top.incomplete, layout, to)?;
     writeln!(to)?;
-    wrap(note, layout.width, "  ", to)?;
-    gaps(&top.incomplete, layout, to)
+    wrap(&last(top), layout.width, "", to)
+}
+
+/// `2 of 214 processes have a critical finding, 3 a warning. fdscan PID looks closer and says what helps.`
+fn last(top: &Top) -> String {
+    let with = |severity| {
+        let rows = top.processes.iter();
+        rows.filter(|row| row.worst() == Some(severity)).count()
+    };
+    let parts = [
+        (with(Severity::Critical), "with a critical finding"),
+        (with(Severity::Warning), "with a warning"),
+    ];
+    let parts: Vec<_> = parts
+        .into_iter()
+        .filter(|&(count, _)| count > 0)
+        .map(|(count, what)| format!("{} {what}", number(count as u64)))
+        .collect();
+    let shown = plural(top.processes.len(), "process", "processes");
+    let of = match top.processes_left_out {
+        0 => String::new(),
+        more => format!(" of {}", number((top.processes.len() + more) as u64)),
+    };
+    let found = match parts.is_empty() {
+        true => "none with a warning".into(),
+        false => parts.join(", "),
+    };
+    format!("{shown}{of}: {found}. fdscan PID looks closer and says what helps.")
 }
 
 fn users(users: &[User], layout: Layout, to: &mut impl Write) -> io::Result<()> {

@@ -1,7 +1,8 @@
 //! Logs of SQLite databases: the rows of a process's table, and `fdscan wal`.
 
 use super::tables::Sheet;
-use super::{Layout, findings, gaps, growth};
+use super::wrap::wrap;
+use super::{Detail, Layout, findings, gaps, growth, summary};
 use crate::model::{Database, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, Name, Wal};
 use crate::render::{bytes, number, plural, sanitize};
 use std::collections::BTreeMap;
@@ -9,6 +10,8 @@ use std::io::{self, Write};
 
 /// Holders of a database that are listed.
 const HOLDERS: usize = 40;
+/// Of these, those named in a line.
+const NAMED: usize = 3;
 
 /// Writes every database of `scan`.
 ///
@@ -29,17 +32,94 @@ pub fn wal_text(scan: &DatabaseScan, layout: Layout, to: &mut impl Write) -> io:
         )?;
         of_database(report, layout, to)?;
     }
-    Ok(())
+    if scan.databases.is_empty() {
+        return Ok(());
+    }
+    let all = scan.databases.iter().flat_map(|report| &report.findings);
+    let mut line = summary::of_findings(all);
+    if scan.databases.len() > 1 {
+        line += &format!(
+            " in {}",
+            plural(scan.databases.len(), "database", "databases")
+        );
+    }
+    line += ".";
+    if layout.detail == Detail::Short {
+        line += " --tables shows files, readers, locks and who has it open.";
+    }
+    writeln!(to)?;
+    wrap(&line, layout.width, "", to)
 }
 
 fn of_database(report: &DatabaseReport, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     let database = &report.database;
     findings::list(&report.findings, !report.incomplete.is_empty(), layout, to)?;
-    sizes(database, layout, to)?;
-    marks(database, layout, to)?;
-    holders(database, layout, to)?;
+    if layout.detail == Detail::Short {
+        writeln!(to)?;
+        wrap(&in_short(database), layout.width, "", to)?;
+        who_has_it(database, layout, to)?;
+    } else {
+        sizes(database, layout, to)?;
+        marks(database, layout, to)?;
+        holders(database, layout, to)?;
+    }
     growth::of_log(database.growth.as_ref(), layout, to)?;
     gaps(&report.incomplete, layout, to)
+}
+
+/// `-wal 11.1 GiB: live 4.00 MiB, pending 0 B, 12 of 12 frames checkpointed; database 4.00 MiB, -shm 32.0 KiB.`
+fn in_short(database: &Database) -> String {
+    let mut parts = Vec::new();
+    if let Some(bytes) = database.wal_bytes {
+        let mut log = format!("-wal {}", size(Some(bytes)));
+        if let Some(wal) = &database.wal {
+            log += &format!(
+                ": live {}, pending {}, {} of {} frames checkpointed",
+                size(wal.live_bytes),
+                size(wal.pending_bytes),
+                figure(wal.checkpointed_frames),
+                figure(wal.frames),
+            );
+        }
+        parts.push(log);
+    }
+    let mut files = vec![format!("database {}", size(database.database_bytes))];
+    if database.shm_bytes.is_some() {
+        files.push(format!("-shm {}", size(database.shm_bytes)));
+    }
+    parts.push(files.join(", "));
+    let mut line = parts.join("; ");
+    if let Some(first) = line.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    line + "."
+}
+
+/// `3 processes have it open: 42 (app), 43 (app), 44 (backup).`
+fn who_has_it(database: &Database, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let holders = &database.holders;
+    if holders.is_empty() {
+        return writeln!(to, "No process that can be seen has it open.");
+    }
+    let named = holders.iter().take(NAMED).map(|holder| {
+        let command = super::wrap::shorten(&holder.command(), 40);
+        format!("PID {} ({command})", holder.pid)
+    });
+    let named: Vec<_> = named.collect();
+    let more = match holders.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        more => format!(" and {} more", number(more as u64)),
+    };
+    let line = format!(
+        "{}: {}{more}.",
+        plural(
+            holders.len(),
+            "process has it open",
+            "processes have it open"
+        ),
+        named.join(", ")
+    );
+    wrap(&sanitize(&line), layout.width, "", to)
 }
 
 fn mode(database: &Database) -> String {
@@ -134,7 +214,11 @@ fn holders(database: &Database, layout: Layout, to: &mut impl Write) -> io::Resu
     let header = ["pid", "fds", "-wal", "-shm", "locks", "command"];
     let mut sheet = Sheet::new(layout, &header, &[0, 1, 2, 3]);
     let count = |n: Option<usize>| n.map_or_else(|| "?".into(), |n| number(n as u64));
-    let shown = if layout.all { usize::MAX } else { HOLDERS };
+    let shown = if layout.detail == Detail::All {
+        usize::MAX
+    } else {
+        HOLDERS
+    };
     for holder in database.holders.iter().take(shown) {
         sheet.row(&[
             holder.pid.to_string(),

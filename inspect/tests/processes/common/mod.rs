@@ -13,9 +13,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Barrier, OnceLock};
 
 use serde_json::Value;
 use support::Victim;
@@ -39,6 +39,7 @@ pub struct Stage {
 impl Stage {
     /// As the user who runs the tests.
     pub fn new() -> Stage {
+        installed();
         Stage {
             dir: TempDir::new().unwrap(),
             mkfds: support::binary("mkfds", "mkfds"),
@@ -59,6 +60,9 @@ impl Stage {
         // The repository may lie where only root may look.
         let mkfds = user::share(&support::binary("mkfds", "mkfds"), dir.path());
         let fdscan = user::share(Path::new(env!("CARGO_BIN_EXE_fdscan")), dir.path());
+        for part in installed() {
+            user::share(part, dir.path());
+        }
         Stage {
             dir,
             mkfds,
@@ -121,17 +125,19 @@ impl Stage {
 
     /// fdscan, as the user who runs the tests.
     pub fn scan(&self, args: &[&str]) -> Scan {
-        Scan::run(Command::new(&self.fdscan).args(args))
+        Scan::run(as_started_by_nobody_else(&mut Command::new(&self.fdscan)).args(args))
     }
 
     /// fdscan, as the victims' user.
     pub fn scan_as_user(&self, args: &[&str]) -> Scan {
-        Scan::run(self.command(&self.fdscan).args(args))
+        Scan::run(self.scan_command().args(args))
     }
 
     /// fdscan, as the victims' user, not yet started.
     pub fn scan_command(&self) -> Command {
-        self.command(&self.fdscan)
+        let mut command = self.command(&self.fdscan);
+        as_started_by_nobody_else(&mut command);
+        command
     }
 
     /// Looks at one fixture and returns what fdscan says about it.
@@ -164,9 +170,28 @@ pub fn while_reading<T>(dir: &Path, look: impl FnOnce() -> T) -> T {
     })
 }
 
+/// `watchfix` and its library, which commands name, where fdscan finds them: `watchfix` beside it and the library where
+/// cargo builds it.
+pub fn installed() -> &'static [PathBuf; 2] {
+    static PARTS: OnceLock<[PathBuf; 2]> = OnceLock::new();
+    PARTS.get_or_init(|| {
+        [
+            support::binary("launch", "watchfix"),
+            support::libwatchfix().to_owned(),
+        ]
+    })
+}
+
 /// fdscan, not yet started.
 pub fn fdscan() -> Command {
-    Command::new(fdscan_binary())
+    let mut command = Command::new(fdscan_binary());
+    as_started_by_nobody_else(&mut command);
+    command
+}
+
+/// Whoever ran the tests through sudo(8) would be told to use it for what is printed.
+fn as_started_by_nobody_else(command: &mut Command) -> &mut Command {
+    command.env_remove("SUDO_UID")
 }
 
 /// Fails unless fdscan, started so, ends at once and without a word when its reader goes after the first byte.

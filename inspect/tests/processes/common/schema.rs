@@ -125,6 +125,9 @@ const PROCESS: &[Key] = &[
     Must("sqlite", List(&Object(wal::DATABASE))),
     Must("findings", List(&Object(FINDING))),
     Must("incomplete", List(&Object(GAP))),
+    // The contract's own example is from before.
+    May("notes", TEXTS),
+    May("healed", OrNull(&Object(HEALED))),
     May("state", OrNull(&Text)),
     May("user", OrNull(&Object(USER))),
     May("user_namespaces", List(&Object(USER))),
@@ -132,6 +135,13 @@ const PROCESS: &[Key] = &[
     May("listeners", List(&Object(LISTENER))),
     // null with one sample.
     May("growth", OrNull(&Object(GROWTH))),
+];
+
+const HEALED: &[Key] = &[
+    Must("at", Time),
+    Must("uid", Count),
+    Must("watches", Count),
+    Must("undo", OrNull(&Text)),
 ];
 
 const GROWTH: &[Key] = &[

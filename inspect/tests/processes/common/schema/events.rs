@@ -72,6 +72,7 @@ const CONCLUSION: &[Key] = &[
     Must("remedy", OrNull(&Text)),
     Must("remedy_live", OrNull(&Text)),
     Must("ask", OrNull(&Text)),
+    Must("notes", List(&Text)),
 ];
 
 /// In what `doc` differs from the schema, and where its values contradict each other.

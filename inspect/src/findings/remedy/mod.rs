@@ -1,0 +1,251 @@
+//! The commands that help, ready to be pasted into a shell where this program runs.
+
+mod quote;
+mod reach;
+mod words;
+
+pub use quote::{quote, quoted};
+pub(super) use reach::is_about_watchers;
+
+use crate::gather;
+use crate::model::{Here, Linkage, Name, Process};
+use quote::{quote_bytes, quote_text};
+use reach::Reach;
+use words::{added, command_line, patterns, settled, variables};
+
+const LIBRARY: &str = "libwatchfix.so";
+const IGNORE: &str = "WATCHFIX_IGNORE";
+const SETTLE: &str = "WATCHFIX_SETTLE";
+
+/// Writes commands. Knows what is installed here, and what is allowed.
+#[derive(Debug)]
+pub struct Remedies {
+    here: Here,
+}
+
+impl Remedies {
+    /// Looks around first.
+    pub fn locate() -> Remedies {
+        Remedies::of(gather::here())
+    }
+
+    /// For a place that is known.
+    pub fn of(here: Here) -> Remedies {
+        Remedies { here }
+    }
+
+    /// Starts the program again with the default rules: by preload if it is dynamic, else (and when that
+    /// is not known) by `watchfix run`, which works for every program.
+    pub fn start(&self, process: &Process) -> Option<String> {
+        self.start_with(process, "")
+    }
+
+    /// The same with these events stripped, which the library does by default.
+    pub fn start_stripping(&self, process: &Process, events: &str) -> Option<String> {
+        self.start_with(process, &format!("--strip {events} "))
+    }
+
+    /// The same with events of these names removed. Engines that see masks only cannot do that: there
+    /// the directory is settled, so that a file is reported when it is closed and not at every write.
+    pub fn start_ignoring(&self, process: &Process, names: &[&[u8]], dir: &Name) -> Option<String> {
+        let names: Vec<Name> = names.iter().map(|&name| name.into()).collect();
+        if let Some(preload) = self.preload(process) {
+            let ignore = (IGNORE, added(process, IGNORE, &patterns(&names)));
+            let variables = variables(process, &[ignore]);
+            return self.started(process, &format!("{variables}{preload} "), "");
+        }
+        let settle = added(process, SETTLE, &patterns(std::slice::from_ref(dir)));
+        let settle = quote_bytes(&settle);
+        let variables = variables(process, &[(SETTLE, Vec::new())]);
+        self.supervised(process, &variables, &format!("--settle {settle} "))
+    }
+
+    fn start_with(&self, process: &Process, flags: &str) -> Option<String> {
+        let variables = variables(process, &[]);
+        match self.preload(process) {
+            Some(preload) => self.started(process, &format!("{variables}{preload} "), ""),
+            None => self.supervised(process, &variables, flags),
+        }
+    }
+
+    /// Starts the program again under `watchfix run`.
+    pub fn run(&self, process: &Process) -> Option<String> {
+        self.supervised(process, "", "")
+    }
+
+    fn supervised(&self, process: &Process, variables: &str, flags: &str) -> Option<String> {
+        let watchfix = self.here.watchfix.as_ref()?;
+        if process.linkage != Some(Linkage::Dynamic) && self.cannot_supervise().is_some() {
+            return None;
+        }
+        let watchfix = match self.is_anothers(process) {
+            true => quote(&watchfix.path),
+            false => watchfix.word("watchfix"),
+        };
+        self.started(process, variables, &format!("{watchfix} run {flags}-- "))
+    }
+
+    /// A start in the directory the process works in, as its user. `variables` and what is put `before` the command
+    /// end in a blank.
+    fn started(&self, process: &Process, variables: &str, before: &str) -> Option<String> {
+        let anothers = self.is_anothers(process);
+        let command = command_line(process, anothers)?;
+        let dir = process.around.cwd.as_ref().filter(|dir| {
+            let path = dir.as_bytes();
+            // proc_pid_cwd(5): one that was removed.
+            path.starts_with(b"/") && path != b"/" && !path.ends_with(b" (deleted)")
+        });
+        let dir = dir.map(quote);
+        Some(match (anothers, process.uid, dir) {
+            (true, Some(uid), dir) => {
+                let dir = dir.map_or_else(String::new, |dir| format!("-C {dir} "));
+                format!("sudo -u '#{uid}' env {dir}{variables}{before}{command}")
+            }
+            (_, _, Some(dir)) => format!("cd {dir} && {variables}{before}{command}"),
+            (_, _, None) => format!("{variables}{before}{command}"),
+        })
+    }
+
+    /// Whether a start must be made another user's first: pasted as it is, the program would be its starter's.
+    fn is_anothers(&self, process: &Process) -> bool {
+        self.here.sudo && process.uid.is_some_and(|uid| uid != self.here.person)
+    }
+
+    /// `LD_PRELOAD=` with the library, and behind it what the process preloads already; `None` where that does not
+    /// reach it.
+    fn preload(&self, process: &Process) -> Option<String> {
+        let library = self
+            .here
+            .library
+            .as_ref()
+            .filter(|_| process.is_dynamic())?;
+        // This program may lie in somebody's home: a name like any other.
+        let mut list = library.shown().into_owned();
+        let others = process.preload.requested.iter().flatten();
+        for other in others.filter(|entry| entry.base() != LIBRARY.as_bytes()) {
+            list.push(b':');
+            list.extend_from_slice(&other.shown());
+        }
+        Some(format!("LD_PRELOAD={}", quote_bytes(&list)))
+    }
+
+    /// Changes the watches of the running process.
+    pub fn heal(&self, process: &Process) -> Option<String> {
+        self.heal_with(process, "")
+    }
+
+    /// The same, with these events stripped.
+    pub fn heal_stripping(&self, process: &Process, events: &str) -> Option<String> {
+        self.heal_with(process, &format!("--strip {events} "))
+    }
+
+    /// The same, with a directory settled.
+    pub fn heal_settling(&self, process: &Process, dir: &Name) -> Option<String> {
+        self.heal_with(process, &format!("--settle {} ", settled(dir)))
+    }
+
+    fn heal_with(&self, process: &Process, flags: &str) -> Option<String> {
+        let watchfix = self.here.watchfix.as_ref()?;
+        let watchfix = match self.reach(process) {
+            Reach::Plain => watchfix.word("watchfix"),
+            Reach::Sudo => format!("sudo {}", quote(&watchfix.path)),
+            Reach::Root(_) | Reach::Host(_) | Reach::Never(_) => return None,
+        };
+        Some(format!("{watchfix} heal {flags}{}", process.pid))
+    }
+
+    /// Gives the watches the masks back they had before user `by` healed them: that user has the record.
+    pub fn undo(&self, process: &Process, by: u32) -> Option<String> {
+        let watchfix = self.here.watchfix.as_ref()?;
+        let path = quote(&watchfix.path);
+        let watchfix = match self.reach(process) {
+            Reach::Plain if by == self.here.person => watchfix.word("watchfix"),
+            Reach::Plain | Reach::Sudo if self.here.sudo && by == 0 => format!("sudo {path}"),
+            Reach::Plain | Reach::Sudo if self.here.sudo => format!("sudo -u '#{by}' {path}"),
+            _ => return None,
+        };
+        Some(format!("{watchfix} heal --undo {}", process.pid))
+    }
+
+    /// Looks at another process.
+    pub fn scan(&self, pid: u32) -> String {
+        let fdscan = self.here.fdscan.as_ref();
+        let fdscan = fdscan.map_or_else(|| "fdscan".into(), |fdscan| fdscan.word("fdscan"));
+        format!("{fdscan} {pid}")
+    }
+
+    /// Writes the WAL into the database and cuts it to nothing. Readers that come one after the other are
+    /// waited for: once everything is in the database, the next ones do not need the log.
+    pub fn checkpoint(&self, database: &Name) -> String {
+        let path = quote(database);
+        format!("sqlite3 {path} 'PRAGMA busy_timeout=10000; PRAGMA wal_checkpoint(TRUNCATE)'")
+    }
+
+    /// Copies the files of a database, unlinked ones through the descriptors that keep them: those of one
+    /// moment, because a -wal means nothing without the database it was written for. The process stands
+    /// still meanwhile, and goes on whether the copies were made or not.
+    pub fn rescue(&self, pid: u32, files: &[(Option<i32>, &Name)]) -> String {
+        let copies = files.iter().map(|(fd, path)| {
+            let from = match fd {
+                Some(fd) => format!("/proc/{pid}/fd/{fd}"),
+                None => quote(path),
+            };
+            let to = [&path.shown()[..], b".saved"].concat();
+            format!(" && cp {from} {}", quote_bytes(&to))
+        });
+        let copies: String = copies.collect();
+        format!("kill -STOP {pid}{copies}; kill -CONT {pid}")
+    }
+
+    /// Raises the soft limit of open descriptors (prlimit(1): `N:` leaves the hard one alone).
+    pub fn raise_fd_limit(&self, pid: u32, soft: u64) -> String {
+        format!("prlimit --pid {pid} --nofile={soft}:")
+    }
+
+    /// A command that is none of `watchfix` and no start, about a process if there is one, as root where it takes that:
+    /// the process is another user's, or it is the system that is changed.
+    ///
+    /// # Errors
+    /// Why it cannot run here, as the beginning of a sentence.
+    pub fn permitted(
+        &self,
+        process: Option<&Process>,
+        of_system: bool,
+        command: &str,
+    ) -> Result<String, &'static str> {
+        if command.contains("sqlite3 ") && !self.here.sqlite3 {
+            return Err("sqlite3, which would help, is not installed here");
+        }
+        let person = self.here.person;
+        let owner = process.and_then(|process| process.uid);
+        let needs_root = of_system || owner.is_some_and(|uid| uid != person);
+        // The one asks by itself (polkit(8)), or is for this user's own units; the other is for who made a namespace.
+        let asks = ["systemctl ", "nsenter "];
+        let asks = asks.iter().any(|program| command.starts_with(program));
+        if person == 0 || !needs_root || asks {
+            return Ok(command.into());
+        }
+        if !self.here.sudo {
+            return Err("Only root can change that, and there is no sudo here");
+        }
+        if !command.contains([';', '&', '|', '<', '>']) {
+            return Ok(format!("sudo {command}"));
+        }
+        // `$'...'` is not known to every sh(1).
+        let shell = if command.contains("$'") { "bash" } else { "sh" };
+        Ok(format!("sudo {shell} -c {}", quote_text(command)))
+    }
+}
+
+impl crate::model::Program {
+    /// How a command begins: by `name` alone where that means this very file.
+    fn word(&self, name: &str) -> String {
+        match self.in_path {
+            true => name.into(),
+            false => quote(&self.path),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,152 @@
+//! What `watchfix heal` notes of the masks it changes, and what that says about a process.
+//!
+//! One file for each process, named by its PID and start: `PID-TICKS`. A line is a watch: descriptor, wd,
+//! device and inode, the mask it had at first and the one it was given last.
+
+use super::{Process, Watch};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The first line.
+const FORMAT: &str = "watchfix heal 1";
+
+/// What a watch is known by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HealKey {
+    fd: i32,
+    wd: i32,
+    device: u32,
+    inode: u64,
+}
+
+impl HealKey {
+    /// Of a watch of the instance at descriptor `fd`.
+    pub fn of(fd: i32, watch: &Watch) -> HealKey {
+        HealKey {
+            fd,
+            wd: watch.wd,
+            device: watch.device.0,
+            inode: watch.inode,
+        }
+    }
+}
+
+/// Masks as fdinfo shows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HealedMasks {
+    /// What the process asked for.
+    pub first: u32,
+    /// What heal made of it.
+    pub last: u32,
+}
+
+/// The record of one process.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct HealRecord(pub BTreeMap<HealKey, HealedMasks>);
+
+impl HealRecord {
+    /// The name of the file; `None` if it is not known when the process started.
+    pub fn name(process: &Process) -> Option<String> {
+        let ticks = process.start_ticks?;
+        Some(format!("{}-{ticks}", process.pid))
+    }
+
+    /// Reads it; `None` if it is damaged.
+    pub fn parse(text: &str) -> Option<HealRecord> {
+        let mut lines = text.lines();
+        if lines.next() != Some(FORMAT) {
+            return None;
+        }
+        let entries = lines.map(|line| {
+            let mut words = line.split(' ');
+            let key = HealKey {
+                fd: words.next()?.parse().ok()?,
+                wd: words.next()?.parse().ok()?,
+                device: u32::from_str_radix(words.next()?, 16).ok()?,
+                inode: u64::from_str_radix(words.next()?, 16).ok()?,
+            };
+            let masks = HealedMasks {
+                first: u32::from_str_radix(words.next()?, 16).ok()?,
+                last: u32::from_str_radix(words.next()?, 16).ok()?,
+            };
+            words.next().is_none().then_some((key, masks))
+        });
+        entries.collect::<Option<_>>().map(HealRecord)
+    }
+
+    /// Writes it.
+    pub fn text(&self) -> String {
+        let mut text = format!("{FORMAT}\n");
+        for (key, masks) in &self.0 {
+            let HealKey {
+                fd,
+                wd,
+                device,
+                inode,
+            } = key;
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "{fd} {wd} {device:x} {inode:x} {:x} {:x}",
+                masks.first, masks.last
+            );
+        }
+        text
+    }
+
+    /// Watches of the process that have the mask they were given, and had another one.
+    pub fn in_force(&self, process: &Process) -> usize {
+        let watches = process
+            .inotify
+            .iter()
+            .flat_map(|instance| instance.watches.iter().map(|watch| (instance.fd, watch)));
+        let healed = watches.filter(|&(fd, watch)| {
+            let masks = self.0.get(&HealKey::of(fd, watch));
+            masks.is_some_and(|masks| masks.last == watch.mask.0 && masks.first != masks.last)
+        });
+        healed.count()
+    }
+}
+
+/// That the masks of a process are not those it asked for.
+#[derive(Debug, Clone, Serialize)]
+pub struct Healed {
+    /// When that was done last: RFC 3339, UTC.
+    pub at: String,
+    /// Who did it.
+    pub uid: u32,
+    /// Watches that have the mask they were given.
+    pub watches: usize,
+    /// The command that gives them back the masks they had, where it can run.
+    pub undo: Option<String>,
+    /// `at` in seconds since 1970.
+    #[serde(skip)]
+    pub seconds: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_back_as_it_was_written_and_never_in_part() {
+        let key = HealKey {
+            fd: 5,
+            wd: 31,
+            device: 0xfe0_0000,
+            inode: u64::MAX,
+        };
+        let masks = HealedMasks {
+            first: 0x8400_0fff,
+            last: 0,
+        };
+        let record = HealRecord(BTreeMap::from([(key, masks)]));
+        let text = "watchfix heal 1\n5 31 fe00000 ffffffffffffffff 84000fff 0\n";
+        assert_eq!(record.text(), text);
+        assert_eq!(HealRecord::parse(text), Some(record));
+        for cut in ["", "watchfix heal 2\n", "watchfix heal 1\n5 31 fe\n"] {
+            assert_eq!(HealRecord::parse(cut), None, "{cut:?}");
+        }
+    }
+}
