@@ -27,7 +27,7 @@ pub fn bug_report(pid: u32, options: Options, time: Duration) -> Result<BugRepor
         (_, Some(failure)) => return Err(failure),
         (None, None) => {
             return Err(Failure {
-                pid,
+                pid: Some(pid),
                 why: format!("process {pid} could not be read"),
                 kind: FailureKind::NoProcess,
             });

@@ -18,6 +18,7 @@ pub mod model;
 pub mod pages;
 pub mod render;
 mod sys;
+pub mod targets;
 pub mod watch;
 
 pub use bug_report::bug_report;
@@ -30,8 +31,9 @@ use findings::{Facts, Remedies};
 use gather::{Ears, Gaps, LogWindow, Selection, Session, Users, Window};
 use model::{
     ClaimScan, DatabaseReport, DatabaseScan, Healed, InotifyLimits, Process, Report, Row, SCHEMA,
-    Scan, SeenDatabase, Top,
+    Scan, SeenDatabase, Top, UnitRow,
 };
+use std::cmp::Reverse;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -277,6 +279,9 @@ pub fn top(selection: &Selection, users: &Users) -> io::Result<Top> {
     for user in &mut users {
         user.findings = findings::of_user(user);
     }
+    let unit = |(unit, used)| UnitRow { unit, used };
+    let mut units: Vec<UnitRow> = pass.units.into_iter().map(unit).collect();
+    units.sort_by_key(|unit| Reverse((unit.used.watches, unit.used.instances, unit.used.fds)));
     Ok(Top {
         schema: SCHEMA,
         fdscan_version: env!("CARGO_PKG_VERSION"),
@@ -284,7 +289,9 @@ pub fn top(selection: &Selection, users: &Users) -> io::Result<Top> {
         processes: pass.processes.iter().map(row).collect(),
         limits,
         users,
+        units,
         processes_left_out: 0,
         incomplete: gaps.into_list(),
+        by_unit: false,
     })
 }

@@ -2,16 +2,23 @@
 
 mod commands;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use inspect::Exit;
-use inspect::cli::{Cli, Command};
+use inspect::cli::{Cli, Command, in_our_words, part_off};
 use inspect::model::redact_names;
+use inspect::targets::Target;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match Cli::try_parse() {
+    let args = std::env::args_os().collect();
+    let args = part_off(args, &Cli::command(), "check", Target::is_number);
+    if args.len() < 2 {
+        return short_help().into();
+    }
+    match Cli::try_parse_from(&args) {
         Ok(cli) => run(&cli),
-        Err(e) => usage(&e).into(),
+        Err(e) => usage(&e, &args).into(),
     }
 }
 
@@ -50,14 +57,19 @@ fn writes(cli: &Cli) -> bool {
     }
 }
 
+/// To who asked for nothing.
+fn short_help() -> Exit {
+    commands::complain_plainly(&Cli::command().render_help().to_string());
+    Exit::Usage
+}
+
 /// Help and version are answers, everything else is a usage error.
-fn usage(error: &clap::Error) -> Exit {
+fn usage(error: &clap::Error, args: &[OsString]) -> Exit {
     if !error.use_stderr() {
         // Nobody is left to tell when standard output is closed.
         let _ = error.print();
         return Exit::Done;
     }
-    let text = error.to_string();
-    commands::complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    commands::complain_plainly(&in_our_words(error, &Cli::command(), args));
     Exit::Usage
 }

@@ -257,10 +257,11 @@ impl Watch {
         }
         for error in scan.errors {
             if error.kind == crate::model::FailureKind::NotPermitted
-                && self.refused.insert(error.pid)
+                && let Some(pid) = error.pid
+                && self.refused.insert(pid)
             {
                 self.gaps.push(Gap {
-                    what: format!("process {} of the command", error.pid),
+                    what: format!("process {pid} of the command"),
                     why: error.why,
                     count: None,
                 });

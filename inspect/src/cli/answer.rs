@@ -10,12 +10,27 @@ pub struct AnswerArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Exit with status 1 if there is a finding this bad or worse
-    #[arg(long, value_name = "SEVERITY", default_value = "never")]
+    /// Exit with 1 from this finding on: info, warning, critical
+    ///
+    /// With never, which is the default, findings do not show in the exit status.
+    #[arg(
+        long,
+        value_name = "SEVERITY",
+        default_value = "never",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
     pub fail_on: FailOn,
 
-    /// When to use colour; auto means on a terminal, unless NO_COLOR or TERM=dumb, and with CLICOLOR_FORCE always
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    /// When to use colour
+    ///
+    /// With auto, on a terminal, unless NO_COLOR or TERM=dumb is set; with CLICOLOR_FORCE always.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_short_help = true
+    )]
     pub color: Colour,
 }
 

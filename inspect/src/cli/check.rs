@@ -1,7 +1,7 @@
 //! Arguments of `fdscan check`.
 
-use super::values::{parse_events, parse_pid, parse_size};
-use super::{Colour, FailOn};
+use super::values::{parse_events, parse_size};
+use super::{Colour, FailOn, TargetArgs};
 use crate::check::Rule;
 use crate::model::Mask;
 use std::ffi::OsString;
@@ -9,14 +9,16 @@ use std::ffi::OsString;
 /// Arguments of `fdscan check`. Every limit is one for each single process.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit status: 1 if a rule is broken; else CMD's own (128 and the signal's number \
+    override_usage = "fdscan check [OPTIONS] PID|:PORT...\n       fdscan check [OPTIONS] CMD ARGS...",
+    after_help = "A word that is no PID and no port is a command, and what follows it is the command's. A process by its name: -p NAME.\n\n\
+                        Exit status: 1 if a rule is broken; else CMD's own (128 and the signal's number \
                         if one ended it, 127 not found, 126 cannot be run); with PIDs 0, 2 usage, \
                         3 no such process, 4 not permitted."
 )]
 pub struct CheckArgs {
-    /// The processes to check as they are now
-    #[arg(value_name = "PID", value_parser = parse_pid, required_unless_present = "command")]
-    pub pids: Vec<u32>,
+    /// The processes to check as they are now.
+    #[command(flatten)]
+    pub processes: TargetArgs,
 
     /// The most descriptors a process may have open
     #[arg(long, value_name = "N")]
@@ -51,7 +53,7 @@ pub struct CheckArgs {
     pub color: Colour,
 
     /// A command to run and to check, with all processes it starts, until it ends
-    #[arg(value_name = "CMD", last = true, conflicts_with = "pids")]
+    #[arg(value_name = "CMD", last = true, conflicts_with_all = ["targets", "pid", "user"])]
     pub command: Vec<OsString>,
 }
 

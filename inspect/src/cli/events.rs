@@ -1,15 +1,16 @@
 //! Arguments of `fdscan events`.
 
-use super::Colour;
-use super::values::{parse_pid, parse_seconds};
+use super::values::parse_seconds;
+use super::{Colour, TargetArgs};
 use std::time::Duration;
 
 /// Arguments of `fdscan events`.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "fdscan events [OPTIONS] PID|NAME|:PORT")]
 pub struct EventsArgs {
-    /// The process whose watchers are woken
-    #[arg(value_name = "PID", value_parser = parse_pid)]
-    pub pid: u32,
+    /// The process whose watchers are woken.
+    #[command(flatten)]
+    pub process: TargetArgs,
 
     /// How long to listen; an interruption ends it with what there is
     #[arg(long = "for", value_name = "SECONDS", default_value = "8", value_parser = parse_seconds)]

@@ -1,6 +1,6 @@
 //! Arguments of `fdscan export`.
 
-use super::values::parse_pid;
+use super::TargetArgs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -11,9 +11,9 @@ Without --output and --listen the metrics go to standard output, once. Without a
 series for users and limits alone. What is served is not encrypted, and whoever can connect may read it: ask it \
 from elsewhere through a proxy with TLS (docs/export.md).")]
 pub struct ExportArgs {
-    /// Processes that have series of their own
-    #[arg(value_name = "PID", value_parser = parse_pid)]
-    pub pids: Vec<u32>,
+    /// The processes that have series of their own.
+    #[command(flatten)]
+    pub processes: TargetArgs,
 
     /// Processes with this in their name or that of their program have, too; may be given again
     #[arg(long, value_name = "TEXT")]

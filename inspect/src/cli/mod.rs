@@ -5,39 +5,59 @@ mod check;
 mod claims;
 mod events;
 mod export;
+mod parting;
 mod report;
 mod scan;
+mod targets;
 mod top;
 mod values;
 mod wal;
 mod watch;
+mod words;
 
 pub use answer::{AnswerArgs, Colour, FailOn};
 pub use check::CheckArgs;
 pub use claims::ClaimsArgs;
 pub use events::EventsArgs;
 pub use export::ExportArgs;
+pub use parting::part_off;
 pub use report::{ReportArgs, ReportFormat};
 pub use scan::ScanArgs;
+pub use targets::TargetArgs;
 pub use top::TopArgs;
 pub use values::{parse_pid, parse_seconds, parse_window};
 pub use wal::WalArgs;
 pub use watch::WatchArgs;
+pub use words::{in_our_words, nearest};
 
 use crate::pages::Pages;
 use clap::{Parser, Subcommand};
 
-/// Says why a process drowns in watches, descriptors or SQLite logs: findings first, worst first, each
-/// with the command that helps.
+const LONG: &str = "\
+A process is given by its PID, several as 812,813 or one after the other; by its name, that of its program or of the \
+script it runs (all of that name are looked at); or by the port it listens on, TCP or UDP. -p takes the same, also \
+for a process that is called like a command.
+
+  fdscan 812
+  fdscan webui
+  fdscan :8080
+  fdscan webui --user me
+  fdscan -p top
+
+Exit status: 0 done, 1 findings at or above --fail-on, 2 usage, 3 no such process or database, 4 not permitted.";
+
+/// Says why a process drowns in watches, descriptors or SQLite logs.
+///
+/// Findings come first, the worst before the others, each with the command that helps.
 #[derive(Debug, Parser)]
 #[command(
     name = "fdscan",
     version,
+    override_usage = "fdscan [OPTIONS] PID|NAME|:PORT...\n       fdscan COMMAND",
     args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true,
     disable_help_subcommand = true,
-    after_help = "Exit status: 0 done, 1 findings at or above --fail-on, 2 usage, \
-                  3 no such process or database, 4 not permitted."
+    after_help = "fdscan --help says more; fdscan COMMAND -h, what a command takes.",
+    after_long_help = LONG
 )]
 pub struct Cli {
     /// Another question than what is wrong with a process.
@@ -48,7 +68,9 @@ pub struct Cli {
     #[command(flatten)]
     pub scan: ScanArgs,
 
-    /// Replace names of users, hosts, files and directories by tokens; equal names get equal tokens
+    /// Replace names by tokens
+    ///
+    /// Those of users, hosts, files and directories; equal names get equal tokens.
     #[arg(long, global = true)]
     pub redact: bool,
 }
@@ -56,28 +78,38 @@ pub struct Cli {
 /// What stands beside `fdscan PID...`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List all processes: who holds the watches, descriptors and WAL bytes, and users against their limits
+    /// List all processes, and users against their limits
+    ///
+    /// Who holds the watches, descriptors and WAL bytes, and in which container, pod or service.
     Top(TopArgs),
 
-    /// Watch a process: its counts, sizes and rates, and how long until a limit or a full disk
+    /// Watch a process: counts, rates, time until a limit or a full disk
     Watch(WatchArgs),
 
-    /// Give Prometheus the counts, sizes and limits: once, into a file, or whenever it asks
+    /// Give Prometheus the counts, sizes and limits
+    ///
+    /// Once, into a file, or whenever it asks.
     Export(ExportArgs),
 
-    /// Say how large a SQLite database's WAL is, what of it is pending, and who pins it
+    /// Say how large a SQLite database's WAL is, and who pins it
     Wal(WalArgs),
 
-    /// Judge PID, port, lock and stop files: live, stale, reused, in progress, and who is behind them
+    /// Judge PID, port, lock and stop files; say who listens on a port
+    ///
+    /// Whether each is live, stale, reused or in progress, and who is behind it.
     Claims(ClaimsArgs),
 
-    /// Say what wakes a process's watchers: by event, directory, file and (as root) by who does it
+    /// Say what wakes a process's watchers, and how to end it
+    ///
+    /// By event, directory, file and (as root) by who does it.
     Events(EventsArgs),
 
-    /// Write one file to attach to a bug: findings, tables, a short sample, kernel and limits
+    /// Write one file to attach to a bug
+    ///
+    /// Findings, tables, a short sample, kernel and limits.
     Report(ReportArgs),
 
-    /// Hold processes, or a command while it runs, to limits: the exit status tells
+    /// Hold processes, or a command that it runs, to limits
     Check(CheckArgs),
 
     /// What every program of this project has.

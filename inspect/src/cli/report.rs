@@ -1,15 +1,17 @@
 //! Arguments of `fdscan report`.
 
-use super::values::{parse_pid, parse_seconds};
+use super::TargetArgs;
+use super::values::parse_seconds;
 use clap::ValueEnum;
 use std::time::Duration;
 
 /// Arguments of `fdscan report`.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "fdscan report [OPTIONS] PID|NAME|:PORT")]
 pub struct ReportArgs {
-    /// The process to report on
-    #[arg(value_name = "PID", value_parser = parse_pid)]
-    pub pid: u32,
+    /// The process to report on.
+    #[command(flatten)]
+    pub process: TargetArgs,
 
     /// What the file is to be: HTML is one file with plots
     #[arg(long, value_name = "FORMAT", default_value = "markdown")]

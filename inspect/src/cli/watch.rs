@@ -1,13 +1,15 @@
 //! Arguments of `fdscan watch`.
 
-use super::Colour;
-use super::values::{parse_pid, parse_window};
+use super::values::parse_window;
+use super::{Colour, TargetArgs};
 use crate::watch::{Condition, Wrong};
 use std::time::Duration;
 
 /// Arguments of `fdscan watch`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "fdscan watch [OPTIONS] PID|NAME|:PORT",
+    after_help = "\
 Conditions: FIGURE COMPARISON NUMBER[UNIT], as 'fds > 400', 'wal_bytes >= 64MiB', 'seconds_left < 600'.
 Figures: fds, fds_percent, fds_per_second, watches, watches_percent, instances, instances_percent, \
 connections, wal_bytes, wal_pending_bytes, wal_bytes_per_second, disk_free_bytes, seconds_left. Those of \
@@ -17,11 +19,12 @@ CMD is given to /bin/sh in the place of fdscan, with FDSCAN_PID, FDSCAN_COMM, FD
 FDSCAN_FIGURE, FDSCAN_VALUE, FDSCAN_MESSAGE and FDSCAN_FINDING (JSON) in its environment.
 
 Exit status: 0 the time is up, q was pressed or the process has ended; 1 the condition held; \
-with --exec, once it held, that of CMD; 2 usage; 3 no such process; 4 not permitted.")]
+with --exec, once it held, that of CMD; 2 usage; 3 no such process; 4 not permitted."
+)]
 pub struct WatchArgs {
-    /// The process to watch
-    #[arg(value_name = "PID", value_parser = parse_pid)]
-    pub pid: u32,
+    /// The process to watch.
+    #[command(flatten)]
+    pub process: TargetArgs,
 
     /// Time between readings
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = parse_window)]
@@ -41,7 +44,7 @@ pub struct WatchArgs {
         value_name = "N",
         default_value_t = 3,
         requires = "until",
-        value_parser = clap::value_parser!(u32).range(1..)
+        value_parser = parse_samples
     )]
     pub samples: u32,
 
@@ -56,6 +59,11 @@ pub struct WatchArgs {
     /// When to use colour; auto means on a terminal, unless NO_COLOR or TERM=dumb, and with CLICOLOR_FORCE always
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Colour,
+}
+
+fn parse_samples(text: &str) -> Result<u32, String> {
+    let samples = text.parse().ok().filter(|&samples| samples > 0);
+    samples.ok_or_else(|| "a number of readings is a whole number above 0".into())
 }
 
 fn parse_condition(text: &str) -> Result<Condition, Wrong> {

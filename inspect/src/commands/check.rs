@@ -1,5 +1,6 @@
-//! `fdscan check PID|-- CMD`
+//! `fdscan check PID|CMD`
 
+use super::processes::several;
 use super::{complain, layout};
 use inspect::Exit;
 use inspect::check::{self, NotStarted};
@@ -13,7 +14,12 @@ use std::process::ExitCode;
 pub fn check(args: &CheckArgs) -> ExitCode {
     let rules = args.rules();
     if args.command.is_empty() {
-        let scan = check::processes(&args.pids, &rules);
+        let found = match several(&args.processes, "check", args.json) {
+            Ok(found) => found,
+            Err(exit) => return exit.into(),
+        };
+        let mut scan = check::processes(&found.pids, &rules);
+        scan.errors.extend(found.failures);
         if let Err(exit) = report(&scan, args, io::stdout().lock()) {
             return exit.into();
         }

@@ -1,5 +1,6 @@
 //! `fdscan events PID`
 
+use super::processes::one;
 use super::{complain, layout, write};
 use inspect::Exit;
 use inspect::cli::EventsArgs;
@@ -7,7 +8,11 @@ use inspect::render::{self, Detail, sanitize};
 
 /// Listens, and says what woke the process.
 pub fn events(args: &EventsArgs) -> Exit {
-    let scan = match inspect::events::events(args.pid, args.time, args.wake) {
+    let pid = match one(&args.process, "events", args.json) {
+        Ok(pid) => pid,
+        Err(exit) => return exit,
+    };
+    let scan = match inspect::events::events(pid, args.time, args.wake) {
         Ok(scan) => scan,
         Err(failure) => {
             complain(&sanitize(&failure.why));

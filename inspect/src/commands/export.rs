@@ -2,30 +2,52 @@
 
 use super::complain;
 use inspect::Exit;
-use inspect::cli::ExportArgs;
+use inspect::cli::{ExportArgs, TargetArgs};
 use inspect::export;
 use inspect::gather::{Named, Selection};
+use inspect::model::Failure;
 use inspect::render::{Guard, sanitize};
+use inspect::targets::Found;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
 /// Exports once, or answers scrapers until a signal comes.
 pub fn export(args: &ExportArgs) -> Exit {
-    let selection = Selection {
-        uid: None,
-        named: Some(Named {
-            names: args.name.clone(),
-            pids: args.pids.clone(),
-        }),
-    };
     match args.listen {
-        Some(address) => serve(address, args, selection),
-        None => once(args, &selection),
+        Some(address) => serve(address, args),
+        None => once(args),
     }
 }
 
-fn once(args: &ExportArgs, selection: &Selection) -> Exit {
-    let exported = match export::export(selection, args.max_processes) {
+/// Those that are meant now: a name may be another process's by the next time.
+fn select(processes: &TargetArgs, names: &[String]) -> Result<(Selection, Vec<Failure>), String> {
+    let found = match processes.is_empty() {
+        true => Found::default(),
+        false => processes.find(&|_| None)?,
+    };
+    let named = Named {
+        names: names.to_vec(),
+        pids: found.pids,
+    };
+    let selection = Selection {
+        uid: None,
+        named: Some(named),
+    };
+    Ok((selection, found.failures))
+}
+
+fn once(args: &ExportArgs) -> Exit {
+    let (selection, failures) = match select(&args.processes, &args.name) {
+        Ok(selected) => selected,
+        Err(why) => {
+            complain(&sanitize(&why));
+            return Exit::Usage;
+        }
+    };
+    for failure in &failures {
+        complain(&failure.why);
+    }
+    let exported = match export::export(&selection, args.max_processes) {
         Ok(exported) => exported,
         Err(e) => {
             complain(&format!("/proc cannot be listed: {e}"));
@@ -52,7 +74,7 @@ fn once(args: &ExportArgs, selection: &Selection) -> Exit {
         }
         Ok(()) => {}
     }
-    let asked = !args.pids.is_empty() || !args.name.is_empty();
+    let asked = !args.processes.is_empty() || !args.name.is_empty();
     if asked && exported.processes == 0 {
         complain("no process matches: there are series for users and limits alone");
         return Exit::NoProcess;
@@ -60,10 +82,12 @@ fn once(args: &ExportArgs, selection: &Selection) -> Exit {
     Exit::Done
 }
 
-fn serve(address: SocketAddr, args: &ExportArgs, selection: Selection) -> Exit {
+fn serve(address: SocketAddr, args: &ExportArgs) -> Exit {
+    let (processes, named) = (args.processes.clone(), args.name.clone());
+    let select = move || Ok(select(&processes, &named)?.0);
     let (names, most) = (args.allow_host.clone(), args.max_processes);
     let ready = |address| complain(&format!("listening at http://{address}/metrics"));
-    if let Err(e) = export::serve(address, names, selection, most, ready) {
+    if let Err(e) = export::serve(address, names, select, most, ready) {
         complain(&format!("cannot listen at {address}: {e}"));
     }
     Exit::Usage

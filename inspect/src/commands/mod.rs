@@ -5,6 +5,7 @@ mod claims;
 mod events;
 mod export;
 mod pages;
+mod processes;
 mod report;
 mod scan;
 mod top;
@@ -83,6 +84,11 @@ fn layout(color: Colour, detail: Detail) -> Layout {
 fn unwritten(error: &io::Error) -> Exit {
     complain(&format!("the report could not be written: {error}"));
     Exit::Usage
+}
+
+/// Text on standard error that is no complaint.
+pub fn complain_plainly(text: &str) {
+    let _ = io::stderr().write_all(inert(text).as_bytes());
 }
 
 /// Says on standard error what went wrong.

@@ -1,5 +1,6 @@
 //! `fdscan report PID`
 
+use super::processes::one;
 use super::{complain, write};
 use inspect::MOMENT;
 use inspect::cli::{ReportArgs, ReportFormat};
@@ -9,6 +10,10 @@ use std::io::{self, IsTerminal};
 
 /// Writes the report to standard output.
 pub fn report(args: &ReportArgs) -> Exit {
+    let pid = match one(&args.process, "report", false) {
+        Ok(pid) => pid,
+        Err(exit) => return exit,
+    };
     let options = Options {
         paths: true,
         path_timeout: args.path_timeout,
@@ -18,7 +23,7 @@ pub fn report(args: &ReportArgs) -> Exit {
         all: false,
         window: None,
     };
-    let report = match inspect::bug_report(args.pid, options, args.time) {
+    let report = match inspect::bug_report(pid, options, args.time) {
         Ok(report) => report,
         Err(failure) => {
             complain(&sanitize(&failure.why));

@@ -1,5 +1,6 @@
 //! `fdscan PID...`
 
+use super::processes::several_or_command;
 use super::{answer, complain, layout};
 use inspect::MOMENT;
 use inspect::cli::ScanArgs;
@@ -9,8 +10,12 @@ use std::io::{self, IsTerminal};
 
 /// Scans the processes, says what was found, then which could not be read.
 pub fn scan(args: &ScanArgs) -> Exit {
-    let scan = inspect::scan(
-        &args.pids,
+    let found = match several_or_command(&args.processes, args.answer.json) {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let mut scan = inspect::scan(
+        &found.pids,
         Options {
             paths: !args.no_paths,
             path_timeout: args.path_timeout,
@@ -21,6 +26,7 @@ pub fn scan(args: &ScanArgs) -> Exit {
             window: args.window,
         },
     );
+    scan.errors.extend(found.failures);
     let detail = match args.all {
         true => Detail::All,
         false => Detail::of(args.tables),

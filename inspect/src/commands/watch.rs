@@ -1,5 +1,6 @@
 //! `fdscan watch PID`
 
+use super::processes::one;
 use super::{complain, layout};
 use inspect::Exit;
 use inspect::cli::WatchArgs;
@@ -11,10 +12,14 @@ use std::process::Command;
 
 /// Watches a process; with `--exec`, becomes that command when the condition held.
 pub fn watch(args: &WatchArgs) -> Exit {
+    let pid = match one(&args.process, "watch", args.json) {
+        Ok(pid) => pid,
+        Err(exit) => return exit,
+    };
     let layout = layout(args.color, Detail::Short);
     let dumb = is_dumb(|name| std::env::var_os(name));
     let options = Options {
-        pid: args.pid,
+        pid,
         interval: args.interval,
         window: args.window,
         until: args.until.clone(),
@@ -30,16 +35,16 @@ pub fn watch(args: &WatchArgs) -> Exit {
     match run(&options) {
         Ok(End::Done) => Exit::Done,
         Ok(End::ProcessEnded) => {
-            complain(&format!("process {} has ended", args.pid));
+            complain(&format!("process {pid} has ended"));
             Exit::Done
         }
         Ok(End::Held(held)) => held_up(args, &held),
         Err(Refused::NoProcess) => {
-            complain(&format!("there is no process {}", args.pid));
+            complain(&format!("there is no process {pid}"));
             Exit::NoProcess
         }
         Err(Refused::NotPermitted(why)) => {
-            complain(&format!("process {}: {}", args.pid, sanitize(&why)));
+            complain(&format!("process {pid}: {}", sanitize(&why)));
             Exit::NotPermitted
         }
         Err(Refused::Output(e)) => {

@@ -50,7 +50,7 @@ pub fn events(pid: u32, time: Duration, wake: bool) -> Result<EventsScan, Failur
     live.look_with(&options, &mut gaps);
     live.read_databases();
     let failed = |e| Failure {
-        pid,
+        pid: Some(pid),
         why: format!("nothing can be listened to: {}", gather::errno_text(&e)),
         kind: FailureKind::NotPermitted,
     };

@@ -1,6 +1,6 @@
 //! A pass over all processes as OpenMetrics. What is not known has no series; nothing is 0 for it.
 
-use crate::model::{LogInUse, Name, Row, Top};
+use crate::model::{self, LogInUse, Name, Row, Top, UnitRow};
 use crate::render::sanitize;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::family::Family;
@@ -14,10 +14,17 @@ use std::time::Duration;
 /// Databases of one process that have series: those with the largest logs.
 pub const DATABASES: usize = 8;
 
+/// Units that have series: those with most watches.
+const UNITS: usize = 50;
+
+/// Characters of a unit's name: longer ones are cut.
+const UNIT_NAME: usize = 100;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Process {
     pid: u32,
     comm: String,
+    unit: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -25,6 +32,7 @@ struct Found {
     pid: u32,
     comm: String,
     severity: String,
+    unit: String,
 }
 
 /// The path of a database could be anything, so only its name is a label; those of one name are summed.
@@ -33,6 +41,15 @@ struct Database {
     pid: u32,
     comm: String,
     database: String,
+    unit: String,
+}
+
+/// A container, a pod or a unit of systemd. There may be any number of them over time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InUnit {
+    kind: String,
+    unit: String,
+    namespace: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -50,6 +67,7 @@ type Series<L> = Family<L, Gauge<u64, AtomicU64>>;
 pub fn encode(top: &Top, time: Duration) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("fdscan");
     let dropped = processes(&mut registry, &top.processes);
+    let units_dropped = units(&mut registry, &top.units);
     users(&mut registry, top);
     let mut single = |name: &str, help: &str, value: Option<u64>| {
         if let Some(value) = value {
@@ -86,6 +104,11 @@ pub fn encode(top: &Top, time: Duration) -> Result<String, fmt::Error> {
             "databases_dropped",
             "Databases beyond 8 of one process, without series",
             Some(dropped),
+        ),
+        (
+            "units_dropped",
+            "Containers, pods and units beyond the 50 with most watches, without series",
+            Some(units_dropped),
         ),
         (
             "processes_unreadable",
@@ -141,9 +164,11 @@ fn processes(registry: &mut Registry, rows: &[Row]) -> u64 {
     let mut dropped = 0;
     for row in rows {
         let comm = row.comm.as_ref().map_or_else(|| "?".into(), label);
+        let unit = row.unit.as_ref().map(unit_label).unwrap_or_default();
         let labels = Process {
             pid: row.pid,
             comm: comm.clone(),
+            unit: unit.clone(),
         };
         for (series, value) in [
             (&open, row.fds.open),
@@ -167,6 +192,7 @@ fn processes(registry: &mut Registry, rows: &[Row]) -> u64 {
             let labels = Found {
                 pid: row.pid,
                 comm: comm.clone(),
+                unit: unit.clone(),
                 severity: severity.name().into(),
             };
             add(&findings, &labels, Some(count as u64));
@@ -178,6 +204,7 @@ fn processes(registry: &mut Registry, rows: &[Row]) -> u64 {
             let labels = Database {
                 pid: row.pid,
                 comm: comm.clone(),
+                unit: unit.clone(),
                 database: label(&Name::from(log.database.base())),
             };
             add(&wal, &labels, log.wal_bytes);
@@ -193,6 +220,50 @@ fn label(name: &Name) -> String {
     sanitize(&name.to_string()).into_owned()
 }
 
+fn unit_label(unit: &model::Unit) -> String {
+    sanitize(&unit.to_string())
+        .chars()
+        .take(UNIT_NAME)
+        .collect()
+}
+
+/// Registers the series of units; returns how many have none.
+fn units(registry: &mut Registry, units: &[UnitRow]) -> u64 {
+    let watches = series(
+        registry,
+        "unit_inotify_watches",
+        "Watches of all processes of a unit",
+    );
+    let instances = series(
+        registry,
+        "unit_inotify_instances",
+        "Inotify instances of all processes of a unit, each once",
+    );
+    let open = series(
+        registry,
+        "unit_open_fds",
+        "Open descriptors of all processes of a unit",
+    );
+    let known = || {
+        units
+            .iter()
+            .filter_map(|row| Some((row.unit.as_ref()?, &row.used)))
+    };
+    for (unit, used) in known().take(UNITS) {
+        let labels = InUnit {
+            kind: unit.kind.name().into(),
+            unit: unit_label(unit),
+            namespace: unit.namespace.as_ref().map(label).unwrap_or_default(),
+        };
+        if !used.is_unknown() {
+            add(&watches, &labels, Some(used.watches));
+            add(&instances, &labels, Some(used.instances));
+        }
+        add(&open, &labels, used.fds);
+    }
+    known().count().saturating_sub(UNITS) as u64
+}
+
 fn users(registry: &mut Registry, top: &Top) {
     let watches = series(
         registry,
@@ -205,7 +276,7 @@ fn users(registry: &mut Registry, top: &Top) {
         "Inotify instances of all processes of a user, each once",
     );
     // Those of other user namespaces have limits of their own, and there may be any number of them.
-    let here = |user: &&crate::model::User| user.account.user_namespace.is_none();
+    let here = |user: &&model::User| user.account.user_namespace.is_none();
     for user in top.users.iter().filter(here) {
         let labels = User {
             uid: user.account.uid,

@@ -44,15 +44,15 @@ pub fn export(selection: &Selection, most: usize) -> io::Result<Exported> {
     Ok(Exported { text, processes })
 }
 
-/// Answers scrapers at `address`, also by these names, until a signal ends this program. `ready` learns where it
-/// listens.
+/// Answers scrapers at `address`, also by these names, until a signal ends this program. Each time `select` says of
+/// which processes. `ready` learns where it listens.
 ///
 /// # Errors
 /// EADDRINUSE, EACCES and what else bind(2) and accept(2) fail with.
 pub fn serve(
     address: SocketAddr,
     names: Vec<String>,
-    selection: Selection,
+    select: impl Fn() -> Result<Selection, String> + Send + Sync + 'static,
     most: usize,
     ready: impl FnOnce(SocketAddr),
 ) -> io::Result<()> {
@@ -68,7 +68,8 @@ pub fn serve(
         {
             return Ok(text.clone());
         }
-        let text = export(&selection, most).map_err(|e| e.to_string())?.text;
+        let exported = export(&select()?, most).map_err(|e| e.to_string())?;
+        let text = exported.text;
         *last = Some((Instant::now(), text.clone()));
         Ok(text)
     });

@@ -34,7 +34,13 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let mut message = limit::in_use(user, "instances", [user.instances, max, outlook.left, own]);
     message += ": at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.";
     message += &outlook.sentence("their number in this process");
-    message += &limit::holders(user, "instances", |holder| holder.instances);
+    message += &limit::holders(
+        user,
+        "instances",
+        max,
+        |holder| holder.instances,
+        |unit| unit.instances,
+    );
     // A program that makes one after the other takes any limit.
     let leaks = own >= (max / 2).max(FEW);
     if leaks {
@@ -53,6 +59,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "limit": max,
             "own": own,
             "left": outlook.left,
+            "units": user.units,
             "growth": outlook.evidence(),
             "seconds_left": outlook.seconds_left,
         }),
@@ -83,6 +90,7 @@ mod tests {
             max_watches: None,
             max_instances: Some(128),
             holders: Vec::new(),
+            units: Vec::new(),
         });
         let finding = fixture.only(super::look);
         assert_eq!(finding.severity, Severity::Info);

@@ -1,7 +1,7 @@
 //! What the three findings about limits share.
 
 use super::{Facts, Finding, Severity};
-use crate::model::{Account, Change, LimitHolder, Name, Row, UserUsage};
+use crate::model::{Account, Change, LimitHolder, Name, Row, UnitShare, UserUsage};
 use crate::render::number;
 
 /// Holders that are named.
@@ -63,13 +63,34 @@ pub fn in_use(user: &UserUsage, what: &str, [used, max, left, own]: [u64; 4]) ->
     )
 }
 
-/// Who has most of them, as sentences after another one; then where to look for the others.
-pub fn holders(user: &UserUsage, what: &str, of: fn(&LimitHolder) -> u64) -> String {
+/// Who has most of them, as sentences after another one; then where to look for the others. The units come first: what
+/// is restarted, or given less, is mostly one of those.
+pub fn holders(
+    user: &UserUsage,
+    what: &str,
+    max: u64,
+    of: fn(&LimitHolder) -> u64,
+    of_unit: fn(&UnitShare) -> u64,
+) -> String {
+    let mut units: Vec<_> = user
+        .units
+        .iter()
+        .map(|share| (share, of_unit(share)))
+        .collect();
+    units.retain(|&(_, count)| count > 0);
+    units.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    let units: Vec<_> = units
+        .into_iter()
+        .take(HOLDERS)
+        .map(|(share, count)| format!("{}: {} of {}", share.unit, number(count), number(max)))
+        .collect();
+    let units = match units.as_slice() {
+        [] => String::new(),
+        units => format!(" By unit: {}.", units.join(", ")),
+    };
     let all = user.holders.iter();
-    named(
-        all.map(|holder| (holder.pid, holder.comm.as_ref(), of(holder))),
-        what,
-    )
+    let all = all.map(|holder| (holder.pid, holder.comm.as_ref(), of(holder)));
+    units + &named(all, what)
 }
 
 /// The same of what a pass over all processes has seen.

@@ -243,6 +243,7 @@ fn place_of(listener: &Listener) -> String {
 mod tests {
     use super::*;
     use crate::findings::fixture::{Fixture, claim};
+    use crate::model::UnitKind;
     use crate::model::{Starts, Verdict};
 
     fn relative(pid: u32) -> Relative {
@@ -379,7 +380,7 @@ mod tests {
             fixture.process.around.kin = vec![sibling()];
             let origin = fixture.process.around.origin.as_mut().unwrap();
             let name = "webui.service".into();
-            origin.unit = Some(Unit { name, of_user });
+            origin.unit = Some(Unit::systemd(UnitKind::Service, name, of_user));
             assert_eq!(fixture.only(look).remedy.as_deref(), Some(wanted));
         }
     }

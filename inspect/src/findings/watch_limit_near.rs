@@ -51,7 +51,13 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         );
     }
     message += &outlook.sentence("their number in this process");
-    message += &limit::holders(user, "watches", |holder| holder.watches);
+    message += &limit::holders(
+        user,
+        "watches",
+        max,
+        |holder| holder.watches,
+        |unit| unit.watches,
+    );
     let wanted = SENSIBLE.max(max.saturating_mul(2));
     vec![Finding {
         code: "watch-limit-near",
@@ -66,6 +72,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "own": own,
             "own_inodes": inodes,
             "left": outlook.left,
+            "units": user.units,
             "growth": outlook.evidence(),
             "seconds_left": outlook.seconds_left,
         }),
@@ -111,6 +118,7 @@ mod tests {
             max_watches: Some(1000),
             max_instances: None,
             holders: Vec::new(),
+            units: Vec::new(),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::proc_dir::ProcDir;
 use super::processes::Processes;
-use crate::model::{Name, Origin, Relative, Starters, Unit};
+use super::unit;
+use crate::model::{Origin, Relative, Starters, Unit};
 use procfs::prelude::*;
 use procfs::process::Stat;
 use std::collections::HashMap;
@@ -67,7 +68,8 @@ impl Family {
             .ok()
             .and_then(|pid| self.get(pid));
         let after = own.starttime.saturating_sub(parent.starttime);
-        let group = dir.read("cgroup").ok().as_deref().and_then(service);
+        let text = dir.read("cgroup").unwrap_or_default();
+        let group = unit::service(&text);
         Some(Origin {
             parent: relative(parent),
             parent_is_init: own.ppid == 1 || is_init(own.ppid),
@@ -78,7 +80,7 @@ impl Family {
             parent_in_session: parent.session == own.session,
             after_parent: after / procfs::ticks_per_second(),
             own_service: group.as_ref().is_some_and(|group| self.began(group, own)),
-            unit: group.as_deref().map(unit),
+            unit: unit::service_of(&text),
             ignores_hangup: ignores_hangup(dir),
         })
     }
@@ -89,7 +91,7 @@ impl Family {
         !self.by_pid.values().any(|other| {
             other.starttime < own.starttime
                 && std::fs::read(format!("/proc/{}/cgroup", other.pid))
-                    .is_ok_and(|text| service(&text).as_ref() == Some(group))
+                    .is_ok_and(|text| unit::service(&text).as_ref() == Some(group))
         })
     }
 
@@ -149,28 +151,9 @@ fn is_init(pid: i32) -> bool {
     })
 }
 
-/// The path of the control group, if it is a service's (systemd.service(5); cgroups(7) for the format).
-/// `user@1000.service` is a whole login, not a service.
-fn service(text: &[u8]) -> Option<Vec<u8>> {
-    text.split(|&b| b == b'\n').find_map(|line| {
-        let path = line.splitn(3, |&b| b == b':').nth(2)?;
-        let unit = path.rsplit(|&b| b == b'/').next()?;
-        (unit.ends_with(b".service") && !unit.starts_with(b"user@")).then(|| path.to_vec())
-    })
-}
-
 /// The unit a service manager keeps a process in.
 pub fn unit_of(dir: &ProcDir) -> Option<Unit> {
-    let text = dir.read("cgroup").ok()?;
-    service(&text).as_deref().map(unit)
-}
-
-/// The unit of such a control group.
-fn unit(group: &[u8]) -> Unit {
-    Unit {
-        name: Name::from(group).base().into(),
-        of_user: group.windows(6).any(|part| part == b"/user@"),
-    }
+    unit::service_of(&dir.read("cgroup").ok()?)
 }
 
 /// Whether SIGHUP is ignored: the lowest bit of `SigIgn:` (proc_pid_status(5)).
@@ -307,24 +290,5 @@ mod tests {
             starters(&family, NEXT, ORPHAN),
             (Some(BOOTSTRAP), None, true)
         );
-    }
-
-    #[test]
-    fn a_unit_has_the_name_of_its_group_and_may_be_a_users() {
-        let system = unit(b"/system.slice/webui@1.service");
-        assert_eq!(
-            (system.name, system.of_user),
-            ("webui@1.service".into(), false)
-        );
-        let user = b"/user.slice/user-0.slice/user@0.service/app.slice/webui.service";
-        assert!(unit(user).of_user);
-    }
-
-    #[test]
-    fn a_unit_is_a_service_and_a_login_is_none() {
-        assert!(service(b"0::/system.slice/ssh.service\n").is_some());
-        assert!(service(b"1:name=systemd:/system.slice/a.service\n0::/x\n").is_some());
-        assert!(service(b"0::/user.slice/user-0.slice/session-3.scope\n").is_none());
-        assert!(service(b"0::/user.slice/user@0.service\n").is_none());
     }
 }

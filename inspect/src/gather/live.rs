@@ -37,7 +37,7 @@ impl Live {
     pub fn open(pid: u32) -> Result<Live, Failure> {
         let (dir, mut process) = super::identify(pid)?;
         let failure = |why| Failure {
-            pid,
+            pid: Some(pid),
             why,
             kind: FailureKind::NotPermitted,
         };
@@ -53,7 +53,7 @@ impl Live {
             Err(_) if process::is_headless(&dir).unwrap_or(false) => return Live::open(pid),
             Err(_) if process::has_ended(&dir) => {
                 return Err(Failure {
-                    pid,
+                    pid: Some(pid),
                     why: format!("process {pid} has ended"),
                     kind: FailureKind::NoProcess,
                 });

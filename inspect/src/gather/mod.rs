@@ -5,6 +5,7 @@
 mod access;
 mod accounts;
 mod auxv;
+mod called;
 pub mod claims;
 mod client;
 mod endpoints;
@@ -19,6 +20,7 @@ mod instances;
 mod kin;
 mod limits;
 mod lines;
+mod listening;
 mod live;
 pub mod locks;
 mod maps;
@@ -42,6 +44,7 @@ mod thread;
 mod threads;
 mod top;
 mod tree;
+mod unit;
 mod users;
 mod view;
 mod wakes;
@@ -55,12 +58,14 @@ use crate::model::{
 use crate::sys;
 pub use access::{Missing, missing as missing_access};
 pub use accounts::Accounts;
+pub use called::{Called, called};
 pub use claims::{TTL as CLAIM_TTL, judge_paths as claims_at};
 pub use healed::healed;
 pub use here::{here, library_places, package_places, without_dots};
 pub use identity::identity_of;
 pub use inotify::masks_of;
 pub use limits::{inotify as inotify_limits, of_process as fd_limits};
+pub use listening::{OnPort, on_port};
 pub use live::{Live, is_gone_since, is_same_file, own_watches, watches_of};
 use mounts::Mounts;
 pub use neighbours::{Counted, usage as user_usage};
@@ -212,7 +217,11 @@ fn is_gone(error: &io::Error) -> bool {
 
 /// Opens a process and reads who it is, which any user may know.
 fn identify(pid: u32) -> Result<(ProcDir, Process), Failure> {
-    let failure = |kind, why| Failure { pid, why, kind };
+    let failure = |kind, why| Failure {
+        pid: Some(pid),
+        why,
+        kind,
+    };
     let mut dir = ProcDir::open(pid).map_err(|e| {
         if is_gone(&e) {
             let why = format!("there is no process {pid}");
@@ -252,6 +261,7 @@ pub struct Session {
     accounts: Accounts,
     /// Who listens for longer than the look itself takes.
     ears: Option<Ears>,
+    names: unit::Names,
     /// By who is charged, and by whether the watches were counted.
     users: HashMap<(Account, bool), (Vec<UserUsage>, Gaps)>,
 }
@@ -265,6 +275,7 @@ impl Session {
             accounts: Accounts::new(limits.clone()),
             limits,
             ears: options.window.map(|_| Ears::default()),
+            names: unit::Names::default(),
             users: HashMap::new(),
         }
     }
@@ -299,6 +310,7 @@ impl Session {
             Err(failure) => return (None, Some(failure)),
         };
         limits::of_process(&dir, &mut process.fds, gaps);
+        process.unit = self.names.of(&dir);
         let mounts = Mounts::of(&dir, gaps);
         process::program(&dir, &mounts, &mut process, gaps);
         let failed = self.descriptors(&dir, &mounts, &mut process, gaps);
@@ -337,6 +349,7 @@ impl Session {
                 );
                 gaps.note("its descriptors, watches and databases", errno_text(&e));
                 let kind = FailureKind::NotPermitted;
+                let pid = Some(pid);
                 return Some(Failure { pid, why, kind });
             }
         };

@@ -6,11 +6,13 @@
 use super::accounts::{Accounts, Limits};
 use super::instances::{Instances, Known};
 use super::lines::each_line;
+use super::proc_dir::ProcDir;
 use super::processes::Processes;
+use super::unit::Names;
 use super::{Gaps, fdinfo, is_gone};
-use crate::model::{Account, LimitHolder, UserUsage};
+use crate::model::{Account, LimitHolder, Unit, UnitShare, UserUsage};
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
@@ -77,17 +79,86 @@ pub fn usage(
     scan.instances.report(gaps);
     let sums = charged.iter().enumerate().map(|(at, (account, limits))| {
         let those = || scan.instances.iter().filter(move |i| i.from <= at);
+        let watches = count_watches.then(|| those().map(|i| i.watches).sum());
+        let instances = those().count() as u64;
+        // Who has them is asked near a limit alone.
+        let near = is_near(watches, limits.watches) || is_near(Some(instances), limits.instances);
+        let list = if near {
+            scan.by_process(at)
+        } else {
+            Vec::new()
+        };
         UserUsage {
             account: *account,
-            watches: count_watches.then(|| those().map(|i| i.watches).sum()),
-            instances: those().count() as u64,
+            watches,
+            instances,
             at_least: scan.unreadable > 0 || !scan.accounts.all_in_sight(),
             max_watches: limits.watches,
             max_instances: limits.instances,
-            holders: scan.holders(at),
+            units: by_unit(&list),
+            holders: holders(list),
         }
     });
     sums.collect()
+}
+
+/// Whether more than half of a limit is in use: no finding is about less.
+fn is_near(used: Option<u64>, limit: Option<u64>) -> bool {
+    used.zip(limit)
+        .is_some_and(|(used, limit)| used > limit / 2)
+}
+
+/// A process with its watches and instances.
+type Share = (u32, (u64, u64));
+
+/// Those with most watches, and those with most instances.
+fn most<T: Clone>(list: &[T], sums: impl Fn(&T) -> (u64, u64)) -> Vec<T> {
+    let mut by_watches = list.to_vec();
+    by_watches.sort_by_key(|one| Reverse(sums(one)));
+    let mut by_instances = list.to_vec();
+    by_instances.sort_by_key(|one| Reverse((sums(one).1, sums(one).0)));
+    let all = by_watches.into_iter().take(HOLDERS);
+    all.chain(by_instances.into_iter().take(HOLDERS)).collect()
+}
+
+/// Names are read of the few that are shown.
+fn holders(list: Vec<Share>) -> Vec<LimitHolder> {
+    let mut shown = most(&list, |(_, sums)| *sums);
+    shown.sort_unstable();
+    shown.dedup();
+    let holder = |(pid, (watches, instances))| LimitHolder {
+        pid,
+        comm: super::comm_of(pid),
+        watches,
+        instances,
+    };
+    shown.into_iter().map(holder).collect()
+}
+
+/// The units with most.
+fn by_unit(list: &[Share]) -> Vec<UnitShare> {
+    let mut names = Names::default();
+    let mut shares: BTreeMap<Unit, UnitShare> = BTreeMap::new();
+    for &(pid, (watches, instances)) in list {
+        let unit = ProcDir::open(pid).ok().and_then(|dir| names.of(&dir));
+        let Some(unit) = unit else {
+            continue;
+        };
+        let share = shares.entry(unit.clone()).or_insert(UnitShare {
+            unit,
+            processes: 0,
+            watches: 0,
+            instances: 0,
+        });
+        share.processes += 1;
+        share.watches += watches;
+        share.instances += instances;
+    }
+    let list: Vec<_> = shares.into_values().collect();
+    let mut shown = most(&list, |share| (share.watches, share.instances));
+    shown.sort_by_key(|share| Reverse((share.watches, share.instances)));
+    shown.dedup_by(|a, b| a.unit == b.unit);
+    shown
 }
 
 struct Scan<'a> {
@@ -108,9 +179,9 @@ struct Charged {
 }
 
 impl Scan<'_> {
-    /// The processes that count for an account, with most instances and watches first.
-    fn holders(&self, at: usize) -> Vec<LimitHolder> {
-        let mut sums: HashMap<u32, (u64, u64)> = HashMap::new();
+    /// The processes that count for an account, by their PIDs.
+    fn by_process(&self, at: usize) -> Vec<Share> {
+        let mut sums: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
         for (pid, charged) in self.instances.with_pids() {
             if charged.from <= at {
                 let (watches, instances) = sums.entry(pid).or_default();
@@ -118,25 +189,7 @@ impl Scan<'_> {
                 *instances += 1;
             }
         }
-        let mut list: Vec<_> = sums.into_iter().collect();
-        // Names are read of the few that are shown, by watches or by instances.
-        let most = |list: &mut Vec<(u32, (u64, u64))>, by: fn((u64, u64)) -> u64| {
-            list.sort_by_key(|&(pid, sums)| (Reverse(by(sums)), pid));
-            list.iter().take(HOLDERS).copied().collect::<Vec<_>>()
-        };
-        let mut shown = most(&mut list, |(watches, _)| watches);
-        shown.extend(most(&mut list, |(_, instances)| instances));
-        shown.sort_unstable();
-        shown.dedup();
-        let named = shown
-            .into_iter()
-            .map(|(pid, (watches, instances))| LimitHolder {
-                pid,
-                comm: super::comm_of(pid),
-                watches,
-                instances,
-            });
-        named.collect()
+        sums.into_iter().collect()
     }
 
     fn process(&mut self, all: &mut Processes, pid: u32) -> io::Result<()> {

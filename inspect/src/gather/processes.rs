@@ -3,7 +3,7 @@
 
 use crate::sys;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
@@ -55,6 +55,8 @@ impl Processes {
     /// The errno of listing /proc.
     pub fn pids(&mut self) -> io::Result<Vec<u32>> {
         let mut pids = Vec::new();
+        // They may have been listed before.
+        (&self.proc).rewind()?;
         sys::each_entry(self.proc.as_fd(), &mut self.entries, |entry| {
             pids.extend(number::<u32>(entry.name));
             ControlFlow::Continue(())
@@ -134,6 +136,12 @@ impl Processes {
     }
 }
 
+/// Whether /proc hides processes of other users from this one (hidepid, proc(5)). `pids` are those it shows: every PID
+/// namespace has a first process for as long as anything runs in it.
+pub fn are_hidden(pids: &[u32]) -> bool {
+    !pids.contains(&1) && sys::process_exists(1)
+}
+
 /// A name of digits as a number. str::parse would first ask whether it is UTF-8, at every descriptor.
 fn number<T: TryFrom<u32>>(name: &[u8]) -> Option<T> {
     let value = name.iter().try_fold(0u32, |sum, &digit| {
@@ -151,7 +159,9 @@ mod tests {
     fn this_process_is_among_all_with_its_user_and_descriptors() {
         let mut processes = Processes::open().unwrap();
         let own = std::process::id();
-        assert!(processes.pids().unwrap().contains(&own));
+        for _ in 0..2 {
+            assert!(processes.pids().unwrap().contains(&own));
+        }
         assert_eq!(processes.user(own).unwrap(), sys::effective_user());
         assert_ne!(processes.glance(own).unwrap().count, Some(0));
     }

@@ -23,6 +23,19 @@ pub fn name_of(dir: &ProcDir) -> Option<Name> {
     Some(stem(Name::from(name).base()).into())
 }
 
+/// The paths of its file, and of the script where that is an interpreter, as far as they may be known: nothing is
+/// followed.
+pub fn paths(dir: &ProcDir, arguments: &[Name]) -> Vec<Name> {
+    // Of another user's process the link may not be read.
+    let called = || Some(arguments.first()?.as_bytes().to_vec());
+    let Some(exe) = exe(dir).or_else(called) else {
+        return Vec::new();
+    };
+    let script = script(&exe, arguments).and_then(|at| arguments.get(at));
+    let script = script.cloned();
+    std::iter::once(exe.into()).chain(script).collect()
+}
+
 /// Its file, without what the kernel adds when it was removed.
 fn exe(dir: &ProcDir) -> Option<Vec<u8>> {
     let exe = dir.read_link("exe").ok()?;
@@ -84,7 +97,7 @@ fn identify(view: &View<'_>, script: Name) -> Script {
 }
 
 /// A file's name without its extension.
-fn stem(base: &[u8]) -> &[u8] {
+pub fn stem(base: &[u8]) -> &[u8] {
     match base.iter().rposition(|&b| b == b'.') {
         Some(dot) if dot > 0 => base.get(..dot).unwrap_or(base),
         _ => base,

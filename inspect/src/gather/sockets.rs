@@ -17,6 +17,8 @@ pub struct Listening {
     pub address: Option<SocketAddr>,
     /// The path of a unix socket; `@` in front of an abstract one.
     pub path: Option<Name>,
+    /// The user who made it; not known of a unix socket.
+    pub uid: Option<u32>,
     /// The socket's inode, as in the link `socket:[N]`.
     pub inode: u64,
 }
@@ -30,6 +32,18 @@ pub struct Tables {
 impl Tables {
     /// Reads the tables of a process's namespace. One that cannot be read is empty: IPv6 may be missing.
     pub fn of(dir: &ProcDir) -> Tables {
+        let mut tables = Tables::with_ports(dir);
+        if let Ok(file) = dir.open_file(b"net/unix", libc::O_RDONLY) {
+            // A table that breaks off still shows what stands before.
+            let _ = each_line(&file, &mut Vec::new(), |line| {
+                tables.list.extend(unix(line))
+            });
+        }
+        tables
+    }
+
+    /// Reads those of sockets that have a port.
+    pub fn with_ports(dir: &ProcDir) -> Tables {
         let mut list = Vec::new();
         for protocol in ["tcp", "tcp6"] {
             // Field 4 is the state; 0A is TCP_LISTEN (include/net/tcp_states.h).
@@ -39,7 +53,7 @@ impl Tables {
             list.extend(
                 entries
                     .iter()
-                    .map(|e| inet(protocol, e.local_address, e.inode)),
+                    .map(|e| inet(protocol, e.local_address, e.uid, e.inode)),
             );
         }
         for protocol in ["udp", "udp6"] {
@@ -52,12 +66,8 @@ impl Tables {
             list.extend(
                 entries
                     .iter()
-                    .map(|e| inet(protocol, e.local_address, e.inode)),
+                    .map(|e| inet(protocol, e.local_address, e.uid, e.inode)),
             );
-        }
-        if let Ok(file) = dir.open_file(b"net/unix", libc::O_RDONLY) {
-            // A table that breaks off still shows what stands before.
-            let _ = each_line(&file, &mut Vec::new(), |line| list.extend(unix(line)));
         }
         Tables { list }
     }
@@ -90,6 +100,12 @@ impl Tables {
         found
     }
 
+    /// Who listens on `port`, for TCP or UDP, at any address.
+    pub fn port(&self, port: u16) -> impl Iterator<Item = &Listening> {
+        let has = move |l: &&Listening| l.address.is_some_and(|address| address.port() == port);
+        self.list.iter().filter(has)
+    }
+
     /// Who listens for TCP connections to `host` and `port`; without a host, at any address.
     pub fn tcp(&self, host: Option<IpAddr>, port: u16) -> impl Iterator<Item = &Listening> {
         self.list.iter().filter(move |l| {
@@ -114,11 +130,12 @@ pub fn socket_inode(link: &[u8]) -> Option<u64> {
     std::str::from_utf8(number).ok()?.parse().ok()
 }
 
-fn inet(protocol: &'static str, address: SocketAddr, inode: u64) -> Listening {
+fn inet(protocol: &'static str, address: SocketAddr, uid: u32, inode: u64) -> Listening {
     Listening {
         protocol,
         address: Some(address),
         path: None,
+        uid: Some(uid),
         inode,
     }
 }
@@ -186,6 +203,7 @@ fn unix(line: &[u8]) -> Option<Listening> {
         protocol: "unix",
         address: None,
         path: fields.path.map(Name::from),
+        uid: None,
         inode: fields.inode,
     })
 }

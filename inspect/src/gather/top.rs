@@ -5,10 +5,13 @@ use super::accounts::{Accounts, Limits};
 use super::instances::{Instances, Known};
 use super::mounts::Cache;
 use super::proc_dir::ProcDir;
-use super::processes::Processes;
+use super::processes::{self, Processes};
+use super::unit::Names;
 use super::users::Users;
 use super::{Gaps, errno_text, fds, inotify, is_gone, limits, process, sqlite, wal};
-use crate::model::{Account, InotifyLimits, Instance, MaskCount, Name, Process, User, UserUsage};
+use crate::model::{
+    Account, InotifyLimits, Instance, MaskCount, Name, Process, Unit, UnitUse, User, UserUsage,
+};
 use crate::sys;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
@@ -57,6 +60,8 @@ pub struct Pass {
     pub processes: Vec<(Process, bool)>,
     /// The users of all processes read, by number, then those of user namespaces with lower limits.
     pub users: Vec<User>,
+    /// What the units of all processes read have in use, by unit; `None` stands for processes in none.
+    pub units: Vec<(Option<Unit>, UnitUse)>,
 }
 
 /// Reads all processes. Those that have no descriptors are left out: threads of the kernel, zombies.
@@ -75,13 +80,14 @@ pub fn pass(
         accounts: Accounts::new(limits.clone()),
         instances: Instances::new(),
         mounts: Cache::default(),
+        names: Names::default(),
         users: BTreeMap::new(),
+        units: BTreeMap::new(),
         buffer: Vec::new(),
     };
     let mut processes = Vec::new();
     let pids = all.pids()?;
-    // Every PID namespace has a first process for as long as anything runs in it.
-    if !pids.contains(&1) && sys::process_exists(1) {
+    if processes::are_hidden(&pids) {
         gaps.note(
             "processes of other users",
             "/proc hides them (mounted with hidepid, proc(5)): root sees them",
@@ -118,6 +124,7 @@ pub fn pass(
                 max_watches: limits.watches,
                 max_instances: limits.instances,
                 holders: Vec::new(),
+                units: Vec::new(),
             })
         });
         process.is_charged_to(usages.collect());
@@ -128,6 +135,7 @@ pub fn pass(
     Ok(Pass {
         processes: processes.into_iter().map(shown).collect(),
         users,
+        units: reader.units.into_iter().collect(),
     })
 }
 
@@ -139,7 +147,9 @@ struct Reader<'a> {
     accounts: Accounts,
     instances: Instances<Charged>,
     mounts: Cache,
+    names: Names,
     users: BTreeMap<Account, Processed>,
+    units: BTreeMap<Option<Unit>, UnitUse>,
     buffer: Vec<u8>,
 }
 
@@ -188,12 +198,23 @@ impl Reader<'_> {
             pid,
             uid: Some(uid),
             comm: process::comm(&dir),
+            unit: self.names.of(&dir),
             ..Process::default()
         };
         let charged: Chain = self.accounts.of(pid, uid).into();
+        let mut share = UnitUse::default();
         if let Some(links) = &links {
-            process.inotify = self.inotify(&dir, &charged, &links.inotify);
+            process.inotify = self.inotify(&dir, &charged, &mut share, &links.inotify);
         }
+        share.processes = 1;
+        share.unreadable = u64::from(links.is_none());
+        share.fds = links
+            .as_ref()
+            .map_or(glance.count, |links| Some(links.open));
+        self.units
+            .entry(process.unit.clone())
+            .or_default()
+            .add(&share);
         for (account, limits) in charged.iter() {
             let user = self.users.entry(*account).or_default();
             user.all += 1;
@@ -207,6 +228,7 @@ impl Reader<'_> {
         process.fds.open = links
             .as_ref()
             .map_or(glance.count, |links| Some(links.open));
+        process.cmdline = process::command_line(&dir);
         limits::of_process(&dir, &mut process.fds, &mut Gaps::default());
         if let Some(links) = &links {
             self.look_into(&dir, &mut process, links);
@@ -215,8 +237,14 @@ impl Reader<'_> {
     }
 
     /// Reads the instances at the descriptors `fds`; one that another process has as well is not read
-    /// again.
-    fn inotify(&mut self, dir: &ProcDir, charged: &Chain, fds: &[i32]) -> Vec<Instance> {
+    /// again, and is not counted in `share`.
+    fn inotify(
+        &mut self,
+        dir: &ProcDir,
+        charged: &Chain,
+        share: &mut UnitUse,
+        fds: &[i32],
+    ) -> Vec<Instance> {
         let mut list: Vec<Instance> = Vec::new();
         // Which instance, by who had it first, stands at which descriptor here.
         let mut seen: HashMap<(u32, i32), i32> = HashMap::new();
@@ -242,6 +270,8 @@ impl Reader<'_> {
                     // What vanishes in the middle has no watches any more.
                     let gaps = &mut Gaps::default();
                     let new = inotify::read_one(dir, fd, false, &mut self.buffer, gaps).instance;
+                    share.instances += 1;
+                    share.watches += new.watch_count as u64;
                     let what = Charged {
                         to: Rc::clone(charged),
                         watches: new.watch_count,

@@ -1,6 +1,6 @@
 //! What surrounds a process: where it listens, who started it, who is like it, what it claims.
 
-use super::{Claim, Name};
+use super::{Claim, Name, Unit};
 use serde::Serialize;
 use std::net::SocketAddr;
 
@@ -110,15 +110,6 @@ pub struct Origin {
     pub own_service: bool,
     /// It goes on when its terminal or session ends, as nohup(1) makes it: SIGHUP is ignored.
     pub ignores_hangup: bool,
-}
-
-/// A service of systemd.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unit {
-    /// Its name, `x.service`.
-    pub name: Name,
-    /// It is one of a user's own service manager.
-    pub of_user: bool,
 }
 
 /// Another process of the same program, neither ancestor nor descendant; of the same session or parent

@@ -21,13 +21,14 @@ mod report;
 mod sqlite;
 mod sqlite_wal;
 mod top;
+mod unit;
 mod watch;
 mod watch_tree;
 mod woken;
 
 pub use around::{
     Around, Endpoint, Kin, Listener, OneSided, Origin, Relative, SharedFile, Start, Starters,
-    Starts, TcpState, Unit,
+    Starts, TcpState,
 };
 pub use check::{Breach, CheckScan, CheckedProcess, CommandRun, FoundIn, RuleResult};
 pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Place, Verdict};
@@ -44,7 +45,9 @@ pub use healed::{HealKey, HealRecord, Healed, HealedMasks};
 pub use here::{Copies, Here, Program};
 pub use mask::{Events, Mask};
 pub use name::Name;
-pub use process::{Account, Gap, Library, LimitHolder, Linkage, Preload, Process, UserUsage};
+pub use process::{
+    Account, Gap, Library, LimitHolder, Linkage, Preload, Process, UnitShare, UserUsage,
+};
 pub use reading::{FdsReading, LogReading, Reading, UserReading};
 pub use redact::redact_names;
 pub use report::{BugReport, Point, System};
@@ -53,7 +56,8 @@ pub use sqlite_wal::{
     DatabaseFailure, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, OrphanFile, Pin,
     RollbackKind, RollbackLock, SeenDatabase, Wal,
 };
-pub use top::{Brief, FdsInUse, LogInUse, Row, Sort, Top, User};
+pub use top::{Brief, FdsInUse, LogInUse, Row, Sort, Top, UnitRow, UnitUse, User};
+pub use unit::{Unit, UnitKind};
 pub use watch::{Instance, MaskCount, ResolvedBy, Watch};
 pub use watch_tree::WatchTree;
 pub use woken::{Bits, Woken};
@@ -117,8 +121,8 @@ pub struct InotifyLimits {
 /// A PID that could not be scanned.
 #[derive(Debug, Clone, Serialize)]
 pub struct Failure {
-    /// The PID as asked for.
-    pub pid: u32,
+    /// The PID as asked for; `None` where a name or a port led to no process.
+    pub pid: Option<u32>,
     /// A whole sentence.
     pub why: String,
     /// Which exit status it calls for.
@@ -126,7 +130,7 @@ pub struct Failure {
     pub kind: FailureKind,
 }
 
-/// Why a PID could not be scanned.
+/// Why a process could not be scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
     /// There is no such process, or it ended before anything was read.

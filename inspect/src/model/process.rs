@@ -1,6 +1,6 @@
 //! A process.
 
-use super::{Around, Database, Descriptor, Fds, Growth, Instance, Name, WatchTree, Woken};
+use super::{Around, Database, Descriptor, Fds, Growth, Instance, Name, Unit, WatchTree, Woken};
 use serde::Serialize;
 
 /// One process as it was seen. By default nothing is known of it.
@@ -41,6 +41,8 @@ pub struct Process {
     pub woken: Option<Woken>,
     /// The SQLite databases it has open.
     pub sqlite: Vec<Database>,
+    /// The container, the pod or the unit of systemd it is in; `None` if that is nothing known.
+    pub unit: Option<Unit>,
     /// What its user has in use in all. Of a process in another user namespace: who made that, or the one
     /// around it, in fdscan's own.
     pub user: Option<UserUsage>,
@@ -188,9 +190,25 @@ pub struct UserUsage {
     pub max_watches: Option<u64>,
     /// Instances it may have.
     pub max_instances: Option<u64>,
-    /// Who has them, where that was counted by process.
+    /// Who has them, where that was counted by process: near a limit.
     #[serde(skip)]
     pub holders: Vec<LimitHolder>,
+    /// The same by container, pod and unit, the largest ones.
+    #[serde(skip)]
+    pub units: Vec<UnitShare>,
+}
+
+/// What the processes of one unit have of a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnitShare {
+    /// The unit.
+    pub unit: Unit,
+    /// Its processes that have any.
+    pub processes: u64,
+    /// Their watches; 0 where they were not counted.
+    pub watches: u64,
+    /// Their instances.
+    pub instances: u64,
 }
 
 /// A process and what it has of its user's limits.

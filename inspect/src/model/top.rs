@@ -1,10 +1,11 @@
 //! All processes of the system, and what each user has in use.
 
-use super::{Account, Gap, InotifyLimits, Name, Process};
+use super::{Account, CommandLine, Gap, InotifyLimits, Name, Process, Unit};
 use crate::findings::{Finding, Severity};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// One run of `fdscan top`.
 #[derive(Debug, Serialize)]
@@ -19,12 +20,62 @@ pub struct Top {
     pub limits: InotifyLimits,
     /// Every user with processes, most watches first.
     pub users: Vec<User>,
+    /// Every container, pod and unit with processes, most watches first.
+    pub units: Vec<UnitRow>,
     /// The processes asked for.
     pub processes: Vec<Row>,
     /// How many more there are than are listed.
     pub processes_left_out: usize,
     /// What could not be seen, and why.
     pub incomplete: Vec<Gap>,
+    /// The processes are sorted by their units.
+    #[serde(skip)]
+    pub by_unit: bool,
+}
+
+/// What the processes of one unit have in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnitRow {
+    /// The unit; `None` for those in none that is known.
+    pub unit: Option<Unit>,
+    /// What they have.
+    #[serde(flatten)]
+    pub used: UnitUse,
+}
+
+/// Sums over processes. An instance that several have counts for the first of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct UnitUse {
+    /// Processes.
+    pub processes: u64,
+    /// Those whose descriptors may not be read: watches and instances are lower bounds then.
+    pub unreadable: u64,
+    /// Watches of all their instances.
+    pub watches: u64,
+    /// Their instances.
+    pub instances: u64,
+    /// Descriptors; `None` where those of one are not known.
+    pub fds: Option<u64>,
+}
+
+impl UnitUse {
+    /// Adds what others have.
+    pub fn add(&mut self, other: &UnitUse) {
+        let first = self.processes == 0;
+        self.processes += other.processes;
+        self.unreadable += other.unreadable;
+        self.watches += other.watches;
+        self.instances += other.instances;
+        self.fds = match first {
+            true => other.fds,
+            false => self.fds.zip(other.fds).map(|(a, b)| a + b),
+        };
+    }
+
+    /// Whether nothing of them could be read.
+    pub fn is_unknown(&self) -> bool {
+        self.unreadable == self.processes
+    }
 }
 
 /// What one user has in use. The kernel charges an instance and its watches to whom created it
@@ -73,6 +124,10 @@ pub struct Row {
     pub pid: u32,
     /// The name of its main thread.
     pub comm: Option<Name>,
+    /// Its command line, or its name in brackets where it has none.
+    pub command: Option<CommandLine>,
+    /// The container, the pod or the unit of systemd it is in; `None` if that is nothing known.
+    pub unit: Option<Unit>,
     /// Its effective user.
     pub uid: Option<u32>,
     /// That user's name.
@@ -139,6 +194,8 @@ pub enum Sort {
     Name,
     /// The PID, lowest first.
     Pid,
+    /// The watches of its container, pod or unit, whose processes come one after the other.
+    Unit,
 }
 
 impl Row {
@@ -158,6 +215,11 @@ impl Row {
         Row {
             pid: process.pid,
             comm: process.comm.clone(),
+            command: CommandLine::of(
+                process.cmdline.clone().unwrap_or_default(),
+                process.comm.clone(),
+            ),
+            unit: process.unit.clone(),
             uid: process.uid,
             user: user.cloned(),
             watches: readable.then(|| {
@@ -209,7 +271,14 @@ impl Top {
             Sort::Wal => by.sort_by_key(|row| Reverse(row.wal_bytes)),
             Sort::Name => by.sort_by(|a, b| (&a.comm, a.pid).cmp(&(&b.comm, b.pid))),
             Sort::Pid => by.sort_by_key(|row| row.pid),
+            Sort::Unit => {
+                // They are sorted themselves.
+                let units = self.units.iter().enumerate();
+                let places: HashMap<_, _> = units.map(|(at, unit)| (&unit.unit, at)).collect();
+                by.sort_by_key(|row| places.get(&row.unit).copied());
+            }
         }
+        self.by_unit = sort == Sort::Unit;
         let kept = limit.unwrap_or(usize::MAX);
         self.processes_left_out = by.len().saturating_sub(kept);
         by.truncate(kept);
@@ -242,8 +311,10 @@ mod tests {
                 row(3, "a", Some(7), 5),
                 row(4, "d", Some(0), 6),
             ],
+            units: Vec::new(),
             processes_left_out: 0,
             incomplete: Vec::new(),
+            by_unit: false,
         };
         let brief = |severity| Brief {
             code: "x",

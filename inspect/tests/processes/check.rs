@@ -154,8 +154,43 @@ fn a_command_keeps_its_status_when_nothing_is_broken() {
         let scan = check(&["--fail-on", "never", "--", "sh", "-c", script]);
         assert_eq!(scan.code(), status, "{script}: {}", scan.stderr);
     }
+    assert_eq!(check(&["/nonexistent/tool"]).code(), 127);
     assert_eq!(check(&["--", "/nonexistent/tool"]).code(), 127);
     assert_eq!(check(&["--", "/etc/passwd"]).code(), 126);
+}
+
+#[test]
+fn a_command_needs_no_dashes_and_a_number_is_no_command() {
+    let scan = check(&[
+        "--fail-on",
+        "never",
+        "--json",
+        "printf",
+        "%s.",
+        "--json",
+        "-p",
+        "--",
+        "12",
+    ]);
+    assert_eq!((scan.code(), scan.stderr.as_str()), (0, "--json.-p.--.12."));
+    assert_eq!(scan.json()["command"]["exit_status"], 0);
+    let own = std::process::id().to_string();
+    // Options may stand behind a PID, which is no command.
+    let scan = check(&[
+        &own,
+        "--fail-on",
+        "never",
+        "--max-watches",
+        "1000000",
+        "--json",
+    ]);
+    assert_eq!(
+        scan.json()["processes"][0]["pid"],
+        std::process::id(),
+        "{}",
+        scan.stderr
+    );
+    assert_eq!(check(&["-p", &own, "true"]).code(), 2);
 }
 
 #[test]

@@ -277,7 +277,8 @@ fn the_text_begins_with_the_conclusion_and_every_interruption_ends_it() {
 fn what_cannot_be_listened_to_has_its_exit_status() {
     let run = |pid: &str| Scan::run(fdscan().args(["events", pid, "--for", "0"]));
     assert_eq!(run("4194303").code(), 3);
-    assert_eq!(run("x").code(), 2);
+    assert_eq!(run("no-such-process-here").code(), 3);
+    assert_eq!(run("0").code(), 2);
     let stage = Stage::new();
     let idle = stage.mkfds(&["idle"]);
     let scan = run(&idle.pid().to_string());

@@ -182,10 +182,18 @@ fn no_look_at_a_process_waits_for_a_dead_file_system() {
             &["check", pid, "--max-watches", "1", "--json"],
             &["check", pid, "--deny-event", "open"],
             &["check", "--", "true"],
+            &["check", "true"],
             &["top", "--limit", "5"],
             &["top", "--json"],
             &["top", "--name", "python3"],
             &["top", "--user", "root"],
+            &["top", "--sort", "unit"],
+            // All processes are looked through for who is meant.
+            &["no-such-process-here"],
+            &[":1"],
+            &["events", "no-such-process-here"],
+            &["check", "-p", ":1"],
+            &["claims", ":1"],
             &["export"],
             &["export", "--name", "python3"],
         ] {

@@ -32,13 +32,12 @@ fn text(pid: u32, by: &Restarter, library: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use inspect::model::UnitKind;
 
     #[test]
     fn who_starts_it_again_is_named_with_what_the_next_start_needs() {
-        let unit = Restarter::Unit(Unit {
-            name: "web.service".into(),
-            of_user: false,
-        });
+        let name = "web.service".into();
+        let unit = Restarter::Unit(Unit::systemd(UnitKind::Service, name, false));
         let said = text(42, &unit, Some("/l.so"));
         assert!(
             said.starts_with("web.service starts process 42 again"),

@@ -46,7 +46,7 @@ impl Refused {
         match failure.kind {
             FailureKind::NoProcess => Refused::NoProcess(failure.why),
             FailureKind::NotPermitted => {
-                Refused::NotPermitted(missing(failure.pid).unwrap_or(failure.why))
+                Refused::NotPermitted(failure.pid.and_then(missing).unwrap_or(failure.why))
             }
         }
     }

@@ -17,6 +17,7 @@ pub use nearby::of_process;
 pub use owners::identity;
 
 use super::errno_text;
+use super::listening::on_port;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::sockets::Tables;
@@ -92,22 +93,9 @@ impl Judge<'_> {
                 .as_ref()
                 .is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
         {
-            return vec![self.bare_port(path.into(), port)];
+            return vec![bare_port(path.into(), port)];
         }
         vec![self.one(path, found, || view::named(self.view, path, Last::Stay))]
-    }
-
-    /// A port somebody asked for by its number.
-    fn bare_port(&self, name: Name, port: u16) -> Claim {
-        let mut claim = claim(name, Verdict::Unknown, String::new());
-        claim.kind = ClaimKind::Port;
-        self.port(&mut claim, None, port);
-        if claim.verdict == Verdict::Stale {
-            // Nobody has claimed it: it may be had.
-            claim.verdict = Verdict::Free;
-        }
-        claim.severity = claim.verdict.severity();
-        claim
     }
 
     /// Judges what was found at a path. Where there is nothing, `link` finds the link that leads there.
@@ -356,6 +344,36 @@ impl Judge<'_> {
             claim.why += " By whom may not be seen by this user.";
         }
     }
+}
+
+/// A port somebody asked for by its number: who listens there, for TCP or UDP.
+fn bare_port(name: Name, port: u16) -> Claim {
+    let mut claim = claim(name, Verdict::Unknown, String::new());
+    claim.kind = ClaimKind::Port;
+    claim.address = Some(port.to_string().as_str().into());
+    (claim.verdict, claim.why) = match on_port(port) {
+        Err(e) => (
+            Verdict::Unknown,
+            format!("/proc cannot be listed: {}.", errno_text(&e)),
+        ),
+        // Nobody has claimed it: it may be had.
+        Ok(found) if found.sockets.is_empty() => (
+            Verdict::Free,
+            format!("Nobody listens on port {port}, for TCP or UDP."),
+        ),
+        Ok(found) => {
+            let pids = found.pids.iter().take(owners::NAMED);
+            claim.holders = pids.map(|&pid| owners::holder(pid, None)).collect();
+            let why = format!(
+                "Port {port} is listened on {}{}.",
+                found.place(),
+                found.unseen(port)
+            );
+            (Verdict::Live, why)
+        }
+    };
+    claim.severity = claim.verdict.severity();
+    claim
 }
 
 /// Whether a lock file lies in a repository of git's.

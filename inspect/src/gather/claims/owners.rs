@@ -13,7 +13,7 @@ use std::fs::File;
 use std::ops::ControlFlow;
 
 /// Holders named of one claim: a server's workers share one socket.
-const NAMED: usize = 8;
+pub const NAMED: usize = 8;
 
 /// What became of a PID.
 #[derive(Debug, PartialEq, Eq)]

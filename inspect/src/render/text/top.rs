@@ -3,13 +3,20 @@
 use super::tables::{Sheet, known, known_number};
 use super::{Layout, gaps, wrap};
 use crate::findings::Severity;
-use crate::model::{Row, Top, User};
-use crate::render::{bytes, number, plural};
+use crate::model::{Row, Top, Unit, UnitRow, User};
+use crate::render::{bytes, number, plural, sanitize};
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
 /// Users shown: those that use most.
 const USERS: usize = 8;
+/// Units shown, where they were asked for: those that use most.
+const UNITS: usize = 12;
+/// Columns of a unit's name, at most, and whatever room there is.
+const UNIT: usize = 32;
+const LEAST_UNIT: usize = 16;
+/// Columns a command line needs to say anything.
+const COMMAND: usize = 16;
 
 /// Writes the users and processes of `top`.
 ///
@@ -17,7 +24,10 @@ const USERS: usize = 8;
 /// What writing to `to` failed with.
 pub fn top_text(top: &Top, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     users(&top.users, layout, to)?;
-    processes(&top.processes, layout, to)?;
+    if top.by_unit {
+        units(&top.units, layout, to)?;
+    }
+    processes(top, layout, to)?;
     if top.processes_left_out > 0 {
         let more = number(top.processes_left_out as u64);
         writeln!(to, "  and {more} more (--limit 0 lists them)")?;
@@ -101,28 +111,133 @@ fn users(users: &[User], layout: Layout, to: &mut impl Write) -> io::Result<()> 
     Ok(())
 }
 
-fn processes(rows: &[Row], layout: Layout, to: &mut impl Write) -> io::Result<()> {
-    let header = [
-        "pid", "user", "name", "watches", "inst", "fds", "of", "wal", "findings",
-    ];
-    let mut sheet = Sheet::new(layout, &header, &[0, 3, 4, 5, 6, 7]);
-    for row in rows {
+/// What each container, pod or unit has in all.
+fn units(list: &[UnitRow], layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let header = ["unit", "processes", "watches", "inst", "fds"];
+    let mut sheet = Sheet::new(layout, &header, &[1, 2, 3, 4]);
+    for UnitRow { unit, used } in list.iter().take(UNITS) {
+        let sum = |n: u64| match used.unreadable {
+            _ if used.is_unknown() => "?".into(),
+            0 => number(n),
+            _ => format!("{}+", number(n)),
+        };
         sheet.row(&[
-            row.pid.to_string(),
-            name(row.user.as_ref(), row.uid),
-            known(row.comm.as_ref()),
-            known_number(row.watches),
-            known_number(row.instances),
-            known_number(row.fds.open),
-            known_number(row.fds.soft_limit),
-            match row.wal_bytes {
-                Some(0) => "-".into(),
-                size => size.map_or_else(|| "?".into(), bytes),
-            },
-            findings(row),
+            cut(&unit_name(unit.as_ref()), UNIT),
+            number(used.processes),
+            sum(used.watches),
+            sum(used.instances),
+            known_number(used.fds),
         ]);
     }
+    sheet.write("Units", layout, to)?;
+    match list.len().saturating_sub(UNITS) {
+        0 => Ok(()),
+        more => writeln!(
+            to,
+            "  and {more} more with fewer watches (--json lists them)"
+        ),
+    }
+}
+
+/// The processes, with their units and command lines as far as there is room beside the rest.
+fn processes(top: &Top, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let mut header = vec![
+        "pid", "user", "name", "watches", "inst", "fds", "of", "wal", "findings",
+    ];
+    let mut rows: Vec<Vec<String>> = top.processes.iter().map(cells).collect();
+    let units = || top.processes.iter().map(|row| unit_name(row.unit.as_ref()));
+    if top.by_unit {
+        // Asked for: in the place of the user.
+        header.remove(1);
+        rows.iter_mut().for_each(|row| drop(row.remove(1)));
+        let most = room(&header, &rows, layout)
+            .saturating_sub(2)
+            .clamp(LEAST_UNIT, UNIT);
+        header.insert(1, "unit");
+        for (row, unit) in rows.iter_mut().zip(units()) {
+            row.insert(1, cut(&unit, most));
+        }
+    } else {
+        let longest = units()
+            .map(|unit| width(&unit))
+            .max()
+            .unwrap_or(0)
+            .min(UNIT);
+        let has_some = top.processes.iter().any(|row| row.unit.is_some());
+        if has_some && room(&header, &rows, layout) > longest.max("unit".len()) {
+            header.push("unit");
+            rows.iter_mut()
+                .zip(units())
+                .for_each(|(row, unit)| row.push(cut(&unit, UNIT)));
+        }
+    }
+    let left = room(&header, &rows, layout).saturating_sub(1);
+    if left >= COMMAND {
+        header.push("command");
+        for (row, process) in rows.iter_mut().zip(&top.processes) {
+            row.push(cut(&known(process.command.as_ref()), left));
+        }
+    }
+    let mut sheet = Sheet::new(layout, &header, &[0, 3, 4, 5, 6, 7]);
+    rows.iter().for_each(|row| sheet.row(row));
     sheet.write("Processes", layout, to)
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    vec![
+        row.pid.to_string(),
+        name(row.user.as_ref(), row.uid),
+        known(row.comm.as_ref()),
+        known_number(row.watches),
+        known_number(row.instances),
+        known_number(row.fds.open),
+        known_number(row.fds.soft_limit),
+        match row.wal_bytes {
+            Some(0) => "-".into(),
+            size => size.map_or_else(|| "?".into(), bytes),
+        },
+        findings(row),
+    ]
+}
+
+fn unit_name(unit: Option<&Unit>) -> String {
+    unit.map_or_else(|| "-".into(), Unit::to_string)
+}
+
+/// The columns a table of these rows leaves free: two blanks stand between two cells, and one in front of a line.
+fn room(header: &[&str], rows: &[Vec<String>], layout: Layout) -> usize {
+    let columns = header.iter().enumerate().map(|(at, title)| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        cells
+            .map(|cell| width(cell))
+            .max()
+            .unwrap_or(0)
+            .max(title.len())
+            + 2
+    });
+    usize::from(layout.width).saturating_sub(columns.sum::<usize>() + 1)
+}
+
+/// Columns on a screen, at most: what is not ASCII may take two.
+fn width(text: &str) -> usize {
+    let text = sanitize(text);
+    text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum()
+}
+
+/// As much of it as fits, as it is shown.
+fn cut(text: &str, most: usize) -> String {
+    if width(text) <= most {
+        return text.into();
+    }
+    let mut kept = String::new();
+    for c in sanitize(text).chars() {
+        // The sign that something is missing may take two columns, too.
+        if width(&kept) + width(c.encode_utf8(&mut [0; 4])) + 2 > most {
+            break;
+        }
+        kept.push(c);
+    }
+    kept + "…"
 }
 
 /// A limit; a new user namespace has none of its own (kernel/user_namespace.c: INT_MAX).

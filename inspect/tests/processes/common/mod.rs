@@ -123,6 +123,20 @@ impl Stage {
         Fixture::start(&mut command)
     }
 
+    /// mkfds, called `name`.
+    pub fn mkfds_called(&self, name: &str, args: &[&str]) -> Fixture {
+        let copy = self.make(&format!("of-{name}")).join(name);
+        // Another process copies it: see `user::share`.
+        let mut install = Command::new("install");
+        let status = install
+            .args(["-m", "755"])
+            .arg(&self.mkfds)
+            .arg(&copy)
+            .status();
+        assert!(status.unwrap().success());
+        Fixture::start(self.command(&copy).args(args))
+    }
+
     /// fdscan, as the user who runs the tests.
     pub fn scan(&self, args: &[&str]) -> Scan {
         Scan::run(as_started_by_nobody_else(&mut Command::new(&self.fdscan)).args(args))

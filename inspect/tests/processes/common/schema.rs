@@ -107,7 +107,8 @@ const LIMITS: &[Key] = &[
     Must("max_queued_events", OrNull(&Count)),
 ];
 
-const ERROR: &[Key] = &[Must("pid", Count), Must("why", Text)];
+// Null where a name or a port led to no process.
+const ERROR: &[Key] = &[Must("pid", OrNull(&Count)), Must("why", Text)];
 
 const PROCESS: &[Key] = &[
     Must("pid", Count),
@@ -129,6 +130,7 @@ const PROCESS: &[Key] = &[
     May("notes", TEXTS),
     May("healed", OrNull(&Object(HEALED))),
     May("state", OrNull(&Text)),
+    May("unit", OrNull(&Object(UNIT))),
     May("user", OrNull(&Object(USER))),
     May("user_namespaces", List(&Object(USER))),
     May("session", OrNull(&Count)),
@@ -142,6 +144,22 @@ const HEALED: &[Key] = &[
     Must("uid", Count),
     Must("watches", Count),
     Must("undo", OrNull(&Text)),
+];
+
+const UNIT: &[Key] = &[
+    Must(
+        "kind",
+        OneOf(&["pod", "container", "service", "scope", "slice"]),
+    ),
+    Must("name", Text),
+    Must(
+        "runtime",
+        OrNull(&OneOf(&["docker", "containerd", "cri-o", "podman", "lxc"])),
+    ),
+    Must("container_id", OrNull(&Text)),
+    Must("pod_uid", OrNull(&Text)),
+    Must("namespace", OrNull(&Text)),
+    Must("of_user", Flag),
 ];
 
 const GROWTH: &[Key] = &[

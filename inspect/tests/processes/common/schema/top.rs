@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Key::Must;
 use super::Shape::*;
-use super::{CODES, GAP, Key, LIMITS, SEVERITIES, Shape, check};
+use super::{CODES, GAP, Key, LIMITS, SEVERITIES, Shape, UNIT, check};
 
 const DOCUMENT: Shape = Object(&[
     Must("schema", Const("fdscan/1")),
@@ -12,6 +12,7 @@ const DOCUMENT: Shape = Object(&[
     Must("taken_at", Time),
     Must("limits", Object(LIMITS)),
     Must("users", List(&Object(USER))),
+    Must("units", List(&Object(UNIT_USE))),
     Must("processes", List(&Object(ROW))),
     Must("processes_left_out", Count),
     Must("incomplete", List(&Object(GAP))),
@@ -35,6 +36,8 @@ const USER: &[Key] = &[
 const ROW: &[Key] = &[
     Must("pid", Count),
     Must("comm", OrNull(&Text)),
+    Must("command", OrNull(&Text)),
+    Must("unit", OrNull(&Object(UNIT))),
     Must("uid", OrNull(&Count)),
     Must("user", OrNull(&Text)),
     Must("watches", OrNull(&Count)),
@@ -43,6 +46,15 @@ const ROW: &[Key] = &[
     Must("wal_bytes", OrNull(&Count)),
     Must("sqlite", OrNull(&List(&Object(DATABASE)))),
     Must("findings", OrNull(&List(&Object(FINDING)))),
+];
+
+const UNIT_USE: &[Key] = &[
+    Must("unit", OrNull(&Object(UNIT))),
+    Must("processes", Count),
+    Must("unreadable", Count),
+    Must("watches", Count),
+    Must("instances", Count),
+    Must("fds", OrNull(&Count)),
 ];
 
 const FDS: &[Key] = &[
