@@ -1,6 +1,7 @@
 //! The command line of watchfix.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use inspect::cli::TargetArgs;
 use inspect::pages::Pages;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -66,6 +67,11 @@ pub struct RuleArgs {
 
 /// Arguments of `watchfix run`.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "watchfix run [OPTIONS] CMD ARGS...",
+    after_help = "What follows CMD is CMD's own. Exit status: that of CMD; 126 and 127 as in the shell; 125 where an engine \
+                  that was asked for cannot be had; 2 for rules that cannot be read."
+)]
 pub struct RunArgs {
     /// How the rules reach the program: the preload library where it can be loaded and the supervisor for
     /// everything else, or one of them alone
@@ -76,13 +82,13 @@ pub struct RunArgs {
     #[arg(long)]
     pub explain: bool,
 
-    /// The rules.
-    #[command(flatten)]
-    pub rules: RuleArgs,
-
     /// The program and its arguments
     #[arg(value_name = "CMD", required = true, last = true)]
     pub command: Vec<OsString>,
+
+    /// The rules.
+    #[command(flatten)]
+    pub rules: RuleArgs,
 }
 
 /// How the rules reach a program.
@@ -98,6 +104,11 @@ pub enum EngineChoice {
 
 /// Arguments of `watchfix heal`.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "watchfix heal [OPTIONS] PID|NAME|:PORT...",
+    after_help = "Exit status, of several processes the highest: 0 every watch is as asked for, 1 some are not, 2 usage, \
+                  3 no such process, 4 not permitted."
+)]
 pub struct HealArgs {
     /// Show what would be changed and change nothing
     #[arg(long, conflicts_with_all = ["follow", "undo"])]
@@ -111,13 +122,17 @@ pub struct HealArgs {
     #[arg(long)]
     pub undo: bool,
 
+    /// Print JSON (schema watchfix-heal/1) instead of text
+    #[arg(long, conflicts_with = "follow")]
+    pub json: bool,
+
+    /// The processes.
+    #[command(flatten)]
+    pub processes: TargetArgs,
+
     /// The rules.
     #[command(flatten)]
     pub rules: RuleArgs,
-
-    /// The process
-    #[arg(value_name = "PID", value_parser = inspect::cli::parse_pid)]
-    pub pid: u32,
 }
 
 /// Arguments of `watchfix demo`.

@@ -10,10 +10,13 @@ mod run;
 mod settings;
 mod sys;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, RuleArgs};
+use inspect::cli::{in_our_words, part_off};
 use inspect::render::{inert, sanitize};
 use settings::Settings;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -21,9 +24,15 @@ use std::process::ExitCode;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let args = part_off(
+        std::env::args_os().collect(),
+        &Cli::command(),
+        "run",
+        |_| false,
+    );
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, &args),
     };
     match &cli.command {
         Command::Run(args) => with_rules(&args.rules, |settings| run::main(args, settings)),
@@ -53,26 +62,28 @@ fn with_rules(flags: &RuleArgs, act: impl FnOnce(&Settings) -> ExitCode) -> Exit
 }
 
 /// Help and version are answers, everything else is a usage error.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
         // Nobody is left to tell when standard output is closed.
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    let text = error.to_string();
-    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-    complain_lines(text.lines());
+    let text = match error.kind() {
+        // Nothing was asked for: the short help.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.to_string(),
+        _ => in_our_words(error, &Cli::command(), args),
+    };
+    complain_plainly(&text);
     USAGE.into()
 }
 
 /// One sentence on standard error. Names in it come from anywhere.
 fn complain(text: &str) {
-    complain_lines([text]);
+    complain_plainly(&format!("watchfix: {}\n", sanitize(text)));
 }
 
-fn complain_lines<'t>(lines: impl IntoIterator<Item = &'t str>) {
-    let lines: Vec<_> = lines.into_iter().map(sanitize).collect();
+/// Lines on standard error.
+fn complain_plainly(text: &str) {
     // A closed standard error must not end the program by a panic, as eprintln! would.
-    let text = format!("watchfix: {}\n", lines.join("\n"));
-    let _ = io::stderr().write_all(inert(&text).as_bytes());
+    let _ = io::stderr().write_all(inert(text).as_bytes());
 }

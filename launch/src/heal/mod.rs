@@ -14,21 +14,25 @@
 
 mod again;
 mod apply;
+mod document;
 mod follow;
 mod pass;
 mod plan;
+mod planned;
 mod record;
 mod refused;
 mod report;
 mod runtime;
 mod target;
 mod undo;
+mod voice;
 
 use crate::cli::HealArgs;
 use crate::run::Log;
 use crate::settings::Settings;
 use crate::sys::inotify;
-use crate::{USAGE, complain};
+use crate::{USAGE, complain, complain_plainly};
+use document::OfProcess;
 use inspect::gather::{Gaps, Live};
 use inspect::render::inert;
 use pass::{Pass, Stopped};
@@ -45,19 +49,17 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Instant;
 use target::Target;
-
-/// Where fdinfo does not show the flags of a watch they cannot be carried over.
-const FLAGS_LOST: &str = "this kernel does not show IN_ONESHOT and IN_EXCL_UNLINK (Linux 5.19 does): \
-    watches that were changed and had them have them no more\n";
+use voice::{Answer, Voice};
 
 /// Said to who asks for it. The default has the word as well, and need not be told what nobody expects.
 const CHMOD_STAYS: &str = "chmod: masks cannot tell it from touch, so attrib stays where it is; \
     --strip +attrib takes out both\n";
 
 /// What the exit status of `watchfix heal` means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Exit {
     /// Every watch is as it was asked for.
+    #[default]
     Done = 0,
     /// Some are not.
     Some = 1,
@@ -86,31 +88,60 @@ pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
         complain(&settings.problem(Rule::Log, Problem::CannotOpen));
         return USAGE.into();
     };
-    if rules.off && !args.undo {
-        say("WATCHFIX_OFF=1 is set: nothing is changed\n");
-        return Exit::Done.into();
+    if args.processes.is_empty() {
+        complain_plainly(
+            "watchfix heal: which process?\n\
+             Type: watchfix heal PID, or its NAME, or :PORT for who listens there\n",
+        );
+        return USAGE.into();
     }
-    let done = if args.undo {
-        undo(args.pid)
-    } else if args.dry_run {
-        dry_run(args.pid, &rules)
-    } else if args.follow {
-        follow(args.pid, &rules, &log)
-    } else {
-        heal(args.pid, &rules, &log)
-    };
-    if done.is_ok() && !args.undo && settings.asks_for_chmod() {
-        say(CHMOD_STAYS);
-    }
-    let exit = done.unwrap_or_else(|stopped| {
-        complain(stopped.text());
-        match stopped {
-            Stopped::Refused(Refused::NoProcess(_)) => Exit::NoProcess,
-            Stopped::Refused(Refused::NotPermitted(_)) => Exit::NotPermitted,
-            Stopped::Unprepared(_) => Exit::Some,
+    let found = match args.processes.find(&|_| None) {
+        Ok(found) => found,
+        Err(why) => {
+            complain(&why);
+            return USAGE.into();
         }
-    });
-    exit.into()
+    };
+    if args.follow && found.pids.len() > 1 {
+        let all: Vec<_> = found.pids.iter().map(u32::to_string).collect();
+        complain(&format!(
+            "--follow takes one process, and these are {}: {}",
+            all.len(),
+            all.join(", ")
+        ));
+        return USAGE.into();
+    }
+    let mut voice = Voice::new(args, found);
+    if rules.off && !args.undo {
+        voice.note("WATCHFIX_OFF=1 is set: nothing is changed\n");
+        return voice.finish();
+    }
+    for pid in voice.pids() {
+        let done = if args.undo {
+            undo(pid)
+        } else if args.dry_run {
+            dry_run(pid, &rules)
+        } else if args.follow {
+            follow(pid, &rules, &log)
+        } else {
+            heal(pid, &rules, &log)
+        };
+        match done {
+            Ok(answer) => voice.answer(answer),
+            Err(stopped) => {
+                let exit = match stopped {
+                    Stopped::Refused(Refused::NoProcess(_)) => Exit::NoProcess,
+                    Stopped::Refused(Refused::NotPermitted(_)) => Exit::NotPermitted,
+                    Stopped::Unprepared(_) => Exit::Some,
+                };
+                voice.refused(pid, exit, stopped.text());
+            }
+        }
+    }
+    if voice.has_answered() && !args.undo && settings.asks_for_chmod() {
+        voice.note(CHMOD_STAYS);
+    }
+    voice.finish()
 }
 
 /// Puts the rules in force in the watches a process has now, and keeps no record.
@@ -122,17 +153,20 @@ pub fn in_place(pid: u32, rules: &Rules<'_>) -> Result<Pass, Stopped> {
     pass::run(&mut target, &mut pass::by_rules(rules), &mut |_, _| Ok(()))
 }
 
-fn heal(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Exit, Stopped> {
+fn heal(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Answer, Stopped> {
     let start = Instant::now();
     let pass = recorded(pid, rules, log)?;
-    say(&report::healed(pid, &pass, start.elapsed()));
-    if !pass.done.is_empty() {
-        if !flags_are_shown() {
-            say(FLAGS_LOST);
-        }
-        say(&again::undone_by_restart(pid));
-    }
-    Ok(Exit::of(pass.is_complete()))
+    let took = start.elapsed();
+    let exit = Exit::of(pass.is_complete());
+    Ok(Answer {
+        exit,
+        text: report::healed(pid, &pass, took),
+        data: OfProcess::healed(pid, exit, &pass, took),
+        restart: (!pass.done.is_empty())
+            .then(|| again::undone_by_restart(pid))
+            .filter(|text| !text.is_empty()),
+        flags_lost: !pass.done.is_empty() && !flags_are_shown(),
+    })
 }
 
 /// Whether fdinfo shows the flags of watches, tried on a watch of our own.
@@ -172,17 +206,23 @@ fn note(target: &Target, changes: &[Change]) -> Result<(), String> {
     })
 }
 
-fn dry_run(pid: u32, rules: &Rules<'_>) -> Result<Exit, Stopped> {
+fn dry_run(pid: u32, rules: &Rules<'_>) -> Result<Answer, Stopped> {
     // What may be read is enough.
     let mut live = Live::open(pid).map_err(Refused::from_failure)?;
     live.look(pass::PATIENCE, &mut Gaps::default());
     live.read_databases();
-    let found = report::planned(&live, &plan::changes(&live, rules));
-    say(&found.text);
-    Ok(Exit::of(found.all))
+    let found = planned::planned(&live, &plan::changes(&live, rules));
+    let exit = Exit::of(found.failed.is_empty());
+    Ok(Answer {
+        exit,
+        text: found.text(&live),
+        data: OfProcess::planned(&live, exit, &found),
+        restart: None,
+        flags_lost: false,
+    })
 }
 
-fn follow(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Exit, Stopped> {
+fn follow(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Answer, Stopped> {
     let mut healed = 0;
     let mut last: Option<Pass> = None;
     let end = follow::follow(pid, || {
@@ -200,11 +240,16 @@ fn follow(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Exit, Stopped> {
         Ok(changed)
     })?;
     let all = last.is_none_or(|pass| pass.is_complete());
-    say(&report::followed(pid, end, healed));
-    Ok(Exit::of(all))
+    Ok(Answer {
+        exit: Exit::of(all),
+        text: report::followed(pid, end, healed),
+        data: OfProcess::default(),
+        restart: None,
+        flags_lost: false,
+    })
 }
 
-fn undo(pid: u32) -> Result<Exit, Stopped> {
+fn undo(pid: u32) -> Result<Answer, Stopped> {
     let start = Instant::now();
     let mut target = Target::open(pid)?;
     let runtime = Runtime::open().map_err(|e| Stopped::Unprepared(e.to_string()))?;
@@ -213,14 +258,24 @@ fn undo(pid: u32) -> Result<Exit, Stopped> {
         let why = format!("there is no record of process {pid} in {place}: nothing can be undone");
         return Err(Stopped::Unprepared(why));
     };
-    say(&report::undone(pid, &undone, start.elapsed()));
-    Ok(Exit::of(undone.pass.failed.is_empty()))
+    let took = start.elapsed();
+    let exit = Exit::of(undone.pass.failed.is_empty());
+    Ok(Answer {
+        exit,
+        text: report::undone(pid, &undone, took),
+        data: OfProcess::undone(pid, exit, &undone, took),
+        restart: None,
+        flags_lost: false,
+    })
+}
+
+/// Text on standard output.
+fn say(text: &str) {
+    print(&inert(text));
 }
 
 /// To standard output. Nobody is left to tell when that is closed.
-fn say(text: &str) {
+fn print(text: &str) {
     let mut out = io::stdout().lock();
-    let _ = out
-        .write_all(inert(text).as_bytes())
-        .and_then(|()| out.flush());
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

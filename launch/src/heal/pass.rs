@@ -48,6 +48,11 @@ pub struct Pass {
 }
 
 impl Pass {
+    /// Watches that are as the rules ask for.
+    pub fn good(&self) -> usize {
+        self.watches - self.failed.len().min(self.watches)
+    }
+
     /// Everything was done that was asked for.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.left.is_empty() && self.unjudged == 0

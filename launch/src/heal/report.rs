@@ -1,13 +1,12 @@
 //! What is said to the person who asked.
 
 use super::follow::End;
-use super::pass::{Done, Failed, Pass, place};
+use super::pass::{Done, Failed, Pass};
 use super::plan::{By, Change};
 use super::undo::Undone;
-use inspect::gather::{LOOKS, Live, may_be_healed};
-use inspect::model::{Mask, Name, Watch};
-use inspect::render::{agree, number, plural, roll_up, sanitize};
-use std::collections::{BTreeMap, HashMap};
+use inspect::model::Mask;
+use inspect::render::{agree, number, plural, sanitize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -16,10 +15,10 @@ const NAMED: usize = 5;
 
 /// Lines, each with its newline.
 #[derive(Default)]
-struct Lines(String);
+pub struct Lines(pub String);
 
 impl Lines {
-    fn add(&mut self, line: fmt::Arguments<'_>) {
+    pub fn add(&mut self, line: fmt::Arguments<'_>) {
         // Writing to a String cannot fail.
         let _ = fmt::Write::write_fmt(&mut self.0, line);
         self.0.push('\n');
@@ -39,7 +38,7 @@ pub fn healed(pid: u32, pass: &Pass, took: Duration) -> String {
             plural(all, "watch", "watches")
         )),
         all => {
-            lines.summary("healed", all - pass.failed.len().min(all), all, pass, took);
+            lines.summary("healed", pass.good(), all, pass, took);
             lines.settled(pass);
         }
     }
@@ -56,9 +55,7 @@ pub fn undone(pid: u32, undone: &Undone, took: Duration) -> String {
             "nothing to undo: no watch that was healed is left in process {pid}"
         ));
     } else {
-        let not = undone.changed_since + pass.failed.len();
-        let good = undone.watches.saturating_sub(not);
-        lines.summary("restored", good, undone.watches, pass, took);
+        lines.summary("restored", undone.good(), undone.watches, pass, took);
     }
     if undone.changed_since > 0 {
         lines.add(format_args!(
@@ -94,120 +91,16 @@ pub fn decision(done: &Done) -> String {
     )
 }
 
-/// What `--dry-run` found.
-pub struct Planned {
-    /// The table.
-    pub text: String,
-    /// Whether everything can be done.
-    pub all: bool,
-}
-
-/// What would be changed, where and why. Every inode is looked for, as healing would, but what it would find once
-/// it has changed others.
-pub fn planned(live: &Live, changes: &[Change]) -> Planned {
-    let mut lines = Lines::default();
-    let instances = &live.process().inotify;
-    let all: usize = instances.iter().map(|i| i.watches.len()).sum();
-    let total = plural(all, "watch", "watches");
-    let pid = live.process().pid;
-    let opener = live.opener();
-    let (mut failed, mut later) = (Vec::new(), Vec::new());
-    let mut groups: BTreeMap<(i32, Group), Vec<&[u8]>> = BTreeMap::new();
-    let mut counts: BTreeMap<(i32, Group), usize> = BTreeMap::new();
-    for change in changes {
-        let Some(instance) = instances.get(change.instance) else {
-            continue;
-        };
-        let watch = instance.watches.get(change.watch);
-        let likely = || opener.guess(change.instance, change.watch).is_some();
-        if let Err(why) = opener.open(change.instance, change.watch)
-            && !likely()
-        {
-            let waits = watch.is_some_and(may_be_healed);
-            let list = if waits { &mut later } else { &mut failed };
-            list.push(Failed {
-                change: *change,
-                why: why.into(),
-                place: place(live, change),
-            });
-            continue;
-        }
-        let key = (instance.fd, Group::of(change));
-        *counts.entry(key).or_insert(0) += 1;
-        let path = watch.and_then(|watch| watch.path.as_ref());
-        groups
-            .entry(key)
-            .or_default()
-            .extend(path.map(Name::as_bytes));
-    }
-    // Where no watch reports a look any more, healing lists what it must not list now.
-    if counts.is_empty() || !quiets(live, changes) {
-        failed.append(&mut later);
-    }
-    if changes.is_empty() {
-        lines.add(format_args!(
-            "nothing to heal: {total} of process {pid} {} the right mask",
-            agree(all as u64, "has", "have")
-        ));
-    } else {
-        let some = number((changes.len() - failed.len()) as u64);
-        lines.add(format_args!(
-            "would heal {some} of {total} of process {pid}:"
-        ));
-    }
-    for (key, paths) in &groups {
-        let (fd, group) = key;
-        let count = counts.get(key).copied().unwrap_or(0);
-        let count = plural(count, "watch", "watches");
-        lines.add(format_args!("  fd {fd}, {count}, {group}"));
-        let top = roll_up(paths.iter().copied());
-        for (path, below) in &top.rows {
-            let path = sanitize(&path.to_string()).into_owned();
-            lines.add(format_args!("    {:>8}  {path}", number(*below as u64)));
-        }
-        if top.elsewhere > 0 {
-            let more = number(top.elsewhere as u64);
-            lines.add(format_args!("    {more:>8}  elsewhere"));
-        }
-    }
-    if !later.is_empty() {
-        let watches = plural(later.len(), "watch", "watches");
-        lines.add(format_args!(
-            "  {watches} of these would be found level by level, as those above are healed: to look for them now would \
-             wake the process"
-        ));
-    }
-    lines.not_done("would not be changed", &failed);
-    Planned {
-        text: lines.0,
-        all: failed.is_empty(),
-    }
-}
-
-/// Whether no watch reports looks once these changes are made.
-fn quiets(live: &Live, changes: &[Change]) -> bool {
-    let after: HashMap<_, _> = changes
-        .iter()
-        .map(|change| ((change.instance, change.wd), change.after))
-        .collect();
-    let instances = live.process().inotify.iter().enumerate();
-    let mut masks = instances.flat_map(|(at, instance)| {
-        let mask = |w: &Watch| after.get(&(at, w.wd)).copied().unwrap_or(w.mask.0);
-        instance.watches.iter().map(mask).collect::<Vec<_>>()
-    });
-    masks.all(|mask| mask & LOOKS == 0)
-}
-
 /// Changes that are alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Group {
+pub struct Group {
     before: u32,
     after: u32,
     by: By,
 }
 
 impl Group {
-    fn of(change: &Change) -> Group {
+    pub fn of(change: &Change) -> Group {
         Group {
             before: change.before,
             after: change.shown(),
@@ -299,7 +192,7 @@ impl Lines {
         self.not_done("not changed", &pass.failed);
     }
 
-    fn not_done(&mut self, verb: &str, failed: &[Failed]) {
+    pub fn not_done(&mut self, verb: &str, failed: &[Failed]) {
         let mut reasons: BTreeMap<&str, Vec<&Failed>> = BTreeMap::new();
         for one in failed {
             reasons.entry(&one.why).or_default().push(one);

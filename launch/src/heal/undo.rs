@@ -18,6 +18,14 @@ pub struct Undone {
     pub changed_since: usize,
 }
 
+impl Undone {
+    /// Watches that have the mask they had at first.
+    pub fn good(&self) -> usize {
+        let not = self.changed_since + self.pass.failed.len();
+        self.watches.saturating_sub(not)
+    }
+}
+
 /// Restores what the record says. `None` if there is no record.
 ///
 /// # Errors

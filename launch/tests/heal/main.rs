@@ -11,6 +11,7 @@ mod permission;
 mod places;
 mod races;
 mod remedies;
+mod several;
 mod stage;
 mod transparency;
 mod undo;

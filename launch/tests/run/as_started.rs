@@ -21,6 +21,69 @@ fn the_exit_status_is_the_commands() {
 }
 
 #[test]
+fn a_command_needs_no_dashes_before_it_and_its_options_are_its_own() {
+    for (line, wanted) in [
+        (
+            &["run", "printf", "%s.", "-x", "--log", "--", "y"][..],
+            "-x.--log.--.y.",
+        ),
+        (
+            &["run", "--strip", "open", "printf", "%s.", "--strip"],
+            "--strip.",
+        ),
+        (
+            &["run", "--engine=seccomp", "--", "printf", "%s.", "--", "-h"],
+            "--.-h.",
+        ),
+    ] {
+        let ended = watchfix().args(line).output().unwrap();
+        assert_eq!(String::from_utf8(ended.stderr).unwrap(), "", "{line:?}");
+        assert_eq!(String::from_utf8(ended.stdout).unwrap(), wanted, "{line:?}");
+    }
+    // An option of ours behind the command is not ours; an unknown one before it is nobody's.
+    let ended = watchfix()
+        .args(["run", "--no-such-option", "true"])
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(
+        said,
+        "watchfix run: there is no option --no-such-option\nType: watchfix run -h\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_said_in_one_line_and_what_to_type_in_another() {
+    for (line, said) in [
+        (
+            &["run"][..],
+            "watchfix run: CMD is missing\nType: watchfix run [OPTIONS] CMD ARGS...\n",
+        ),
+        (
+            &["haul"],
+            "watchfix: there is no command 'haul'\nDid you mean heal? Type: watchfix -h\n",
+        ),
+        (
+            &["run", "--engine", "x", "true"],
+            "watchfix run: --engine cannot be 'x'\nType one of these: auto, preload, seccomp\n",
+        ),
+        (
+            &["heal"],
+            "watchfix heal: which process?\nType: watchfix heal PID, or its NAME, or :PORT for who listens there\n",
+        ),
+    ] {
+        let ended = watchfix().args(line).output().unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{line:?}");
+        assert_eq!(String::from_utf8(ended.stderr).unwrap(), said, "{line:?}");
+    }
+    let nothing = watchfix().output().unwrap();
+    assert_eq!((nothing.status.code(), nothing.stdout.len()), (Some(2), 0));
+    let help = watchfix().arg("-h").output().unwrap();
+    assert_eq!(nothing.stderr, help.stdout);
+}
+
+#[test]
 fn a_command_a_signal_ends_ends_watchfix_by_that_signal() {
     for signal in [
         libc::SIGTERM,
