@@ -17,6 +17,8 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 
+/// So many descriptors are the standard streams, as a rule.
+const STREAMS: u64 = 3;
 /// Holders of a limit that are named.
 const HOLDERS: usize = 3;
 
@@ -32,7 +34,9 @@ pub struct Counted {
 }
 
 /// Sums up what is charged to the accounts `charged` of process `pid`. `own` are its instances, already read;
-/// watches are summed only with `count_watches`.
+/// watches are summed only with `count_watches`. Without, neighbours that have hardly more than their standard streams
+/// are passed over: of a process that has no instance no finding tells more than that others have most of what there
+/// may be, and those have more descriptors.
 pub fn usage(
     accounts: &mut Accounts,
     charged: &[(Account, Limits)],
@@ -47,6 +51,7 @@ pub fn usage(
         count_watches,
         instances: Instances::new(),
         unreadable: 0,
+        passed_over: false,
         buffer: Vec::new(),
     };
     for Counted { pid, fd, watches } in own {
@@ -92,7 +97,7 @@ pub fn usage(
             account: *account,
             watches,
             instances,
-            at_least: scan.unreadable > 0 || !scan.accounts.all_in_sight(),
+            at_least: scan.unreadable > 0 || scan.passed_over || !scan.accounts.all_in_sight(),
             max_watches: limits.watches,
             max_instances: limits.instances,
             units: by_unit(&list),
@@ -168,6 +173,8 @@ struct Scan<'a> {
     count_watches: bool,
     instances: Instances<Charged>,
     unreadable: usize,
+    /// Somebody was not asked.
+    passed_over: bool,
     buffer: Vec<u8>,
 }
 
@@ -196,6 +203,10 @@ impl Scan<'_> {
         // A thread of the kernel has none, and most processes of a small system are those.
         let glance = all.glance(pid)?;
         if glance.count == Some(0) {
+            return Ok(());
+        }
+        if !self.count_watches && glance.count.is_some_and(|count| count <= STREAMS) {
+            self.passed_over = true;
             return Ok(());
         }
         // Who is charged is as dear to ask as what there is, so of the users wanted it is asked only where
