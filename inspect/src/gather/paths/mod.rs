@@ -6,6 +6,7 @@ mod candidates;
 mod handles;
 mod hear;
 mod heed;
+mod listing;
 mod look;
 mod open;
 mod pace;

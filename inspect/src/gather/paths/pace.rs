@@ -33,6 +33,13 @@ impl Pace {
         slow
     }
 
+    /// Takes in what another thread has seen.
+    pub fn join(&mut self, other: &Pace) {
+        self.opened += other.opened;
+        self.slow += other.slow;
+        self.least = [self.least, other.least].into_iter().flatten().min();
+    }
+
     /// Whether one was slow, be it by chance.
     pub fn is_suspicious(&self) -> bool {
         self.slow > 0

@@ -11,14 +11,25 @@ const QUIET: Duration = Duration::from_millis(500);
 /// Between two changes of the line.
 const STEP: Duration = Duration::from_millis(100);
 
+/// A deadline.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock(Option<Instant>);
+
+impl Clock {
+    /// The time is up.
+    pub fn is_over(self) -> bool {
+        // `None`: beyond what can be told.
+        self.0.is_some_and(|end| Instant::now() >= end)
+    }
+}
+
 /// One deadline for all paths of a process, and the line that shows how far it is.
 pub struct Patience {
     /// Directories may be listed.
     pub walk: bool,
     /// Directories listed so far.
     pub listed: usize,
-    /// `None`: beyond what the clock can tell.
-    deadline: Option<Instant>,
+    deadline: Clock,
     line: Option<Line>,
     total: usize,
 }
@@ -31,7 +42,7 @@ impl Patience {
         Patience {
             walk,
             listed: 0,
-            deadline: now.checked_add(if walk { timeout } else { HANDLES_ONLY }),
+            deadline: Clock(now.checked_add(if walk { timeout } else { HANDLES_ONLY })),
             line: progress.then(|| Line {
                 next: now + QUIET,
                 shown: false,
@@ -42,12 +53,17 @@ impl Patience {
 
     /// Waits longer by what something else took.
     pub fn wait_longer(&mut self, time: Duration) {
-        self.deadline = self.deadline.and_then(|end| end.checked_add(time));
+        self.deadline.0 = self.deadline.0.and_then(|end| end.checked_add(time));
     }
 
     /// The time is up.
     pub fn is_over(&self) -> bool {
-        self.deadline.is_some_and(|end| Instant::now() >= end)
+        self.deadline.is_over()
+    }
+
+    /// Its deadline, for those who work beside.
+    pub fn clock(&self) -> Clock {
+        self.deadline
     }
 
     /// Shows that `left` watches wait for a path.
