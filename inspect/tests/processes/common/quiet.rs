@@ -25,6 +25,11 @@ pub fn quiet() -> Quiet {
     quiet
 }
 
+/// The same, unless this test has asked for it already.
+pub(super) fn quiet_here() -> Option<Quiet> {
+    (!OURS.get()).then(quiet)
+}
+
 impl Drop for Quiet {
     fn drop(&mut self) {
         OURS.set(false);
