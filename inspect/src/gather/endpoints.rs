@@ -1,47 +1,34 @@
 //! /proc/PID/net/{tcp,tcp6,udp,udp6,unix}: in which state a process's sockets are, and with whom.
 
-use super::lines::each_line;
-use super::proc_dir::ProcDir;
 use super::sockets::{Tables, socket_inode};
 use crate::model::{Descriptor, Endpoint, Kind, TcpState};
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Below this many the tables of a whole namespace are not read once more: nothing is concluded from fewer.
+/// Nothing is concluded from fewer.
 const WORTH_READING: usize = 64;
 
-/// The sockets among a process's descriptors that the tables list, each once.
-pub fn of(dir: &ProcDir, tables: &Tables, descriptors: &[Descriptor]) -> Vec<Endpoint> {
+/// The sockets whose states are worth knowing, by their inodes: none of a process that has few.
+pub fn wanted(descriptors: &[Descriptor]) -> HashSet<u64> {
     let sockets = descriptors.iter().filter(|d| d.kind == Kind::Socket);
-    let mut wanted: HashSet<u64> = sockets
+    let wanted: HashSet<u64> = sockets
         .filter_map(|d| socket_inode(d.target.as_bytes()))
         .collect();
-    let mut found = Vec::new();
-    if wanted.len() < WORTH_READING {
-        return found;
+    match wanted.len() {
+        WORTH_READING.. => wanted,
+        _ => HashSet::new(),
     }
-    for (table, protocol) in [
-        ("tcp", "tcp"),
-        ("tcp6", "tcp"),
-        ("udp", "udp"),
-        ("udp6", "udp"),
-        ("unix", "unix"),
-    ] {
-        // One that cannot be read is empty: IPv6 may be missing.
-        let path = format!("net/{table}");
-        let Ok(file) = dir.open_file(path.as_bytes(), libc::O_RDONLY) else {
-            continue;
-        };
-        // A table that breaks off still shows what stands before.
-        let _ = each_line(&file, &mut Vec::new(), |line| {
-            let endpoint = match protocol {
-                "unix" => unix(line),
-                _ => inet(line, protocol, tables),
-            };
-            found.extend(endpoint.filter(|endpoint| wanted.remove(&endpoint.inode)));
-        });
-    }
-    found
+}
+
+/// Those of `wanted` that the tables list, each once.
+pub fn of(tables: &Tables, mut wanted: HashSet<u64>) -> Vec<Endpoint> {
+    let seen = tables.kept().filter_map(|(table, line)| match table {
+        "unix" => unix(line),
+        "udp" | "udp6" => inet(line, "udp", tables),
+        _ => inet(line, "tcp", tables),
+    });
+    seen.filter(|endpoint| wanted.remove(&endpoint.inode))
+        .collect()
 }
 
 /// `sl local rem st tx:rx tr:when retrnsmt uid timeout inode ...` (net/ipv4/tcp_ipv4.c, `get_tcp4_sock`;

@@ -158,9 +158,10 @@ fn surroundings(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mu
     // Tables of a whole network namespace are read for who has a socket only.
     let sockets = process.descriptors.iter().any(|d| d.kind == Kind::Socket);
     if sockets {
-        let tables = Tables::of(dir);
+        let wanted = endpoints::wanted(&process.descriptors);
+        let tables = Tables::keeping(dir, &wanted);
         process.around.listeners = tables.of_descriptors(&process.descriptors);
-        process.around.sockets = endpoints::of(dir, &tables, &process.descriptors);
+        process.around.sockets = endpoints::of(&tables, wanted);
     }
     process.around.claims = claims::of_process(dir, mounts, process, gaps);
     // What has no state of its own is in nobody's way.

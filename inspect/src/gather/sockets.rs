@@ -5,7 +5,7 @@ use super::proc_dir::ProcDir;
 use crate::model::{Descriptor, Kind, Listener, Name};
 use procfs::FromBufReadSI;
 use procfs::net::{TcpNetEntries, UdpNetEntries};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// A socket that listens.
@@ -27,27 +27,59 @@ pub struct Listening {
 #[derive(Debug, Default)]
 pub struct Tables {
     list: Vec<Listening>,
+    /// The lines that were asked for, with their tables.
+    kept: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Tables {
     /// Reads the tables of a process's namespace. One that cannot be read is empty: IPv6 may be missing.
     pub fn of(dir: &ProcDir) -> Tables {
-        let mut tables = Tables::with_ports(dir);
+        Tables::keeping(dir, &HashSet::new())
+    }
+
+    /// Reads those of sockets that have a port.
+    pub fn with_ports(dir: &ProcDir) -> Tables {
+        Tables::keeping_ports(dir, &HashSet::new())
+    }
+
+    /// As `of`; the lines of the sockets in `wanted` are kept as well: a table of thousands takes the kernel long.
+    pub fn keeping(dir: &ProcDir, wanted: &HashSet<u64>) -> Tables {
+        let mut tables = Tables::keeping_ports(dir, wanted);
         if let Ok(file) = dir.open_file(b"net/unix", libc::O_RDONLY) {
             // A table that breaks off still shows what stands before.
             let _ = each_line(&file, &mut Vec::new(), |line| {
-                tables.list.extend(unix(line))
+                tables.list.extend(unix(line));
+                let is_wanted = |fields: UnixFields<'_>| wanted.contains(&fields.inode);
+                if !wanted.is_empty() && unix_fields(line).is_some_and(is_wanted) {
+                    tables.kept.push(("unix", line.to_vec()));
+                }
             });
         }
         tables
     }
 
-    /// Reads those of sockets that have a port.
-    pub fn with_ports(dir: &ProcDir) -> Tables {
+    fn keeping_ports(dir: &ProcDir, wanted: &HashSet<u64>) -> Tables {
         let mut list = Vec::new();
+        let mut kept = Vec::new();
+        let mut keep = |protocol, inode: Option<u64>, line: &[u8]| {
+            if inode.is_some_and(|inode| wanted.contains(&inode)) {
+                kept.push((protocol, line.to_vec()));
+            }
+        };
+        // Field 10 (net/ipv4/tcp_ipv4.c, `get_tcp4_sock`). Without a wish it is not looked for.
+        let inode = |line: &[u8]| {
+            let mut fields = line.split(|&b| b == b' ').filter(|field| !field.is_empty());
+            let field = fields.nth(9).filter(|_| !wanted.is_empty())?;
+            std::str::from_utf8(field).ok()?.parse().ok()
+        };
         for protocol in ["tcp", "tcp6"] {
             // Field 4 is the state; 0A is TCP_LISTEN (include/net/tcp_states.h).
-            let text = table(dir, protocol, |fields| fields.nth(3) == Some(b"0A"));
+            let text = table(
+                dir,
+                protocol,
+                |fields| fields.nth(3) == Some(b"0A"),
+                |line| keep(protocol, inode(line), line),
+            );
             let entries = TcpNetEntries::from_buf_read(&text[..], procfs::current_system_info());
             let entries = entries.map(|entries| entries.0).unwrap_or_default();
             list.extend(
@@ -58,9 +90,12 @@ impl Tables {
         }
         for protocol in ["udp", "udp6"] {
             // UDP does not listen; without a peer a socket takes datagrams from everyone.
-            let text = table(dir, protocol, |fields| {
-                fields.nth(2).is_some_and(|peer| peer.ends_with(b":0000"))
-            });
+            let text = table(
+                dir,
+                protocol,
+                |fields| fields.nth(2).is_some_and(|peer| peer.ends_with(b":0000")),
+                |line| keep(protocol, inode(line), line),
+            );
             let entries = UdpNetEntries::from_buf_read(&text[..], procfs::current_system_info());
             let entries = entries.map(|entries| entries.0).unwrap_or_default();
             list.extend(
@@ -69,7 +104,12 @@ impl Tables {
                     .map(|e| inet(protocol, e.local_address, e.uid, e.inode)),
             );
         }
-        Tables { list }
+        Tables { list, kept }
+    }
+
+    /// The lines of the sockets that were asked for, with the names of their tables.
+    pub fn kept(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        self.kept.iter().map(|(table, line)| (*table, &line[..]))
     }
 
     /// The listening sockets among a process's descriptors, each once.
@@ -145,6 +185,7 @@ fn table(
     dir: &ProcDir,
     protocol: &str,
     matters: impl Fn(&mut dyn Iterator<Item = &[u8]>) -> bool,
+    mut each: impl FnMut(&[u8]),
 ) -> Vec<u8> {
     let mut text = b"header\n".to_vec();
     let path = format!("net/{protocol}");
@@ -155,6 +196,7 @@ fn table(
                 text.extend_from_slice(line);
                 text.push(b'\n');
             }
+            each(line);
         });
     }
     text
