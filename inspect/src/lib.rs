@@ -201,8 +201,10 @@ pub fn scan_databases(paths: &[PathBuf], window: Option<Duration>) -> DatabaseSc
         let mut gaps = Gaps::default();
         match gather::database(path, &mut gaps) {
             Ok(seen) => {
+                // Before the window begins: what is held to its end is held for all of it.
+                let looked = Instant::now();
                 let first = window.map(|_| LogWindow::open(&seen.database));
-                all.push((path, Instant::now(), seen, gaps, first));
+                all.push((path, looked, seen, gaps, first));
             }
             Err(failure) => errors.push(failure),
         }

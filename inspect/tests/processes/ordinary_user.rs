@@ -160,7 +160,7 @@ fn an_idle_process_is_not_woken_and_the_root_of_its_tree_is_the_answer() {
         process.0["watch_trees"],
         json!([{ "tops": [root], "more_tops": 0, "watches": ALL, "found": 1 }])
     );
-    let says = process.finding("watch-wakes-on-read", "warning")["message"].clone();
+    let says = process.finding("watch-wakes-on-read", "info")["message"].clone();
     let place = format!("2,026 watches with mask 0x3ee in {root} and below fire");
     assert!(says.as_str().unwrap().starts_with(&place), "{says}");
     let gaps = process.0["incomplete"].to_string();

@@ -381,3 +381,27 @@ fn without_privileges_other_users_processes_are_said_not_to_be_seen() {
     assert_eq!(codes(seen), ["sqlite-wal-pinned"]);
     assert!(gaps(seen).contains("permission denied"), "{seen}");
 }
+
+#[test]
+fn how_long_a_read_and_a_write_lock_are_held_is_told_without_and_with_a_window() {
+    let stage = Stage::new();
+    let reads = stage.make("reads");
+    let reads = stage.mkfds_in(&reads, &["sqlite-pinned"]);
+    let writes = stage.make("writes");
+    let writes = stage.mkfds_in(&writes, &["sqlite-locked", "--lock", "reserved"]);
+    for (window, least) in [(&[][..], 200), (&["--for", "1"], 1000)] {
+        for (fixture, code) in [
+            (&reads, "sqlite-wal-pinned"),
+            (&writes, "sqlite-write-locked"),
+        ] {
+            let database = fixture.path("database");
+            let args = [&["wal", "--json", database.to_str().unwrap()], window].concat();
+            let document = stage.scan(&args).json();
+            let found = document["databases"][0]["findings"].as_array().unwrap();
+            let finding = found.iter().find(|finding| finding["code"] == code);
+            let held =
+                &finding.unwrap_or_else(|| panic!("{code}: {found:#?}"))["evidence"]["held_ms"];
+            assert!(held.as_u64() >= Some(least), "{code} {window:?}: {held}");
+        }
+    }
+}

@@ -168,14 +168,18 @@ impl Stage {
 
 /// Lists `dir` again and again for as long as `look` takes: who watches it for opens is woken all the while.
 pub fn while_reading<T>(dir: &Path, look: impl FnOnce() -> T) -> T {
-    let (done, begun) = (AtomicBool::new(false), Barrier::new(2));
+    // On a machine with more to do than it can, one alone may wait for its turn longer than fdscan listens.
+    const READERS: usize = 8;
+    let (done, begun) = (AtomicBool::new(false), Barrier::new(READERS + 1));
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            begun.wait();
-            while !done.load(Ordering::Relaxed) {
-                std::fs::read_dir(dir).unwrap().count();
-            }
-        });
+        for _ in 0..READERS {
+            scope.spawn(|| {
+                begun.wait();
+                while !done.load(Ordering::Relaxed) {
+                    std::fs::read_dir(dir).unwrap().count();
+                }
+            });
+        }
         begun.wait();
         // Also where the look fails: nobody would end the other one.
         let result = std::panic::catch_unwind(AssertUnwindSafe(look));
