@@ -25,7 +25,7 @@ pub fn look(children: &[Process], limits: &InotifyLimits, remedies: &Remedies) -
             remedies,
         };
         let worst = of(&facts, LOOPS).into_iter().next()?;
-        (worst.severity >= Severity::Warning).then(|| finding(process, worst))
+        (worst.severity >= Severity::Warning).then(|| finding(process, worst, remedies))
     });
     let mut found: Vec<_> = looping.collect();
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -33,7 +33,7 @@ pub fn look(children: &[Process], limits: &InotifyLimits, remedies: &Remedies) -
     found
 }
 
-fn finding(child: &Process, theirs: Finding) -> Finding {
+fn finding(child: &Process, theirs: Finding, remedies: &Remedies) -> Finding {
     let pid = child.pid;
     let name = child
         .comm
@@ -52,7 +52,7 @@ fn finding(child: &Process, theirs: Finding) -> Finding {
             "finding": theirs.code,
             "heard": theirs.evidence.get("heard"),
         }),
-        remedy: Some(format!("fdscan {pid}")),
+        remedy: Some(remedies.scan(pid)),
         remedy_live: theirs.remedy_live,
     }
 }

@@ -90,7 +90,17 @@ impl Finding {
     /// Whether its remedy is another start of the program; else it is for the system, a file or the process as it
     /// runs.
     pub fn needs_start(&self) -> bool {
-        self.remedy_live.is_some() || remedy::is_about_watchers(self.code)
+        remedy::is_about_watchers(self.code)
+    }
+
+    /// Its commands with what each is for: now, at the next start, or for a closer look.
+    pub fn commands(&self) -> [(&'static str, Option<&str>); 2] {
+        let (live, remedy) = (self.remedy_live.as_deref(), self.remedy.as_deref());
+        match (self.needs_start(), live) {
+            (true, _) => [("Now", live), ("Next start", remedy)],
+            (false, Some(_)) => [("Now", live), ("A closer look", remedy)],
+            (false, None) => [("Now", remedy), ("", None)],
+        }
     }
 
     /// Makes its command one that runs as it is pasted; what cannot run here is said instead.

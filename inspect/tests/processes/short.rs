@@ -281,7 +281,8 @@ fn a_dumb_terminal_gets_no_colour_and_a_pipe_gets_it_when_it_is_forced() {
         return support::skip("script(1) is missing (Debian: bsdutils)");
     }
     // It shows lines one after the other, and no screen.
-    for args in [&pid, &format!("watch {pid} --for 0.2 --interval 0.1")] {
+    let watch = format!("watch {pid} --for 0.2 --interval 0.1");
+    for (args, word) in [(&pid, "fd-limit-near"), (&watch, "fds 950")] {
         let line = format!("exec '{}' {args}", env!("CARGO_BIN_EXE_fdscan"));
         let mut dumb = Command::new("script");
         dumb.args(["-qec", &line, "/dev/null"])
@@ -290,7 +291,7 @@ fn a_dumb_terminal_gets_no_colour_and_a_pipe_gets_it_when_it_is_forced() {
             .env_remove("CLICOLOR_FORCE")
             .env_remove("NO_COLOR");
         let scan = Scan::run(&mut dumb);
-        assert!(scan.text().contains(&pid), "{:?}", scan.text());
+        assert!(scan.text().contains(word), "{:?}", scan.text());
         assert!(!scan.text().contains('\x1b'), "{:?}", scan.text());
     }
 }

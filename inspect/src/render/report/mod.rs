@@ -126,13 +126,9 @@ fn findings(report: &Report, blocks: &mut Vec<Block>) {
                 .map(|line| sanitize(line).into_owned())
                 .collect(),
         ));
-        let (now, next) = match finding.needs_start() {
-            true => (&finding.remedy_live, &finding.remedy),
-            false => (&finding.remedy, &None),
-        };
-        for (lead, command) in [("Now:", now), ("Next start:", next)] {
+        for (lead, command) in finding.commands() {
             if let Some(command) = command {
-                blocks.push(Block::Paragraph(lead.into()));
+                blocks.push(Block::Paragraph(format!("{lead}:")));
                 blocks.push(Block::Verbatim(sanitize(command).into_owned()));
             }
         }

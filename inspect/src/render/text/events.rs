@@ -36,7 +36,10 @@ pub fn events_text(scan: &EventsScan, layout: Layout, to: &mut impl Write) -> io
     writeln!(to)?;
     wrap(&sanitize(&scan.conclusion.message), layout.width, "  ", to)?;
     let concluded = &scan.conclusion;
-    let commands = [&concluded.remedy_live, &concluded.remedy].map(Option::as_deref);
+    let commands = [
+        ("Now", concluded.remedy_live.as_deref()),
+        ("Next start", concluded.remedy.as_deref()),
+    ];
     findings::commands(commands, &mut Vec::new(), layout, to)?;
     if let Some(ask) = &concluded.ask {
         writeln!(to, "  To listen to all it watches:")?;

@@ -111,27 +111,23 @@ pub fn list(
                 write!(to, "{}", layout.style.dim(&String::from_utf8_lossy(&text)))?;
             }
         }
-        let (now, next) = match finding.needs_start() {
-            true => (&finding.remedy_live, &finding.remedy),
-            false => (&finding.remedy, &None),
-        };
-        commands([now.as_deref(), next.as_deref()], &mut given, layout, to)?;
+        commands(finding.commands(), &mut given, layout, to)?;
     }
     Ok(())
 }
 
-/// A command for now and one for the next start; what was `given` above is not given twice.
+/// Commands with what each is for; what was `given` above is not given twice.
 pub fn commands<'a>(
-    [now, next]: [Option<&'a str>; 2],
+    commands: [(&str, Option<&'a str>); 2],
     given: &mut Vec<&'a str>,
     layout: Layout,
     to: &mut impl Write,
 ) -> io::Result<()> {
-    let mut all = [now, next].into_iter().flatten().peekable();
+    let mut all = commands.iter().filter_map(|&(_, text)| text).peekable();
     if all.peek().is_some() && all.all(|command| given.contains(&command)) {
         return writeln!(to, "  The same helps as above.");
     }
-    for (lead, command) in [("Now", now), ("Next start", next)] {
+    for (lead, command) in commands {
         let Some(command) = command else { continue };
         if given.contains(&command) {
             writeln!(to, "  {lead}: as above.")?;
