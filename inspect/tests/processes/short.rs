@@ -127,7 +127,10 @@ fn one_finding_and_what_it_comes_to_fit_a_screen() {
             assert!(rows(&shown) <= ROWS, "{} rows:\n{shown}", rows(&shown));
         }
         let all = stage.scan(&[&pid, "--all"]).text().to_owned();
-        assert_eq!(disagreements(&all), Vec::<String>::new(), "{all}");
+        let messages = codes.iter().map(|f| f["message"].as_str().unwrap());
+        for text in messages.chain([&all[..]]) {
+            assert_eq!(disagreements(text), Vec::<String>::new(), "{text}");
+        }
         // Evidence and tables are for who asks.
         assert!(!shown.contains("\nProcess\n"), "{shown}");
         let last = shown.lines().last().unwrap();
@@ -159,12 +162,15 @@ fn disagreements(text: &str) -> Vec<String> {
         "were",
         "have",
     ];
-    let words: Vec<_> = text.split_whitespace().collect();
-    let pairs = words.windows(2).filter(|pair| {
-        let word = pair[1].trim_end_matches(['.', ',', ':', ';', ')']);
-        pair[0].trim_start_matches('(') == "1" && MANY.contains(&word)
-    });
-    pairs.map(|pair| pair.join(" ")).collect()
+    let of_line = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let pairs = words.windows(2).filter(|pair| {
+            let word = pair[1].trim_end_matches(['.', ',', ':', ';', ')']);
+            pair[0].trim_start_matches('(') == "1" && MANY.contains(&word)
+        });
+        pairs.map(|pair| pair.join(" ")).collect::<Vec<_>>()
+    };
+    text.lines().flat_map(of_line).collect()
 }
 
 #[test]
