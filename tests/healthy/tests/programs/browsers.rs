@@ -43,6 +43,8 @@ fn chromium() {
     let stage = Stage::own_user(60_301);
     let mut chromium = or_skip!(stage.tool("chromium"));
     chromium.args(["--headless=new", "--no-sandbox", "--disable-gpu"]);
+    // A container may have little of /dev/shm.
+    chromium.arg("--disable-dev-shm-usage");
     chromium.arg(format!(
         "--user-data-dir={}",
         stage.make("profile").display()
