@@ -284,18 +284,20 @@ fn written_again<'a>(process: &Process, scan: &EventsScan, left: &Left<'a>) -> V
         event::bits(entry.event.as_bytes()).is_some_and(|bit| bit & CHANGES != 0)
     };
     let own = |cause: &&Cause| matches!(cause.relation, Relation::Itself | Relation::Descendant);
-    let again = |file: &FileEvents| match &scan.causes {
+    let by_it = |file: &FileEvents| match &scan.causes {
         Some(causes) => {
-            let names = causes.iter().filter(own).flat_map(|cause| &cause.names);
-            let same = names.filter(|entry| entry.name.as_bytes() == file.path.base());
-            same.map(|entry| entry.changes).sum::<u64>() >= AGAIN
+            let mut names = causes.iter().filter(own).flat_map(|cause| &cause.names);
+            names.any(|entry| entry.changes > 0 && entry.name.as_bytes() == file.path.base())
         }
         None => {
             let open = |d: &Descriptor| d.writable == Some(true) && d.target == file.path;
-            let changes = file.events.iter().filter(is_change);
-            let most = changes.map(|entry| entry.count).max();
-            process.descriptors.iter().any(open) && most >= Some(AGAIN)
+            process.descriptors.iter().any(open)
         }
+    };
+    let again = |file: &FileEvents| {
+        let changes = file.events.iter().filter(is_change);
+        let most = changes.map(|entry| entry.count).max();
+        most >= Some(AGAIN) && by_it(file)
     };
     let files = left.files.iter().copied().filter(|file| again(file));
     files.take(LISTED).collect()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-/// A server that answers every request with nothing, one connection at a time. It ends with this.
+/// A server that answers every request with nothing. It ends with this.
 pub struct Callers {
     port: u16,
     requests: Arc<AtomicUsize>,
@@ -29,9 +29,14 @@ impl Callers {
                 if ends.load(Ordering::Relaxed) {
                     return;
                 }
-                if caller.is_ok_and(|caller| answer(caller).is_ok()) {
-                    counted.fetch_add(1, Ordering::Relaxed);
-                }
+                let Ok(caller) = caller else { continue };
+                // A browser keeps connections ready for which it has no request yet.
+                let counted = Arc::clone(&counted);
+                std::thread::spawn(move || {
+                    if answer(caller).is_ok() {
+                        counted.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
             }
         });
         Callers {
@@ -71,8 +76,7 @@ impl Drop for Callers {
 }
 
 fn answer(mut caller: TcpStream) -> std::io::Result<()> {
-    // A browser may connect and ask for nothing.
-    caller.set_read_timeout(Some(std::time::Duration::from_secs(1)))?;
+    caller.set_read_timeout(Some(support::DEADLINE))?;
     let mut request = BufReader::new(caller.try_clone()?);
     let mut line = String::new();
     while line != "\r\n" {

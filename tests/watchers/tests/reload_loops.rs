@@ -27,6 +27,8 @@ struct Server {
     watched: PathBuf,
     /// In the line it prints at each reload.
     reloads: &'static str,
+    /// So many of them are listened to.
+    rounds: usize,
     /// What must be ignored.
     names: &'static [&'static str],
 }
@@ -122,7 +124,7 @@ fn is_healed_by_what_is_printed(command: &mut Command, server: &Server) {
     let listener = listen(installed.path(), pid, "600");
     // What it has said until now is not of this time.
     while let Next::Line(_) = looping.next_within(Duration::ZERO) {}
-    for _ in 0..4 {
+    for _ in 0..server.rounds {
         looping.line_with(server.reloads);
     }
     listener.signal(libc::SIGINT);
@@ -195,6 +197,7 @@ async def app(scope, receive, send):
         watched: app,
         ready: "Application startup complete",
         reloads: "WatchFiles detected changes",
+        rounds: 4,
         names: &["data.db", "server.out"],
     };
     is_healed_by_what_is_printed(&mut command, &server);
@@ -220,6 +223,8 @@ setInterval(() => {}, 1000);
         watched: app.join("app.js"),
         ready: "UP",
         reloads: "restarting due to changes",
+        // It says so for each file.
+        rounds: 12,
         names: &["app.log", "state.json"],
     };
     is_healed_by_what_is_printed(&mut command, &server);
@@ -257,6 +262,7 @@ export default {
         watched: app.join("index.html"),
         ready: "ready in",
         reloads: "RELOAD",
+        rounds: 12,
         names: &["dev.log"],
     };
     is_healed_by_what_is_printed(&mut command, &server);
