@@ -39,6 +39,7 @@ fn browses(stage: &Stage, browser: &mut Command) {
 }
 
 #[test]
+#[ignore = "one start in three does not come to its page, whoever looks: by hand until it is known why"]
 fn chromium() {
     let stage = Stage::own_user(60_301);
     let mut chromium = or_skip!(stage.tool("chromium"));
