@@ -61,8 +61,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "by_type": fds.by_type,
             "dominant": dominant.map(|(kind, _)| kind),
         }),
-        remedy: None,
-        remedy_live: room.map(|hard| facts.remedies.raise_fd_limit(facts.process.pid, hard)),
+        remedy: room.map(|hard| facts.remedies.raise_fd_limit(facts.process.pid, hard)),
+        remedy_live: None,
     }]
 }
 
@@ -86,7 +86,7 @@ mod tests {
         fixture.process.fds.hard_limit = Some(4096);
         let finding = fixture.only(super::look);
         let prlimit = "prlimit --pid 42 --nofile=4096:";
-        assert_eq!(finding.remedy_live.as_deref(), Some(prlimit));
+        assert_eq!(finding.remedy.as_deref(), Some(prlimit));
         assert!(finding.evidence["dominant"].is_null());
     }
 
@@ -110,7 +110,7 @@ mod tests {
         fixture.process.fds.open = Some(1000);
         fixture.process.fds.soft_limit = Some(1024);
         fixture.process.fds.hard_limit = Some(1024);
-        assert_eq!(fixture.only(super::look).remedy_live, None);
+        assert_eq!(fixture.only(super::look).remedy, None);
     }
 
     #[test]

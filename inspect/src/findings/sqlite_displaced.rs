@@ -71,7 +71,7 @@ fn renamed(database: &Database, to: &Name) -> Finding {
             "name_is_taken": database.replaced,
             "wal_bytes": database.wal_bytes,
         }),
-        remedy: None,
-        remedy_live: remedy,
+        remedy,
+        remedy_live: None,
     }
 }

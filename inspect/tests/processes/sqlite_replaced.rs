@@ -101,7 +101,7 @@ fn a_database_renamed_away_from_its_log_is_named_with_both_names_and_can_be_put_
         finding["evidence"]["renamed_to"],
         json_path(&fixture.path("moved"))
     );
-    let command = finding["remedy_live"].as_str().unwrap();
+    let command = finding["remedy"].as_str().unwrap();
     let ran = Command::new("sh").args(["-c", command]).status().unwrap();
     assert!(ran.success(), "{command}");
     let process = stage.look(&fixture);
@@ -113,7 +113,7 @@ fn a_database_renamed_away_from_its_log_is_named_with_both_names_and_can_be_put_
     let process = stage.look(&fixture);
     let finding = process.finding("sqlite-renamed", "critical");
     assert_eq!(finding["evidence"]["name_is_taken"], true);
-    assert!(finding.get("remedy_live").is_none());
+    assert!(finding["remedy"].is_null());
 }
 
 #[test]
