@@ -52,6 +52,25 @@ impl ProcDir {
         Some(ProcDir { pid: living?, dir })
     }
 
+    /// The TIDs of its threads: `most`, and one more where there are more.
+    ///
+    /// # Errors
+    /// ENOENT or ESRCH for a process that has gone.
+    pub fn threads(&self, most: usize) -> io::Result<Vec<u32>> {
+        let mut threads = Vec::new();
+        let tasks = self.open_file(b"task", libc::O_RDONLY | libc::O_DIRECTORY)?;
+        // It ends while it is listed: what was seen is what there was.
+        let _ = sys::each_entry(tasks.as_fd(), &mut Vec::new(), |entry| {
+            let text = std::str::from_utf8(entry.name).ok();
+            threads.extend(text.and_then(|text| text.parse::<u32>().ok()));
+            if threads.len() > most {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        Ok(threads)
+    }
+
     /// The descriptor of the directory.
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()

@@ -6,11 +6,14 @@ use std::collections::HashMap;
 use std::io;
 
 /// The PIDs below `ancestor`, parents before their children. Every process is asked for its parent: the
-/// lists of children in /proc are an option of the kernel.
+/// lists of children in /proc are an option of the kernel, and may miss some while others end.
 ///
 /// # Errors
 /// The errno of listing /proc.
 pub fn descendants(ancestor: u32) -> io::Result<Vec<u32>> {
+    if is_childless(ancestor) {
+        return Ok(Vec::new());
+    }
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for pid in Processes::open()?.pids()? {
         if let Some(parent) = parent(pid) {
@@ -25,6 +28,21 @@ pub fn descendants(ancestor: u32) -> io::Result<Vec<u32>> {
     }
     found.remove(0);
     Ok(found)
+}
+
+/// Whether a process surely has no child: /proc/PID/task/TID/children of each thread is empty (proc_pid_children(5)).
+fn is_childless(pid: u32) -> bool {
+    // With more threads than that it is as quick to ask everybody.
+    const THREADS: usize = 64;
+    let Ok(dir) = ProcDir::open(pid) else {
+        return false;
+    };
+    let threads = dir.threads(THREADS).unwrap_or_default();
+    let none = |tid: &u32| {
+        let list = dir.read(&format!("task/{tid}/children"));
+        list.is_ok_and(|list| list.is_empty())
+    };
+    (1..=THREADS).contains(&threads.len()) && threads.iter().all(none)
 }
 
 /// Whether `ancestor` is above a process. What has ended is below nothing.
@@ -68,6 +86,7 @@ mod tests {
         assert_eq!(cat.len(), 1);
         let place = |pid| found.iter().position(|&found| found == pid).unwrap();
         assert!(place(shell.id()) < place(cat[0]));
+        assert!(descendants(cat[0]).unwrap().is_empty());
         drop(input);
         shell.wait().unwrap();
     }
