@@ -39,11 +39,17 @@ fn finding(child: &Process, theirs: Finding, remedies: &Remedies) -> Finding {
         .comm
         .as_ref()
         .map_or_else(|| "?".into(), Name::to_string);
+    let heard = child.woken.as_ref().is_some_and(|woken| woken.events > 0);
+    let does = match heard {
+        true => "is woken again and again",
+        // A watch of its own files wakes it with each write, and nobody listened for one.
+        false => "watches what it writes itself",
+    };
     Finding {
         code: "child-loops",
         severity: theirs.severity,
         message: format!(
-            "{name} (PID {pid}), which it started, is woken again and again ({}): `fdscan {pid}` says by what, and what helps there.",
+            "{name} (PID {pid}), which it started, {does} ({}): `fdscan {pid}` says by what, and what helps there.",
             theirs.code
         ),
         evidence: json!({

@@ -1,4 +1,4 @@
-//! `sqlite-wal-deleted`, `sqlite-deleted`, `sqlite-replaced`: what is committed goes into files nobody else will ever see.
+//! `sqlite-wal-deleted`, `sqlite-deleted`, `sqlite-replaced`, `sqlite-shm-deleted`, `sqlite-journal-deleted`: what is committed goes into files nobody else will ever see.
 
 use super::{Facts, Finding, Remedies, Severity};
 use crate::model::{Database, Name, OrphanFile};
@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 /// Names SQLite gives to its own temporary databases, which it unlinks on purpose (sqlite/src/os.h,
 /// `SQLITE_TEMP_FILE_PREFIX`).
 const TEMPORARY: &[u8] = b"etilqs_";
+
+/// What the command does, and what comes after it.
+const SAVE: &str = "The command given here saves its files as of one moment beside their old names, with `.saved` behind. If it fails, nothing is saved: copy them elsewhere. Only then end the process, take `.saved` from all names together, and start it again.";
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let databases = facts.process.sqlite.iter();
@@ -26,7 +29,11 @@ fn of_process(facts: &Facts<'_>, database: &Database) -> Option<Finding> {
         let own = part.suffix.is_empty() && part.deleted && part.writable;
         own && !part.path.base().starts_with(TEMPORARY)
     });
-    let lost = wal.or(main)?;
+    let side = database
+        .parts
+        .iter()
+        .find(|part| part.deleted && Some(part.suffix) == database.side_deleted);
+    let lost = wal.or(main).or(side)?;
     let pid = facts.process.pid;
     // A -shm is made anew from the -wal.
     let kept = database.parts.iter().filter(|part| part.suffix != "-shm");
@@ -38,6 +45,9 @@ fn of_process(facts: &Facts<'_>, database: &Database) -> Option<Finding> {
         &files,
         facts.remedies,
     );
+    if let (None, None, Some(side)) = (wal, main, side) {
+        side_deleted(&mut finding, &database.database, pid, side.suffix);
+    }
     if database.replaced {
         let beside = database.parts.iter();
         let beside = beside.filter(|part| !part.suffix.is_empty() && !part.deleted);
@@ -100,17 +110,38 @@ pub fn of_orphans(database: &Name, orphans: &[OrphanFile], remedies: &Remedies) 
     holders.into_iter().filter_map(of).collect()
 }
 
+/// Says what it means that nobody else finds its -shm or its -journal.
+fn side_deleted(finding: &mut Finding, database: &Name, pid: u32, suffix: &str) {
+    let (code, what) = match suffix {
+        "-shm" => (
+            "sqlite-shm-deleted",
+            format!(
+                "whoever opens the database now makes another one, neither sees what the other commits, and one of the two is lost. Open it in no other program before process {pid} has ended."
+            ),
+        ),
+        _ => (
+            "sqlite-journal-deleted",
+            format!(
+                "if the process ends in a transaction, nothing can undo the half of it that is written, and the database is spoilt. Let the transaction end, and do not kill process {pid} before."
+            ),
+        ),
+    };
+    finding.code = code;
+    finding.message =
+        format!("The {suffix} of {database} is unlinked but open in process {pid}: {what} {SAVE}");
+}
+
 /// Says that another database has the name now. One whose -wal or -journal still lies `beside` it is the worst:
 /// whoever opens it makes one of two.
 fn replaced(finding: &mut Finding, database: &Name, pid: u32, beside: Option<&str>) {
     let trap = beside.map_or_else(String::new, |suffix| {
         format!(
-            " Worse, {database}{suffix} belongs to the old one: whoever opens {database} now applies it to the new one, and spoils that. Do not open it before process {pid} has ended and {suffix} and -shm are removed."
+            " Worse, {database}{suffix} belongs to the old one: whoever opens {database} now spoils the new one. Open it when process {pid} has ended and {suffix} and -shm are removed."
         )
     });
     finding.code = "sqlite-replaced";
     finding.message = format!(
-        "{database} was replaced while process {pid} had it open, by a rename or a restore: it goes on with the old file, which has no name any more. What it commits is invisible to every other program and lost when it closes the database.{trap} The old one can be saved as it is at one moment, with `.saved` behind its names, while the process stands still: the command is here, or fdscan {pid} has it. Then end the process, and choose which of the two goes on."
+        "{database} was replaced while process {pid} had it open: the process goes on with the old file, which has no name any more. What it commits no other program sees, and it is lost when the database is closed.{trap} The command here, or that of fdscan {pid}, saves the old one with `.saved` behind its names. If it fails, nothing is saved: copy it elsewhere. Only then end the process, and choose which of the two goes on."
     );
 }
 
@@ -129,7 +160,7 @@ fn finding(
         code,
         severity: Severity::Critical,
         message: format!(
-            "{what} is unlinked but open in process {pid}: what it commits is invisible to every other program and lost when it closes the database. The command given here saves the files of one moment beside their old names, while the process stands still. Then end the process, take `.saved` from the names of all of them together, and start it again.",
+            "{what} is unlinked but open in process {pid}: what it commits is invisible to every other program and lost when it closes the database. {SAVE}",
         ),
         evidence: json!({ "database": database }),
         remedy: Some(remedies.rescue(pid, files)),
@@ -162,7 +193,7 @@ mod tests {
             assert_eq!(
                 finding.remedy.as_deref(),
                 Some(
-                    "kill -STOP 42 && cp /proc/42/fd/10 /d/a.db.saved && cp /proc/42/fd/11 /d/a.db-wal.saved; kill -CONT 42"
+                    "kill -STOP 42 && cp /proc/42/fd/10 /d/a.db.saved && cp /proc/42/fd/11 /d/a.db-wal.saved && kill -CONT 42 || { kill -CONT 42; false; }"
                 )
             );
         }
@@ -178,6 +209,25 @@ mod tests {
         fixture.process.sqlite[0].parts[0].writable = true;
         fixture.process.sqlite[0].parts[0].path = "/tmp/etilqs_4711".into();
         assert!(fixture.look(look).is_empty());
+    }
+
+    #[test]
+    fn a_shm_or_a_journal_that_somebody_unlinked_is_critical_while_it_is_open() {
+        let codes = [
+            ("-shm", "sqlite-shm-deleted"),
+            ("-journal", "sqlite-journal-deleted"),
+        ];
+        for (suffix, code) in codes {
+            let mut fixture = unlinked(&[]);
+            let database = &mut fixture.process.sqlite[0];
+            database.parts[2].suffix = suffix;
+            database.parts[2].deleted = true;
+            // Its last user closes it, perhaps.
+            assert!(fixture.look(look).is_empty());
+            fixture.process.sqlite[0].side_deleted = Some(suffix);
+            let finding = fixture.only(look);
+            assert_eq!((finding.code, finding.severity), (code, Severity::Critical));
+        }
     }
 
     #[test]
@@ -202,8 +252,8 @@ mod tests {
         assert_eq!(
             remedies,
             [
-                "kill -STOP 7 && cp /d/a.db /d/a.db.saved && cp /proc/7/fd/4 /d/a.db-wal.saved; kill -CONT 7",
-                "kill -STOP 8 && cp /proc/8/fd/3 /d/a.db.saved && cp /proc/8/fd/4 /d/a.db-wal.saved; kill -CONT 8",
+                "kill -STOP 7 && cp /d/a.db /d/a.db.saved && cp /proc/7/fd/4 /d/a.db-wal.saved && kill -CONT 7 || { kill -CONT 7; false; }",
+                "kill -STOP 8 && cp /proc/8/fd/3 /d/a.db.saved && cp /proc/8/fd/4 /d/a.db-wal.saved && kill -CONT 8 || { kill -CONT 8; false; }",
             ]
         );
     }

@@ -2,13 +2,12 @@
 
 use super::sqlite_write_locked::seconds;
 use super::{Facts, Finding, Remedies, Severity};
-use crate::model::{Change, Database, Pin, Wal};
+use crate::model::{AUTOCHECKPOINT, Change, Database, Pin, Wal};
 use crate::render::{bytes, number, plural};
 use serde_json::{Value, json};
 
-/// Every reader is behind a busy writer for a moment. One that keeps as many frames as SQLite lets gather
-/// before it checkpoints by itself (`SQLITE_DEFAULT_WAL_AUTOCHECKPOINT`) has made a checkpoint fall short.
-const FRAMES: u32 = 1000;
+/// Every reader is behind a busy writer for a moment. One that keeps so many has made a checkpoint fall short.
+const FRAMES: u32 = AUTOCHECKPOINT;
 /// A reader that keeps fewer is one of a healthy program in the middle of a request.
 const FEW: u32 = 100;
 
@@ -149,6 +148,20 @@ fn reader(database: &Database, pin: &Pin<'_>) -> Value {
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
+
+    #[test]
+    fn a_reader_that_had_ended_at_a_later_look_pins_nothing() {
+        let mut fixture = Fixture::new().with_database("/d/a.db", 1, 4152);
+        let mut wal = Wal::sample(2000, 0, &[(77, 0, 0)]);
+        assert!(wal.is_pinned());
+        wal.locks
+            .iter_mut()
+            .flatten()
+            .for_each(|lock| lock.ended = true);
+        assert!(!wal.is_pinned());
+        fixture.process.sqlite[0].wal = Some(wal);
+        assert!(fixture.look(look).is_empty());
+    }
 
     #[test]
     fn a_reader_a_thousand_frames_behind_is_named_with_its_pid_command_and_mark() {

@@ -79,6 +79,7 @@ mod tests {
             mark: None,
             exclusive: true,
             held_ms,
+            ended: false,
         }]);
         fixture.process.sqlite[0].wal = Some(wal);
         fixture

@@ -57,7 +57,9 @@ pub fn here() -> Here {
         })
     };
     let library = beside.into_iter().flat_map(library_places);
-    let library = library.chain(package_places()).find(|file| {
+    // cargo builds it for release alone.
+    let built = beside.map(|dir| dir.join("../release").join(LIBRARY));
+    let library = library.chain(package_places()).chain(built).find(|file| {
         // ld.so(8): LD_PRELOAD has no way to quote its separators.
         let can_be_named = |file: &Path| {
             !file
@@ -99,10 +101,9 @@ fn program_places(name: &str) -> impl Iterator<Item = PathBuf> {
     dirs.map(|dir| Path::new(dir).join(name)).into_iter()
 }
 
-/// Where the library of a program in the directory `dir` is: beside it, in the `lib` next to its `bin`, and where
-/// cargo builds it.
+/// Where the library of a program in the directory `dir` is: beside it, or in the `lib` next to its `bin`.
 pub fn library_places(dir: &Path) -> Vec<PathBuf> {
-    let places = ["", "../lib/watchfix", "../lib", "../release"];
+    let places = ["", "../lib/watchfix", "../lib"];
     places.map(|place| dir.join(place).join(LIBRARY)).into()
 }
 

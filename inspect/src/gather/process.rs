@@ -8,6 +8,7 @@ use crate::model::{Library, Linkage, Name, Process};
 use crate::sys;
 use procfs::prelude::*;
 use procfs::process::Stat;
+use rules::Rule;
 use std::io;
 use std::os::unix::fs::FileExt;
 
@@ -227,6 +228,13 @@ fn read_environ(process: &mut Process, environ: &[u8]) {
             && let Some(equals) = text.iter().position(|&b| b == b'=')
         {
             let (name, value) = text.split_at(equals);
+            // Others are for the product's own use, as WATCHFIX_RUN is.
+            if !Rule::ALL
+                .iter()
+                .any(|rule| rule.variable().as_bytes() == name)
+            {
+                continue;
+            }
             let value = value.get(1..).unwrap_or_default();
             process.watchfix_rules.push((name.into(), value.into()));
         }

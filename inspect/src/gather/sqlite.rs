@@ -27,7 +27,7 @@ pub const SUFFIXES: [(&str, &str); 4] = [
 ];
 
 /// What d_path (fs/d_path.c) puts behind the name of a file that has none any more.
-const DELETED: &[u8] = b" (deleted)";
+pub const DELETED: &[u8] = b" (deleted)";
 
 /// Finds the databases among the descriptors of `process`, whose instances must have been read.
 pub fn group(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> Vec<Database> {

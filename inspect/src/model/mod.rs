@@ -53,8 +53,8 @@ pub use redact::redact_names;
 pub use report::{BugReport, Point, System};
 pub use sqlite::{Database, Journal, Overwritten, Part};
 pub use sqlite_wal::{
-    DatabaseFailure, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, OrphanFile, Pin,
-    RollbackKind, RollbackLock, SeenDatabase, Wal,
+    AUTOCHECKPOINT, DatabaseFailure, DatabaseReport, DatabaseScan, Holder, Lock, LockKind,
+    OrphanFile, Pin, RollbackKind, RollbackLock, SeenDatabase, Wal,
 };
 pub use top::{Brief, FdsInUse, LogInUse, Row, Sort, Top, UnitRow, UnitUse, User};
 pub use unit::{Unit, UnitKind};

@@ -30,6 +30,9 @@ pub struct Database {
     /// Another one was copied over it while it was open.
     #[serde(skip)]
     pub overwritten: Option<Overwritten>,
+    /// One of its other files, `-shm` or `-journal`, was unlinked by somebody while it was open.
+    #[serde(skip)]
+    pub side_deleted: Option<&'static str>,
     /// What it is called now: it was renamed while it was open, and its -wal was not.
     #[serde(skip)]
     pub renamed_to: Option<Name>,

@@ -104,13 +104,15 @@ impl Wal {
     pub fn pins(&self) -> impl Iterator<Item = Pin<'_>> {
         let frames = self.frames.unwrap_or(0);
         let pending = self.pending_frames().unwrap_or(0);
-        self.readers().filter_map(move |lock| {
-            let kept = match lock.slot? {
-                0 => pending,
-                _ => frames.saturating_sub(lock.mark?),
-            };
-            (kept > 0).then_some(Pin { lock, frames: kept })
-        })
+        self.readers()
+            .filter(|lock| !lock.ended)
+            .filter_map(move |lock| {
+                let kept = match lock.slot? {
+                    0 => pending,
+                    _ => frames.saturating_sub(lock.mark?),
+                };
+                (kept > 0).then_some(Pin { lock, frames: kept })
+            })
     }
 
     /// The locks of readers. An exclusive one is held for a moment by who moves the mark.
@@ -118,7 +120,16 @@ impl Wal {
         let locks = self.locks.iter().flatten();
         locks.filter(|lock| lock.lock == LockKind::Read && !lock.exclusive)
     }
+
+    /// Whether a reader keeps as many frames as SQLite lets gather before it checkpoints by itself
+    /// (`SQLITE_DEFAULT_WAL_AUTOCHECKPOINT`): a checkpoint has fallen short.
+    pub fn is_pinned(&self) -> bool {
+        self.pins().any(|pin| pin.frames >= AUTOCHECKPOINT)
+    }
 }
+
+/// Frames SQLite lets gather before it checkpoints by itself.
+pub const AUTOCHECKPOINT: u32 = 1000;
 
 /// A reader that holds a checkpoint up.
 #[derive(Debug, Clone, Copy)]
@@ -145,6 +156,9 @@ pub struct Lock {
     /// For how long it was seen to be held, at the least, in milliseconds; `None` where there was one look.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_ms: Option<u64>,
+    /// It was not held any more at a later look.
+    #[serde(skip)]
+    pub ended: bool,
 }
 
 /// The locks of a -shm (sqlite/src/wal.c, `WAL_WRITE_LOCK` and its neighbours).
@@ -256,6 +270,7 @@ impl Wal {
             mark: Some(mark),
             exclusive: false,
             held_ms: None,
+            ended: false,
         };
         Wal {
             page_size: Some(4096),

@@ -125,3 +125,79 @@ fn a_database_that_is_only_written_and_checkpointed_is_where_it_was() {
     process.must_not_raise("sqlite-renamed");
     process.must_not_raise("sqlite-overwritten");
 }
+
+/// A program with 3,000 rows committed in `state.db`, half of them overwritten in a transaction where it keeps a
+/// rollback journal, one more in the -wal where it keeps that.
+fn keeper(dir: &Path, mode: &str) -> Fixture {
+    let script = "import sqlite3, sys, time\n\
+        c = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+        c.execute('PRAGMA journal_mode = ' + sys.argv[2])\n\
+        c.execute('CREATE TABLE entries (id INTEGER PRIMARY KEY, body TEXT)')\n\
+        c.execute('BEGIN')\n\
+        c.executemany('INSERT INTO entries (body) VALUES (?)', [('x' * 300,)] * 3000)\n\
+        c.execute('COMMIT')\n\
+        if sys.argv[2] == 'wal':\n    \
+            c.execute('PRAGMA wal_checkpoint(RESTART)').fetchall()\n    \
+            c.execute('INSERT INTO entries (body) VALUES (1)')\n\
+        else:\n    \
+            c.execute('PRAGMA cache_size = 10')\n    \
+            c.execute('BEGIN')\n    \
+            c.execute(\"UPDATE entries SET body = 'half done'\")\n\
+        print('READY', flush=True)\n\
+        time.sleep(600)\n";
+    let mut python = Command::new("/usr/bin/python3");
+    python.args(["-c", script]).arg(dir.join("state.db"));
+    Fixture::start(python.arg(mode))
+}
+
+#[test]
+fn what_somebody_unlinked_beside_a_database_is_named_and_the_command_saves_every_row() {
+    for (mode, suffix, code, rows) in [
+        ("wal", "-shm", "sqlite-shm-deleted", 3001),
+        ("delete", "-journal", "sqlite-journal-deleted", 3000),
+    ] {
+        let stage = Stage::new();
+        let dir = stage.make("state");
+        let fixture = keeper(&dir, mode);
+        stage.look(&fixture).must_not_raise(code);
+        std::fs::remove_file(dir.join(format!("state.db{suffix}"))).unwrap();
+        run(stage.look(&fixture).finding(code, "critical"));
+        assert_eq!(rows_restored(fixture, &dir), rows, "{code}");
+    }
+}
+
+#[test]
+fn a_command_that_could_not_save_says_so_and_the_process_goes_on() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let fixture = keeper(&dir, "wal");
+    std::fs::remove_dir_all(&dir).unwrap();
+    let process = stage.look(&fixture);
+    let remedy = process.finding("sqlite-wal-deleted", "critical")["remedy"].clone();
+    let remedy = remedy.as_str().unwrap();
+    let ran = Command::new("sh").args(["-c", remedy]).output().unwrap();
+    assert!(!ran.status.success(), "{remedy}");
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", fixture.pid())).unwrap();
+    assert!(!stat.contains(") T "), "{stat}");
+}
+
+#[test]
+fn a_renamed_database_whose_log_a_newcomer_unlinked_is_saved_with_it() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let fixture = keeper(&dir, "wal");
+    let old = dir.join("old");
+    std::fs::create_dir(&old).unwrap();
+    let moved = old.join("state.db");
+    std::fs::rename(dir.join("state.db"), &moved).unwrap();
+    // A new database takes the name, and SQLite removes the log it finds there.
+    let newcomer = Connection::open(dir.join("state.db")).unwrap();
+    newcomer
+        .execute_batch("CREATE TABLE other (id INTEGER)")
+        .unwrap();
+    let process = stage.look(&fixture);
+    let finding = process.finding("sqlite-wal-deleted", "critical");
+    assert_eq!(finding["evidence"]["database"], json_path(&moved));
+    run(finding);
+    assert_eq!(rows_restored(fixture, &old), 3001);
+}

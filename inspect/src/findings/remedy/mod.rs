@@ -183,7 +183,7 @@ impl Remedies {
 
     /// Copies the files of a database, unlinked ones through the descriptors that keep them: those of one
     /// moment, because a -wal means nothing without the database it was written for. The process stands
-    /// still meanwhile, and goes on whether the copies were made or not.
+    /// still meanwhile, and goes on whether the copies were made or not; the exit status tells which.
     pub fn rescue(&self, pid: u32, files: &[(Option<i32>, &Name)]) -> String {
         let copies = files.iter().map(|(fd, path)| {
             let from = match fd {
@@ -194,7 +194,7 @@ impl Remedies {
             format!(" && cp {from} {}", quote_bytes(&to))
         });
         let copies: String = copies.collect();
-        format!("kill -STOP {pid}{copies}; kill -CONT {pid}")
+        format!("kill -STOP {pid}{copies} && kill -CONT {pid} || {{ kill -CONT {pid}; false; }}")
     }
 
     /// Raises the soft limit of open descriptors (prlimit(1): `N:` leaves the hard one alone).

@@ -44,6 +44,7 @@ pub fn on_shm<'a>(
                     mark: slot.and_then(|slot| *marks?.get(usize::from(slot))?),
                     exclusive: line.exclusive,
                     held_ms: None,
+                    ended: false,
                 });
             }
         };

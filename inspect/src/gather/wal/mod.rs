@@ -55,6 +55,25 @@ pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
         database.holders = all;
     }
     renamed(dir, mounts, process);
+    for database in &mut process.sqlite {
+        database.side_deleted = side_deleted(dir, database);
+    }
+}
+
+/// Which of the files that tell others of a transaction is unlinked, and still is after a while: whoever closes a
+/// database last unlinks its -shm just before it is closed (os_unix.c, `unixShmUnmap`).
+fn side_deleted(dir: &ProcDir, database: &Database) -> Option<&'static str> {
+    if database.deleted || database.wal_deleted == Some(true) {
+        return None;
+    }
+    let sides = database.parts.iter();
+    let lost = sides
+        .filter(|part| part.deleted && part.writable)
+        .find(|part| matches!(part.suffix, "-shm" | "-journal"))?;
+    std::thread::sleep(AGAIN);
+    let link = dir.read_link(&format!("fd/{}", lost.fd)).ok()?;
+    let still = link.strip_suffix(crate::gather::sqlite::DELETED) == Some(lost.path.as_bytes());
+    still.then_some(lost.suffix)
 }
 
 /// Looks where a database is whose -wal has kept its name: rename(2) changes the name of an open file as well. In WAL
@@ -74,6 +93,23 @@ fn renamed(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
         return;
     };
     let to = main.database.clone();
+    let without_name = |log: &Database| log.handles == 0 && log.wal_deleted == Some(true);
+    let main = process.sqlite.iter().position(|log| log.database == to);
+    // Who made another database of the old name has unlinked its -wal, which is this one's all the same.
+    if let (Some(main), Some(at)) = (main, process.sqlite.iter().position(without_name))
+        && let Ok([main, log]) = process.sqlite.get_disjoint_mut([main, at])
+    {
+        main.wal_handles = log.wal_handles;
+        main.wal_bytes = log.wal_bytes;
+        main.wal_deleted = Some(true);
+        main.parts.extend(log.parts.drain(..).map(|part| Part {
+            path: [to.as_bytes(), part.suffix.as_bytes()].concat().into(),
+            ..part
+        }));
+        main.count_connections();
+        process.sqlite.remove(at);
+        return;
+    }
     for log in &mut process.sqlite {
         if log.handles == 0 && log.wal_deleted == Some(false) {
             let taken = View::of(dir, mounts).stat(log.database.as_bytes(), Last::Stay);
@@ -103,15 +139,14 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// Looks that must find it: who writes again and again is seen without it at one of them.
 const LOOKS: u32 = 4;
 
-/// Looks again for a moment where somebody is in a write transaction: most last for milliseconds.
+/// Looks again for a moment where somebody is in a write transaction, or reads and keeps a checkpoint short: most last
+/// for milliseconds.
 pub fn watch_writers(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
     let began = Instant::now();
     for _ in 0..LOOKS {
-        if process
-            .sqlite
-            .iter()
-            .all(|database| database.writer().is_none())
-        {
+        let pinned = |database: &Database| database.wal.as_ref().is_some_and(Wal::is_pinned);
+        let mut databases = process.sqlite.iter();
+        if !databases.any(|database| database.writer().is_some() || pinned(database)) {
             return;
         }
         std::thread::sleep(AGAIN);
@@ -122,7 +157,7 @@ pub fn watch_writers(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
 }
 
 /// Looks at the locks again, `since` the first look: those that are still held get that age. Says whether a
-/// write transaction is among them.
+/// write transaction is among them, or a reader that keeps a checkpoint short.
 pub fn lasting(dir: &ProcDir, mounts: &Mounts, process: &mut Process, since: Duration) -> bool {
     let mut databases = process.sqlite.clone();
     // What cannot be seen was said at the first look.
@@ -136,6 +171,7 @@ pub fn lasting(dir: &ProcDir, mounts: &Mounts, process: &mut Process, since: Dur
     for (before, now) in databases.iter_mut().zip(&mut process.sqlite) {
         fill_locks(now, &found);
         writes |= age(before, now, since);
+        writes |= before.wal.as_ref().is_some_and(Wal::is_pinned);
     }
     process.sqlite = databases;
     writes
@@ -157,6 +193,7 @@ fn age(before: &mut Database, now: &Database, since: Duration) -> bool {
                 // Frames that were added are of a transaction that has ended.
                 let same = held && (lock.lock != LockKind::Write || same_log);
                 lock.held_ms = millis.filter(|_| same);
+                lock.ended |= !same;
                 writes |= same && lock.lock == LockKind::Write;
             }
         }

@@ -279,6 +279,8 @@ const CODES: &[&str] = &[
     "sqlite-wal-deleted",
     "sqlite-deleted",
     "sqlite-replaced",
+    "sqlite-shm-deleted",
+    "sqlite-journal-deleted",
     "sqlite-overwritten",
     "sqlite-renamed",
     "sqlite-write-locked",
