@@ -19,15 +19,21 @@ const COMPARED: usize = 64;
 /// Frames whose headers are read: more are too many for a look in passing.
 const MOST: u32 = 4096;
 /// How often it is looked at again while somebody writes.
-const TRIES: usize = 3;
+const TRIES: usize = 4;
+/// Looks that must find it.
+const AGREE: usize = 2;
 
 /// How it shows; `None` where nothing does.
 pub fn look(main: &File, wal: &File, shm: &File) -> Option<Overwritten> {
+    let mut agree = 0;
     for _ in 0..TRIES {
         let before = index(shm, Some(wal)).ok()?;
         let found = look_once(main, wal, &before)?;
         // What was written meanwhile may explain the difference.
         if index(shm, Some(wal)).ok()? == before {
+            agree += 1;
+        }
+        if agree == AGREE {
             return Some(found);
         }
     }
@@ -66,14 +72,17 @@ fn differs(main: &File, wal: &File, log: &Index, page_size: u32) -> bool {
     let size = page_size as usize;
     let (mut logged, mut stored) = (vec![0; size], vec![0; size]);
     expected.frames.truncate(COMPARED);
-    for (page, number) in expected.frames {
+    for (page, number, salts) in expected.frames {
         // A database that became smaller has lost the pages behind its end.
         if page == 0 || page > expected.pages {
             continue;
         }
         let at = u64::from(page - 1) * u64::from(page_size);
         let read = wal.read_exact_at(&mut logged, place(number, page_size) + FRAME_HEADER);
-        if read.is_err() {
+        // A transaction that has not ended writes over the log before this one, and no index tells: of a frame the
+        // header first (`walWriteOneFrame`).
+        let still = frame(wal, number, page_size);
+        if read.is_err() || still.is_none_or(|now| (now.page, now.salts) != (page, salts)) {
             return false;
         }
         match main.read_exact_at(&mut stored, at) {
@@ -88,8 +97,8 @@ fn differs(main: &File, wal: &File, log: &Index, page_size: u32) -> bool {
 
 /// What the database must have.
 struct Expected {
-    /// Pages and the frames they were copied from, the last first.
-    frames: Vec<(u32, u32)>,
+    /// Pages and the frames they were copied from with their salts, the last first.
+    frames: Vec<(u32, u32, [u8; 8])>,
     /// The fewest pages it may have had since.
     pages: u32,
 }
@@ -118,7 +127,7 @@ impl Expected {
         for (number, frame) in checkpointed.into_iter().rev() {
             pages = pages.min(frame.pages.unwrap_or(pages));
             if seen.insert(frame.page) {
-                found.push((frame.page, number));
+                found.push((frame.page, number, frame.salts));
             }
         }
         Some(Expected {
