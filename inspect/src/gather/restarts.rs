@@ -1,6 +1,6 @@
 //! Who starts a process again when it ends: a service manager, a supervisor, or a parent that reloads it.
 
-use super::family::{self, Family};
+use super::family::{self, living};
 use super::proc_dir::ProcDir;
 use super::process;
 use crate::model::{Name, Relative, Unit};
@@ -44,12 +44,11 @@ const RELOADS: &[&str] = &["--reload", "--watch", "watch"];
 /// Who starts process `pid` again; `None` where nothing shows that anybody does.
 pub fn restarter(pid: u32) -> Option<Restarter> {
     let dir = ProcDir::open(pid).ok()?;
-    let all = Family::read();
     if let Some(unit) = family::unit_of(&dir) {
         return Some(Restarter::Unit(unit));
     }
-    let parent = u32::try_from(all.get(pid)?.ppid).ok()?;
-    let comm = all.get(parent)?.comm.as_str().into();
+    let parent = u32::try_from(living(pid)?.ppid).ok()?;
+    let comm = living(parent)?.comm.as_str().into();
     let words = process::command_line(&ProcDir::open(parent).ok()?).unwrap_or_default();
     starts_again(&comm, &words).then_some(Restarter::Parent(Relative { pid: parent, comm }))
 }
