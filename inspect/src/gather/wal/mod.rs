@@ -79,7 +79,7 @@ fn side_deleted(dir: &ProcDir, database: &Database) -> Option<&'static str> {
 /// Looks where a database is whose -wal has kept its name: rename(2) changes the name of an open file as well. In WAL
 /// mode a connection that has a -wal keeps a lock on its database all the time.
 fn renamed(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
-    let is_its_own = |database: &&Database| {
+    let is_its_own = |database: &Database| {
         let mut locks = database.rollback_locks.iter().flatten();
         database.wal_mode == Some(true)
             && !database.deleted
@@ -87,16 +87,16 @@ fn renamed(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
             && database.wal_handles == 0
             && locks.any(|lock| lock.pid == Some(process.pid) && lock.lock == RollbackKind::Shared)
     };
-    let mut without_log = process.sqlite.iter().filter(is_its_own);
+    let databases = process.sqlite.iter().enumerate();
+    let mut without_log = databases.filter(|(_, database)| is_its_own(database));
     // Of two nobody can say which it was.
-    let (Some(main), None) = (without_log.next(), without_log.next()) else {
+    let (Some((main, found)), None) = (without_log.next(), without_log.next()) else {
         return;
     };
-    let to = main.database.clone();
+    let to = found.database.clone();
     let without_name = |log: &Database| log.handles == 0 && log.wal_deleted == Some(true);
-    let main = process.sqlite.iter().position(|log| log.database == to);
     // Who made another database of the old name has unlinked its -wal, which is this one's all the same.
-    if let (Some(main), Some(at)) = (main, process.sqlite.iter().position(without_name))
+    if let Some(at) = process.sqlite.iter().position(without_name)
         && let Ok([main, log]) = process.sqlite.get_disjoint_mut([main, at])
     {
         main.wal_handles = log.wal_handles;
@@ -182,31 +182,28 @@ pub fn lasting(dir: &ProcDir, mounts: &Mounts, process: &mut Process, since: Dur
 fn age(before: &mut Database, now: &Database, since: Duration) -> bool {
     let millis = u64::try_from(since.as_millis()).ok();
     let mut writes = false;
-    {
-        if let (Some(old), Some(new)) = (&mut before.wal, &now.wal) {
-            let same_log = old.frames == new.frames;
-            for lock in old.locks.iter_mut().flatten() {
-                let held = new.locks.iter().flatten().any(|other| {
-                    (other.pid, other.lock, other.slot, other.mark)
-                        == (lock.pid, lock.lock, lock.slot, lock.mark)
-                });
-                // Frames that were added are of a transaction that has ended.
-                let same = held && (lock.lock != LockKind::Write || same_log);
-                lock.held_ms = millis.filter(|_| same);
-                lock.ended |= !same;
-                writes |= same && lock.lock == LockKind::Write;
-            }
-        }
-        // The next transaction has another number.
-        let another =
-            matches!(before.journal, Some(Journal::Of(_))) && now.journal != before.journal;
-        for lock in before.rollback_locks.iter_mut().flatten() {
-            let mut all = now.rollback_locks.iter().flatten();
-            let held = all.any(|other| (other.pid, other.lock) == (lock.pid, lock.lock));
-            let same = held && !(another && lock.lock == RollbackKind::Exclusive);
+    if let (Some(old), Some(new)) = (&mut before.wal, &now.wal) {
+        let same_log = old.frames == new.frames;
+        for lock in old.locks.iter_mut().flatten() {
+            let held = new.locks.iter().flatten().any(|other| {
+                (other.pid, other.lock, other.slot, other.mark)
+                    == (lock.pid, lock.lock, lock.slot, lock.mark)
+            });
+            // Frames that were added are of a transaction that has ended.
+            let same = held && (lock.lock != LockKind::Write || same_log);
             lock.held_ms = millis.filter(|_| same);
-            writes |= same && now.is_transaction(lock);
+            lock.ended |= !same;
+            writes |= same && lock.lock == LockKind::Write;
         }
+    }
+    // The next transaction has another number.
+    let another = matches!(before.journal, Some(Journal::Of(_))) && now.journal != before.journal;
+    for lock in before.rollback_locks.iter_mut().flatten() {
+        let mut all = now.rollback_locks.iter().flatten();
+        let held = all.any(|other| (other.pid, other.lock) == (lock.pid, lock.lock));
+        let same = held && !(another && lock.lock == RollbackKind::Exclusive);
+        lock.held_ms = millis.filter(|_| same);
+        writes |= same && now.is_transaction(lock);
     }
     writes
 }
