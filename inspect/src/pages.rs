@@ -1,6 +1,7 @@
 //! Completions and man pages, made from the definition the command line is parsed by: they cannot be out
 //! of date.
 
+use crate::gather::unanswered;
 use clap::{Args, Command, Subcommand};
 use clap_complete::Shell;
 use std::io::{self, Write};
@@ -57,10 +58,14 @@ impl Pages {
             }
             Pages::Man(args) => {
                 let directory = &args.directory;
-                clap_mangen::generate_to(program, directory).map_err(|e| {
+                let failed = |why: String| {
                     let place = directory.display();
-                    format!("the man pages could not be written to {place}: {e}")
-                })
+                    format!("the man pages could not be written to {place}: {why}")
+                };
+                if let Some(why) = unanswered(directory) {
+                    return Err(failed(format!("it lies {why}")));
+                }
+                clap_mangen::generate_to(program, directory).map_err(|e| failed(e.to_string()))
             }
         }
     }

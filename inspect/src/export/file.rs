@@ -1,5 +1,6 @@
 //! Writing a file so that who reads it meanwhile sees the old one or the new one, whole.
 
+use crate::gather::unanswered;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -15,6 +16,9 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    if let Some(why) = unanswered(directory) {
+        return Err(io::Error::other(format!("it lies {why}")));
+    }
     let name = path
         .file_name()
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;

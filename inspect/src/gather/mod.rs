@@ -81,6 +81,8 @@ use sockets::Tables;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 pub use system::system;
 pub use thread::{Thread, thread};
@@ -192,6 +194,14 @@ pub fn resolved(path: &[u8]) -> Option<Vec<u8>> {
     with_own_view(|view| {
         let found = view::named(view, path, Last::Follow).ok()?;
         view::real_path(found.as_fd()).ok()
+    })
+}
+
+/// Why nothing can be written at a path of this program: the file system it leads to does not answer.
+pub fn unanswered(path: &Path) -> Option<&'static str> {
+    with_own_view(|view| {
+        let found = view::named(view, path.as_os_str().as_bytes(), Last::Follow);
+        view::left_out(&found.err()?)
     })
 }
 

@@ -1,16 +1,20 @@
 //! Beside a file system that does not answer any more: nothing waits for it, and what is left out is said.
 
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use clap::CommandFactory;
 use support::Halting;
 
 use crate::common::{Fixture, Stage, fdscan_binary, is_root};
 
-/// Far more than any of the commands takes, on a busy machine too. Who hangs does so for ever.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// What a command may wait beside what it takes: all of them for two seconds at most, and half a second more is asked
+/// for here and there.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What somebody has on the file system: script, working directory, state directory by a link, databases, claims,
 /// sockets, watches. Another process of the same program has nothing there.
@@ -93,8 +97,8 @@ impl Scene {
         })
     }
 
-    /// What fdscan says, in this mount namespace or in that of the process.
-    fn fdscan(&self, inside: bool, args: &[&str]) -> Output {
+    /// fdscan, in this mount namespace or in that of the process.
+    fn command(&self, inside: bool, args: &[&str]) -> Command {
         let mut command = match inside {
             true => self.halting.beside(fdscan_binary()),
             false => self.stage.scan_command(),
@@ -105,26 +109,36 @@ impl Scene {
         command.env("PATH", path);
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().unwrap();
-        let (done, result) = channel();
-        std::thread::spawn(move || {
-            // The test may have given up waiting.
-            let _ = done.send(child.wait_with_output());
-        });
-        let Ok(output) = result.recv_timeout(PATIENCE) else {
-            panic!("fdscan {args:?} hangs (in the process's mount namespace: {inside})");
-        };
-        let output = output.unwrap();
+        command
+    }
+
+    /// What fdscan says.
+    fn fdscan(&self, inside: bool, args: &[&str]) -> Output {
+        let output = self.output(inside, args);
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output
-                .status
-                .code()
-                .is_some_and(|code| code < 5 && code != 2),
-            "{args:?}: {}: {said}",
-            output.status
-        );
+        let status = output.status;
+        let well = status.code().is_some_and(|code| code < 5 && code != 2);
+        assert!(well, "{args:?}: {status}: {said}");
         output
+    }
+
+    /// What it says that cannot do what it is asked for.
+    fn fdscan_that_fails(&self, args: &[&str]) -> Output {
+        let output = self.output(true, args);
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        output
+    }
+
+    /// What it says, in time.
+    fn output(&self, inside: bool, args: &[&str]) -> Output {
+        let place = format!("fdscan {args:?} (in the process's mount namespace: {inside})");
+        let begun = Instant::now();
+        let child = self.command(inside, args).spawn().unwrap();
+        let Some(ended) = support::ended(child, begun) else {
+            panic!("{place} hangs");
+        };
+        assert!(ended.idle <= PATIENCE, "{place} waits {:?}", ended.idle);
+        ended.output
     }
 }
 
@@ -145,59 +159,163 @@ fn says(output: &Output, what: &str) {
 
 const LEFT_OUT: &str = "user-space";
 
+/// Of a process; each says that something is left out.
+fn telling(pid: &str) -> Vec<Vec<&str>> {
+    vec![
+        vec![pid, "--tables"],
+        vec![pid, "--all"],
+        vec![pid, "--json"],
+        vec![pid, "--wake", "--user", "root", "--all"],
+        vec![pid, "--redact", "--tables"],
+        vec![pid, "--path-timeout", "0", "--tables"],
+        vec!["--pid", pid, "--for", "0.5", "--tables"],
+        vec!["report", pid],
+        vec!["report", "--pid", pid, "--user", "root", "--format", "html"],
+        vec!["report", pid, "--for", "0.5", "--path-timeout", "1"],
+        vec!["events", pid, "--for", "0.5", "--tables"],
+        vec!["events", "--pid", pid, "--for", "0.5", "--json"],
+        vec![
+            "events", pid, "--user", "root", "--for", "0.5", "--wake", "--tables",
+        ],
+    ]
+}
+
+/// Here nothing of it is shown, or only counted.
+fn silent(pid: &str) -> Vec<Vec<&str>> {
+    vec![
+        vec![pid],
+        vec![pid, "--no-paths", "--color", "always", "--fail-on", "never"],
+        vec!["events", pid, "--for", "0.5", "--color", "always"],
+        vec!["watch", pid, "--for", "0.5", "--interval", "0.2"],
+        vec![
+            "watch", "--pid", pid, "--user", "root", "--for", "0.5", "--json",
+        ],
+        vec![
+            "watch",
+            pid,
+            "--until",
+            "fds>1",
+            "--samples",
+            "1",
+            "--color",
+            "always",
+        ],
+        vec![
+            "watch",
+            pid,
+            "--until",
+            "fds>1",
+            "--samples",
+            "1",
+            "--exec",
+            "true",
+        ],
+        vec!["check", pid],
+        vec![
+            "check",
+            "--pid",
+            pid,
+            "--max-watches",
+            "1",
+            "--json",
+            "--user",
+            "root",
+        ],
+        vec![
+            "check",
+            pid,
+            "--deny-event",
+            "open",
+            "--max-fds",
+            "9",
+            "--max-wal",
+            "1K",
+        ],
+        vec![
+            "check",
+            pid,
+            "--max-connections",
+            "1",
+            "--fail-on",
+            "never",
+            "--color",
+            "always",
+        ],
+        vec!["check", "--", "true"],
+        vec!["check", "true"],
+        vec![
+            "top",
+            "--limit",
+            "5",
+            "--color",
+            "always",
+            "--fail-on",
+            "never",
+        ],
+        vec!["top", "--json"],
+        vec!["top", "--name", "python3"],
+        vec!["top", "--user", "root"],
+        vec!["top", "--sort", "unit"],
+        // All processes are looked through for who is meant.
+        vec!["no-such-process-here"],
+        vec![":1"],
+        vec!["events", "no-such-process-here"],
+        vec!["check", "-p", ":1"],
+        vec!["claims", ":1"],
+        vec!["export"],
+        vec![
+            "export",
+            "--pid",
+            pid,
+            "--user",
+            "root",
+            "--max-processes",
+            "1",
+        ],
+        vec!["export", "--name", "python3"],
+    ]
+}
+
+/// What lies on the file system is named: one path or several.
+fn naming<'a>(pid: &'a str, socket: &'a str, database: &'a str) -> Vec<Vec<&'a str>> {
+    vec![
+        vec![
+            "claims",
+            pid,
+            socket,
+            database,
+            "--json",
+            "--fail-on",
+            "never",
+        ],
+        vec!["claims", pid, "--redact"],
+        vec!["claims", pid, "--ttl", "1", "--color", "always"],
+        vec!["wal", database, "--for", "0.5", "--color", "always"],
+        vec![
+            "wal",
+            database,
+            pid,
+            socket,
+            "--json",
+            "--fail-on",
+            "never",
+            "--tables",
+        ],
+    ]
+}
+
 #[test]
 fn no_look_at_a_process_waits_for_a_dead_file_system() {
     let Some(scene) = Scene::new() else { return };
     let [pid, beside] = scene.pids.each_ref().map(String::as_str);
     for inside in [true, false] {
-        for args in [
-            &[pid, "--tables"][..],
-            &[pid, beside, "--tables"],
-            &[beside],
-            &[pid, "--all"],
-            &[pid, "--json"],
-            &[pid, "--redact", "--tables"],
-            &[pid, "--path-timeout", "0", "--tables"],
-            &[pid, "--for", "0.5", "--tables"],
-            &["report", pid],
-            &["report", pid, "--format", "html"],
-            &["report", pid, "--for", "0.5"],
-            &["events", pid, "--for", "0.5", "--tables"],
-            &["events", pid, "--for", "0.5", "--json"],
-        ] {
-            let output = scene.fdscan(inside, args);
-            if args[0] != beside {
-                says(&output, LEFT_OUT);
-            }
+        for args in telling(pid) {
+            says(&scene.fdscan(inside, &args), LEFT_OUT);
         }
-        // Here nothing of it is shown, or only counted.
-        for args in [
-            &[pid][..],
-            &[pid, "--no-paths"],
-            &["events", pid, "--for", "0.5"],
-            &["watch", pid, "--for", "0.5", "--interval", "0.2"],
-            &["watch", pid, "--for", "0.5", "--json"],
-            &["watch", pid, "--until", "fds>1", "--samples", "1"],
-            &["check", pid],
-            &["check", pid, "--max-watches", "1", "--json"],
-            &["check", pid, "--deny-event", "open"],
-            &["check", "--", "true"],
-            &["check", "true"],
-            &["top", "--limit", "5"],
-            &["top", "--json"],
-            &["top", "--name", "python3"],
-            &["top", "--user", "root"],
-            &["top", "--sort", "unit"],
-            // All processes are looked through for who is meant.
-            &["no-such-process-here"],
-            &[":1"],
-            &["events", "no-such-process-here"],
-            &["check", "-p", ":1"],
-            &["claims", ":1"],
-            &["export"],
-            &["export", "--name", "python3"],
-        ] {
-            scene.fdscan(inside, args);
+        says(&scene.fdscan(inside, &[pid, beside, "--tables"]), LEFT_OUT);
+        scene.fdscan(inside, &[beside]);
+        for args in silent(pid) {
+            scene.fdscan(inside, &args);
         }
     }
 }
@@ -220,19 +338,82 @@ fn what_is_named_on_a_dead_file_system_is_tried_for_a_moment() {
         says(&output, LEFT_OUT);
         says(&output, "did not answer");
     }
-    let (pid, database) = (path(&scene.dead, "held.pid"), path(&scene.dead, "state.db"));
-    for args in [
-        &["claims", &pid, &database, "--json"][..],
-        &["claims", &pid, "--redact"],
-        &["claims", &pid, "--ttl", "1"],
-        &["wal", &database, "--for", "0.5"],
-        &["wal", &database, "--json"],
-    ] {
-        says(&scene.fdscan(true, args), "did not answer");
+    let [pid, socket, database] =
+        ["held.pid", "held.sock", "state.db"].map(|name| path(&scene.dead, name));
+    for args in naming(&pid, &socket, &database) {
+        says(&scene.fdscan(true, &args), "did not answer");
     }
     // Of a directory that answers, all but the link that leads there is judged.
     let output = scene.fdscan(true, &["claims", scene.good.to_str().unwrap()]);
     says(&output, LEFT_OUT);
     says(&output, &format!("Process {} runs", scene.pids[0]));
     says(&output, "Somebody listens on it");
+    // Nothing is written there either.
+    let output = scene.fdscan_that_fails(&["export", "--output", &path(&scene.dead, "new.prom")]);
+    says(&output, "did not answer");
+    let output = scene.fdscan_that_fails(&["man", &path(&scene.dead, "man")]);
+    says(&output, "did not answer");
+}
+
+#[test]
+fn who_scrapes_is_answered_beside_a_dead_file_system() {
+    let Some(scene) = Scene::new() else { return };
+    let args = [
+        "export",
+        &scene.pids[0],
+        "--listen",
+        "0",
+        "--allow-host",
+        "x",
+    ];
+    let mut server = scene.command(true, &args).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stderr.as_mut().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let address = line.split("http://").nth(1).unwrap().trim_end();
+    let mut stream = TcpStream::connect(address.strip_suffix("/metrics").unwrap()).unwrap();
+    stream.set_read_timeout(Some(support::DEADLINE)).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("# EOF\n"), "{answer}");
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+#[test]
+fn every_command_and_flag_is_tried_beside_a_dead_file_system() {
+    let program = inspect::cli::Cli::command();
+    let commands: Vec<_> = program.get_subcommands().collect();
+    let named = |word: &str| commands.iter().find(|command| command.get_name() == word);
+    // These do nothing else, or are tried in a test of their own.
+    let mut tried: BTreeSet<(String, String)> = ["listen", "allow-host", "output"]
+        .map(|flag| ("export".to_owned(), flag.to_owned()))
+        .into();
+    let pid = "1";
+    for args in [telling(pid), silent(pid), naming(pid, pid, pid)].concat() {
+        let command = named(args[0]).map_or("", |command| command.get_name());
+        // Behind `--` they are another program's.
+        let own = args.iter().take_while(|arg| **arg != "--");
+        let flags = own.filter_map(|arg| arg.strip_prefix("--"));
+        tried.extend(flags.map(|flag| (command.to_owned(), flag.to_owned())));
+    }
+    let mut missing = Vec::new();
+    for command in commands.iter().copied().chain([&program]) {
+        let name = match command.get_name() {
+            "completions" | "man" | "help" => continue,
+            name if name == program.get_name() => "",
+            name => name,
+        };
+        for flag in command.get_arguments().filter_map(|arg| arg.get_long()) {
+            let is_tried = tried.contains(&(name.to_owned(), flag.to_owned()));
+            if !is_tried && !["help", "version"].contains(&flag) {
+                missing.push(format!("{name} --{flag}"));
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
 }

@@ -26,7 +26,9 @@ impl Runtime {
         };
         let usual = PathBuf::from(format!("/run/user/{user}"));
         let own = |place: &PathBuf| fs::metadata(place).is_ok_and(|meta| meta.uid() == user);
-        let parent = parent.filter(|parent| parent.is_absolute() && parent.is_dir());
+        let answers = |parent: &PathBuf| inspect::gather::unanswered(parent).is_none();
+        let parent =
+            parent.filter(|parent| parent.is_absolute() && answers(parent) && parent.is_dir());
         match parent.or_else(|| Some(usual).filter(own)) {
             Some(parent) => Runtime::at(parent.join("watchfix"), user),
             // Anybody may have been there first.

@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
 
 /// Where lines go.
 pub struct Log {
@@ -99,6 +100,9 @@ fn regular(path: &OsStr) -> io::Result<File> {
         true => Ok(()),
         false => Err(io::Error::from(io::ErrorKind::InvalidInput)),
     };
+    if let Some(why) = inspect::gather::unanswered(Path::new(path)) {
+        return Err(io::Error::other(why));
+    }
     match fs::symlink_metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         found => check(found?.is_file())?,

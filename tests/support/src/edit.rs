@@ -35,6 +35,15 @@ pub fn open_and_close(path: &Path) {
     shell(": 3<>\"$1\"", &[path]);
 }
 
+/// Copies `program` to `to`, which everybody may run. One that a test opens for writing itself may not be run before
+/// whoever another test starts has closed its copy of the descriptor (ETXTBSY of execve(2)).
+pub fn install(program: &Path, to: &Path) {
+    let mut install = Command::new("install");
+    let status = install.args(["-m", "755"]).args([program, to]).status();
+    let status = status.expect("install starts");
+    assert!(status.success(), "{}: {status}", to.display());
+}
+
 fn shell(script: &str, arguments: &[&Path]) {
     let status = Command::new("sh")
         .args(["-c", script, "sh"])

@@ -7,6 +7,7 @@
 mod build;
 mod edit;
 mod halting;
+mod idle;
 mod machine;
 mod signals;
 mod skip;
@@ -17,9 +18,10 @@ mod watches;
 pub use build::{
     binary, compile_c, libwatchfix, reference_shim, root, static_binary, target_dir, tool, watchfix,
 };
-pub use edit::{append, append_times, open_and_close, overwrite, rename_before_close};
+pub use edit::{append, append_times, install, open_and_close, overwrite, rename_before_close};
 pub use halting::Halting;
-pub use machine::{has_btrfs, is_root};
+pub use idle::{Ended, ended};
+pub use machine::{free_port, has_btrfs, is_root};
 pub use signals::with_usual_signals;
 pub use skip::{skip, skip_optional};
 pub use terminal::{Terminal, quoted};

@@ -1,7 +1,9 @@
 //! What this machine allows.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Whether the tests run as root.
 pub fn is_root() -> bool {
@@ -19,4 +21,23 @@ pub fn has_btrfs() -> bool {
         crate::skip_optional("btrfs needs root, mkfs.btrfs, the file system and a loop device");
     }
     has
+}
+
+/// A port that is free, for a program that cannot be told to choose one itself and say which, or that gives it up and
+/// takes it again.
+///
+/// It lies below those the kernel gives to whoever asks for any (net.ipv4.ip_local_port_range), and is handed out once.
+pub fn free_port() -> u16 {
+    const PORTS: std::ops::Range<u32> = 20_000..32_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Other tests begin elsewhere.
+        let step = std::process::id()
+            .wrapping_mul(50)
+            .wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = (PORTS.start + step % (PORTS.end - PORTS.start)) as u16;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }

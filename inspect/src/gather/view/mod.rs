@@ -9,6 +9,7 @@
 //! What is left to chance is a mount that comes between the look at the table and the step: FUSE asks nothing of
 //! its server for such a step (`O_PATH`), and to mount anything else takes root.
 
+mod silence;
 mod walk;
 
 use super::mounts::Mounts;
@@ -19,7 +20,6 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 /// What becomes of a symbolic link at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +69,10 @@ pub fn named(own: &View<'_>, path: &[u8], last: Last) -> io::Result<OwnedFd> {
             _ => [&cwd, &b"/"[..], path].concat(),
         }
     };
-    match own.find(path, last) {
+    let mut stop = Vec::new();
+    match own.find_or_stop(path, last, &mut stop) {
         Err(e) if is_unsafe(&e) => {
-            if !sys::answers(path, PATIENCE) {
+            if !silence::answers(&stop, path) {
                 return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
             }
             let end = match last {
@@ -96,10 +97,7 @@ pub fn real_path(found: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     Ok(path)
 }
 
-/// How long a file system may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-const NO_ANSWER: &str = "on a network or user-space file system that did not answer within 2 s";
+const NO_ANSWER: &str = "on a network or user-space file system that did not answer in time";
 
 /// Why something is left out.
 pub const MAY_HANG: &str = "on a network, user-space or unknown file system, which is not touched: \
@@ -136,6 +134,11 @@ impl<'a> View<'a> {
     /// # Errors
     /// One that [`is_unsafe`]; else the kernel's errno.
     pub fn find(&self, path: &[u8], last: Last) -> io::Result<OwnedFd> {
+        self.find_or_stop(path, last, &mut Vec::new())
+    }
+
+    /// The same. `stop` becomes the mount point that was not entered because it may not answer.
+    fn find_or_stop(&self, path: &[u8], last: Last, stop: &mut Vec<u8>) -> io::Result<OwnedFd> {
         let root = self.root().ok_or_else(unsafe_to_follow)?;
         let whole;
         let path = match path.first() {
@@ -147,7 +150,7 @@ impl<'a> View<'a> {
                 &whole
             }
         };
-        walk::find(root, self.mounts, path, last)
+        walk::find(root, self.mounts, path, last, stop)
     }
 
     /// stat(2) of what a path means to the process.

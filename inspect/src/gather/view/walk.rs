@@ -11,11 +11,18 @@ const LINKS: usize = 40;
 /// Steps taken at most: a path has some 2,000 parts (PATH_MAX), and each `..` begins anew.
 const STEPS: usize = 10_000;
 
-/// Follows an absolute path from `root` on.
+/// Follows an absolute path from `root` on. `stop` becomes the mount point that was not entered because it may not
+/// answer.
 ///
 /// # Errors
 /// Where it leads to a mount that may not answer; else the kernel's errno.
-pub fn find(root: BorrowedFd<'_>, mounts: &Mounts, path: &[u8], last: Last) -> io::Result<OwnedFd> {
+pub fn find(
+    root: BorrowedFd<'_>,
+    mounts: &Mounts,
+    path: &[u8],
+    last: Last,
+    stop: &mut Vec<u8>,
+) -> io::Result<OwnedFd> {
     let mut walk = Walk {
         root,
         mounts,
@@ -25,6 +32,7 @@ pub fn find(root: BorrowedFd<'_>, mounts: &Mounts, path: &[u8], last: Last) -> i
         rest: path.to_vec(),
         last,
         links: 0,
+        stop,
     };
     for _ in 0..STEPS {
         if let Some(found) = walk.step()? {
@@ -48,6 +56,7 @@ struct Walk<'w> {
     rest: Vec<u8>,
     last: Last,
     links: usize,
+    stop: &'w mut Vec<u8>,
 }
 
 impl Walk<'_> {
@@ -92,11 +101,13 @@ impl Walk<'_> {
         let found = match sys::find_on_mount(self.at.as_fd(), part, flags) {
             Err(e) if e.raw_os_error() == Some(libc::EXDEV) => {
                 if !self.mounts.answers_at(&path) {
-                    return Err(unsafe_to_follow());
+                    return Err(self.stop_before(path));
                 }
                 let found = sys::open_at(self.at.as_fd(), part, flags)?;
-                let mount = self.mounts.answering(found.as_fd());
-                self.proc = mount.ok_or_else(unsafe_to_follow)?.proc;
+                let Some(mount) = self.mounts.answering(found.as_fd()) else {
+                    return Err(self.stop_before(path));
+                };
+                self.proc = mount.proc;
                 found
             }
             found => found?,
@@ -121,6 +132,11 @@ impl Walk<'_> {
             self.rest = [&target[..], &self.rest].concat();
         }
         Ok(None)
+    }
+
+    fn stop_before(&mut self, point: Vec<u8>) -> io::Error {
+        *self.stop = point;
+        unsafe_to_follow()
     }
 
     /// Goes back to the root, with `path` before what is left.
