@@ -135,7 +135,7 @@ fn instances_near_their_limit_show_for_how_long() {
         "--every",
         "300",
     ];
-    let process = growing_on(&Stage::as_user(60_231), &args);
+    let process = growing_on(&Stage::as_user(60_234), &args);
     forecast(process.finding("instance-limit-near", "warning"));
 }
 
@@ -145,7 +145,7 @@ fn watches_near_their_limit_show_for_how_long() {
         support::skip("only root can be a user whose limits nobody else uses");
         return;
     }
-    let stage = Stage::as_user(60_232);
+    let stage = Stage::as_user(60_235);
     let total = proc_number("/proc/sys/fs/inotify/max_user_watches") * 80 / 100 + 1;
     // Another process of the same user holds them: the sum is the user's, the growth is the process's.
     let args = [

@@ -55,6 +55,11 @@ impl Stage {
 
     /// As [`Stage::as_user`], with its directory below `parent`.
     pub fn as_user_below(uid: u32, parent: &Path) -> Stage {
+        user::claim(uid, true);
+        Stage::of_user(uid, parent)
+    }
+
+    fn of_user(uid: u32, parent: &Path) -> Stage {
         let dir = TempDir::new_in(parent).unwrap();
         user::give(dir.path(), uid);
         // The repository may lie where only root may look.
@@ -74,7 +79,8 @@ impl Stage {
     /// As an unprivileged user: `uid` when root runs the tests, else whoever does.
     pub fn unprivileged(uid: u32) -> Stage {
         if is_root() {
-            Stage::as_user(uid)
+            user::claim(uid, false);
+            Stage::of_user(uid, &std::env::temp_dir())
         } else {
             Stage::new()
         }

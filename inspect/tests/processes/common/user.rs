@@ -1,8 +1,28 @@
 //! Other users: what root's tests need to be someone else.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+/// Takes the user `uid` for this test. One that another test has alone, or that this one wants alone, is not to be had:
+/// what is counted and limited per user would be another number now and then.
+pub fn claim(uid: u32, alone: bool) {
+    static CLAIMED: Mutex<BTreeMap<u32, (String, bool)>> = Mutex::new(BTreeMap::new());
+    // The test's name.
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or_default();
+    let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+    let (owner, owned) = claimed
+        .entry(uid)
+        .or_insert_with(|| (test.to_owned(), alone));
+    assert!(
+        owner == test || !(alone || *owned),
+        "user {uid} is that of {owner}: another test needs another one"
+    );
+    *owned |= alone;
+}
 
 /// Whether a process with this PID is there, a zombie included.
 pub fn pid_exists(pid: u32) -> bool {
