@@ -1,6 +1,6 @@
 //! Processes by name, by port, by user and in lists: whichever way one asks, the same is found.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -99,12 +99,21 @@ fn all_processes_of_a_name_are_looked_at_and_a_command_for_one_lists_them() {
     }
 }
 
+/// A program that listens on a port of its own. This test's process would have companions: what another test starts has
+/// a copy of every socket until its exec.
+fn listening(family: &str, kind: &str, address: &str) -> Fixture {
+    let script = "import socket, sys; s = socket.socket(getattr(socket, sys.argv[1]), getattr(socket, sys.argv[2])); \
+                  s.bind((sys.argv[3], 0)); sys.argv[2] == 'SOCK_STREAM' and s.listen(); \
+                  print('port=%d\\nREADY' % s.getsockname()[1], flush=True); sys.stdin.read()";
+    let mut python = Command::new("/usr/bin/python3");
+    Fixture::start(python.args(["-c", script, family, kind, address]))
+}
+
 #[test]
 fn who_listens_on_a_port_is_found_for_tcp_and_udp_and_either_address() {
     let stage = Stage::new();
-    let own = std::process::id();
-    let tcp = |address| TcpListener::bind((address, 0));
-    let check = |port: u16, protocol: &str| {
+    let check = |fixture: Fixture, protocol: &str| {
+        let (own, port) = (fixture.pid(), fixture.number("port"));
         let asked = format!(":{port}");
         let scan = stage.scan(&[&asked, "--no-paths", "--path-timeout", "0"]);
         assert!(
@@ -126,16 +135,13 @@ fn who_listens_on_a_port_is_found_for_tcp_and_udp_and_either_address() {
         let why = claim["claims"][0]["why"].as_str().unwrap();
         assert!(why.contains(&format!("({protocol} ")), "{why}");
     };
-    let listener = tcp("127.0.0.1").unwrap();
-    check(listener.local_addr().unwrap().port(), "tcp");
-    let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
-    check(socket.local_addr().unwrap().port(), "udp");
-    let Ok(listener) = tcp("::1") else {
+    check(listening("AF_INET", "SOCK_STREAM", "127.0.0.1"), "tcp");
+    check(listening("AF_INET", "SOCK_DGRAM", "127.0.0.1"), "udp");
+    if TcpListener::bind(("::1", 0)).is_err() {
         return support::skip_optional("there is no IPv6 here");
-    };
-    check(listener.local_addr().unwrap().port(), "tcp6");
-    let socket = UdpSocket::bind(("::1", 0)).unwrap();
-    check(socket.local_addr().unwrap().port(), "udp6");
+    }
+    check(listening("AF_INET6", "SOCK_STREAM", "::1"), "tcp6");
+    check(listening("AF_INET6", "SOCK_DGRAM", "::1"), "udp6");
 }
 
 #[test]
@@ -365,8 +371,8 @@ fn names_and_ports_are_targets_of_every_command_that_takes_a_process() {
         "{}",
         scan.text()
     );
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = format!(":{}", listener.local_addr().unwrap().port());
+    let listener = listening("AF_INET", "SOCK_STREAM", "127.0.0.1");
+    let port = format!(":{}", listener.fact("port"));
     let scan = stage.scan(&[
         "check",
         &port,
@@ -378,7 +384,7 @@ fn names_and_ports_are_targets_of_every_command_that_takes_a_process() {
     ]);
     assert_eq!(
         scan.json()["processes"][0]["pid"],
-        std::process::id(),
+        listener.pid(),
         "{}",
         scan.stderr
     );
