@@ -402,12 +402,7 @@ fn a_real_prometheus_scrapes_it() {
     let dir = stage.make("prometheus");
     let fixture = stage.mkfds_in(&stage.make("a"), &["watches", "--count", "6"]);
     let server = Server::start(&[&fixture.pid().to_string()]);
-    // Free a moment ago: it cannot be told to choose one and say which.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = support::free_port();
     let config = dir.join("prometheus.yml");
     let text = format!(
         "global: {{ scrape_interval: 1s }}\nscrape_configs:\n  - job_name: fdscan\n    static_configs: [{{ targets: ['{}'] }}]\n",

@@ -1,7 +1,7 @@
 //! Where a program runs, and as whom.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -83,12 +83,6 @@ impl Stage {
         fs::create_dir(&path).unwrap();
         self.give(&path);
         path
-    }
-
-    /// A port that is free.
-    pub fn port(&self) -> u16 {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.local_addr().unwrap().port()
     }
 
     /// `program` as the stage's user, at home in its directory.

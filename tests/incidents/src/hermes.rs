@@ -44,7 +44,8 @@ impl Hermes {
     /// Starts it, and waits until the server listens and, if it is one, is an orphan.
     pub fn start(server: Server, orphans: Orphans) -> Hermes {
         let home = tempfile::Builder::new().prefix("hermes").tempdir().unwrap();
-        support::overwrite(&home.path().join("webui.json"), "{\"port\": 0}");
+        let config = format!("{{\"port\": {}}}", support::free_port());
+        support::overwrite(&home.path().join("webui.json"), &config);
         let mut command = Command::new(victims().join("supervisor.sh"));
         if server == Server::Fixed {
             command.arg("--fixed");

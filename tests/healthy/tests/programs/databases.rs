@@ -61,7 +61,7 @@ fn postgres_with_forty_connections_of_pgbench() {
 #[test]
 fn redis_with_an_append_only_file_and_fifty_clients() {
     let stage = Stage::own_user(60_300);
-    let port = stage.port();
+    let port = support::free_port();
     let mut server = or_skip!(stage.tool("redis-server"));
     server.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
     // It saves while it is written to, by a child.

@@ -17,7 +17,7 @@ fn asks<'a>(stage: &'a Stage, port: u16) -> Result<Program<'a>, String> {
 fn nginx_that_serves_files_and_is_a_proxy_of_itself() {
     // As root it gives its workers another user.
     let stage = Stage::new();
-    let (port, behind) = (stage.port(), stage.port());
+    let (port, behind) = (support::free_port(), support::free_port());
     stage.make("pages");
     stage.write("pages/index.html", &"<p>text</p>\n".repeat(1000));
     let text = format!(
@@ -86,7 +86,7 @@ input(type=\"imfile\" File=\"{dir}/app.log\" Tag=\"app\")
 
 fn gunicorn(arguments: &[&str]) {
     let stage = Stage::new();
-    let port = stage.port();
+    let port = support::free_port();
     let mut gunicorn = or_skip!(stage.tool("watchfix-python"));
     gunicorn.args(["-m", "gunicorn", "--workers", "4", "--chdir"]);
     gunicorn
@@ -120,7 +120,7 @@ fn gunicorn_with_threads_that_keep_connections() {
 #[test]
 fn supervisord_and_what_it_keeps_running() {
     let stage = Stage::new();
-    let (port, other) = (stage.port(), stage.port());
+    let (port, other) = (support::free_port(), support::free_port());
     let text = format!(
         "[supervisord]
 nodaemon=true
