@@ -11,6 +11,11 @@ use std::process::Command;
 const USER: u32 = 61_301;
 const OTHER: u32 = 61_302;
 
+/// Where the records of a user without a directory of its own are.
+fn records(uid: u32) -> String {
+    format!("/tmp/watchfix-{uid}")
+}
+
 fn heal_as(uid: u32, watchfix: &std::path::Path, pid: u32) -> Run {
     let mut command = as_user(uid, watchfix);
     Run::of(command.args(["heal", &pid.to_string()]).output().unwrap())
@@ -44,12 +49,11 @@ fn a_user_heals_a_process_of_the_same_user_without_waking_it() {
     );
     assert_eq!(masks(victim.pid()), BTreeMap::from([(0x3ce, 6)]));
     assert_eq!(ask(&mut victim, &format!("waiting {fd}")), 0);
-    let record = format!("/tmp/watchfix-{USER}");
     assert_eq!(
-        fs::metadata(&record).unwrap().permissions().mode() & 0o777,
+        fs::metadata(records(USER)).unwrap().permissions().mode() & 0o777,
         0o700
     );
-    fs::remove_dir_all(record).unwrap();
+    fs::remove_dir_all(records(USER)).unwrap();
 }
 
 #[test]
@@ -62,7 +66,9 @@ fn a_directory_that_somebody_else_made_first_keeps_nobody_from_healing() {
     let mut victim = ready(as_user(LATE, &path.join("keeper")).arg("serve"));
     let fd = ask(&mut victim, "new");
     ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));
-    let taken = format!("/tmp/watchfix-{LATE}");
+    let taken = records(LATE);
+    // Of a run that was ended.
+    let _ = fs::remove_dir(&taken);
     DirBuilder::new().mode(0o700).create(&taken).unwrap();
     chown(&taken, Some(OTHER), None).unwrap();
     let refused = heal_as(LATE, &path.join("watchfix"), victim.pid());
@@ -134,6 +140,8 @@ fn root_without_the_capability_is_told_which_one() {
 
 #[test]
 fn a_watched_directory_that_may_not_be_read_is_listed_with_the_reason() {
+    // One who heals in no other test: the records are removed at the end.
+    const USER: u32 = 61_304;
     if !needs_root() {
         return;
     }
@@ -158,7 +166,7 @@ fn a_watched_directory_that_may_not_be_read_is_listed_with_the_reason() {
         run.out
     );
     assert_eq!(heal(victim.pid(), &[]).code, 0, "root may");
-    let _ = fs::remove_dir_all(format!("/tmp/watchfix-{USER}"));
+    let _ = fs::remove_dir_all(records(USER));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::given::{Dir, output, run, run_as_nobody, watchfix, without_rules};
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use support::Victim;
 
@@ -157,11 +158,9 @@ fn names_in_sentences_obey_nobody() {
 #[test]
 fn a_script_without_an_interpreter_line_is_the_shells() {
     let dir = Dir::new();
-    let script = dir.path("script");
-    std::fs::write(&script, "echo $1\n").unwrap();
-    let mut permissions = std::fs::metadata(&script).unwrap().permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-    std::fs::set_permissions(&script, permissions).unwrap();
+    let (text, script) = (dir.path("text"), dir.path("script"));
+    std::fs::write(&text, "echo $1\n").unwrap();
+    support::install(Path::new(&text), Path::new(&script));
     assert_eq!(output(run(&[]).args([&script, "hello"])), "hello\n");
 }
 

@@ -3,7 +3,7 @@
 use super::given::{Dir, NOBODY, compiled, output, probe, run, run_as_nobody, without_rules};
 use std::fs;
 use std::os::unix::fs::chown;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const CHANGED: &str = "mask 0x3ce\n";
@@ -223,7 +223,7 @@ fn installed(place: &Dir, flags: &[&str]) -> Command {
     let place = PathBuf::from(place.path(""));
     let (program, library) = (place.join("watchfix"), place.join("libwatchfix.so"));
     if !program.exists() {
-        fs::copy(env!("CARGO_BIN_EXE_watchfix"), &program).unwrap();
+        support::install(Path::new(env!("CARGO_BIN_EXE_watchfix")), &program);
         fs::copy(support::libwatchfix(), library).unwrap();
     }
     let mut command = without_rules(program);

@@ -178,7 +178,7 @@ fn a_program_that_runs_is_heard_of_when_it_is_replaced() {
     let heard = |mut probe: Probe| {
         let dir = stage();
         let program = dir.path().join("f");
-        fs::copy("/bin/sleep", &program).unwrap();
+        support::install(Path::new("/bin/sleep"), &program);
         age(&program);
         let mut running = Command::new(&program).arg("1000").spawn().unwrap();
         let fd = probe.init();

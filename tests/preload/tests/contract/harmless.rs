@@ -230,7 +230,7 @@ fn who_has_more_rights_than_its_user_believes_no_variable() {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).unwrap();
     };
-    fs::copy(program(), path("program")).unwrap();
+    support::install(&program(), &path("program"));
     chmod("program", 0o4755);
     fs::copy(support::libwatchfix(), path("libwatchfix.so")).unwrap();
     for name in ["secret", "w", "etc"] {
