@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Without --output and --listen the metrics go to standard output, once. Without a PID and --name there are \
 series for users and limits alone. What is served is not encrypted, and whoever can connect may read it: ask it \
-from elsewhere through a proxy with TLS (docs/export.md).")]
+from elsewhere through a proxy with TLS (docs/prometheus.md).")]
 pub struct ExportArgs {
     /// The processes that have series of their own.
     #[command(flatten)]
