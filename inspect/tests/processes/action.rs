@@ -239,3 +239,32 @@ fn the_workflows_in_the_docs_use_inputs_that_are_there() {
         }
     }
 }
+
+#[test]
+fn our_own_workflow_says_of_the_action_what_is_so() {
+    let Some(action) = action() else { return };
+    let path = support::root().join(".github/workflows/ci.yml");
+    let Some(workflow) = yaml(&fs::read_to_string(path).unwrap()) else {
+        return;
+    };
+    let steps = workflow["jobs"]["action"]["steps"].as_array().unwrap();
+    let ours: Vec<_> = steps.iter().filter(|step| step["uses"] == "./").collect();
+    assert_eq!(ours.len(), 2);
+    for step in ours {
+        let with = step["with"].as_object().unwrap().iter();
+        let with: Vec<(&str, String)> = with
+            .map(|(name, value)| match value.as_str() {
+                Some(text) => (name.as_str(), text.to_owned()),
+                None => (name.as_str(), value.to_string()),
+            })
+            .collect();
+        let mut inputs = vec![FDSCAN];
+        inputs.extend(with.iter().map(|(name, value)| (*name, value.as_str())));
+        let output = run(&action, &inputs);
+        let fails = step["continue-on-error"] == true;
+        assert_eq!(output.status.success(), !fails, "{step}: {}", text(&output));
+        // It fails by the limit, and not for another reason.
+        let annotated = text(&output).contains("::error title=fdscan%3A max-fds 200::");
+        assert_eq!(annotated, fails, "{step}: {}", text(&output));
+    }
+}
