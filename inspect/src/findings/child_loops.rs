@@ -1,4 +1,20 @@
-//! `child-loops`: what loops is not this process but one it started, as below npm, a shell or a reloader.
+//! `child-loops`: a process that this one started loops, not this one itself.
+//!
+//! Meaning: A descendant is woken by reads, or by what it writes itself. This is usual below npm, a shell or a
+//! reloader: you know the PID of the parent, and the child does the work. At most 3 children are named, the worst
+//! first.
+//!
+//! Evidence: `pid` and `comm` of the child. `finding` is the code of its worst finding: "sqlite-self-watch",
+//! "watch-wakes-on-read" or "self-watch". `heard` is what that finding heard, or null. `fdscan PID` looks at up to 64
+//! descendants and listens for 200 ms beside those that have watches, with or without `--for`.
+//!
+//! Severity: that of the child's finding, critical or warning. A child with a mere note is not reported.
+//!
+//! Remedy: `fdscan` with the child's PID shows what wakes it and what helps from its next start on. The command for now
+//! is the child's own.
+//!
+//! Not to be confused with: the same findings of the process itself, which have their own entries. A parent that starts
+//! its child again after each change is not reported here.
 
 use super::{
     Facts, Finding, Look, Remedies, Severity, of, self_watch, sqlite_self_watch,

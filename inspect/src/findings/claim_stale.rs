@@ -1,4 +1,25 @@
-//! `claim-stale`: a PID, port or stop file where the process works holds no longer (incident 3).
+//! `claim-stale`: a PID, port, socket or stop file where the process keeps its state does not hold any more.
+//!
+//! Meaning: A program that believes the file takes a dead server for a live one, or stops the wrong process (incident
+//! 3). fdscan looks into the directories the process writes to, the one named after the program (`~/.genie`, or what
+//! GENIE_HOME names) and its working directory; not into shared ones such as /run and /tmp. At most 8 files are
+//! reported.
+//!
+//! Evidence: `path`. `kind`: "pid", "port", "lock", "socket", "sentinel" (a stop file) or "unknown". `verdict`: "stale"
+//! (nobody is behind it), "reused" (another process has the PID now), "expired" (a stop file older than 30 s) or
+//! "corrupt" (it names nothing, or has been empty for more than 30 s). `pid`, `start` and `address` are what the file
+//! names. `holders` are the processes it belongs to now. `age_seconds` is the time since it was written. One look
+//! decides; nothing is connected to, locked or deleted.
+//!
+//! Severity: warning where the process writes and in the directory named after the program. Info in the working
+//! directory, where other programs may work too, and for a corrupt file.
+//!
+//! Remedy: `rm -- PATH` where the process it names does not exist, or nobody listens on the socket, and the file does
+//! not lie on another machine. Else none.
+//!
+//! Not to be confused with: a lock file that nobody has locked (Cargo.lock, or that of a package manager): its being
+//! there means nothing. A lock of git's, such as index.lock, which counts by being there. An empty file that is new:
+//! somebody is about to write it. A PID of another PID namespace, which cannot be judged from here.
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Claim, Place, Verdict};

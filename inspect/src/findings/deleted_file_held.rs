@@ -1,4 +1,21 @@
-//! `deleted-file-held`: space that no `du` finds, because the files it belongs to have no name any more.
+//! `deleted-file-held`: the process holds disk space in files that have no name any more.
+//!
+//! Meaning: `df` counts this space and `du` does not find it. A log that was removed and not reopened is the usual
+//! case. The space comes back when every process has closed the file.
+//!
+//! Evidence: `bytes` is the disk space of all these files, and `file_count` their number; a file that is open twice
+//! counts once. `files` lists the five largest, each with `fd` (descriptor), `path` (its last name), `bytes` (disk
+//! space) and `size_bytes` (length). One look decides.
+//!
+//! Severity: warning from 64 MiB in all, info from 4 MiB. Below that nothing is reported.
+//!
+//! Remedy: no command is given. Many programs reopen their files on a signal, often SIGHUP; others need a restart. What
+//! is still needed can be copied from /proc/PID/fd/N before. Do not truncate the file through /proc: that loses its
+//! content.
+//!
+//! Not to be confused with: shared memory (/dev/shm, shmget), memfds and files made with O_TMPFILE, which never had a
+//! name and do not count. A deleted SQLite database, where data is at stake and not space: see `sqlite-wal-deleted` and
+//! `sqlite-deleted`.
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Descriptor, Kind};

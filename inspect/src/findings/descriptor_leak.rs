@@ -1,4 +1,23 @@
-//! `descriptor-leak`: pipes, eventfds, inotify instances and the like that are opened and not closed.
+//! `descriptor-leak`: pipes, eventfds, inotify instances or the like are opened and not closed.
+//!
+//! Meaning: So many descriptors of one kind have no use in a program that works. When the limit is reached, every open,
+//! accept and watch fails.
+//!
+//! Evidence: `kind`, such as "pipe", "eventfd", "epoll", "timerfd", "pidfd", "memfd" or "inotify". `handles` is how
+//! many are open; an inotify instance at two descriptors counts once. `soft_limit` is RLIMIT_NOFILE, `percent_of_limit`
+//! their share of it. `growth` is null without `--for`, else it has `seconds` and how many `more` there were after them
+//! (negative: fewer). Judged by a count of 128. The count is not enough for pipes, unless 64 have both ends here, nor
+//! for directories, devices and other anonymous inodes: there half of the soft limit must be in use and no kind have
+//! more, or `--for` must have seen 16 more. Inotify instances: 64, or half of the user's limit.
+//!
+//! Severity: warning. Where these are at least half of what `fd-limit-near` or `instance-limit-near` counts, it is as
+//! bad as that one.
+//!
+//! Remedy: no command closes descriptors from outside. A restart frees them. The program must close each one.
+//!
+//! Not to be confused with: files, SQLite databases and sockets, which have `file-handle-leak`, `sqlite-handle-leak`
+//! and `socket-leak`. The pipes of a supervisor to its children, which have one end each here. `fd-limit-near`, which
+//! is what a leak leads to.
 
 use super::file_handle_leak::MANY;
 use super::{Facts, Finding, Severity, growth};

@@ -1,4 +1,24 @@
-//! `duplicate-instance`: two live servers of one program on one state (incident 3).
+//! `duplicate-instance`: another server of the same program works on the same state or port.
+//!
+//! Meaning: Two servers were started apart from each other. Which of them answers, and which a stop command ends, is
+//! chance (incident 3). At most 4 are reported.
+//!
+//! Evidence: `pids` of both and `pid` of the other one; `parent` of the other one (PID and name). `same_command` (same
+//! arguments) and `same_cwd` (same working directory). `shared_databases` and `shared_claims` are files that both have
+//! open for writing; `shared_ports` are TCP ports at which both listen on their own. `other_listeners` is where the
+//! other one listens. `claims` are files that name one of the two alone, `unclaimed_pid` is the one they do not name;
+//! else both are null. One look decides. It takes a shared port, a shared PID or port file, a shared database or lock
+//! file where one of them listens, or a claim on one of two with the same arguments that both listen or have both run
+//! for 30 s.
+//!
+//! Severity: warning with the same arguments, a shared port or a shared PID file. Else info: a web server and its
+//! worker may share a database on purpose.
+//!
+//! Remedy: `kill` of the one that no claim names, unless a port or socket file leads clients to it. Else none: only
+//! their owner knows which is the right one.
+//!
+//! Not to be confused with: parent and child, or workers that were handed one listening socket. Two builds that wait
+//! for one lock file. `orphaned-server`, where the second one cannot listen.
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Kin, Listener, Name, OneSided, Process, SharedFile};

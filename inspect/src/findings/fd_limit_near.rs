@@ -1,4 +1,20 @@
 //! `fd-limit-near`: the process has few descriptors left before EMFILE.
+//!
+//! Meaning: At the limit every open, accept and watch of the process fails with EMFILE, "Too many open files".
+//!
+//! Evidence: `open` descriptors, `soft_limit` and `hard_limit` (RLIMIT_NOFILE), and how many are `left`. `growth` is
+//! null without `--for`, else it has `seconds` and the count `from` and `to`. `seconds_left` is the time until the
+//! limit at that rate. `by_type` counts descriptors by kind. `dominant` is the kind of more than half of them, or null.
+//! One look decides.
+//!
+//! Severity: critical from 95 % of the soft limit, warning from 80 %.
+//!
+//! Remedy: `prlimit` raises the soft limit of the running process to the hard one. Against a leak that buys time only.
+//! Where both are equal there is no command: a restart with a higher limit or fewer descriptors helps.
+//!
+//! Not to be confused with: `instance-limit-near`, which fails with the same words though descriptors are left. The
+//! limit of the whole system (fs.file-max), which fails with ENFILE. A leak finding beside this one names the cause and
+//! is what to end first.
 
 use super::growth::Outlook;
 use super::{Facts, Finding, limit, named};

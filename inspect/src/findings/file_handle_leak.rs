@@ -1,4 +1,21 @@
-//! `file-handle-leak`: one file, or one pattern of files, is open far too often (incident 3: 991 `*.jsonl`).
+//! `file-handle-leak`: one file, or one pattern of files, is open far too often.
+//!
+//! Meaning: The program opens files and does not close them. One had 991 `*.jsonl` open (incident 3). At most 4 files
+//! or patterns are reported.
+//!
+//! Evidence: `kind` is "file" or "pattern". `file` is the path of the one; `directory` and `pattern` ("*.jsonl") are
+//! those of the other. `handles` is the number of descriptors, `files` that of different files. `writable_handles` can
+//! be written through, `deleted_handles` have lost their name. `soft_limit` is RLIMIT_NOFILE, `percent_of_limit` the
+//! share of it. `names` are up to five paths. `growth` is null without `--for`, else it has `seconds` and how many
+//! `more` there were after them. Judged by 128 descriptors of one file, or 128 files of one extension in one directory.
+//!
+//! Severity: warning. Where these are at least half of what `fd-limit-near` counts, it is as bad as that one.
+//!
+//! Remedy: no command closes descriptors from outside. A restart frees them. The program must close each one.
+//!
+//! Not to be confused with: many files that are open on purpose, which do not count as a pattern: tables of RocksDB,
+//! LevelDB, InnoDB, Lucene and PostgreSQL, packs of git, jars and libraries, one log for each site of a web server. The
+//! files of a SQLite database: see `sqlite-handle-leak`.
 
 use super::{Facts, Finding, Severity, growth};
 use crate::model::{Descriptor, Growth, Identity, Kind, Name};

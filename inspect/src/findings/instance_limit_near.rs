@@ -1,4 +1,24 @@
 //! `instance-limit-near`: the user has few inotify instances left before EMFILE.
+//!
+//! Meaning: At the limit inotify_init fails for every process of the user with EMFILE, "Too many open files", though
+//! descriptors are left. The kernel's default is 128 instances for each user.
+//!
+//! Evidence: `uid` and `user_namespace` (its number, null for fdscan's own). `instances` in use; `at_least` says that
+//! some processes could not be read. `limit`, how many are `left`, and this process's `own`. `units` are the
+//! containers, pods and systemd units that have them. `growth` is null without `--for`, else it has `seconds` and this
+//! process's count `from` and `to`. `seconds_left` is the time until the limit at that rate. After a command of `fdscan
+//! check` that failed at the limit there are `uid`, `instances` and `limit` alone.
+//!
+//! Severity: critical from 95 % and warning from 80 % for a process that has a tenth of them. At most a warning for one
+//! that has fewer, info for one that has none. `fdscan top` names it where the process has a tenth of the limit. A
+//! failed command is critical.
+//!
+//! Remedy: a line in /etc/sysctl.d that sets fs.inotify.max_user_instances to twice as much and 1,024 at least. In
+//! another user namespace, `sysctl` there. None where the process has half of the limit itself: a restart frees those,
+//! and a higher limit would only let it take more.
+//!
+//! Not to be confused with: `fd-limit-near`, which fails with the same words. `watch-limit-near`, which fails with
+//! ENOSPC. An instance that is open at several descriptors counts once.
 
 use super::growth::Outlook;
 use super::{Facts, Finding, limit};

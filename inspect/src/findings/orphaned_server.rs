@@ -1,5 +1,24 @@
-//! `orphaned-server`: a server nobody supervises holds a port, and its supervisor starts it again and
-//! again in vain (incident 4).
+//! `orphaned-server`: a server that nobody supervises holds a port, and another start of it cannot listen.
+//!
+//! Meaning: The process that started it is gone, or is not the one that wants it to run now. A supervisor starts it
+//! again and again, and each start ends because the port is taken (incident 4).
+//!
+//! Evidence: `listeners` (where it listens) and `port` (TCP, or null). `parent` is its parent now (PID and name).
+//! `session`, `leads_session` and `session_leader_alive` tell where it came from. `siblings` are up to five PIDs that
+//! wanted its place. `starts_in_vain` counts starts that ended while `--for` looked, and `seconds` is how long that
+//! was; both are null after a single look, which sees only siblings that still run. `supervisor` is who starts them
+//! (PID and name). A start counts by the same command line, or by the same directory and port.
+//!
+//! Severity: warning where somebody was seen to want its place, and runs or was started in vain. Info for an orphan
+//! with a TCP port and no such rival.
+//!
+//! Remedy: with a rival, `kill PID`. For a systemd service, `systemctl kill` and `systemctl restart` of the unit. See
+//! first who is connected: `ss -tn state established 'sport = :PORT'`. Without a rival there is no command; `--for 15`
+//! shows whether somebody keeps trying.
+//!
+//! Not to be confused with: a daemon that is meant to be on its own (nohup, daemon(3), the main process of a service,
+//! one that a valid PID file names): without a rival it is not reported. The first process of a container, which never
+//! is. ssh-agent and tmux, which have no TCP port. `duplicate-instance`, where both listen.
 
 use super::{Facts, Finding, Severity, quote};
 use crate::model::{Kin, Listener, Origin, Process, Relative, Start, Starters, Unit};

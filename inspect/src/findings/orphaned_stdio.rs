@@ -1,5 +1,19 @@
-//! `orphaned-server`: a server that speaks through its standard input and output, left behind by its client, beside
-//! another one on the same database. Left alone with its state it is harmless: it does nothing any more.
+//! `orphaned-server`: a server that speaks through its standard input and output has lost its client, and shares a
+//! database with another one.
+//!
+//! Meaning: The client that started it, such as an editor, has gone, and the server did not end with it. Its locks and
+//! reads are in the way of the server that is in use.
+//!
+//! Evidence: `client_gone` is true: both standard input and output are pipes that nobody has open at the other end.
+//! `parent` is its parent now (PID and name), `session` its session. `siblings` are up to five PIDs of the same program
+//! that have the database open, `shared_databases` the databases that both can write. One look decides.
+//!
+//! Severity: warning.
+//!
+//! Remedy: `kill PID`: nobody waits for its answers.
+//!
+//! Not to be confused with: a program in a pipeline of which one end alone is closed. A server that was left behind and
+//! shares nothing is harmless and not reported.
 
 use super::{Facts, Finding, Severity};
 use crate::model::Kin;

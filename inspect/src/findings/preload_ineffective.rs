@@ -1,4 +1,21 @@
-//! `preload-ineffective`: LD_PRELOAD names libwatchfix.so, and it is not there.
+//! `preload-ineffective`: LD_PRELOAD names libwatchfix.so, and the library is not loaded.
+//!
+//! Meaning: The process was meant to be protected and is not. Its watches wake it as before.
+//!
+//! Evidence: `requested` lists the entries of LD_PRELOAD; `mapped` is false; `linkage` is "static", "dynamic" or null.
+//! `reason`: "static" (no loader looks at LD_PRELOAD), "secure" (the program gains privileges, so the loader ignores
+//! it), "missing" (there is no such file), "not-elf" (the file is not a shared library), "other-class" (one has 32 bits
+//! and the other 64) or "unknown" (LD_DEBUG=libs shows more). One look decides.
+//!
+//! Severity: warning.
+//!
+//! Remedy: for "missing" and "not-elf", a start with the library that is installed here. For "secure" none: `watchfix
+//! run` would take its privileges away. Else `watchfix run`. For now, `watchfix heal PID` if it has an inotify
+//! instance.
+//!
+//! Not to be confused with: a library that is loaded and switched off (WATCHFIX_OFF). A child whose environment was
+//! cleared: LD_PRELOAD is not there, so nothing was asked for. A process whose memory map this user may not read, which
+//! is not judged.
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Library, Linkage, Name, Process};

@@ -1,4 +1,23 @@
-//! `self-watch`: the process is woken by what it writes itself.
+//! `self-watch`: the process watches what it writes itself.
+//!
+//! Meaning: It has a file open for writing, and one of its watches with the event `modify` is on that file or on its
+//! directory. Each of its own writes wakes it. If it logs what woke it, it never comes to rest. At most 8 watches are
+//! reported, with the number of the others.
+//!
+//! Evidence: `directory` is the directory, or null where it is not known. `inode` and `device` (major:minor) are what
+//! the watch is on. `fd` is the inotify descriptor, `wd` the watch descriptor, `mask` the event mask in hexadecimal.
+//! `files` are up to ten of the files, `file_count` is how many there are. One look decides, whether it writes at that
+//! moment or not.
+//!
+//! Severity: warning.
+//!
+//! Remedy: from the next start on, libwatchfix ignores these names (WATCHFIX_IGNORE), or `watchfix run --settle`
+//! reports a file when it is closed and not at each write. For now, `watchfix heal --settle DIRECTORY PID` does the
+//! same.
+//!
+//! Not to be confused with: `sqlite-self-watch`, for the files of a SQLite database. A directory that somebody else
+//! writes to. Files that are open for reading only, are deleted, or have names that libwatchfix ignores already. A
+//! watch without `modify`, such as one that was healed.
 
 use super::watched_files::{Over, Watches, Written};
 use super::{Facts, Finding, Severity, cure};

@@ -1,4 +1,24 @@
-//! `socket-leak`: sockets nobody closes: their peers have gone, or they become more and more.
+//! `socket-leak`: sockets are not closed: their peers have gone, or they become more and more.
+//!
+//! Meaning: The process keeps sockets that it has no use for any more. When the limit on descriptors is reached, accept
+//! and connect fail.
+//!
+//! Evidence: `kind`: "close-wait" (the peer has closed, the process has not), "unix" (without a path: pairs and
+//! clients), "unix-accepted" (accepted, or with a path), "accepted" and "outgoing" (TCP), "udp", or "other" (neither
+//! bound nor connected). `handles` is how many are open. `peer` is the address most of them are connected to,
+//! `peer_handles` how many are. `soft_limit` is RLIMIT_NOFILE, `percent_of_limit` their share of it. `growth` is null
+//! without `--for`, else it has `seconds` and how many `more` sockets of any kind there were after them. Judged by 128
+//! of one kind. For "close-wait", "other" and pairs of which both ends are here that is enough. The other kinds are
+//! reported one at a time, the largest: where half of the soft limit is in use and no kind of descriptor has more than
+//! sockets have, or where `--for` saw 16 more sockets.
+//!
+//! Severity: warning. Where these are at least half of what `fd-limit-near` counts, it is as bad as that one.
+//!
+//! Remedy: no command closes sockets from outside. A restart frees them. The program must close its end; an idle
+//! timeout ends clients that nobody uses.
+//!
+//! Not to be confused with: TIME_WAIT, which is the kernel's and has no descriptor. A busy server with many established
+//! connections. Pairs that are shared with children.
 
 use super::file_handle_leak::MANY;
 use super::{Facts, Finding, Severity, descriptor_leak, growth};

@@ -1,4 +1,40 @@
-//! `sqlite-overwritten`, `sqlite-renamed`: the file of an open database is not the one its log is about any more.
+//! The file of an open database is not the one its log is about any more.
+//!
+//! `sqlite-overwritten`: another file was copied over a SQLite database while it was open.
+//!
+//! Meaning: `cp backup.db live.db` keeps the inode, the -wal and the -shm, which belong to the old content. The next
+//! reads mix both, and the next checkpoint writes old pages into the new file.
+//!
+//! Evidence: `database` (path). `shows_by`: "page-size" (another one than in the log), "mode" (its header is that of a
+//! database without a log), "shorter" (than the log says) or "pages" (up to 64 checkpointed pages are compared).
+//! `database_bytes` and `wal_bytes` (sizes in bytes). `pids` are the processes that have it open. One look decides: it
+//! reads the files until two readings agree.
+//!
+//! Severity: critical.
+//!
+//! Remedy: no command is given; the steps are these. Copy the -wal elsewhere: what was committed since the last
+//! checkpoint is nowhere else. End those processes with SIGKILL, which leaves no time for a checkpoint. Remove -wal and
+//! -shm, and copy the backup again. To restore into an open database, use `.restore` of sqlite3, which is a
+//! transaction.
+//!
+//! Not to be confused with: a restore by `.restore` or the backup API, and VACUUM: these go through the log. A file
+//! that was moved over the database, which has another inode: see `sqlite-replaced`.
+//!
+//! `sqlite-renamed`: a SQLite database was renamed while it was open, and its -wal was not.
+//!
+//! Meaning: What is committed goes into a -wal that has the old name. Whoever opens the new name does not look for it
+//! there, and whoever makes a database of the old name takes that -wal for their own.
+//!
+//! Evidence: `database` (the old name), `renamed_to` (the new one), `name_is_taken` (another file has the old name now)
+//! and `wal_bytes` (size of the -wal in bytes). One look decides, in WAL mode, and only where one database alone can be
+//! meant.
+//!
+//! Severity: critical.
+//!
+//! Remedy: `mv -n` gives it its old name back. Where that is taken there is no command: stop every program that uses
+//! either file first.
+//!
+//! Not to be confused with: `sqlite-replaced`, where the open database has no name any more.
 
 use super::{Facts, Finding, Severity, quote};
 use crate::model::{Database, Name, Overwritten};

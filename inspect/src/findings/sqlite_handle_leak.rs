@@ -1,4 +1,24 @@
-//! `sqlite-handle-leak`: connections never closed, or descriptors SQLite cannot close (incident 4).
+//! `sqlite-handle-leak`: a SQLite database has many connections, or many descriptors that SQLite cannot close.
+//!
+//! Meaning: Connections are opened and not closed, or descriptors of closed ones are parked: SQLite keeps a descriptor
+//! while another connection of the process holds a lock (incident 4). In WAL mode a connection has one descriptor of
+//! the database and one of the -wal.
+//!
+//! Evidence: `kind` is "connections" or "parked". `pid` is whose they are in `fdscan wal DB`, else null. `database`
+//! (path). `handles`, `wal_handles` and `shm_handles` count descriptors of the database, the -wal and the -shm.
+//! `connections` that have read are as many as those of the -wal, `libraries` as those of the -shm, and `parked` is
+//! what the database has more than the -wal. `open` is all descriptors of the process. `growth` is null without
+//! `--for`, else it has `seconds` and how many `more` there were after them. Judged by 32 connections of one process,
+//! or 32 parked descriptors. With a rollback journal, descriptors of the database count.
+//!
+//! Severity: warning from 128, or where they became more during `--for`, and for 32 that are parked. Else info. As bad
+//! as `fd-limit-near` where the `handles` are at least half of what that counts.
+//!
+//! Remedy: no command closes them. A restart frees them. The program must close each connection; parked ones go when
+//! all connections are closed for a moment.
+//!
+//! Not to be confused with: a connection pool, which has a size and does not grow: `--for 60` tells. Many processes
+//! with a few connections each, which are judged one by one.
 
 use super::{Facts, Finding, Severity, growth};
 use crate::model::{Database, Growth, Holder};

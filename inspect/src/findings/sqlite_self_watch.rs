@@ -1,4 +1,21 @@
-//! `sqlite-self-watch`: the process watches the directory of a SQLite database it writes (incident 5).
+//! `sqlite-self-watch`: the process watches the files or the directory of a SQLite database that it writes.
+//!
+//! Meaning: A watch with the event `modify` is on the database, its -wal or -journal, or their directory. Each write
+//! wakes the process. If it stores what woke it in that database, the log grows without end (incident 5).
+//!
+//! Evidence: `inode` and `device` (major:minor) are what the watch is on, `path` is its path or null. `database`
+//! (path), `database_bytes` and `wal_bytes` (sizes in bytes). `fd` is the inotify descriptor, `wd` the watch
+//! descriptor, `mask` the event mask in hexadecimal, `events` its names. `files` are those it can write and would be
+//! told about. One look decides, whether it writes at that moment or not.
+//!
+//! Severity: critical.
+//!
+//! Remedy: from the next start on, libwatchfix ignores the files of SQLite databases; a database with an unusual name
+//! is given to it by WATCHFIX_IGNORE. For now, `watchfix heal PID` takes `modify` out of the mask.
+//!
+//! Not to be confused with: `self-watch`, for any other file. A -shm, which is written through memory and raises no
+//! event. A database that is open for reading only, or that libwatchfix hides already. `sqlite-wal-large`, which the
+//! loop leads to.
 
 use super::watched_files::{Over, Watches, Written};
 use super::{Facts, Finding, Severity, cure};

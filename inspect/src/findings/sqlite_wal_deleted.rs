@@ -1,4 +1,79 @@
-//! `sqlite-wal-deleted`, `sqlite-deleted`, `sqlite-replaced`, `sqlite-shm-deleted`, `sqlite-journal-deleted`: what is committed goes into files nobody else will ever see.
+//! Files of an open database that have no name any more: what is committed goes where nobody else will ever see it.
+//!
+//! `sqlite-wal-deleted`: the -wal of an open SQLite database has no name any more.
+//!
+//! Meaning: What the process commits is invisible to every other program, and lost when it closes the database.
+//!
+//! Evidence: `database` (path). `wal` (last path of the -wal), `fd` (a descriptor of it) and `inode`. `fdscan PID` adds
+//! `replaced` (another file has the database's name), `database_deleted`, `wal_bytes` (size) and `wal_handles`
+//! (descriptors of the -wal). `fdscan wal DB` adds the `pid`. One look decides.
+//!
+//! Severity: critical.
+//!
+//! Remedy: a command that stops the process for a moment and copies all files of the database beside their old names,
+//! with `.saved` behind. If it fails, nothing is saved: copy them elsewhere. Only then end the process, take `.saved`
+//! from all names together, and start it again.
+//!
+//! Not to be confused with: a -wal that SQLite removes when the last connection is closed: nobody has that open.
+//! `deleted-file-held`, which counts the space.
+//!
+//! `sqlite-deleted`: an open SQLite database has no name any more.
+//!
+//! Meaning: As with `sqlite-wal-deleted`, for the database itself: what is committed is lost when it is closed.
+//!
+//! Evidence: as for `sqlite-wal-deleted`; `wal` and `wal_bytes` are null, and `fd` and `inode` are those of the
+//! database.
+//!
+//! Severity: critical.
+//!
+//! Remedy: as for `sqlite-wal-deleted`.
+//!
+//! Not to be confused with: SQLite's own temporary databases (`etilqs_`), which have no name on purpose. A process that
+//! can only read the file, which loses nothing.
+//!
+//! `sqlite-replaced`: another file was put in the place of an open SQLite database.
+//!
+//! Meaning: The process goes on with the old file, which has no name any more. If the old -wal or -journal still lies
+//! there, whoever opens the new database spoils it.
+//!
+//! Evidence: as for `sqlite-wal-deleted`; `replaced` is true (`fdscan PID`).
+//!
+//! Severity: critical.
+//!
+//! Remedy: the command that saves the old files with `.saved` behind their names, or `fdscan PID`, which has it. Open
+//! the new database only when the process has ended and old -wal, -journal and -shm are removed. Then choose which of
+//! the two goes on.
+//!
+//! Not to be confused with: `sqlite-overwritten`, where the file is the same and its content is not. A process that can
+//! only read the old file is not reported.
+//!
+//! `sqlite-shm-deleted`: the -shm of an open SQLite database has no name any more.
+//!
+//! Meaning: Whoever opens the database now makes another -shm. Neither sees what the other commits, and one of the two
+//! is lost.
+//!
+//! Evidence: as for `sqlite-wal-deleted`; `fd` and `inode` are those of the -shm. A second look after 50 ms must find
+//! the same.
+//!
+//! Severity: critical.
+//!
+//! Remedy: as for `sqlite-wal-deleted`. Open the database in no other program before the process has ended.
+//!
+//! Not to be confused with: the -shm that SQLite itself removes just before it closes the last connection.
+//!
+//! `sqlite-journal-deleted`: the rollback journal of an open SQLite database has no name any more.
+//!
+//! Meaning: If the process ends in a transaction, nothing can undo the half of it that is written, and the database is
+//! spoilt.
+//!
+//! Evidence: as for `sqlite-wal-deleted`; `fd` and `inode` are those of the -journal. A second look after 50 ms must
+//! find the same.
+//!
+//! Severity: critical.
+//!
+//! Remedy: let the transaction end, and do not kill the process before. The command is that of `sqlite-wal-deleted`.
+//!
+//! Not to be confused with: the -journal that SQLite removes at the end of each transaction.
 
 use super::{Facts, Finding, Remedies, Severity};
 use crate::model::{Database, Name, OrphanFile};

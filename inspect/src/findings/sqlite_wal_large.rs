@@ -1,4 +1,23 @@
-//! `sqlite-wal-large`: a -wal far larger than its database, and why.
+//! `sqlite-wal-large`: the -wal of a SQLite database is far larger than the database.
+//!
+//! Meaning: Checkpoints do not catch up, or nobody truncates the file. Every read searches a log that is in use, and
+//! the disk fills.
+//!
+//! Evidence: `database` (path). `reason`: "pinned" (a reader holds checkpoints up), "not-checkpointed" (1,000 frames or
+//! 64 MiB are pending and nobody is in the way), "never-restarts" (there is always a reader, so the log never begins
+//! anew), "high-water-mark" (all of it is in the database, and the file keeps its largest size) or null (the -shm could
+//! not be read). `database_bytes` and `wal_bytes` are sizes, `live_bytes` the valid frames, `pending_bytes` those that
+//! are not in the database yet. `wal_handles` counts descriptors. `bytes_per_second` is the growth during `--for`, else
+//! null. Judged by more than 64 MiB and more than twice the database.
+//!
+//! Severity: warning. Info for "high-water-mark": nothing grows.
+//!
+//! Remedy: a checkpoint with TRUNCATE through sqlite3. None where it cannot help: for "pinned", where a process has
+//! locked the database for itself alone, for a -wal that is unlinked, for a high-water mark that is being read, and
+//! against a loop (`sqlite-self-watch`) or a writer of more than 1 MiB/s (but for "never-restarts").
+//!
+//! Not to be confused with: a -wal of a few MiB, which is normal: SQLite checkpoints every 1,000 pages. Growth of the
+//! database itself.
 
 use super::{Facts, Finding, Remedies, Severity, sqlite_self_watch, sqlite_wal_pinned};
 use crate::model::{Change, Database, Lock, Wal};

@@ -1,5 +1,19 @@
-//! `sqlite-write-locked`: somebody is in a write transaction and stays there, so everybody else is told
-//! "database is locked".
+//! `sqlite-write-locked`: a write transaction on a SQLite database does not end, so nobody else can write.
+//!
+//! Meaning: Whoever else writes meanwhile waits, and then gets SQLITE_BUSY, "database is locked".
+//!
+//! Evidence: `database` (path). `pid` and `command` of the process that writes, null where they are not known.
+//! `held_ms` is how long the transaction was seen to last, at least (milliseconds). It takes at least two looks: a
+//! single look takes up to 0.2 s, so that it is `--for 2` that tells whether it lasts.
+//!
+//! Severity: warning from 1,000 ms. Info below, and where the writer is the only one that has the database open and
+//! keeps it locked.
+//!
+//! Remedy: no command is given: it is over when the transaction is committed or rolled back, or its process ends.
+//!
+//! Not to be confused with: a writer that commits again and again, which is not in one transaction. `locking_mode =
+//! exclusive` between transactions, as browsers use it. A reader, which does not keep others from writing in WAL mode:
+//! see `sqlite-wal-pinned`.
 
 use super::{Facts, Finding, Severity};
 use crate::model::Database;

@@ -1,4 +1,24 @@
-//! `watch-limit-near`: the user has few watches left before ENOSPC.
+//! `watch-limit-near`: the user has few inotify watches left before ENOSPC.
+//!
+//! Meaning: At the limit every new watch of any process of the user fails with ENOSPC, "No space left on device",
+//! though the disk has room.
+//!
+//! Evidence: `uid` and `user_namespace` (its number, null for fdscan's own). `watches` in use; `at_least` says that
+//! some processes could not be read. `limit`, how many are `left`, and this process's `own`. `own_inodes` is how many
+//! files and directories those are on, null where watches were only counted. `units` are the containers, pods and
+//! systemd units that have them. `growth` is null without `--for`, else it has `seconds` and this process's count
+//! `from` and `to`. `seconds_left` is the time until the limit at that rate. After a command of `fdscan check` that
+//! failed at the limit there are `uid`, `watches` and `limit` alone.
+//!
+//! Severity: critical from 95 % and warning from 80 % for a process that has a tenth of them. At most a warning for one
+//! that has fewer, info for one that has none. `fdscan top` names it where the process has a tenth of the limit. A
+//! failed command is critical.
+//!
+//! Remedy: a line in /etc/sysctl.d that sets fs.inotify.max_user_watches to twice as much and 524,288 at least. In
+//! another user namespace, `sysctl` there. End what leaks first: a higher limit buys time only.
+//!
+//! Not to be confused with: a full disk, which fails with the same words. `instance-limit-near`, which fails with
+//! EMFILE. A queue that overflows (fs.inotify.max_queued_events) loses events and is not reported here.
 
 use super::growth::Outlook;
 use super::{Facts, Finding, limit};

@@ -1,4 +1,20 @@
 //! `watch-wakes-on-attrib`: a change of metadata wakes the process.
+//!
+//! Meaning: Watches with the event `attrib` report chmod, chown, touch and a new link. On some systems every backup
+//! changes metadata.
+//!
+//! Evidence: `watches` is how many have this event. `masks` lists their event masks, each with its events and the
+//! number of watches. One look decides; whether anything happens there is not listened for.
+//!
+//! Severity: info.
+//!
+//! Remedy: from the next start on, libwatchfix takes out changes of metadata that are neither a touch nor an end. For
+//! now, and for a program it cannot be loaded into, `watchfix` takes `attrib` out of the mask (`--strip
+//! open,access,close_nowrite,attrib`). A mask cannot tell changes apart: without `attrib`, a touch is not reported
+//! either, nor is the end of a watched file that is still open or has another name.
+//!
+//! Not to be confused with: `watch-wakes-on-read`. Writes, which are `modify`. A process with libwatchfix in force,
+//! which keeps `attrib` in its masks and is not reported.
 
 use super::{Facts, Finding, Severity, cure, watched_files};
 use rules::event;

@@ -1,5 +1,23 @@
-//! `watch-wakes-on-read`: reading a watched file wakes the process (incident 1). As long as nobody reads, that costs
-//! nothing: it is a warning where somebody was heard, or where the process reads and writes there itself.
+//! `watch-wakes-on-read`: reading a watched file wakes the process.
+//!
+//! Meaning: Watches with the events `open`, `access` or `close_nowrite` report reads, which change nothing. A program
+//! that reads its files when it is woken wakes itself again (incident 1). As long as nobody reads, such a mask costs
+//! nothing.
+//!
+//! Evidence: `watches` is how many have one of these events. `masks` lists their event masks, each with its events and
+//! the number of watches. `own_output` is a file that the process has open for writing there, or null. `heard` is null
+//! where nothing was listened to, else it has `seconds` (how long), `events` (how many reads woke it), `inodes`
+//! (listened to) and `of_inodes` (to be listened to). A single look listens for up to 200 ms, `--for` and `fdscan check
+//! -- CMD` for as long as they look.
+//!
+//! Severity: warning where a read woke it, or where it has a log or database of its own there. Else info, and where
+//! libwatchfix is in force and takes these events out.
+//!
+//! Remedy: from the next start on, libwatchfix, or `watchfix run` for a program it cannot be loaded into. For now,
+//! `watchfix heal PID`. None where libwatchfix is in force.
+//!
+//! Not to be confused with: `self-watch` and `sqlite-self-watch`, which are about writes. Events that report a change:
+//! `fdscan events PID` shows which come, and from whom.
 
 use super::{Facts, Finding, Severity, cure, self_watch, sqlite_self_watch, watched_files};
 use crate::model::{Name, Process, Woken};

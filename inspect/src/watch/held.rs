@@ -1,4 +1,19 @@
 //! A condition that held: when, as a finding, and as the environment of a command.
+//!
+//! `condition-held`: the condition of `fdscan watch --until` held.
+//!
+//! Meaning: You asked for it: a figure of the process passed your bound for several readings in a row (3, or
+//! `--samples`). `--exec` gets this finding as FDSCAN_FINDING.
+//!
+//! Evidence: `pid` and `comm`. `condition` as it was written, `figure` (its name), `value` (bytes for a figure that
+//! ends in "_bytes", else a count, a percentage or seconds), `readings` (for how many it held) and `seconds_left`
+//! (until a limit is met or a disk is full, or null).
+//!
+//! Severity: warning.
+//!
+//! Remedy: no command but the one of `--exec`.
+//!
+//! Not to be confused with: a finding of `fdscan PID`. This one says that a figure is high, not why.
 
 use super::Condition;
 use crate::findings::{Finding, Severity};
