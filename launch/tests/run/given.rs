@@ -1,12 +1,13 @@
 //! What the tests start: watchfix, and the C programs under `tests/c`.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use tempfile::TempDir;
 
 /// What is compiled lives as long as the tests, and is removed by the next run's.
@@ -29,12 +30,18 @@ pub fn compiled(
     compiler: &str,
     args: &[&str],
 ) -> Result<PathBuf, String> {
-    let dir = place().join(name);
-    fs::create_dir_all(&dir).unwrap();
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/c")
-        .join(source);
-    support::compile_c(compiler, &file, &dir, args)
+    static COMPILED: Mutex<BTreeMap<String, Result<PathBuf, String>>> = Mutex::new(BTreeMap::new());
+    // Another test that wants the same waits for it, and does not write anew what this one runs.
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    let program = compiled.entry(name.to_owned()).or_insert_with(|| {
+        let dir = place().join(name);
+        fs::create_dir_all(&dir).unwrap();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/c")
+            .join(source);
+        support::compile_c(compiler, &file, &dir, args)
+    });
+    program.clone()
 }
 
 /// `probe.c`, static.
