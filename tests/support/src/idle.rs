@@ -1,4 +1,4 @@
-//! How long a program did nothing but wait.
+//! How long a program took by itself, and did nothing but wait.
 
 use crate::DEADLINE;
 use std::io::Read;
@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 pub struct Ended {
     /// What it wrote, and its status.
     pub output: Output,
-    /// How long it neither ran nor waited for a processor, since `begun`: what it is to be blamed for, however busy the
-    /// machine is. Nothing where the kernel does not say (CONFIG_SCHED_INFO).
+    /// How long it took since `begun`, less the time in which it waited for a processor: what it is to be blamed for,
+    /// however busy the machine is.
+    pub took: Duration,
+    /// How much of that it did not run.
     pub idle: Duration,
 }
 
@@ -19,22 +21,25 @@ pub struct Ended {
 pub fn ended(mut child: Child, begun: Instant) -> Option<Ended> {
     let (done, result) = channel();
     std::thread::spawn(move || {
-        let out = child.stdout.take().map(|from| read(from));
-        let err = child.stderr.take().map(|from| read(from));
+        let out = child.stdout.take().map(read);
+        let err = child.stderr.take().map(read);
         wait(child.id());
-        let idle =
-            busy(child.id()).map_or(Duration::ZERO, |busy| begun.elapsed().saturating_sub(busy));
+        let scheduled = scheduled(child.id());
+        let took = begun.elapsed().saturating_sub(scheduled.waited);
         // Who still has a copy of them holds up whoever reads them.
         let [stdout, stderr] =
             [out, err].map(|text| text.map(|text| text.join().unwrap()).unwrap_or_default());
         let status = child.wait().unwrap();
-        let output = Output {
-            status,
-            stdout,
-            stderr,
-        };
         // The test may have given up waiting.
-        let _ = done.send(Ended { output, idle });
+        let _ = done.send(Ended {
+            output: Output {
+                status,
+                stdout,
+                stderr,
+            },
+            took,
+            idle: took.saturating_sub(scheduled.ran),
+        });
     });
     result.recv_timeout(DEADLINE).ok()
 }
@@ -57,11 +62,20 @@ fn wait(pid: u32) {
     }
 }
 
+/// What the scheduler gave.
+struct Scheduled {
+    ran: Duration,
+    waited: Duration,
+}
+
 /// How long its main thread ran, and waited for a processor: the first two numbers of /proc/PID/schedstat, in nanoseconds
-/// (Documentation/scheduler/sched-stats.rst).
-fn busy(pid: u32) -> Option<Duration> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
-    let mut numbers = text.split_whitespace().map(str::parse);
-    let (ran, waited): (u64, u64) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-    Some(Duration::from_nanos(ran + waited))
+/// (Documentation/scheduler/sched-stats.rst). Nothing where the kernel does not say (CONFIG_SCHED_INFO).
+fn scheduled(pid: u32) -> Scheduled {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let mut numbers = text.split_whitespace().flat_map(str::parse);
+    let mut next = || numbers.next().map_or(Duration::ZERO, Duration::from_nanos);
+    Scheduled {
+        ran: next(),
+        waited: next(),
+    }
 }
