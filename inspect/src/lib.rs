@@ -241,7 +241,7 @@ pub fn scan_databases(paths: &[PathBuf], window: Option<Duration>) -> DatabaseSc
 /// Whether somebody writes it, or reads what is behind: of these is told for how long.
 fn holds_up(seen: &SeenDatabase) -> bool {
     let wal = seen.database.wal.as_ref();
-    seen.database.writer().is_some() || wal.is_some_and(|wal| wal.pins().next().is_some())
+    seen.database.is_held_up() || wal.is_some_and(|wal| wal.pins().next().is_some())
 }
 
 /// Judges the claims at `paths`, in this order. A stop file holds, and a claim may be empty, for `ttl`.

@@ -5,6 +5,7 @@ use crate::model::{
     Claim, ClaimKind, Database, Descriptor, Device, Identity, InotifyLimits, Instance, Kind, Mask,
     MaskCount, Part, Place, Process, Verdict, Watch,
 };
+use std::time::Duration;
 
 const DEVICE: Device = Device(1 << 20);
 
@@ -133,6 +134,7 @@ impl Fixture {
                 bytes: Some(if suffix == "-wal" { wal_bytes } else { 4096 }),
                 identity: Some(identity(1010 + n as u64)),
                 parent: Some(identity(parent)),
+                rested: Some(Duration::ZERO),
             });
         }
         self.process.sqlite.push(Database {

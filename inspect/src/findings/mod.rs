@@ -259,7 +259,7 @@ pub fn of_database(seen: &SeenDatabase, remedies: &Remedies) -> Vec<Finding> {
     let findings = orphans
         .into_iter()
         .chain(sqlite_displaced::of(database))
-        .chain(sqlite_write_locked::of(database))
+        .chain(sqlite_write_locked::of(database, None))
         .chain(sqlite_wal_pinned::of(database, remedies))
         .chain(sqlite_wal_large::of(database, false, remedies))
         .chain(sqlite_handle_leak::of(database));

@@ -228,7 +228,8 @@ fn read_environ(process: &mut Process, environ: &[u8]) {
             && let Some(equals) = text.iter().position(|&b| b == b'=')
         {
             let (name, value) = text.split_at(equals);
-            // Others are for the product's own use, as WATCHFIX_RUN is.
+            // Others are for the product's own use.
+            process.supervised |= text == b"WATCHFIX_RUN=1";
             if !Rule::ALL
                 .iter()
                 .any(|rule| rule.variable().as_bytes() == name)

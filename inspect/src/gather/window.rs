@@ -2,7 +2,7 @@
 
 use super::sample::{Sampler, beside, log};
 use super::starts::{Lookout, PACE};
-use super::{Gaps, errno_text, wal};
+use super::{Gaps, errno_text, sqlite, wal};
 use crate::model::{Database, DatabaseGrowth, DatabaseSample, Growth, Name, Process, Sample};
 use std::io;
 use std::time::{Duration, Instant};
@@ -60,6 +60,9 @@ impl Window {
                 let (dir, mounts) = (self.sampler.dir(), self.sampler.mounts());
                 if let Some(since) = self.looked_at.map(|at| at.elapsed()) {
                     wal::lasting(dir, mounts, process, since);
+                }
+                if !process.inotify.is_empty() {
+                    sqlite::rest(dir, mounts, &mut process.sqlite);
                 }
                 process.grew(Growth::between(&self.first, &second));
             }

@@ -3,7 +3,7 @@
 //! One file for each process, named by its PID and start: `PID-TICKS`. A line is a watch: descriptor, wd,
 //! device and inode, the mask it had at first and the one it was given last.
 
-use super::{Process, Watch};
+use super::{Name, Process, Watch};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -123,6 +123,19 @@ pub struct Healed {
     /// `at` in seconds since 1970.
     #[serde(skip)]
     pub seconds: i64,
+}
+
+/// A database that wakes the process though its watches have the masks heal gives them.
+#[derive(Debug, Clone, Serialize)]
+pub struct StillWoken {
+    /// The database.
+    pub database: Name,
+    /// The file that each commit makes and removes.
+    pub journal: Name,
+    /// A sentence without its full stop.
+    pub why: String,
+    /// The command for the next start that ends it, where there is one.
+    pub next_start: Option<String>,
 }
 
 #[cfg(test)]

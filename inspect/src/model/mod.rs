@@ -19,6 +19,7 @@ mod reading;
 mod redact;
 mod report;
 mod sqlite;
+mod sqlite_locks;
 mod sqlite_wal;
 mod top;
 mod unit;
@@ -41,7 +42,7 @@ pub use events::{
 pub use growth::{
     Change, DatabaseGrowth, DatabaseSample, Growth, Handles, LogSample, PatternGrowth, Sample,
 };
-pub use healed::{HealKey, HealRecord, Healed, HealedMasks};
+pub use healed::{HealKey, HealRecord, Healed, HealedMasks, StillWoken};
 pub use here::{Copies, Here, Program};
 pub use mask::{Events, Mask};
 pub use name::Name;
@@ -52,6 +53,7 @@ pub use reading::{FdsReading, LogReading, Reading, UserReading};
 pub use redact::redact_names;
 pub use report::{BugReport, Point, System};
 pub use sqlite::{Database, Journal, Overwritten, Part};
+pub use sqlite_locks::Blocked;
 pub use sqlite_wal::{
     AUTOCHECKPOINT, DatabaseFailure, DatabaseReport, DatabaseScan, Holder, Lock, LockKind,
     OrphanFile, Pin, RollbackKind, RollbackLock, SeenDatabase, Wal,

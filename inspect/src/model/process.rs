@@ -60,6 +60,9 @@ pub struct Process {
     /// them in `findings::cure`.
     #[serde(skip)]
     pub watchfix_rules: Vec<(Name, Name)>,
+    /// It was started by `watchfix run`, whose supervisor judges its calls.
+    #[serde(skip)]
+    pub supervised: bool,
     /// Why a preload may be refused: the program gains privileges when it starts.
     #[serde(skip)]
     pub gains_privileges: Option<bool>,

@@ -1,7 +1,8 @@
 //! SQLite databases.
 
-use super::{DatabaseGrowth, Holder, Identity, LockKind, Name, RollbackKind, RollbackLock, Wal};
+use super::{DatabaseGrowth, Holder, Identity, Name, RollbackLock, Wal};
 use serde::Serialize;
+use std::time::Duration;
 
 /// One database a process has open, with its side files.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -36,6 +37,9 @@ pub struct Database {
     /// What it is called now: it was renamed while it was open, and its -wal was not.
     #[serde(skip)]
     pub renamed_to: Option<Name>,
+    /// What it was called when it was opened, in rollback mode: it was renamed since.
+    #[serde(skip)]
+    pub renamed_from: Option<Name>,
     /// Its -wal is unlinked; `None` when none is open.
     pub wal_deleted: Option<bool>,
     /// Whether its header says WAL mode; `None` when it could not be read.
@@ -51,6 +55,9 @@ pub struct Database {
     pub wal: Option<Wal>,
     /// The locks on the database itself; `None` where locks cannot be read at all.
     pub rollback_locks: Option<Vec<RollbackLock>>,
+    /// Its commits make a -journal, in rollback mode.
+    #[serde(skip)]
+    pub makes_journals: bool,
     /// What its -journal says, in rollback mode; `None` where none is open, or it cannot be read.
     #[serde(skip)]
     pub journal: Option<Journal>,
@@ -75,42 +82,6 @@ impl Database {
     /// What a process with this PID is called.
     pub fn holder(&self, pid: Option<u32>) -> Option<&Holder> {
         self.holders.iter().find(|holder| Some(holder.pid) == pid)
-    }
-
-    /// Who is in a write transaction, and for how long it was seen to be, in milliseconds. In WAL mode that is a
-    /// lock of the -shm; a process that has locked the database for itself alone need not write.
-    pub fn writer(&self) -> Option<(Option<u32>, Option<u64>)> {
-        let in_wal = self.wal.iter().flat_map(|wal| wal.locks.iter().flatten());
-        let in_wal = in_wal.filter(|lock| lock.lock == LockKind::Write);
-        let in_wal = in_wal.map(|lock| (lock.pid, lock.held_ms));
-        let rollback = self.rollback_locks.iter().flatten();
-        let rollback = rollback.filter(|lock| self.is_transaction(lock));
-        let rollback = rollback.map(|lock| (lock.pid, lock.held_ms));
-        in_wal.chain(rollback).next()
-    }
-
-    /// Whether a lock on the database itself means a write transaction. In `locking_mode = exclusive` it is kept
-    /// when a transaction has ended: then the -journal, which is kept as well, holds none.
-    pub fn is_transaction(&self, lock: &RollbackLock) -> bool {
-        let ended = lock.lock == RollbackKind::Exclusive && self.journal == Some(Journal::Ended);
-        let writes = lock.lock != RollbackKind::Shared && !lock.lasting && !ended;
-        writes && self.wal_mode == Some(false)
-    }
-
-    /// Whether the transaction may be one of `locking_mode = exclusive`, which keeps its -journal open, and nobody
-    /// else has the database open who would wait for its end.
-    pub fn is_written_alone(&self) -> bool {
-        let handles = self.holders.iter().map(|holder| holder.handles);
-        let alone = handles.sum::<Option<usize>>() == Some(1);
-        let journal = matches!(self.journal, Some(Journal::Of(_)));
-        alone && journal && self.exclusive_holder().is_some()
-    }
-
-    /// A process that lets no other one in: `PRAGMA locking_mode = exclusive`.
-    pub fn exclusive_holder(&self) -> Option<u32> {
-        let locks = self.rollback_locks.iter().flatten();
-        let mut exclusive = locks.filter(|lock| lock.lock == RollbackKind::Exclusive);
-        exclusive.next()?.pid
     }
 }
 
@@ -169,4 +140,6 @@ pub struct Part {
     pub identity: Option<Identity>,
     /// The inode of its directory.
     pub parent: Option<Identity>,
+    /// For how long nobody had written to it when it was looked at; `None` where that was not asked for.
+    pub rested: Option<Duration>,
 }

@@ -183,6 +183,9 @@ pub fn stat_and_mount(
         stat.st_size = answer.stx_size.cast_signed();
         stat.st_blocks = answer.stx_blocks.cast_signed();
         stat.st_mtime = answer.stx_mtime.tv_sec;
+        stat.st_mtime_nsec = answer.stx_mtime.tv_nsec.into();
+        stat.st_ctime = answer.stx_ctime.tv_sec;
+        stat.st_ctime_nsec = answer.stx_ctime.tv_nsec.into();
         let told = answer.stx_mask & libc::STATX_MNT_ID != 0;
         let mount = told.then(|| i32::try_from(answer.stx_mnt_id).ok());
         Ok((stat, mount.flatten()))

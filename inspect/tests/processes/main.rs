@@ -42,6 +42,7 @@ mod sqlite_locks;
 mod sqlite_replaced;
 mod sqlite_unusual;
 mod sqlite_used;
+mod sqlite_waiting;
 mod targets;
 mod text;
 mod top_command;

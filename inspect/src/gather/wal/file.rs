@@ -294,6 +294,7 @@ impl Own {
             bytes: Some(metadata.len()),
             identity: self.identity(file),
             parent: None,
+            rested: None,
         })
     }
 

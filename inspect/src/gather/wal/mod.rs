@@ -38,9 +38,13 @@ pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
     logs(dir, mounts, process, gaps);
     displaced(dir, mounts, process);
     let found = locks(dir, mounts, process, true, gaps);
+    let wakes = Wakes::of(process.inotify.iter());
     for database in &mut process.sqlite {
         if let Some(found) = &found {
             fill_locks(database, found);
+        }
+        if let Some(journal) = journal_of_another(dir, mounts, &wakes, database, process.pid) {
+            database.journal = Some(journal);
         }
         let mut all = vec![Holder {
             pid: process.pid,
@@ -146,7 +150,7 @@ pub fn watch_writers(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
     for _ in 0..LOOKS {
         let pinned = |database: &Database| database.wal.as_ref().is_some_and(Wal::is_pinned);
         let mut databases = process.sqlite.iter();
-        if !databases.any(|database| database.writer().is_some() || pinned(database)) {
+        if !databases.any(|database| database.is_held_up() || pinned(database)) {
             return;
         }
         std::thread::sleep(AGAIN);
@@ -156,8 +160,8 @@ pub fn watch_writers(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
     }
 }
 
-/// Looks at the locks again, `since` the first look: those that are still held get that age. Says whether a
-/// write transaction is among them, or a reader that keeps a checkpoint short.
+/// Looks at the locks again, `since` the first look: those that are still held get that age. Says whether one that keeps
+/// others from writing is among them, or a reader that keeps a checkpoint short.
 pub fn lasting(dir: &ProcDir, mounts: &Mounts, process: &mut Process, since: Duration) -> bool {
     let mut databases = process.sqlite.clone();
     // What cannot be seen was said at the first look.
@@ -177,8 +181,8 @@ pub fn lasting(dir: &ProcDir, mounts: &Mounts, process: &mut Process, since: Dur
     writes
 }
 
-/// Gives the locks of a database that are still held `since` then that age. Says whether a write transaction is among
-/// them.
+/// Gives the locks of a database that are still held `since` then that age. Says whether one that keeps others from
+/// writing is among them.
 fn age(before: &mut Database, now: &Database, since: Duration) -> bool {
     let millis = u64::try_from(since.as_millis()).ok();
     let mut writes = false;
@@ -197,13 +201,14 @@ fn age(before: &mut Database, now: &Database, since: Duration) -> bool {
         }
     }
     // The next transaction has another number.
+    let kept = before.kept().map(|lock| lock.pid);
     let another = matches!(before.journal, Some(Journal::Of(_))) && now.journal != before.journal;
     for lock in before.rollback_locks.iter_mut().flatten() {
         let mut all = now.rollback_locks.iter().flatten();
         let held = all.any(|other| (other.pid, other.lock) == (lock.pid, lock.lock));
         let same = held && !(another && lock.lock == RollbackKind::Exclusive);
         lock.held_ms = millis.filter(|_| same);
-        writes |= same && now.is_transaction(lock);
+        writes |= same && (now.is_transaction(lock) || kept == Some(lock.pid));
     }
     writes
 }
@@ -231,9 +236,29 @@ pub fn logs(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
         if database.wal_mode == Some(false) {
             database.journal = part(database, "-journal")
                 .and_then(open)
-                .and_then(|file| journal(&file));
+                .and_then(|file| journal(&file))
+                .or_else(|| journal_of_another(dir, mounts, &wakes, database, process.pid));
         }
     }
+}
+
+/// What the -journal says that another process writes, by its name: where that one lets nobody else in, it tells
+/// whether it is in a transaction.
+fn journal_of_another(
+    dir: &ProcDir,
+    mounts: &Mounts,
+    wakes: &Wakes,
+    database: &Database,
+    own: u32,
+) -> Option<Journal> {
+    let holder = database.exclusive_holder()?;
+    let main = part(database, "").filter(|main| !main.deleted)?;
+    if holder == own || database.wal_mode != Some(false) || wakes.by_opening(None, main.parent) {
+        return None;
+    }
+    let path = [main.path.as_bytes(), b"-journal"].concat();
+    let file = View::of(dir, mounts).open(&path, Last::Stay, 0).ok()?;
+    journal(&file)
 }
 
 fn part<'a>(database: &'a Database, suffix: &str) -> Option<&'a Part> {
@@ -322,7 +347,7 @@ fn locks(
     let own = holders::of_descriptors(dir, &fds, &wanted, process.pid);
     let own_ofd = own.iter().filter(|owned| owned.line.pid.is_none()).count();
     let everyone =
-        holders::anonymous(&wanted, &table) > own_ofd || (all && writes_alone(process, &own));
+        holders::anonymous(&wanted, &table) > own_ofd || (all && has_alone(process, &own));
     for database in &process.sqlite {
         let dotfile = is_dotfile(dir, mounts, database);
         foreign::note(database, &table, dotfile, gaps);
@@ -332,18 +357,17 @@ fn locks(
     Some(found)
 }
 
-/// Whether one of its databases is locked by these so that nobody else may even read, for a transaction.
-fn writes_alone(process: &Process, own: &[Owned]) -> bool {
+/// Whether one of its databases is locked by these so that nobody else may even read.
+fn has_alone(process: &Process, own: &[Owned]) -> bool {
     process.sqlite.iter().any(|database| {
         let main = part(database, "").and_then(|main| main.identity);
         let of_main = own
             .iter()
             .filter(|owned| main.is_some_and(|id| id.number() == owned.line.file));
-        bytes::on_database(of_main).iter().any(|lock| {
-            lock.lock == RollbackKind::Exclusive
-                && !lock.lasting
-                && matches!(database.journal, Some(Journal::Of(_)))
-        })
+        let locks = bytes::on_database(of_main);
+        locks
+            .iter()
+            .any(|lock| lock.lock == RollbackKind::Exclusive)
     })
 }
 
