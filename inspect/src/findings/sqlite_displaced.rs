@@ -49,7 +49,13 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 pub fn of(database: &Database) -> Vec<Finding> {
     let overwritten = database.overwritten.map(|how| overwritten(database, how));
     let renamed = database.renamed_to.as_ref().map(|to| renamed(database, to));
-    overwritten.into_iter().chain(renamed).collect()
+    let moved = database.renamed_from.as_ref();
+    let moved = moved.map(|from| moved_away(database, from));
+    overwritten
+        .into_iter()
+        .chain(renamed)
+        .chain(moved)
+        .collect()
 }
 
 fn overwritten(database: &Database, how: Overwritten) -> Finding {
@@ -66,7 +72,7 @@ fn overwritten(database: &Database, how: Overwritten) -> Finding {
         code: "sqlite-overwritten",
         severity: Severity::Critical,
         message: format!(
-            "{name} was overwritten while it was open (PID {}), as a backup copied over it does: {shows}. Its -wal and -shm are those of the old one: the next reads mix both, and the next checkpoint writes the old pages into the new file. End who has it open with SIGKILL, which leaves no time for a checkpoint, remove -wal and -shm, and copy the backup again; or restore into the open database with `.restore` of sqlite3, which is a transaction.",
+            "{name} was overwritten while it was open (PID {}), as a backup copied over it does: {shows}. Its -wal and -shm are those of the old one: the next reads mix both, and the next checkpoint writes the old pages into the new file. First copy {name}-wal elsewhere: what was committed since the last checkpoint is nowhere else. Then end who has it open with SIGKILL, which leaves no time for a checkpoint, remove -wal and -shm, and copy the backup again; or restore into the open database with `.restore` of sqlite3, which is a transaction.",
             who.join(", "),
         ),
         evidence: json!({
@@ -106,6 +112,42 @@ fn renamed(database: &Database, to: &Name) -> Finding {
             "renamed_to": to,
             "name_is_taken": database.replaced,
             "wal_bytes": database.wal_bytes,
+        }),
+        remedy,
+        remedy_live: None,
+    }
+}
+
+/// In rollback mode: SQLite looks for the name before it writes.
+fn moved_away(database: &Database, from: &Name) -> Finding {
+    let name = &database.database;
+    let transaction = match database.writer() {
+        Some(_) => format!(
+            " A transaction was begun before: if its process is killed in it, nobody who opens {name} finds {from}-journal, which undoes the half of it that is written."
+        ),
+        None => String::new(),
+    };
+    let (ends, remedy) = match database.replaced {
+        true => (
+            "Another file has its name now: stop every program that uses either, and choose which goes on.",
+            None,
+        ),
+        false => (
+            "Give it its name back, or start the program again.",
+            Some(format!("mv -n {} {}", quote(name), quote(from))),
+        ),
+    };
+    Finding {
+        code: "sqlite-renamed",
+        severity: Severity::Critical,
+        message: format!(
+            "{from} was renamed to {name} while it was open, and SQLite refuses each new write to it: \"attempt to write a readonly database\".{transaction} {ends}"
+        ),
+        evidence: json!({
+            "database": from,
+            "renamed_to": name,
+            "name_is_taken": database.replaced,
+            "wal_bytes": null,
         }),
         remedy,
         remedy_live: None,

@@ -39,6 +39,7 @@ mod sqlite;
 mod sqlite_exclusive;
 mod sqlite_kept;
 mod sqlite_locks;
+mod sqlite_renamed;
 mod sqlite_replaced;
 mod sqlite_unusual;
 mod sqlite_used;

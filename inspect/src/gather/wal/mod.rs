@@ -6,6 +6,7 @@ mod foreign;
 pub mod frames;
 pub mod header;
 mod holders;
+mod moved;
 mod overwritten;
 pub mod shm;
 mod state;
@@ -59,6 +60,7 @@ pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
         database.holders = all;
     }
     renamed(dir, mounts, process);
+    moved::look(dir, mounts, process);
     for database in &mut process.sqlite {
         database.side_deleted = side_deleted(dir, database);
     }
