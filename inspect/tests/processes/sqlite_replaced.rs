@@ -91,6 +91,29 @@ fn a_backup_copied_over_an_open_database_is_found_by_process_and_by_path() {
 }
 
 #[test]
+fn what_was_copied_over_is_whole_again_once_the_backup_is_restored_through_sqlite() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let fixture = stage.mkfds_in(&dir, &["sqlite-displaced", "--by", "copy"]);
+    let process = stage.look(&fixture);
+    let finding = process.finding("sqlite-overwritten", "critical");
+    let message = finding["message"].as_str().unwrap();
+    let wal = format!("First copy {}-wal elsewhere", fixture.fact("database"));
+    assert!(message.contains(&wal), "{message}");
+    let mut sqlite3 = Command::new("/usr/bin/sqlite3");
+    sqlite3.arg(fixture.path("database"));
+    let backup = dir.join("backup.db");
+    let ran = sqlite3.arg(format!(".restore '{}'", backup.display()));
+    let ran = ran.output().unwrap();
+    assert!(ran.status.success() && ran.stderr.is_empty(), "{ran:?}");
+    let process = stage.look(&fixture);
+    process.must_not_raise("sqlite-overwritten");
+    let scan = stage.scan(&["wal", fixture.fact("database"), "--json"]);
+    let found = &scan.json()["databases"][0]["findings"];
+    assert!(!found.to_string().contains("sqlite-overwritten"), "{found}");
+}
+
+#[test]
 fn a_database_renamed_away_from_its_log_is_named_with_both_names_and_can_be_put_back() {
     let stage = Stage::new();
     let dir = stage.make("state");

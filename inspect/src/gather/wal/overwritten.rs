@@ -18,6 +18,8 @@ use std::os::unix::fs::FileExt;
 const COMPARED: usize = 64;
 /// Frames whose headers are read: more are too many for a look in passing.
 const MOST: u32 = 4096;
+/// Frames whose headers are read where the database differs from its log: 4 GiB of usual pages.
+const SEARCHED: u32 = 1 << 20;
 /// How often it is looked at again while somebody writes.
 const TRIES: usize = 4;
 /// Looks that must find it.
@@ -41,6 +43,12 @@ pub fn look(main: &File, wal: &File, shm: &File) -> Option<Overwritten> {
 }
 
 fn look_once(main: &File, wal: &File, log: &Index) -> Option<Overwritten> {
+    let found = difference(main, wal, log)?;
+    // A restore through SQLite has written all of it anew since: nobody reads the file below that.
+    (!is_covered(wal, log)).then_some(found)
+}
+
+fn difference(main: &File, wal: &File, log: &Index) -> Option<Overwritten> {
     let page_size = log.page_size?;
     let mut start = [0; 100];
     let start = filled(main, &mut start);
@@ -62,6 +70,22 @@ fn look_once(main: &File, wal: &File, log: &Index) -> Option<Overwritten> {
         return Some(Overwritten::Shorter);
     }
     differs(main, wal, log, page_size).then_some(Overwritten::Pages)
+}
+
+/// Whether every page of the database is in the log, and not brought into the database yet.
+fn is_covered(wal: &File, log: &Index) -> bool {
+    let Some(page_size) = log.page_size.filter(|_| log.pages > 0) else {
+        return false;
+    };
+    // Each page takes a frame.
+    if log.frames - log.backfilled < log.pages || log.frames > SEARCHED {
+        return false;
+    }
+    let numbers = log.backfilled + 1..=log.frames;
+    let pages: Option<HashSet<u32>> = numbers
+        .map(|number| Some(frame(wal, number, page_size)?.page))
+        .collect();
+    pages.is_some_and(|pages| (1..=log.pages).all(|page| pages.contains(&page)))
 }
 
 /// Whether a page is not as it was checkpointed.
@@ -188,7 +212,9 @@ fn place(number: u32, page_size: u32) -> u64 {
 mod tests {
     use super::*;
     use rusqlite::Connection;
+    use rusqlite::backup::Backup;
     use std::path::Path;
+    use std::time::Duration;
 
     fn look_at(database: &Path) -> Option<Overwritten> {
         let open = |suffix| File::open(format!("{}{suffix}", database.display())).unwrap();
@@ -268,5 +294,36 @@ mod tests {
         live.execute_batch("INSERT INTO t (body) VALUES ('first of a log')")
             .unwrap();
         assert_eq!(look_at(&database), Some(Overwritten::Pages));
+    }
+
+    #[test]
+    fn what_was_restored_through_sqlite_is_whole_before_its_checkpoint_and_after() {
+        for mode in ["wal", "delete"] {
+            let temp = tempfile::tempdir().unwrap();
+            let database = temp.path().join("a.db");
+            let live = live(&database);
+            let fill = "INSERT INTO t (body) VALUES (randomblob(30000)); PRAGMA wal_checkpoint;";
+            live.execute_batch(fill).unwrap();
+            // As VACUUM INTO makes one, or a copy of a database that was closed.
+            let backup = temp.path().join("backup.db");
+            let whole = Connection::open(&backup).unwrap();
+            let sql = format!("PRAGMA journal_mode = {mode}; CREATE TABLE t (id, body); {fill}");
+            whole.execute_batch(&sql).unwrap();
+            let other = std::fs::read(&backup).unwrap();
+            std::fs::write(&database, other).unwrap();
+            assert!(look_at(&database).is_some(), "{mode}");
+            let mut restored = Connection::open(&database).unwrap();
+            let restore = Backup::new(&whole, &mut restored).unwrap();
+            restore
+                .run_to_completion(100, Duration::ZERO, None)
+                .unwrap();
+            drop(restore);
+            assert_eq!(look_at(&database), None, "{mode}");
+            live.execute_batch("INSERT INTO t VALUES (7, 'more')")
+                .unwrap();
+            assert_eq!(look_at(&database), None, "{mode}");
+            live.execute_batch("PRAGMA wal_checkpoint").unwrap();
+            assert_eq!(look_at(&database), None, "{mode}");
+        }
     }
 }
