@@ -1,7 +1,7 @@
 //! What the counts come to, in one sentence, and what helps.
 
-use super::missed;
-use crate::findings::{Remedies, cure};
+use super::{beyond_masks, missed};
+use crate::findings::{Remedies, cure, rollback_journal};
 use crate::model::{
     Bits, Cause, Conclusion, Database, Descriptor, EventCount, EventsScan, FileEvents, Name,
     Process, Relation,
@@ -216,7 +216,21 @@ fn of_file(
         .iter()
         .find(database)
         .filter(|_| writer.itself);
+    let to_heal = beyond_masks::is_to_heal(process, &file.path);
+    let beyond = match writer.itself {
+        true => beyond_masks::sentence(process, own, to_heal),
+        false => String::new(),
+    };
+    message += &beyond;
+    let all = own.map(rollback_journal::names).unwrap_or_default();
+    for name in &all {
+        if !names.contains(&&name[..]) {
+            names.push(name);
+        }
+    }
     let (remedy, remedy_live) = match (own, dir) {
+        // More masks end nothing.
+        _ if !beyond.is_empty() && !to_heal => (remedies.start_without(process, &names), None),
         // The default rules have the names, and where heal settles its own databases it needs no more.
         (Some(_), _) if names.is_empty() => (remedies.start(process), remedies.heal(process)),
         (None, Some(_)) if names.is_empty() => (remedies.start(process), None),
@@ -234,7 +248,7 @@ fn of_file(
         message,
         remedy,
         remedy_live,
-        is_to_heal: writer.itself,
+        is_to_heal: writer.itself && to_heal,
         is_to_start: true,
         ..Conclusion::default()
     }

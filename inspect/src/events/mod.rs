@@ -1,5 +1,6 @@
 //! `fdscan events PID`: what wakes its watchers, and who does it.
 
+mod beyond_masks;
 mod conclude;
 mod hints;
 mod listen;

@@ -16,6 +16,7 @@ mod orphaned_server;
 mod orphaned_stdio;
 mod preload_ineffective;
 mod remedy;
+pub(crate) mod rollback_journal;
 mod self_watch;
 mod socket_leak;
 mod sqlite_displaced;
@@ -31,11 +32,12 @@ mod watch_wakes_on_read;
 mod watched_files;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 pub(crate) use descriptor_leak::named;
 pub(crate) use remedy::quote;
 pub use remedy::{Remedies, quoted};
+pub use rollback_journal::still_woken;
 
 use crate::model::{Brief, InotifyLimits, Process, Row, SeenDatabase, User};
 use crate::render::number;

@@ -1,27 +1,32 @@
 //! `sqlite-self-watch`: the process watches the files or the directory of a SQLite database that it writes.
 //!
 //! Meaning: A watch with the event `modify` is on the database, its -wal or -journal, or their directory. Each write
-//! wakes the process. If it stores what woke it in that database, the log grows without end (incident 5).
+//! wakes the process. If it stores what woke it in that database, the log grows without end (incident 5). Without
+//! `modify`, in rollback mode, each commit wakes it by making, closing or removing the -journal.
 //!
 //! Evidence: `inode` and `device` (major:minor) are what the watch is on, `path` is its path or null. `database`
 //! (path), `database_bytes` and `wal_bytes` (sizes in bytes). `fd` is the inotify descriptor, `wd` the watch
 //! descriptor, `mask` the event mask in hexadecimal, `events` its names. `files` are those it can write and would be
-//! told about. One look decides, whether it writes at that moment or not.
+//! told about, `rested_seconds` since the last write to one of them.
 //!
-//! Severity: critical.
+//! Severity: critical where that was within 10 s, or the log changed meanwhile; else warning. By the -journal alone,
+//! warning, else info. Info where libwatchfix hides the -wal.
 //!
-//! Remedy: from the next start on, libwatchfix ignores the files of SQLite databases; a database with an unusual name
-//! is given to it by WATCHFIX_IGNORE. For now, `watchfix heal PID` takes `modify` out of the mask.
+//! Remedy: from the next start on, libwatchfix ignores the names of the database and its files. For now, `watchfix heal
+//! PID` takes `modify` out of the mask; no mask hides a -journal.
 //!
-//! Not to be confused with: `self-watch`, for any other file. A -shm, which is written through memory and raises no
-//! event. A database that is open for reading only, or that libwatchfix hides already. `sqlite-wal-large`, which the
-//! loop leads to.
+//! Not to be confused with: `self-watch`, for any other file. A -shm, which is written through memory. A database that
+//! is only read, or that libwatchfix hides. `sqlite-wal-large`, which the loop leads to.
 
 use super::watched_files::{Over, Watches, Written};
-use super::{Facts, Finding, Severity, cure};
-use crate::model::{Database, Part, Process};
-use crate::render::bytes;
+use super::{Facts, Finding, Severity, cure, rollback_journal};
+use crate::model::{Database, Name, Part, Process};
+use crate::render::{bytes, duration};
 use serde_json::json;
+use std::time::Duration;
+
+/// A loop writes at least once in so much time.
+const LATELY: Duration = Duration::from_secs(10);
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let process = facts.process;
@@ -31,8 +36,13 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         .sqlite
         .iter()
         .filter_map(|database| {
-            let over = writes(process, database).find_map(|part| watches.of(&written(part)))?;
-            Some(finding(facts, database, over))
+            let by_writes = writes(process, database).find_map(|part| watches.of(&written(part)));
+            let by_journal = rollback_journal::over(process, database);
+            match (by_writes, by_journal) {
+                (Some(over), journal) => Some(finding(facts, database, over, journal)),
+                (None, Some(journal)) => Some(by_commits(facts, database, journal)),
+                (None, None) => None,
+            }
         })
         .collect()
 }
@@ -44,29 +54,91 @@ pub fn is_about(facts: &Facts<'_>, database: &Database) -> bool {
     writes(process, database).any(|part| watches.of(&written(part)).is_some())
 }
 
-fn finding(facts: &Facts<'_>, database: &Database, over: Over<'_>) -> Finding {
+fn finding(
+    facts: &Facts<'_>,
+    database: &Database,
+    over: Over<'_>,
+    journal: Option<(Over<'_>, Name)>,
+) -> Finding {
     let process = facts.process;
-    let watch = over.watch;
-    let path = watch
-        .path
-        .clone()
-        .or_else(|| directory_if_watched(database, over));
-    let place = match &path {
-        Some(path) => path.to_string(),
-        None => format!("inode {}", watch.inode),
+    let place = place(database, over);
+    let name = &database.database;
+    let rested = rested(process, database);
+    let (severity, mut message) = match rested {
+        _ if only_checkpoints(process, database) => (
+            Severity::Info,
+            format!(
+                "It watches {place}, where its own SQLite database {name} lies. The library hides the -wal, so that it is woken only when the log is brought into the database."
+            ),
+        ),
+        Some(rested) if rested > LATELY && !grew(database) => (
+            Severity::Warning,
+            format!(
+                "It watches {place}, where its own SQLite database {name} lies: each write would wake it, and a program that logs what woke it there never comes to rest. This one has not written for {}.",
+                duration(rested.as_secs()),
+            ),
+        ),
+        _ => (
+            Severity::Critical,
+            format!(
+                "It watches {place}, where it writes its own SQLite database {name}: each write wakes it, and if it logs what woke it, the log grows without end."
+            ),
+        ),
     };
-    let mut message = format!(
-        "It watches {place}, where it writes its own SQLite database {}: each write wakes it, and if it logs what woke it, the log grows without end.",
-        database.database,
-    );
     if let Some(wal) = database.wal_bytes {
         message += &format!(" The -wal has {}.", bytes(wal));
     }
+    if let Some((over, journal)) = &journal {
+        let why = rollback_journal::sentence(database, journal, over.watch.mask);
+        message += &format!(" {why}: heal alone does not end a loop of that.");
+    }
+    Finding {
+        severity,
+        message,
+        remedy: remedy(facts, database),
+        remedy_live: facts.remedies.heal(process),
+        ..found(process, database, over)
+    }
+}
+
+/// The finding for a watch that has the mask heal gives it, and tells of each commit all the same.
+fn by_commits(
+    facts: &Facts<'_>,
+    database: &Database,
+    (over, journal): (Over<'_>, Name),
+) -> Finding {
+    let rests = rested(facts.process, database).is_some_and(|rested| rested > LATELY);
+    let why = rollback_journal::sentence(database, &journal, over.watch.mask);
+    let remedy = rollback_journal::next_start(facts.process, database, facts.remedies);
+    let ends = match &remedy {
+        Some(_) => "only another start ends the loop",
+        None => "only a database in WAL mode, or elsewhere, ends the loop",
+    };
+    Finding {
+        severity: if rests {
+            Severity::Info
+        } else {
+            Severity::Warning
+        },
+        message: format!(
+            "It watches {}, where its own SQLite database lies. {why}: if it writes there when that wakes it, {ends}.",
+            place(database, over),
+        ),
+        remedy,
+        ..found(facts.process, database, over)
+    }
+}
+
+fn found(process: &Process, database: &Database, over: Over<'_>) -> Finding {
+    let watch = over.watch;
+    let path = watch.path.clone();
+    let path = path.or_else(|| directory_if_watched(database, over));
     let files: Vec<_> = writes(process, database).map(|part| &part.path).collect();
+    let rested = rested(process, database);
     Finding {
         code: "sqlite-self-watch",
         severity: Severity::Critical,
-        message,
+        message: String::new(),
         evidence: json!({
             "inode": watch.inode,
             "device": watch.device,
@@ -79,27 +151,56 @@ fn finding(facts: &Facts<'_>, database: &Database, over: Over<'_>) -> Finding {
             "mask": watch.mask,
             "events": watch.mask.events(),
             "files": files,
+            "rested_seconds": rested.map(|rested| rested.as_secs()),
         }),
-        remedy: remedy(facts, database),
-        remedy_live: facts.remedies.heal(process),
+        remedy: None,
+        remedy_live: None,
     }
+}
+
+fn place(database: &Database, over: Over<'_>) -> String {
+    let path = over.watch.path.clone();
+    match path.or_else(|| directory_if_watched(database, over)) {
+        Some(path) => path.to_string(),
+        None => format!("inode {}", over.watch.inode),
+    }
+}
+
+/// For how long none of its files that wake the process was written to.
+fn rested(process: &Process, database: &Database) -> Option<Duration> {
+    writes(process, database).map(|part| part.rested).min()?
+}
+
+/// Whether its log changed while it was looked at.
+fn grew(database: &Database) -> bool {
+    database.growth.is_some_and(|growth| {
+        let frames = growth.frames.is_some_and(|frames| frames.by() != 0);
+        frames || growth.same_log == Some(false)
+    })
+}
+
+/// Whether the process is told of checkpoints alone: its writes go into the -wal, which is hidden.
+fn only_checkpoints(process: &Process, database: &Database) -> bool {
+    let mut parts = database.parts.iter();
+    parts.any(|part| part.suffix == "-wal" && cure::ignores(process, part.path.base()))
 }
 
 /// The default rules cover the side files and the usual names; any other name has to be given.
 fn remedy(facts: &Facts<'_>, database: &Database) -> Option<String> {
-    let name = database.database.base();
+    let names = rollback_journal::names(database);
+    let names: Vec<_> = names.iter().map(Vec::as_slice).collect();
     match database.database.parent() {
-        Some(dir) if !cure::ignored_by_default(name) => {
+        Some(dir) if !names.is_empty() => {
             facts
                 .remedies
-                .start_ignoring(facts.process, &[name], &dir.into())
+                .start_ignoring(facts.process, &names, &dir.into())
         }
         _ => facts.remedies.start(facts.process),
     }
 }
 
 /// The database's directory, when it is what the watch stands on.
-fn directory_if_watched(database: &Database, over: Over<'_>) -> Option<crate::model::Name> {
+fn directory_if_watched(database: &Database, over: Over<'_>) -> Option<Name> {
     let part = database.parts.first()?;
     let parent = part.parent?;
     (over.watch.identity() == Some(parent))
@@ -130,6 +231,7 @@ pub fn written(part: &Part) -> Written<'_> {
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
+    use crate::model::{Change, DatabaseGrowth};
 
     fn codex() -> Fixture {
         Fixture::new()
@@ -146,6 +248,93 @@ mod tests {
         assert_eq!(finding.evidence["database"], "/home/u/.codex/logs_2.sqlite");
         assert_eq!(finding.evidence["wal_bytes"], 11_900_000_000u64);
         assert_eq!(finding.evidence["mask"], "0xfce");
+    }
+
+    fn rests(fixture: &mut Fixture, seconds: u64) {
+        for part in &mut fixture.process.sqlite[0].parts {
+            part.rested = Some(Duration::from_secs(seconds));
+        }
+    }
+
+    #[test]
+    fn a_database_that_rests_is_a_warning_and_one_whose_log_grows_is_not() {
+        let mut fixture = codex();
+        rests(&mut fixture, 9);
+        assert_eq!(fixture.only(look).severity, Severity::Critical);
+        rests(&mut fixture, 300);
+        let finding = fixture.only(look);
+        assert_eq!(finding.severity, Severity::Warning);
+        assert!(finding.message.contains("not written for 5 min"));
+        let frames = |from, to| DatabaseGrowth {
+            seconds: 2.0,
+            frames: Some(Change { from, to }),
+            same_log: Some(true),
+            ..DatabaseGrowth::default()
+        };
+        for (growth, severity) in [
+            (frames(7, 7), Severity::Warning),
+            (frames(7, 8), Severity::Critical),
+        ] {
+            fixture.process.sqlite[0].growth = Some(growth);
+            assert_eq!(fixture.only(look).severity, severity);
+        }
+    }
+
+    #[test]
+    fn what_the_library_leaves_of_a_log_is_a_note_and_of_a_rollback_journal_critical() {
+        let mut fixture = Fixture::new()
+            .with_watch(1, 100, 0xfce, Some("/d"))
+            .with_database("/d/x.db", 100, 4152);
+        fixture.process.preload.mapped = Some(true);
+        assert_eq!(fixture.only(look).severity, Severity::Info);
+        let database = &mut fixture.process.sqlite[0];
+        database.wal_mode = Some(false);
+        database.makes_journals = true;
+        database.parts.truncate(1);
+        assert_eq!(fixture.only(look).severity, Severity::Critical);
+    }
+
+    #[test]
+    fn a_settled_watch_over_a_rollback_journal_is_told_with_the_start_that_ends_it_and_no_heal() {
+        let mut fixture = Fixture::new()
+            .with_watch(1, 100, 0x3cc, Some("/d"))
+            .with_database("/d/x.db", 100, 0);
+        fixture.process.linkage = Some(crate::model::Linkage::Dynamic);
+        let database = &mut fixture.process.sqlite[0];
+        database.wal_mode = Some(false);
+        database.makes_journals = true;
+        database.parts.truncate(1);
+        let finding = fixture.only(look);
+        assert_eq!(finding.severity, Severity::Warning);
+        assert!(
+            finding
+                .message
+                .contains("x.db-journal is made, closed and removed")
+        );
+        assert_eq!(finding.remedy_live, None);
+        let command = finding.remedy.unwrap();
+        assert!(command.starts_with("WATCHFIX_IGNORE=+x.db "), "{command}");
+        rests(&mut fixture, 60);
+        assert_eq!(fixture.only(look).severity, Severity::Info);
+    }
+
+    #[test]
+    fn a_process_under_watchfix_run_is_started_by_it_again_with_the_rules_it_has() {
+        let mut fixture = Fixture::new()
+            .with_watch(1, 100, 0x3ce, Some("/d"))
+            .with_database("/d/x.db", 100, 0);
+        let process = &mut fixture.process;
+        process.linkage = Some(crate::model::Linkage::Dynamic);
+        process.preload.mapped = Some(true);
+        process.supervised = true;
+        process.watchfix_rules = vec![
+            ("WATCHFIX_IGNORE".into(), "+a.log".into()),
+            ("WATCHFIX_DROP".into(), "/x".into()),
+        ];
+        assert_eq!(
+            fixture.only(look).remedy.as_deref(),
+            Some("WATCHFIX_DROP=/x watchfix run --ignore +a.log:x.db -- tool")
+        );
     }
 
     #[test]

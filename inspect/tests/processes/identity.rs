@@ -118,6 +118,7 @@ fn roots_of_subvolumes_which_all_have_one_number_are_found() {
 fn beside_a_database(stage: &Stage, dir: &Path, watched: &str) -> Option<Fixture> {
     let script = format!(
         "{BTRFS} umount -l top; printf 'SQLite format 3\\0' >a/d2/s.db; truncate -s 4096 a/d2/s.db; : >a/d2/s.db-wal; \
+         touch -d '1 hour' a/d2/s.db a/d2/s.db-wal; \
          exec 3<>a/d2/s.db 4<>a/d2/s.db-wal; cd /; exec \"$0\" watch-these --mask 0x3ee \"$1/{watched}\""
     );
     start(stage, dir, None, &script)

@@ -3,7 +3,9 @@
 use serde_json::Value;
 use std::process::Command;
 
-use crate::common::{Fixture, Process, Stage, holds_number, inode, json_path, shorten};
+use crate::common::{Fixture, Process, Stage, holds_number, inode, json_path, shorten, waits};
+use crate::sqlite_locks::sqlite3;
+use support::Victim;
 
 /// What fdscan says about the database at `path`.
 fn database<'a>(process: &'a Process, path: &std::path::Path) -> &'a Value {
@@ -262,6 +264,35 @@ fn a_database_written_in_a_watched_directory_is_critical() {
     let group = database(&process, &database_path);
     assert_eq!(evidence["wal_bytes"], group["wal_bytes"]);
     counts_agree(&process, &fixture);
+}
+
+#[test]
+fn a_database_that_rests_in_a_watched_directory_is_a_warning() {
+    let stage = Stage::new();
+    let dir = stage.make("rests");
+    let fixture = stage.mkfds_in(&dir, &["sqlite-self-watch", "--rested"]);
+    let process = stage.look(&fixture);
+    let finding = process.finding("sqlite-self-watch", "warning");
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.contains("not written for 60 min."), "{message}");
+    // Somebody writes while it is looked at for longer.
+    let pid = fixture.pid().to_string();
+    let mut long = stage.scan_command();
+    let long = long.args([&pid, "--json", "--for", "600"]);
+    let long = Victim::spawn(long);
+    support::wait_until("it does not look", || waits(long.pid()));
+    let other = sqlite3(
+        &fixture.path("database"),
+        "INSERT INTO entries (body) VALUES ('more');",
+    );
+    long.signal(libc::SIGINT);
+    drop(other);
+    let (_, lines) = long.finish();
+    let doc: Value = serde_json::from_str(&lines.join("\n")).unwrap();
+    let found = doc["processes"][0]["findings"].as_array().unwrap().iter();
+    let severities = found.filter(|f| f["code"] == "sqlite-self-watch");
+    let severities: Vec<_> = severities.map(|f| &f["severity"]).collect();
+    assert_eq!(severities, ["critical"]);
 }
 
 #[test]

@@ -170,6 +170,9 @@ enum State {
         /// Let the database lie in a subdirectory of the watched directory
         #[arg(long)]
         elsewhere: bool,
+        /// As if nobody had written to it for an hour; else, as if somebody did whenever it is looked at
+        #[arg(long)]
+        rested: bool,
     },
     /// COUNT open connections to one WAL database, each of which has read
     SqliteConnections {
@@ -506,7 +509,8 @@ fn run(state: State) -> Outcome {
             dir,
             on,
             elsewhere,
-        } => sqlite::hold_self_watch(report, &dir, mask, on, elsewhere),
+            rested,
+        } => sqlite::hold_self_watch(report, &dir, mask, on, elsewhere, rested),
         State::SqliteConnections {
             count,
             dir,

@@ -48,16 +48,42 @@ impl Remedies {
     /// The same with events of these names removed. Engines that see masks only cannot do that: there
     /// the directory is settled, so that a file is reported when it is closed and not at every write.
     pub fn start_ignoring(&self, process: &Process, names: &[&[u8]], dir: &Name) -> Option<String> {
-        let names: Vec<Name> = names.iter().map(|&name| name.into()).collect();
-        if let Some(preload) = self.preload(process) {
-            let ignore = (IGNORE, added(process, IGNORE, &patterns(&names)));
-            let variables = variables(process, &[ignore]);
-            return self.started(process, &format!("{variables}{preload} "), "");
+        if self.sees_names(process) {
+            return self.start_without(process, names);
         }
         let settle = added(process, SETTLE, &patterns(std::slice::from_ref(dir)));
         let settle = quote_bytes(&settle);
         let variables = variables(process, &[(SETTLE, Vec::new())]);
         self.supervised(process, &variables, &format!("--settle {settle} "))
+    }
+
+    /// The same where only the removal of these names helps; `None` where nothing can remove them.
+    pub fn start_without(&self, process: &Process, names: &[&[u8]]) -> Option<String> {
+        if !self.sees_names(process) {
+            return None;
+        }
+        if names.is_empty() {
+            return self.start(process);
+        }
+        let names: Vec<Name> = names.iter().map(|&name| name.into()).collect();
+        let ignore = added(process, IGNORE, &patterns(&names));
+        match self.preload(process) {
+            Some(preload) => {
+                let variables = variables(process, &[(IGNORE, ignore)]);
+                self.started(process, &format!("{variables}{preload} "), "")
+            }
+            None => {
+                let variables = variables(process, &[(IGNORE, Vec::new())]);
+                let ignore = quote_bytes(&ignore);
+                self.supervised(process, &variables, &format!("--ignore {ignore} "))
+            }
+        }
+    }
+
+    /// Whether the library, which sees names, would be in the process from its next start on.
+    fn sees_names(&self, process: &Process) -> bool {
+        let by_run = process.supervised && self.here.watchfix.is_some();
+        process.is_dynamic() && (by_run || self.here.library.is_some())
     }
 
     fn start_with(&self, process: &Process, flags: &str) -> Option<String> {
@@ -112,13 +138,15 @@ impl Remedies {
     }
 
     /// `LD_PRELOAD=` with the library, and behind it what the process preloads already; `None` where that does not
-    /// reach it.
+    /// reach it, and where `watchfix run` does it.
     fn preload(&self, process: &Process) -> Option<String> {
+        // It loads the library itself, and reaches what the library does not.
+        let by_run = process.supervised && self.here.watchfix.is_some();
         let library = self
             .here
             .library
             .as_ref()
-            .filter(|_| process.is_dynamic())?;
+            .filter(|_| process.is_dynamic() && !by_run)?;
         // This program may lie in somebody's home: a name like any other.
         let mut list = library.shown().into_owned();
         let others = process.preload.requested.iter().flatten();

@@ -1,0 +1,75 @@
+//! What is left when the watches have the masks `watchfix heal` gives them.
+
+use crate::findings::rollback_journal;
+use crate::model::{Database, Name, Process};
+use rules::event;
+
+/// What heal takes out of masks: reads, and writes where the process has a database or is told to settle.
+const HEALED: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE | event::MODIFY;
+
+/// Whether healing would change a watch that tells of this file.
+pub fn is_to_heal(process: &Process, file: &Name) -> bool {
+    let watches = process.inotify.iter().flat_map(|i| &i.watches);
+    let mut asking = watches.filter(|watch| watch.mask.has(HEALED));
+    asking.any(|watch| match &watch.path {
+        Some(path) => path == file || Some(path.as_bytes()) == file.parent(),
+        None => true,
+    })
+}
+
+/// What no mask hides of a file the process writes itself, as sentences; empty where masks end it.
+pub fn sentence(process: &Process, own: Option<&Database>, to_heal: bool) -> String {
+    let journal = own.and_then(|database| {
+        let (watch, journal) = rollback_journal::over(process, database)?;
+        Some(rollback_journal::sentence(
+            database,
+            &journal,
+            watch.watch.mask,
+        ))
+    });
+    match (journal, to_heal) {
+        (Some(why), true) => format!(" {why}: heal alone does not end a loop of that."),
+        (Some(why), false) => format!(" {why}: only another start ends a loop of that."),
+        (None, false) => {
+            " Its watches have the masks that heal gives them: what is left, no mask can hide."
+                .into()
+        }
+        (None, true) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::Fixture;
+
+    #[test]
+    fn a_watch_is_to_be_healed_as_long_as_it_tells_of_reads_or_writes_there() {
+        let file = Name::from("/d/x.db");
+        let watched = |mask, path| Fixture::new().with_watch(1, 100, mask, path).process;
+        assert!(is_to_heal(&watched(0x3ce, Some("/d")), &file));
+        assert!(is_to_heal(&watched(0x2, Some("/d/x.db")), &file));
+        assert!(is_to_heal(&watched(0x3ee, None), &file));
+        assert!(!is_to_heal(&watched(0x3cc, Some("/d")), &file));
+        assert!(!is_to_heal(&watched(0x3ee, Some("/e")), &file));
+    }
+
+    #[test]
+    fn a_log_is_ended_by_masks_and_a_rollback_journal_is_not() {
+        let mut fixture = Fixture::new()
+            .with_watch(1, 100, 0x3cc, Some("/d"))
+            .with_database("/d/x.db", 100, 0);
+        let process = &mut fixture.process;
+        assert_eq!(sentence(process, process.sqlite.first(), true), "");
+        assert!(sentence(process, None, false).contains("no mask can hide"));
+        process.sqlite[0].wal_mode = Some(false);
+        process.sqlite[0].makes_journals = true;
+        for (to_heal, says) in [(true, "heal alone"), (false, "only another start")] {
+            let said = sentence(process, process.sqlite.first(), to_heal);
+            assert!(
+                said.contains(says) && said.contains("x.db-journal"),
+                "{said}"
+            );
+        }
+    }
+}

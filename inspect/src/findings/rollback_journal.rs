@@ -1,0 +1,171 @@
+//! What no mask hides: a commit in rollback mode makes, closes and removes the -journal beside the database
+//! (<https://sqlite.org/atomiccommit.html>). With `journal_mode` truncate or persist it is closed alone.
+
+use super::watched_files::{Over, Watches, Written};
+use super::{Remedies, cure};
+use crate::model::{Database, Journal, Mask, Name, Part, Process, StillWoken};
+use rules::event;
+
+/// What a commit does to a -journal that a mask without `modify` reports.
+const BITS: u32 = event::CREATE | event::CLOSE_WRITE | event::DELETE;
+
+/// The watch that reports each commit to a database by its -journal, and the name of that.
+pub fn over<'a>(process: &'a Process, database: &Database) -> Option<(Over<'a>, Name)> {
+    let main = written_by_commits(database)?;
+    let path = Name::from([main.path.as_bytes(), b"-journal"].concat());
+    if cure::ignores(process, path.base()) {
+        return None;
+    }
+    let journal = Written {
+        path: &path,
+        identity: None,
+        parent: main.parent,
+    };
+    let over = Watches::asking(BITS, process, std::iter::once(journal)).of(&journal)?;
+    Some((over, path))
+}
+
+/// The file of a database each commit writes, where it makes a -journal for that. Who keeps the database locked when
+/// a transaction has ended keeps the -journal open as well.
+fn written_by_commits(database: &Database) -> Option<&Part> {
+    let kept = database.exclusive_holder().is_some() && database.journal == Some(Journal::Ended);
+    let mut parts = database.parts.iter();
+    if kept || !database.makes_journals {
+        return None;
+    }
+    parts.find(|part| part.suffix.is_empty() && part.writable && !part.deleted)
+}
+
+/// That the -journal is reported, as a sentence.
+pub fn sentence(database: &Database, journal: &Name, mask: Mask) -> String {
+    let seen: Vec<_> = [
+        (event::CREATE, "made"),
+        (event::CLOSE_WRITE, "closed"),
+        (event::DELETE, "removed"),
+    ]
+    .iter()
+    .filter(|(bit, _)| mask.has(*bit))
+    .map(|&(_, word)| word)
+    .collect();
+    format!(
+        "{} is in rollback mode: at each commit {} is {} beside it, which no mask can hide",
+        Name::from(database.database.base()),
+        Name::from(journal.base()),
+        crate::render::list_words(&seen, "and"),
+    )
+}
+
+/// What ends it from the next start on. Only the library sees names.
+pub fn next_start(process: &Process, database: &Database, remedies: &Remedies) -> Option<String> {
+    let names = names(database);
+    let names: Vec<_> = names.iter().map(Vec::as_slice).collect();
+    remedies.start_without(process, &names)
+}
+
+/// The names to be ignored so that a database wakes nobody, without those the default rules have.
+pub fn names(database: &Database) -> Vec<Vec<u8>> {
+    let sides: &[&str] = match database.wal_mode {
+        Some(false) => &["", "-journal"],
+        _ => &["", "-wal", "-shm"],
+    };
+    let base = database.database.base();
+    let all = sides.iter().map(|side| [base, side.as_bytes()].concat());
+    all.filter(|name| !cure::ignored_by_default(name)).collect()
+}
+
+/// The databases that wake the process though its watches have the masks `watchfix heal` gives them.
+pub fn still_woken(process: &Process, remedies: &Remedies) -> Vec<StillWoken> {
+    let each = process.sqlite.iter().filter_map(|database| {
+        let (watch, journal) = over(process, database)?;
+        Some(StillWoken {
+            why: sentence(database, &journal, watch.watch.mask),
+            database: database.database.clone(),
+            journal,
+            next_start: next_start(process, database, remedies),
+        })
+    });
+    each.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::fixture::Fixture;
+    use crate::model::{Linkage, RollbackKind, RollbackLock};
+
+    fn settled(mask: u32) -> Fixture {
+        let mut fixture = Fixture::new()
+            .with_watch(1, 100, mask, Some("/d"))
+            .with_database("/d/x.db", 100, 0);
+        let database = &mut fixture.process.sqlite[0];
+        database.wal_mode = Some(false);
+        database.makes_journals = true;
+        database.parts.truncate(1);
+        fixture.process.linkage = Some(Linkage::Dynamic);
+        fixture
+    }
+
+    fn woken(fixture: &Fixture) -> Vec<StillWoken> {
+        still_woken(&fixture.process, &Remedies::sample())
+    }
+
+    #[test]
+    fn a_settled_watch_tells_of_the_journal_what_its_mask_has() {
+        for (mask, says) in [
+            (0x3cc, "is made, closed and removed beside it"),
+            (0x8, "is closed beside it"),
+            (0x300, "is made and removed beside it"),
+        ] {
+            let found = woken(&settled(mask));
+            assert_eq!(found.len(), 1, "{mask:x}");
+            assert!(found[0].why.contains(says), "{}", found[0].why);
+            let command = found[0].next_start.as_deref().unwrap();
+            assert!(command.starts_with("WATCHFIX_IGNORE=+x.db LD_PRELOAD="));
+        }
+        for mask in [0x2, 0xc6, 0] {
+            assert!(woken(&settled(mask)).is_empty(), "{mask:x}");
+        }
+    }
+
+    #[test]
+    fn a_log_a_kept_journal_a_deleted_database_and_an_ignored_name_wake_nobody() {
+        let mut wal = settled(0x3cc);
+        wal.process.sqlite[0].makes_journals = false;
+        let mut exclusive = settled(0x3cc);
+        exclusive.process.sqlite[0].rollback_locks = Some(vec![RollbackLock {
+            pid: Some(42),
+            lock: RollbackKind::Exclusive,
+            lasting: false,
+            held_ms: None,
+        }]);
+        // In the middle of a commit everybody has that lock.
+        assert_eq!(woken(&exclusive).len(), 1);
+        exclusive.process.sqlite[0].journal = Some(Journal::Ended);
+        let mut deleted = settled(0x3cc);
+        deleted.process.sqlite[0].parts[0].deleted = true;
+        let mut library = settled(0x3cc);
+        library.process.preload.mapped = Some(true);
+        for fixture in [wal, exclusive, deleted, library] {
+            assert!(woken(&fixture).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_database_without_a_dot_in_its_name_has_a_journal_that_is_not_ignored_by_default() {
+        let mut fixture = settled(0x3cc);
+        fixture.process.preload.mapped = Some(true);
+        let database = &mut fixture.process.sqlite[0];
+        database.database = "/d/state".into();
+        database.parts[0].path = "/d/state".into();
+        assert_eq!(woken(&fixture).len(), 1);
+        let database = &fixture.process.sqlite[0];
+        assert_eq!(names(database), [&b"state"[..], b"state-journal"]);
+    }
+
+    #[test]
+    fn where_only_masks_can_be_changed_no_start_ends_it() {
+        let mut fixture = settled(0x3cc);
+        fixture.process.linkage = Some(Linkage::Static);
+        assert_eq!(woken(&fixture)[0].next_start, None);
+    }
+}
