@@ -6,7 +6,7 @@ use super::plan::{By, Change};
 use super::planned::Planned;
 use super::undo::Undone;
 use inspect::gather::Live;
-use inspect::model::{Failure, Mask, Name};
+use inspect::model::{Failure, Mask, Name, StillWoken};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -69,6 +69,8 @@ pub struct OfProcess {
     pub restart: Option<String>,
     /// Threads with descriptors of their own, whose watches could not be changed.
     threads_left: Vec<u32>,
+    /// Databases that wake the process whatever its masks are.
+    still_woken: Vec<StillWoken>,
 }
 
 #[derive(Serialize)]
@@ -159,6 +161,7 @@ impl OfProcess {
             vanished: pass.vanished,
             unjudged: pass.unjudged,
             threads_left: pass.left.clone(),
+            still_woken: pass.still_woken.clone(),
             ..OfProcess::new(pid, exit)
         }
     }

@@ -33,6 +33,7 @@ use crate::settings::Settings;
 use crate::sys::inotify;
 use crate::{USAGE, complain, complain_plainly};
 use document::OfProcess;
+use inspect::findings::{Remedies, still_woken};
 use inspect::gather::{Gaps, Live};
 use inspect::render::inert;
 use pass::{Pass, Stopped};
@@ -185,7 +186,9 @@ fn flags_are_shown() -> bool {
 fn recorded(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Pass, Stopped> {
     let mut target = Target::open(pid)?;
     let mut pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut note)?;
-    pass.unjudged = plan::unjudged(target.live.process(), rules);
+    let process = target.live.process();
+    pass.unjudged = plan::unjudged(process, rules);
+    pass.still_woken = still_woken(process, &Remedies::locate());
     for done in &pass.done {
         log.line(pid, format_args!("{}", report::decision(done)));
     }

@@ -9,7 +9,7 @@ use super::plan::{self, Change};
 use super::refused::Refused;
 use super::target::Target;
 use inspect::gather::Live;
-use inspect::model::{Name, Watch};
+use inspect::model::{Name, StillWoken, Watch};
 use rules::Rules;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -45,6 +45,8 @@ pub struct Pass {
     pub left: Vec<u32>,
     /// Watches whose path is not known though rules ask for it: they were judged without.
     pub unjudged: usize,
+    /// Databases that wake the process whatever its masks are.
+    pub still_woken: Vec<StillWoken>,
 }
 
 impl Pass {
@@ -139,7 +141,8 @@ pub fn run(
         let began = Instant::now();
         let rest = PATIENCE.saturating_sub(start.elapsed());
         target.read(if progress { rest.min(GLANCE) } else { rest });
-        if looks == 0 {
+        // Where watches reported opens, databases can be told from other files once they do not any more.
+        if looks <= 1 {
             target.live.read_databases();
         }
         if target.live.has_ended() {
@@ -164,7 +167,7 @@ pub fn run(
                         .entry(key(change))
                         .or_insert_with(|| made(target, change));
                     // What it was at first stays.
-                    made.change.after = change.after;
+                    (made.change.after, made.change.by) = (change.after, change.by);
                 }
                 Outcome::Missed => {
                     missed.insert(key(change));
@@ -193,6 +196,7 @@ pub fn run(
         failed: failed(target, &left, why),
         left: target.left().to_vec(),
         unjudged: 0,
+        still_woken: Vec::new(),
     })
 }
 

@@ -42,6 +42,7 @@ pub fn healed(pid: u32, pass: &Pass, took: Duration) -> String {
             lines.settled(pass);
         }
     }
+    lines.still_woken(pass);
     lines.rest(pass);
     lines.0
 }
@@ -166,6 +167,25 @@ impl Lines {
             "settled {place}: a file there is reported when it is closed, not at every write; a \
              program that takes no notice of close_write hears of new and replaced files only"
         ));
+    }
+
+    /// What no mask ends, and what does.
+    fn still_woken(&mut self, pass: &Pass) {
+        for woken in &pass.still_woken {
+            let why = sanitize(&woken.why).into_owned();
+            match &woken.next_start {
+                Some(command) => {
+                    self.add(format_args!(
+                        "still woken: {why}. If the process writes to it when that wakes it, only another start ends the loop:"
+                    ));
+                    self.add(format_args!("    {}", sanitize(command)));
+                }
+                None => self.add(format_args!(
+                    "still woken: {why}. If the process writes to it when that wakes it, only a database in WAL mode, or \
+                     elsewhere, ends the loop: names cannot be filtered in this program"
+                )),
+            }
+        }
     }
 
     fn rest(&mut self, pass: &Pass) {

@@ -13,6 +13,7 @@ mod races;
 mod remedies;
 mod several;
 mod stage;
+mod still_woken;
 mod transparency;
 mod undo;
 mod workflow;

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use support::Victim;
 
 /// fdscan with `watchfix` beside it and the library where cargo builds it.
-fn fdscan() -> PathBuf {
+pub fn fdscan() -> PathBuf {
     support::libwatchfix();
     let fdscan = support::binary("inspect", "fdscan");
     let beside = fdscan.with_file_name("watchfix");
@@ -16,7 +16,7 @@ fn fdscan() -> PathBuf {
 }
 
 /// What fdscan says about a process.
-fn report(pid: u32) -> Value {
+pub fn report(pid: u32) -> Value {
     let mut command = Command::new(fdscan());
     // Whoever ran the tests through sudo(8) would be told to use it.
     command.env_remove("SUDO_UID");
@@ -134,7 +134,7 @@ fn what_another_user_healed_is_seen_by_root() {
 }
 
 /// Starts what a command starts, as pasted; it ends when its input does.
-fn started(command: &str) -> Victim {
+pub fn started(command: &str) -> Victim {
     let mut shell = shell(command);
     ready(&mut shell)
 }

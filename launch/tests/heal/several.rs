@@ -50,6 +50,7 @@ fn violations(doc: &Value) -> Vec<String> {
         ("changed_since", "number"),
         ("restart", "text?"),
         ("threads_left", "list"),
+        ("still_woken", "list"),
     ];
     const DOCUMENT: &[(&str, &str)] = &[
         ("schema", "text"),

@@ -1,0 +1,141 @@
+//! A program that logs into a database where it watches: what heal ends, and what it says where it does not.
+
+use super::remedies::{fdscan, report, started};
+use super::stage::{directory, heal, masks, ready};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use support::Victim;
+
+/// Logs what it is told of into NAME, with journal mode MODE. It says `rest` whenever nothing is left to be read, so
+/// never again once a row it writes is the reason for the next.
+const LOGS: &str = r#"
+import ctypes, os, select, sqlite3, struct, sys
+name, mode, mask = sys.argv[1:]
+libc = ctypes.CDLL(None)
+db = sqlite3.connect(name, isolation_level=None)
+db.execute("pragma journal_mode = " + mode)
+db.execute("pragma synchronous = off")
+db.execute("create table if not exists log (mask)")
+db.execute("insert into log values (0)")
+fd = libc.inotify_init1(os.O_NONBLOCK)
+wd = libc.inotify_add_watch(fd, b".", int(mask, 16))
+print("READY", flush=True)
+while True:
+    select.select([fd], [], [])
+    try: text = os.read(fd, 65536)
+    except BlockingIOError: continue
+    while text:
+        of, bits, _, length = struct.unpack("iIII", text[:16])
+        # A record without a watch is none: what the library removed may leave one.
+        if of == wd: db.execute("insert into log values (?)", (bits,))
+        text = text[16 + length:]
+    if not select.select([fd], [], [], 0)[0]: print("rest", flush=True)
+"#;
+
+fn logs(dir: &Path, name: &str, mode: &str, mask: &str) -> Victim {
+    let mut python = Command::new("/usr/bin/python3");
+    let python = python.args(["-c", LOGS, name, mode, mask]);
+    let victim = ready(python.current_dir(dir));
+    edit(dir);
+    victim
+}
+
+fn edit(dir: &Path) {
+    std::fs::write(dir.join("edited.txt"), "x").unwrap();
+}
+
+/// What `fdscan events` concludes of a loop.
+fn concluded(pid: u32) -> Value {
+    let pid = pid.to_string();
+    let mut command = Command::new(fdscan());
+    let run = command.args(["events", &pid, "--for", "3", "--json"]);
+    let output = run.env_remove("SUDO_UID").output().unwrap();
+    let mut doc: Value = serde_json::from_slice(&output.stdout).unwrap();
+    doc["conclusion"].take()
+}
+
+#[test]
+fn a_loop_through_a_log_ends_and_is_not_told_as_one_that_goes_on() {
+    for mode in ["wal", "memory"] {
+        // With the second mask the database is known only once nobody is told of reads any more.
+        for mask in ["3ce", "fee"] {
+            let (_dir, path) = directory();
+            let mut victim = logs(&path, "logs.db", mode, mask);
+            let said = heal(victim.pid(), &[]).good();
+            assert!(said.contains("settled "), "{mode} {mask}: {said}");
+            victim.line_with("rest");
+            assert!(!said.contains("still woken"), "{mode} {mask}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_loop_through_a_rollback_journal_is_said_to_go_on_with_the_start_that_ends_it() {
+    for (mode, name, mask, ignored) in [
+        ("delete", "logs.db", "3ce", "+logs.db"),
+        ("truncate", "logs.db", "3ce", "+logs.db"),
+        ("persist", "logs.db", "3ee", "+logs.db"),
+        ("delete", "log", "fee", "+log:log-journal"),
+    ] {
+        let (_dir, path) = directory();
+        let victim = logs(&path, name, mode, mask);
+        let pid = victim.pid();
+        let said = heal(pid, &[]).good();
+        assert!(said.starts_with("healed 1 of 1 watch"), "{said}");
+        let line = format!(
+            "still woken: {name} is in rollback mode: at each commit {name}-journal is made"
+        );
+        assert!(said.contains(&line), "{said}");
+        let mut lines = said
+            .lines()
+            .skip_while(|line| !line.starts_with("still woken"));
+        let command = lines.nth(1).unwrap().trim_start().to_owned();
+        assert!(
+            command.contains(&format!("WATCHFIX_IGNORE={ignored} ")),
+            "{command}"
+        );
+        let settled = masks(pid);
+
+        // Again: nothing is left to be done, and that is said as well.
+        let again = heal(pid, &["--json"]).good();
+        let doc: Value = serde_json::from_str(&again).unwrap();
+        let process = &doc["processes"][0];
+        assert_eq!(process["changes"], serde_json::json!([]));
+        assert_eq!(process["still_woken"][0]["next_start"], command);
+        let found = report(pid)["findings"].take();
+        let mut found = found.as_array().unwrap().iter();
+        let found = found.find(|f| f["code"] == "sqlite-self-watch").unwrap();
+        assert_eq!(found["severity"], "warning");
+        assert_eq!(
+            (&found["remedy"], &found["remedy_live"]),
+            (&Value::from(&command[..]), &Value::Null)
+        );
+        let concluded = concluded(pid);
+        let message = concluded["message"].as_str().unwrap();
+        assert!(
+            message.contains("only another start ends a loop of that"),
+            "{message}"
+        );
+        assert_eq!(concluded["remedy_live"], Value::Null, "{message}");
+        assert_eq!(concluded["remedy"], command, "{message}");
+        assert_eq!(masks(pid), settled);
+
+        drop(victim);
+        let mut again = started(&command);
+        edit(&path);
+        again.line_with("rest");
+    }
+}
+
+#[test]
+fn an_idle_watch_without_writes_of_its_own_is_told_nothing() {
+    let (_dir, path) = directory();
+    let other = path.join("elsewhere");
+    std::fs::create_dir(&other).unwrap();
+    let victim = logs(&path, "elsewhere/logs.db", "delete", "3ce");
+    let said = heal(victim.pid(), &[]).good();
+    assert!(!said.contains("still woken"), "{said}");
+    assert_eq!(masks(victim.pid()), BTreeMap::from([(0x3ce, 1)]));
+}
