@@ -20,14 +20,16 @@
 //! Not to be confused with: a restore by `.restore` or the backup API, and VACUUM: these go through the log. A file
 //! that was moved over the database, which has another inode: see `sqlite-replaced`.
 //!
-//! `sqlite-renamed`: a SQLite database was renamed while it was open, and its -wal was not.
+//! `sqlite-renamed`: a SQLite database was renamed while it was open.
 //!
-//! Meaning: What is committed goes into a -wal that has the old name. Whoever opens the new name does not look for it
-//! there, and whoever makes a database of the old name takes that -wal for their own.
+//! Meaning: In WAL mode its -wal was not renamed: what is committed goes into a -wal that has the old name. Whoever opens
+//! the new name does not look for it there, and whoever makes a database of the old name takes that -wal for their own.
+//! In rollback mode SQLite refuses each new write, "attempt to write a readonly database".
 //!
 //! Evidence: `database` (the old name), `renamed_to` (the new one), `name_is_taken` (another file has the old name now)
-//! and `wal_bytes` (size of the -wal in bytes). One look decides, in WAL mode, and only where one database alone can be
-//! meant.
+//! and `wal_bytes` (size of the -wal in bytes). One look decides, in WAL mode only where one database alone can be
+//! meant; in rollback mode only where the old name is that of an open -journal, or is on the command line, nothing is
+//! there, and the file or its directory was renamed since the start.
 //!
 //! Severity: critical.
 //!
