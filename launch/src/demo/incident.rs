@@ -42,10 +42,28 @@ impl Incident {
     }
 }
 
+impl Incident {
+    /// What the columns of its table count.
+    pub fn table(self) -> &'static str {
+        match self {
+            Incident::Apx => {
+                "The table counts the opens, reads and changes that wake it in a second while nobody edits a file, and \
+                 says\nwhether it notices one edit after that."
+            }
+            Incident::Codex => {
+                "The table counts the events of its own log that wake it in a second, and says whether it notices one \
+                 edit\nof its configuration after that."
+            }
+        }
+    }
+}
+
 /// A directory of its own for one run of a program; it goes when this does.
 pub struct Place {
     incident: Incident,
     path: PathBuf,
+    /// Beside it: nothing there is watched, and nobody else comes there.
+    log: PathBuf,
 }
 
 impl Place {
@@ -59,7 +77,12 @@ impl Place {
             DirBuilder::new().mode(0o700).create(&path)?;
             // Programs are told where they are, and say it as the kernel would.
             let path = path.canonicalize()?;
-            let place = Place { incident, path };
+            let place = Place {
+                incident,
+                path: path.join("watched"),
+                log: path.join("decisions"),
+            };
+            fs::create_dir(&place.path)?;
             place.furnish()?;
             Ok(place)
         };
@@ -104,6 +127,11 @@ impl Place {
         }
     }
 
+    /// Where `watchfix run` may write what it decides.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// Edits a file as an editor does that writes it in place.
     pub fn edit(&self) -> Result<(), String> {
         let path = self.edited();
@@ -134,6 +162,6 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         // The program has ended; what cannot be removed is left in the temporary directory.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = fs::remove_dir_all(self.path.parent().unwrap_or(&self.path));
     }
 }

@@ -1,9 +1,10 @@
 //! `watchfix demo`: two real incidents with real programs, before and after.
 //!
-//! The programs are no part of this one: one of them needs SQLite, which is larger than all of watchfix.
+//! The programs are not part of this one: one of them needs SQLite, which is larger than all of watchfix.
 //! `scripts/demo` builds them, linked dynamically and statically, into `demo/` beside this program.
 
 mod incident;
+mod row;
 mod victim;
 
 use crate::cli::DemoArgs;
@@ -11,10 +12,12 @@ use crate::complain;
 use crate::heal;
 use crate::sys::signal;
 use incident::{Incident, Place};
-use inspect::findings::Finding;
-use inspect::render::{inert, number, sanitize};
+use inspect::findings::{Finding, quoted};
+use inspect::render::inert;
 use inspect::{MOMENT, Options, scan};
+use row::{Cured, Row};
 use rules::{Engine, Rules};
+use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -28,13 +31,19 @@ const WINDOW: Duration = Duration::from_millis(1500);
 /// How the victims are linked, and the name of their directory.
 const LINKAGES: [&str; 2] = ["dynamic", "static"];
 
+const INTRODUCTION: &str = "\
+Two incidents, each with a real program, once linked dynamically and once statically. This takes about a
+minute. The programs run one at a time, in temporary directories, and are ended.
+
+";
+
 /// Shows both incidents.
 pub fn main(args: &DemoArgs) -> ExitCode {
     let shown = Demo::new(args.victims.as_deref()).and_then(|demo| demo.show());
     match shown {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => {
-            complain("the demo did not come out as it should: see the table");
+            complain("the demo did not come out as it should: the verdict says why");
             ExitCode::FAILURE
         }
         Err(why) => {
@@ -46,25 +55,11 @@ pub fn main(args: &DemoArgs) -> ExitCode {
 
 /// What every step needs.
 struct Demo {
+    /// Beside this program lie fdscan and, if nothing else was said, the victims.
+    own: PathBuf,
     victims: PathBuf,
     /// Readable when the demo is to end.
     asked_to_end: OwnedFd,
-}
-
-/// What was seen of one program, linked in one way.
-struct Row {
-    alone: f64,
-    finding: Option<Finding>,
-    healed: Cured,
-    run: Cured,
-}
-
-/// How a program does with the rules in force.
-struct Cured {
-    /// Events in a second while nobody touches anything.
-    rate: f64,
-    /// An edit still reaches it.
-    hears: bool,
 }
 
 impl Demo {
@@ -81,43 +76,55 @@ impl Demo {
         }
         let asked_to_end = signal::requests_to_end().map_err(|e| e.to_string())?;
         Ok(Demo {
+            own,
             victims,
             asked_to_end,
         })
     }
 
     fn show(&self) -> Result<bool, String> {
+        say(INTRODUCTION);
         let mut good = true;
-        for incident in [Incident::Apx, Incident::Codex] {
-            say(&format!("{}: {}\n\n", incident.name(), incident.story()));
-            let mut finding = None;
-            let heading = ["", "alone", "healed while it runs", "under watchfix run"];
-            say(&line(heading.map(str::to_owned)));
+        for (number, incident) in [Incident::Apx, Incident::Codex].into_iter().enumerate() {
+            say(&format!(
+                "{}. {}: {}.\n{}\n\n{}",
+                number + 1,
+                incident.name(),
+                incident.story(),
+                incident.table(),
+                row::heading()
+            ));
+            let mut rows = Vec::new();
+            let mut missing = String::new();
             for linkage in LINKAGES {
                 let program = self.victims.join(linkage).join(incident.name());
                 if !program.is_file() {
-                    say(&format!(
-                        "  {linkage:<9}there is no {}\n",
-                        program.display()
-                    ));
-                    good = false;
+                    missing += &format!("  {linkage}: there is no {}\n", program.display());
                     continue;
                 }
                 let row = self.row(incident, &program, linkage)?;
-                good &= row.is_good();
-                say(&row.text(linkage));
-                finding = row.finding.or(finding);
+                say(&row.text());
+                rows.push(row);
             }
-            say("\n");
-            if let Some(finding) = finding {
-                say(&diagnosis(&finding));
-            }
+            good &= missing.is_empty() && rows.iter().all(Row::is_good);
+            say(&format!("{missing}\n{}\n", row::verdict(&rows)));
         }
+        let fdscan = self.own.with_file_name("fdscan");
+        let fdscan = match fdscan.is_file() {
+            true => quoted(&fdscan),
+            false => "fdscan".to_owned(),
+        };
+        say(&format!("Now try: {fdscan} top\n"));
         Ok(good)
     }
 
     /// One program: alone, diagnosed, healed, and started anew under `watchfix run`.
-    fn row(&self, incident: Incident, program: &Path, linkage: &str) -> Result<Row, String> {
+    fn row(
+        &self,
+        incident: Incident,
+        program: &Path,
+        linkage: &'static str,
+    ) -> Result<Row, String> {
         let step = |what: &str| progress(&format!("{} ({linkage}): {what}", incident.name()));
         let place = Place::new(incident)?;
 
@@ -128,22 +135,21 @@ impl Demo {
         let finding = diagnose(victim.pid());
         step("healed");
         let rules = Rules::of(Engine::Masks);
-        if let Err(stopped) = heal::in_place(victim.pid(), &rules) {
-            return Err(stopped.text().to_owned());
-        }
-        let healed = cured(&mut victim, &place)?;
+        let not_done = heal::in_place(victim.pid(), &rules)?;
+        let healed = cured(&mut victim, &place, || not_done)?;
         victim.end();
 
         step("under watchfix run");
         let place = Place::new(incident)?;
-        let own = std::env::current_exe().map_err(|e| e.to_string())?;
-        let mut command = self.command(&own);
-        command.args(["run", "--"]).arg(program);
+        let decisions = place.log();
+        let mut command = self.command(&self.own);
+        command.args(["run", "--log"]).arg(decisions).arg(program);
         let mut victim = Victim::start(command, &place, &self.asked_to_end)?;
-        let run = cured(&mut victim, &place)?;
+        let run = cured(&mut victim, &place, || last_lines(decisions))?;
         victim.end();
         progress("");
         Ok(Row {
+            linkage,
             alone,
             finding,
             healed,
@@ -163,14 +169,31 @@ impl Demo {
     }
 }
 
-/// What was in the queue is read first; then nobody touches anything; then a file is edited.
-fn cured(victim: &mut Victim<'_>, place: &Place) -> Result<Cured, String> {
+/// What was in the queue is read first; then nobody touches anything; then a file is edited. `why` knows what may
+/// have gone wrong.
+fn cured(
+    victim: &mut Victim<'_>,
+    place: &Place,
+    why: impl FnOnce() -> String,
+) -> Result<Cured, String> {
     victim.wait_for_quiet()?;
     let rate = victim.rate(WINDOW)?;
     let heard = place.edits_heard();
     place.edit()?;
-    let hears = victim.wait_for_line(heard)?;
-    Ok(Cured { rate, hears })
+    let noticed = victim.wait_for_line(heard)?;
+    Ok(Cured {
+        rate,
+        noticed,
+        why: why(),
+    })
+}
+
+/// The last decisions of a log.
+fn last_lines(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(3)..].join("\n")
 }
 
 /// The worst finding that `watchfix heal` is the remedy of.
@@ -187,52 +210,6 @@ fn diagnose(pid: u32) -> Option<Finding> {
     let report = scan(&[pid], options).processes.pop()?;
     let mut findings = report.findings.into_iter();
     findings.find(Finding::needs_start)
-}
-
-fn diagnosis(finding: &Finding) -> String {
-    let mut text = format!(
-        "  fdscan: {}: {}\n",
-        finding.code,
-        sanitize(&finding.message)
-    );
-    for (what, command) in [
-        ("Now", &finding.remedy_live),
-        ("Next start", &finding.remedy),
-    ] {
-        if let Some(command) = command {
-            text += &format!("  {what}: {}\n", sanitize(command));
-        }
-    }
-    text + "\n"
-}
-
-impl Row {
-    /// It looped, and does so no more.
-    fn is_good(&self) -> bool {
-        let cured = |cured: &Cured| cured.hears && cured.rate < self.alone / 100.0;
-        self.alone > 10.0 && self.finding.is_some() && cured(&self.healed) && cured(&self.run)
-    }
-
-    fn text(&self, linkage: &str) -> String {
-        let cured = |cured: &Cured| {
-            let edit = if cured.hears { "heard" } else { "NOT heard" };
-            format!("{}, edit {edit}", rate(cured.rate))
-        };
-        line([
-            linkage.to_owned(),
-            rate(self.alone),
-            cured(&self.healed),
-            cured(&self.run),
-        ])
-    }
-}
-
-fn line([linkage, alone, healed, run]: [String; 4]) -> String {
-    format!("  {linkage:<9}{alone:<19}{healed:<28}{run}\n")
-}
-
-fn rate(events: f64) -> String {
-    format!("{} events/s", number(events.round() as u64))
 }
 
 /// What is being done, on a terminal, until the next line takes its place.

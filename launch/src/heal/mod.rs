@@ -145,13 +145,24 @@ pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
     voice.finish()
 }
 
-/// Puts the rules in force in the watches a process has now, and keeps no record.
+/// Puts the rules in force in the watches a process has now, keeps no record, and returns what could not be
+/// done, as lines.
 ///
 /// # Errors
-/// The process may not be changed, or has ended.
-pub fn in_place(pid: u32, rules: &Rules<'_>) -> Result<Pass, Stopped> {
-    let mut target = Target::open(pid)?;
-    pass::run(&mut target, &mut pass::by_rules(rules), &mut |_, _| Ok(()))
+/// Why nothing was done: the process may not be changed, or has ended.
+pub fn in_place(pid: u32, rules: &Rules<'_>) -> Result<String, String> {
+    let pass = Target::open(pid)
+        .map_err(Stopped::from)
+        .and_then(|mut target| {
+            let mut nothing = |_: &Target, _: &[Change]| Ok(());
+            let mut pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut nothing)?;
+            pass.unjudged = plan::unjudged(target.live.process(), rules);
+            Ok(pass)
+        });
+    match pass {
+        Ok(pass) => Ok(report::not_done(&pass)),
+        Err(stopped) => Err(stopped.text().to_owned()),
+    }
 }
 
 fn heal(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Answer, Stopped> {

@@ -47,6 +47,13 @@ pub fn healed(pid: u32, pass: &Pass, took: Duration) -> String {
     lines.0
 }
 
+/// What could not be done, and nothing if all was.
+pub fn not_done(pass: &Pass) -> String {
+    let mut lines = Lines::default();
+    lines.rest(pass);
+    lines.0
+}
+
 /// What undoing came to.
 pub fn undone(pid: u32, undone: &Undone, took: Duration) -> String {
     let mut lines = Lines::default();
