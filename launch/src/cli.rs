@@ -9,7 +9,15 @@ use std::path::PathBuf;
 /// Keeps a program's watches from firing on reads and on its own databases, whatever it is built
 /// from, and also while it runs.
 #[derive(Debug, Parser)]
-#[command(name = "watchfix", version, disable_help_subcommand = true)]
+#[command(
+    name = "watchfix",
+    version,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  watchfix heal 812           end a loop in a process that is running (--undo takes it back)
+  watchfix run npm run dev    start a program that reads do not wake"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

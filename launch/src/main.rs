@@ -14,11 +14,18 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, RuleArgs};
 use inspect::cli::{in_our_words, part_off};
+use inspect::pages::Manual;
 use inspect::render::{inert, sanitize};
 use settings::Settings;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+
+/// What its man pages say beyond the command line, and the page of the library.
+const MANUAL: Manual = Manual {
+    sections: include_str!("../man/watchfix.man"),
+    pages: &[("libwatchfix.7", include_str!("../man/libwatchfix.7"))],
+};
 
 /// The exit status of a command line, or a rule, that cannot be read.
 const USAGE: u8 = 2;
@@ -38,7 +45,7 @@ fn main() -> ExitCode {
         Command::Run(args) => with_rules(&args.rules, |settings| run::main(args, settings)),
         Command::Heal(args) => with_rules(&args.rules, |settings| heal::main(args, settings)),
         Command::Demo(args) => demo::main(args),
-        Command::Pages(pages) => match pages.write(Cli::command()) {
+        Command::Pages(pages) => match pages.write(Cli::command(), MANUAL) {
             Ok(()) => ExitCode::SUCCESS,
             Err(why) => {
                 complain(&why);

@@ -4,12 +4,12 @@ use super::complain;
 use clap::CommandFactory;
 use inspect::Exit;
 use inspect::cli::Cli;
-use inspect::pages::Pages;
+use inspect::pages::{FDSCAN, Pages};
 use inspect::render::sanitize;
 
 /// Writes them from the definition of the command line.
 pub fn pages(pages: &Pages) -> Exit {
-    match pages.write(Cli::command()) {
+    match pages.write(Cli::command(), FDSCAN) {
         Ok(()) => Exit::Done,
         Err(why) => {
             complain(&sanitize(&why));

@@ -163,6 +163,172 @@ fn every_command_has_a_man_page_that_man_shows_without_a_warning() {
     }
 }
 
+/// A page as text, without what is overstruck for bold (grotty(1)).
+fn shown(page: &Path) -> String {
+    let mut man = Command::new("man");
+    man.args(["--encoding=ascii", "-l"])
+        .arg(page)
+        .env("MANWIDTH", "200")
+        .env("GROFF_NO_SGR", "1");
+    let text = String::from_utf8(run(&mut man).stdout).unwrap();
+    let mut plain = String::new();
+    for c in text.chars() {
+        match c {
+            '\u{8}' => drop(plain.pop()),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// What a help lists under `Options:` and the like, without its text.
+fn options(help: &str) -> Vec<String> {
+    let words = help.lines().filter(|line| {
+        let line = line.trim_start();
+        line.starts_with("--") || line.starts_with('-') && line.contains(", --")
+    });
+    let long = words.filter_map(|line| line.split_whitespace().find(|word| word.starts_with("--")));
+    long.map(|word| word.trim_end_matches([',', '.', ':']).to_owned())
+        .collect()
+}
+
+#[test]
+fn every_option_of_a_help_stands_in_the_page() {
+    if !has("man") || !has("groff") {
+        return;
+    }
+    for (name, program) in programs() {
+        let dir = TempDir::new().unwrap();
+        run(Command::new(&program).arg("man").arg(dir.path()));
+        let mut counted = 0;
+        for entry in fs::read_dir(dir.path()).unwrap() {
+            let page = entry.unwrap().path();
+            let Some(command) = page
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .strip_suffix(".1")
+            else {
+                continue;
+            };
+            let command = command.strip_prefix(name).unwrap().trim_start_matches('-');
+            let mut help = Command::new(&program);
+            help.args(Some(command).filter(|command| !command.is_empty()));
+            let help = run(help.arg("--help"));
+            let text = shown(&page);
+            for option in options(&String::from_utf8(help.stdout).unwrap()) {
+                assert!(
+                    text.contains(&option),
+                    "{option} is not in {page:?}\n{text}"
+                );
+                counted += 1;
+            }
+        }
+        assert!(counted > 20, "{name}: {counted} options");
+    }
+}
+
+#[test]
+fn a_programs_page_has_the_sections_a_reader_looks_for() {
+    if !has("man") || !has("groff") {
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    for (name, program) in programs() {
+        run(Command::new(&program).arg("man").arg(dir.path()));
+        let text = shown(&dir.path().join(format!("{name}.1")));
+        let wanted = [
+            "EXIT STATUS",
+            "ENVIRONMENT",
+            "FILES",
+            "EXAMPLES",
+            "SEE ALSO",
+        ];
+        for section in wanted {
+            assert!(
+                text.lines().any(|line| line == section),
+                "{section}: {text}"
+            );
+        }
+        // Every command has a page that leads back here.
+        assert!(!text.contains("\nEXTRA"), "{text}");
+    }
+    let page = shown(&dir.path().join("fdscan-check.1"));
+    assert!(page.contains("SEE ALSO\n       fdscan(1)"), "{page}");
+    assert!(page.contains("\nNOTES\n"), "{page}");
+    let library = shown(&dir.path().join("libwatchfix.7"));
+    for rule in rules::Rule::ALL {
+        assert!(library.contains(rule.variable()), "{library}");
+    }
+}
+
+#[test]
+fn pages_have_the_version_and_its_date() {
+    let version = env!("CARGO_PKG_VERSION");
+    let changes = fs::read_to_string(support::root().join("CHANGELOG.md")).unwrap();
+    let heading = format!("## {version} - ");
+    let date = changes.lines().find_map(|line| line.strip_prefix(&heading));
+    let date = date.expect("CHANGELOG.md has a heading for this version, with its date");
+    let dir = TempDir::new().unwrap();
+    for (_, program) in programs() {
+        run(Command::new(&program).arg("man").arg(dir.path()));
+    }
+    let mut counted = 0;
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let page = entry.unwrap().path();
+        let text = fs::read_to_string(&page).unwrap();
+        let title = text.lines().find(|line| line.starts_with(".TH ")).unwrap();
+        assert!(title.contains(date), "{page:?}: {title}");
+        // Pages of commands have no version of their own.
+        if !page.file_name().unwrap().to_str().unwrap().contains('-') {
+            assert!(title.contains(version), "{page:?}: {title}");
+            counted += 1;
+        }
+    }
+    assert_eq!(counted, 3);
+}
+
+#[test]
+fn mandoc_has_no_complaint() {
+    if !has("mandoc") {
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    for (_, program) in programs() {
+        run(Command::new(&program).arg("man").arg(dir.path()));
+    }
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let page = entry.unwrap().path();
+        // Warnings and worse; what is below them is style.
+        let output = Command::new("mandoc")
+            .args(["-T", "lint", "-W", "warning"])
+            .arg(&page)
+            .output()
+            .unwrap();
+        let says = String::from_utf8_lossy(&output.stdout);
+        // clap_mangen puts a break beside the space around possible values; it is left out.
+        let harmless = |line: &&str| line.contains("skipping paragraph macro: br ");
+        let bad: Vec<_> = says.lines().filter(|line| !harmless(line)).collect();
+        assert!(bad.is_empty(), "{bad:#?}");
+    }
+}
+
+#[test]
+fn the_help_of_a_program_ends_with_two_examples() {
+    for (name, program) in programs() {
+        let help = run(Command::new(&program).arg("--help"));
+        let help = String::from_utf8(help.stdout).unwrap();
+        let (_, examples) = help.split_once("\nExamples:\n").expect(&help);
+        let examples: Vec<_> = examples.lines().collect();
+        assert_eq!(examples.len(), 2, "{help}");
+        for example in examples {
+            assert!(example.starts_with(&format!("  {name} ")), "{help}");
+            assert!(example.len() <= 100, "{help}");
+        }
+    }
+}
+
 #[test]
 fn pages_that_cannot_be_written_are_an_error_with_a_reason() {
     for (name, program) in programs() {
