@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::stage::Program;
 
-/// An exit status of fdscan (README.md): one of the processes has ended meanwhile.
+/// An exit status of fdscan (docs/exit-statuses.md): one of the processes has ended meanwhile.
 const NO_SUCH_PROCESS: i32 = 3;
 
 /// Looks at every process of a program at work, at once and for two seconds, as whoever runs the tests and as

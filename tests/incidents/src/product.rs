@@ -134,7 +134,7 @@ impl Product {
     }
 }
 
-/// An exit status of `watchfix heal` (README.md).
+/// An exit status of `watchfix heal` (docs/exit-statuses.md).
 const NOT_PERMITTED: i32 = 4;
 
 /// Takes the caller's rules, and its preload, out of what a command inherits.

@@ -73,7 +73,7 @@ impl Engine {
     }
 }
 
-/// An exit status of watchfix (README.md).
+/// An exit status of watchfix (docs/exit-statuses.md).
 const NO_SUCH_PROCESS: i32 = 3;
 
 /// `command` as the arguments of watchfix.

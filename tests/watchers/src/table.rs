@@ -10,11 +10,12 @@ pub fn document() -> String {
         (*watcher, noticed)
     }));
     let exceptions: String = all.iter().flat_map(|watcher| exceptions(watcher)).collect();
-    format!("{HEAD}\n{table}\n{EXCEPTIONS}\n{exceptions}")
+    let summary = summary();
+    format!("{HEAD}\n{summary}\n{EACH}\n{table}\n{EXCEPTIONS}\n{exceptions}")
 }
 
-/// The README's: how many watchers notice what, under each engine.
-pub fn summary() -> String {
+/// How many watchers notice what, under each engine.
+fn summary() -> String {
     let engines = Engine::all();
     let names: Vec<_> = engines.iter().map(|e| e.name()).collect();
     let mut text = format!(
@@ -132,6 +133,15 @@ more processor time than bare in five seconds of idleness, keeps no descriptors,
 
 `watchfix heal` is applied once, without `--follow`. A watcher that starts itself anew after a change (node --watch, deno
 --watch, flask) places new watches then, which have masks of their own.
+
+## How many notice what
+
+No edit is lost in any cell, and none is invented. `chmod`, `read`, `list` and `sqlite` are what the rules take away: there a
+smaller number is what is wanted.
+";
+
+const EACH: &str = "\
+## Each watcher
 ";
 
 const EXCEPTIONS: &str = "\
