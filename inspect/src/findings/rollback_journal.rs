@@ -3,7 +3,7 @@
 
 use super::watched_files::{Over, Watches, Written};
 use super::{Remedies, cure};
-use crate::model::{Database, Journal, Mask, Name, Part, Process, StillWoken};
+use crate::model::{Database, Mask, Name, Part, Process, StillWoken};
 use rules::event;
 
 /// What a commit does to a -journal that a mask without `modify` reports.
@@ -28,7 +28,9 @@ pub fn over<'a>(process: &'a Process, database: &Database) -> Option<(Over<'a>, 
 /// The file of a database each commit writes, where it makes a -journal for that. Who keeps the database locked when
 /// a transaction has ended keeps the -journal open as well.
 fn written_by_commits(database: &Database) -> Option<&Part> {
-    let kept = database.exclusive_holder().is_some() && database.journal == Some(Journal::Ended);
+    let kept = database
+        .kept()
+        .is_some_and(|lock| database.is_kept_for_good(lock));
     let mut parts = database.parts.iter();
     if kept || !database.makes_journals {
         return None;
@@ -91,7 +93,7 @@ pub fn still_woken(process: &Process, remedies: &Remedies) -> Vec<StillWoken> {
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
-    use crate::model::{Linkage, RollbackKind, RollbackLock};
+    use crate::model::{Journal, Linkage, RollbackKind, RollbackLock};
 
     fn settled(mask: u32) -> Fixture {
         let mut fixture = Fixture::new()
@@ -136,7 +138,7 @@ mod tests {
             pid: Some(42),
             lock: RollbackKind::Exclusive,
             lasting: false,
-            held_ms: None,
+            held_ms: Some(200),
         }]);
         // In the middle of a commit everybody has that lock.
         assert_eq!(woken(&exclusive).len(), 1);

@@ -72,12 +72,14 @@ impl Database {
         (self.wal_mode == Some(true) || ended || lock.lasting).then_some(lock)
     }
 
-    /// Whether that lock is known to stay: the last one that closes a database has it for a moment as well.
+    /// Whether that lock is known to stay: who closes a database last has it for a moment as well, and so has who ends a
+    /// commit in rollback mode.
     pub fn is_kept_for_good(&self, lock: &RollbackLock) -> bool {
         let holder = self.holder(lock.pid);
         // Without a -shm nobody else could share the log.
         let alone = holder.is_some_and(|h| h.wal_handles > Some(0) && h.shm_handles == Some(0));
-        lock.lasting || alone || self.wal_mode == Some(false)
+        let again = lock.held_ms.is_some() && self.wal_mode == Some(false);
+        lock.lasting || alone || again
     }
 
     /// Who else has it open than the process with this PID.

@@ -205,12 +205,20 @@ fn age(before: &mut Database, now: &Database, since: Duration) -> bool {
     // The next transaction has another number.
     let kept = before.kept().map(|lock| lock.pid);
     let another = matches!(before.journal, Some(Journal::Of(_))) && now.journal != before.journal;
+    // A commit ends its journal just before it gives up the lock: only one that is found so again is kept.
+    let refuted = before.journal == Some(Journal::Ended) && now.journal != before.journal;
+    let mut passed = refuted;
     for lock in before.rollback_locks.iter_mut().flatten() {
         let mut all = now.rollback_locks.iter().flatten();
         let held = all.any(|other| (other.pid, other.lock) == (lock.pid, lock.lock));
-        let same = held && !(another && lock.lock == RollbackKind::Exclusive);
+        let exclusive = lock.lock == RollbackKind::Exclusive;
+        let same = held && !((another || refuted) && exclusive);
+        passed |= exclusive && !same;
         lock.held_ms = millis.filter(|_| same);
         writes |= same && (now.is_transaction(lock) || kept == Some(lock.pid));
+    }
+    if passed && before.journal == Some(Journal::Ended) {
+        before.journal = None;
     }
     writes
 }
