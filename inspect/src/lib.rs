@@ -15,6 +15,7 @@ pub mod export;
 pub mod findings;
 pub mod gather;
 pub mod model;
+pub mod output;
 pub mod pages;
 pub mod render;
 mod sys;
@@ -40,26 +41,26 @@ use std::time::{Duration, Instant};
 
 /// Scans the processes `pids` in this order.
 pub fn scan(pids: &[u32], options: Options) -> Scan {
-    let (mut scan, session) = scan_within(pids, options, Session::new(options));
-    let remedies = Remedies::locate();
+    let remedies = Remedies::new();
+    let (mut scan, session) = scan_within(pids, options, Session::new(options), &remedies);
     for report in &mut scan.processes {
-        let children = children(report.process.pid, options);
-        if children.is_empty() {
-            continue;
-        }
-        let facts = Facts {
-            process: &report.process,
-            limits: &session.limits,
-            remedies: &remedies,
-        };
-        report.findings = findings::with_children(&facts, &children);
+        look_below(report, &session.limits, &remedies, options);
     }
     scan
 }
 
-/// The same without a look at what these have started.
-pub(crate) fn scan_alone(pids: &[u32], options: Options) -> Scan {
-    scan_within(pids, options, Session::new(options)).0
+/// Adds to what is wrong with a process that one it has started loops.
+fn look_below(report: &mut Report, limits: &InotifyLimits, remedies: &Remedies, options: Options) {
+    let children = children(report.process.pid, options);
+    if children.is_empty() {
+        return;
+    }
+    let facts = Facts {
+        process: &report.process,
+        limits,
+        remedies,
+    };
+    report.findings = findings::with_children(&facts, &children);
 }
 
 /// Descendants that are looked at.
@@ -93,13 +94,18 @@ fn children(pid: u32, options: Options) -> Vec<Process> {
 
 /// The same for who looks again and again: what `ears` hear between the looks counts.
 pub(crate) fn scan_hearing(pids: &[u32], options: Options, ears: Ears) -> (Scan, Ears) {
-    let (scan, session) = scan_within(pids, options, Session::new(options).with(ears));
+    let session = Session::new(options).with(ears);
+    let (scan, session) = scan_within(pids, options, session, &Remedies::new());
     (scan, session.ears())
 }
 
-fn scan_within(pids: &[u32], options: Options, mut session: Session) -> (Scan, Session) {
+fn scan_within(
+    pids: &[u32],
+    options: Options,
+    mut session: Session,
+    remedies: &Remedies,
+) -> (Scan, Session) {
     let taken_at = jiff::Timestamp::now().to_string();
-    let remedies = Remedies::locate();
     let mut seen = Vec::new();
     let mut errors = Vec::new();
     for &pid in pids {
@@ -130,7 +136,7 @@ fn scan_within(pids: &[u32], options: Options, mut session: Session) -> (Scan, S
         if let Some(window) = window {
             window.close(&mut process, &mut gaps);
         }
-        judged(process, &session.limits, &remedies, gaps)
+        judged(process, &session.limits, remedies, gaps)
     };
     let processes = seen.into_iter().map(&mut report).collect();
     let scan = Scan {
@@ -151,7 +157,7 @@ fn judged(process: Process, limits: &InotifyLimits, remedies: &Remedies, gaps: G
         limits,
         remedies,
     });
-    let healed = gather::healed(&process).map(|healed| Healed {
+    let healed = process.healed.clone().map(|healed| Healed {
         undo: remedies.undo(&process, healed.uid),
         ..healed
     });
@@ -194,7 +200,7 @@ fn pause(
 /// a `window`, at their logs once more when it has passed.
 pub fn scan_databases(paths: &[PathBuf], window: Option<Duration>) -> DatabaseScan {
     let taken_at = jiff::Timestamp::now().to_string();
-    let remedies = Remedies::locate();
+    let remedies = Remedies::new();
     let mut all = Vec::new();
     let mut errors = Vec::new();
     for path in paths {
@@ -223,7 +229,7 @@ pub fn scan_databases(paths: &[PathBuf], window: Option<Duration>) -> DatabaseSc
     let report = |(_, _, mut seen, gaps, first): (_, _, SeenDatabase, Gaps, Option<LogWindow>)| {
         seen.database.growth = first.map(|first| first.close(&seen.database));
         DatabaseReport {
-            findings: findings::of_database(&seen, &remedies),
+            findings: findings::of_database(&seen, &gather::owners_of(&seen), &remedies),
             database: seen.database,
             incomplete: gaps.into_list(),
         }
@@ -260,7 +266,7 @@ pub fn scan_claims(paths: &[PathBuf], ttl: Duration) -> ClaimScan {
 /// The errno of opening or listing /proc.
 pub fn top(selection: &Selection, users: &Users) -> io::Result<Top> {
     let taken_at = jiff::Timestamp::now().to_string();
-    let remedies = Remedies::locate();
+    let remedies = Remedies::new();
     let limits = gather::inotify_limits();
     let mut gaps = Gaps::default();
     let pass = gather::pass(selection, users, &limits, &mut gaps)?;

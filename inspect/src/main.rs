@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser};
 use inspect::Exit;
 use inspect::cli::{Cli, Command, in_our_words, part_off};
 use inspect::model::redact_names;
+use inspect::output::{CLOSED, print_help};
 use inspect::targets::Target;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,7 +28,7 @@ fn run(cli: &Cli) -> ExitCode {
         redact_names();
     }
     if inspect::output_was_closed() && writes(cli) {
-        commands::complain("standard output is closed: the answer can be written nowhere");
+        commands::complain(CLOSED);
         return Exit::Usage.into();
     }
     let exit = match &cli.command {
@@ -66,9 +67,13 @@ fn short_help() -> Exit {
 /// Help and version are answers, everything else is a usage error.
 fn usage(error: &clap::Error, args: &[OsString]) -> Exit {
     if !error.use_stderr() {
-        // Nobody is left to tell when standard output is closed.
-        let _ = error.print();
-        return Exit::Done;
+        return match print_help(error) {
+            Ok(()) => Exit::Done,
+            Err(why) => {
+                commands::complain(&why);
+                Exit::Usage
+            }
+        };
     }
     commands::complain_plainly(&in_our_words(error, &Cli::command(), args));
     Exit::Usage

@@ -2,11 +2,12 @@
 //! of date. What that definition does not say of a program, such as its files, is written by hand: [`Manual`].
 
 use crate::gather::unanswered;
+use crate::output::print;
 use clap::{Args, Command, Subcommand};
 use clap_complete::Shell;
 use clap_mangen::Man;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a command line's definition does not say, in man(7).
@@ -69,12 +70,7 @@ impl Pages {
                 let name = program.get_name().to_owned();
                 let mut script = Vec::new();
                 clap_complete::generate(args.shell, &mut program, name, &mut script);
-                match io::stdout().write_all(&script) {
-                    Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-                        Err(format!("the completions could not be written: {e}"))
-                    }
-                    _ => Ok(()),
-                }
+                print(&script)
             }
             Pages::Man(args) => {
                 let directory = &args.directory;

@@ -115,7 +115,7 @@ pub enum EngineChoice {
 #[command(
     override_usage = "watchfix heal [OPTIONS] PID|NAME|:PORT...",
     after_help = "Exit status, of several processes the highest: 0 every watch is as asked for, 1 some are not, 2 usage, \
-                  3 no such process, 4 not permitted."
+                  or the answer could not be written, 3 no such process, 4 not permitted."
 )]
 pub struct HealArgs {
     /// Show what would be changed and change nothing

@@ -14,6 +14,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, RuleArgs};
 use inspect::cli::{in_our_words, part_off};
+use inspect::output::print_help;
 use inspect::pages::Manual;
 use inspect::render::{inert, sanitize};
 use settings::Settings;
@@ -27,7 +28,7 @@ const MANUAL: Manual = Manual {
     pages: &[("libwatchfix.7", include_str!("../man/libwatchfix.7"))],
 };
 
-/// The exit status of a command line, or a rule, that cannot be read.
+/// The exit status of a command line, or a rule, that cannot be read; and of an answer that could not be written.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -71,9 +72,13 @@ fn with_rules(flags: &RuleArgs, act: impl FnOnce(&Settings) -> ExitCode) -> Exit
 /// Help and version are answers, everything else is a usage error.
 fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
-        // Nobody is left to tell when standard output is closed.
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+        return match print_help(error) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                complain(&why);
+                USAGE.into()
+            }
+        };
     }
     let text = match error.kind() {
         // Nothing was asked for: the short help.

@@ -67,6 +67,13 @@ impl Settings {
         all.filter_map(|(rule, value)| Some((rule.variable(), value.as_deref()?)))
     }
 
+    /// Of these, the rules a process keeps when it is started again: not where this run tells what it does.
+    pub fn lasting(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let passing = [Rule::Log, Rule::Off].map(Rule::variable);
+        let all = self.variables();
+        all.filter(move |(variable, _)| !passing.contains(variable))
+    }
+
     /// Whether somebody has written the word `chmod`.
     pub fn asks_for_chmod(&self) -> bool {
         let mut all = Rule::ALL.iter().zip(&self.values);

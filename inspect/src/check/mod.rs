@@ -32,7 +32,7 @@ pub fn processes(pids: &[u32], rules: &[Rule]) -> CheckScan {
         listen: MOMENT,
         ..LOOK
     };
-    let scan = crate::scan_alone(pids, options);
+    let scan = crate::scan(pids, options);
     let mut tally = Tally::new(rules);
     let mut incomplete = Vec::new();
     for report in scan.processes {

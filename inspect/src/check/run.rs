@@ -4,7 +4,7 @@ use super::rules::{Figures, Rule};
 use super::tally::Tally;
 use super::{LOOK, take_in};
 use crate::Options;
-use crate::findings;
+use crate::findings::{self, Remedies};
 use crate::gather::{self, Ears, Sampler};
 use crate::model::{CheckScan, CommandLine, CommandRun, Gap, Name, Relative, SCHEMA};
 use crate::sys::{self, Signal, Signals};
@@ -231,6 +231,7 @@ impl Watch {
         let Ok(top) = crate::top(&selection, &gather::Users::default()) else {
             return;
         };
+        let remedies = Remedies::new();
         let comm = gather::comm_of(self.pid).unwrap_or_else(|| "the command".into());
         let who = Relative {
             pid: self.pid,
@@ -238,7 +239,7 @@ impl Watch {
         };
         let seconds = self.seconds();
         for user in top.users.iter().filter(|user| user.account.uid == own) {
-            let found = findings::of_failure(user, &top.processes);
+            let found = findings::of_failure(user, &top.processes, &remedies);
             self.tally.findings(&who, found, Some(seconds));
         }
     }
@@ -264,6 +265,7 @@ impl Watch {
                     what: format!("process {pid} of the command"),
                     why: error.why,
                     count: None,
+                    aside: false,
                 });
             }
         }

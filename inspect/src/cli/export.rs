@@ -15,7 +15,7 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub processes: TargetArgs,
 
-    /// Processes with this in their name or that of their program have, too; may be given again
+    /// Processes with this in their name, or in that of their program or the script it runs, have, too; may be given again
     #[arg(long, value_name = "TEXT")]
     pub name: Vec<String>,
 

@@ -38,7 +38,8 @@ A process is given by its PID, several as 812,813 or one after the other; by its
 script it runs (all of that name are looked at); or by the port it listens on, TCP or UDP. -p takes the same, also \
 for a process that is called like a command.
 
-Exit status: 0 done, 1 findings at or above --fail-on, 2 usage, 3 no such process or database, 4 not permitted.
+Exit status: 0 done, 1 findings at or above --fail-on, 2 usage, or the answer could not be \
+written, 3 no such process or database, 4 not permitted.
 
 Examples:
   fdscan :8080              what is wrong with the server that listens there

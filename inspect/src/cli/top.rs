@@ -14,7 +14,7 @@ pub struct TopArgs {
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
 
-    /// Only processes with this in their name or that of their program
+    /// Only processes with this in their name, or in that of their program or the script it runs
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
 

@@ -1,6 +1,6 @@
 //! What the counts come to, in one sentence, and what helps.
 
-use super::{beyond_masks, missed};
+use super::{beyond_masks, fillers, missed};
 use crate::findings::{Remedies, cure, rollback_journal};
 use crate::model::{
     Bits, Cause, Conclusion, Database, Descriptor, EventCount, EventsScan, FileEvents, Name,
@@ -28,14 +28,7 @@ pub fn conclude(
 ) -> Conclusion {
     let left = Left::of(process, scan, all);
     let mut conclusion = match (left.total, scan.total) {
-        (0, 1..) => Conclusion {
-            message: format!(
-                "{}, and the rules libwatchfix.so follows in it remove {}: nothing woke it.",
-                events(scan.total),
-                agree(scan.total, "it", "them all"),
-            ),
-            ..Conclusion::default()
-        },
+        (0, 1..) => fillers::conclude(process, scan, &left, remedies),
         _ => judge(process, scan, &left, remedies),
     };
     if left.total > 0 && left.total < scan.total {
@@ -61,12 +54,14 @@ pub fn conclude(
 }
 
 /// What the rules in force leave of the events.
-struct Left<'a> {
+pub(super) struct Left<'a> {
     total: u64,
     reads: u64,
     attrib: u64,
     /// Most first.
     files: Vec<&'a FileEvents>,
+    /// What is not left, by its name.
+    pub(super) gone: Vec<&'a FileEvents>,
 }
 
 impl<'a> Left<'a> {
@@ -85,9 +80,11 @@ impl<'a> Left<'a> {
             reads: all.of(READS).saturating_sub(of(READS)),
             attrib: all.of(event::ATTRIB).saturating_sub(of(event::ATTRIB)),
             files: scan.files.iter().filter(|file| !removed(file)).collect(),
+            gone: Vec::new(),
         };
         let events: u64 = gone.iter().map(|file| file.count).sum();
         left.total = left.total.saturating_sub(events);
+        left.gone = gone;
         // Of a touch as well, but of touches no loop is made.
         if cure::hides_chmod(process) {
             left.total = left.total.saturating_sub(left.attrib);
@@ -153,7 +150,7 @@ fn matter<'a>(process: &Process, scan: &EventsScan, left: &Left<'a>) -> Option<&
     if percent(of(first), left.total) >= HALF {
         return Some(first);
     }
-    let own = written_again(process, scan, left);
+    let own = written_again(process, scan, &left.files);
     let families: BTreeMap<_, _> = own
         .iter()
         .map(|file| (stem(&file.path), of(file)))
@@ -162,7 +159,7 @@ fn matter<'a>(process: &Process, scan: &EventsScan, left: &Left<'a>) -> Option<&
     most(&own).filter(|_| percent(all, left.total) >= HALF)
 }
 
-fn events(count: u64) -> String {
+pub(super) fn events(count: u64) -> String {
     plural(
         usize::try_from(count).unwrap_or(usize::MAX),
         "event",
@@ -275,7 +272,7 @@ fn also_written<'a>(
     left: &Left<'a>,
     stem: &[u8],
 ) -> Vec<&'a [u8]> {
-    let files = written_again(process, scan, left).into_iter();
+    let files = written_again(process, scan, &left.files).into_iter();
     let files = files.filter(|file| self::stem(&file.path) != stem);
     let mut names: Vec<&[u8]> = files
         .map(|file| base_of(file.path.as_bytes()))
@@ -288,7 +285,11 @@ fn also_written<'a>(
 
 /// The files that it, or what it started, writes again and again where it watches. What somebody edits is not
 /// among them.
-fn written_again<'a>(process: &Process, scan: &EventsScan, left: &Left<'a>) -> Vec<&'a FileEvents> {
+pub(super) fn written_again<'a>(
+    process: &Process,
+    scan: &EventsScan,
+    files: &[&'a FileEvents],
+) -> Vec<&'a FileEvents> {
     /// Once in each of two rounds: how many events that is depends on who reads them when, for the kernel merges
     /// those that are alike, and how large its share is on what else is done in a round.
     const AGAIN: u64 = 2;
@@ -297,7 +298,7 @@ fn written_again<'a>(process: &Process, scan: &EventsScan, left: &Left<'a>) -> V
     let is_change = |entry: &&EventCount| {
         event::bits(entry.event.as_bytes()).is_some_and(|bit| bit & CHANGES != 0)
     };
-    let own = |cause: &&Cause| matches!(cause.relation, Relation::Itself | Relation::Descendant);
+    let own = |cause: &&Cause| cause.relation.is_own();
     let by_it = |file: &FileEvents| match &scan.causes {
         Some(causes) => {
             let mut names = causes.iter().filter(own).flat_map(|cause| &cause.names);
@@ -313,7 +314,7 @@ fn written_again<'a>(process: &Process, scan: &EventsScan, left: &Left<'a>) -> V
         let most = changes.map(|entry| entry.count).max();
         most >= Some(AGAIN) && by_it(file)
     };
-    let files = left.files.iter().copied().filter(|file| again(file));
+    let files = files.iter().copied().filter(|file| again(file));
     files.take(LISTED).collect()
 }
 
@@ -344,13 +345,12 @@ fn writer(process: &Process, scan: &EventsScan, file: &FileEvents) -> Writer {
             .filter(|_| all > 0)
         {
             let share = percent(touched(cause), all);
-            let how = if share >= MOST {
-                String::new()
-            } else {
-                format!(" to {share} %")
+            let how = match share {
+                MOST.. => "written by".into(),
+                share => format!("{share} % of them caused by"),
             };
             return Writer {
-                text: format!(", written{how} by {}", who(cause)),
+                text: format!(", {how} {}", who(cause)),
                 itself: cause.relation == Relation::Itself && share >= HALF,
             };
         }
@@ -481,7 +481,7 @@ fn family(files: &[&FileEvents], path: &Name) -> u64 {
     same.map(|file| file.count).sum()
 }
 
-fn stem(path: &Name) -> &[u8] {
+pub(super) fn stem(path: &Name) -> &[u8] {
     stem_of(path.as_bytes())
 }
 

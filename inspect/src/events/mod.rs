@@ -2,6 +2,7 @@
 
 mod beyond_masks;
 mod conclude;
+mod fillers;
 mod hints;
 mod listen;
 mod missed;
@@ -36,7 +37,7 @@ const FEW: usize = 10;
 /// # Errors
 /// There is no such process, it may not be looked into, or nothing can be listened to at all.
 pub fn events(pid: u32, time: Duration, wake: bool) -> Result<EventsScan, Failure> {
-    let remedies = Remedies::locate();
+    let remedies = Remedies::new();
     let mut gaps = Gaps::default();
     let mut live = Live::open(pid)?;
     let options = Options {
@@ -50,6 +51,7 @@ pub fn events(pid: u32, time: Duration, wake: bool) -> Result<EventsScan, Failur
     };
     live.look_with(&options, &mut gaps);
     live.read_databases();
+    live.read_record();
     let failed = |e| Failure {
         pid: Some(pid),
         why: format!("nothing can be listened to: {}", gather::errno_text(&e)),

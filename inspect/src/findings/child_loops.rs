@@ -65,7 +65,7 @@ fn finding(child: &Process, theirs: Finding, remedies: &Remedies) -> Finding {
         code: "child-loops",
         severity: theirs.severity,
         message: format!(
-            "{name} (PID {pid}), which it started, {does} ({}): `fdscan {pid}` says by what, and what helps there.",
+            "{name} (PID {pid}), which it started, {does} ({}): a look at it says by what, and what helps there.",
             theirs.code
         ),
         evidence: json!({

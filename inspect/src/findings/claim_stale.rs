@@ -23,55 +23,103 @@
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Claim, Place, Verdict};
-use serde_json::json;
+use crate::render::{list_words, number};
+use serde_json::{Value, json};
 
-/// Claims reported: more of them are one problem.
-const MOST: usize = 8;
+/// Claims named in one finding: the evidence has all.
+const NAMED: usize = 3;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let claims = facts.process.around.claims.iter();
-    claims
-        .filter(|claim| claim.severity.is_some())
-        .take(MOST)
-        .map(finding)
-        .collect()
+    let bad: Vec<_> = claims.filter(|claim| claim.severity.is_some()).collect();
+    // What is left over at one place is one problem, however many files that are.
+    let of = |wanted| {
+        let claims = bad.iter().copied();
+        let claims: Vec<_> = claims.filter(|claim| severity(claim) == wanted).collect();
+        let first = claims.first()?;
+        Some(finding(first, &claims, wanted))
+    };
+    let found = [Severity::Warning, Severity::Info].into_iter();
+    found.filter_map(of).collect()
 }
 
-fn finding(claim: &Claim) -> Finding {
-    // A claim in a mere working directory may be another program's, and a file that only looks like a
-    // claim is corrupt.
-    let severity = if claim.place != Place::Working && claim.verdict != Verdict::Corrupt {
-        Severity::Warning
-    } else {
-        Severity::Info
+/// A claim in a mere working directory may be another program's, and a file that only looks like a claim is corrupt.
+fn severity(claim: &Claim) -> Severity {
+    match claim.place != Place::Working && claim.verdict != Verdict::Corrupt {
+        true => Severity::Warning,
+        false => Severity::Info,
+    }
+}
+
+/// The finding for `claims`, `first` of them before the others.
+fn finding(first: &Claim, claims: &[&Claim], severity: Severity) -> Finding {
+    let mut evidence = evidence(first);
+    evidence["claims"] = claims.iter().map(|claim| self::evidence(claim)).collect();
+    let message = match claims {
+        [one] => format!(
+            "{}, {}, is {}. {} Who believes it takes a dead server for a live one, or stops the wrong process.",
+            one.path,
+            place(one),
+            one.verdict.name(),
+            one.why,
+        ),
+        all => {
+            format!(
+                "{} claims do not hold any more: {}. Who believes them takes a dead server for a live one, or stops the wrong process.",
+                number(all.len() as u64),
+                named(all),
+            )
+        }
     };
-    let place = match claim.place {
-        Place::Written => "where it writes",
-        Place::Named => "in the directory named after the program",
-        Place::Working => "in its working directory",
-    };
+    // Each is an rm(1) of its own.
+    let remedies = claims.iter().filter_map(|claim| claim.remedy.as_deref());
+    let removed: Vec<_> = remedies
+        .filter_map(|remedy| remedy.strip_prefix("rm -- "))
+        .collect();
     Finding {
         code: "claim-stale",
         severity,
-        message: format!(
-            "{}, {place}, is {}. {} Who believes it takes a dead server for a live one, or stops the wrong process.",
-            claim.path,
-            claim.verdict.name(),
-            claim.why,
-        ),
-        evidence: json!({
-            "path": claim.path,
-            "kind": claim.kind,
-            "verdict": claim.verdict,
-            "pid": claim.pid,
-            "start": claim.start,
-            "address": claim.address,
-            "holders": claim.holders,
-            "age_seconds": claim.age_seconds,
-        }),
-        remedy: claim.remedy.clone(),
+        message,
+        evidence,
+        remedy: (!removed.is_empty()).then(|| format!("rm -- {}", removed.join(" "))),
         remedy_live: None,
     }
+}
+
+fn place(claim: &Claim) -> &'static str {
+    match claim.place {
+        Place::Written => "where it writes",
+        Place::Named => "in the directory named after the program",
+        Place::Working => "in its working directory",
+    }
+}
+
+/// `/srv/a.pid, where it writes, is stale and ...`
+fn named(claims: &[&Claim]) -> String {
+    let named = claims.iter().take(NAMED);
+    let named = named.map(|claim| {
+        let (path, verdict) = (&claim.path, claim.verdict.name());
+        format!("{path} ({}) is {verdict}", place(claim))
+    });
+    let mut named: Vec<_> = named.collect();
+    if let Some(more @ 1..) = claims.len().checked_sub(NAMED) {
+        named.push(format!("{} more are of this kind", number(more as u64)));
+    }
+    let named: Vec<_> = named.iter().map(String::as_str).collect();
+    list_words(&named, "and")
+}
+
+fn evidence(claim: &Claim) -> Value {
+    json!({
+        "path": claim.path,
+        "kind": claim.kind,
+        "verdict": claim.verdict,
+        "pid": claim.pid,
+        "start": claim.start,
+        "address": claim.address,
+        "holders": claim.holders,
+        "age_seconds": claim.age_seconds,
+    })
 }
 
 #[cfg(test)]
@@ -102,6 +150,43 @@ mod tests {
             with(Verdict::Corrupt, Place::Written).only(look).severity,
             Severity::Info
         );
+    }
+
+    #[test]
+    fn what_is_left_over_by_many_is_one_finding_and_one_command() {
+        let mut fixture = Fixture::new();
+        for at in 0..5 {
+            let path = format!("/srv/{at}.pid");
+            fixture.process.around.claims.push(Claim {
+                remedy: (at != 1).then(|| format!("rm -- {path}")),
+                place: Place::Working,
+                ..claim(&path, Verdict::Stale)
+            });
+        }
+        let finding = fixture.only(look);
+        assert_eq!(finding.severity, Severity::Info);
+        assert!(
+            finding.message.starts_with(
+                "5 claims do not hold any more: /srv/0.pid (in its working directory) is stale, "
+            ) && finding.message.contains(" and 2 more are of this kind. "),
+            "{}",
+            finding.message
+        );
+        assert_eq!(finding.evidence["path"], "/srv/0.pid");
+        assert_eq!(finding.evidence["claims"][4]["path"], "/srv/4.pid");
+        assert_eq!(
+            finding.remedy.as_deref(),
+            Some("rm -- /srv/0.pid /srv/2.pid /srv/3.pid /srv/4.pid")
+        );
+        // What it claims itself is more than that, and a finding of its own.
+        let own = Claim {
+            place: Place::Written,
+            ..claim("/srv/own.pid", Verdict::Stale)
+        };
+        fixture.process.around.claims.push(own);
+        let found = fixture.look(look);
+        let severities: Vec<_> = found.iter().map(|finding| finding.severity).collect();
+        assert_eq!(severities, [Severity::Warning, Severity::Info]);
     }
 
     #[test]

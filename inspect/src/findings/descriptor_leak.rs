@@ -135,14 +135,17 @@ fn finding(facts: &Facts<'_>, kind: Kind, count: usize) -> Finding {
     let percent = limit.filter(|&n| n > 0).map(|n| count as u64 * 100 / n);
     let share = percent.map_or_else(String::new, |p| format!(", {p} % of its limit"));
     let grown = process.growth.as_ref().map(|growth| {
-        let more = match kind {
-            Kind::Inotify => growth.instances.map_or(0, |change| change.by()),
-            _ => growth.of_kind(kind),
+        let (more, ahead) = match kind {
+            Kind::Inotify => (
+                growth.instances.map_or(0, |change| change.by()),
+                growth.limits.instances,
+            ),
+            _ => (growth.of_kind(kind), growth.limits.descriptors),
         };
-        (growth.seconds, more)
+        (growth.seconds, more, ahead)
     });
-    let since = grown.map_or_else(String::new, |(seconds, more)| {
-        growth::sentence(seconds, more)
+    let since = grown.map_or_else(String::new, |(seconds, more, ahead)| {
+        growth::sentence(seconds, more, ahead)
     });
     let why = match kind {
         Kind::Inotify => {
@@ -163,7 +166,7 @@ fn finding(facts: &Facts<'_>, kind: Kind, count: usize) -> Finding {
             "handles": count,
             "soft_limit": limit,
             "percent_of_limit": percent,
-            "growth": grown.map(|(seconds, more)| growth::evidence(seconds, more)),
+            "growth": grown.map(|(seconds, more, ahead)| growth::evidence(seconds, more, ahead)),
         }),
         remedy: None,
         remedy_live: None,

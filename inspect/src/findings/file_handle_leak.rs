@@ -135,9 +135,12 @@ impl Group<'_> {
     }
 
     fn finding(&self, limit: Option<u64>, growth: Option<&Growth>) -> Finding {
-        let grown = growth.map(|growth| (growth.seconds, self.more(growth)));
-        let since = grown.map_or_else(String::new, |(seconds, more)| {
-            growth::sentence(seconds, more)
+        let grown = growth.map(|growth| {
+            let more = self.more(growth);
+            (growth.seconds, more, growth.limits.descriptors)
+        });
+        let since = grown.map_or_else(String::new, |(seconds, more, ahead)| {
+            growth::sentence(seconds, more, ahead)
         });
         let handles = self.files.len() as u64;
         let inodes: HashSet<_> = self.files.iter().filter_map(|file| file.identity).collect();
@@ -194,7 +197,7 @@ impl Group<'_> {
                 "soft_limit": limit,
                 "percent_of_limit": percent,
                 "names": names,
-                "growth": grown.map(|(seconds, more)| growth::evidence(seconds, more)),
+                "growth": grown.map(|(seconds, more, ahead)| growth::evidence(seconds, more, ahead)),
             }),
             remedy: None,
             remedy_live: None,

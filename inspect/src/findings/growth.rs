@@ -1,23 +1,38 @@
 //! What two samples add to a finding: words and evidence.
 
-use crate::model::Change;
+use crate::model::{Change, LimitAhead};
 use crate::render::{agree, duration, number};
 use serde_json::{Value, json};
 
-/// Descriptors opened or closed meanwhile, as a sentence after another one.
-pub fn sentence(seconds: f64, more: i64) -> String {
+/// Descriptors opened or closed meanwhile, as a sentence after another one; with when the limit on them is met at the
+/// rate of all.
+pub fn sentence(seconds: f64, more: i64, ahead: Option<LimitAhead>) -> String {
     let count = number(more.unsigned_abs());
     let were = agree(more.unsigned_abs(), "was", "were");
     match more {
         0 => format!(" Within {seconds:.1} s none was added."),
-        1.. => format!(" Within {seconds:.1} s {count} more {were} opened."),
+        1.. => {
+            let ahead = ahead.map_or_else(String::new, |ahead| {
+                let (limit, left) = (number(ahead.limit), time_left(ahead.seconds_left));
+                format!(": at this rate the limit of {limit} is reached in {left}")
+            });
+            format!(" Within {seconds:.1} s {count} more {were} opened{ahead}.")
+        }
         _ => format!(" Within {seconds:.1} s {count} of them {were} closed."),
     }
 }
 
 /// The same as evidence.
-pub fn evidence(seconds: f64, more: i64) -> Value {
-    json!({ "seconds": seconds, "more": more })
+pub fn evidence(seconds: f64, more: i64, ahead: Option<LimitAhead>) -> Value {
+    let ahead = ahead.filter(|_| more > 0);
+    json!({ "seconds": seconds, "more": more, "seconds_left": ahead.map(|ahead| ahead.seconds_left) })
+}
+
+fn time_left(seconds: u64) -> String {
+    match seconds {
+        0 => "less than a second".into(),
+        left => duration(left),
+    }
 }
 
 /// What is left of a limit, and for how long.
@@ -33,13 +48,10 @@ pub struct Outlook {
 impl Outlook {
     /// `used` of `limit` are taken, `own` of them by the process whose counter changed.
     pub fn new(used: u64, limit: u64, own: u64, seconds: f64, change: Option<Change>) -> Outlook {
-        // What was taken between the look and the second sample is gone as well.
-        let since = change.map_or(0, |change| change.to.saturating_sub(own));
-        let left = limit.saturating_sub(used);
-        let still = left.saturating_sub(since);
+        let ahead = change.and_then(|change| change.until(limit, used, own, seconds));
         Outlook {
-            left,
-            seconds_left: change.and_then(|change| change.seconds_until(still, seconds)),
+            left: limit.saturating_sub(used),
+            seconds_left: ahead.map(|ahead| ahead.seconds_left),
             seconds,
             change,
         }
@@ -61,10 +73,7 @@ impl Outlook {
         let seconds = self.seconds;
         match (change.more(), self.seconds_left) {
             (Some(more), Some(left)) if self.left > 0 => {
-                let left = match left {
-                    0 => "less than a second".into(),
-                    left => duration(left),
-                };
+                let left = time_left(left);
                 format!(
                     " Within {seconds:.1} s {what} grew by {}: at this rate the limit is reached in {left}.",
                     number(more),
@@ -86,9 +95,25 @@ mod tests {
 
     #[test]
     fn one_more_was_and_two_more_were_opened() {
-        assert_eq!(sentence(2.0, 1), " Within 2.0 s 1 more was opened.");
-        assert_eq!(sentence(2.0, 2), " Within 2.0 s 2 more were opened.");
-        assert_eq!(sentence(2.0, -1), " Within 2.0 s 1 of them was closed.");
+        let said = |more| sentence(2.0, more, None);
+        assert_eq!(said(1), " Within 2.0 s 1 more was opened.");
+        assert_eq!(said(2), " Within 2.0 s 2 more were opened.");
+        assert_eq!(said(-1), " Within 2.0 s 1 of them was closed.");
+    }
+
+    #[test]
+    fn what_is_opened_meets_its_limit_and_what_is_closed_does_not() {
+        let ahead = Some(LimitAhead {
+            limit: 1024,
+            seconds_left: 720,
+        });
+        assert_eq!(
+            sentence(2.0, 20, ahead),
+            " Within 2.0 s 20 more were opened: at this rate the limit of 1,024 is reached in 12 min."
+        );
+        assert_eq!(evidence(2.0, 20, ahead)["seconds_left"], 720);
+        assert!(!sentence(2.0, -1, ahead).contains("limit"));
+        assert!(evidence(2.0, 0, ahead)["seconds_left"].is_null());
     }
 
     #[test]

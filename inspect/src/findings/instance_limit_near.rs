@@ -55,6 +55,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     message += ": at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.";
     message += &outlook.sentence("their number in this process");
     message += &limit::holders(
+        facts.remedies,
         user,
         "instances",
         max,

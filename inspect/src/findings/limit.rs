@@ -1,6 +1,6 @@
 //! What the three findings about limits share.
 
-use super::{Facts, Finding, Severity};
+use super::{Facts, Finding, Remedies, Severity};
 use crate::model::{Account, Change, LimitHolder, Name, Row, UnitShare, UserUsage};
 use crate::render::number;
 
@@ -66,6 +66,7 @@ pub fn in_use(user: &UserUsage, what: &str, [used, max, left, own]: [u64; 4]) ->
 /// Who has most of them, as sentences after another one; then where to look for the others. The units come first: what
 /// is restarted, or given less, is mostly one of those.
 pub fn holders(
+    remedies: &Remedies,
     user: &UserUsage,
     what: &str,
     max: u64,
@@ -90,20 +91,25 @@ pub fn holders(
     };
     let all = user.holders.iter();
     let all = all.map(|holder| (holder.pid, holder.comm.as_ref(), of(holder)));
-    units + &named(all, what)
+    units + &named(remedies, all, what)
 }
 
 /// The same of what a pass over all processes has seen.
 pub fn largest<'a>(
+    remedies: &Remedies,
     rows: impl Iterator<Item = &'a Row>,
     what: &str,
     of: fn(&Row) -> Option<u64>,
 ) -> String {
     let all = rows.map(|row| (row.pid, row.comm.as_ref(), of(row).unwrap_or(0)));
-    named(all, what)
+    named(remedies, all, what)
 }
 
-fn named<'a>(all: impl Iterator<Item = (u32, Option<&'a Name>, u64)>, what: &str) -> String {
+fn named<'a>(
+    remedies: &Remedies,
+    all: impl Iterator<Item = (u32, Option<&'a Name>, u64)>,
+    what: &str,
+) -> String {
     let mut list: Vec<_> = all.filter(|&(.., count)| count > 0).collect();
     if list.is_empty() {
         return String::new();
@@ -118,8 +124,9 @@ fn named<'a>(all: impl Iterator<Item = (u32, Option<&'a Name>, u64)>, what: &str
         })
         .collect();
     format!(
-        " Most {what}: {}. `fdscan top --sort {what}` lists all. End what leaks first: a higher limit buys time only.",
-        named.join(", ")
+        " Most {what}: {}. {} lists all. End what leaks first: a higher limit buys time only.",
+        named.join(", "),
+        remedies.mention(&format!("top --sort {what}")),
     )
 }
 

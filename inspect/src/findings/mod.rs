@@ -35,8 +35,8 @@ mod watched_files;
 pub(crate) mod fixture;
 
 pub(crate) use descriptor_leak::named;
-pub(crate) use remedy::quote;
 pub use remedy::{Remedies, quoted};
+pub(crate) use remedy::{pattern, quote};
 pub use rollback_journal::still_woken;
 
 use crate::model::{Brief, InotifyLimits, Process, Row, SeenDatabase, User};
@@ -105,8 +105,9 @@ impl Finding {
         }
     }
 
-    /// Makes its command one that runs as it is pasted; what cannot run here is said instead.
-    fn paste(&mut self, process: Option<&Process>, remedies: &Remedies) {
+    /// Makes its command one that runs as it is pasted, about what belongs to the users `owners`; what cannot run here is
+    /// said instead.
+    fn paste(&mut self, owners: &[u32], remedies: &Remedies) {
         if self.needs_start() {
             return;
         }
@@ -114,7 +115,7 @@ impl Finding {
         let Some(command) = self.remedy.take() else {
             return;
         };
-        match remedies.permitted(process, of_system, &command) {
+        match remedies.permitted(owners, of_system, &command) {
             Ok(command) => self.remedy = Some(command),
             Err(why) => self.message += &format!(" {why}: `{command}`."),
         }
@@ -205,7 +206,7 @@ pub fn of_user(user: &User) -> Vec<Brief> {
 }
 
 /// The limits of its user a command that failed must have met: nothing was left of them when it had ended.
-pub fn of_failure(user: &User, rows: &[Row]) -> Vec<Finding> {
+pub fn of_failure(user: &User, rows: &[Row], remedies: &Remedies) -> Vec<Finding> {
     let full = |what, used: Option<u64>, max: Option<u64>, errno, of: fn(&Row) -> Option<u64>| {
         let (used, max) = (used?, max?);
         (used >= max).then(|| Finding {
@@ -218,7 +219,7 @@ pub fn of_failure(user: &User, rows: &[Row]) -> Vec<Finding> {
                 "The command failed while all {} inotify {what} of {} were in use: a program that needs one more gets {errno}.{}",
                 number(max),
                 user.account,
-                limit::largest(rows.iter().filter(|row| row.uid == Some(user.account.uid)), what, of),
+                limit::largest(remedies, rows.iter().filter(|row| row.uid == Some(user.account.uid)), what, of),
             ),
             evidence: json!({
                 "uid": user.account.uid,
@@ -249,13 +250,14 @@ pub fn of_failure(user: &User, rows: &[Row]) -> Vec<Finding> {
 fn of(facts: &Facts<'_>, looks: &[Look]) -> Vec<Finding> {
     let mut findings: Vec<_> = looks.iter().flat_map(|look| look(facts)).collect();
     for finding in &mut findings {
-        finding.paste(Some(facts.process), facts.remedies);
+        finding.paste(facts.process.uid.as_slice(), facts.remedies);
     }
     order::worst_first(findings)
 }
 
-/// Everything that is wrong with a database, whoever has it open, worst first.
-pub fn of_database(seen: &SeenDatabase, remedies: &Remedies) -> Vec<Finding> {
+/// Everything that is wrong with a database, whoever has it open, worst first. It and who has it open belong to the users
+/// `owners`.
+pub fn of_database(seen: &SeenDatabase, owners: &[u32], remedies: &Remedies) -> Vec<Finding> {
     let database = &seen.database;
     let orphans = sqlite_wal_deleted::of_orphans(&database.database, &seen.orphans, remedies);
     let findings = orphans
@@ -267,7 +269,7 @@ pub fn of_database(seen: &SeenDatabase, remedies: &Remedies) -> Vec<Finding> {
         .chain(sqlite_handle_leak::of(database));
     let mut findings: Vec<_> = findings.collect();
     for finding in &mut findings {
-        finding.paste(None, remedies);
+        finding.paste(owners, remedies);
     }
     order::worst_first(findings)
 }

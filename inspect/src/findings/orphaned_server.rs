@@ -47,7 +47,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     if rivals.is_empty() && !is_worth_knowing(process, origin) {
         return Vec::new();
     }
-    vec![finding(process, origin, &rivals)]
+    vec![finding(facts, origin, &rivals)]
 }
 
 /// Who was started with its command after it and has no place to listen at.
@@ -139,7 +139,8 @@ fn is_claimed(process: &Process) -> bool {
     claims.any(|claim| claim.pid == Some(process.pid) && claim.verdict.holds())
 }
 
-fn finding(process: &Process, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
+fn finding(facts: &Facts<'_>, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
+    let process = facts.process;
     let listeners = &process.around.listeners;
     let main = listeners
         .iter()
@@ -176,7 +177,7 @@ fn finding(process: &Process, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
         },
         message: format!(
             "It listens on {place}, {whence}. {}{check}",
-            what_of(process, rivals)
+            what_of(facts, rivals)
         ),
         evidence: json!({
             "listeners": listeners,
@@ -196,7 +197,8 @@ fn finding(process: &Process, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
 }
 
 /// Who else wants its place.
-fn what_of(process: &Process, rivals: &Rivals<'_>) -> String {
+fn what_of(facts: &Facts<'_>, rivals: &Rivals<'_>) -> String {
+    let process = facts.process;
     let starts = process.around.starts.as_ref();
     let who = match (starts, rivals.ended, rivals.alive.first()) {
         (Some(starts), [_, ..], _) => format!(
@@ -216,8 +218,8 @@ fn what_of(process: &Process, rivals: &Rivals<'_>) -> String {
         }
         (None, ..) => {
             return format!(
-                "Nobody is left to restart or stop it, and another start of the same server cannot bind: fdscan {} --for 15 sees whether somebody keeps trying.",
-                process.pid
+                "Nobody is left to restart or stop it, and another start of the same server cannot bind: {} sees whether somebody keeps trying.",
+                facts.remedies.mention(&format!("{} --for 15", process.pid)),
             );
         }
     };
@@ -364,7 +366,7 @@ mod tests {
     fn nobody_is_seen_to_try_only_while_somebody_looked() {
         let mut fixture = orphan();
         let once = fixture.only(look);
-        assert!(once.message.contains("fdscan 42 --for 15 sees whether"));
+        assert!(once.message.contains("`fdscan 42 --for 15` sees whether"));
         assert!(once.evidence["starts_in_vain"].is_null());
         fixture.process.around.starts = Some(Starts::default());
         let waited = fixture.only(look);

@@ -153,13 +153,12 @@ fn finding(
     let with = peer.map_or_else(String::new, |(ip, many)| {
         format!(" {} of them are with {ip}.", number(many as u64))
     });
-    let grown = facts
-        .process
-        .growth
-        .as_ref()
-        .map(|growth| (growth.seconds, growth.of_kind(Kind::Socket)));
-    let since = grown.map_or_else(String::new, |(seconds, more)| {
-        growth::sentence(seconds, more).replacen(" none", " no socket", 1)
+    let grown = facts.process.growth.as_ref().map(|growth| {
+        let more = growth.of_kind(Kind::Socket);
+        (growth.seconds, more, growth.limits.descriptors)
+    });
+    let since = grown.map_or_else(String::new, |(seconds, more, ahead)| {
+        growth::sentence(seconds, more, ahead).replacen(" none", " no socket", 1)
     });
     let what_ends_it = match group {
         Group::CloseWait => {
@@ -187,7 +186,7 @@ fn finding(
             "peer_handles": peer.map(|(_, many)| many),
             "soft_limit": limit,
             "percent_of_limit": percent,
-            "growth": grown.map(|(seconds, more)| growth::evidence(seconds, more)),
+            "growth": grown.map(|(seconds, more, ahead)| growth::evidence(seconds, more, ahead)),
         }),
         remedy: None,
         remedy_live: None,

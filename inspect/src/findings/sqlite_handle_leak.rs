@@ -198,9 +198,10 @@ impl Handles<'_> {
             message = format!("Process {} ({}): {message}", holder.pid, holder.command());
         }
         let grown = self.grown(kind);
+        let ahead = self.growth.and_then(|growth| growth.limits.descriptors);
         let leaks = connections >= MORE_THAN_A_POOL || grown.is_some_and(|(_, more)| more > 0);
         if let Some((seconds, more)) = grown {
-            message += &growth::sentence(seconds, more);
+            message += &growth::sentence(seconds, more, ahead);
         }
         Finding {
             code: "sqlite-handle-leak",
@@ -221,7 +222,7 @@ impl Handles<'_> {
                 "libraries": self.shm,
                 "parked": self.main.saturating_sub(self.wal),
                 "open": self.open,
-                "growth": grown.map(|(seconds, more)| growth::evidence(seconds, more)),
+                "growth": grown.map(|(seconds, more)| growth::evidence(seconds, more, ahead)),
             }),
             remedy: None,
             remedy_live: None,

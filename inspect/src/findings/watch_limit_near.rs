@@ -72,6 +72,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     }
     message += &outlook.sentence("their number in this process");
     message += &limit::holders(
+        facts.remedies,
         user,
         "watches",
         max,

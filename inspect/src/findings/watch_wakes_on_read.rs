@@ -63,7 +63,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         message +=
             " libwatchfix.so is loaded and takes these events out when the process reads them.";
     } else if !woken && own.is_none() {
-        message += &quiet(process, heard);
+        message += &quiet(facts, heard);
     }
     vec![Finding {
         code: "watch-wakes-on-read",
@@ -114,21 +114,26 @@ fn sentence(heard: &Woken) -> String {
 }
 
 /// That nobody was heard, as far as that goes.
-fn quiet(process: &Process, heard: Option<&Woken>) -> String {
+fn quiet(facts: &Facts<'_>, heard: Option<&Woken>) -> String {
+    let events = || {
+        facts
+            .remedies
+            .mention(&format!("events {}", facts.process.pid))
+    };
     match heard {
         Some(heard) if heard.is_whole() => {
             format!(" Within {:.1} s nobody did.", heard.listened.as_secs_f64())
         }
         Some(heard) => format!(
-            " Within {:.1} s nobody did at the {} of {} inodes that were listened to: `fdscan events {}` says more.",
+            " Within {:.1} s nobody did at the {} of {} inodes that were listened to: {} says more.",
             heard.listened.as_secs_f64(),
             number(heard.inodes as u64),
             number(heard.watched as u64),
-            process.pid,
+            events(),
         ),
         None => format!(
-            " Whether somebody does was not listened to: `fdscan events {}` does.",
-            process.pid
+            " Whether somebody does was not listened to: {} does.",
+            events(),
         ),
     }
 }

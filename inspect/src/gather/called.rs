@@ -21,8 +21,8 @@ pub struct Called {
     pub others_are_hidden: bool,
 }
 
-/// Looks for processes called `name`: so is their main thread, their program, the script it runs, or what they were
-/// started as. A name with a `/` is the path of one of these.
+/// Looks for processes called `name`: so is their main thread, their program, the script it runs, what they were
+/// started as, or the title they gave themselves. A name with a `/` is the path of one of these.
 ///
 /// # Errors
 /// The errno of opening or listing /proc.
@@ -60,18 +60,31 @@ pub fn called(name: &Name) -> io::Result<Called> {
     Ok(found)
 }
 
-/// Its names, that of its main thread first.
+/// Whether a process has one of `parts` in one of its names; a part with a `/` in the path of one.
+pub fn has_part(dir: &ProcDir, parts: &[String]) -> bool {
+    let within = |own: &Name, part: &str| {
+        let own = match part.contains('/') {
+            true => own.as_bytes(),
+            false => own.base(),
+        };
+        own.windows(part.len().max(1))
+            .any(|window| window == part.as_bytes())
+    };
+    !parts.is_empty()
+        && names(dir)
+            .iter()
+            .any(|own| parts.iter().any(|part| within(own, part)))
+}
+
+/// Its names, that of its main thread first. A thread's name is cut after 15 bytes (TASK_COMM_LEN, proc_pid_comm(5)).
 fn names(dir: &ProcDir) -> Vec<Name> {
     let mut names: Vec<_> = process::comm(dir).into_iter().collect();
     let words = process::command_line(dir).unwrap_or_default();
     names.extend(program::paths(dir, &words));
-    // A title says more than a name.
-    names.extend(
-        words
-            .into_iter()
-            .next()
-            .filter(|word| !process::is_title(word)),
-    );
+    if let Some(first) = words.into_iter().next() {
+        names.extend(process::of_title(&first));
+        names.push(first);
+    }
     names
 }
 

@@ -56,7 +56,9 @@ fn read(view: &View<'_>, uid: u32, path: PathBuf, process: &Process) -> Option<H
     }
     let mut text = String::new();
     file.take(MOST).read_to_string(&mut text).ok()?;
-    let watches = HealRecord::parse(&text)?.in_force(process);
+    let record = HealRecord::parse(&text)?;
+    let watches = record.in_force(process);
+    let rules = record.rules.iter();
     let at = jiff::Timestamp::from_second(metadata.mtime()).ok()?;
     (watches > 0).then(|| Healed {
         at: at.to_string(),
@@ -64,5 +66,8 @@ fn read(view: &View<'_>, uid: u32, path: PathBuf, process: &Process) -> Option<H
         watches,
         undo: None,
         seconds: metadata.mtime(),
+        rules: rules
+            .map(|(variable, value)| (variable.as_str().into(), value.as_slice().into()))
+            .collect(),
     })
 }

@@ -20,14 +20,7 @@ pub fn here() -> Here {
     let own = env::current_exe().ok();
     let beside = own.as_deref().and_then(Path::parent);
     let person = person(sys::effective_user(), env::var("SUDO_UID").ok());
-    // Under sudo(8) PATH is not that of who pastes.
-    let path = match person == sys::effective_user() {
-        true => env::var_os("PATH").unwrap_or_default(),
-        false => Default::default(),
-    };
-    let path: Vec<_> = env::split_paths(&path)
-        .filter(|dir| dir.is_absolute())
-        .collect();
+    let path: Vec<_> = path_of_person().collect();
     let usual = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
     let dir = ProcDir::open(std::process::id()).ok();
     let mounts = dir
@@ -87,6 +80,15 @@ pub fn here() -> Here {
         root_may_trace: access::root_may_trace(),
         ptrace_scope: access::yama(),
     }
+}
+
+/// The directories commands are looked for in by whoever pastes them: none are known under sudo(8), whose PATH is
+/// another one.
+pub fn path_of_person() -> impl Iterator<Item = PathBuf> {
+    let own = sys::effective_user();
+    let path = env::var_os("PATH").filter(|_| person(own, env::var("SUDO_UID").ok()) == own);
+    let dirs: Vec<_> = env::split_paths(&path.unwrap_or_default()).collect();
+    dirs.into_iter().filter(|dir| dir.is_absolute())
 }
 
 /// Who ran sudo(8), if this is root by it.

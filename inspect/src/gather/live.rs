@@ -161,6 +161,11 @@ impl Live {
             sqlite::group(&self.dir, &self.mounts, &self.process, &mut Gaps::default());
     }
 
+    /// Reads what `watchfix heal` left on record about it. Its watches must have been read.
+    pub fn read_record(&mut self) {
+        self.process.healed = super::healed(&self.process);
+    }
+
     /// What opens watched inodes.
     pub fn opener(&self) -> Opener<'_> {
         self.opener_while([].into_iter())

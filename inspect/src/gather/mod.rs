@@ -34,6 +34,7 @@ mod processes;
 mod program;
 mod restarts;
 mod sample;
+mod search;
 mod secrets;
 mod signs;
 mod sockets;
@@ -60,7 +61,7 @@ pub use access::{Missing, missing as missing_access};
 pub use accounts::Accounts;
 pub use called::{Called, called};
 pub use claims::{TTL as CLAIM_TTL, judge_paths as claims_at};
-pub use healed::healed;
+use healed::healed;
 pub use here::{here, library_places, package_places, without_dots};
 pub use identity::identity_of;
 pub use inotify::masks_of;
@@ -91,7 +92,7 @@ pub use tree::{descendants, is_descendant};
 pub use users::Users;
 use view::{Last, View};
 pub use wakes::LOOKS;
-pub use wal::{again as database_again, database};
+pub use wal::{again as database_again, database, owners_of};
 pub use window::{LogWindow, Window};
 pub use woken::Ears;
 
@@ -130,7 +131,18 @@ impl Gaps {
     }
 
     fn add(&mut self, what: String, why: String, count: Option<usize>) {
-        self.0.push(Gap { what, why, count });
+        let aside = false;
+        self.0.push(Gap {
+            what,
+            why,
+            count,
+            aside,
+        });
+    }
+
+    /// What no finding depends on, as far as can be seen.
+    fn set_aside(&mut self) {
+        self.0.iter_mut().for_each(|gap| gap.aside = true);
     }
 
     /// All of them, in the order they were met.
@@ -397,6 +409,7 @@ impl Session {
             }
             process.inotify = read.into_iter().map(|r| r.instance).collect();
         }
+        process.healed = healed(process);
         process.sqlite = sqlite::group(dir, mounts, process, gaps);
         wal::look(dir, mounts, process, gaps);
         wal::watch_writers(dir, mounts, process);

@@ -82,12 +82,14 @@ pub fn usage(
         );
     }
     scan.instances.report(gaps);
+    let mut any_near = false;
     let sums = charged.iter().enumerate().map(|(at, (account, limits))| {
         let those = || scan.instances.iter().filter(move |i| i.from <= at);
         let watches = count_watches.then(|| those().map(|i| i.watches).sum());
         let instances = those().count() as u64;
         // Who has them is asked near a limit alone.
         let near = is_near(watches, limits.watches) || is_near(Some(instances), limits.instances);
+        any_near |= near;
         let list = if near {
             scan.by_process(at)
         } else {
@@ -104,7 +106,12 @@ pub fn usage(
             holders: holders(list),
         }
     });
-    sums.collect()
+    let sums = sums.collect();
+    // Below that, what is not seen would have to be more than all that is.
+    if !any_near {
+        gaps.set_aside();
+    }
+    sums
 }
 
 /// Whether more than half of a limit is in use: no finding is about less.

@@ -2,6 +2,7 @@
 
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
+use super::search;
 use super::view::{Last, View};
 use super::{Gaps, auxv, errno_text, maps, secrets};
 use crate::model::{Library, Linkage, Name, Process};
@@ -120,6 +121,13 @@ pub fn is_title(word: &Name) -> bool {
     text.contains(&b' ') && !text.starts_with(b"/") && !text.starts_with(b".")
 }
 
+/// Whom a title is of: `gunicorn` of `gunicorn: master [app]`. `None` for a word that is no title.
+pub fn of_title(word: &Name) -> Option<Name> {
+    let first = word.as_bytes().split(|&b| b == b' ').next()?;
+    let first = first.strip_suffix(b":").unwrap_or(first);
+    is_title(word).then(|| first.into())
+}
+
 fn split_nul(text: &[u8]) -> Vec<Name> {
     let text = text.strip_suffix(b"\0").unwrap_or(text);
     if text.is_empty() {
@@ -145,7 +153,8 @@ pub fn program(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut
         }
         Err(e) => gaps.note("its program and how it is linked", errno_text(&e)),
     }
-    preload(dir, process, gaps);
+    let environ = preload(dir, process, gaps);
+    process.found_in_path = search::in_path(dir, mounts, process, &environ);
     // It is opened only when it is missing: see auxv on opens that are seen.
     let requested = process.preload.requested.iter().flatten();
     if process.preload.mapped == Some(false)
@@ -163,14 +172,21 @@ pub fn program(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut
     }
 }
 
-/// Whether libwatchfix is in the process, and with which rules.
-pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) {
-    match dir.read("environ") {
-        Ok(environ) => read_environ(process, &environ),
-        // A kernel thread has no memory: ESRCH (fs/proc/base.c, environ_open).
-        Err(e) if super::is_gone(&e) => {}
-        Err(e) => gaps.note("its environment", errno_text(&e)),
-    }
+/// Whether libwatchfix is in the process, and with which rules. Returns its environment, as far as it may be read.
+pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) -> Vec<u8> {
+    let environ = match dir.read("environ") {
+        Ok(environ) => {
+            read_environ(process, &environ);
+            environ
+        }
+        Err(e) => {
+            // A kernel thread has no memory: ESRCH (fs/proc/base.c, environ_open).
+            if !super::is_gone(&e) {
+                gaps.note("its environment", errno_text(&e));
+            }
+            Vec::new()
+        }
+    };
     process.preload.mapped = match maps::has_library(dir) {
         Ok(found) => {
             if found.is_none() && !process.kernel_thread && process.state != Some('Z') {
@@ -186,6 +202,7 @@ pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) {
             None
         }
     };
+    environ
 }
 
 /// The loader itself, when it was started by name to run a program (`ld.so PROGRAM`): it has no

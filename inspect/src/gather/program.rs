@@ -31,8 +31,8 @@ pub fn paths(dir: &ProcDir, arguments: &[Name]) -> Vec<Name> {
     let Some(exe) = exe(dir).or_else(called) else {
         return Vec::new();
     };
-    let script = script(&exe, arguments).and_then(|at| arguments.get(at));
-    let script = script.cloned();
+    let script = script(&exe, arguments).filter(|&at| !is_code(&exe, arguments, at));
+    let script = script.and_then(|at| arguments.get(at)).cloned();
     std::iter::once(exe.into()).chain(script).collect()
 }
 
@@ -57,12 +57,9 @@ impl Program {
         let dir = view.dir();
         let exe = exe(dir)?;
         let mut arguments = process::command_line(dir)?;
-        let script = match arguments.first().filter(|word| process::is_title(word)) {
+        let script = match arguments.first().and_then(process::of_title) {
             // Two programs of one interpreter that set their titles are told apart by those alone.
-            Some(title) => title.as_bytes().split(|&b| b == b' ').next().map(|word| {
-                let word = word.strip_suffix(b":").unwrap_or(word);
-                word.into()
-            }),
+            Some(title) => Some(title),
             None => script(&exe, &arguments).map(|at| arguments.remove(at)),
         };
         if let Some(own) = arguments.first_mut() {
@@ -129,9 +126,44 @@ fn script(exe: &[u8], arguments: &[Name]) -> Option<usize> {
     None
 }
 
+/// Whether the argument at `at` is no file but what is run: `sh -c CODE`, `node -e CODE`. To a shell `-e` means
+/// something else.
+fn is_code(exe: &[u8], arguments: &[Name], at: usize) -> bool {
+    const SHELLS: [&[u8]; 4] = [b"sh", b"bash", b"dash", b"busybox"];
+    let base = exe.rsplit(|&b| b == b'/').next().unwrap_or(exe);
+    let flag = at.checked_sub(1).and_then(|before| arguments.get(before));
+    let flag = flag.map_or(&b""[..], Name::as_bytes);
+    match flag {
+        b"--eval" => true,
+        [b'-', b'-', ..] => false,
+        [b'-', .., b'c'] => true,
+        [b'-', .., b'e'] => !SHELLS.contains(&base),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_is_not_the_name_of_a_script() {
+        let is = |exe: &str, words: &[&str]| {
+            let words: Vec<Name> = words.iter().map(|word| (*word).into()).collect();
+            let at = script(exe.as_bytes(), &words).unwrap();
+            is_code(exe.as_bytes(), &words, at)
+        };
+        for words in [
+            ["sh", "-c", "a"],
+            ["bash", "-lc", "a"],
+            ["python3", "-c", "a"],
+        ] {
+            assert!(is(&format!("/usr/bin/{}", words[0]), &words), "{words:?}");
+        }
+        assert!(is("/usr/bin/node", &["node", "-e", "a"]));
+        assert!(!is("/usr/bin/bash", &["bash", "-e", "a.sh"]));
+        assert!(!is("/usr/bin/python3", &["python3", "-u", "a.py"]));
+    }
 
     #[test]
     fn a_script_is_what_an_interpreter_runs() {

@@ -2,6 +2,7 @@
 //! descriptors, fdinfo of inotify instances, sizes and headers of SQLite logs. No path is looked for.
 
 use super::accounts::{Accounts, Limits};
+use super::called;
 use super::instances::{Instances, Known};
 use super::mounts::Cache;
 use super::proc_dir::ProcDir;
@@ -10,7 +11,7 @@ use super::unit::Names;
 use super::users::Users;
 use super::{Gaps, errno_text, fds, inotify, is_gone, limits, process, sqlite, wal};
 use crate::model::{
-    Account, InotifyLimits, Instance, MaskCount, Name, Process, Unit, UnitUse, User, UserUsage,
+    Account, InotifyLimits, Instance, MaskCount, Process, Unit, UnitUse, User, UserUsage,
 };
 use crate::sys;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -32,25 +33,15 @@ pub struct Selection {
 /// Processes by name or number.
 #[derive(Debug, Clone, Default)]
 pub struct Named {
-    /// Part of the name of the main thread, or of the program as it was started.
+    /// Parts of the names they can be asked for by.
     pub names: Vec<String>,
     /// PIDs.
     pub pids: Vec<u32>,
 }
 
 impl Named {
-    fn has(&self, dir: &ProcDir, comm: Option<&Name>) -> bool {
-        if self.pids.contains(&dir.pid) {
-            return true;
-        }
-        let within = |name: Option<&Name>| {
-            let base = name.map(|name| String::from_utf8_lossy(name.base()).into_owned());
-            base.is_some_and(|base| self.names.iter().any(|part| base.contains(part)))
-        };
-        // A thread's name is cut after 15 bytes (TASK_COMM_LEN, proc_pid_comm(5)).
-        within(comm)
-            || (!self.names.is_empty()
-                && within(process::command_line(dir).unwrap_or_default().first()))
+    fn has(&self, dir: &ProcDir) -> bool {
+        self.pids.contains(&dir.pid) || called::has_part(dir, &self.names)
     }
 }
 
@@ -222,7 +213,7 @@ impl Reader<'_> {
             user.limits = *limits;
         }
         let named = self.selection.named.as_ref();
-        if named.is_some_and(|named| !named.has(&dir, process.comm.as_ref())) {
+        if named.is_some_and(|named| !named.has(&dir)) {
             return Ok(None);
         }
         process.fds.open = links

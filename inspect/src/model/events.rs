@@ -122,6 +122,13 @@ pub enum Relation {
     Unknown,
 }
 
+impl Relation {
+    /// It is the watching process, or what that started.
+    pub fn is_own(self) -> bool {
+        matches!(self, Relation::Itself | Relation::Descendant)
+    }
+}
+
 /// A process that has a file open, and so may be the cause.
 #[derive(Debug, Clone, Serialize)]
 pub struct Hint {

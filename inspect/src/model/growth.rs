@@ -88,6 +88,8 @@ pub struct Growth {
     pub watches: Option<Change>,
     /// Directories and extensions with more open files than before, most grown first.
     pub patterns: Vec<PatternGrowth>,
+    /// The limits that are met if it goes on so.
+    pub limits: LimitsAhead,
     /// Databases that are open in both samples or in one. In a report, each stands with its database
     /// instead.
     #[serde(skip)]
@@ -98,6 +100,26 @@ pub struct Growth {
     /// Descriptors of what has no path, by kind.
     #[serde(skip)]
     pub kinds: BTreeMap<Kind, Change>,
+}
+
+/// When limits are met at the rate that was seen; `None` for what does not grow, or has no limit that is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LimitsAhead {
+    /// The process's soft limit of descriptors.
+    pub descriptors: Option<LimitAhead>,
+    /// Its user's limit of inotify instances.
+    pub instances: Option<LimitAhead>,
+    /// Its user's limit of watches.
+    pub watches: Option<LimitAhead>,
+}
+
+/// A limit and when it is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LimitAhead {
+    /// How many there may be.
+    pub limit: u64,
+    /// In so many seconds.
+    pub seconds_left: u64,
 }
 
 /// A counter before and after.
@@ -162,6 +184,18 @@ impl Change {
         (rate > 0.0).then(|| (left as f64 / rate) as u64)
     }
 
+    /// When `limit` is met, of which `used` were taken at a look that counted `own` of this: what was taken between that
+    /// look and the second sample is gone as well. `None` if it did not grow within `seconds`.
+    pub fn until(self, limit: u64, used: u64, own: u64, seconds: f64) -> Option<LimitAhead> {
+        let since = self.to.saturating_sub(own);
+        let left = limit.saturating_sub(used).saturating_sub(since);
+        let seconds_left = self.seconds_until(left, seconds)?;
+        Some(LimitAhead {
+            limit,
+            seconds_left,
+        })
+    }
+
     fn between(before: Option<u64>, after: Option<u64>) -> Option<Change> {
         let (from, to) = (before?, after?);
         Some(Change { from, to })
@@ -199,6 +233,7 @@ impl Growth {
             instances: change(|sample| sample.instances),
             watches: change(|sample| sample.watches),
             patterns: grown_patterns(&files),
+            limits: LimitsAhead::default(),
             databases: databases.collect(),
             files,
             kinds,

@@ -1,7 +1,8 @@
 //! What `watchfix heal` notes of the masks it changes, and what that says about a process.
 //!
 //! One file for each process, named by its PID and start: `PID-TICKS`. A line is a watch: descriptor, wd,
-//! device and inode, the mask it had at first and the one it was given last.
+//! device and inode, the mask it had at first and the one it was given last; or a rule that was asked for: its variable
+//! and its text, in hexadecimal.
 
 use super::{Name, Process, Watch};
 use serde::Serialize;
@@ -43,7 +44,12 @@ pub struct HealedMasks {
 
 /// The record of one process.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct HealRecord(pub BTreeMap<HealKey, HealedMasks>);
+pub struct HealRecord {
+    /// The watches that were changed.
+    pub masks: BTreeMap<HealKey, HealedMasks>,
+    /// The rules that were asked for, by their variable: what a restart needs as well.
+    pub rules: BTreeMap<String, Vec<u8>>,
+}
 
 impl HealRecord {
     /// The name of the file; `None` if it is not known when the process started.
@@ -58,34 +64,33 @@ impl HealRecord {
         if lines.next() != Some(FORMAT) {
             return None;
         }
-        let entries = lines.map(|line| {
-            let mut words = line.split(' ');
-            let key = HealKey {
-                fd: words.next()?.parse().ok()?,
-                wd: words.next()?.parse().ok()?,
-                device: u32::from_str_radix(words.next()?, 16).ok()?,
-                inode: u64::from_str_radix(words.next()?, 16).ok()?,
-            };
-            let masks = HealedMasks {
-                first: u32::from_str_radix(words.next()?, 16).ok()?,
-                last: u32::from_str_radix(words.next()?, 16).ok()?,
-            };
-            words.next().is_none().then_some((key, masks))
-        });
-        entries.collect::<Option<_>>().map(HealRecord)
+        let mut record = HealRecord::default();
+        for line in lines {
+            match line.split_once(' ') {
+                Some((variable, text)) if variable.starts_with("WATCHFIX_") => {
+                    record.rules.insert(variable.into(), from_hex(text)?);
+                }
+                _ => record.masks.extend([masks_of(line)?]),
+            }
+        }
+        Some(record)
     }
 
     /// Writes it.
     pub fn text(&self) -> String {
         let mut text = format!("{FORMAT}\n");
-        for (key, masks) in &self.0 {
+        for (variable, value) in &self.rules {
+            let value: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{variable} {value}");
+        }
+        for (key, masks) in &self.masks {
             let HealKey {
                 fd,
                 wd,
                 device,
                 inode,
             } = key;
-            // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
                 "{fd} {wd} {device:x} {inode:x} {:x} {:x}",
@@ -102,11 +107,38 @@ impl HealRecord {
             .iter()
             .flat_map(|instance| instance.watches.iter().map(|watch| (instance.fd, watch)));
         let healed = watches.filter(|&(fd, watch)| {
-            let masks = self.0.get(&HealKey::of(fd, watch));
+            let masks = self.masks.get(&HealKey::of(fd, watch));
             masks.is_some_and(|masks| masks.last == watch.mask.0 && masks.first != masks.last)
         });
         healed.count()
     }
+}
+
+fn masks_of(line: &str) -> Option<(HealKey, HealedMasks)> {
+    let mut words = line.split(' ');
+    let key = HealKey {
+        fd: words.next()?.parse().ok()?,
+        wd: words.next()?.parse().ok()?,
+        device: u32::from_str_radix(words.next()?, 16).ok()?,
+        inode: u64::from_str_radix(words.next()?, 16).ok()?,
+    };
+    let masks = HealedMasks {
+        first: u32::from_str_radix(words.next()?, 16).ok()?,
+        last: u32::from_str_radix(words.next()?, 16).ok()?,
+    };
+    words.next().is_none().then_some((key, masks))
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| match pair {
+        // It would take a sign as well.
+        [high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+            u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()
+        }
+        _ => None,
+    };
+    pairs.map(byte).collect()
 }
 
 /// That the masks of a process are not those it asked for.
@@ -123,6 +155,9 @@ pub struct Healed {
     /// `at` in seconds since 1970.
     #[serde(skip)]
     pub seconds: i64,
+    /// The rules it was healed with, by their variable.
+    #[serde(skip)]
+    pub rules: Vec<(Name, Name)>,
 }
 
 /// A database that wakes the process though its watches have the masks heal gives them.
@@ -154,11 +189,21 @@ mod tests {
             first: 0x8400_0fff,
             last: 0,
         };
-        let record = HealRecord(BTreeMap::from([(key, masks)]));
-        let text = "watchfix heal 1\n5 31 fe00000 ffffffffffffffff 84000fff 0\n";
+        let record = HealRecord {
+            masks: [(key, masks)].into(),
+            rules: [("WATCHFIX_IGNORE".into(), b"+a\n\xff".into())].into(),
+        };
+        let text =
+            "watchfix heal 1\nWATCHFIX_IGNORE 2b610aff\n5 31 fe00000 ffffffffffffffff 84000fff 0\n";
         assert_eq!(record.text(), text);
         assert_eq!(HealRecord::parse(text), Some(record));
-        for cut in ["", "watchfix heal 2\n", "watchfix heal 1\n5 31 fe\n"] {
+        for cut in [
+            "",
+            "watchfix heal 2\n",
+            "watchfix heal 1\n5 31 fe\n",
+            "watchfix heal 1\nWATCHFIX_DROP 2\n",
+            "watchfix heal 1\nWATCHFIX_DROP +1\n",
+        ] {
             assert_eq!(HealRecord::parse(cut), None, "{cut:?}");
         }
     }

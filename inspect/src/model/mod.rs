@@ -40,7 +40,8 @@ pub use events::{
     Cause, Conclusion, EventCount, EventsScan, FileEvents, Hint, NameCount, PlaceCount, Relation,
 };
 pub use growth::{
-    Change, DatabaseGrowth, DatabaseSample, Growth, Handles, LogSample, PatternGrowth, Sample,
+    Change, DatabaseGrowth, DatabaseSample, Growth, Handles, LimitAhead, LimitsAhead, LogSample,
+    PatternGrowth, Sample,
 };
 pub use healed::{HealKey, HealRecord, Healed, HealedMasks, StillWoken};
 pub use here::{Copies, Here, Program};
@@ -101,6 +102,16 @@ pub struct Report {
     pub healed: Option<Healed>,
     /// What could not be seen, and why.
     pub incomplete: Vec<Gap>,
+}
+
+impl Scan {
+    /// Whether a process was found and may not be looked into.
+    pub fn is_denied(&self, report: &Report) -> bool {
+        let denied = |failure: &Failure| {
+            failure.kind == FailureKind::NotPermitted && failure.pid == Some(report.process.pid)
+        };
+        self.errors.iter().any(denied)
+    }
 }
 
 /// `/proc/sys/fs/inotify` (inotify(7)), or lower limits of the user namespace fdscan runs in.

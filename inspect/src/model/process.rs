@@ -1,6 +1,9 @@
 //! A process.
 
-use super::{Around, Database, Descriptor, Fds, Growth, Instance, Name, Unit, WatchTree, Woken};
+use super::{
+    Around, Change, Database, Descriptor, Fds, Growth, Healed, Instance, LimitsAhead, Name,
+    Program, Unit, WatchTree, Woken,
+};
 use serde::Serialize;
 
 /// One process as it was seen. By default nothing is known of it.
@@ -63,6 +66,13 @@ pub struct Process {
     /// It was started by `watchfix run`, whose supervisor judges its calls.
     #[serde(skip)]
     pub supervised: bool,
+    /// What `watchfix heal` did to it, and with which rules, as far as its record may be read.
+    #[serde(skip)]
+    pub healed: Option<Healed>,
+    /// Where it was looked for when it was started, in its own PATH; `None` where it was called by a path, or what lies
+    /// there now is another program.
+    #[serde(skip)]
+    pub found_in_path: Option<Program>,
     /// Why a preload may be refused: the program gains privileges when it starts.
     #[serde(skip)]
     pub gains_privileges: Option<bool>,
@@ -80,7 +90,35 @@ impl Process {
         for database in self.sqlite.iter_mut().filter(|database| !database.deleted) {
             database.growth = growth.databases.remove(&database.database);
         }
+        growth.limits = self.limits_ahead(&growth);
         self.growth = Some(growth);
+    }
+
+    /// When what grew meets its limits.
+    fn limits_ahead(&self, growth: &Growth) -> LimitsAhead {
+        let ahead = |change: Option<Change>, limit: Option<u64>, used: Option<u64>, own: u64| {
+            // A new user namespace has none of its own (kernel/user_namespace.c: INT_MAX).
+            let limit = limit.filter(|&limit| limit < i32::MAX as u64)?;
+            change?.until(limit, used?, own, growth.seconds)
+        };
+        let (fds, open) = (&self.fds, self.fds.open.unwrap_or(0));
+        let (of_instances, of_watches) = (self.instances_account(), self.watches_account());
+        let watches = self.instances().map(|instance| instance.watch_count as u64);
+        LimitsAhead {
+            descriptors: ahead(growth.descriptors, fds.soft_limit, fds.open, open),
+            instances: ahead(
+                growth.instances,
+                of_instances.and_then(|user| user.max_instances),
+                of_instances.map(|user| user.instances),
+                self.instances().count() as u64,
+            ),
+            watches: ahead(
+                growth.watches,
+                of_watches.and_then(|user| user.max_watches),
+                of_watches.and_then(|user| user.watches),
+                watches.sum(),
+            ),
+        }
     }
 
     /// Takes over the accounts it is charged to, its own first.
@@ -236,4 +274,7 @@ pub struct Gap {
     pub why: String,
     /// How many of it, where it is counted.
     pub count: Option<usize>,
+    /// Nothing that was seen makes it likely that a finding depends on it: the tables tell, and JSON.
+    #[serde(skip)]
+    pub aside: bool,
 }

@@ -278,67 +278,89 @@ fn a_reader_that_goes_away_is_no_crash() {
     }
 }
 
+/// Command lines of fdscan about process `pid` whose answer is for standard output: each command, and its help.
+fn answering(pid: u32) -> Vec<String> {
+    let mut all: Vec<String> = [
+        "",
+        "--json",
+        "top",
+        "claims /",
+        "export",
+        "check",
+        "check --json -- true",
+        "watch --for 0.1",
+        "events --for 0.1",
+        "report --for 0.1",
+        "completions bash",
+        "--version",
+    ]
+    .iter()
+    .map(|line| match line.split(' ').next() {
+        Some("" | "--json" | "check" | "watch" | "events" | "report")
+            if !line.ends_with("true") =>
+        {
+            format!("{line} {pid}")
+        }
+        _ => (*line).to_owned(),
+    })
+    .collect();
+    for command in [
+        "",
+        "top",
+        "watch",
+        "events",
+        "wal",
+        "claims",
+        "check",
+        "report",
+        "export",
+        "completions",
+        "man",
+    ] {
+        all.extend([format!("{command} --help"), format!("{command} -h")]);
+    }
+    all
+}
+
+/// fdscan with the words of `line`, its standard output as a shell makes it of `to`.
+fn with_output(line: &str, to: &str) -> Scan {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("exec \"$0\" {line} {to}")]);
+    Scan::run(command.arg(env!("CARGO_BIN_EXE_fdscan")))
+}
+
 #[test]
-fn a_result_that_cannot_be_written_is_no_success() {
+fn an_answer_that_cannot_be_written_is_no_success_of_any_command() {
     let stage = Stage::new();
     let fixture = stage.mkfds(&["idle"]);
-    for args in [&["--json"][..], &[]] {
-        let full = std::fs::OpenOptions::new()
-            .write(true)
-            .open("/dev/full")
-            .unwrap();
-        let output = fdscan()
-            .arg(fixture.pid().to_string())
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(full)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-            .wait_with_output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success(), "fdscan {args:?} lost its result");
-        assert!(
-            said.starts_with("fdscan: ") && !said.contains("panicked"),
-            "{said}"
-        );
+    for line in answering(fixture.pid()) {
+        for (to, why) in [
+            (">/dev/full", "No space left on device"),
+            (">&-", "standard output is closed"),
+        ] {
+            let said = with_output(&line, to);
+            assert_eq!(said.code(), 2, "fdscan {line} {to}: {}", said.stderr);
+            let lines: Vec<_> = said.stderr.lines().collect();
+            assert!(
+                lines.iter().any(|line| line.contains(why)),
+                "{line} {to}: {lines:?}"
+            );
+        }
     }
 }
 
 #[test]
-fn a_closed_standard_output_is_no_success() {
-    let pid = std::process::id().to_string();
-    let run = |args: &str| {
-        let mut command = Command::new("sh");
-        command.args(["-c", &format!("exec \"$0\" {args} >&-")]);
-        Scan::run(command.arg(env!("CARGO_BIN_EXE_fdscan")))
-    };
-    for args in [
-        &pid,
-        &format!("{pid} --json"),
-        "top",
-        "claims /",
-        "export",
-        &format!("check {pid}"),
-        "check --json -- true",
-        &format!("watch {pid} --for 0.1"),
-        &format!("report {pid} --for 0.1"),
-        "completions bash",
-    ] {
-        let said = run(args);
-        assert_eq!(said.code(), 2, "{args}: {}", said.stderr);
-        assert!(said.stderr.contains("standard output is closed"), "{args}");
-    }
-    // What it says goes elsewhere.
+fn what_is_said_elsewhere_needs_no_standard_output() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("metrics");
-    for args in [
+    for line in [
         "check -- true",
         &format!("export --output {}", file.display()),
     ] {
-        let said = run(args);
-        assert_eq!(said.code(), 0, "{args}: {}", said.stderr);
+        for to in [">/dev/full", ">&-"] {
+            let said = with_output(line, to);
+            assert_eq!(said.code(), 0, "{line} {to}: {}", said.stderr);
+        }
     }
 }
 

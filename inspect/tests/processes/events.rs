@@ -413,3 +413,67 @@ fn files_that_wake_it_together_are_all_named_though_none_of_them_is_half_of_it()
         "{doc:#}"
     );
 }
+
+/// Acts on every read, whatever it says: it writes to a log where it watches, which the rules hide from it.
+const ACTS_ON_EVERY_READ: &str = "import ctypes, os, sys, time\n\
+    libc = ctypes.CDLL(None)\n\
+    instance = libc.inotify_init1(0)\n\
+    libc.inotify_add_watch(instance, sys.argv[1].encode(), 0x3ca)\n\
+    log = open(sys.argv[1] + '/app.log', 'a')\n\
+    print('READY', flush=True)\n\
+    while True:\n\
+    \x20   print('x', file=log, flush=True)\n\
+    \x20   os.read(instance, 4096)\n\
+    \x20   time.sleep(0.002)\n";
+
+#[test]
+fn who_acts_on_every_read_loops_under_the_library_and_is_told_what_ends_it() {
+    let stage = Stage::new();
+    let dir = stage.make("d");
+    let log = dir.join("app.log");
+    let mut python = Command::new("/usr/bin/python3");
+    python.args(["-c", ACTS_ON_EVERY_READ]).arg(&dir);
+    python.env("LD_PRELOAD", &installed()[1]);
+    let fixture = Fixture::start(python.env("WATCHFIX_IGNORE", "+app.log"));
+    let size = || fs::metadata(&log).unwrap().len();
+    let grows_by = |bytes| {
+        let before = size();
+        support::wait_until("it does not loop", || size() >= before + bytes);
+    };
+    grows_by(40);
+    let listener = listen(&mut fdscan(), &fixture, 1, &["--json"]);
+    grows_by(40);
+    listener.signal(libc::SIGINT);
+    let (_, lines) = listener.finish();
+    let doc: Value = serde_json::from_str(&lines.join("\n")).unwrap();
+    let says = message(&doc);
+    for part in [
+        "remove them all",
+        "a record of wd -1",
+        "acts on every read()",
+        "app.log",
+    ] {
+        assert!(says.contains(part), "{part} is missing: {says}");
+    }
+    assert!(!says.contains("nothing woke it"), "{says}");
+    let pid = fixture.pid();
+    let command = doc["conclusion"]["remedy_live"].as_str().unwrap();
+    let wanted = format!("heal --ignore +app.log --settle +{} {pid}", dir.display());
+    assert!(command.ends_with(&wanted), "{command}");
+    let start = doc["conclusion"]["remedy"].as_str().unwrap();
+    let settled = format!(
+        "WATCHFIX_IGNORE=+app.log WATCHFIX_SETTLE=+{} LD_PRELOAD=",
+        dir.display()
+    );
+    assert!(start.contains(&settled), "{start}");
+    let done = Command::new("sh").args(["-c", command]).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    // Closed, and no more written: what it writes to is held open.
+    let masks: Vec<_> = support::watches(pid).iter().map(|w| w.mask & 0xa).collect();
+    assert_eq!(masks, [0x8]);
+    // What was queued is read to its end, and then it waits for an edit.
+    support::wait_until_drained(pid);
+    let before = size();
+    fs::write(dir.join("edited"), "x").unwrap();
+    support::wait_until("it hears no edit", || size() > before);
+}

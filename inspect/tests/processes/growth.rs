@@ -91,6 +91,65 @@ fn forecast(finding: &Value) {
     );
 }
 
+/// When the limit is met that growth of `what` leads to: the time follows from the figures beside it.
+#[track_caller]
+fn ahead(process: &Process, what: &str) -> (u64, u64) {
+    let growth = &process.0["growth"];
+    let ahead = &growth["limits"][what];
+    let number = |key: &str| ahead[key].as_u64().unwrap_or_else(|| panic!("{growth:#}"));
+    let (limit, seconds_left) = (number("limit"), number("seconds_left"));
+    let rate = more(&growth[what]) as f64 / growth["seconds"].as_f64().unwrap();
+    // Others may have some of it as well.
+    let left = limit - growth[what]["to"].as_u64().unwrap();
+    assert!(seconds_left as f64 <= left as f64 / rate, "{growth:#}");
+    (limit, seconds_left)
+}
+
+#[test]
+fn what_leaks_is_told_when_its_limit_is_reached_long_before_it_is_near() {
+    for (what, code) in [
+        ("files", "file-handle-leak"),
+        ("connections", "sqlite-handle-leak"),
+    ] {
+        let process = growing(&[
+            "--what", what, "--count", "150", "--most", "4000", "--limit", "15000",
+        ]);
+        let (limit, left) = ahead(&process, "descriptors");
+        assert_eq!(limit, 15_000);
+        let finding = process.finding(code, "warning");
+        assert_eq!(finding["evidence"]["growth"]["seconds_left"], left);
+        let message = finding["message"].as_str().unwrap();
+        let says = "more were opened: at this rate the limit of 15,000 is reached in ";
+        assert!(message.contains(says), "{message}");
+    }
+}
+
+#[test]
+fn watches_and_instances_that_grow_are_told_when_their_limits_are_reached() {
+    let stage = Stage::unprivileged(60_234);
+    let limit = |name: &str| proc_number(&format!("/proc/sys/fs/inotify/max_user_{name}"));
+    for (what, most, every) in [("watches", "5000", "20"), ("instances", "24", "200")] {
+        let dir = stage.make(what);
+        let args = ["growing", "--what", what, "--most", most, "--every", every];
+        let fixture = stage.mkfds_in(&dir, &args);
+        let pid = fixture.pid().to_string();
+        let process = stage.scan(&[&pid, "--json", "--for", "1"]).process();
+        assert_eq!(ahead(&process, what).0, limit(what));
+        let text = stage.scan(&[&pid, "--for", "1"]);
+        let row = format!("inotify {what} ");
+        let rows: Vec<_> = text.text().lines().filter(|l| l.contains(&row)).collect();
+        let of = format!("({})", with_commas(limit(what)));
+        assert!(rows.len() == 1 && rows[0].contains(&of), "{}", text.text());
+    }
+}
+
+/// As the tables show a number.
+fn with_commas(number: u64) -> String {
+    let digits = number.to_string();
+    let parts: Vec<_> = digits.as_bytes().rchunks(3).rev().collect();
+    String::from_utf8(parts.join(&b',')).unwrap()
+}
+
 #[test]
 fn descriptors_near_their_limit_show_what_is_left_and_for_how_long() {
     let process = growing(&[

@@ -84,7 +84,7 @@ fn a_users_limit_is_blamed_on_who_has_it_and_names_them_to_the_others() {
     let named = format!("{} of mkfds (PID {})", share(limit, 95), hog.pid());
     assert!(message.contains(&named), "{message}");
     assert!(
-        message.contains("`fdscan top --sort instances`"),
+        message.contains("fdscan top --sort instances` lists all"),
         "{message}"
     );
 
@@ -241,4 +241,35 @@ fn a_hundred_thousand_watches_with_paths_need_at_most_100_megabytes() {
     let watches = process.list("inotify")[0]["watches"].as_array().unwrap();
     assert_eq!(watches.len(), 100_000);
     assert!(watches.iter().all(|w| w["path"].is_string()));
+}
+
+#[test]
+fn a_process_that_cannot_be_counted_is_told_of_where_a_limit_may_be_near() {
+    let Some(stage) = stage_for(60237) else {
+        return;
+    };
+    let _closed = stage.mkfds(&["undumpable"]);
+    let limit = proc_number(INSTANCES);
+    let hog = hold(&stage, limit / 2);
+    let pid = hog.pid().to_string();
+    let gap = "in the user's sums of watches and instances (1)";
+    let shown = |args: &[&str]| {
+        let args = [&[&pid[..], "--no-paths"], args].concat();
+        stage
+            .scan_as_user(&args)
+            .text()
+            .replace("\n  ", " ")
+            .replace('\n', " ")
+    };
+    // Far from the limit it is no matter whether there is one more: the tables and JSON tell all the same.
+    assert!(!shown(&[]).contains("Not seen"), "{}", shown(&[]));
+    assert!(
+        shown(&["--tables"]).contains(gap),
+        "{}",
+        shown(&["--tables"])
+    );
+    let unseen = stage.look_as_user(&hog).0["incomplete"].to_string();
+    assert!(unseen.contains("in the user's sums"), "{unseen}");
+    let _more = hold(&stage, 1);
+    assert!(shown(&[]).contains(gap), "{}", shown(&[]));
 }

@@ -327,3 +327,35 @@ fn a_quiet_walk_leaves_the_times_of_access_of_its_users_directories() {
     );
     assert_eq!(access(), before);
 }
+
+#[test]
+fn what_may_not_be_looked_into_is_not_said_to_be_without_findings() {
+    if !is_root() {
+        return support::skip("only root can start another user's process");
+    }
+    let stage = Stage::as_user(60_186);
+    let own = stage.mkfds(&["idle"]);
+    let others: Vec<_> = (0..2).map(|_| Stage::new().mkfds(&["idle"])).collect();
+    let [one, two] = [&others[0], &others[1]].map(|other| other.pid().to_string());
+    let own = own.pid().to_string();
+    let own = own.as_str();
+    for (asked, last) in [
+        (&[one.as_str()][..], "1 process could not be looked into."),
+        (&[&one, &two], "2 processes could not be looked into."),
+        (
+            &[own, &one],
+            "No finding in 1 process; 1 could not be looked into.",
+        ),
+    ] {
+        let scan = stage.scan_as_user(asked);
+        assert_eq!(scan.code(), 4, "{}", scan.stderr);
+        let text = scan.text();
+        assert!(text.lines().any(|line| line.starts_with(last)), "{text}");
+        let said = text.matches("It could not be looked into").count();
+        let nothing = text.matches("No finding. Nothing wrong was found").count();
+        let denied = asked.iter().filter(|pid| **pid != own).count();
+        assert_eq!((said, nothing), (denied, asked.len() - denied), "{text}");
+    }
+    let top = stage.scan_as_user(&["top", "--limit", "0"]);
+    assert!(top.text().contains(" not looked into. "), "{}", top.text());
+}

@@ -180,3 +180,97 @@ fn in_a_container_that_refuses_it_nothing_is_named_that_needs_it() {
     );
     assert_eq!(notes(&process), "");
 }
+
+#[test]
+fn a_program_that_only_the_processs_own_path_has_is_named_by_its_path() {
+    let stage = Stage::new();
+    let dir = stage.make("tree");
+    let copy = alone(&stage, stage.mkfds_binary());
+    let there = copy.parent().unwrap().to_str().unwrap();
+    // As by the activated environment of an interpreter.
+    let mut command = Command::new("mkfds");
+    command
+        .env("PATH", there)
+        .arg("watches")
+        .args(["--count", "2", "--mask", "0x3ea", "--dir"]);
+    let fixture = Fixture::start(command.arg(&dir));
+    for (path, program) in [
+        ("/usr/bin:/bin".to_owned(), copy.to_str().unwrap()),
+        (format!("{there}:/usr/bin:/bin"), "mkfds"),
+    ] {
+        let mut command = fdscan();
+        command
+            .args([&fixture.pid().to_string(), "--json"])
+            .env("PATH", path);
+        let (_, finding) = looked(command.env_remove("SUDO_UID"));
+        let remedy = finding["remedy"].as_str().unwrap();
+        assert!(remedy.contains(&format!(" {program} watches ")), "{remedy}");
+    }
+}
+
+#[test]
+fn rules_it_was_healed_with_are_those_of_the_next_start_as_well() {
+    let stage = Stage::new();
+    let dir = stage.make("logs");
+    let fixture = stage.mkfds_in(&dir, &["self-watch", "--mask", "0x3ea"]);
+    let pid = fixture.pid().to_string();
+    let heal = |args: &[&str]| {
+        let mut command = Command::new(&installed()[0]);
+        command.arg("heal").args(args).arg(&pid);
+        let output = command
+            .env("WATCHFIX_DROP", "/nowhere/else")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    heal(&["--ignore", "+other.log"]);
+    let remedies = || {
+        let process = stage.look(&fixture);
+        let finding = process.finding("self-watch", "warning");
+        let text = |key: &str| finding[key].as_str().unwrap().to_owned();
+        [text("remedy"), text("remedy_live")]
+    };
+    let [start, live] = remedies();
+    assert!(start.contains("WATCHFIX_IGNORE=+other.log:"), "{start}");
+    assert!(start.contains("WATCHFIX_DROP=/nowhere/else "), "{start}");
+    let flags = " heal --drop /nowhere/else --ignore +other.log --settle ";
+    assert!(live.contains(flags), "{live}");
+    // Given back, nothing of it is in force.
+    heal(&["--undo"]);
+    let [start, live] = remedies();
+    assert!(
+        !start.contains("other.log") && !live.contains("other.log"),
+        "{start} {live}"
+    );
+}
+
+#[test]
+fn commands_about_the_database_of_another_user_ask_sudo() {
+    if !is_root() {
+        return support::skip("only root can start another user's process");
+    }
+    let owner = Stage::as_user(60_238);
+    let dir = owner.make("state");
+    let fixture = owner.mkfds_in(&dir, &["sqlite-pinned"]);
+    let database = fixture.path("database");
+    let stage = Stage::new();
+    let bin = stage.make("bin");
+    for name in ["sudo", "sqlite3"] {
+        let program = bin.join(name);
+        std::fs::write(&program, "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    for (person, sudo) in [(60_239, true), (60_238, false)] {
+        let mut command = fdscan();
+        command.args(["wal", database.to_str().unwrap(), "--json"]);
+        // Who ran sudo(8).
+        command
+            .env("PATH", &path)
+            .env("SUDO_UID", person.to_string());
+        let doc = Scan::run(&mut command).json();
+        let finding = &doc["databases"][0]["findings"][0];
+        let remedy = finding["remedy"].as_str().unwrap();
+        assert_eq!(remedy.starts_with("sudo sh -c 'kill "), sudo, "{remedy}");
+    }
+}

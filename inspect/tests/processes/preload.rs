@@ -57,7 +57,8 @@ fn a_static_program_does_not_load_the_library() {
     let library = library(&stage);
     let tree = stage.make("tree");
     let mut command = stage.command(&program);
-    let fixture = Fixture::start(command.arg(&tree).env("LD_PRELOAD", &library));
+    command.arg(&tree).env("LD_PRELOAD", &library);
+    let fixture = Fixture::start(command.env("WATCHFIX_IGNORE", "+app.log"));
     let process = stage.look(&fixture);
     assert_eq!(process.0["linkage"], "static");
     assert_eq!(process.0["preload"]["mapped"], false);
@@ -66,6 +67,11 @@ fn a_static_program_does_not_load_the_library() {
     // A preload line would be no remedy here.
     let remedy = finding["remedy"].as_str().unwrap();
     assert!(remedy.contains("watchfix run"), "{remedy}");
+    // The rules that were asked for are those of the commands.
+    assert!(remedy.contains("WATCHFIX_IGNORE=+app.log "), "{remedy}");
+    let live = finding["remedy_live"].as_str().unwrap();
+    let heal = format!(" heal --ignore +app.log {}", fixture.pid());
+    assert!(live.ends_with(&heal), "{live}");
     // The same holds for what is wrong with its watches.
     let remedy = &process.finding("watch-wakes-on-read", "info")["remedy"];
     assert!(!remedy.as_str().unwrap().contains("LD_PRELOAD"), "{remedy}");

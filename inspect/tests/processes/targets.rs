@@ -63,6 +63,40 @@ fn a_script_is_found_by_its_own_name_though_its_program_is_another() {
     ] {
         let scan = stage.scan(&[&asked, "--no-paths", "--json"]);
         assert_eq!(pids(&scan), [u64::from(fixture.pid())], "{asked}");
+        let scan = stage.scan(&["top", "--name", &asked, "--json"]);
+        assert_eq!(
+            pids(&scan),
+            [u64::from(fixture.pid())],
+            "top --name {asked}"
+        );
+        let scan = stage.scan(&["export", "--name", &asked]);
+        assert_eq!(scan.code(), 0, "export --name {asked}: {}", scan.stderr);
+    }
+}
+
+#[test]
+fn a_title_is_found_by_whom_it_is_of_and_code_is_no_name() {
+    let stage = Stage::new();
+    let name = unique("gunner");
+    let text = format!(
+        "import sys\n\
+        st = open('/proc/self/stat').read().rsplit(')', 1)[1].split(); start, end = int(st[45]), int(st[46])\n\
+        import ctypes; ctypes.memmove(start, b'{name}: master [app]'.ljust(end - start, b'\\0'), end - start)\n\
+        print('READY', flush=True); sys.stdin.read()\n"
+    );
+    let script = stage
+        .make("srv")
+        .join("some-script-with-room-for-a-title.py");
+    std::fs::write(&script, text).unwrap();
+    let fixture = Fixture::start(Command::new("/usr/bin/python3").arg("-u").arg(&script));
+    // It speaks of the name, and is not called so.
+    let other = format!("echo READY; read {name}");
+    let _other = Fixture::start(Command::new("sh").args(["-c", &other]));
+    for asked in [name.clone(), format!("{name}: master [app]")] {
+        for command in [&[&asked, "--no-paths"][..], &["top", "--name", &asked]] {
+            let scan = stage.scan(&[command, &["--json"]].concat());
+            assert_eq!(pids(&scan), [u64::from(fixture.pid())], "{command:?}");
+        }
     }
 }
 

@@ -329,9 +329,7 @@ fn a_process_is_one_line_of_a_terminal_at_80_and_at_200_columns() {
         };
         let fdscan = quoted(fdscan_binary());
         terminal.type_line(&format!("clear; {fdscan} top --name mkfds --limit 5"));
-        let screen = terminal.until("the last line", |screen| {
-            screen.contains("says what helps.")
-        });
+        let screen = terminal.until("the last line", |screen| screen.contains("what helps."));
         let table = screen
             .lines()
             .skip_while(|line| !line.contains(" FINDINGS"));

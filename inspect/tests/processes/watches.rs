@@ -399,4 +399,14 @@ fn a_parent_is_told_which_of_its_children_is_woken() {
             .unwrap()
             .ends_with(&child.to_string())
     );
+    // Whoever asks about the parent is told, by whichever command.
+    let checked = while_reading(&dir, || stage.scan(&["check", &pid, "--json"]));
+    assert_eq!(checked.code(), 1, "{}", checked.text());
+    let found = checked.json()["findings"][0].clone();
+    assert_eq!(
+        (&found["code"], &found["process"]["pid"]),
+        (&"child-loops".into(), &shell.pid().into())
+    );
+    let report = while_reading(&dir, || stage.scan(&["report", &pid, "--for", "0.2"]));
+    assert!(report.text().contains("child-loops"), "{}", report.text());
 }

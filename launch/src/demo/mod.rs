@@ -13,6 +13,7 @@ use crate::heal;
 use crate::sys::signal;
 use incident::{Incident, Place};
 use inspect::findings::{Finding, quoted};
+use inspect::output::print;
 use inspect::render::inert;
 use inspect::{MOMENT, Options, scan};
 use row::{Cured, Row};
@@ -83,7 +84,7 @@ impl Demo {
     }
 
     fn show(&self) -> Result<bool, String> {
-        say(INTRODUCTION);
+        say(INTRODUCTION)?;
         let mut good = true;
         for (number, incident) in [Incident::Apx, Incident::Codex].into_iter().enumerate() {
             say(&format!(
@@ -93,7 +94,7 @@ impl Demo {
                 incident.story(),
                 incident.table(),
                 row::heading()
-            ));
+            ))?;
             let mut rows = Vec::new();
             let mut missing = String::new();
             for linkage in LINKAGES {
@@ -103,18 +104,18 @@ impl Demo {
                     continue;
                 }
                 let row = self.row(incident, &program, linkage)?;
-                say(&row.text());
+                say(&row.text())?;
                 rows.push(row);
             }
             good &= missing.is_empty() && rows.iter().all(Row::is_good);
-            say(&format!("{missing}\n{}\n", row::verdict(&rows)));
+            say(&format!("{missing}\n{}\n", row::verdict(&rows)))?;
         }
         let fdscan = self.own.with_file_name("fdscan");
         let fdscan = match fdscan.is_file() {
             true => quoted(&fdscan),
             false => "fdscan".to_owned(),
         };
-        say(&format!("Now try: {fdscan} top\n"));
+        say(&format!("Now try: {fdscan} top\n"))?;
         Ok(good)
     }
 
@@ -221,10 +222,6 @@ fn progress(what: &str) {
     }
 }
 
-fn say(text: &str) {
-    let mut out = io::stdout().lock();
-    // Nobody is left to tell when standard output is closed.
-    let _ = out
-        .write_all(inert(text).as_bytes())
-        .and_then(|()| out.flush());
+fn say(text: &str) -> Result<(), String> {
+    print(inert(text).as_bytes())
 }

@@ -35,7 +35,7 @@ use crate::{USAGE, complain, complain_plainly};
 use document::OfProcess;
 use inspect::findings::{Remedies, still_woken};
 use inspect::gather::{Gaps, Live};
-use inspect::render::inert;
+use inspect::output;
 use pass::{Pass, Stopped};
 use plan::Change;
 use record::Record;
@@ -45,7 +45,6 @@ use rules::rule::Problem;
 use rules::{Rule, Rules};
 use runtime::Runtime;
 use std::fs::File;
-use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -96,6 +95,10 @@ pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
         );
         return USAGE.into();
     }
+    if inspect::output_was_closed() {
+        complain(&format!("{}, and nothing is changed", output::CLOSED));
+        return USAGE.into();
+    }
     let found = match args.processes.find(&|_| None) {
         Ok(found) => found,
         Err(why) => {
@@ -123,9 +126,9 @@ pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
         } else if args.dry_run {
             dry_run(pid, &rules)
         } else if args.follow {
-            follow(pid, &rules, &log)
+            follow(pid, settings, &log, &mut voice)
         } else {
-            heal(pid, &rules, &log)
+            heal(pid, settings, &log)
         };
         match done {
             Ok(answer) => voice.answer(answer),
@@ -165,9 +168,9 @@ pub fn in_place(pid: u32, rules: &Rules<'_>) -> Result<String, String> {
     }
 }
 
-fn heal(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Answer, Stopped> {
+fn heal(pid: u32, settings: &Settings, log: &Log) -> Result<Answer, Stopped> {
     let start = Instant::now();
-    let pass = recorded(pid, rules, log)?;
+    let pass = recorded(pid, settings, log)?;
     let took = start.elapsed();
     let exit = Exit::of(pass.is_complete());
     Ok(Answer {
@@ -194,12 +197,14 @@ fn flags_are_shown() -> bool {
 }
 
 /// One pass whose changes can be undone.
-fn recorded(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Pass, Stopped> {
+fn recorded(pid: u32, settings: &Settings, log: &Log) -> Result<Pass, Stopped> {
+    let rules = &settings.rules();
     let mut target = Target::open(pid)?;
+    let mut note = |target: &Target, changes: &[Change]| note(target, changes, settings);
     let mut pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut note)?;
     let process = target.live.process();
     pass.unjudged = plan::unjudged(process, rules);
-    pass.still_woken = still_woken(process, &Remedies::locate());
+    pass.still_woken = still_woken(process, &Remedies::new());
     for done in &pass.done {
         log.line(pid, format_args!("{}", report::decision(done)));
     }
@@ -207,12 +212,13 @@ fn recorded(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Pass, Stopped> {
 }
 
 /// What is to be changed is written down first: whatever happens then can be undone.
-fn note(target: &Target, changes: &[Change]) -> Result<(), String> {
+fn note(target: &Target, changes: &[Change], settings: &Settings) -> Result<(), String> {
     let write = || {
         let runtime = Runtime::open().map_err(|e| e.to_string())?;
         let process = target.live.process();
         let mut record = Record::read(&runtime, process)?.unwrap_or_default();
         record.add(target, changes);
+        record.add_rules(settings.lasting());
         record.write(&runtime, process)
     };
     write().map_err(|why: String| {
@@ -236,16 +242,16 @@ fn dry_run(pid: u32, rules: &Rules<'_>) -> Result<Answer, Stopped> {
     })
 }
 
-fn follow(pid: u32, rules: &Rules<'_>, log: &Log) -> Result<Answer, Stopped> {
+fn follow(pid: u32, settings: &Settings, log: &Log, voice: &mut Voice) -> Result<Answer, Stopped> {
     let mut healed = 0;
     let mut last: Option<Pass> = None;
     let end = follow::follow(pid, || {
         let start = Instant::now();
-        let pass = recorded(pid, rules, log)?;
+        let pass = recorded(pid, settings, log)?;
         healed += pass.done.len();
         if last.is_none() {
-            say(&report::healed(pid, &pass, start.elapsed()));
-            say(&format!(
+            voice.say(&report::healed(pid, &pass, start.elapsed()));
+            voice.say(&format!(
                 "following process {pid} until it ends, or Ctrl-C\n"
             ));
         }
@@ -281,15 +287,4 @@ fn undo(pid: u32) -> Result<Answer, Stopped> {
         restart: None,
         flags_lost: false,
     })
-}
-
-/// Text on standard output.
-fn say(text: &str) {
-    print(&inert(text));
-}
-
-/// To standard output. Nobody is left to tell when that is closed.
-fn print(text: &str) {
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

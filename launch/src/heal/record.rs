@@ -4,11 +4,10 @@ use super::plan::Change;
 use super::runtime::Runtime;
 use super::target::Target;
 use inspect::model::{HealKey, HealRecord, HealedMasks, Process};
-use std::collections::BTreeMap;
 
 /// The record of one process.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Record(pub BTreeMap<HealKey, HealedMasks>);
+pub struct Record(pub HealRecord);
 
 impl Record {
     /// The record of a process; `None` if there is none. Records of processes that are gone are removed.
@@ -21,7 +20,7 @@ impl Record {
         let text = runtime.read(&name).map_err(|e| e.to_string())?;
         text.map(|text| {
             HealRecord::parse(&text)
-                .map(|record| Record(record.0))
+                .map(Record)
                 .ok_or_else(|| format!("{}: it is damaged", runtime.path().join(&name).display()))
         })
         .transpose()
@@ -46,8 +45,14 @@ impl Record {
         }
     }
 
+    /// Notes rules that are asked for: one that is given again replaces the one before.
+    pub fn add_rules<'a>(&mut self, rules: impl Iterator<Item = (&'static str, &'a [u8])>) {
+        let rules = rules.map(|(variable, value)| (variable.to_owned(), value.to_owned()));
+        self.0.rules.extend(rules);
+    }
+
     fn note(&mut self, key: HealKey, before: u32, after: u32) {
-        let masks = self.0.entry(key).or_insert(HealedMasks {
+        let masks = self.0.masks.entry(key).or_insert(HealedMasks {
             first: before,
             last: before,
         });
@@ -63,11 +68,11 @@ impl Record {
     /// It cannot be written.
     pub fn write(&self, runtime: &Runtime, process: &Process) -> Result<(), String> {
         let name = name(process)?;
-        if self.0.is_empty() {
+        if self.0.masks.is_empty() {
             runtime.remove(&name);
             return Ok(());
         }
-        let text = HealRecord(self.0.clone()).text();
+        let text = self.0.text();
         runtime.write(&name, &text).map_err(|e| e.to_string())
     }
 }
@@ -99,7 +104,7 @@ mod tests {
         for &(before, after) in masks {
             record.note(key, before, after);
         }
-        (record.0[&key].first, record.0[&key].last)
+        (record.0.masks[&key].first, record.0.masks[&key].last)
     }
 
     #[test]

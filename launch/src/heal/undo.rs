@@ -35,7 +35,7 @@ pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, St
     let Some(mut record) = read.map_err(Stopped::Unprepared)? else {
         return Ok(None);
     };
-    let mut plan = |target: &Target| changes(target, &record.0);
+    let mut plan = |target: &Target| changes(target, &record.0.masks);
     let pass = pass::run(target, &mut plan, &mut |_, _| Ok(()))?;
     let mut undone = Undone {
         pass,
@@ -43,7 +43,7 @@ pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, St
         changed_since: 0,
     };
     let mut left = BTreeMap::new();
-    each(target, &record.0, |_, _, watch, key, masks| {
+    each(target, &record.0.masks, |_, _, watch, key, masks| {
         undone.watches += 1;
         match watch.mask.0 {
             mask if mask == masks.first => {}
@@ -51,7 +51,7 @@ pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, St
             _ => undone.changed_since += 1,
         }
     });
-    record.0 = left;
+    record.0.masks = left;
     record
         .write(runtime, target.live.process())
         .map_err(Stopped::Unprepared)?;

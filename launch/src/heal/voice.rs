@@ -1,12 +1,13 @@
 //! Who says what became of the processes: line by line, or as one document at the end.
 
+use super::Exit;
 use super::document::{Document, OfProcess};
-use super::{Exit, say};
 use crate::cli::HealArgs;
-use crate::complain;
+use crate::{USAGE, complain};
 use inspect::gather::comm_of;
 use inspect::model::FailureKind;
-use inspect::render::sanitize;
+use inspect::output;
+use inspect::render::{inert, sanitize};
 use inspect::targets::Found;
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ pub struct Voice {
     worst: Exit,
     answered: bool,
     flags_lost: bool,
+    /// Something that was to be said did not arrive.
+    unwritten: bool,
 }
 
 impl Voice {
@@ -45,6 +48,7 @@ impl Voice {
             worst: Exit::Done,
             answered: false,
             flags_lost: false,
+            unwritten: false,
         };
         for failure in &found.failures {
             complain(&failure.why);
@@ -91,8 +95,8 @@ impl Voice {
             }
             None => {
                 self.name(answer.data.pid);
-                say(&answer.text);
-                say(answer.restart.as_deref().unwrap_or_default());
+                self.say(&answer.text);
+                self.say(answer.restart.as_deref().unwrap_or_default());
             }
         }
     }
@@ -110,7 +114,7 @@ impl Voice {
     pub fn note(&mut self, text: &str) {
         match &mut self.document {
             Some(document) => document.notes.push(text.trim_end().into()),
-            None => say(text),
+            None => self.say(text),
         }
     }
 
@@ -119,19 +123,36 @@ impl Voice {
         if self.flags_lost {
             self.note(FLAGS_LOST);
         }
-        if let Some(document) = &self.document {
+        if let Some(document) = self.document.take() {
             // Of numbers, texts and lists of them: none that JSON has no form for.
-            let text = serde_json::to_string(document).unwrap_or_default();
-            super::print(&format!("{text}\n"));
+            let text = serde_json::to_string(&document).unwrap_or_default();
+            self.print(&format!("{text}\n"));
         }
-        self.worst.into()
+        match self.unwritten {
+            true => USAGE.into(),
+            false => self.worst.into(),
+        }
+    }
+
+    /// Text on standard output.
+    pub fn say(&mut self, text: &str) {
+        self.print(&inert(text));
+    }
+
+    /// What was done stays done where it cannot be told; that is told once, and by the exit status.
+    fn print(&mut self, text: &str) {
+        if let Err(why) = output::print(text.as_bytes())
+            && !std::mem::replace(&mut self.unwritten, true)
+        {
+            complain(&why);
+        }
     }
 
     /// Of several, which one it is about.
-    fn name(&self, pid: u32) {
+    fn name(&mut self, pid: u32) {
         if self.pids.len() > 1 {
             let comm = comm_of(pid).map_or_else(|| "?".into(), |comm| comm.to_string());
-            say(&format!("{} (PID {pid}): ", sanitize(&comm)));
+            self.say(&format!("{} (PID {pid}): ", sanitize(&comm)));
         }
     }
 }

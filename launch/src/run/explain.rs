@@ -3,11 +3,12 @@
 use super::command::{NOT_FOUND, NOT_RUNNABLE};
 use super::engine::Plan;
 use super::filter::Trapped;
-use crate::complain;
+use crate::{USAGE, complain};
+use inspect::output::print;
 use inspect::render::{inert, sanitize};
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -88,9 +89,13 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
         Err(_) => "yama        not in this kernel".to_owned(),
     });
     let lines: Vec<_> = lines.iter().map(|line| sanitize(line)).collect();
-    // A closed standard output has nobody to be told.
-    let _ = writeln!(io::stdout(), "{}", inert(&lines.join("\n")));
-    ExitCode::SUCCESS
+    match print(inert(&(lines.join("\n") + "\n")).as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            complain(&why);
+            USAGE.into()
+        }
+    }
 }
 
 /// As execvp(3) finds it.

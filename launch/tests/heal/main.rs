@@ -16,4 +16,5 @@ mod stage;
 mod still_woken;
 mod transparency;
 mod undo;
+mod unwritten;
 mod workflow;

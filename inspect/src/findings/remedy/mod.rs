@@ -6,32 +6,40 @@ mod words;
 
 pub use quote::{quote, quoted};
 pub(super) use reach::is_about_watchers;
+pub use words::pattern;
 
 use crate::gather;
 use crate::model::{Here, Linkage, Name, Process};
 use quote::{quote_bytes, quote_text};
 use reach::Reach;
-use words::{added, command_line, patterns, settled, variables};
+use rules::rule::Rule;
+use std::cell::OnceCell;
+use words::{added, command_line, flags, patterns, settled, variables};
 
 const LIBRARY: &str = "libwatchfix.so";
 const IGNORE: &str = "WATCHFIX_IGNORE";
 const SETTLE: &str = "WATCHFIX_SETTLE";
 
-/// Writes commands. Knows what is installed here, and what is allowed.
-#[derive(Debug)]
+/// Writes commands. Knows what is installed here, and what is allowed, once the first is written: most looks end
+/// without one.
+#[derive(Debug, Default)]
 pub struct Remedies {
-    here: Here,
+    here: OnceCell<Here>,
 }
 
 impl Remedies {
-    /// Looks around first.
-    pub fn locate() -> Remedies {
-        Remedies::of(gather::here())
+    /// For the place this program runs in.
+    pub fn new() -> Remedies {
+        Remedies::default()
     }
 
     /// For a place that is known.
     pub fn of(here: Here) -> Remedies {
-        Remedies { here }
+        Remedies { here: here.into() }
+    }
+
+    fn here(&self) -> &Here {
+        self.here.get_or_init(gather::here)
     }
 
     /// Starts the program again with the default rules: by preload if it is dynamic, else (and when that
@@ -51,7 +59,7 @@ impl Remedies {
         if self.sees_names(process) {
             return self.start_without(process, names);
         }
-        let settle = added(process, SETTLE, &patterns(std::slice::from_ref(dir)));
+        let settle = added(process, SETTLE, &pattern(dir));
         let settle = quote_bytes(&settle);
         let variables = variables(process, &[(SETTLE, Vec::new())]);
         self.supervised(process, &variables, &format!("--settle {settle} "))
@@ -82,8 +90,16 @@ impl Remedies {
 
     /// Whether the library, which sees names, would be in the process from its next start on.
     fn sees_names(&self, process: &Process) -> bool {
-        let by_run = process.supervised && self.here.watchfix.is_some();
-        process.is_dynamic() && (by_run || self.here.library.is_some())
+        let by_run = process.supervised && self.here().watchfix.is_some();
+        process.is_dynamic() && (by_run || self.here().library.is_some())
+    }
+
+    /// The same with `new` added to a rule, where the program loads the library.
+    pub fn start_with_rule(&self, process: &Process, rule: Rule, new: &[u8]) -> Option<String> {
+        let preload = self.preload(process)?;
+        let name = rule.variable();
+        let variables = variables(process, &[(name, added(process, name, new))]);
+        self.started(process, &format!("{variables}{preload} "), "")
     }
 
     fn start_with(&self, process: &Process, flags: &str) -> Option<String> {
@@ -96,11 +112,11 @@ impl Remedies {
 
     /// Starts the program again under `watchfix run`.
     pub fn run(&self, process: &Process) -> Option<String> {
-        self.supervised(process, "", "")
+        self.supervised(process, &variables(process, &[]), "")
     }
 
     fn supervised(&self, process: &Process, variables: &str, flags: &str) -> Option<String> {
-        let watchfix = self.here.watchfix.as_ref()?;
+        let watchfix = self.here().watchfix.as_ref()?;
         if process.linkage != Some(Linkage::Dynamic) && self.cannot_supervise().is_some() {
             return None;
         }
@@ -134,16 +150,16 @@ impl Remedies {
 
     /// Whether a start must be made another user's first: pasted as it is, the program would be its starter's.
     fn is_anothers(&self, process: &Process) -> bool {
-        self.here.sudo && process.uid.is_some_and(|uid| uid != self.here.person)
+        self.here().sudo && process.uid.is_some_and(|uid| uid != self.here().person)
     }
 
     /// `LD_PRELOAD=` with the library, and behind it what the process preloads already; `None` where that does not
     /// reach it, and where `watchfix run` does it.
     fn preload(&self, process: &Process) -> Option<String> {
         // It loads the library itself, and reaches what the library does not.
-        let by_run = process.supervised && self.here.watchfix.is_some();
+        let by_run = process.supervised && self.here().watchfix.is_some();
         let library = self
-            .here
+            .here()
             .library
             .as_ref()
             .filter(|_| process.is_dynamic() && !by_run)?;
@@ -159,37 +175,45 @@ impl Remedies {
 
     /// Changes the watches of the running process.
     pub fn heal(&self, process: &Process) -> Option<String> {
-        self.heal_with(process, "")
+        self.heal_with(process, None)
     }
 
     /// The same, with these events stripped.
     pub fn heal_stripping(&self, process: &Process, events: &str) -> Option<String> {
-        self.heal_with(process, &format!("--strip {events} "))
+        self.heal_with(process, Some((Rule::Strip, events.into())))
     }
 
     /// The same, with a directory settled.
     pub fn heal_settling(&self, process: &Process, dir: &Name) -> Option<String> {
-        self.heal_with(process, &format!("--settle {} ", settled(dir)))
+        self.heal_with(process, Some((Rule::Settle, settled(process, dir))))
     }
 
-    fn heal_with(&self, process: &Process, flags: &str) -> Option<String> {
-        let watchfix = self.here.watchfix.as_ref()?;
+    /// The same, with the watches on a directory, and below it, muted.
+    pub fn heal_dropping(&self, process: &Process, dir: &Name) -> Option<String> {
+        let drop = added(process, Rule::Drop.variable(), &pattern(dir));
+        let drop = drop.strip_prefix(b"+").unwrap_or(&drop);
+        self.heal_with(process, Some((Rule::Drop, drop.to_vec())))
+    }
+
+    fn heal_with(&self, process: &Process, rule: Option<(Rule, Vec<u8>)>) -> Option<String> {
+        let watchfix = self.here().watchfix.as_ref()?;
         let watchfix = match self.reach(process) {
             Reach::Plain => watchfix.word("watchfix"),
             Reach::Sudo => format!("sudo {}", quote(&watchfix.path)),
             Reach::Root(_) | Reach::Host(_) | Reach::Never(_) => return None,
         };
+        let flags = flags(process, rule);
         Some(format!("{watchfix} heal {flags}{}", process.pid))
     }
 
     /// Gives the watches the masks back they had before user `by` healed them: that user has the record.
     pub fn undo(&self, process: &Process, by: u32) -> Option<String> {
-        let watchfix = self.here.watchfix.as_ref()?;
+        let watchfix = self.here().watchfix.as_ref()?;
         let path = quote(&watchfix.path);
         let watchfix = match self.reach(process) {
-            Reach::Plain if by == self.here.person => watchfix.word("watchfix"),
-            Reach::Plain | Reach::Sudo if self.here.sudo && by == 0 => format!("sudo {path}"),
-            Reach::Plain | Reach::Sudo if self.here.sudo => format!("sudo -u '#{by}' {path}"),
+            Reach::Plain if by == self.here().person => watchfix.word("watchfix"),
+            Reach::Plain | Reach::Sudo if self.here().sudo && by == 0 => format!("sudo {path}"),
+            Reach::Plain | Reach::Sudo if self.here().sudo => format!("sudo -u '#{by}' {path}"),
             _ => return None,
         };
         Some(format!("{watchfix} heal --undo {}", process.pid))
@@ -197,9 +221,19 @@ impl Remedies {
 
     /// Looks at another process.
     pub fn scan(&self, pid: u32) -> String {
-        let fdscan = self.here.fdscan.as_ref();
+        self.fdscan(&pid.to_string())
+    }
+
+    /// This program with other arguments.
+    pub fn fdscan(&self, arguments: &str) -> String {
+        let fdscan = self.here().fdscan.as_ref();
         let fdscan = fdscan.map_or_else(|| "fdscan".into(), |fdscan| fdscan.word("fdscan"));
-        format!("{fdscan} {pid}")
+        format!("{fdscan} {arguments}")
+    }
+
+    /// The same within a sentence.
+    pub fn mention(&self, arguments: &str) -> String {
+        format!("`{}`", self.fdscan(arguments))
     }
 
     /// Writes the WAL into the database and cuts it to nothing. Readers that come one after the other are
@@ -230,30 +264,29 @@ impl Remedies {
         format!("prlimit --pid {pid} --nofile={soft}:")
     }
 
-    /// A command that is none of `watchfix` and no start, about a process if there is one, as root where it takes that:
-    /// the process is another user's, or it is the system that is changed.
+    /// A command that is none of `watchfix` and no start, about what belongs to the users `owners`, as root where it takes
+    /// that: one of them is another one, or it is the system that is changed.
     ///
     /// # Errors
     /// Why it cannot run here, as the beginning of a sentence.
     pub fn permitted(
         &self,
-        process: Option<&Process>,
+        owners: &[u32],
         of_system: bool,
         command: &str,
     ) -> Result<String, &'static str> {
-        if command.contains("sqlite3 ") && !self.here.sqlite3 {
+        if command.contains("sqlite3 ") && !self.here().sqlite3 {
             return Err("sqlite3, which would help, is not installed here");
         }
-        let person = self.here.person;
-        let owner = process.and_then(|process| process.uid);
-        let needs_root = of_system || owner.is_some_and(|uid| uid != person);
+        let person = self.here().person;
+        let needs_root = of_system || owners.iter().any(|&uid| uid != person);
         // The one asks by itself (polkit(8)), or is for this user's own units; the other is for who made a namespace.
         let asks = ["systemctl ", "nsenter "];
         let asks = asks.iter().any(|program| command.starts_with(program));
         if person == 0 || !needs_root || asks {
             return Ok(command.into());
         }
-        if !self.here.sudo {
+        if !self.here().sudo {
             return Err("Only root can change that, and there is no sudo here");
         }
         if !command.contains([';', '&', '|', '<', '>']) {

@@ -40,7 +40,7 @@ impl Remedies {
     /// How the watches of a process can be changed: ptrace(2), "Ptrace access mode checking", and Yama
     /// (Documentation/admin-guide/LSM/Yama.rst).
     pub fn reach(&self, process: &Process) -> Reach {
-        let here = &self.here;
+        let here = self.here();
         match here.copies {
             Copies::Allowed => {}
             Copies::Refused => return Reach::Host(REFUSED),
@@ -71,7 +71,7 @@ impl Remedies {
 
     /// Why `watchfix run` cannot supervise here, which it does for static programs.
     pub fn cannot_supervise(&self) -> Option<&'static str> {
-        let here = &self.here;
+        let here = self.here();
         match here.copies {
             Copies::Refused => return Some(REFUSED),
             Copies::Missing => return Some("this kernel has no pidfd_getfd (Linux 5.6)"),
@@ -115,7 +115,7 @@ impl Remedies {
 
     fn no_heal(&self, process: &Process) -> Option<String> {
         let pid = process.pid;
-        let watchfix = self.here.watchfix.as_ref();
+        let watchfix = self.here().watchfix.as_ref();
         let path = watchfix.map_or_else(|| "watchfix".into(), |program| quote(&program.path));
         match self.reach(process) {
             Reach::Host(why) => Some(format!(
@@ -142,13 +142,13 @@ impl Remedies {
                 "It is linked statically, which only `watchfix run` reaches, and that cannot be used here: {why}. From the host, as root: watchfix heal, with the PID the process has there."
             ));
         }
-        let nothing = self.here.watchfix.is_none() && self.here.library.is_none();
-        let not_run = !process.is_dynamic() && self.here.watchfix.is_none();
+        let nothing = self.here().watchfix.is_none() && self.here().library.is_none();
+        let not_run = !process.is_dynamic() && self.here().watchfix.is_none();
         (nothing || not_run).then(|| self.not_installed())
     }
 
     fn not_installed(&self) -> String {
-        let what = match self.here.library {
+        let what = match self.here().library {
             Some(_) => "watchfix, which could change that, is not installed here: it is",
             None => {
                 "watchfix and libwatchfix.so, which could change that, are not installed here: they are"

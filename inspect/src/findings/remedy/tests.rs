@@ -105,8 +105,10 @@ fn names_are_ignored_by_the_library_and_settled_by_engines_that_see_masks_only()
         r"WATCHFIX_IGNORE='+out.log:a\:b' LD_PRELOAD='/opt/it'\''s/libwatchfix.so' tool"
     );
     let by_run = "watchfix run --settle +/d -- tool";
-    let mut without = remedies();
-    without.here.library = None;
+    let without = Remedies::of(Here {
+        library: None,
+        ..here()
+    });
     assert_eq!(start(&without, &fixture).unwrap(), by_run);
     let mut fixture = fixture;
     fixture.process.linkage = Some(Linkage::Static);
@@ -115,18 +117,18 @@ fn names_are_ignored_by_the_library_and_settled_by_engines_that_see_masks_only()
 
 #[test]
 fn a_program_that_a_shell_would_not_find_is_named_by_its_path() {
-    let mut remedies = remedies();
+    let with = |watchfix| Remedies::of(Here { watchfix, ..here() });
     let elsewhere = Program {
         path: "/home/me/w f/watchfix".into(),
         in_path: false,
     };
-    remedies.here.watchfix = Some(elsewhere);
+    let remedies = with(Some(elsewhere));
     let process = Fixture::new().process;
     let said = remedies.heal(&process).unwrap();
     assert_eq!(said, "'/home/me/w f/watchfix' heal 42");
     let said = remedies.run(&process).unwrap();
     assert_eq!(said, "'/home/me/w f/watchfix' run -- tool");
-    remedies.here.watchfix = None;
+    let remedies = with(None);
     assert_eq!(remedies.heal(&process), None);
     assert_eq!(remedies.run(&process), None);
 }
@@ -143,17 +145,20 @@ fn what_takes_root_is_asked_of_sudo_as_a_whole() {
     };
     let kill = "kill 42";
     let stranger = as_user(1001, true);
-    let said = stranger.permitted(Some(&process), false, kill);
+    let said = stranger.permitted(process.uid.as_slice(), false, kill);
     assert_eq!(said.unwrap(), "sudo kill 42");
-    let said = stranger.permitted(Some(&process), false, "kill 42; a 'b'");
+    let said = stranger.permitted(process.uid.as_slice(), false, "kill 42; a 'b'");
     assert_eq!(said.unwrap(), r"sudo sh -c 'kill 42; a '\''b'\'''");
-    let refused = as_user(1001, false).permitted(Some(&process), false, kill);
+    // A database is its owner's, and there is who has it open.
+    let said = as_user(1000, true).permitted(&[1000, 1001], false, kill);
+    assert_eq!(said.unwrap(), "sudo kill 42");
+    let refused = as_user(1001, false).permitted(process.uid.as_slice(), false, kill);
     assert!(refused.is_err());
     for root_or_owner in [as_user(0, true), as_user(1000, true)] {
-        let said = root_or_owner.permitted(Some(&process), false, kill);
+        let said = root_or_owner.permitted(process.uid.as_slice(), false, kill);
         assert_eq!(said.unwrap(), "kill 42");
     }
-    let said = as_user(1000, true).permitted(Some(&process), true, "sysctl a=1");
+    let said = as_user(1000, true).permitted(process.uid.as_slice(), true, "sysctl a=1");
     assert_eq!(said.unwrap(), "sudo sysctl a=1");
 }
 
@@ -164,8 +169,8 @@ fn what_is_not_installed_is_no_command() {
         ..here()
     });
     let checkpoint = without.checkpoint(&"/d/a.db".into());
-    let why = without.permitted(None, false, &checkpoint).unwrap_err();
+    let why = without.permitted(&[], false, &checkpoint).unwrap_err();
     assert!(why.contains("not installed"), "{why}");
     let with = Remedies::sample();
-    assert_eq!(with.permitted(None, false, &checkpoint), Ok(checkpoint));
+    assert_eq!(with.permitted(&[], false, &checkpoint), Ok(checkpoint));
 }

@@ -3,9 +3,11 @@
 use super::quote::{quote, quote_bytes};
 use crate::gather::is_title;
 use crate::model::{Name, Process};
+use rules::rule::Rule;
 
 /// The command line, quoted. Its program is named by path where the process was given a name that a
-/// shell would not find: a login shell's `-bash`, none, or `through` sudo(8), which has a PATH of its own.
+/// shell would not find: a login shell's `-bash`, none, one that only the process's own PATH has, or `through` sudo(8),
+/// which has a PATH of its own.
 pub fn command_line(process: &Process, through: bool) -> Option<String> {
     let arguments = process.cmdline.as_deref().unwrap_or_default();
     // What it was started by stands nowhere any more.
@@ -13,44 +15,118 @@ pub fn command_line(process: &Process, through: bool) -> Option<String> {
         return None;
     }
     let exe = process.exe.as_ref();
+    let found = process.found_in_path.as_ref();
+    let found = found.filter(|found| through || !found.in_path);
     let bare = |name: &Name| through && exe.is_some_and(|exe| exe.base() == name.as_bytes());
     let program = arguments
         .first()
         .filter(|name| !name.as_bytes().is_empty() && !name.as_bytes().starts_with(b"-"))
         .filter(|name| !bare(name))
         .or(exe)?;
+    let program = found.map_or(program, |found| &found.path);
     let mut words = vec![quote(program)];
     words.extend(arguments.iter().skip(1).map(quote));
     Some(words.join(" "))
 }
 
-/// The rules it was started with, as they stand before a command, with `instead` for those of these names. An
-/// empty one is left to a flag. What switches them off is not one that helps.
+/// A rule by its variable, and its text.
+type RuleText = (Name, Vec<u8>);
+
+/// The rules that are to stay in force: those it was started with; in their place, or added to them where they say so
+/// (`+`), those it was healed with. What switches them off is not one that helps.
+fn rules_of(process: &Process) -> Vec<RuleText> {
+    let started = process.watchfix_rules.iter();
+    let mut rules: Vec<RuleText> = started
+        .filter(|(name, _)| name.as_bytes() != Rule::Off.variable().as_bytes())
+        .map(|(name, value)| (name.clone(), value.shown().into_owned()))
+        .collect();
+    for (name, value) in process.healed.iter().flat_map(|healed| &healed.rules) {
+        let value = value.shown();
+        let known = rules.iter().find(|(known, _)| known == name);
+        let value = match value.strip_prefix(b"+") {
+            Some(new) => joined(known.map(|(_, known)| known.as_slice()), name, new),
+            None => value.into_owned(),
+        };
+        rules.retain(|(known, _)| known != name);
+        rules.push((name.clone(), value));
+    }
+    rules
+}
+
+/// A list with `new` behind what stands in it.
+fn joined(known: Option<&[u8]>, variable: &Name, new: &[u8]) -> Vec<u8> {
+    let separator = match variable.as_bytes() == Rule::Strip.variable().as_bytes() {
+        true => b',',
+        false => b':',
+    };
+    match known {
+        None => [b"+", new].concat(),
+        Some(b"none" | b"") => new.to_vec(),
+        Some(known) if known == new || known.strip_prefix(b"+") == Some(new) => known.to_vec(),
+        Some(known) => [known, &[separator], new].concat(),
+    }
+}
+
+/// The rules in force as they stand before a command, with `instead` for those of these names. An empty one is left to
+/// a flag.
 pub fn variables(process: &Process, instead: &[(&str, Vec<u8>)]) -> String {
-    let is = |name: &Name, other: &str| name.as_bytes() == other.as_bytes();
-    let kept = process.watchfix_rules.iter().filter(|(name, _)| {
-        !is(name, "WATCHFIX_OFF") && !instead.iter().any(|(other, _)| is(name, other))
-    });
-    let kept = kept.map(|(name, value)| format!("{}={} ", quote(name), quote(value)));
+    let given = |name: &Name| {
+        let mut all = instead.iter();
+        all.any(|(other, _)| name.as_bytes() == other.as_bytes())
+    };
+    let kept = rules_of(process).into_iter();
+    let kept = kept.filter(|(name, _)| !given(name));
+    let kept = kept.map(|(name, value)| format!("{}={} ", quote(&name), quote_bytes(&value)));
     let new = instead.iter().filter(|(_, value)| !value.is_empty());
     let new = new.map(|(name, value)| format!("{name}={} ", quote_bytes(value)));
     kept.chain(new).collect()
 }
 
+/// The rules in force as flags of `watchfix heal`, with `instead` for that rule.
+pub fn flags(process: &Process, instead: Option<(Rule, Vec<u8>)>) -> String {
+    let rules = rules_of(process);
+    let flag = |rule: Rule| {
+        let value = match &instead {
+            Some((given, value)) if *given == rule => value.clone(),
+            _ => {
+                let mut all = rules.iter();
+                let (_, value) = all.find(|(n, _)| n.as_bytes() == rule.variable().as_bytes())?;
+                match rule {
+                    // Where the log goes that is the process's own.
+                    Rule::Log => return None,
+                    // Those of its databases are settled as well: the library does not do that.
+                    Rule::Settle if value != b"none" && !value.starts_with(b"+") => {
+                        [b"+", &value[..]].concat()
+                    }
+                    _ => value.clone(),
+                }
+            }
+        };
+        Some(format!("{} {} ", rule.flag()?, quote_bytes(&value)))
+    };
+    Rule::ALL.into_iter().filter_map(flag).collect()
+}
+
 /// A list of patterns with these behind what stands in it: a rule that is given anew replaces the one in force.
 pub fn added(process: &Process, variable: &str, new: &[u8]) -> Vec<u8> {
-    let mut all = process.watchfix_rules.iter();
-    let known = all.find(|(name, _)| name.as_bytes() == variable.as_bytes());
-    match known.map(|(_, value)| value.shown().into_owned()) {
-        None => [b"+", new].concat(),
-        Some(none) if none == b"none" || none.is_empty() => new.to_vec(),
-        Some(known) => [&known[..], b":", new].concat(),
+    let variable = Name::from(variable);
+    let all = rules_of(process);
+    let known = all.iter().find(|(name, _)| *name == variable);
+    joined(known.map(|(_, known)| known.as_slice()), &variable, new)
+}
+
+/// The rule that settles directories, with another one, besides those of the process's own databases.
+pub fn settled(process: &Process, dir: &Name) -> Vec<u8> {
+    let rule = added(process, Rule::Settle.variable(), &pattern(dir));
+    match rule.strip_prefix(b"+") {
+        Some(_) => rule,
+        None => [b"+", &rule[..]].concat(),
     }
 }
 
-/// The rule that settles a directory besides those of the process's own databases.
-pub fn settled(dir: &Name) -> String {
-    quote_bytes(&[b"+", &patterns(std::slice::from_ref(dir))[..]].concat())
+/// A name as the pattern that means only itself.
+pub fn pattern(name: &Name) -> Vec<u8> {
+    patterns(std::slice::from_ref(name))
 }
 
 /// Names as patterns that mean only themselves, separated by colons.
@@ -72,6 +148,66 @@ pub fn patterns(names: &[Name]) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
+    use crate::model::{Healed, Program};
+
+    #[test]
+    fn rules_it_was_healed_with_stay_in_force_beside_those_it_was_started_with() {
+        let mut process = Fixture::new().process;
+        let mut with = |started: &[(&str, &str)], healed: &[(&str, &str)]| {
+            let names = |list: &[(&str, &str)]| {
+                let list = list.iter();
+                list.map(|&(name, value)| (name.into(), value.into()))
+                    .collect()
+            };
+            process.watchfix_rules = names(started);
+            process.healed = Some(Healed {
+                at: String::new(),
+                uid: 0,
+                watches: 1,
+                undo: None,
+                seconds: 0,
+                rules: names(healed),
+            });
+            (variables(&process, &[]), flags(&process, None))
+        };
+        let said = |variables: &str, flags: &str| (variables.to_owned(), flags.to_owned());
+        let ignore = |value| ("WATCHFIX_IGNORE", value);
+        assert_eq!(
+            with(&[], &[ignore("+a.log")]),
+            said("WATCHFIX_IGNORE=+a.log ", "--ignore +a.log ")
+        );
+        assert_eq!(
+            with(&[ignore("+a.log")], &[ignore("+b.log")]),
+            said("WATCHFIX_IGNORE=+a.log:b.log ", "--ignore +a.log:b.log ")
+        );
+        assert_eq!(
+            with(&[ignore("+a.log")], &[ignore("none")]),
+            said("WATCHFIX_IGNORE=none ", "--ignore none ")
+        );
+        assert_eq!(
+            with(&[ignore("+a.log")], &[ignore("+a.log")]),
+            said("WATCHFIX_IGNORE=+a.log ", "--ignore +a.log ")
+        );
+        assert_eq!(
+            with(
+                &[("WATCHFIX_STRIP", "open")],
+                &[("WATCHFIX_STRIP", "+attrib")]
+            ),
+            said("WATCHFIX_STRIP=open,attrib ", "--strip open,attrib ")
+        );
+        // heal settles the databases of a process as well; where it logs, and that it is off, is another one's matter.
+        assert_eq!(
+            with(
+                &[
+                    ("WATCHFIX_SETTLE", "/d"),
+                    ("WATCHFIX_LOG", "stderr"),
+                    ("WATCHFIX_OFF", "1")
+                ],
+                &[]
+            ),
+            said("WATCHFIX_SETTLE=/d WATCHFIX_LOG=stderr ", "--settle +/d ")
+        );
+    }
 
     #[test]
     fn what_a_shell_would_not_find_is_named_by_its_path() {
@@ -86,6 +222,18 @@ mod tests {
         assert_eq!(with("bash", true), "/bin/bash x");
         // The name it was given may be what it goes by.
         assert_eq!(with("sh", true), "sh x");
+        for (in_path, through, says) in [
+            (true, false, "bash x"),
+            (true, true, "/v/bin/bash x"),
+            (false, false, "/v/bin/bash x"),
+        ] {
+            process.found_in_path = Some(Program {
+                path: "/v/bin/bash".into(),
+                in_path,
+            });
+            process.cmdline = Some(vec!["bash".into(), "x".into()]);
+            assert_eq!(command_line(&process, through).unwrap(), says);
+        }
     }
 
     #[test]

@@ -8,12 +8,14 @@ pub mod header;
 mod holders;
 mod moved;
 mod overwritten;
+mod owners;
 pub mod shm;
 mod state;
 
 pub use file::{Own, again, database};
 pub use frames::Effort;
 pub use header::{Mode, database as database_mode};
+pub use owners::owners_of;
 pub use state::{count, index};
 
 use super::mounts::Mounts;

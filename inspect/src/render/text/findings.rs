@@ -13,7 +13,8 @@ const KINDS: usize = 3;
 /// Lines of a command that are shown where all is to be short.
 const LINES: usize = 8;
 
-pub fn write(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+/// The findings about one process; `denied` says that it may not be looked into.
+pub fn write(report: &Report, denied: bool, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     // "Nothing wrong" about a process nobody could look into would be a lie.
     let blind = report.process.fds.by_type.is_none() && !report.incomplete.is_empty();
     if report.findings.is_empty()
@@ -22,8 +23,13 @@ pub fn write(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result
         writeln!(to)?;
         let line = format!("No finding. Nothing wrong was found among {counts}.");
         wrap(&line, layout.width, "", to)?;
-    } else {
+    } else if !(denied && report.findings.is_empty()) {
         list(&report.findings, blind, layout, to)?;
+    }
+    if denied {
+        writeln!(to)?;
+        let line = "It could not be looked into: this user may not read its descriptors, watches and databases.";
+        wrap(line, layout.width, "", to)?;
     }
     if let Some(healed) = &report.healed {
         writeln!(to)?;

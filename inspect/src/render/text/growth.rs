@@ -2,20 +2,29 @@
 
 use super::Layout;
 use super::tables::Sheet;
-use crate::model::{Change, DatabaseGrowth, Name, Process};
-use crate::render::{bytes, number};
+use crate::model::{Change, DatabaseGrowth, LimitAhead, Name, Process};
+use crate::render::{bytes, duration, number};
 use std::io::{self, Write};
 
-const HEADER: [&str; 5] = ["what", "before", "after", "change", "a second"];
+const HEADER: [&str; 6] = [
+    "what",
+    "before",
+    "after",
+    "change",
+    "a second",
+    "at its limit in",
+];
 
 pub fn write(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     let Some(growth) = &process.growth else {
         return Ok(());
     };
-    let mut rows = Rows::new(layout, growth.seconds);
-    rows.count("descriptors", growth.descriptors);
-    rows.count("inotify instances", growth.instances);
-    rows.count("inotify watches", growth.watches);
+    let limits = &growth.limits;
+    let all = [limits.descriptors, limits.instances, limits.watches];
+    let mut rows = Rows::new(layout, growth.seconds, all.iter().any(Option::is_some));
+    rows.limited("descriptors", growth.descriptors, limits.descriptors);
+    rows.limited("inotify instances", growth.instances, limits.instances);
+    rows.limited("inotify watches", growth.watches, limits.watches);
     for pattern in &growth.patterns {
         let files = match &pattern.extension {
             Some(extension) => format!("{}/*.{extension}", pattern.directory),
@@ -39,7 +48,7 @@ pub fn of_log(
     to: &mut impl Write,
 ) -> io::Result<()> {
     let Some(growth) = growth else { return Ok(()) };
-    let mut rows = Rows::new(layout, growth.seconds);
+    let mut rows = Rows::new(layout, growth.seconds, false);
     rows.log("", growth);
     rows.write(layout, to)
 }
@@ -47,21 +56,43 @@ pub fn of_log(
 struct Rows {
     sheet: Sheet,
     seconds: f64,
+    columns: usize,
 }
 
 impl Rows {
-    fn new(layout: Layout, seconds: f64) -> Rows {
+    /// With a column for when limits are met, where some are.
+    fn new(layout: Layout, seconds: f64, limits: bool) -> Rows {
+        let columns = if limits {
+            HEADER.len()
+        } else {
+            HEADER.len() - 1
+        };
+        let header = HEADER.get(..columns).unwrap_or(&HEADER);
         Rows {
-            sheet: Sheet::new(layout, &HEADER, &[1, 2, 3, 4]),
+            sheet: Sheet::new(layout, header, &[1, 2, 3, 4]),
             seconds,
+            columns,
         }
     }
 
-    fn count(&mut self, what: &str, change: Option<Change>) {
-        self.row(what, change, number);
+    fn limited(&mut self, what: &str, change: Option<Change>, ahead: Option<LimitAhead>) {
+        let ahead = ahead.map_or_else(String::new, |ahead| {
+            format!("{} ({})", duration(ahead.seconds_left), number(ahead.limit))
+        });
+        self.row(what, change, number, ahead);
     }
 
-    fn row(&mut self, what: &str, change: Option<Change>, figure: fn(u64) -> String) {
+    fn count(&mut self, what: &str, change: Option<Change>) {
+        self.row(what, change, number, String::new());
+    }
+
+    fn row(
+        &mut self,
+        what: &str,
+        change: Option<Change>,
+        figure: fn(u64) -> String,
+        ahead: String,
+    ) {
         // What is not there and does not come is no row.
         let Some(change) = change.filter(|change| change.from + change.to > 0) else {
             return;
@@ -85,8 +116,9 @@ impl Rows {
             figure(change.to),
             format!("{sign}{}", figure(by.unsigned_abs())),
             format!("{sign}{rate}"),
+            ahead,
         ];
-        self.sheet.row(&cells);
+        self.sheet.row(cells.get(..self.columns).unwrap_or(&cells));
     }
 
     fn more(&mut self, what: &str, more: u64) {
@@ -98,8 +130,9 @@ impl Rows {
             none(),
             format!("+{}", number(more)),
             format!("+{rate:.1}"),
+            none(),
         ];
-        self.sheet.row(&cells);
+        self.sheet.row(cells.get(..self.columns).unwrap_or(&cells));
     }
 
     fn database(&mut self, name: &str, growth: &DatabaseGrowth) {
@@ -109,7 +142,12 @@ impl Rows {
     }
 
     fn log(&mut self, name: &str, growth: &DatabaseGrowth) {
-        self.row(&format!("{name}-wal size"), growth.wal_bytes, bytes);
+        self.row(
+            &format!("{name}-wal size"),
+            growth.wal_bytes,
+            bytes,
+            String::new(),
+        );
         self.count(&format!("{name}frames"), growth.frames);
         let done = format!("{name}frames in database");
         self.count(&done, growth.checkpointed_frames);

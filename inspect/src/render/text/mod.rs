@@ -72,7 +72,7 @@ pub fn text(scan: &Scan, layout: Layout, to: &mut impl Write) -> io::Result<()> 
             writeln!(to)?;
         }
         title(report, layout, to)?;
-        findings::write(report, layout, to)?;
+        findings::write(report, scan.is_denied(report), layout, to)?;
         if layout.detail == Detail::Short {
             growth::write(&report.process, layout, to)?;
         } else {
@@ -125,16 +125,11 @@ fn title(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result<()>
 }
 
 fn gaps(gaps: &[Gap], layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    if layout.detail == Detail::Short {
+        return gaps_in_short(gaps, layout, to);
+    }
     if gaps.is_empty() {
         return Ok(());
-    }
-    if layout.detail == Detail::Short
-        && let [_, _, ..] = gaps
-    {
-        let list: Vec<_> = gaps.iter().map(named).collect();
-        let line = format!("Not seen: {}. --tables says why.", list.join("; "));
-        writeln!(to)?;
-        return wrap(&sanitize(&line), layout.width, "", to);
     }
     writeln!(to, "\n{}", layout.style.heading("Not seen"))?;
     for gap in gaps {
@@ -142,6 +137,21 @@ fn gaps(gaps: &[Gap], layout: Layout, to: &mut impl Write) -> io::Result<()> {
         wrap(&sanitize(&line), layout.width, "  ", to)?;
     }
     Ok(())
+}
+
+/// As few lines as tell what may be missing among the findings.
+fn gaps_in_short(gaps: &[Gap], layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let gaps: Vec<_> = gaps.iter().filter(|gap| !gap.aside).collect();
+    let line = match gaps.as_slice() {
+        [] => return Ok(()),
+        [gap] => format!("Not seen: {}: {}.", named(gap), gap.why),
+        all => {
+            let list: Vec<_> = all.iter().map(|gap| named(gap)).collect();
+            format!("Not seen: {}. --tables says why.", list.join("; "))
+        }
+    };
+    writeln!(to)?;
+    wrap(&sanitize(&line), layout.width, "", to)
 }
 
 /// What is missing, and how many of it.

@@ -44,8 +44,23 @@ pub fn last(scan: &Scan, layout: Layout, to: &mut impl Write) -> io::Result<()> 
     if reports.is_empty() {
         return Ok(());
     }
-    let mut line = of_findings(reports.iter().flat_map(|report| &report.findings));
-    if reports.len() > 1 {
+    let denied = reports.iter().filter(|report| scan.is_denied(report));
+    let denied = denied.count();
+    let seen = reports.len() - denied;
+    let findings = reports.iter().flat_map(|report| &report.findings);
+    let unseen = plural(denied, "process", "processes") + " could not be looked into";
+    let mut line = match (seen, denied) {
+        (0, _) if findings.clone().next().is_none() => unseen,
+        (_, 0) => of_findings(findings),
+        (0, _) => format!("{}; {unseen}", of_findings(findings)),
+        (seen, denied) => format!(
+            "{} in {}; {} could not be looked into",
+            of_findings(findings),
+            plural(seen, "process", "processes"),
+            number(denied as u64),
+        ),
+    };
+    if reports.len() > 1 && denied == 0 {
         line += &format!(" in {}", plural(reports.len(), "process", "processes"));
     }
     line += ". ";

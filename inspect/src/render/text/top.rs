@@ -57,10 +57,15 @@ fn last(top: &Top) -> String {
         0 => String::new(),
         more => format!(" of {}", number((top.processes.len() + more) as u64)),
     };
-    let found = match parts.is_empty() {
+    let mut found = match parts.is_empty() {
         true => "none with a warning".into(),
         false => parts.join(", "),
     };
+    let unknown = top.processes.iter().filter(|row| row.findings.is_none());
+    match unknown.count() {
+        0 => {}
+        unknown => found += &format!(", {} not looked into", number(unknown as u64)),
+    }
     format!("{shown}{of}: {found}. fdscan PID looks closer and says what helps.")
 }
 

@@ -36,7 +36,11 @@ pub fn wal_text(scan: &DatabaseScan, layout: Layout, to: &mut impl Write) -> io:
         return Ok(());
     }
     let all = scan.databases.iter().flat_map(|report| &report.findings);
-    let mut line = summary::of_findings(all);
+    let mut line = summary::of_findings(all.clone());
+    let unseen = |report: &DatabaseReport| report.incomplete.iter().any(|gap| !gap.aside);
+    if all.clone().next().is_none() && scan.databases.iter().any(unseen) {
+        line += " in what could be seen";
+    }
     if scan.databases.len() > 1 {
         line += &format!(
             " in {}",
@@ -201,6 +205,7 @@ fn marks(database: &Database, layout: Layout, to: &mut impl Write) -> io::Result
 
 fn who(lock: &Lock) -> String {
     let pid = lock.pid.map_or_else(|| "?".into(), |pid| pid.to_string());
+    let pid = pid + &age(lock.held_ms);
     match lock.exclusive {
         true if lock.lock == LockKind::Read => format!("{pid} (moves it)"),
         _ => pid,
@@ -245,7 +250,7 @@ fn holders(database: &Database, layout: Layout, to: &mut impl Write) -> io::Resu
     Ok(())
 }
 
-/// `write read(1) shared`
+/// `write for 0.2 s, read(1), shared`
 fn locks_of(database: &Database, holder: &Holder) -> String {
     let pid = Some(holder.pid);
     let log = database
@@ -256,13 +261,20 @@ fn locks_of(database: &Database, holder: &Holder) -> String {
     let main = database.rollback_locks.iter().flatten();
     let words: Vec<_> = log
         .filter(|lock| lock.pid == pid)
-        .map(lock_name)
+        .map(|lock| lock_name(lock) + &age(lock.held_ms))
         .chain(
             main.filter(|lock| lock.pid == pid)
-                .map(|lock| lock.lock.name().into()),
+                .map(|lock| lock.lock.name().to_owned() + &age(lock.held_ms)),
         )
         .collect();
-    words.join(" ")
+    words.join(", ")
+}
+
+/// ` for 12.5 s`, where it was looked at again.
+fn age(held_ms: Option<u64>) -> String {
+    held_ms.map_or_else(String::new, |held| {
+        format!(" for {:.1} s", held as f64 / 1000.0)
+    })
 }
 
 fn lock_name(lock: &Lock) -> String {

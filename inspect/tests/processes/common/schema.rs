@@ -168,7 +168,16 @@ const GROWTH: &[Key] = &[
     Must("instances", OrNull(&Object(CHANGE))),
     Must("watches", OrNull(&Object(CHANGE))),
     Must("patterns", List(&Object(PATTERN_GROWTH))),
+    Must("limits", Object(LIMITS_AHEAD)),
 ];
+
+const LIMITS_AHEAD: &[Key] = &[
+    Must("descriptors", OrNull(&Object(LIMIT_AHEAD))),
+    Must("instances", OrNull(&Object(LIMIT_AHEAD))),
+    Must("watches", OrNull(&Object(LIMIT_AHEAD))),
+];
+
+const LIMIT_AHEAD: &[Key] = &[Must("limit", Count), Must("seconds_left", Count)];
 
 const CHANGE: &[Key] = &[Must("from", Count), Must("to", Count)];
 
