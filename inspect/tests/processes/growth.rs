@@ -126,7 +126,7 @@ fn what_leaks_is_told_when_its_limit_is_reached_long_before_it_is_near() {
 
 #[test]
 fn watches_and_instances_that_grow_are_told_when_their_limits_are_reached() {
-    let stage = Stage::unprivileged(60_234);
+    let stage = Stage::unprivileged(60_571);
     let limit = |name: &str| proc_number(&format!("/proc/sys/fs/inotify/max_user_{name}"));
     for (what, most, every) in [("watches", "5000", "20"), ("instances", "24", "200")] {
         let dir = stage.make(what);
@@ -194,7 +194,7 @@ fn instances_near_their_limit_show_for_how_long() {
         "--every",
         "300",
     ];
-    let process = growing_on(&Stage::as_user(60_234), &args);
+    let process = growing_on(&Stage::as_user(60_571), &args);
     forecast(process.finding("instance-limit-near", "warning"));
 }
 

@@ -245,7 +245,7 @@ fn a_hundred_thousand_watches_with_paths_need_at_most_100_megabytes() {
 
 #[test]
 fn a_process_that_cannot_be_counted_is_told_of_where_a_limit_may_be_near() {
-    let Some(stage) = stage_for(60237) else {
+    let Some(stage) = stage_for(60573) else {
         return;
     };
     let _closed = stage.mkfds(&["undumpable"]);

@@ -333,7 +333,7 @@ fn what_may_not_be_looked_into_is_not_said_to_be_without_findings() {
     if !is_root() {
         return support::skip("only root can start another user's process");
     }
-    let stage = Stage::as_user(60_186);
+    let stage = Stage::as_user(60_572);
     let own = stage.mkfds(&["idle"]);
     let others: Vec<_> = (0..2).map(|_| Stage::new().mkfds(&["idle"])).collect();
     let [one, two] = [&others[0], &others[1]].map(|other| other.pid().to_string());

@@ -249,7 +249,7 @@ fn commands_about_the_database_of_another_user_ask_sudo() {
     if !is_root() {
         return support::skip("only root can start another user's process");
     }
-    let owner = Stage::as_user(60_238);
+    let owner = Stage::as_user(60_574);
     let dir = owner.make("state");
     let fixture = owner.mkfds_in(&dir, &["sqlite-pinned"]);
     let database = fixture.path("database");
@@ -261,7 +261,7 @@ fn commands_about_the_database_of_another_user_ask_sudo() {
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
     }
     let path = format!("{}:/usr/bin:/bin", bin.display());
-    for (person, sudo) in [(60_239, true), (60_238, false)] {
+    for (person, sudo) in [(60_575, true), (60_574, false)] {
         let mut command = fdscan();
         command.args(["wal", database.to_str().unwrap(), "--json"]);
         // Who ran sudo(8).
