@@ -1,5 +1,8 @@
 //! `scripts/lib/failed-tests`: what it makes of what cargo really prints.
 
+// A test fails by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
