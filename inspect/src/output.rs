@@ -17,7 +17,7 @@ pub fn print(text: &[u8]) -> Result<(), String> {
 /// Writes the help or the version that was asked for, which clap hands over as an error.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_help(help: &clap::Error) -> Result<(), String> {
     arrives(|| help.print())
 }
