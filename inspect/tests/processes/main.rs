@@ -12,6 +12,7 @@ mod check;
 mod claims;
 mod cold;
 mod descriptors;
+mod docs;
 mod events;
 mod exit_status;
 mod export_command;

@@ -101,6 +101,14 @@ pub fn static_binary(package: &str, name: &str) -> Result<PathBuf, String> {
         .join(name))
 }
 
+/// Of the warnings that gcc 14 (Debian 13) makes errors, those that older ones know.
+const ERRORS_SINCE_GCC_14: [&str; 4] = [
+    "implicit-function-declaration",
+    "implicit-int",
+    "int-conversion",
+    "incompatible-pointer-types",
+];
+
 /// Compiles one C file of the tests with `compiler` (`cc`, `musl-gcc`) into `into`.
 ///
 /// # Errors
@@ -114,7 +122,9 @@ pub fn compile_c(
     let stem = source.file_stem().expect("a C file has a name");
     let out = into.join(stem);
     let run = Command::new(compiler)
-        .args(["-O1", "-g", "-Wall", "-D_GNU_SOURCE", "-o"])
+        .args(["-O1", "-g", "-Wall", "-D_GNU_SOURCE"])
+        .args(ERRORS_SINCE_GCC_14.map(|name| format!("-Werror={name}")))
+        .arg("-o")
         .arg(&out)
         .arg(source)
         .args(args)

@@ -76,3 +76,10 @@ fn checks_of_smoke_and_rows_of_watchers_are_named() {
     );
     assert!(failed(b"test result: ok. 3 passed; 0 failed\n").is_empty());
 }
+
+#[test]
+fn a_name_is_kept_when_cargo_itself_was_ended() {
+    let said = "failures:\n\n---- a::b stdout ----\n    indented\n\nfailures:\n    a::b\n\n\
+                test result: FAILED. 1 passed; 1 failed\n\nTerminated\n";
+    assert_eq!(failed(said.as_bytes()), ["a::b"]);
+}
