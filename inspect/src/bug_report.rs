@@ -1,7 +1,7 @@
 //! `fdscan report PID`: everything about one process, with a short sample, to attach to a bug.
 
-use crate::Options;
 use crate::findings::Remedies;
+use crate::gather::Options;
 use crate::gather::{self, Ears, Gaps, Sampler, Session};
 use crate::model::{BugReport, Failure, FailureKind, Growth, Point, SCHEMA, Sample, Scan};
 use crate::sys::Signals;
@@ -17,7 +17,7 @@ const FASTEST: Duration = Duration::from_millis(100);
 /// There is no such process, or nothing of it may be read.
 pub fn bug_report(pid: u32, options: Options, time: Duration) -> Result<BugReport, Failure> {
     let taken_at = jiff::Timestamp::now().to_string();
-    let remedies = Remedies::new();
+    let remedies = Remedies::new(gather::here);
     let mut session = Session::new(options).with(Ears::default());
     let mut gaps = Gaps::default();
     let mut sampler = Sampler::open(pid).ok();
@@ -44,8 +44,8 @@ pub fn bug_report(pid: u32, options: Options, time: Duration) -> Result<BugRepor
     {
         process.grew(Growth::between(first, last));
     }
-    let mut report = crate::judged(process, &session.limits, &remedies, gaps);
-    crate::look_below(&mut report, &session.limits, &remedies, options);
+    let mut report = crate::scans::judged(process, &session.limits, &remedies, gaps);
+    crate::scans::look_below(&mut report, &session.limits, &remedies, options);
     Ok(BugReport {
         scan: Scan {
             schema: SCHEMA,

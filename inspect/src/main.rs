@@ -5,7 +5,6 @@ mod commands;
 use clap::{CommandFactory, Parser};
 use inspect::Exit;
 use inspect::cli::{Cli, Command, in_our_words, part_off};
-use inspect::model::redact_names;
 use inspect::output::{CLOSED, print_help};
 use inspect::targets::Target;
 use std::ffi::OsString;
@@ -25,7 +24,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> ExitCode {
     if cli.redact {
-        redact_names();
+        inspect::redact_names();
     }
     if inspect::output_was_closed() && writes(cli) {
         commands::complain(CLOSED);

@@ -4,6 +4,7 @@
 //! them in force in one that is running.
 
 mod cli;
+mod complaint;
 mod demo;
 mod heal;
 mod run;
@@ -13,13 +14,12 @@ mod sys;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, RuleArgs};
+use complaint::{USAGE, complain, complain_plainly};
 use inspect::cli::{in_our_words, part_off};
 use inspect::output::print_help;
 use inspect::pages::Manual;
-use inspect::render::{inert, sanitize};
 use settings::Settings;
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// What its man pages say beyond the command line, and the page of the library.
@@ -27,9 +27,6 @@ const MANUAL: Manual = Manual {
     sections: include_str!("../man/watchfix.man"),
     pages: &[("libwatchfix.7", include_str!("../man/libwatchfix.7"))],
 };
-
-/// The exit status of a command line, or a rule, that cannot be read; and of an answer that could not be written.
-const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let args = part_off(
@@ -87,15 +84,4 @@ fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     };
     complain_plainly(&text);
     USAGE.into()
-}
-
-/// One sentence on standard error. Names in it come from anywhere.
-fn complain(text: &str) {
-    complain_plainly(&format!("watchfix: {}\n", sanitize(text)));
-}
-
-/// Lines on standard error.
-fn complain_plainly(text: &str) {
-    // A closed standard error must not end the program by a panic, as eprintln! would.
-    let _ = io::stderr().write_all(inert(text).as_bytes());
 }

@@ -8,7 +8,7 @@ use rules::event::{MASK_CREATE, ONLYDIR};
 
 use crate::config::{self, Config};
 use crate::fds::{END, Fds};
-use crate::{log, next, sys, watch};
+use crate::{log, look, next, sys};
 
 /// Instances with watches that are remembered. Nothing tells when one is closed.
 static HOLDERS: Fds = Fds::new();
@@ -27,7 +27,7 @@ pub fn admit(
     mask: u32,
 ) -> Result<Option<Booking>, c_int> {
     // What cannot be looked at is left to the kernel's errno.
-    let Some(file) = watch::look(path, mask) else {
+    let Some(file) = look::at(path, mask) else {
         return Ok(None);
     };
     let answer = match sys::fstat(file) {

@@ -194,7 +194,7 @@ pub fn close(fd: c_int) {
 /// The path of an open descriptor, as /proc shows it; `None` without /proc or if it does not fit.
 pub fn path_of(fd: c_int, buf: &mut [u8]) -> Option<&[u8]> {
     let mut link = [0u8; 32];
-    let mut line = crate::log::Line::new(&mut link);
+    let mut line = crate::line::Line::new(&mut link);
     line.text(b"/proc/self/fd/").number(fd as u32).text(b"\0");
     // SAFETY: `link` ends in the NUL just written: 14 + 10 digits + NUL fit into it.
     let n = unsafe {

@@ -11,7 +11,7 @@ use rules::watch::{Asked, Fate, reduce};
 use crate::attrib::Before;
 use crate::config::{self, Config};
 use crate::fds::Fds;
-use crate::{attrib, budget, log, memory, pointer, sandbox, sys};
+use crate::{attrib, budget, log, look, memory, pointer, sandbox, sys};
 
 /// Instances made by this process that have no watch yet.
 static NEW: Fds = Fds::new();
@@ -214,24 +214,11 @@ fn fate(config: &Config, path: &CStr, mask: u32) -> (Fate, Option<Rule>) {
     by_directory(config, path, mask)
 }
 
-/// O_PATH opens nothing: no event is raised, no permission on the file itself is needed.
-pub fn look(path: &CStr, mask: u32) -> Option<c_int> {
-    if sandbox::entered() {
-        return None;
-    }
-    let follow = if mask & rules::event::DONT_FOLLOW != 0 {
-        libc::O_NOFOLLOW
-    } else {
-        0
-    };
-    sys::open(path, libc::O_PATH | follow, 0).ok()
-}
-
 /// The name rules are about files; what cannot be looked at is left to the kernel's errno.
 #[cold]
 #[inline(never)]
 fn is_directory(path: &CStr, mask: u32) -> bool {
-    let Some(fd) = look(path, mask) else {
+    let Some(fd) = look::at(path, mask) else {
         return true;
     };
     let stat = sys::fstat(fd);
@@ -243,7 +230,7 @@ fn is_directory(path: &CStr, mask: u32) -> bool {
 #[inline(never)]
 fn by_directory(config: &Config, path: &CStr, mask: u32) -> (Fate, Option<Rule>) {
     let rules = &config.rules;
-    let Some(fd) = look(path, mask) else {
+    let Some(fd) = look::at(path, mask) else {
         return (Fate::Plain, None);
     };
     let mut buf = [0u8; libc::PATH_MAX as usize];

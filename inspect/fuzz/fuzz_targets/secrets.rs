@@ -4,7 +4,7 @@
 
 use inspect::gather::without_secrets;
 use inspect::model::Name;
-use inspect::render::{is_unsafe, sanitize};
+use inspect::words::{is_unsafe, sanitize};
 use libfuzzer_sys::fuzz_target;
 
 const SECRET: &str = "zQplantedSecretQz";

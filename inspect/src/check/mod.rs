@@ -7,10 +7,10 @@ mod tally;
 pub use rules::Rule;
 pub use run::{NotStarted, command};
 
-use crate::Options;
+use crate::gather::Options;
 use crate::gather::woken::MOMENT;
 use crate::model::{CheckScan, CommandLine, Name, Process, Relative, Report, SCHEMA};
-use rules::Figures;
+use rules::{Figures, is_readable};
 use std::time::Duration;
 use tally::Tally;
 
@@ -32,7 +32,7 @@ pub fn processes(pids: &[u32], rules: &[Rule]) -> CheckScan {
         listen: MOMENT,
         ..LOOK
     };
-    let scan = crate::scan(pids, options);
+    let scan = crate::scans::scan(pids, options);
     let mut tally = Tally::new(rules);
     let mut incomplete = Vec::new();
     for report in scan.processes {
@@ -53,11 +53,6 @@ pub fn processes(pids: &[u32], rules: &[Rule]) -> CheckScan {
         errors: scan.errors,
         incomplete,
     }
-}
-
-/// Its descriptors could be read. A zombie has none, whatever it had.
-fn is_readable(process: &Process) -> bool {
-    process.fds.by_type.is_some() && process.state != Some('Z')
 }
 
 fn take_in(tally: &mut Tally, process: &Process, report: &Report, seconds: Option<f64>) {

@@ -1,8 +1,8 @@
 //! The rules of `fdscan check`, and what they look at in a process.
 
-use crate::findings::Severity;
+use crate::model::Severity;
 use crate::model::{Mask, MaskCount, Name, Process, Sample};
-use crate::render::{bytes, number, plural};
+use crate::words::{bytes, number, plural};
 
 /// A limit no process may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Figures {
 impl Figures {
     /// From a whole scan.
     pub fn of_process(process: &Process) -> Figures {
-        let readable = super::is_readable(process);
+        let readable = is_readable(process);
         let databases = process.sqlite.iter().map(|database| {
             let connections = database.connections.unwrap_or(database.handles) as u64;
             (database.database.clone(), database.wal_bytes, connections)
@@ -152,4 +152,9 @@ impl Rule {
             Rule::FailOn(_) => plural(count, "finding", "findings"),
         }
     }
+}
+
+/// Its descriptors could be read. A zombie has none, whatever it had.
+pub fn is_readable(process: &Process) -> bool {
+    process.fds.by_type.is_some() && process.state != Some('Z')
 }

@@ -3,8 +3,8 @@
 use super::rules::{Figures, Rule};
 use super::tally::Tally;
 use super::{LOOK, take_in};
-use crate::Options;
 use crate::findings::{self, Remedies};
+use crate::gather::Options;
 use crate::gather::{self, Ears, Sampler};
 use crate::model::{CheckScan, CommandLine, CommandRun, Gap, Name, Relative, SCHEMA};
 use crate::sys::{self, Signal, Signals};
@@ -228,10 +228,10 @@ impl Watch {
             uid: Some(own),
             named: None,
         };
-        let Ok(top) = crate::top(&selection, &gather::Users::default()) else {
+        let Ok(top) = crate::scans::top(&selection, &gather::Users::default()) else {
             return;
         };
-        let remedies = Remedies::new();
+        let remedies = Remedies::new(gather::here);
         let comm = gather::comm_of(self.pid).unwrap_or_else(|| "the command".into());
         let who = Relative {
             pid: self.pid,
@@ -250,7 +250,7 @@ impl Watch {
             paths: true,
             ..LOOK
         };
-        let (scan, ears) = crate::scan_hearing(pids, options, mem::take(&mut self.ears));
+        let (scan, ears) = crate::scans::scan_hearing(pids, options, mem::take(&mut self.ears));
         self.ears = ears;
         let seconds = self.seconds();
         for report in &scan.processes {

@@ -1,7 +1,7 @@
 //! What was seen of the rules so far: the highest numbers, and when a rule was first broken.
 
 use super::rules::{Figures, Rule};
-use crate::findings::Finding;
+use crate::model::Finding;
 use crate::model::{
     Breach, CheckedProcess, CommandLine, Events, FoundIn, Name, Relative, RuleResult,
 };
@@ -244,8 +244,8 @@ fn who(process: &Relative) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::Severity;
     use crate::model::Mask;
+    use crate::model::Severity;
 
     fn process(pid: u32) -> Relative {
         Relative {

@@ -1,6 +1,6 @@
 //! Arguments every command that gives an answer has.
 
-use crate::findings::Severity;
+use crate::model::Severity;
 use clap::ValueEnum;
 
 /// How a subcommand gives its answer.

@@ -6,7 +6,8 @@ use inspect::Exit;
 use inspect::check::{self, NotStarted};
 use inspect::cli::CheckArgs;
 use inspect::model::CheckScan;
-use inspect::render::{self, Detail, Guard, Layout, sanitize};
+use inspect::render::{self, Detail, Guard, Layout};
+use inspect::words::sanitize;
 use std::io::{self, Write};
 use std::process::ExitCode;
 

@@ -4,7 +4,8 @@ use super::processes::one;
 use super::{complain, layout, write};
 use inspect::Exit;
 use inspect::cli::EventsArgs;
-use inspect::render::{self, Detail, sanitize};
+use inspect::render::{self, Detail};
+use inspect::words::sanitize;
 
 /// Listens, and says what woke the process.
 pub fn events(args: &EventsArgs) -> Exit {

@@ -6,8 +6,9 @@ use inspect::cli::{ExportArgs, TargetArgs};
 use inspect::export;
 use inspect::gather::{Named, Selection};
 use inspect::model::Failure;
-use inspect::render::{Guard, sanitize};
+use inspect::render::Guard;
 use inspect::targets::Found;
+use inspect::words::sanitize;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 

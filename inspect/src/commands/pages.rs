@@ -5,7 +5,7 @@ use clap::CommandFactory;
 use inspect::Exit;
 use inspect::cli::Cli;
 use inspect::pages::{FDSCAN, Pages};
-use inspect::render::sanitize;
+use inspect::words::sanitize;
 
 /// Writes them from the definition of the command line.
 pub fn pages(pages: &Pages) -> Exit {

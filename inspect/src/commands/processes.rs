@@ -4,8 +4,8 @@ use super::{complain, complain_plainly};
 use clap::CommandFactory;
 use inspect::Exit;
 use inspect::cli::{Cli, TargetArgs, nearest};
-use inspect::render::sanitize;
 use inspect::targets::{Found, command_line};
+use inspect::words::sanitize;
 
 /// Processes listed for who has to choose one.
 const LISTED: usize = 20;

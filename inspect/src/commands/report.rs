@@ -4,7 +4,8 @@ use super::processes::one;
 use super::{complain, write};
 use inspect::MOMENT;
 use inspect::cli::{ReportArgs, ReportFormat};
-use inspect::render::{self, sanitize};
+use inspect::render::{self};
+use inspect::words::sanitize;
 use inspect::{Exit, Options};
 use std::io::{self, IsTerminal};
 

@@ -4,7 +4,8 @@ use super::processes::several_or_command;
 use super::{answer, complain, layout};
 use inspect::MOMENT;
 use inspect::cli::ScanArgs;
-use inspect::render::{self, Detail, sanitize};
+use inspect::render::{self, Detail};
+use inspect::words::sanitize;
 use inspect::{Exit, Options};
 use std::io::{self, IsTerminal};
 

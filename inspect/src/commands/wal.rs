@@ -3,7 +3,8 @@
 use super::{answer, complain, layout};
 use inspect::Exit;
 use inspect::cli::WalArgs;
-use inspect::render::{self, Detail, sanitize};
+use inspect::render::{self, Detail};
+use inspect::words::sanitize;
 
 /// Looks at the databases, says what was found, then which could not be read.
 pub fn wal(args: &WalArgs) -> Exit {

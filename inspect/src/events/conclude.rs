@@ -6,7 +6,7 @@ use crate::model::{
     Bits, Cause, Conclusion, Database, Descriptor, EventCount, EventsScan, FileEvents, Name,
     Process, Relation,
 };
-use crate::render::{agree, list_words, number, plural};
+use crate::words::{agree, list_words, number, plural};
 use rules::event;
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@
 use super::conclude::{Left, events, stem, written_again};
 use crate::findings::{Remedies, pattern};
 use crate::model::{Cause, Conclusion, EventsScan, FileEvents, Name, Process};
-use crate::render::agree;
+use crate::words::agree;
 use rules::event;
 use rules::rule::Rule;
 

@@ -2,8 +2,8 @@
 
 use crate::findings::quote;
 use crate::model::{Conclusion, EventsScan, Name, Process, WatchTree};
-use crate::render::number;
 use crate::sys;
+use crate::words::number;
 use std::path::PathBuf;
 
 /// Nothing was heard. That is an answer only where everything was listened to.

@@ -37,7 +37,7 @@ const FEW: usize = 10;
 /// # Errors
 /// There is no such process, it may not be looked into, or nothing can be listened to at all.
 pub fn events(pid: u32, time: Duration, wake: bool) -> Result<EventsScan, Failure> {
-    let remedies = Remedies::new();
+    let remedies = Remedies::new(gather::here);
     let mut gaps = Gaps::default();
     let mut live = Live::open(pid)?;
     let options = Options {

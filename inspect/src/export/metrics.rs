@@ -1,7 +1,7 @@
 //! A pass over all processes as OpenMetrics. What is not known has no series; nothing is 0 for it.
 
-use crate::model::{self, LogInUse, Name, Row, Top, UnitRow};
-use crate::render::sanitize;
+use crate::model::{self, LogInUse, Name, Row, Severity, Top, UnitRow};
+use crate::words::sanitize;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -178,11 +178,7 @@ fn processes(registry: &mut Registry, rows: &[Row]) -> u64 {
         ] {
             add(series, &labels, value);
         }
-        for severity in row
-            .findings
-            .iter()
-            .flat_map(|_| crate::findings::Severity::ALL)
-        {
+        for severity in row.findings.iter().flat_map(|_| Severity::ALL) {
             let count = row
                 .findings
                 .iter()

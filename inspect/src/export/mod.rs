@@ -37,7 +37,7 @@ pub struct Exported {
 /// The errno of listing /proc.
 pub fn export(selection: &Selection, most: usize) -> io::Result<Exported> {
     let start = Instant::now();
-    let mut top = crate::top(selection, &Users::default())?;
+    let mut top = crate::scans::top(selection, &Users::default())?;
     top.arrange(Sort::Watches, Some(most));
     let text = metrics::encode(&top, start.elapsed()).map_err(io::Error::other)?;
     let processes = top.processes.len() + top.processes_left_out;

@@ -23,7 +23,7 @@
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Claim, Place, Verdict};
-use crate::render::{list_words, number};
+use crate::words::{list_words, number};
 use serde_json::{Value, json};
 
 /// Claims named in one finding: the evidence has all.

@@ -19,7 +19,7 @@
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Descriptor, Kind};
-use crate::render::{agree, bytes, plural};
+use crate::words::{agree, bytes, plural};
 use serde_json::json;
 use std::collections::HashMap;
 

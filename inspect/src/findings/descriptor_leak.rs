@@ -22,7 +22,7 @@
 use super::file_handle_leak::MANY;
 use super::{Facts, Finding, Severity, growth};
 use crate::model::{Kind, Process};
-use crate::render::number;
+use crate::words::number;
 use serde_json::json;
 use std::collections::HashMap;
 

@@ -22,7 +22,7 @@
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Kin, Listener, Name, OneSided, Process, SharedFile};
-use crate::render::list_words;
+use crate::words::list_words;
 use serde_json::json;
 
 /// Instances reported.

@@ -19,7 +19,7 @@
 use super::growth::Outlook;
 use super::{Facts, Finding, limit, named};
 use crate::model::{Fds, Kind};
-use crate::render::number;
+use crate::words::number;
 use serde_json::json;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {

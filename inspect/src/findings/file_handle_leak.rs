@@ -19,7 +19,7 @@
 
 use super::{Facts, Finding, Severity, growth};
 use crate::model::{Descriptor, Growth, Identity, Kind, Name};
-use crate::render::{number, plural};
+use crate::words::{number, plural};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,7 +1,7 @@
 //! What two samples add to a finding: words and evidence.
 
 use crate::model::{Change, LimitAhead};
-use crate::render::{agree, duration, number};
+use crate::words::{agree, duration, number};
 use serde_json::{Value, json};
 
 /// Descriptors opened or closed meanwhile, as a sentence after another one; with when the limit on them is met at the

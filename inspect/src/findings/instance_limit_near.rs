@@ -94,7 +94,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use crate::findings::{Severity, fixture::Fixture};
+    use crate::findings::fixture::Fixture;
+    use crate::model::Severity;
     use crate::model::{Account, UserUsage};
 
     #[test]

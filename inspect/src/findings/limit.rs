@@ -2,7 +2,7 @@
 
 use super::{Facts, Finding, Remedies, Severity};
 use crate::model::{Account, Change, LimitHolder, Name, Row, UnitShare, UserUsage};
-use crate::render::number;
+use crate::words::number;
 
 /// Holders that are named.
 const HOLDERS: usize = 3;

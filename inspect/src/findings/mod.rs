@@ -6,6 +6,7 @@ pub(crate) mod cure;
 mod deleted_file_held;
 mod descriptor_leak;
 mod duplicate_instance;
+mod facts;
 mod fd_limit_near;
 mod file_handle_leak;
 mod growth;
@@ -35,104 +36,15 @@ mod watched_files;
 pub(crate) mod fixture;
 
 pub(crate) use descriptor_leak::named;
+pub use facts::Facts;
+use facts::{Look, of};
 pub use remedy::{Remedies, quoted};
 pub(crate) use remedy::{pattern, quote};
 pub use rollback_journal::still_woken;
 
-use crate::model::{Brief, InotifyLimits, Process, Row, SeenDatabase, User};
-use crate::render::number;
-use serde::Serialize;
-use serde_json::{Value, json};
-
-/// How bad a finding is. The order is that of `--fail-on`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth knowing.
-    Info,
-    /// Costs time, descriptors or disk.
-    Warning,
-    /// Grows without end, loses data or stops the program.
-    Critical,
-}
-
-impl Severity {
-    /// All of them, the least first.
-    pub const ALL: [Severity; 3] = [Severity::Info, Severity::Warning, Severity::Critical];
-
-    /// Its name in JSON and text.
-    pub fn name(self) -> &'static str {
-        match self {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        }
-    }
-}
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, Serialize)]
-pub struct Finding {
-    /// Which, by its contract name.
-    pub code: &'static str,
-    /// How bad.
-    pub severity: Severity,
-    /// Plain sentences.
-    pub message: String,
-    /// The figures it rests on.
-    pub evidence: Value,
-    /// A command that helps from the next start on, where there is one.
-    pub remedy: Option<String>,
-    /// A command that helps the process as it runs, where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy_live: Option<String>,
-}
-
-impl Finding {
-    /// Whether its remedy is another start of the program; else it is for the system, a file or the process as it
-    /// runs.
-    pub fn needs_start(&self) -> bool {
-        remedy::is_about_watchers(self.code)
-    }
-
-    /// Its commands with what each is for: now, at the next start, or for a closer look.
-    pub fn commands(&self) -> [(&'static str, Option<&str>); 2] {
-        let (live, remedy) = (self.remedy_live.as_deref(), self.remedy.as_deref());
-        match (self.needs_start(), live) {
-            (true, _) => [("Now", live), ("Next start", remedy)],
-            (false, Some(_)) => [("Now", live), ("A closer look", remedy)],
-            (false, None) => [("Now", remedy), ("", None)],
-        }
-    }
-
-    /// Makes its command one that runs as it is pasted, about what belongs to the users `owners`; what cannot run here is
-    /// said instead.
-    fn paste(&mut self, owners: &[u32], remedies: &Remedies) {
-        if self.needs_start() {
-            return;
-        }
-        let of_system = matches!(self.code, "watch-limit-near" | "instance-limit-near");
-        let Some(command) = self.remedy.take() else {
-            return;
-        };
-        match remedies.permitted(owners, of_system, &command) {
-            Ok(command) => self.remedy = Some(command),
-            Err(why) => self.message += &format!(" {why}: `{command}`."),
-        }
-    }
-}
-
-/// What a finding may look at.
-pub struct Facts<'a> {
-    /// The process.
-    pub process: &'a Process,
-    /// The system's limits.
-    pub limits: &'a InotifyLimits,
-    /// How commands are written.
-    pub remedies: &'a Remedies,
-}
-
-type Look = fn(&Facts<'_>) -> Vec<Finding>;
+use crate::model::{Brief, Finding, Process, Row, SeenDatabase, Severity, User};
+use crate::words::number;
+use serde_json::json;
 
 /// Every finding. Within one severity they are shown in this order, what is happening now first ([`order`]).
 const ALL: &[Look] = &[
@@ -247,14 +159,6 @@ pub fn of_failure(user: &User, rows: &[Row], remedies: &Remedies) -> Vec<Finding
     watches.into_iter().chain(instances).collect()
 }
 
-fn of(facts: &Facts<'_>, looks: &[Look]) -> Vec<Finding> {
-    let mut findings: Vec<_> = looks.iter().flat_map(|look| look(facts)).collect();
-    for finding in &mut findings {
-        finding.paste(facts.process.uid.as_slice(), facts.remedies);
-    }
-    order::worst_first(findings)
-}
-
 /// Everything that is wrong with a database, whoever has it open, worst first. It and who has it open belong to the users
 /// `owners`.
 pub fn of_database(seen: &SeenDatabase, owners: &[u32], remedies: &Remedies) -> Vec<Finding> {
@@ -269,7 +173,7 @@ pub fn of_database(seen: &SeenDatabase, owners: &[u32], remedies: &Remedies) -> 
         .chain(sqlite_handle_leak::of(database));
     let mut findings: Vec<_> = findings.collect();
     for finding in &mut findings {
-        finding.paste(owners, remedies);
+        remedies.paste(finding, owners);
     }
     order::worst_first(findings)
 }

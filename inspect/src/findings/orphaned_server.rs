@@ -22,7 +22,7 @@
 
 use super::{Facts, Finding, Severity, quote};
 use crate::model::{Kin, Listener, Origin, Process, Relative, Start, Starters, Unit};
-use crate::render::plural;
+use crate::words::plural;
 use serde_json::json;
 
 /// What begins so soon after its parent was started by it as part of its own start.

@@ -17,7 +17,7 @@
 
 use super::{Facts, Finding, Severity};
 use crate::model::Kin;
-use crate::render::list_words;
+use crate::words::list_words;
 use serde_json::json;
 
 /// Others named.

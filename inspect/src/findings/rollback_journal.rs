@@ -53,7 +53,7 @@ pub fn sentence(database: &Database, journal: &Name, mask: Mask) -> String {
         "{} is in rollback mode: at each commit {} is {} beside it, which no mask can hide",
         Name::from(database.database.base()),
         Name::from(journal.base()),
-        crate::render::list_words(&seen, "and"),
+        crate::words::list_words(&seen, "and"),
     )
 }
 

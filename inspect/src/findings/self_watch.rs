@@ -22,7 +22,7 @@
 use super::watched_files::{Over, Watches, Written};
 use super::{Facts, Finding, Severity, cure};
 use crate::model::{Descriptor, Identity, Kind, Process};
-use crate::render::plural;
+use crate::words::plural;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 

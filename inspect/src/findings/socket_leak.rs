@@ -23,7 +23,7 @@
 use super::file_handle_leak::MANY;
 use super::{Facts, Finding, Severity, descriptor_leak, growth};
 use crate::model::{Endpoint, Kind, TcpState};
-use crate::render::number;
+use crate::words::number;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;

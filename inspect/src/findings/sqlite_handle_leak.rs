@@ -22,7 +22,7 @@
 
 use super::{Facts, Finding, Severity, growth};
 use crate::model::{Database, Growth, Holder};
-use crate::render::number;
+use crate::words::number;
 use serde_json::json;
 
 /// A connection pool has a handful of connections, seldom 20; a leak passes this within the hour. It

@@ -21,7 +21,7 @@
 use super::watched_files::{Over, Watches, Written};
 use super::{Facts, Finding, Severity, cure, rollback_journal};
 use crate::model::{Database, Name, Part, Process};
-use crate::render::{bytes, duration};
+use crate::words::{bytes, duration};
 use serde_json::json;
 use std::time::Duration;
 

@@ -21,7 +21,7 @@
 
 use super::{Facts, Finding, Remedies, Severity, sqlite_self_watch, sqlite_wal_pinned};
 use crate::model::{Change, Database, Lock, Wal};
-use crate::render::{bytes, number};
+use crate::words::{bytes, number};
 use serde_json::json;
 
 /// A WAL below this is normal under load: SQLite checkpoints every 1,000 pages, some 4 MiB, and a busy

@@ -21,7 +21,7 @@
 use super::sqlite_write_locked::seconds;
 use super::{Facts, Finding, Remedies, Severity};
 use crate::model::{AUTOCHECKPOINT, Change, Database, Pin, Wal};
-use crate::render::{bytes, number, plural};
+use crate::words::{bytes, number, plural};
 use serde_json::{Value, json};
 
 /// Every reader is behind a busy writer for a moment. One that keeps so many has made a checkpoint fall short.

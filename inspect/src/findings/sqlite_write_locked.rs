@@ -18,7 +18,7 @@
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Blocked, Database, RollbackLock};
-use crate::render::plural;
+use crate::words::plural;
 use serde_json::{Value, json};
 
 /// Many drivers wait for five seconds and some for one; after that the caller gets SQLITE_BUSY.

@@ -23,7 +23,7 @@
 use super::growth::Outlook;
 use super::{Facts, Finding, limit};
 use crate::model::{Instance, Process};
-use crate::render::plural;
+use crate::words::plural;
 use serde_json::json;
 use std::collections::HashSet;
 

@@ -21,7 +21,7 @@
 
 use super::{Facts, Finding, Severity, cure, self_watch, sqlite_self_watch, watched_files};
 use crate::model::{Name, Process, Woken};
-use crate::render::{list_words, number, plural};
+use crate::words::{list_words, number, plural};
 use rules::event;
 use serde_json::{Value, json};
 use watched_files::Watches;

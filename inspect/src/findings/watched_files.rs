@@ -1,7 +1,7 @@
 //! What findings about watches share: masks, and which watch stands over which file.
 
 use crate::model::{Identity, MaskCount, Name, Process, Watch, WatchTree};
-use crate::render::plural;
+use crate::words::plural;
 use rules::event;
 use std::collections::{HashMap, HashSet};
 

@@ -4,7 +4,7 @@ use super::family::living;
 use super::proc_dir::ProcDir;
 use super::processes::{Processes, are_hidden};
 use super::{process, program};
-use crate::model::Name;
+use crate::model::{Name, of_title};
 use std::io;
 
 /// Names that are like the one asked for, at most.
@@ -82,7 +82,7 @@ fn names(dir: &ProcDir) -> Vec<Name> {
     let words = process::command_line(dir).unwrap_or_default();
     names.extend(program::paths(dir, &words));
     if let Some(first) = words.into_iter().next() {
-        names.extend(process::of_title(&first));
+        names.extend(of_title(&first));
         names.push(first);
     }
     names

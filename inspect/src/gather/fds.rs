@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 const DELETED: &[u8] = b" (deleted)";
 /// Looks at a descriptor that stands for another file each time.
@@ -384,6 +384,25 @@ fn kind_by_mode(mode: libc::mode_t) -> Kind {
         libc::S_IFSOCK => Kind::Socket,
         _ => Kind::Unknown,
     }
+}
+
+/// The identity of an open file of this program, with the device locks are listed by.
+pub fn identity(file: &File, mounts: &Mounts) -> Option<Identity> {
+    let text = std::fs::read(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
+    let header = fdinfo::header(&text);
+    let mount = mounts.by_id(header.mount?)?;
+    let inode = header.inode.or_else(|| Some(file.metadata().ok()?.ino()))?;
+    mounts.identity(mount, inode, (file.as_fd(), b"", false))
+}
+
+/// Whether a process can write through one of its descriptors; `None` if that cannot be told.
+pub fn is_writable(pid: u32, fd: i32) -> Option<bool> {
+    let text = ProcDir::open(pid)
+        .ok()?
+        .read(&format!("fdinfo/{fd}"))
+        .ok()?;
+    let flags = fdinfo::header(&text).flags?;
+    Some(flags & libc::O_ACCMODE != libc::O_RDONLY)
 }
 
 #[cfg(test)]

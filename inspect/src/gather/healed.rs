@@ -1,7 +1,9 @@
 //! What `watchfix heal` left on record about a process.
 
+use super::Gaps;
+use super::mounts::Mounts;
+use super::proc_dir::ProcDir;
 use super::view::{Last, View};
-use super::{Gaps, Mounts, ProcDir};
 use crate::model::{HealRecord, Healed, Process};
 use crate::sys;
 use std::io::Read;

@@ -35,7 +35,7 @@ impl Live {
     /// # Errors
     /// There is no such process, or its descriptors may not be read.
     pub fn open(pid: u32) -> Result<Live, Failure> {
-        let (dir, mut process) = super::identify(pid)?;
+        let (dir, mut process) = process::identify(pid)?;
         let failure = |why| Failure {
             pid: Some(pid),
             why,
@@ -163,7 +163,7 @@ impl Live {
 
     /// Reads what `watchfix heal` left on record about it. Its watches must have been read.
     pub fn read_record(&mut self) {
-        self.process.healed = super::healed(&self.process);
+        self.process.healed = super::healed::healed(&self.process);
     }
 
     /// What opens watched inodes.

@@ -4,14 +4,52 @@ use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::search;
 use super::view::{Last, View};
-use super::{Gaps, auxv, errno_text, maps, secrets};
-use crate::model::{Library, Linkage, Name, Process};
+use super::{Gaps, auxv, errno_text, is_gone, maps, secrets};
+use crate::model::{Failure, FailureKind, Library, Linkage, Name, Process, is_title};
 use crate::sys;
 use procfs::prelude::*;
 use procfs::process::Stat;
 use rules::Rule;
 use std::io;
 use std::os::unix::fs::FileExt;
+
+/// Opens a process and reads who it is, which any user may know.
+pub fn identify(pid: u32) -> Result<(ProcDir, Process), Failure> {
+    let failure = |kind, why| Failure {
+        pid: Some(pid),
+        why,
+        kind,
+    };
+    let mut dir = ProcDir::open(pid).map_err(|e| {
+        if is_gone(&e) {
+            let why = format!("there is no process {pid}");
+            return failure(FailureKind::NoProcess, why);
+        }
+        let why = format!("process {pid} cannot be looked at: {}", errno_text(&e));
+        failure(FailureKind::NotPermitted, why)
+    })?;
+    // The descriptor `dir` means this very process: when its PID is given to another one, every
+    // further read through it fails with ESRCH. So nothing of two processes can be mixed up.
+    let mut process = Process {
+        pid,
+        ..Process::default()
+    };
+    match identity(&dir, &mut process) {
+        Err(e) if is_gone(&e) => {
+            let why = format!("process {pid} ended before anything was read");
+            return Err(failure(FailureKind::NoProcess, why));
+        }
+        Ok(true) => {
+            if let Some(thread) = dir.of_living_thread() {
+                dir = thread;
+                process.state = None;
+                process.cmdline = command_line(&dir);
+            }
+        }
+        _ => {}
+    }
+    Ok((dir, process))
+}
 
 /// PF_KTHREAD of include/linux/sched.h, field 9 of proc_pid_stat(5).
 const KERNEL_THREAD: u32 = 0x20_0000;
@@ -93,7 +131,7 @@ pub fn has_ended(dir: &ProcDir) -> bool {
     match dir.read("stat") {
         Ok(text) => Stat::from_read(&text[..])
             .is_ok_and(|stat| matches!(stat.state, 'Z' | 'X') || stat.flags & EXITING != 0),
-        Err(e) => super::is_gone(&e),
+        Err(e) => is_gone(&e),
     }
 }
 
@@ -113,19 +151,6 @@ fn without_padding(mut words: Vec<Name>) -> Vec<Name> {
         words.truncate(end.map_or(1, |last| last + 1));
     }
     words
-}
-
-/// `nginx: worker process`, `celery: w1 (-A proj worker)`: a first word no program is started by.
-pub fn is_title(word: &Name) -> bool {
-    let text = word.as_bytes();
-    text.contains(&b' ') && !text.starts_with(b"/") && !text.starts_with(b".")
-}
-
-/// Whom a title is of: `gunicorn` of `gunicorn: master [app]`. `None` for a word that is no title.
-pub fn of_title(word: &Name) -> Option<Name> {
-    let first = word.as_bytes().split(|&b| b == b' ').next()?;
-    let first = first.strip_suffix(b":").unwrap_or(first);
-    is_title(word).then(|| first.into())
 }
 
 fn split_nul(text: &[u8]) -> Vec<Name> {
@@ -181,7 +206,7 @@ pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) -> Vec<u8>
         }
         Err(e) => {
             // A kernel thread has no memory: ESRCH (fs/proc/base.c, environ_open).
-            if !super::is_gone(&e) {
+            if !is_gone(&e) {
                 gaps.note("its environment", errno_text(&e));
             }
             Vec::new()
@@ -196,7 +221,7 @@ pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) -> Vec<u8>
             found
         }
         Err(e) => {
-            if !super::is_gone(&e) {
+            if !is_gone(&e) {
                 gaps.note("its mappings", errno_text(&e));
             }
             None
@@ -225,7 +250,7 @@ fn read_start(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) {
             process.word_bits = Some(start.bits);
             process.gains_privileges = start.secure;
         }
-        Err(e) if super::is_gone(&e) => {}
+        Err(e) if is_gone(&e) => {}
         Err(e) => gaps.note("how its program is linked", errno_text(&e)),
     }
 }

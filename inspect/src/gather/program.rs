@@ -3,7 +3,7 @@
 use super::proc_dir::ProcDir;
 use super::process;
 use super::view::{Last, View};
-use crate::model::Name;
+use crate::model::{Name, of_title};
 
 /// A command as it was started.
 pub struct Program {
@@ -57,7 +57,7 @@ impl Program {
         let dir = view.dir();
         let exe = exe(dir)?;
         let mut arguments = process::command_line(dir)?;
-        let script = match arguments.first().and_then(process::of_title) {
+        let script = match arguments.first().and_then(of_title) {
             // Two programs of one interpreter that set their titles are told apart by those alone.
             Some(title) => Some(title),
             None => script(&exe, &arguments).map(|at| arguments.remove(at)),

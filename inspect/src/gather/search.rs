@@ -1,10 +1,10 @@
 //! Where a shell finds a program that is called by its name alone.
 
 use super::here::path_of_person;
+use super::lookups::with_own_view;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::view::{Last, View};
-use super::with_own_view;
 use crate::model::{Name, Process, Program};
 use std::os::unix::ffi::OsStrExt;
 

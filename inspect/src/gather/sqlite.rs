@@ -5,7 +5,7 @@
 //! watch of the process would report that open. Format: <https://sqlite.org/fileformat2.html>, section 1.3.
 
 use super::Gaps;
-use super::claims::identity;
+use super::fds::identity;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use super::view::{self, Last, View};

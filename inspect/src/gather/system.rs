@@ -16,6 +16,12 @@ pub fn system() -> System {
     }
 }
 
+/// The name of this host.
+pub fn host_name() -> Vec<u8> {
+    let name = std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim_ascii().to_vec()
+}
+
 /// `PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"` (os-release(5)).
 fn pretty_name(text: &str) -> Option<String> {
     let mut values = text

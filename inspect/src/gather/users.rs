@@ -34,6 +34,20 @@ impl Users {
         self.by_uid.get(&uid)
     }
 
+    /// The names of people: numbers below 1,000 are the distribution's, 65,534 is nobody (login.defs(5)).
+    pub fn of_people(&self) -> Vec<Vec<u8>> {
+        let people = self
+            .by_uid
+            .iter()
+            .filter(|(uid, _)| (1000..65_534).contains(*uid));
+        let mut people: Vec<_> = people.collect();
+        people.sort_by_key(|(uid, _)| **uid);
+        people
+            .into_iter()
+            .map(|(_, name)| name.as_bytes().to_vec())
+            .collect()
+    }
+
     /// The number of a user given by name or number.
     pub fn uid(&self, user: &str) -> Option<u32> {
         let named =

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 /// What surrounds a process.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Around {
     /// Its session (setsid(2)).
     pub session: Option<u32>,
@@ -36,6 +37,7 @@ pub struct Around {
 
 /// A socket that listens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Listener {
     /// A descriptor of it.
     pub fd: i32,
@@ -80,6 +82,7 @@ pub enum TcpState {
 
 /// Another process, by what a reader knows it by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Relative {
     /// Its PID.
     pub pid: u32,
@@ -140,6 +143,7 @@ pub struct Kin {
 
 /// A claim that names one of two processes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OneSided {
     /// Its path.
     pub path: Name,
@@ -179,6 +183,7 @@ pub struct Start {
 
 /// A file two processes have open for writing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SharedFile {
     /// Its path, as the scanned process has it.
     pub path: Name,

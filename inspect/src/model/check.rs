@@ -1,11 +1,12 @@
 //! What `fdscan check` answers: rules, and whether they held.
 
 use super::{CommandLine, Events, Failure, Gap, Name, Relative};
-use crate::findings::{Finding, Severity};
+use super::{Finding, Severity};
 use serde::Serialize;
 
 /// One run of `fdscan check`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CheckScan {
     /// Always [`SCHEMA`](super::SCHEMA).
     pub schema: &'static str,
@@ -31,6 +32,7 @@ pub struct CheckScan {
 
 /// A command that was run to be checked.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CommandRun {
     /// Its words.
     pub command: CommandLine,
@@ -48,6 +50,7 @@ pub struct CommandRun {
 
 /// A rule and whether it held.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RuleResult {
     /// Its flag without the dashes: `max-fds`.
     pub rule: &'static str,
@@ -79,6 +82,7 @@ pub struct RuleResult {
 
 /// The first time a rule was broken.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Breach {
     /// Seconds since the command began.
     pub seconds: f64,
@@ -90,6 +94,7 @@ pub struct Breach {
 
 /// A finding and where it was seen.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FoundIn {
     /// The process.
     pub process: Relative,
@@ -102,6 +107,7 @@ pub struct FoundIn {
 
 /// A process and its highest numbers.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CheckedProcess {
     /// The process.
     #[serde(flatten)]

@@ -1,11 +1,12 @@
 //! Claims: files by which a program says that it runs, where it listens, or that it is to stop.
 
+use super::Severity;
 use super::{CommandLine, Name};
-use crate::findings::Severity;
 use serde::Serialize;
 
 /// One claim and what it is worth.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Claim {
     /// The file.
     pub path: Name,
@@ -39,6 +40,7 @@ pub struct Claim {
 
 /// One run of `fdscan claims PATH...`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClaimScan {
     /// Always [`SCHEMA`](super::SCHEMA).
     pub schema: &'static str,
@@ -52,6 +54,7 @@ pub struct ClaimScan {
 
 /// Who a claim belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClaimHolder {
     /// Its PID.
     pub pid: u32,
@@ -74,6 +77,7 @@ pub enum Place {
 
 /// What a file claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimKind {
     /// A process runs.
@@ -92,6 +96,7 @@ pub enum ClaimKind {
 
 /// What a claim is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It holds: the process runs, or somebody listens.

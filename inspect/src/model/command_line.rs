@@ -36,3 +36,16 @@ impl Serialize for CommandLine {
         to.collect_str(self)
     }
 }
+
+/// `nginx: worker process`, `celery: w1 (-A proj worker)`: a first word no program is started by.
+pub fn is_title(word: &Name) -> bool {
+    let text = word.as_bytes();
+    text.contains(&b' ') && !text.starts_with(b"/") && !text.starts_with(b".")
+}
+
+/// Whom a title is of: `gunicorn` of `gunicorn: master [app]`. `None` for a word that is no title.
+pub fn of_title(word: &Name) -> Option<Name> {
+    let first = word.as_bytes().split(|&b| b == b' ').next()?;
+    let first = first.strip_suffix(b":").unwrap_or(first);
+    is_title(word).then(|| first.into())
+}

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 /// The census of a process's descriptors.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fds {
     /// How many are open. Known to any user since Linux 6.2.
     pub open: Option<u64>,
@@ -26,6 +27,7 @@ pub struct Fds {
 
 /// How many descriptors there are of regular files in one directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FileCount {
     /// The directory.
     pub directory: Name,
@@ -35,6 +37,7 @@ pub struct FileCount {
 
 /// How many descriptors there are of regular files with one extension.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExtensionCount {
     /// The extension, without its dot.
     pub extension: Option<Name>,
@@ -44,6 +47,7 @@ pub struct ExtensionCount {
 
 /// One open descriptor.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Descriptor {
     /// Its number.
     pub fd: i32,
@@ -71,6 +75,7 @@ pub struct Descriptor {
 
 /// What an inode is known by across names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Identity {
     /// The device of its superblock.
     pub device: Device,

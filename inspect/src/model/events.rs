@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// One run of `fdscan events PID`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventsScan {
     /// Always [`SCHEMA`](super::SCHEMA).
     pub schema: &'static str,
@@ -46,6 +47,7 @@ pub struct EventsScan {
 
 /// How often an event came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventCount {
     /// Its name.
     pub event: &'static str,
@@ -55,6 +57,7 @@ pub struct EventCount {
 
 /// How many events a watched inode had.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlaceCount {
     /// Where it is, as the process sees it.
     pub path: Option<Name>,
@@ -66,6 +69,7 @@ pub struct PlaceCount {
 
 /// The events of one file.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FileEvents {
     /// Its path, or its name where its directory is not known.
     pub path: Name,
@@ -77,6 +81,7 @@ pub struct FileEvents {
 
 /// Processes that caused events: those with one command line.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cause {
     /// Their PIDs, up to 10.
     pub pids: Vec<u32>,
@@ -98,6 +103,7 @@ pub struct Cause {
 
 /// How often a name was touched.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NameCount {
     /// The name within its directory.
     pub name: Name,
@@ -110,6 +116,7 @@ pub struct NameCount {
 
 /// What a process is to the watching one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Relation {
     /// The watching process itself.
@@ -131,6 +138,7 @@ impl Relation {
 
 /// A process that has a file open, and so may be the cause.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Hint {
     /// The file.
     pub path: Name,
@@ -144,6 +152,7 @@ pub struct Hint {
 
 /// What the counts come to.
 #[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Conclusion {
     /// One sentence.
     pub message: String,

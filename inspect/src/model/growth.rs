@@ -77,6 +77,7 @@ impl LogSample {
 
 /// What grew between two samples of one process.
 #[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Growth {
     /// How far the samples lie apart.
     pub seconds: f64,
@@ -104,6 +105,7 @@ pub struct Growth {
 
 /// When limits are met at the rate that was seen; `None` for what does not grow, or has no limit that is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LimitsAhead {
     /// The process's soft limit of descriptors.
     pub descriptors: Option<LimitAhead>,
@@ -115,6 +117,7 @@ pub struct LimitsAhead {
 
 /// A limit and when it is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LimitAhead {
     /// How many there may be.
     pub limit: u64,
@@ -124,6 +127,7 @@ pub struct LimitAhead {
 
 /// A counter before and after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Change {
     /// In the first sample.
     pub from: u64,
@@ -133,6 +137,7 @@ pub struct Change {
 
 /// Open files of one directory and extension that have become more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PatternGrowth {
     /// The directory.
     pub directory: Name,
@@ -144,6 +149,7 @@ pub struct PatternGrowth {
 
 /// What became of a database between two samples.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DatabaseGrowth {
     /// How far the samples lie apart.
     pub seconds: f64,

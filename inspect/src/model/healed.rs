@@ -143,6 +143,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 
 /// That the masks of a process are not those it asked for.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Healed {
     /// When that was done last: RFC 3339, UTC.
     pub at: String,
@@ -162,6 +163,7 @@ pub struct Healed {
 
 /// A database that wakes the process though its watches have the masks heal gives them.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StillWoken {
     /// The database.
     pub database: Name,

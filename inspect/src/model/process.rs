@@ -8,6 +8,7 @@ use serde::Serialize;
 
 /// One process as it was seen. By default nothing is known of it.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Process {
     /// Its PID.
     pub pid: u32,
@@ -164,6 +165,7 @@ fn fullness(used: Option<u64>, limit: Option<u64>) -> Option<u128> {
 
 /// How a program is linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Linkage {
     /// No program interpreter: LD_PRELOAD means nothing to it.
@@ -174,6 +176,7 @@ pub enum Linkage {
 
 /// libwatchfix in this process.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Preload {
     /// The entries of LD_PRELOAD in its environment.
     pub requested: Option<Vec<Name>>,
@@ -197,6 +200,7 @@ pub enum Library {
 
 /// Whom the kernel charges: a user in a user namespace (kernel/ucount.c).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Account {
     /// The inode of the namespace; `None` for the one fdscan runs in.
     pub user_namespace: Option<u64>,
@@ -216,6 +220,7 @@ impl std::fmt::Display for Account {
 
 /// What one user has in use, as far as the processes that can be read show it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UserUsage {
     /// The user.
     #[serde(flatten)]
@@ -241,6 +246,7 @@ pub struct UserUsage {
 
 /// What the processes of one unit have of a limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UnitShare {
     /// The unit.
     pub unit: Unit,
@@ -263,18 +269,4 @@ pub struct LimitHolder {
     pub watches: u64,
     /// Its instances.
     pub instances: u64,
-}
-
-/// Something that could not be seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Gap {
-    /// What is missing.
-    pub what: String,
-    /// Why.
-    pub why: String,
-    /// How many of it, where it is counted.
-    pub count: Option<usize>,
-    /// Nothing that was seen makes it likely that a finding depends on it: the tables tell, and JSON.
-    #[serde(skip)]
-    pub aside: bool,
 }

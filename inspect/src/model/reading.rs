@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// One sample with its rates and forecasts. `None` stands for what is not known, or not yet.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reading {
     /// Always [`super::SCHEMA`].
     pub schema: &'static str,
@@ -30,6 +31,7 @@ pub struct Reading {
 
 /// Descriptors at one moment.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FdsReading {
     /// How many are open.
     pub open: Option<u64>,
@@ -43,6 +45,7 @@ pub struct FdsReading {
 
 /// What the kernel charges to the user, at one moment.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UserReading {
     /// Of this process.
     pub count: Option<u64>,
@@ -58,6 +61,7 @@ pub struct UserReading {
 
 /// A database's log at one moment.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LogReading {
     /// The database.
     pub database: Name,

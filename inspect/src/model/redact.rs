@@ -11,8 +11,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 static TOKENS: OnceLock<Mutex<Tokens>> = OnceLock::new();
 
 /// From now on every name is shown redacted, until this program ends.
-pub fn redact_names() {
-    TOKENS.get_or_init(|| Mutex::new(Tokens::of_this_system()));
+pub fn redact_names(host: &[u8], users: &[Vec<u8>]) {
+    TOKENS.get_or_init(|| Mutex::new(Tokens::knowing(host, users)));
 }
 
 /// What is shown of a name; `None` when names are shown as they are.
@@ -152,23 +152,14 @@ impl Tokens {
     }
 
     /// Users and the host are met first: wherever their names turn up, they are told from other names.
-    fn of_this_system() -> Tokens {
+    fn knowing(host: &[u8], users: &[Vec<u8>]) -> Tokens {
         let mut tokens = Tokens::new();
-        let host = std::fs::read("/proc/sys/kernel/hostname").unwrap_or_default();
-        let host = host.trim_ascii();
         tokens.token("host", host);
         if let Some(first) = host.split(|&b| b == b'.').next() {
             tokens.token("host", first);
         }
-        let users = std::fs::read("/etc/passwd").unwrap_or_default();
-        for line in users.split(|&b| b == b'\n') {
-            let mut fields = line.split(|&b| b == b':');
-            let (name, id) = (fields.next().unwrap_or_default(), fields.nth(1));
-            let id = id.and_then(|id| std::str::from_utf8(id).ok()?.parse::<u32>().ok());
-            // Below 1,000 they are the distribution's, 65,534 is nobody (login.defs(5)).
-            if id.is_some_and(|id| (1000..65_534).contains(&id)) {
-                tokens.token("user", name);
-            }
+        for user in users {
+            tokens.token("user", user);
         }
         tokens
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 /// One database a process has open, with its side files.
 #[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Database {
     /// The path of the database itself.
     pub database: Name,

@@ -1,75 +1,12 @@
 //! A database's write-ahead log, its locks, and who holds them.
 
-use super::{Database, FailureKind, Gap, Name};
-use crate::findings::Finding;
+use super::Name;
 use serde::Serialize;
-
-/// One run of `fdscan wal DB...`.
-#[derive(Debug, Serialize)]
-pub struct DatabaseScan {
-    /// Always [`super::SCHEMA`].
-    pub schema: &'static str,
-    /// The version of this program.
-    pub fdscan_version: &'static str,
-    /// When the scan began: RFC 3339, UTC.
-    pub taken_at: String,
-    /// One entry for every database that could be read.
-    pub databases: Vec<DatabaseReport>,
-    /// The others.
-    pub errors: Vec<DatabaseFailure>,
-}
-
-/// A database and what was found out about it. Its descriptors are counted over all holders.
-#[derive(Debug, Serialize)]
-pub struct DatabaseReport {
-    /// What was seen.
-    #[serde(flatten)]
-    pub database: Database,
-    /// What is wrong with it, worst first.
-    pub findings: Vec<Finding>,
-    /// What could not be seen, and why.
-    pub incomplete: Vec<Gap>,
-}
-
-/// A path that is no readable database.
-#[derive(Debug, Serialize)]
-pub struct DatabaseFailure {
-    /// The path as asked for.
-    pub path: Name,
-    /// A whole sentence.
-    pub why: String,
-    /// Which exit status it calls for.
-    #[serde(skip)]
-    pub kind: FailureKind,
-}
-
-/// A database as its files and holders show it.
-#[derive(Debug)]
-pub struct SeenDatabase {
-    /// The database.
-    pub database: Database,
-    /// Descriptors of deleted files that lay where its files lie.
-    pub orphans: Vec<OrphanFile>,
-}
-
-/// A deleted file somebody still has open.
-#[derive(Debug, Clone)]
-pub struct OrphanFile {
-    /// The process.
-    pub pid: u32,
-    /// Its descriptor.
-    pub fd: i32,
-    /// Where it lay.
-    pub path: Name,
-    /// Its inode's number.
-    pub inode: Option<u64>,
-    /// It can be written through that descriptor.
-    pub writable: bool,
-}
 
 /// A -wal as its -shm describes it. Everything but the locks is `None` where the -shm could not be read
 /// or is not to be believed.
 #[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Wal {
     /// Bytes of a page.
     pub page_size: Option<u32>,
@@ -142,6 +79,7 @@ pub struct Pin<'a> {
 
 /// A lock on the -shm, held by a process: which connection or thread, the kernel does not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Lock {
     /// The process.
     pub pid: Option<u32>,
@@ -163,6 +101,7 @@ pub struct Lock {
 
 /// The locks of a -shm (sqlite/src/wal.c, `WAL_WRITE_LOCK` and its neighbours).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LockKind {
     /// A write transaction.
@@ -189,6 +128,7 @@ impl LockKind {
 
 /// A lock on the database itself, as every journal mode takes them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RollbackLock {
     /// The process.
     pub pid: Option<u32>,
@@ -204,6 +144,7 @@ pub struct RollbackLock {
 
 /// The locks of a database (<https://sqlite.org/lockingv3.html>, section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RollbackKind {
     /// It reads; in WAL mode, every connection holds it.
@@ -230,6 +171,7 @@ impl RollbackKind {
 
 /// A process that has one of a database's files open.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Holder {
     /// Its PID.
     pub pid: u32,

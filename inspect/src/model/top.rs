@@ -1,7 +1,7 @@
 //! All processes of the system, and what each user has in use.
 
 use super::{Account, CommandLine, Gap, InotifyLimits, Name, Process, Unit};
-use crate::findings::{Finding, Severity};
+use super::{Finding, Severity};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::cmp::Reverse;
@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 /// One run of `fdscan top`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Top {
     /// Always [`super::SCHEMA`].
     pub schema: &'static str,
@@ -35,6 +36,7 @@ pub struct Top {
 
 /// What the processes of one unit have in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UnitRow {
     /// The unit; `None` for those in none that is known.
     pub unit: Option<Unit>,
@@ -45,6 +47,7 @@ pub struct UnitRow {
 
 /// Sums over processes. An instance that several have counts for the first of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UnitUse {
     /// Processes.
     pub processes: u64,
@@ -82,6 +85,7 @@ impl UnitUse {
 /// (fs/notify/inotify/inotify_user.c, `inotify_new_group`); that is not shown anywhere, so it is taken to be
 /// the user of the first process that has it. Who made that user's namespace is charged, too.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct User {
     /// The user.
     #[serde(flatten)]
@@ -119,6 +123,7 @@ impl User {
 
 /// One process in one line. `None` stands for what this user may not know.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Row {
     /// Its PID.
     pub pid: u32,
@@ -148,6 +153,7 @@ pub struct Row {
 
 /// Descriptors of a process against their limit.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FdsInUse {
     /// How many are open.
     pub open: Option<u64>,
@@ -157,6 +163,7 @@ pub struct FdsInUse {
 
 /// A database of a process and its log.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LogInUse {
     /// Its path.
     pub database: Name,
@@ -170,6 +177,7 @@ pub struct LogInUse {
 
 /// A finding by its name.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Brief {
     /// Which.
     pub code: &'static str,

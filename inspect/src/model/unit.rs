@@ -6,6 +6,7 @@ use std::fmt;
 
 /// What a process belongs to, by its control group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Unit {
     /// What it is.
     pub kind: UnitKind,
@@ -26,6 +27,7 @@ pub struct Unit {
 
 /// What a unit is. What says most about a process comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum UnitKind {
     /// A container of a Kubernetes pod.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 /// One inotify descriptor.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Instance {
     /// The descriptor in the process.
     pub fd: i32,
@@ -25,6 +26,7 @@ pub struct Instance {
 
 /// How many watches of an instance share a mask.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MaskCount {
     /// The mask.
     pub mask: Mask,
@@ -79,6 +81,7 @@ pub struct Watch {
 
 /// How a path was found. Each way proves that it leads to the watched inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ResolvedBy {
     /// The kernel opened the file handle.

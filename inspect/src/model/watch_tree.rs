@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// Watched trees of one file system whose tops are known, though not all in them: to list them would wake the process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WatchTree {
     /// The tops, none below another, up to 10.
     pub tops: Vec<Name>,
@@ -26,6 +27,6 @@ impl WatchTree {
             tops.push(format!("{more} more"));
         }
         let tops: Vec<_> = tops.iter().map(String::as_str).collect();
-        format!("{} and below", crate::render::list_words(&tops, "and"))
+        format!("{} and below", crate::words::list_words(&tops, "and"))
     }
 }

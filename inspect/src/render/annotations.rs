@@ -3,8 +3,8 @@
 //! Format and escapes: docs.github.com, "Workflow commands for GitHub Actions", and
 //! packages/core/src/command.ts of actions/toolkit.
 
-use super::sanitize;
 use crate::model::CheckScan;
+use crate::words::sanitize;
 use std::io::{self, Write};
 
 /// Writes one annotation for every rule that was broken.

@@ -1,6 +1,6 @@
 //! The schema `fdscan/1`.
 
-use super::is_unsafe;
+use crate::words::is_unsafe;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use std::io::{self, Write};

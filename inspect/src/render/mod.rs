@@ -1,20 +1,16 @@
 //! From data to text: for people and for programs.
 
 mod annotations;
-mod human;
 mod json;
 mod report;
-mod sanitize;
 mod style;
 mod text;
 mod wishes;
 mod workflow;
 
 pub use annotations::annotations;
-pub use human::{agree, bytes, duration, list_words, number, plural};
 pub use json::json;
 pub use report::{html, markdown};
-pub use sanitize::{is_unsafe, sanitize};
 pub use style::Style;
 pub use text::{
     Detail, Layout, Top, check_text, claims_text, events_text, roll_up, text, top_text, wal_text,

@@ -1,6 +1,6 @@
 //! Colour, as ANSI sequences, or none.
 
-use crate::findings::Severity;
+use crate::model::Severity;
 
 /// Whether to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

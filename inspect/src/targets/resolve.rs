@@ -3,7 +3,7 @@
 use super::Target;
 use crate::gather::{self, Processes, Users};
 use crate::model::{CommandLine, Failure, FailureKind, Name};
-use crate::render::{list_words, plural, sanitize};
+use crate::words::{list_words, plural, sanitize};
 use std::io;
 
 /// Processes named in one sentence.

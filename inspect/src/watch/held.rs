@@ -16,9 +16,9 @@
 //! Not to be confused with: a finding of `fdscan PID`. This one says that a figure is high, not why.
 
 use super::Condition;
-use crate::findings::{Finding, Severity};
 use crate::model::Reading;
-use crate::render::{bytes, duration, number, plural};
+use crate::model::{Finding, Severity};
+use crate::words::{bytes, duration, number, plural};
 use serde_json::json;
 
 /// A condition that held for as many readings as it must.

@@ -1,7 +1,7 @@
 //! A reading as one line, for a pipe or a log.
 
 use crate::model::{LogReading, Reading};
-use crate::render::{bytes, duration, number, sanitize};
+use crate::words::{bytes, duration, number, sanitize};
 
 /// `12:03:11Z  fds 454/1,024 +2.1/s, limit in 4 min  watches 5,299  ...`
 pub fn line(reading: &Reading) -> String {

@@ -4,7 +4,7 @@ use super::lines::byte_rate;
 use super::source::Trends;
 use super::trend::Trend;
 use crate::model::{LogReading, Reading};
-use crate::render::{bytes, duration, number, sanitize};
+use crate::words::{bytes, duration, number, sanitize};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Modifier, Style};

@@ -8,11 +8,12 @@ mod row;
 mod victim;
 
 use crate::cli::DemoArgs;
-use crate::complain;
+use crate::complaint::complain;
 use crate::heal;
 use crate::sys::signal;
 use incident::{Incident, Place};
-use inspect::findings::{Finding, quoted};
+use inspect::findings::quoted;
+use inspect::model::Finding;
 use inspect::output::print;
 use inspect::render::inert;
 use inspect::{MOMENT, Options, scan};

@@ -1,7 +1,7 @@
 //! What was seen of a program, as a row of a table, and what the rows come to.
 
-use inspect::findings::Finding;
-use inspect::render::{number, sanitize};
+use inspect::model::Finding;
+use inspect::words::{number, sanitize};
 
 /// Fewer events a second are not a loop.
 const LOOP: f64 = 10.0;
@@ -143,7 +143,7 @@ mod tests {
     fn row(alone: f64, healed: Cured, run: Cured) -> Row {
         let finding = Finding {
             code: "watch-wakes-on-read",
-            severity: inspect::findings::Severity::Warning,
+            severity: inspect::model::Severity::Warning,
             message: "Every read wakes it.".to_owned(),
             evidence: serde_json::Value::Null,
             remedy: None,

@@ -3,7 +3,7 @@
 use crate::run::find_library;
 use inspect::gather::{Restarter, restarter};
 use inspect::model::{Relative, Unit};
-use inspect::render::sanitize;
+use inspect::words::sanitize;
 
 /// That a restart undoes it, and what the next start needs, as lines; empty where nothing shows that anybody starts
 /// the process again.

@@ -1,6 +1,6 @@
 //! `--json`: what the text says, as data. Schema `watchfix-heal/1`: keys may be added, never renamed.
 
-use super::Exit;
+use super::exit::Exit;
 use super::pass::{Failed, Pass};
 use super::plan::{By, Change};
 use super::planned::Planned;

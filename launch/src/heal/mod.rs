@@ -15,6 +15,7 @@
 mod again;
 mod apply;
 mod document;
+mod exit;
 mod follow;
 mod pass;
 mod plan;
@@ -28,11 +29,12 @@ mod undo;
 mod voice;
 
 use crate::cli::HealArgs;
+use crate::complaint::{USAGE, complain, complain_plainly};
 use crate::run::Log;
 use crate::settings::Settings;
 use crate::sys::inotify;
-use crate::{USAGE, complain, complain_plainly};
 use document::OfProcess;
+use exit::Exit;
 use inspect::findings::{Remedies, still_woken};
 use inspect::gather::{Gaps, Live};
 use inspect::output;
@@ -54,32 +56,6 @@ use voice::{Answer, Voice};
 /// Said to who asks for it. The default has the word as well, and need not be told what nobody expects.
 const CHMOD_STAYS: &str = "chmod: masks cannot tell it from touch, so attrib stays where it is; \
     --strip +attrib takes out both\n";
-
-/// What the exit status of `watchfix heal` means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Exit {
-    /// Every watch is as it was asked for.
-    #[default]
-    Done = 0,
-    /// Some are not.
-    Some = 1,
-    /// There is no such process, or it has ended.
-    NoProcess = 3,
-    /// A permission is missing.
-    NotPermitted = 4,
-}
-
-impl Exit {
-    fn of(all: bool) -> Exit {
-        if all { Exit::Done } else { Exit::Some }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        (exit as u8).into()
-    }
-}
 
 /// `watchfix heal`.
 pub fn main(args: &HealArgs, settings: &Settings) -> ExitCode {
@@ -204,7 +180,7 @@ fn recorded(pid: u32, settings: &Settings, log: &Log) -> Result<Pass, Stopped> {
     let mut pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut note)?;
     let process = target.live.process();
     pass.unjudged = plan::unjudged(process, rules);
-    pass.still_woken = still_woken(process, &Remedies::new());
+    pass.still_woken = still_woken(process, &Remedies::new(inspect::gather::here));
     for done in &pass.done {
         log.line(pid, format_args!("{}", report::decision(done)));
     }

@@ -5,7 +5,8 @@ use super::plan::Change;
 use super::report::{Group, Lines};
 use inspect::gather::{LOOKS, Live, may_be_healed};
 use inspect::model::{Name, Watch};
-use inspect::render::{agree, number, plural, roll_up, sanitize};
+use inspect::render::roll_up;
+use inspect::words::{agree, number, plural, sanitize};
 use std::collections::{BTreeMap, HashMap};
 
 /// What healing would come to.

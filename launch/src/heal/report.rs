@@ -5,7 +5,7 @@ use super::pass::{Done, Failed, Pass};
 use super::plan::{By, Change};
 use super::undo::Undone;
 use inspect::model::Mask;
-use inspect::render::{agree, number, plural, sanitize};
+use inspect::words::{agree, number, plural, sanitize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;

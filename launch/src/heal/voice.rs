@@ -1,14 +1,15 @@
 //! Who says what became of the processes: line by line, or as one document at the end.
 
-use super::Exit;
 use super::document::{Document, OfProcess};
+use super::exit::Exit;
 use crate::cli::HealArgs;
-use crate::{USAGE, complain};
+use crate::complaint::{USAGE, complain};
 use inspect::gather::comm_of;
 use inspect::model::FailureKind;
 use inspect::output;
-use inspect::render::{inert, sanitize};
+use inspect::render::inert;
 use inspect::targets::Found;
+use inspect::words::sanitize;
 use std::process::ExitCode;
 
 /// Where fdinfo does not show the flags of a watch they cannot be carried over.

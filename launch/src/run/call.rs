@@ -21,9 +21,7 @@ use super::tracee;
 use crate::sys::path;
 use crate::sys::seccomp::{Answer, waits};
 use crate::sys::{inotify, words};
-use inspect::gather::identity_of;
-use inspect::model::{Device, Identity};
-use inspect::render::agree;
+use inspect::words::agree;
 use libc::seccomp_notif;
 use rules::event::{ALL_EVENTS, ATTRIB, DONT_FOLLOW, MASK_CREATE, MODIFY};
 use rules::pattern::Patterns;
@@ -306,19 +304,6 @@ fn fate(
         return Ok((Fate::Settled, Rule::Settle));
     }
     Ok((Fate::Plain, Rule::Strip))
-}
-
-/// A file of `process` as fdscan's library names it.
-pub fn identity(process: u32, found: &Found) -> Option<Identity> {
-    match found.known.device {
-        // What has no disk of its own may have a device for every subvolume (btrfs), or another file system's.
-        (0, _) => identity_of(process, found.file.as_fd()),
-        // The kernel's own dev_t: include/linux/kdev_t.h.
-        (major, minor) => {
-            let device = Device(major << 20 | minor);
-            Some(Identity::plain(device, found.known.inode))
-        }
-    }
 }
 
 /// A call that a signal has interrupted is made again: with MASK_CREATE it would meet its own watch. Linux 5.19 on

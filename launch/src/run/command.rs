@@ -1,7 +1,7 @@
 //! The process that becomes the command.
 
 use super::inherited;
-use crate::complain;
+use crate::complaint::complain;
 use crate::sys::{seccomp, signal, socket, words};
 use libc::sock_filter;
 use std::ffi::{CString, OsStr, OsString};

@@ -7,11 +7,10 @@
 //! Where no watch is judged for anything else, none is for this: then all processes of the tree are looked at, soon and then
 //! ever more rarely, and everything is found late ([`super::filter::Trapped::settles_unseen`]).
 
-use super::call::identity;
 use super::log::Log;
-use super::owners::{Found, Owner, Owners};
+use super::owners::{Found, Owner, Owners, identity};
 use super::rights::Guard;
-use super::tree::Tree;
+use super::tree::{Tree, interval};
 use crate::sys::{inotify, pidfd};
 use inspect::gather::{Live, masks_of, watches_of};
 use inspect::model::Identity;
@@ -25,9 +24,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// How long after a look the next one comes, in milliseconds; the last one for ever.
-const INTERVALS: [u64; 5] = [250, 1_000, 4_000, 15_000, 60_000];
 
 /// Processes with watches that would settle, and where their databases lie.
 pub struct Databases {
@@ -174,12 +170,6 @@ impl Databases {
         // A panic ends this program: nobody left the lock behind in one.
         self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How long after so many looks the next one comes.
-pub fn interval(looks: usize) -> Duration {
-    let [.., last] = INTERVALS;
-    Duration::from_millis(INTERVALS.get(looks).copied().unwrap_or(last))
 }
 
 impl Watcher {

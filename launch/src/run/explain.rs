@@ -3,9 +3,10 @@
 use super::command::{NOT_FOUND, NOT_RUNNABLE};
 use super::engine::Plan;
 use super::filter::Trapped;
-use crate::{USAGE, complain};
+use crate::complaint::{USAGE, complain};
 use inspect::output::print;
-use inspect::render::{inert, sanitize};
+use inspect::render::inert;
+use inspect::words::sanitize;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::io::Read;

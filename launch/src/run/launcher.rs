@@ -7,8 +7,9 @@ use super::command::{Command, OWN_FAILURE};
 use super::filter::Trapped;
 use super::log::Log;
 use super::message::{self, Message};
+use super::start::Start;
 use super::{heir, supervisor};
-use crate::complain;
+use crate::complaint::complain;
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::process::{self, Change, Fork};
 use crate::sys::seccomp::{self, InFlight};
@@ -23,26 +24,6 @@ use std::time::{Duration, Instant};
 /// A shell continues its whole job. Only if the command has not gone on so long after the launcher was told to, the
 /// launcher alone was meant: a signal too many would undo a stop that comes meanwhile.
 const CONTINUES: Duration = Duration::from_millis(200);
-
-/// What the supervisor is started with.
-pub struct Start<'a> {
-    /// The command.
-    pub command: &'a Command,
-    /// The rules.
-    pub rules: Rules<'a>,
-    /// What the filter traps.
-    pub trapped: Trapped,
-    /// Without a filter nothing is to be started.
-    pub forced: bool,
-    /// Where decisions are written.
-    pub log: Log,
-    /// The launcher.
-    pub launcher: u32,
-    /// What the command is to do about signals.
-    pub inherited: signal::Inherited,
-    /// The calls that were received and not answered.
-    pub in_flight: InFlight,
-}
 
 /// Starts the command under a supervisor and ends as it ends.
 pub fn run(

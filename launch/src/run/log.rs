@@ -4,7 +4,8 @@
 //! of a file at its limit are ignored ([`super::inherited`]).
 
 use crate::sys::{poll, process, socket};
-use inspect::render::{inert, sanitize};
+use inspect::render::inert;
+use inspect::words::sanitize;
 use rules::rule::Log as Wanted;
 use std::ffi::OsStr;
 use std::fmt::Arguments;

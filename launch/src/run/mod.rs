@@ -32,14 +32,15 @@ mod log;
 mod message;
 mod owners;
 mod rights;
+mod start;
 mod supervisor;
 mod tracee;
 mod tree;
 mod voice;
 
 use crate::cli::RunArgs;
+use crate::complaint::{USAGE, complain};
 use crate::settings::Settings;
-use crate::{USAGE, complain};
 use command::{Command, OWN_FAILURE};
 use engine::Plan;
 pub use library::find as find_library;

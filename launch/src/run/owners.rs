@@ -2,6 +2,8 @@
 
 use crate::sys::path::{self, Known, Walk, find, find_absolute, is_in_proc, place};
 use crate::sys::pidfd;
+use inspect::gather::identity_of;
+use inspect::model::{Device, Identity};
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -223,6 +225,19 @@ fn end_of_link(path: &[u8]) -> Option<usize> {
         end += part.len() - name.len();
     }
     None
+}
+
+/// A file of `process` as fdscan's library names it.
+pub fn identity(process: u32, found: &Found) -> Option<Identity> {
+    match found.known.device {
+        // What has no disk of its own may have a device for every subvolume (btrfs), or another file system's.
+        (0, _) => identity_of(process, found.file.as_fd()),
+        // The kernel's own dev_t: include/linux/kdev_t.h.
+        (major, minor) => {
+            let device = Device(major << 20 | minor);
+            Some(Identity::plain(device, found.known.inode))
+        }
+    }
 }
 
 #[cfg(test)]

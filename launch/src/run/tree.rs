@@ -1,9 +1,11 @@
 //! All processes of the tree, for looks at those whose calls nobody sees.
 
-use super::databases::interval;
 use inspect::gather::descendants;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
+
+/// How long after a look the next one comes, in milliseconds; the last one for ever.
+const INTERVALS: [u64; 5] = [250, 1_000, 4_000, 15_000, 60_000];
 
 /// The processes below this one.
 pub struct Tree {
@@ -42,4 +44,10 @@ impl Tree {
         self.there.clone_from(&there);
         there.into_iter()
     }
+}
+
+/// How long after so many looks the next one comes.
+pub fn interval(looks: usize) -> Duration {
+    let [.., last] = INTERVALS;
+    Duration::from_millis(INTERVALS.get(looks).copied().unwrap_or(last))
 }

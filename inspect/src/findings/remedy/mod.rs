@@ -5,15 +5,13 @@ mod reach;
 mod words;
 
 pub use quote::{quote, quoted};
-pub(super) use reach::is_about_watchers;
 pub use words::pattern;
 
-use crate::gather;
-use crate::model::{Here, Linkage, Name, Process};
+use crate::model::{Finding, Here, Linkage, Name, Process};
 use quote::{quote_bytes, quote_text};
 use reach::Reach;
 use rules::rule::Rule;
-use std::cell::OnceCell;
+use std::cell::LazyCell;
 use words::{added, command_line, flags, patterns, settled, variables};
 
 const LIBRARY: &str = "libwatchfix.so";
@@ -22,24 +20,28 @@ const SETTLE: &str = "WATCHFIX_SETTLE";
 
 /// Writes commands. Knows what is installed here, and what is allowed, once the first is written: most looks end
 /// without one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Remedies {
-    here: OnceCell<Here>,
+    here: LazyCell<Here, Box<dyn FnOnce() -> Here>>,
 }
 
 impl Remedies {
-    /// For the place this program runs in.
-    pub fn new() -> Remedies {
-        Remedies::default()
+    /// For the place that `look` finds, if a command has to know it.
+    pub fn new(look: fn() -> Here) -> Remedies {
+        Remedies {
+            here: LazyCell::new(Box::new(look)),
+        }
     }
 
     /// For a place that is known.
     pub fn of(here: Here) -> Remedies {
-        Remedies { here: here.into() }
+        Remedies {
+            here: LazyCell::new(Box::new(|| here)),
+        }
     }
 
     fn here(&self) -> &Here {
-        self.here.get_or_init(gather::here)
+        &self.here
     }
 
     /// Starts the program again with the default rules: by preload if it is dynamic, else (and when that
@@ -262,6 +264,22 @@ impl Remedies {
     /// Raises the soft limit of open descriptors (prlimit(1): `N:` leaves the hard one alone).
     pub fn raise_fd_limit(&self, pid: u32, soft: u64) -> String {
         format!("prlimit --pid {pid} --nofile={soft}:")
+    }
+
+    /// Makes the command of a finding one that runs as it is pasted, about what belongs to the users `owners`; what cannot
+    /// run here is said instead.
+    pub fn paste(&self, finding: &mut Finding, owners: &[u32]) {
+        if finding.needs_start() {
+            return;
+        }
+        let of_system = matches!(finding.code, "watch-limit-near" | "instance-limit-near");
+        let Some(command) = finding.remedy.take() else {
+            return;
+        };
+        match self.permitted(owners, of_system, &command) {
+            Ok(command) => finding.remedy = Some(command),
+            Err(why) => finding.message += &format!(" {why}: `{command}`."),
+        }
     }
 
     /// A command that is none of `watchfix` and no start, about what belongs to the users `owners`, as root where it takes

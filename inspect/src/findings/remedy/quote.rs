@@ -16,7 +16,7 @@ pub fn quoted(path: &std::path::Path) -> String {
 
 pub(super) fn quote_bytes(word: &[u8]) -> String {
     match std::str::from_utf8(word) {
-        Ok(text) if text.chars().any(crate::render::is_unsafe) => quote_ansi(word),
+        Ok(text) if text.chars().any(crate::words::is_unsafe) => quote_ansi(word),
         Ok(text) => quote_text(text),
         Err(_) => quote_ansi(word),
     }

@@ -2,9 +2,8 @@
 
 use super::Remedies;
 use super::quote::quote;
-use crate::findings::{Finding, cure};
-use crate::gather::is_title;
-use crate::model::{Copies, Linkage, Process};
+use crate::findings::cure;
+use crate::model::{Copies, Finding, Linkage, Process, is_title};
 
 /// How the watches of a process can be changed from here.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,18 +18,6 @@ pub enum Reach {
     Host(&'static str),
     /// Not at all; and why.
     Never(&'static str),
-}
-
-/// Findings whose remedy is to change watches: now, by `watchfix heal`, or by another start.
-pub fn is_about_watchers(code: &str) -> bool {
-    matches!(
-        code,
-        "sqlite-self-watch"
-            | "self-watch"
-            | "watch-wakes-on-read"
-            | "watch-wakes-on-attrib"
-            | "preload-ineffective"
-    )
 }
 
 const REFUSED: &str = "this container's seccomp profile refuses pidfd_getfd";
@@ -90,7 +77,7 @@ impl Remedies {
 
     /// What stands in the way of the commands that `findings` would have, and what helps instead.
     pub fn notes(&self, process: &Process, findings: &[Finding]) -> Vec<String> {
-        let mut wanted = findings.iter().filter(|f| is_about_watchers(f.code));
+        let mut wanted = findings.iter().filter(|f| f.needs_start());
         if cure::in_force(process) {
             return Vec::new();
         }

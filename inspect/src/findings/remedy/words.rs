@@ -1,8 +1,7 @@
 //! The words commands are made of: the command line of a process, and rules as `watchfix` takes them.
 
 use super::quote::{quote, quote_bytes};
-use crate::gather::is_title;
-use crate::model::{Name, Process};
+use crate::model::{Name, Process, is_title};
 use rules::rule::Rule;
 
 /// The command line, quoted. Its program is named by path where the process was given a name that a

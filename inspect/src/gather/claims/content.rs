@@ -183,6 +183,13 @@ fn port(number: u64) -> Option<u16> {
     u16::try_from(number).ok().filter(|&port| port > 0)
 }
 
+/// Whether a link of this name may be a claim.
+pub fn may_be_link(name: &[u8]) -> bool {
+    name == b"SingletonLock"
+        || name.starts_with(b".#")
+        || matches!(kind_of(name), Some(ClaimKind::Lock | ClaimKind::Pid))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! Claims that are symbolic links to nothing: making one is atomic on every file system, and its text
 //! names the machine and the process (Firefox, Chromium and Emacs do so).
 
-use super::{Judge, claim};
+use super::judge::{Judge, claim};
 use crate::model::{Claim, ClaimKind, Name, Verdict};
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -20,13 +20,6 @@ pub struct Target {
     pub pid: u32,
     /// When the machine was started, in seconds since 1970.
     pub boot: Option<u64>,
-}
-
-/// Whether a link of this name may be a claim.
-pub fn may_be_claim(name: &[u8]) -> bool {
-    name == b"SingletonLock"
-        || name.starts_with(b".#")
-        || matches!(super::kind_of(name), Some(ClaimKind::Lock | ClaimKind::Pid))
 }
 
 /// Reads `HOST:+PID` and `HOST:PID` (Firefox), `HOST-PID` (Chromium), `USER@HOST.PID:BOOT` (Emacs),

@@ -1,12 +1,12 @@
 //! Claims that name a process: does it run, and is it the one that was meant?
 
-use super::Judge;
+use super::judge::Judge;
 use super::owners::{self, State};
 use super::tie;
 use crate::findings::quote;
 use crate::gather::view::Last;
 use crate::model::{Claim, Name, Verdict};
-use crate::render::duration;
+use crate::words::duration;
 
 impl Judge<'_> {
     /// Judges a claim that names a process, and perhaps its start. `real` is its path without symbolic

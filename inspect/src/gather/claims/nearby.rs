@@ -1,7 +1,8 @@
 //! Claims in the directories a process works in, looked for without waking its own watches.
 
-use super::socket::SocketFile;
-use super::{Judge, TTL, content, link, places};
+use super::judge::{Judge, TTL};
+use super::socket_file::SocketFile;
+use super::{content, link, places};
 use crate::gather::Gaps;
 use crate::gather::mounts::Mounts;
 use crate::gather::proc_dir::ProcDir;
@@ -62,7 +63,7 @@ fn judge_one(judge: &Judge<'_>, view: &View<'_>, path: Name) -> Option<Claim> {
             Some(judge.file(path, real, &file))
         }
         libc::S_IFSOCK => Some(judge.socket(path, real.as_bytes(), &socket)),
-        libc::S_IFLNK if link::may_be_claim(path.base()) => {
+        libc::S_IFLNK if content::may_be_link(path.base()) => {
             let mut text = Vec::new();
             sys::read_link_at(found.as_fd(), b"", &mut text).ok()?;
             // What names a process is no path: nothing lies there.
@@ -109,7 +110,7 @@ fn names(view: &View<'_>, process: &Process, directory: &Name, gaps: &mut Gaps) 
     if let Ok(list) = list {
         let mut left = ENTRIES;
         let _ = sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
-            let claims = content::kind_of(entry.name).is_some() || link::may_be_claim(entry.name);
+            let claims = content::kind_of(entry.name).is_some() || content::may_be_link(entry.name);
             if claims || entry.is_socket() {
                 found.push(entry.name.to_vec());
             }

@@ -2,9 +2,9 @@
 
 use crate::gather::locks::{self, LockLine, LockType};
 use crate::gather::proc_dir::{ProcDir, read_all};
+use crate::gather::process;
 use crate::gather::processes::Processes;
 use crate::gather::sockets::socket_inode;
-use crate::gather::{fdinfo, process};
 use crate::model::{ClaimHolder, CommandLine, Identity};
 use crate::sys;
 use procfs::prelude::*;
@@ -179,15 +179,4 @@ fn each_descriptor(mut visit: impl FnMut(u32, i32, &[u8]) -> ControlFlow<()>) {
             return;
         }
     }
-}
-
-/// The identity of an open file of our own, with the device locks are listed by.
-pub fn identity(file: &File, mounts: &crate::gather::mounts::Mounts) -> Option<Identity> {
-    use std::os::fd::{AsFd, AsRawFd};
-    use std::os::unix::fs::MetadataExt;
-    let text = std::fs::read(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
-    let header = fdinfo::header(&text);
-    let mount = mounts.by_id(header.mount?)?;
-    let inode = header.inode.or_else(|| Some(file.metadata().ok()?.ino()))?;
-    mounts.identity(mount, inode, (file.as_fd(), b"", false))
 }

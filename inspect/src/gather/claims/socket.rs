@@ -3,7 +3,9 @@
 //! A path leads to a unix socket of any network namespace (net/unix/af_unix.c, `unix_find_bsd`), so all
 //! that may be seen are looked through.
 
-use super::{Judge, claim, owners};
+use super::judge::{Judge, claim};
+use super::owners;
+use super::socket_file::SocketFile;
 use crate::gather::Gaps;
 use crate::gather::mounts::Mounts;
 use crate::gather::proc_dir::ProcDir;
@@ -15,25 +17,6 @@ use crate::model::{Claim, ClaimHolder, ClaimKind, Name, Verdict};
 use crate::sys;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
-
-/// A socket file as stat(2) shows it.
-pub struct SocketFile {
-    /// Device and inode.
-    pub file: (u64, u64),
-    /// When it was bound.
-    pub made: Option<SystemTime>,
-}
-
-impl SocketFile {
-    /// From what stat(2) says.
-    pub fn of(stat: &libc::stat) -> SocketFile {
-        let since = u64::try_from(stat.st_mtime).ok().map(Duration::from_secs);
-        SocketFile {
-            file: (stat.st_dev, stat.st_ino),
-            made: since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)),
-        }
-    }
-}
 
 impl Judge<'_> {
     /// Judges a socket file; `real` is its path without symbolic links.

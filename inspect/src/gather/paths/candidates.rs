@@ -2,7 +2,6 @@
 
 use super::super::inotify::ReadInstance;
 use super::super::view::{Last, View};
-use super::join;
 use super::wanted::Wanted;
 use crate::model::{Device, Kind, Name, Process, ResolvedBy};
 use std::collections::{HashSet, VecDeque};
@@ -195,6 +194,12 @@ impl Places {
             self.list.push(path);
         }
     }
+}
+
+/// An entry of a directory.
+pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+    [dir, b"/", name].concat()
 }
 
 #[cfg(test)]

@@ -36,18 +36,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use wanted::Wanted;
 pub use why::may_be_healed;
-use why::{Search, Why};
-
-/// A watch whose path is not known yet.
-#[derive(Debug, Clone, Copy)]
-struct Pending {
-    /// Index of its instance.
-    instance: usize,
-    /// Index in the instance's watches.
-    watch: usize,
-    /// Why its handle did not lead to a path.
-    why: Why,
-}
+use why::{Pending, Search, Why};
 
 /// What was learnt beside paths.
 #[derive(Default)]
@@ -145,9 +134,4 @@ pub fn listen(
 pub fn place(dir: &ProcDir, mounts: &Mounts, read: &[ReadInstance], ears: &mut Ears) {
     let wakes = Wakes::of(read.iter().map(|r| &r.instance));
     hear::place(&View::of(dir, mounts), &wakes, read, ears);
-}
-
-fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
-    [dir, b"/", name].concat()
 }

@@ -1,6 +1,6 @@
 //! How long paths are looked for, and what a person who waits for them is shown.
 
-use crate::render::{number, plural};
+use crate::words::{number, plural};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 

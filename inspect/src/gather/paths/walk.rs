@@ -9,14 +9,14 @@
 //! outside of the watched trees that are known ([`Ground`]).
 
 use super::super::mounts::Mounts;
-use super::candidates::Place;
+use super::Search;
+use super::candidates::{Place, join};
 use super::handles::Finder;
 use super::listing::{Root, is_leaf, open_below, open_root, would_wake};
 use super::look::Look;
 use super::patience::Patience;
 use super::roots::Ground;
 use super::wanted::Wanted;
-use super::{Search, join};
 use crate::model::{Device, ResolvedBy};
 use crate::sys;
 use std::collections::{HashMap, HashSet, VecDeque};

@@ -106,3 +106,14 @@ impl Search {
         }
     }
 }
+
+/// A watch whose path is not known yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Pending {
+    /// Index of its instance.
+    pub instance: usize,
+    /// Index in the instance's watches.
+    pub watch: usize,
+    /// Why its handle did not lead to a path.
+    pub why: Why,
+}

@@ -10,10 +10,7 @@ mod tables;
 
 use crate::model::Name;
 use program::{Flag, Programs};
-use tables::{ABOUT, ENDINGS, NO_PASS, PREFIXES, WORDS};
-
-/// Stands where a secret stood.
-const HIDDEN: &[u8] = b"***";
+use tables::{ABOUT, ENDINGS, HIDDEN, NO_PASS, PREFIXES, WORDS};
 
 /// A word of random characters is as long as a key of 128 bits in hexadecimal.
 const RANDOM: usize = 32;

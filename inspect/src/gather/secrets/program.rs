@@ -1,6 +1,6 @@
 //! Secrets that only the program tells from other words: `curl -u user:password`, `mysql -ppassword`.
 
-use super::HIDDEN;
+use super::tables::HIDDEN;
 use crate::model::Name;
 
 /// What stands behind a flag.

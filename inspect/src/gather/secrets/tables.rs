@@ -1,5 +1,8 @@
 //! What secrets are called, and how they look.
 
+/// Stands where a secret stood.
+pub const HIDDEN: &[u8] = b"***";
+
 /// The words of a name, one of which makes the value a secret. `ENDINGS` are also found at the end of
 /// a longer word: `dbpassword`.
 pub const WORDS: &[&[u8]] = &[

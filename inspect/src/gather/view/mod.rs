@@ -12,6 +12,9 @@
 mod silence;
 mod walk;
 
+pub use walk::Last;
+use walk::unsafe_to_follow;
+
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
 use crate::model::Identity;
@@ -21,25 +24,11 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
-/// What becomes of a symbolic link at the end of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Last {
-    /// It is followed.
-    Follow,
-    /// It is what is found.
-    Stay,
-}
-
 /// How a process sees the file system.
 pub struct View<'a> {
     dir: &'a ProcDir,
     mounts: &'a Mounts,
     root: OnceLock<Option<OwnedFd>>,
-}
-
-/// The error for a path that leads to a file system that may not answer.
-fn unsafe_to_follow() -> io::Error {
-    io::Error::from_raw_os_error(libc::EXDEV)
 }
 
 /// Whether a path was not followed because it leads to a file system that may not answer.

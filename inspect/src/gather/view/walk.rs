@@ -1,6 +1,5 @@
 //! The walk along a path, mount by mount.
 
-use super::{Last, unsafe_to_follow};
 use crate::gather::mounts::Mounts;
 use crate::sys;
 use std::io;
@@ -10,6 +9,20 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 const LINKS: usize = 40;
 /// Steps taken at most: a path has some 2,000 parts (PATH_MAX), and each `..` begins anew.
 const STEPS: usize = 10_000;
+
+/// What becomes of a symbolic link at the end of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    /// It is followed.
+    Follow,
+    /// It is what is found.
+    Stay,
+}
+
+/// The error for a path that leads to a file system that may not answer.
+pub fn unsafe_to_follow() -> io::Error {
+    io::Error::from_raw_os_error(libc::EXDEV)
+}
 
 /// Follows an absolute path from `root` on. `stop` becomes the mount point that was not entered because it may not
 /// answer.

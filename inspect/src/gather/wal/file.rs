@@ -1,8 +1,13 @@
 //! `fdscan wal DB...`: a database by its path, and every process that has it open.
 
 use super::foreign;
+use super::held_locks::fill_locks;
+use super::held_locks::holder;
+use super::held_locks::wanted;
 use super::holders::{self, Wanted};
-use super::{Mode, database_mode, fill_locks, holder, journal, log, overwritten, state, wanted};
+use super::logs::journal;
+use super::logs::log;
+use super::{Mode, database_mode, overwritten, state};
 use crate::gather::mounts::Mounts;
 use crate::gather::proc_dir::ProcDir;
 use crate::gather::view::{self, Last, View};
@@ -189,7 +194,7 @@ fn seen(
 pub fn again(path: &Path, seen: &mut SeenDatabase, since: Duration) {
     // What cannot be seen was said at the first look.
     if let Ok(now) = database(path, &mut Gaps::default()) {
-        super::age(&mut seen.database, &now.database, since);
+        super::lasting::age(&mut seen.database, &now.database, since);
     }
 }
 

@@ -4,10 +4,9 @@
 //! A frame is valid if it has the salts of the header and its checksum continues that of the frame before;
 //! what counts is the last one that ends a transaction (<https://sqlite.org/fileformat2.html>, section 4.1).
 
-use super::header::{self, WAL_HEADER, WalHeader};
+use super::checksum::stored;
+use super::header::{self, FRAME_HEADER, WAL_HEADER, WalHeader};
 
-/// The bytes in front of each page: page number, database size after a commit (else 0), salts, checksum.
-pub const FRAME_HEADER: u64 = 24;
 /// A -wal up to this size is read and its checksums are followed; of a larger one the salts are compared.
 const VERIFIED: u64 = 16 << 20;
 /// How far back the end of a transaction is looked for in a larger one.
@@ -102,7 +101,7 @@ impl<R: Fn(&mut [u8], u64) -> usize> Log<'_, R> {
             for part in [head.get(..8).unwrap_or_default(), page] {
                 sums = self.header.continue_sums(sums, part);
             }
-            if head.get(16..) != Some(&header::stored(sums)[..]) {
+            if head.get(16..) != Some(&stored(sums)[..]) {
                 break;
             }
             if head.get(4..8) != Some(&[0; 4]) {
@@ -156,7 +155,7 @@ mod tests {
                 sums = head.continue_sums(sums, part);
             }
             frame.extend(head.salts);
-            frame.extend(header::stored(sums));
+            frame.extend(stored(sums));
             bytes.extend(frame);
             bytes.extend(page);
         }

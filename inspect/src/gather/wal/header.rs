@@ -4,13 +4,14 @@
 
 use crate::model::Journal;
 
-use super::frames::FRAME_HEADER;
-use super::shm::{sums, sums_from};
+use super::checksum::{sums, sums_from};
 
 /// The version of the format of -wal and -shm (`WAL_MAX_VERSION`, `WALINDEX_MAX_VERSION`).
 pub const VERSION: u32 = 3_007_000;
 /// The bytes of a -wal's header; frame 1 follows.
 pub const WAL_HEADER: u64 = 32;
+/// The bytes in front of each page: page number, database size after a commit (else 0), salts, checksum.
+pub const FRAME_HEADER: u64 = 24;
 /// The bytes of a -journal's header; padding up to a sector follows.
 pub const JOURNAL: usize = 28;
 
@@ -79,11 +80,6 @@ impl WalHeader {
             pairs.map(|&[a, b, c, d, e, f, g, h]| (word([a, b, c, d]), word([e, f, g, h]))),
         )
     }
-}
-
-/// A checksum as it stands in a -wal.
-pub fn stored(sums: (u32, u32)) -> [u8; 8] {
-    (u64::from(sums.0) << 32 | u64::from(sums.1)).to_be_bytes()
 }
 
 /// Reads a -wal's header; `None` if it is short, of another version or its checksum is wrong.

@@ -4,7 +4,7 @@
 //! What the -shm calls checkpointed is in the database, page for page: `walCheckpoint` (sqlite/src/wal.c) copies it
 //! unchanged, encrypted or not. So a page that differs from its last such frame was not written by SQLite.
 
-use super::frames::FRAME_HEADER;
+use super::header::FRAME_HEADER;
 use super::header::{self, Mode, WAL_HEADER};
 use super::shm::Index;
 use super::state::{filled, index};

@@ -1,8 +1,8 @@
 //! Whose a database is, and whose the processes are that have it open: who may do something about it.
 
+use crate::gather::lookups::with_own_view;
 use crate::gather::processes::Processes;
 use crate::gather::view::Last;
-use crate::gather::with_own_view;
 use crate::model::SeenDatabase;
 
 /// The users, each once.

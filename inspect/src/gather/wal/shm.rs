@@ -3,6 +3,7 @@
 //! Format: <https://sqlite.org/walformat.html>, section 2.1, and sqlite/src/wal.c (`WalIndexHdr`,
 //! `WalCkptInfo`). All numbers are in the byte order of the machine that writes them.
 
+use super::checksum::sums;
 use super::header::{VERSION, page_size};
 
 /// How much of a -shm is looked at: both copies of the header and what a checkpoint keeps.
@@ -109,19 +110,6 @@ pub fn parse(bytes: &[u8]) -> Result<Index, Doubt> {
         attempted: word(128),
         salts,
         marks: [0, 1, 2, 3, 4].map(|i| Some(word(100 + 4 * i)).filter(|&mark| mark != UNUSED)),
-    })
-}
-
-/// The checksum of -wal and -shm over pairs of words (walformat.html, section 4.2).
-pub fn sums(pairs: impl Iterator<Item = (u32, u32)>) -> (u32, u32) {
-    sums_from((0, 0), pairs)
-}
-
-/// The same, continued.
-pub fn sums_from(before: (u32, u32), pairs: impl Iterator<Item = (u32, u32)>) -> (u32, u32) {
-    pairs.fold(before, |(a, b): (u32, u32), (x, y)| {
-        let a = a.wrapping_add(x).wrapping_add(b);
-        (a, b.wrapping_add(y).wrapping_add(a))
     })
 }
 

@@ -1,5 +1,6 @@
 //! The report as one HTML file: no script, nothing loaded from anywhere.
 
+use super::escape::escape;
 use super::{Block, blocks, plot};
 use crate::model::BugReport;
 use std::io::{self, Write};
@@ -53,23 +54,4 @@ pub fn html(report: &BugReport, to: &mut impl Write) -> io::Result<()> {
         }
     }
     writeln!(to, "</body>\n</html>")
-}
-
-/// Text as HTML and as an attribute's value.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_cannot_become_an_element() {
-        assert_eq!(escape("<a b='\"&"), "&lt;a b=&#39;&quot;&amp;");
-    }
 }

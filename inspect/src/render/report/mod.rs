@@ -1,5 +1,6 @@
 //! A report to attach to a bug: built once as blocks, written as Markdown or HTML.
 
+mod escape;
 mod html;
 mod markdown;
 mod plot;
@@ -7,10 +8,11 @@ mod plot;
 pub use html::html;
 pub use markdown::markdown;
 
+use super::Style;
 use super::text::{Detail, Layout, lines_of, tables_text};
-use super::{Style, bytes, number, plural, sanitize};
-use crate::findings::Finding;
+use crate::model::Finding;
 use crate::model::{BugReport, Gap, Name, Point, Report};
+use crate::words::{bytes, number, plural, sanitize};
 
 /// A part of the report. Its texts hold names from anywhere: the writers escape them.
 pub enum Block {

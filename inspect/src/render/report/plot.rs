@@ -1,7 +1,7 @@
 //! A counter over time as a line, in SVG.
 
 use super::Plot;
-use super::html::escape;
+use super::escape::escape;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 120.0;
@@ -61,7 +61,7 @@ pub fn svg(plot: &Plot) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::number;
+    use crate::words::number;
 
     #[test]
     fn the_least_value_lies_at_the_bottom_and_the_greatest_at_the_top() {

@@ -2,9 +2,9 @@
 
 use super::wrap::wrap;
 use super::{Layout, findings, gaps};
-use crate::findings::Finding;
+use crate::model::Finding;
 use crate::model::{CheckScan, CommandRun};
-use crate::render::{plural, sanitize};
+use crate::words::{plural, sanitize};
 use std::io::{self, Write};
 
 /// Writes the outcome.
@@ -27,7 +27,7 @@ pub fn check_text(scan: &CheckScan, layout: Layout, to: &mut impl Write) -> io::
         let list: Vec<Finding> = scan.findings.iter().map(|f| f.finding.clone()).collect();
         findings::list(&list, false, layout, to)?;
     }
-    gaps(&scan.incomplete, layout, to)
+    gaps::write(&scan.incomplete, layout, to)
 }
 
 fn command(

@@ -1,10 +1,10 @@
 //! The text of `fdscan claims`: a table of verdicts, and the reason and owner of each.
 
 use super::Layout;
-use super::tables::Sheet;
+use super::sheet::Sheet;
 use super::wrap::{wrap, wrap_command};
 use crate::model::{Claim, ClaimScan};
-use crate::render::{number, sanitize};
+use crate::words::{number, sanitize};
 use std::io::{self, Write};
 
 /// Writes every claim of `scan`.

@@ -1,10 +1,10 @@
 //! The text of `fdscan events`: the conclusion, then the counts behind it.
 
-use super::tables::Sheet;
+use super::sheet::Sheet;
 use super::wrap::{shorten, wrap, wrap_command};
 use super::{Detail, Layout, findings, gaps};
 use crate::model::{Cause, EventCount, EventsScan, Name, Relation};
-use crate::render::{number, plural, sanitize};
+use crate::words::{number, plural, sanitize};
 use std::io::{self, Write};
 
 /// Rows shown of each table.
@@ -59,7 +59,7 @@ pub fn events_text(scan: &EventsScan, layout: Layout, to: &mut impl Write) -> io
         counts(scan, layout, to)?;
         causes(scan, layout, to)?;
     }
-    gaps(&scan.incomplete, layout, to)?;
+    gaps::write(&scan.incomplete, layout, to)?;
     writeln!(to)?;
     wrap(&last(scan, layout), layout.width, "", to)
 }

@@ -1,6 +1,6 @@
 //! Evidence as short lines, whatever the finding: a new finding needs no code here.
 
-use crate::render::{bytes, number};
+use crate::words::{bytes, number};
 use serde_json::Value;
 
 /// Elements of a list that are shown.

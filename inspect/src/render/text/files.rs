@@ -1,9 +1,9 @@
 //! Open regular files by directory and by extension.
 
 use super::Layout;
-use super::tables::Sheet;
+use super::sheet::Sheet;
 use crate::model::Process;
-use crate::render::number;
+use crate::words::number;
 use std::io::{self, Write};
 
 /// Rows shown of each.

@@ -2,10 +2,10 @@
 
 use super::wrap::{wrap, wrap_command};
 use super::{Detail, Layout, evidence};
-use crate::findings::{Finding, named};
-use crate::model::{Fds, Healed, Report};
-use crate::render::{number, plural, sanitize};
+use crate::findings::named;
+use crate::model::{Fds, Finding, Healed, Report};
 use crate::sys;
+use crate::words::{number, plural, sanitize};
 use std::io::{self, Write};
 
 /// Kinds of descriptors named where nothing is wrong, those with most first.

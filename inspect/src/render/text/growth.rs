@@ -1,9 +1,9 @@
 //! What grew between two samples.
 
 use super::Layout;
-use super::tables::Sheet;
+use super::sheet::Sheet;
 use crate::model::{Change, DatabaseGrowth, LimitAhead, Name, Process};
-use crate::render::{bytes, duration, number};
+use crate::words::{bytes, duration, number};
 use std::io::{self, Write};
 
 const HEADER: [&str; 6] = [

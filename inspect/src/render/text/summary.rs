@@ -2,9 +2,9 @@
 
 use super::wrap::wrap;
 use super::{Detail, Layout};
-use crate::findings::{Finding, Severity};
+use crate::model::{Finding, Severity};
 use crate::model::{Process, Scan};
-use crate::render::{bytes, number, plural};
+use crate::words::{bytes, number, plural};
 use std::io::{self, Write};
 
 /// `2,043 watches (1 instance), 61 of 1,024 descriptors, 2 databases (-wal 11.1 GiB)`

@@ -1,9 +1,10 @@
 //! The tables behind the findings.
 
+use super::sheet::{Sheet, known, known_number};
+use super::wrap::wrap;
 use super::{Detail, Layout, files, growth, rollup, wal};
 use crate::model::{Instance, Name, Process, Report, Scan};
-use crate::render::{bytes, number, plural, sanitize};
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use crate::words::{bytes, number, plural, sanitize};
 use std::io::{self, Write};
 
 /// Masks shown without `--all`.
@@ -28,57 +29,6 @@ pub fn write(scan: &Scan, report: &Report, layout: Layout, to: &mut impl Write) 
     files::write(process, layout, to)?;
     databases(process, layout, to)?;
     growth::write(process, layout, to)
-}
-
-/// One thin line: frames cost the width that paths need.
-const fn rule_below_header(line: char) -> TableStyle {
-    TableStyle::new().header_separator(LineStyle::none().fill(line).junction(line))
-}
-
-pub(super) struct Sheet {
-    table: Table,
-}
-
-impl Sheet {
-    /// `right` names the columns of figures.
-    pub(super) fn new(layout: Layout, header: &[&str], right: &[usize]) -> Sheet {
-        let mut table = Table::new();
-        table
-            .load_style(rule_below_header(if layout.ascii { '-' } else { '─' }))
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(layout.width.saturating_sub(1))
-            .set_header(header.iter().map(|text| text.to_uppercase()));
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 1));
-        }
-        for &column in right {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        Sheet { table }
-    }
-
-    pub(super) fn row(&mut self, cells: &[String]) {
-        self.table
-            .add_row(cells.iter().map(|cell| sanitize(cell).into_owned()));
-    }
-
-    pub(super) fn write(&self, title: &str, layout: Layout, to: &mut impl Write) -> io::Result<()> {
-        writeln!(to, "\n{}", layout.style.heading(title))?;
-        for line in self.table.lines() {
-            writeln!(to, " {}", line.trim_end())?;
-        }
-        Ok(())
-    }
-}
-
-pub(super) fn known<T: ToString>(value: Option<T>) -> String {
-    value.map_or_else(|| "?".into(), |value| value.to_string())
-}
-
-pub(super) fn known_number(value: Option<u64>) -> String {
-    value.map_or_else(|| "?".into(), number)
 }
 
 fn about(scan: &Scan, process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
@@ -196,7 +146,7 @@ fn descriptors(process: &Process, layout: Layout, to: &mut impl Write) -> io::Re
     } else {
         parts.join(", ")
     };
-    super::wrap(&text, layout.width, "  ", to)
+    wrap(&text, layout.width, "  ", to)
 }
 
 fn instances(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {

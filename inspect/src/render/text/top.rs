@@ -1,10 +1,11 @@
 //! All processes: the users against the kernel's limits, then the processes.
 
-use super::tables::{Sheet, known, known_number};
-use super::{Layout, gaps, wrap};
-use crate::findings::Severity;
+use super::sheet::{Sheet, known, known_number};
+use super::wrap::wrap;
+use super::{Layout, gaps};
+use crate::model::Severity;
 use crate::model::{Row, Top, Unit, UnitRow, User};
-use crate::render::{bytes, number, plural, sanitize};
+use crate::words::{bytes, number, plural, sanitize};
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
@@ -32,7 +33,7 @@ pub fn top_text(top: &Top, layout: Layout, to: &mut impl Write) -> io::Result<()
         let more = number(top.processes_left_out as u64);
         writeln!(to, "  and {more} more (--limit 0 lists them)")?;
     }
-    gaps(&top.incomplete, layout, to)?;
+    gaps::write(&top.incomplete, layout, to)?;
     writeln!(to)?;
     wrap(&last(top), layout.width, "", to)
 }

@@ -1,10 +1,10 @@
 //! Logs of SQLite databases: the rows of a process's table, and `fdscan wal`.
 
-use super::tables::Sheet;
+use super::sheet::Sheet;
 use super::wrap::wrap;
 use super::{Detail, Layout, findings, gaps, growth, summary};
 use crate::model::{Database, DatabaseReport, DatabaseScan, Holder, Lock, LockKind, Name, Wal};
-use crate::render::{bytes, number, plural, sanitize};
+use crate::words::{bytes, number, plural, sanitize};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -68,7 +68,7 @@ fn of_database(report: &DatabaseReport, layout: Layout, to: &mut impl Write) -> 
         holders(database, layout, to)?;
     }
     growth::of_log(database.growth.as_ref(), layout, to)?;
-    gaps(&report.incomplete, layout, to)
+    gaps::write(&report.incomplete, layout, to)
 }
 
 /// `-wal 11.1 GiB: live 4.00 MiB, pending 0 B, 12 of 12 frames checkpointed; database 4.00 MiB, -shm 32.0 KiB.`

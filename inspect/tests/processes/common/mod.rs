@@ -381,7 +381,8 @@ impl Scan {
                 String::from_utf8_lossy(&self.stdout)
             )
         });
-        let found = violations(&doc);
+        let mut found = violations(&doc);
+        found.extend(schema::not_as_documented(&doc));
         assert!(
             found.is_empty(),
             "fdscan/1 is not kept:\n{}\nin {}",

@@ -8,7 +8,8 @@ mod wal;
 
 pub use reading::violations as reading_violations;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use std::sync::OnceLock;
 
 /// What may stand at one place.
 enum Shape {
@@ -329,32 +330,52 @@ const EVENTS: &[&str] = &[
     "move_self",
 ];
 
-/// Everything in which `doc` differs from the schema, a line each.
+/// Everything in which `doc` differs from the contract, a line each.
 pub fn violations(doc: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    if doc.get("databases").is_some() {
-        return wal::violations(doc);
+    match document(doc) {
+        "DatabaseScan" => return wal::violations(doc),
+        "Top" => return top::violations(doc),
+        "EventsScan" => return events::violations(doc),
+        "CheckScan" => return check_command::violations(doc),
+        "ClaimScan" => check("$", doc, &CLAIMS_DOCUMENT, &mut found),
+        _ => check("$", doc, &DOCUMENT, &mut found),
     }
-    if doc.get("users").is_some() {
-        return top::violations(doc);
-    }
-    if doc.get("conclusion").is_some() {
-        return events::violations(doc);
-    }
-    if doc.get("rules").is_some() {
-        return check_command::violations(doc);
-    }
-    if doc.get("claims").is_some() {
-        check("$", doc, &CLAIMS_DOCUMENT, &mut found);
-        return found;
-    }
-    check("$", doc, &DOCUMENT, &mut found);
     if found.is_empty() {
         for process in doc["processes"].as_array().into_iter().flatten() {
             agree(process, &mut found);
         }
     }
     found
+}
+
+/// What docs/fdscan.schema.json calls the document, by a key no other has.
+fn document(doc: &Value) -> &'static str {
+    let names = [
+        ("databases", "DatabaseScan"),
+        ("users", "Top"),
+        ("conclusion", "EventsScan"),
+        ("rules", "CheckScan"),
+        ("claims", "ClaimScan"),
+    ];
+    let named = names.iter().find(|(key, _)| doc.get(key).is_some());
+    named.map_or("Scan", |(_, name)| name)
+}
+
+/// In what `doc`, which this fdscan has written, differs from docs/fdscan.schema.json.
+pub fn not_as_documented(doc: &Value) -> Vec<String> {
+    static COMMITTED: OnceLock<Value> = OnceLock::new();
+    let committed = COMMITTED.get_or_init(|| {
+        let text = include_str!("../../../../docs/fdscan.schema.json");
+        serde_json::from_str(text).unwrap()
+    });
+    let mut schema = json!({ "$ref": format!("#/$defs/{}", document(doc)) });
+    schema["$defs"] = committed["$defs"].clone();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors = validator.iter_errors(doc);
+    errors
+        .map(|e| format!("{}: {e}", e.instance_path()))
+        .collect()
 }
 
 fn check(at: &str, value: &Value, shape: &Shape, found: &mut Vec<String>) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use incidents::apx::{Apx, DIRECTORIES, Tree};
 use incidents::{Part, Product, Table, Way};
-use inspect::render::number;
+use inspect::words::number;
 use serde_json::Value;
 
 use crate::common::{self, Linkage, Reach};

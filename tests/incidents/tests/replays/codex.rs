@@ -2,7 +2,7 @@
 
 use incidents::codex::{Codex, Edits, Event, Home};
 use incidents::{Part, Product, Table, Way};
-use inspect::render::{bytes, number};
+use inspect::words::{bytes, number};
 use serde_json::Value;
 
 use crate::common::{self, Linkage, Reach};

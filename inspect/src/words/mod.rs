@@ -1,4 +1,8 @@
-//! Figures for people.
+//! Words and figures for people, and names of strangers made safe to show: what findings, reports and messages share.
+
+mod sanitize;
+
+pub use sanitize::{is_unsafe, sanitize};
 
 /// A number with commas: 100,000.
 pub fn number(n: u64) -> String {

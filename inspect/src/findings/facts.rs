@@ -1,0 +1,26 @@
+//! What a finding may look at, and how several look.
+
+use super::{Remedies, order};
+use crate::model::{Finding, InotifyLimits, Process};
+
+/// What a finding may look at.
+pub struct Facts<'a> {
+    /// The process.
+    pub process: &'a Process,
+    /// The system's limits.
+    pub limits: &'a InotifyLimits,
+    /// How commands are written.
+    pub remedies: &'a Remedies,
+}
+
+/// A finding: what it says of the facts.
+pub type Look = fn(&Facts<'_>) -> Vec<Finding>;
+
+/// What `looks` find, worst first, with commands that run as they are pasted.
+pub fn of(facts: &Facts<'_>, looks: &[Look]) -> Vec<Finding> {
+    let mut findings: Vec<_> = looks.iter().flat_map(|look| look(facts)).collect();
+    for finding in &mut findings {
+        facts.remedies.paste(finding, facts.process.uid.as_slice());
+    }
+    order::worst_first(findings)
+}

@@ -1,0 +1,21 @@
+//! The limits of the system.
+
+use serde::Serialize;
+
+/// `/proc/sys/fs/inotify` (inotify(7)), or lower limits of the user namespace fdscan runs in.
+#[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct InotifyLimits {
+    /// Watches one user may have.
+    pub max_user_watches: Option<u64>,
+    /// Inotify instances one user may have.
+    pub max_user_instances: Option<u64>,
+    /// Events one instance may have waiting.
+    pub max_queued_events: Option<u64>,
+    /// That of watches is the user namespace's (`user.max_inotify_watches`).
+    #[serde(skip)]
+    pub watches_of_namespace: bool,
+    /// That of instances is (`user.max_inotify_instances`).
+    #[serde(skip)]
+    pub instances_of_namespace: bool,
+}

@@ -1,0 +1,52 @@
+//! The report on processes: `fdscan PID...`.
+
+use super::{Failure, FailureKind, Finding, Gap, Healed, InotifyLimits, Process};
+use serde::Serialize;
+
+/// The name and version of the JSON schema.
+pub const SCHEMA: &str = "fdscan/1";
+
+/// One run of `fdscan PID...`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Scan {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// The version of this program.
+    pub fdscan_version: &'static str,
+    /// When the scan began: RFC 3339, UTC.
+    pub taken_at: String,
+    /// The limits of the system.
+    pub limits: InotifyLimits,
+    /// One entry for every PID of which something could be read.
+    pub processes: Vec<Report>,
+    /// PIDs that could not be read, or not enough to look for findings.
+    pub errors: Vec<Failure>,
+}
+
+/// A process and what was found out about it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Report {
+    /// What was seen.
+    #[serde(flatten)]
+    pub process: Process,
+    /// What is wrong with it, worst first.
+    pub findings: Vec<Finding>,
+    /// Why a command that would help is not named, and what helps instead.
+    pub notes: Vec<String>,
+    /// That `watchfix heal` changed its watches; `None` if it did not, or where its record may not be read.
+    pub healed: Option<Healed>,
+    /// What could not be seen, and why.
+    pub incomplete: Vec<Gap>,
+}
+
+impl Scan {
+    /// Whether a process was found and may not be looked into.
+    pub fn is_denied(&self, report: &Report) -> bool {
+        let denied = |failure: &Failure| {
+            failure.kind == FailureKind::NotPermitted && failure.pid == Some(report.process.pid)
+        };
+        self.errors.iter().any(denied)
+    }
+}
