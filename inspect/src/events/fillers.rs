@@ -1,7 +1,9 @@
 //! Where the rules of libwatchfix.so remove all that was heard. A read of which nothing is left returns one record of
 //! wd -1 (rules/src/record.rs): watchers skip it, and who acts on every read() whatever it says is woken by it.
 
-use super::conclude::{Left, events, stem, written_again};
+use super::causes::events;
+use super::files::{stem, written_again};
+use super::left::Left;
 use crate::findings::{Remedies, pattern};
 use crate::model::{Cause, Conclusion, EventsScan, FileEvents, Name, Process};
 use crate::words::agree;

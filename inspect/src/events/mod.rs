@@ -1,9 +1,12 @@
 //! `fdscan events PID`: what wakes its watchers, and who does it.
 
 mod beyond_masks;
+mod causes;
 mod conclude;
+mod files;
 mod fillers;
 mod hints;
+mod left;
 mod listen;
 mod missed;
 mod tally;
@@ -186,7 +189,7 @@ fn causes(heard: &Heard) -> Vec<Cause> {
                 .map(|(name, bits)| NameCount {
                     name: name.into(),
                     count: bits.sum(),
-                    changes: bits.most_of(conclude::CHANGES),
+                    changes: bits.most_of(left::CHANGES),
                 })
                 .collect();
             names.sort_by(|a, b| b.count.cmp(&a.count).then(a.name.cmp(&b.name)));

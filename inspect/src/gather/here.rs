@@ -4,6 +4,7 @@ use super::Gaps;
 use super::access;
 use super::mounts::Mounts;
 use super::proc_dir::ProcDir;
+use super::search::{path_of_person, person};
 use super::view::{self, Last, View};
 use crate::model::{Copies, Here, Name, Program};
 use crate::sys;
@@ -80,21 +81,6 @@ pub fn here() -> Here {
         root_may_trace: access::root_may_trace(),
         ptrace_scope: access::yama(),
     }
-}
-
-/// The directories commands are looked for in by whoever pastes them: none are known under sudo(8), whose PATH is
-/// another one.
-pub fn path_of_person() -> impl Iterator<Item = PathBuf> {
-    let own = sys::effective_user();
-    let path = env::var_os("PATH").filter(|_| person(own, env::var("SUDO_UID").ok()) == own);
-    let dirs: Vec<_> = env::split_paths(&path.unwrap_or_default()).collect();
-    dirs.into_iter().filter(|dir| dir.is_absolute())
-}
-
-/// Who ran sudo(8), if this is root by it.
-fn person(own: u32, sudo_uid: Option<String>) -> u32 {
-    let by_sudo = sudo_uid.filter(|_| own == 0);
-    by_sudo.and_then(|uid| uid.parse().ok()).unwrap_or(own)
 }
 
 /// Where packages, and who installs by hand, put a program.

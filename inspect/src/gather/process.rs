@@ -311,6 +311,19 @@ fn look_at_library(dir: &ProcDir, mounts: &Mounts, path: &Name) -> Option<Librar
     })
 }
 
+/// The command line of a process and the name of its main thread; `None` if it has gone.
+pub fn command_of(pid: u32) -> Option<(Vec<Name>, Option<Name>)> {
+    let dir = ProcDir::open(pid).ok()?;
+    // A zombie has a name and no command line: that it was there is all that is known.
+    let comm = comm(&dir)?;
+    Some((command_line(&dir).unwrap_or_default(), Some(comm)))
+}
+
+/// The name of a process's main thread; `None` if it has gone.
+pub fn comm_of(pid: u32) -> Option<Name> {
+    comm(&ProcDir::open(pid).ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,12 +1,14 @@
 //! Where a shell finds a program that is called by its name alone.
 
-use super::here::path_of_person;
-use super::lookups::with_own_view;
 use super::mounts::Mounts;
+use super::own_files::with_own_view;
 use super::proc_dir::ProcDir;
 use super::view::{Last, View};
 use crate::model::{Name, Process, Program};
+use crate::sys;
+use std::env;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// Where the PATH of a process has the program it was called as by name: an interpreter of a virtual environment, or one
 /// below a home, that another PATH does not have. `None` where what lies there is not what it runs.
@@ -56,4 +58,19 @@ fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
 fn can_run(view: &View<'_>, file: &[u8]) -> bool {
     let stat = view.stat(file, Last::Follow);
     stat.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG && stat.st_mode & 0o111 != 0)
+}
+
+/// The directories commands are looked for in by whoever pastes them: none are known under sudo(8), whose PATH is
+/// another one.
+pub fn path_of_person() -> impl Iterator<Item = PathBuf> {
+    let own = sys::effective_user();
+    let path = env::var_os("PATH").filter(|_| person(own, env::var("SUDO_UID").ok()) == own);
+    let dirs: Vec<_> = env::split_paths(&path.unwrap_or_default()).collect();
+    dirs.into_iter().filter(|dir| dir.is_absolute())
+}
+
+/// Who ran sudo(8), if this is root by it.
+pub fn person(own: u32, sudo_uid: Option<String>) -> u32 {
+    let by_sudo = sudo_uid.filter(|_| own == 0);
+    by_sudo.and_then(|uid| uid.parse().ok()).unwrap_or(own)
 }

@@ -14,6 +14,7 @@ mod failure;
 mod finding;
 mod gap;
 mod growth;
+mod heal_record;
 mod healed;
 mod here;
 mod inotify_limits;
@@ -53,7 +54,8 @@ pub use growth::{
     Change, DatabaseGrowth, DatabaseSample, Growth, Handles, LimitAhead, LimitsAhead, LogSample,
     PatternGrowth, Sample,
 };
-pub use healed::{HealKey, HealRecord, Healed, HealedMasks, StillWoken};
+pub use heal_record::{HealKey, HealRecord, HealedMasks};
+pub use healed::{Healed, StillWoken};
 pub use here::{Copies, Here, Program};
 pub use inotify_limits::InotifyLimits;
 pub use mask::{Events, Mask};

@@ -6,8 +6,9 @@
 //! - Docker writes `"Name":"/web"` into /var/lib/docker/containers/ID/config.v2.json, for root to read.
 //! - conmon, which watches over a container of Podman's, has `-c ID -n NAME` among its arguments.
 
-use crate::gather::lookups::{command_of, with_own_view};
+use crate::gather::own_files::with_own_view;
 use crate::gather::proc_dir::ProcDir;
+use crate::gather::process::command_of;
 use crate::gather::processes::Processes;
 use crate::gather::view::{self, Last};
 use crate::model::{Name, Unit, UnitKind};

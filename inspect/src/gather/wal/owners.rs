@@ -1,6 +1,6 @@
 //! Whose a database is, and whose the processes are that have it open: who may do something about it.
 
-use crate::gather::lookups::with_own_view;
+use crate::gather::own_files::with_own_view;
 use crate::gather::processes::Processes;
 use crate::gather::view::Last;
 use crate::model::SeenDatabase;

@@ -1,0 +1,53 @@
+//! What the rules in force leave of the events.
+
+use crate::findings::cure;
+use crate::model::{Bits, EventsScan, FileEvents, Process};
+use rules::event;
+
+/// The events that mean no change.
+pub const READS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
+
+/// Those that mean one of content or name.
+pub const CHANGES: u32 = event::ALL_EVENTS & !(READS | event::ATTRIB);
+
+/// What the rules in force leave of the events.
+pub struct Left<'a> {
+    pub total: u64,
+    pub reads: u64,
+    pub attrib: u64,
+    /// Most first.
+    pub files: Vec<&'a FileEvents>,
+    /// What is not left, by its name.
+    pub gone: Vec<&'a FileEvents>,
+}
+
+impl<'a> Left<'a> {
+    /// Of what was heard.
+    pub fn of(process: &Process, scan: &'a EventsScan, all: &Bits) -> Left<'a> {
+        let removed = |file: &&FileEvents| cure::ignores(process, file.path.base());
+        let gone: Vec<_> = scan.files.iter().filter(removed).collect();
+        let of = |mask: u32| -> u64 {
+            let counts = gone.iter().flat_map(|file| &file.events);
+            counts
+                .filter(|entry| event::bits(entry.event.as_bytes()).is_some_and(|b| b & mask != 0))
+                .map(|entry| entry.count)
+                .sum()
+        };
+        let mut left = Left {
+            total: scan.total,
+            reads: all.of(READS).saturating_sub(of(READS)),
+            attrib: all.of(event::ATTRIB).saturating_sub(of(event::ATTRIB)),
+            files: scan.files.iter().filter(|file| !removed(file)).collect(),
+            gone: Vec::new(),
+        };
+        let events: u64 = gone.iter().map(|file| file.count).sum();
+        left.total = left.total.saturating_sub(events);
+        left.gone = gone;
+        // Of a touch as well, but of touches no loop is made.
+        if cure::hides_chmod(process) {
+            left.total = left.total.saturating_sub(left.attrib);
+            left.attrib = 0;
+        }
+        left
+    }
+}

@@ -1,0 +1,214 @@
+//! Why a command that would help cannot be named, and what helps instead.
+
+use super::Remedies;
+use super::quote::quote;
+use super::reach::Reach;
+use crate::findings::cure;
+use crate::model::{Finding, Linkage, Process, is_title};
+
+impl Remedies {
+    /// What stands in the way of the commands that `findings` would have, and what helps instead.
+    pub fn notes(&self, process: &Process, findings: &[Finding]) -> Vec<String> {
+        let mut wanted = findings.iter().filter(|f| f.needs_start());
+        if cure::in_force(process) {
+            return Vec::new();
+        }
+        let heal = wanted.clone().any(|f| f.remedy_live.is_none());
+        let start = wanted.any(|f| f.remedy.is_none());
+        self.obstacles(process, heal, start)
+    }
+
+    /// Why the watches of a process cannot be changed as it runs (`heal`), and why it cannot be started with the
+    /// rules (`start`): each a sentence or two, with what helps.
+    pub fn obstacles(&self, process: &Process, heal: bool, start: bool) -> Vec<String> {
+        let mut notes = Vec::new();
+        if heal && !process.inotify.is_empty() {
+            notes.extend(self.no_heal(process));
+        }
+        if start {
+            notes.extend(self.no_start(process));
+        }
+        notes.dedup();
+        notes
+    }
+
+    fn no_heal(&self, process: &Process) -> Option<String> {
+        let pid = process.pid;
+        let watchfix = self.here().watchfix.as_ref();
+        let path = watchfix.map_or_else(|| "watchfix".into(), |program| quote(&program.path));
+        match self.reach(process) {
+            Reach::Host(why) => Some(format!(
+                "Its watches cannot be changed from here: {why}. From the host, as root: watchfix heal, with the PID the process has there."
+            )),
+            Reach::Never(why) => Some(format!("Its watches cannot be changed: {why}.")),
+            _ if watchfix.is_none() => Some(self.not_installed()),
+            Reach::Root(why) => Some(format!(
+                "Only root can change its watches ({why}), and there is no sudo here. As root: {path} heal {pid}"
+            )),
+            Reach::Plain | Reach::Sudo => None,
+        }
+    }
+
+    fn no_start(&self, process: &Process) -> Option<String> {
+        let title = process.cmdline.as_deref().unwrap_or_default().first();
+        if title.is_some_and(is_title) || process.gains_privileges == Some(true) {
+            return None;
+        }
+        if process.linkage == Some(Linkage::Static)
+            && let Some(why) = self.cannot_supervise()
+        {
+            return Some(format!(
+                "It is linked statically, which only `watchfix run` reaches, and that cannot be used here: {why}. From the host, as root: watchfix heal, with the PID the process has there."
+            ));
+        }
+        let nothing = self.here().watchfix.is_none() && self.here().library.is_none();
+        let not_run = !process.is_dynamic() && self.here().watchfix.is_none();
+        (nothing || not_run).then(|| self.not_installed())
+    }
+
+    fn not_installed(&self) -> String {
+        let what = match self.here().library {
+            Some(_) => "watchfix, which could change that, is not installed here: it is",
+            None => {
+                "watchfix and libwatchfix.so, which could change that, are not installed here: they are"
+            }
+        };
+        format!(
+            "{what} built together with fdscan (scripts/demo) and looked for beside it, in PATH and where packages put them."
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reach::{NO_CAPABILITY, Reach};
+    use super::super::remedies::tests::here;
+    use super::*;
+    use crate::findings::fixture::Fixture;
+    use crate::model::{Copies, Here};
+
+    fn user(change: impl FnOnce(&mut Here)) -> Remedies {
+        let mut here = Here {
+            person: 1000,
+            sudo: true,
+            ..here()
+        };
+        change(&mut here);
+        Remedies::of(here)
+    }
+
+    /// The process is user 1000's, and has watches.
+    fn process() -> Process {
+        Fixture::new().with_watches(1, 0x20).process
+    }
+
+    #[test]
+    fn yama_asks_for_root_and_root_is_asked_of_sudo_by_the_absolute_path() {
+        let process = process();
+        for (scope, wanted) in [
+            (None, Some("watchfix heal 42")),
+            (Some(0), Some("watchfix heal 42")),
+            (Some(1), Some("sudo /usr/bin/watchfix heal 42")),
+            (Some(2), Some("sudo /usr/bin/watchfix heal 42")),
+            (Some(3), None),
+        ] {
+            let remedies = user(|here| here.ptrace_scope = scope);
+            assert_eq!(remedies.heal(&process).as_deref(), wanted, "{scope:?}");
+        }
+        let root = |scope| {
+            user(|here| {
+                here.person = 0;
+                here.ptrace_scope = scope;
+            })
+        };
+        let said = root(Some(2)).heal(&process).unwrap();
+        assert_eq!(said, "watchfix heal 42");
+        assert_eq!(root(Some(3)).heal(&process), None);
+        let notes = root(Some(3)).obstacles(&process, true, false);
+        assert!(notes[0].contains("ptrace_scope is 3"), "{notes:?}");
+    }
+
+    #[test]
+    fn the_process_of_another_user_is_roots_to_change() {
+        let process = process();
+        let other = user(|here| here.person = 1001);
+        let said = other.heal(&process).unwrap();
+        assert_eq!(said, "sudo /usr/bin/watchfix heal 42");
+        let without_sudo = user(|here| {
+            here.person = 1001;
+            here.sudo = false;
+        });
+        assert_eq!(without_sudo.heal(&process), None);
+        let notes = without_sudo.obstacles(&process, true, false);
+        assert_eq!(
+            notes,
+            [
+                "Only root can change its watches (it belongs to user 1000), and there is no sudo here. As root: /usr/bin/watchfix heal 42"
+            ]
+        );
+    }
+
+    #[test]
+    fn in_a_container_that_refuses_it_the_host_is_named_and_no_command_that_fails() {
+        let mut process = process();
+        process.linkage = Some(Linkage::Static);
+        let docker = user(|here| {
+            here.copies = Copies::Refused;
+            here.person = 0;
+            here.root_may_trace = false;
+        });
+        assert_eq!(docker.heal(&process), None);
+        assert_eq!(docker.start(&process), None);
+        assert_eq!(docker.run(&process), None);
+        let notes = docker.obstacles(&process, true, true);
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        for note in &notes {
+            assert!(note.contains("refuses pidfd_getfd"), "{note}");
+            assert!(
+                note.contains("From the host, as root: watchfix heal"),
+                "{note}"
+            );
+        }
+        // The preload needs nothing of this.
+        process.linkage = Some(Linkage::Dynamic);
+        assert!(docker.start(&process).unwrap().contains("LD_PRELOAD="));
+        assert_eq!(
+            docker.obstacles(&process, false, true),
+            Vec::<String>::new()
+        );
+        // No profile, but no capability either.
+        let bare = user(|here| {
+            here.person = 0;
+            here.root_may_trace = false;
+        });
+        assert_eq!(bare.reach(&process), Reach::Host(NO_CAPABILITY));
+        process.uid = Some(0);
+        assert_eq!(bare.reach(&process), Reach::Plain);
+    }
+
+    #[test]
+    fn what_is_not_installed_is_said_in_words() {
+        let process = process();
+        let nothing = user(|here| {
+            here.watchfix = None;
+            here.library = None;
+        });
+        assert_eq!(nothing.heal(&process), None);
+        assert_eq!(nothing.start(&process), None);
+        let notes = nothing.obstacles(&process, true, true);
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert!(notes[0].contains("not installed here"), "{notes:?}");
+    }
+
+    #[test]
+    fn a_supervisor_is_an_ancestor_which_yama_1_allows_and_yama_2_does_not() {
+        let at = |scope| user(|here| here.ptrace_scope = Some(scope)).cannot_supervise();
+        assert_eq!(at(1), None);
+        assert!(at(2).is_some());
+        assert!(
+            user(|here| here.supervisors = false)
+                .cannot_supervise()
+                .is_some()
+        );
+    }
+}
