@@ -103,9 +103,10 @@ fn scan_within(
     // What was seen is kept: the process may end before the second sample.
     let windows = seen.iter_mut().filter_map(|(_, _, window)| window.as_mut());
     let mut windows: Vec<&mut Window> = windows.collect();
-    let began = windows.iter().map(|window| window.began()).max();
-    if began.is_some() {
-        session.begin_to_hear();
+    let mut began = windows.iter().map(|window| window.began()).max();
+    // On a busy machine a look may take longer than the window: nothing would be heard in what is left of it.
+    if began.is_some() && session.begin_to_hear() {
+        began = Some(Instant::now());
     }
     pause(began, options.window, || {
         windows.iter_mut().filter_map(|window| window.look()).min()
