@@ -26,9 +26,9 @@ pub mod targets;
 pub mod watch;
 pub mod words;
 
+pub use crate::gather::inotify::activity::MOMENT;
 pub use bug_report::bug_report;
 pub use exit::Exit;
-pub use gather::woken::MOMENT;
 pub use gather::{Options, Thread, thread};
 pub use scans::{redact_names, scan, scan_claims, scan_databases, top};
 pub use sys::{effective_user, output_was_closed, terminal_rows, terminal_width};

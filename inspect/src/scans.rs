@@ -1,7 +1,7 @@
 //! The scans: what was asked for is read by [`gather`], judged by [`findings`] and handed on as data.
 
 use crate::findings::{Facts, Remedies};
-use crate::gather::woken::MOMENT;
+use crate::gather::inotify::activity::MOMENT;
 use crate::gather::{self, Options};
 use crate::gather::{Ears, Gaps, LogWindow, Selection, Session, Users, Window};
 use crate::model::{

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     content::kind_of(bytes);
-    link::may_be_claim(bytes);
+    content::may_be_link(bytes);
     if let Some(target) = link::parse(bytes) {
         assert!((1..=1 << 22).contains(&target.pid));
         assert!(

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use inspect::gather::{fdinfo, locks};
+use inspect::gather::descriptors::{fdinfo, locks};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use inspect::gather::wal::{frames, header, shm};
+use inspect::gather::sqlite::{checksum, frames, header, shm};
 use libfuzzer_sys::fuzz_target;
 use std::cell::Cell;
 
@@ -55,7 +55,7 @@ fn mended_index(bytes: &[u8]) -> Vec<u8> {
     copy[..4].copy_from_slice(&header::VERSION.to_ne_bytes());
     copy[12] = 1;
     let word = |at: usize| u32::from_ne_bytes([copy[at], copy[at + 1], copy[at + 2], copy[at + 3]]);
-    let (a, b) = shm::sums((0..5).map(|pair| (word(pair * 8), word(pair * 8 + 4))));
+    let (a, b) = checksum::sums((0..5).map(|pair| (word(pair * 8), word(pair * 8 + 4))));
     copy[40..44].copy_from_slice(&a.to_ne_bytes());
     copy[44..].copy_from_slice(&b.to_ne_bytes());
     [&copy, &copy, bytes.get(40..).unwrap_or_default()].concat()
@@ -79,7 +79,7 @@ fn mended_log(bytes: &[u8]) -> Vec<u8> {
             u32::from_be_bytes(bytes)
         }
     };
-    let (a, b) = shm::sums((0..3).map(|pair| (word(pair * 8), word(pair * 8 + 4))));
+    let (a, b) = checksum::sums((0..3).map(|pair| (word(pair * 8), word(pair * 8 + 4))));
     head[24..28].copy_from_slice(&a.to_be_bytes());
     head[28..].copy_from_slice(&b.to_be_bytes());
     [&head, bytes.get(24..).unwrap_or_default()].concat()

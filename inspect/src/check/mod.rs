@@ -8,7 +8,7 @@ pub use rules::Rule;
 pub use run::{NotStarted, command};
 
 use crate::gather::Options;
-use crate::gather::woken::MOMENT;
+use crate::gather::inotify::activity::MOMENT;
 use crate::model::{CheckScan, CommandLine, Name, Process, Relative, Report, SCHEMA};
 use rules::{Figures, is_readable};
 use std::time::Duration;

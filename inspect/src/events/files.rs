@@ -6,7 +6,7 @@ use super::causes::percent;
 use super::causes::who;
 use super::left::CHANGES;
 use super::left::Left;
-use crate::findings::cure;
+use crate::findings::rules_in_force;
 use crate::model::{
     Cause, Descriptor, EventCount, EventsScan, FileEvents, Name, Process, Relation,
 };
@@ -21,7 +21,7 @@ pub fn names_to_ignore<'a>(files: &[&'a FileEvents], stem: &'a [u8]) -> Vec<&'a 
     let mut names: Vec<&[u8]> = same.chain([stem]).map(base_of).collect();
     names.sort_unstable();
     names.dedup();
-    names.retain(|name| !cure::ignored_by_default(name));
+    names.retain(|name| !rules_in_force::ignored_by_default(name));
     names
 }
 
@@ -37,7 +37,7 @@ pub fn also_written<'a>(
     let files = files.filter(|file| self::stem(&file.path) != stem);
     let mut names: Vec<&[u8]> = files
         .map(|file| base_of(file.path.as_bytes()))
-        .filter(|name| !cure::ignored_by_default(name))
+        .filter(|name| !rules_in_force::ignored_by_default(name))
         .collect();
     names.sort_unstable();
     names.dedup();

@@ -1,6 +1,6 @@
 //! What the rules in force leave of the events.
 
-use crate::findings::cure;
+use crate::findings::rules_in_force;
 use crate::model::{Bits, EventsScan, FileEvents, Process};
 use rules::event;
 
@@ -24,7 +24,7 @@ pub struct Left<'a> {
 impl<'a> Left<'a> {
     /// Of what was heard.
     pub fn of(process: &Process, scan: &'a EventsScan, all: &Bits) -> Left<'a> {
-        let removed = |file: &&FileEvents| cure::ignores(process, file.path.base());
+        let removed = |file: &&FileEvents| rules_in_force::ignores(process, file.path.base());
         let gone: Vec<_> = scan.files.iter().filter(removed).collect();
         let of = |mask: u32| -> u64 {
             let counts = gone.iter().flat_map(|file| &file.events);
@@ -44,7 +44,7 @@ impl<'a> Left<'a> {
         left.total = left.total.saturating_sub(events);
         left.gone = gone;
         // Of a touch as well, but of touches no loop is made.
-        if cure::hides_chmod(process) {
+        if rules_in_force::hides_chmod(process) {
             left.total = left.total.saturating_sub(left.attrib);
             left.attrib = 0;
         }

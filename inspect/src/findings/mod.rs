@@ -2,7 +2,6 @@
 
 mod child_loops;
 mod claim_stale;
-pub(crate) mod cure;
 mod deleted_file_held;
 mod descriptor_leak;
 mod duplicate_instance;
@@ -18,6 +17,7 @@ mod orphaned_stdio;
 mod preload_ineffective;
 mod remedy;
 pub(crate) mod rollback_journal;
+pub(crate) mod rules_in_force;
 mod self_watch;
 mod socket_leak;
 mod sqlite_displaced;

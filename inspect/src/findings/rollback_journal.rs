@@ -1,8 +1,9 @@
 //! What no mask hides: a commit in rollback mode makes, closes and removes the -journal beside the database
 //! (<https://sqlite.org/atomiccommit.html>). With `journal_mode` truncate or persist it is closed alone.
 
+use super::Remedies;
 use super::watched_files::{Over, Watches, Written};
-use super::{Remedies, cure};
+use crate::findings::rules_in_force;
 use crate::model::{Database, Mask, Name, Part, Process, StillWoken};
 use rules::event;
 
@@ -13,7 +14,7 @@ const BITS: u32 = event::CREATE | event::CLOSE_WRITE | event::DELETE;
 pub fn over<'a>(process: &'a Process, database: &Database) -> Option<(Over<'a>, Name)> {
     let main = written_by_commits(database)?;
     let path = Name::from([main.path.as_bytes(), b"-journal"].concat());
-    if cure::ignores(process, path.base()) {
+    if rules_in_force::ignores(process, path.base()) {
         return None;
     }
     let journal = Written {
@@ -72,7 +73,8 @@ pub fn names(database: &Database) -> Vec<Vec<u8>> {
     };
     let base = database.database.base();
     let all = sides.iter().map(|side| [base, side.as_bytes()].concat());
-    all.filter(|name| !cure::ignored_by_default(name)).collect()
+    all.filter(|name| !rules_in_force::ignored_by_default(name))
+        .collect()
 }
 
 /// The databases that wake the process though its watches have the masks `watchfix heal` gives them.

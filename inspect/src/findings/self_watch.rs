@@ -20,7 +20,8 @@
 //! watch without `modify`, such as one that was healed.
 
 use super::watched_files::{Over, Watches, Written};
-use super::{Facts, Finding, Severity, cure};
+use super::{Facts, Finding, Severity};
+use crate::findings::rules_in_force;
 use crate::model::{Descriptor, Identity, Kind, Process};
 use crate::words::plural;
 use serde_json::json;
@@ -161,7 +162,7 @@ pub fn written_files(process: &Process) -> Vec<&Descriptor> {
                 && file.writable == Some(true)
                 && !file.deleted
                 && file.identity.is_none_or(|id| !databases.contains(&id))
-                && !cure::ignores(process, file.target.base())
+                && !rules_in_force::ignores(process, file.target.base())
         })
         .collect()
 }

@@ -19,7 +19,8 @@
 //! is only read, or that libwatchfix hides. `sqlite-wal-large`, which the loop leads to.
 
 use super::watched_files::{Over, Watches, Written};
-use super::{Facts, Finding, Severity, cure, rollback_journal};
+use super::{Facts, Finding, Severity, rollback_journal};
+use crate::findings::rules_in_force;
 use crate::model::{Database, Name, Part, Process};
 use crate::words::{bytes, duration};
 use serde_json::json;
@@ -182,7 +183,7 @@ fn grew(database: &Database) -> bool {
 /// Whether the process is told of checkpoints alone: its writes go into the -wal, which is hidden.
 fn only_checkpoints(process: &Process, database: &Database) -> bool {
     let mut parts = database.parts.iter();
-    parts.any(|part| part.suffix == "-wal" && cure::ignores(process, part.path.base()))
+    parts.any(|part| part.suffix == "-wal" && rules_in_force::ignores(process, part.path.base()))
 }
 
 /// The default rules cover the side files and the usual names; any other name has to be given.
@@ -215,7 +216,7 @@ pub fn writes<'a>(process: &'a Process, database: &'a Database) -> impl Iterator
         part.suffix != "-shm"
             && part.writable
             && !part.deleted
-            && !cure::ignores(process, part.path.base())
+            && !rules_in_force::ignores(process, part.path.base())
     })
 }
 

@@ -16,7 +16,8 @@
 //! Not to be confused with: `watch-wakes-on-read`. Writes, which are `modify`. A process with libwatchfix in force,
 //! which keeps `attrib` in its masks and is not reported.
 
-use super::{Facts, Finding, Severity, cure, watched_files};
+use super::{Facts, Finding, Severity, watched_files};
+use crate::findings::rules_in_force;
 use rules::event;
 use serde_json::json;
 
@@ -28,7 +29,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let masks = watched_files::masks_with(process, event::ATTRIB);
     let watches: usize = masks.iter().map(|m| m.watches).sum();
     // The library leaves the bit in the mask and judges each event when the process reads it.
-    if watches == 0 || cure::hides_chmod(process) {
+    if watches == 0 || rules_in_force::hides_chmod(process) {
         return Vec::new();
     }
     let message = format!(

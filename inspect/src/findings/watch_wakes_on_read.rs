@@ -19,7 +19,8 @@
 //! Not to be confused with: `self-watch` and `sqlite-self-watch`, which are about writes. Events that report a change:
 //! `fdscan events PID` shows which come, and from whom.
 
-use super::{Facts, Finding, Severity, cure, self_watch, sqlite_self_watch, watched_files};
+use super::{Facts, Finding, Severity, self_watch, sqlite_self_watch, watched_files};
+use crate::findings::rules_in_force;
 use crate::model::{Name, Process, Woken};
 use crate::words::{list_words, number, plural};
 use rules::event;
@@ -51,7 +52,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         watched_files::watches_fire(process, watches, &masks),
         list_words(&words, "or"),
     );
-    let cured = cure::in_force(process);
+    let cured = rules_in_force::in_force(process);
     let heard = process.woken.as_ref();
     let woken = heard.is_some_and(Woken::by_looks);
     let own = own_output(process);

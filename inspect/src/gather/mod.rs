@@ -1,92 +1,55 @@
-//! Reading the kernel: one module per source. Nothing here judges; findings do.
+//! Reading the kernel, a room for each subject. Nothing here judges; findings do.
 //!
-//! The modules that read bytes anybody may have written are public, for `inspect/fuzz`.
+//! All of it is Linux's own: /proc, system calls and the formats of SQLite's files. What is above this
+//! (the model, findings, outputs) knows none of that.
+//!
+//! The way of a PID: `survey` opens it as a `subject`, asks each room in turn, and hands the filled-in
+//! process to the findings. Rooms ask those before them in this list: subject, process, descriptors,
+//! accounts, inotify, sqlite, claims, servers, change, survey.
+//!
+//! The rooms that read bytes anybody may have written are public, for `inspect/fuzz`.
 
-mod access;
-mod accounts;
-mod auxv;
-mod called;
+pub(crate) mod accounts;
+pub(crate) mod change;
 pub mod claims;
-mod client;
-mod endpoints;
-mod family;
-pub mod fdinfo;
-mod fds;
-mod gaps;
-mod healed;
-mod here;
-mod identity;
-mod inotify;
-mod instances;
-mod kin;
-mod limits;
-mod lines;
-mod listening;
-mod live;
-pub mod locks;
-mod maps;
-mod mounts;
-mod neighbours;
-mod open_files;
-mod options;
-mod own_files;
-mod paths;
-mod proc_dir;
-mod process;
-mod processes;
-mod program;
-mod restarts;
-mod sample;
-mod search;
-mod secrets;
-mod signs;
-mod sockets;
-mod sqlite;
-mod starts;
-mod surroundings;
-mod survey;
-mod system;
-mod thread;
-mod threads;
-mod top;
-mod tree;
-mod unit;
-mod users;
-mod view;
-mod wakes;
-pub mod wal;
-mod window;
-pub(crate) mod woken;
+pub mod descriptors;
+pub(crate) mod inotify;
+pub(crate) mod process;
+pub(crate) mod servers;
+pub mod sqlite;
+pub(crate) mod subject;
+pub(crate) mod survey;
+pub(crate) mod system;
 
-pub use access::{Missing, missing as missing_access};
-pub use accounts::Accounts;
-pub use called::{Called, called};
+pub use accounts::charged::Accounts;
+pub use accounts::limits::{inotify as inotify_limits, of_process as fd_limits};
+pub use accounts::usage::{Counted, usage as user_usage};
+pub use accounts::users::Users;
+pub use change::fingerprint::Signs;
+pub use change::sample::Sampler;
+pub use change::window::{LogWindow, Window};
 pub use claims::{TTL as CLAIM_TTL, judge_paths as claims_at};
-pub use fds::is_writable;
-pub use gaps::{Gaps, errno_text, is_gone};
-pub use here::{here, library_places, package_places, without_dots};
-pub use identity::identity_of;
-pub use inotify::masks_of;
-pub use limits::{inotify as inotify_limits, of_process as fd_limits};
-pub use listening::{OnPort, on_port};
-pub use live::{Live, is_gone_since, is_same_file, own_watches, watches_of};
-pub use neighbours::{Counted, usage as user_usage};
-pub use options::Options;
-pub use own_files::{is_file, resolved, unanswered};
-pub use paths::{Opener, may_be_healed};
-pub use process::{comm_of, command_of, identity};
-pub use processes::Processes;
-pub use restarts::{Restarter, restarter};
-pub use sample::Sampler;
-pub use secrets::hide as without_secrets;
-pub use signs::Signs;
-pub use survey::Session;
-pub use system::{host_name, system};
-pub use thread::{Thread, thread};
-pub use top::{Named, Pass, Selection, pass};
-pub use tree::{descendants, is_descendant};
-pub use users::Users;
-pub use wakes::LOOKS;
-pub use wal::{again as database_again, database, owners_of};
-pub use window::{LogWindow, Window};
-pub use woken::Ears;
+pub use descriptors::census::is_writable;
+pub use inotify::activity::Ears;
+pub use inotify::paths::{Opener, may_be_healed};
+pub use inotify::side_effects::LOOKS;
+pub use inotify::watches::masks_of;
+pub use process::access::{Missing, missing as missing_access};
+pub use process::processes::Processes;
+pub use process::secrets::hide as without_secrets;
+pub use process::status::{comm_of, command_of, identity};
+pub use process::thread::{Thread, thread};
+pub use servers::by_name::{Called, called};
+pub use servers::descendants::{descendants, is_descendant};
+pub use servers::listeners::{OnPort, on_port};
+pub use servers::supervisors::{Restarter, restarter};
+pub use sqlite::{again as database_again, database, owners_of};
+pub use subject::gaps::{Gaps, errno_text, is_gone};
+pub use subject::identity::identity_of;
+pub use subject::options::Options;
+pub use subject::own_files::{is_file, resolved, unanswered};
+pub use survey::pass::{Named, Pass, Selection, pass};
+pub use survey::process::Session;
+pub use survey::target::{Live, is_gone_since, is_same_file, own_watches, watches_of};
+pub use system::installed::{here, library_places, package_places, without_dots};
+pub use system::kernel::{host_name, system};

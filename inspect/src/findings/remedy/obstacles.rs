@@ -3,14 +3,14 @@
 use super::Remedies;
 use super::quote::quote;
 use super::reach::Reach;
-use crate::findings::cure;
+use crate::findings::rules_in_force;
 use crate::model::{Finding, Linkage, Process, is_title};
 
 impl Remedies {
     /// What stands in the way of the commands that `findings` would have, and what helps instead.
     pub fn notes(&self, process: &Process, findings: &[Finding]) -> Vec<String> {
         let mut wanted = findings.iter().filter(|f| f.needs_start());
-        if cure::in_force(process) {
+        if rules_in_force::in_force(process) {
             return Vec::new();
         }
         let heal = wanted.clone().any(|f| f.remedy_live.is_none());

@@ -3,16 +3,16 @@
 //! It reads the file and the kernel's tables, never connects, never locks, never deletes.
 
 pub mod content;
+pub(super) mod distinct;
 mod judge;
 pub mod link;
 mod named;
 mod nearby;
 mod owners;
+mod pid_reuse;
 pub(super) mod places;
-pub(super) mod sided;
 mod socket;
 mod socket_file;
-mod tie;
 
 pub use content::kind_of;
 pub use judge::{TTL, judge_paths};

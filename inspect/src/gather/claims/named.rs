@@ -2,9 +2,9 @@
 
 use super::judge::Judge;
 use super::owners::{self, State};
-use super::tie;
 use crate::findings::quote;
-use crate::gather::view::Last;
+use crate::gather::claims::pid_reuse;
+use crate::gather::subject::view::Last;
 use crate::model::{Claim, Name, Verdict};
 use crate::words::duration;
 
@@ -37,7 +37,7 @@ impl Judge<'_> {
         claim.holders.push(owners::holder(pid, None));
         let same = ticks.and_then(|ticks| start_fits(start?, ticks));
         let too_young = match (same, ticks) {
-            (None, Some(ticks)) => tie::too_young(claim, real, pid, ticks),
+            (None, Some(ticks)) => pid_reuse::too_young(claim, real, pid, ticks),
             _ => None,
         };
         (claim.verdict, claim.why) = match (same, too_young) {

@@ -3,11 +3,12 @@
 use super::judge::{Judge, TTL};
 use super::socket_file::SocketFile;
 use super::{content, link, places};
-use crate::gather::Gaps;
-use crate::gather::mounts::Mounts;
-use crate::gather::proc_dir::ProcDir;
-use crate::gather::view::{self, Last, View};
-use crate::gather::wakes::Wakes;
+use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::subject::gaps::Gaps;
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view;
+use crate::gather::subject::view::{Last, View};
 use crate::model::{Claim, Name, Process};
 use crate::sys;
 use std::cell::OnceCell;

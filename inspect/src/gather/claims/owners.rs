@@ -1,10 +1,11 @@
 //! Who is behind a claim: processes by PID, by socket and by lock.
 
-use crate::gather::locks::{self, LockLine, LockType};
-use crate::gather::proc_dir::{ProcDir, read_all};
-use crate::gather::process;
-use crate::gather::processes::Processes;
-use crate::gather::sockets::socket_inode;
+use crate::gather::descriptors::locks;
+use crate::gather::descriptors::locks::{LockLine, LockType};
+use crate::gather::descriptors::sockets::socket_inode;
+use crate::gather::process::processes::Processes;
+use crate::gather::process::status;
+use crate::gather::subject::proc_dir::{ProcDir, read_all};
 use crate::model::{ClaimHolder, CommandLine, Identity};
 use crate::sys;
 use procfs::prelude::*;
@@ -59,8 +60,8 @@ pub fn state_of(pid: u32) -> State {
 /// A process as a claim's holder.
 pub fn holder(pid: u32, lock: Option<&'static str>) -> ClaimHolder {
     let command = ProcDir::open(pid).ok().and_then(|dir| {
-        let words = process::command_line(&dir).unwrap_or_default();
-        CommandLine::of(words, process::comm(&dir))
+        let words = status::command_line(&dir).unwrap_or_default();
+        CommandLine::of(words, status::comm(&dir))
     });
     ClaimHolder { pid, command, lock }
 }

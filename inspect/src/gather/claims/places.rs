@@ -1,7 +1,7 @@
 //! The directories in which a process keeps its state.
 
-use crate::gather::proc_dir::ProcDir;
-use crate::gather::program;
+use crate::gather::process::program;
+use crate::gather::subject::proc_dir::ProcDir;
 use crate::model::{Descriptor, Kind, Listener, Name, Place};
 use std::collections::BTreeMap;
 

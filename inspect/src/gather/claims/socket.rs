@@ -6,13 +6,13 @@
 use super::judge::{Judge, claim};
 use super::owners;
 use super::socket_file::SocketFile;
-use crate::gather::Gaps;
-use crate::gather::mounts::Mounts;
-use crate::gather::proc_dir::ProcDir;
-use crate::gather::process;
-use crate::gather::processes::Processes;
-use crate::gather::sockets::{UnixSocket, unix_sockets};
-use crate::gather::view::{Last, View};
+use crate::gather::descriptors::sockets::{UnixSocket, unix_sockets};
+use crate::gather::process::processes::Processes;
+use crate::gather::process::status;
+use crate::gather::subject::gaps::Gaps;
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view::{Last, View};
 use crate::model::{Claim, ClaimHolder, ClaimKind, Name, Verdict};
 use crate::sys;
 use std::collections::HashSet;
@@ -114,7 +114,7 @@ impl<'a> Look<'a> {
                     }
                 }
                 // A zombie has neither namespace nor socket.
-                Err(_) if process::has_ended(&dir) => {}
+                Err(_) if status::has_ended(&dir) => {}
                 Err(_) => self.blind = true,
             }
         }

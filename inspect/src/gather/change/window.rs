@@ -1,0 +1,124 @@
+//! Two samples and what grew between them.
+
+use crate::gather::change::sample::{Sampler, beside, log};
+use crate::gather::servers::respawns::{Lookout, PACE};
+use crate::gather::sqlite;
+use crate::gather::sqlite::databases;
+use crate::gather::subject::gaps::{Gaps, errno_text};
+use crate::model::{Database, DatabaseGrowth, DatabaseSample, Growth, Name, Process, Sample};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// A process between two samples.
+pub struct Window {
+    sampler: Sampler,
+    first: Sample,
+    lookout: Option<Lookout>,
+    /// When its databases' locks were read.
+    looked_at: Option<Instant>,
+}
+
+impl Window {
+    /// Takes the first sample.
+    ///
+    /// # Errors
+    /// As [`Sampler::open`].
+    pub fn open(pid: u32) -> io::Result<Window> {
+        let mut sampler = Sampler::open(pid)?;
+        let first = sampler.sample()?;
+        Ok(Window {
+            sampler,
+            first,
+            lookout: None,
+            looked_at: None,
+        })
+    }
+
+    /// Looks out from now on for who is started like it, now that it is known.
+    pub fn look_out(&mut self, process: &Process) {
+        self.lookout = Lookout::beside(process);
+        self.looked_at = (!process.sqlite.is_empty()).then(Instant::now);
+    }
+
+    /// Since when everything is looked at.
+    pub fn began(&self) -> Instant {
+        let lookout = self.lookout.as_ref().map(Lookout::began);
+        // However long the first look took, a lock is to be held for as long as was asked for.
+        lookout.max(self.looked_at).unwrap_or(self.first.at)
+    }
+
+    /// Looks once more, where something happens between the samples; says when to look again.
+    pub fn look(&mut self) -> Option<Duration> {
+        self.lookout.as_mut()?.look();
+        Some(PACE)
+    }
+
+    /// Takes the second sample and compares them: the process has what grew. That it has ended or may not
+    /// be read goes into `gaps`.
+    pub fn close(mut self, process: &mut Process, gaps: &mut Gaps) {
+        process.around.starts = self.lookout.map(Lookout::end);
+        match self.sampler.sample() {
+            Ok(second) => {
+                let (dir, mounts) = (self.sampler.dir(), self.sampler.mounts());
+                if let Some(since) = self.looked_at.map(|at| at.elapsed()) {
+                    sqlite::lasting(dir, mounts, process, since);
+                }
+                if !process.inotify.is_empty() {
+                    databases::rest(dir, mounts, &mut process.sqlite);
+                }
+                process.grew(Growth::between(&self.first, &second));
+            }
+            Err(e) => gaps.note(
+                "its growth",
+                format!("the second sample failed: {}", errno_text(&e)),
+            ),
+        }
+    }
+}
+
+/// A database looked at by its path, between two samples of its log.
+pub struct LogWindow {
+    began: Instant,
+    first: DatabaseSample,
+}
+
+impl LogWindow {
+    /// Takes the first sample.
+    pub fn open(database: &Database) -> LogWindow {
+        LogWindow {
+            began: Instant::now(),
+            first: by_path(&database.database),
+        }
+    }
+
+    /// When the first sample was taken.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Takes the second one and compares them.
+    pub fn close(self, database: &Database) -> DatabaseGrowth {
+        DatabaseGrowth::between(
+            self.began.elapsed(),
+            &self.first,
+            &by_path(&database.database),
+        )
+    }
+}
+
+/// Its files are opened for reading and closed again.
+fn by_path(database: &Name) -> DatabaseSample {
+    let own = sqlite::Own::open(&mut Gaps::default()).ok();
+    let side = |suffix: &str| {
+        let path = beside(database, suffix);
+        own.as_ref()?.open_side(path.as_bytes()).ok()
+    };
+    let (wal, shm) = (side("-wal"), side("-shm"));
+    let metadata = wal.as_ref().and_then(|wal| wal.metadata().ok());
+    DatabaseSample {
+        handles: None,
+        wal_bytes: metadata.map(|metadata| metadata.len()),
+        log: log(shm.as_ref(), wal.as_ref()),
+        disk_free_bytes: None,
+    }
+}

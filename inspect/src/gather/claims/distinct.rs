@@ -1,0 +1,54 @@
+//! Claims that tell two processes of one program apart: one of them is named, the other is not.
+
+use crate::gather::subject::view::{Last, View};
+use crate::model::{Name, OneSided, Place, Process};
+use std::collections::{BTreeMap, HashSet};
+
+/// The claims beside a process's state that hold, and for whom.
+pub fn claimed(process: &Process) -> Vec<OneSided> {
+    let claims = process.around.claims.iter();
+    claims
+        .filter(|claim| claim.verdict.holds())
+        .filter_map(|claim| {
+            Some(OneSided {
+                path: claim.path.clone(),
+                pid: claim.pid?,
+            })
+        })
+        .collect()
+}
+
+/// Of these, those that name one of the two. None where each has a claim of its own.
+pub fn between(process: &Process, other: u32) -> Vec<OneSided> {
+    let mut claims = claimed(process);
+    claims.retain(|claim| claim.pid == process.pid || claim.pid == other);
+    let sides: HashSet<u32> = claims.iter().map(|claim| claim.pid).collect();
+    if sides.len() > 1 {
+        claims.clear();
+    }
+    claims
+}
+
+/// Keeps those claims of one process that lie where the other one has its state: it could be meant there.
+/// That it merely works there says nothing.
+pub fn keep_shared(
+    claims: &mut Vec<OneSided>,
+    own: &View<'_>,
+    theirs: &View<'_>,
+    places: &BTreeMap<Name, Place>,
+) {
+    // Each has its own mounts: a path of the one may be another directory for the other.
+    let identity = |view: &View<'_>, path: &[u8]| {
+        let stat = view.stat(path, Last::Follow).ok()?;
+        Some((stat.st_dev, stat.st_ino))
+    };
+    let kept: HashSet<_> = places
+        .iter()
+        .filter(|(_, place)| **place != Place::Working)
+        .filter_map(|(path, _)| identity(theirs, path.as_bytes()))
+        .collect();
+    claims.retain(|claim| {
+        let directory = claim.path.parent().and_then(|path| identity(own, path));
+        directory.is_some_and(|directory| kept.contains(&directory))
+    });
+}

@@ -1,0 +1,428 @@
+//! /proc/PID/fd and the headers of /proc/PID/fdinfo: the census of descriptors.
+
+use crate::gather::descriptors::fdinfo;
+use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view;
+use crate::gather::subject::view::{Last, View};
+use crate::model::{Descriptor, Fds, Identity, Kind, Name};
+use crate::sys;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+const DELETED: &[u8] = b" (deleted)";
+/// Looks at a descriptor that stands for another file each time.
+const LOOKS: usize = 8;
+
+/// Reads every descriptor, lowest number first, and counts them in `fds`.
+///
+/// # Errors
+/// The errno of opening /proc/PID/fd, or EACCES when not one descriptor in it may be read (the links
+/// need more than the list: PTRACE_MODE_READ, fs/proc/base.c). What goes wrong with single descriptors
+/// goes into `gaps`.
+pub fn read(
+    dir: &ProcDir,
+    mounts: &Mounts,
+    fds: &mut Fds,
+    gaps: &mut Gaps,
+) -> io::Result<Vec<Descriptor>> {
+    fds.open = count(dir).ok().flatten();
+    let numbers = numbers(&open_list(dir)?)?;
+    fds.open = Some(numbers.len() as u64);
+    let mut reader = Reader::new(dir, mounts);
+    let mut list = Vec::with_capacity(numbers.len());
+    for fd in numbers {
+        match reader.descriptor(fd) {
+            Ok(descriptor) => list.push(descriptor),
+            Err(e) => reader.lost.add(&e),
+        }
+    }
+    if list.is_empty() && reader.lost.refused > 0 {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    reader.lost.report(gaps);
+    let mut by_type = BTreeMap::new();
+    for descriptor in &list {
+        *by_type.entry(descriptor.kind).or_insert(0) += 1;
+    }
+    fds.by_type = Some(by_type);
+    Ok(list)
+}
+
+/// How many descriptors there are, even for who may not list them: the size of the directory (Linux 6.2,
+/// fs/proc/fd.c).
+///
+/// # Errors
+/// The kernel's errno.
+pub fn count(dir: &ProcDir) -> io::Result<Option<u64>> {
+    let size = sys::stat_at(dir.as_fd(), b"fd", 0)?.st_size;
+    Ok(u64::try_from(size).ok().filter(|&count| count > 0))
+}
+
+/// Opens /proc/PID/fd.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn open_list(dir: &ProcDir) -> io::Result<File> {
+    dir.open_file(b"fd", libc::O_RDONLY | libc::O_DIRECTORY)
+}
+
+/// The numbers of all descriptors in an open /proc/PID/fd, in order.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn numbers(list: &File) -> io::Result<Vec<i32>> {
+    let mut numbers = Vec::new();
+    sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
+        let text = std::str::from_utf8(entry.name).ok();
+        numbers.extend(text.and_then(|t| t.parse::<i32>().ok()));
+        ControlFlow::Continue(())
+    })?;
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// The inotify descriptors in a table, lowest first.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn inotify(dir: &ProcDir) -> io::Result<Vec<i32>> {
+    let list = open_list(dir)?;
+    let mut link = Vec::new();
+    let mut fds = numbers(&list)?;
+    fds.retain(|fd| {
+        let read = sys::read_link_at(list.as_fd(), fd.to_string().as_bytes(), &mut link);
+        read.is_ok() && kind_by_link(&link) == Kind::Inotify
+    });
+    Ok(fds)
+}
+
+/// Descriptors that could not be read, by reason.
+#[derive(Default)]
+struct Lost {
+    vanished: usize,
+    refused: usize,
+    other: BTreeMap<String, usize>,
+    unsafe_to_touch: usize,
+    of_unknown_mounts: usize,
+}
+
+impl Lost {
+    fn add(&mut self, error: &io::Error) {
+        if is_gone(error) {
+            self.vanished += 1;
+        } else {
+            self.refused += usize::from(error.kind() == io::ErrorKind::PermissionDenied);
+            *self.other.entry(errno_text(error)).or_insert(0) += 1;
+        }
+    }
+
+    fn report(self, gaps: &mut Gaps) {
+        if self.vanished > 0 {
+            gaps.count(
+                self.vanished,
+                "descriptors",
+                "they were closed during the scan",
+            );
+        }
+        if self.unsafe_to_touch > 0 {
+            gaps.count(
+                self.unsafe_to_touch,
+                "sizes and types of files",
+                view::MAY_HANG,
+            );
+        }
+        if self.of_unknown_mounts > 0 {
+            gaps.count(
+                self.of_unknown_mounts,
+                "sizes and types of files",
+                "on a mount that the process's list does not have (unmounted meanwhile, or another namespace's), which is not touched: it may be one that hangs",
+            );
+        }
+        for (why, count) in self.other {
+            gaps.count(count, "descriptors", why);
+        }
+    }
+}
+
+/// Reads descriptors one by one.
+pub struct Reader<'a> {
+    dir: &'a ProcDir,
+    mounts: &'a Mounts,
+    /// The process's root, where that is not `/` (chroot): link texts have it in front.
+    root: Option<Vec<u8>>,
+    view: View<'a>,
+    link: Vec<u8>,
+    again: Vec<u8>,
+    parents: HashMap<Vec<u8>, Option<Identity>>,
+    lost: Lost,
+}
+
+impl<'a> Reader<'a> {
+    /// For a process and the mounts it sees.
+    pub fn new(dir: &'a ProcDir, mounts: &'a Mounts) -> Reader<'a> {
+        Reader {
+            dir,
+            mounts,
+            root: dir.read_link("root").ok().filter(|root| root != b"/"),
+            view: View::of(dir, mounts),
+            link: Vec::new(),
+            again: Vec::new(),
+            parents: HashMap::new(),
+            lost: Lost::default(),
+        }
+    }
+
+    /// What the link of a descriptor says, without a look at the file: its kind ([`Kind::Unknown`] for
+    /// what has a path), its text, and whether the name is said to be gone.
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    pub fn link(&mut self, fd: i32) -> io::Result<(Kind, Name, bool)> {
+        let path = format!("fd/{fd}");
+        sys::read_link_at(self.dir.as_fd(), path.as_bytes(), &mut self.link)?;
+        let kind = kind_by_link(&self.link);
+        let text = self.inside(&self.link);
+        let bare = text.strip_suffix(DELETED).filter(|_| kind == Kind::Unknown);
+        Ok((kind, bare.unwrap_or(text).into(), bare.is_some()))
+    }
+
+    /// Everything about one descriptor.
+    ///
+    /// # Errors
+    /// The errno of its link; ENOENT if it stands for another file at every look.
+    pub fn descriptor(&mut self, fd: i32) -> io::Result<Descriptor> {
+        let path = format!("fd/{fd}");
+        for _ in 0..LOOKS {
+            if let Some(descriptor) = self.look(fd, &path)? {
+                return Ok(descriptor);
+            }
+        }
+        Err(io::Error::from_raw_os_error(libc::ENOENT))
+    }
+
+    /// One look; `None` if the process put another file there in the middle of it.
+    fn look(&mut self, fd: i32, path: &str) -> io::Result<Option<Descriptor>> {
+        sys::read_link_at(self.dir.as_fd(), path.as_bytes(), &mut self.link)?;
+        let mut descriptor = Descriptor {
+            fd,
+            kind: kind_by_link(&self.link),
+            target: Name::default(),
+            deleted: false,
+            writable: None,
+            bytes: None,
+            space: None,
+            identity: None,
+            parent: None,
+        };
+        if descriptor.kind == Kind::Unknown {
+            let whole = self.look_at_file(path, &mut descriptor);
+            // Link, fdinfo and file are read one after the other.
+            sys::read_link_at(self.dir.as_fd(), path.as_bytes(), &mut self.again)?;
+            if !whole || self.again != self.link {
+                return Ok(None);
+            }
+        } else {
+            descriptor.target = self.link.as_slice().into();
+        }
+        Ok(Some(descriptor))
+    }
+
+    /// Fills in what only a file with a path has. Says whether what was read is of one file.
+    fn look_at_file(&mut self, path: &str, descriptor: &mut Descriptor) -> bool {
+        let header = self.header(descriptor.fd);
+        descriptor.writable = header
+            .flags
+            .map(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY);
+        let inside = self.inside(&self.link).to_vec();
+        let mount = match header.mount {
+            Some(id) => self.mounts.by_id(id),
+            None => self.mounts.of_path(&inside),
+        };
+        // A mount that is not listed was unmounted lazily, or belongs to another namespace: unknown is unsafe.
+        let mut safe = mount.is_some_and(|m| !m.may_hang);
+        let looked = safe
+            .then(|| sys::stat_and_mount(self.dir.as_fd(), path.as_bytes(), 0).ok())
+            .flatten();
+        // Since its fdinfo was read another file may have taken its place.
+        if let Some((_, Some(now))) = looked {
+            safe = self.mounts.by_id(now).is_some_and(|m| !m.may_hang);
+        }
+        let stat = looked.map(|(stat, _)| stat).filter(|_| safe);
+        // An overlayfs shows another number in stat(2) than in fdinfo.
+        let comparable = mount.is_some_and(|m| !m.overlay);
+        let whole = match (header.inode, stat.as_ref()) {
+            (_, None) => !safe,
+            (Some(inode), Some(stat)) => inode == stat.st_ino || !comparable,
+            (None, Some(_)) => true,
+        };
+        let (target, deleted) = self.name_of(&inside, stat.as_ref());
+        descriptor.target = target;
+        descriptor.deleted = deleted;
+        let inode = header.inode.or(stat.as_ref().map(|s| s.st_ino));
+        if let (Some(mount), Some(inode)) = (mount, inode) {
+            if let Some(stat) = &stat {
+                self.mounts.note(mount, stat);
+            }
+            // What may hang shares no numbers: it is asked nothing.
+            let way = (self.dir.as_fd(), path.as_bytes(), true);
+            descriptor.identity = self.mounts.identity(mount, inode, way);
+        }
+        let Some(stat) = stat else {
+            let lost = match mount {
+                Some(_) => &mut self.lost.unsafe_to_touch,
+                None => &mut self.lost.of_unknown_mounts,
+            };
+            *lost += usize::from(!safe);
+            return whole;
+        };
+        descriptor.kind = kind_by_mode(stat.st_mode);
+        if descriptor.kind == Kind::File {
+            descriptor.bytes = u64::try_from(stat.st_size).ok();
+            // st_blocks counts 512 bytes, whatever the file system's blocks are (stat(3type)).
+            descriptor.space = u64::try_from(stat.st_blocks).ok().map(|n| n * 512);
+            descriptor.parent = self.parent_of(&descriptor.target);
+        }
+        whole
+    }
+
+    fn header(&self, fd: i32) -> fdinfo::Header {
+        let mut text = [0u8; 512];
+        let path = format!("fdinfo/{fd}");
+        let length = self
+            .dir
+            .open_file(path.as_bytes(), libc::O_RDONLY)
+            .and_then(|file| file.read_at(&mut text, 0))
+            .unwrap_or(0);
+        fdinfo::header(text.get(..length).unwrap_or_default())
+    }
+
+    /// The path as the process itself would write it.
+    fn inside<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        let Some(root) = &self.root else { return path };
+        match path.strip_prefix(root.as_slice()) {
+            Some(rest) if rest.starts_with(b"/") => rest,
+            _ => path,
+        }
+    }
+
+    /// Parts a link's text into path and whether the name is gone. d_path (fs/d_path.c) marks that by a
+    /// suffix, which a living file may also have as part of its name.
+    fn name_of(&self, path: &[u8], stat: Option<&libc::stat>) -> (Name, bool) {
+        let Some(bare) = path.strip_suffix(DELETED) else {
+            return (path.into(), stat.is_some_and(|s| s.st_nlink == 0));
+        };
+        let lives = stat.is_some_and(|stat| {
+            stat.st_nlink > 0
+                && self
+                    .view
+                    .stat(path, Last::Stay)
+                    .is_ok_and(|named| (named.st_ino, named.st_dev) == (stat.st_ino, stat.st_dev))
+        });
+        if lives {
+            (path.into(), false)
+        } else {
+            (bare.into(), true)
+        }
+    }
+
+    /// The identity of the directory a file lies in. Many files share one, so it is remembered.
+    fn parent_of(&mut self, file: &Name) -> Option<Identity> {
+        let parent = file.parent()?;
+        if let Some(known) = self.parents.get(parent) {
+            return *known;
+        }
+        let identity = self.view.identity(parent, Last::Stay);
+        self.parents.insert(parent.to_vec(), identity);
+        identity
+    }
+}
+
+/// What a link's text says by itself; [`Kind::Unknown`] for a path.
+fn kind_by_link(link: &[u8]) -> Kind {
+    // inotify's is the one anonymous inode without brackets (fs/notify/inotify/inotify_user.c).
+    if let Some(name) = link.strip_prefix(b"anon_inode:") {
+        return match name {
+            b"inotify" => Kind::Inotify,
+            b"[eventpoll]" => Kind::Epoll,
+            b"[eventfd]" => Kind::Eventfd,
+            b"[timerfd]" => Kind::Timerfd,
+            b"[signalfd]" => Kind::Signalfd,
+            b"[pidfd]" => Kind::Pidfd,
+            b"[io_uring]" => Kind::IoUring,
+            b"[fanotify]" => Kind::Fanotify,
+            _ => Kind::Anonymous,
+        };
+    }
+    if link.starts_with(b"socket:[") {
+        Kind::Socket
+    } else if link.starts_with(b"pipe:[") {
+        Kind::Pipe
+    } else if link.starts_with(b"pidfd:[") {
+        Kind::Pidfd
+    } else if link.starts_with(b"/memfd:") {
+        Kind::Memfd
+    } else if link.starts_with(b"/") {
+        Kind::Unknown
+    } else if link.ends_with(b"]") && link.windows(2).any(|w| w == b":[") {
+        Kind::Namespace
+    } else {
+        Kind::Anonymous
+    }
+}
+
+fn kind_by_mode(mode: libc::mode_t) -> Kind {
+    match mode & libc::S_IFMT {
+        libc::S_IFREG => Kind::File,
+        libc::S_IFDIR => Kind::Directory,
+        libc::S_IFCHR => Kind::CharDevice,
+        libc::S_IFBLK => Kind::BlockDevice,
+        libc::S_IFIFO => Kind::Pipe,
+        libc::S_IFSOCK => Kind::Socket,
+        _ => Kind::Unknown,
+    }
+}
+
+/// The identity of an open file of this program, with the device locks are listed by.
+pub fn identity(file: &File, mounts: &Mounts) -> Option<Identity> {
+    let text = std::fs::read(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
+    let header = fdinfo::header(&text);
+    let mount = mounts.by_id(header.mount?)?;
+    let inode = header.inode.or_else(|| Some(file.metadata().ok()?.ino()))?;
+    mounts.identity(mount, inode, (file.as_fd(), b"", false))
+}
+
+/// Whether a process can write through one of its descriptors; `None` if that cannot be told.
+pub fn is_writable(pid: u32, fd: i32) -> Option<bool> {
+    let text = ProcDir::open(pid)
+        .ok()?
+        .read(&format!("fdinfo/{fd}"))
+        .ok()?;
+    let flags = fdinfo::header(&text).flags?;
+    Some(flags & libc::O_ACCMODE != libc::O_RDONLY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inotify_is_recognised_without_brackets_and_the_others_with_them() {
+        assert_eq!(kind_by_link(b"anon_inode:inotify"), Kind::Inotify);
+        assert_eq!(kind_by_link(b"anon_inode:[eventpoll]"), Kind::Epoll);
+        assert_eq!(kind_by_link(b"anon_inode:bpf-map"), Kind::Anonymous);
+    }
+
+    #[test]
+    fn links_without_a_path_are_told_apart() {
+        assert_eq!(kind_by_link(b"socket:[123]"), Kind::Socket);
+        assert_eq!(kind_by_link(b"net:[4026531840]"), Kind::Namespace);
+        assert_eq!(kind_by_link(b"/memfd:x (deleted)"), Kind::Memfd);
+        assert_eq!(kind_by_link(b"/socket:[1]"), Kind::Unknown);
+    }
+}

@@ -1,0 +1,10 @@
+//! What a process has open: /proc/PID/fd, fdinfo, /proc/locks and the socket tables of /proc/PID/net. It gives the
+//! census of descriptors by kind, listeners and connections by state, and locks.
+
+pub(crate) mod census;
+pub(crate) mod endpoints;
+pub mod fdinfo;
+pub mod locks;
+pub(crate) mod open_files;
+pub(crate) mod sockets;
+pub(crate) mod stdio;

@@ -1,0 +1,251 @@
+//! Whether a process is being woken: its watched inodes are listened to for a moment, beside it.
+//!
+//! The inodes are opened as O_PATH, which raises no event, and nothing of the process is used.
+
+use crate::model::{Bits, Woken};
+use crate::sys;
+use crate::sys::Inotify;
+use rules::event;
+use rules::record::Record;
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// How long is listened.
+pub const MOMENT: Duration = Duration::from_millis(200);
+/// Inodes listened to at most: the watches count against the limit of this program's user.
+pub const MOST: usize = 1024;
+/// It is enough to have heard so much in a [`BIT`].
+const ENOUGH: u64 = 64;
+const BIT: Duration = Duration::from_millis(50);
+/// Read at a time: 2,000 records with short names.
+const BUFFER: usize = 1 << 16;
+
+/// Listens to inodes, each with the events asked of it, until the time is up or enough was heard: for [`MOMENT`] once
+/// it is known that looks wake it. `None` where there can be no instance or no watch for this program. `watched` inodes there are in all.
+pub fn listen(
+    inodes: impl Iterator<Item = (OwnedFd, u32)>,
+    watched: usize,
+    time: Duration,
+) -> Option<Woken> {
+    let mut ear = Ear::new().ok()?;
+    ear.place(inodes, watched);
+    ear.is_placed().then(|| ear.listen(time).clone())
+}
+
+/// An inotify instance of this program's own, beside those of one process.
+pub struct Ear {
+    own: Inotify,
+    /// Its watches on what the process watches.
+    placed: HashSet<i32>,
+    /// Since when it hears.
+    began: Instant,
+    woken: Woken,
+}
+
+impl Ear {
+    /// One that is placed nowhere yet.
+    ///
+    /// # Errors
+    /// EMFILE: this program's user can have no instance more.
+    pub fn new() -> io::Result<Ear> {
+        Ok(Ear {
+            own: Inotify::new()?,
+            placed: HashSet::new(),
+            began: Instant::now(),
+            woken: Woken {
+                listened: Duration::ZERO,
+                inodes: 0,
+                watched: 0,
+                events: 0,
+                by: Bits::default(),
+            },
+        })
+    }
+
+    /// Listens from now on to these inodes, each with the events asked of it, and to no other. `watched` inodes
+    /// there are in all.
+    pub fn place(&mut self, inodes: impl Iterator<Item = (OwnedFd, u32)>, watched: usize) {
+        let mut placed = HashSet::new();
+        for (inode, mask) in inodes.take(MOST) {
+            match self.own.add(inode.as_fd(), mask) {
+                Ok(wd) => {
+                    placed.insert(wd);
+                }
+                Err(e) if e.raw_os_error() == Some(libc::ENOSPC) => break,
+                // It may not be read, or has no more watches to give.
+                Err(_) => {}
+            }
+        }
+        for &left in self.placed.difference(&placed) {
+            self.own.remove(left);
+        }
+        (self.woken.inodes, self.woken.watched) = (placed.len(), watched);
+        self.placed = placed;
+    }
+
+    /// Whether it listens to anything.
+    pub fn is_placed(&self) -> bool {
+        !self.placed.is_empty()
+    }
+
+    /// Forgets what came so far: a look of our own may have been among it.
+    pub fn begin(&mut self) {
+        while matches!(self.own.read(&mut [0; BUFFER]), Ok(1..)) {}
+        (self.began, self.woken.events) = (Instant::now(), 0);
+        self.woken.by = Bits::default();
+    }
+
+    /// Takes in what came, without waiting.
+    pub fn hear(&mut self) -> &Woken {
+        self.listen(Duration::ZERO)
+    }
+
+    /// The same for some time, or until enough was heard.
+    fn listen(&mut self, time: Duration) -> &Woken {
+        let mut buffer = vec![0; BUFFER];
+        let began = Instant::now();
+        loop {
+            let until = match self.woken.events {
+                ENOUGH.. => BIT.min(time),
+                _ if self.woken.by_looks() => MOMENT.min(time),
+                _ => time,
+            };
+            // A writer that is faster than this must not keep it from ending.
+            while let Ok(length @ 1..) = self.own.read(&mut buffer) {
+                let records = buffer.get(..length).unwrap_or_default();
+                self.woken.hear(records);
+                if began.elapsed() >= until {
+                    break;
+                }
+            }
+            let left = until.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                self.woken.listened = self.began.elapsed();
+                return &self.woken;
+            }
+            sys::becomes_ready(self.own.as_fd(), left);
+        }
+    }
+}
+
+/// How many listen at once: each takes one of the 128 instances a user has by default.
+const EARS: usize = 8;
+
+/// Who listens beside processes for longer than a moment.
+#[derive(Default)]
+pub struct Ears(HashMap<u32, Ear>);
+
+impl Ears {
+    /// Listens beside process `pid` from now on, to these inodes and no other.
+    pub fn place(
+        &mut self,
+        pid: u32,
+        inodes: impl Iterator<Item = (OwnedFd, u32)>,
+        watched: usize,
+    ) {
+        use std::collections::hash_map::Entry;
+        let room = self.0.len() < EARS;
+        let ear = match self.0.entry(pid) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) if room => match Ear::new() {
+                Ok(ear) => new.insert(ear),
+                Err(_) => return,
+            },
+            Entry::Vacant(_) => return,
+        };
+        ear.place(inodes, watched);
+        if !ear.is_placed() {
+            self.0.remove(&pid);
+        }
+    }
+
+    /// Forgets what came so far. Says whether anybody listens.
+    pub fn begin(&mut self) -> bool {
+        self.0.values_mut().for_each(Ear::begin);
+        !self.0.is_empty()
+    }
+
+    /// What was heard beside a process.
+    pub fn hear(&mut self, pid: u32) -> Option<Woken> {
+        self.0.get_mut(&pid).map(|ear| ear.hear().clone())
+    }
+
+    /// Listens no more beside the others.
+    pub fn keep(&mut self, pids: &[u32]) {
+        self.0.retain(|pid, _| pids.contains(pid));
+    }
+}
+
+impl Woken {
+    fn hear(&mut self, mut records: &[u8]) {
+        while let Some(record) = Record::read(records) {
+            records = records.get(record.size..).unwrap_or_default();
+            let events = record.mask & event::ALL_EVENTS;
+            // The end of a watch or a mount is no event of a file.
+            if events != 0 {
+                self.events += 1;
+                self.by.add(events);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+    use std::path::Path;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    fn on(path: &Path) -> impl Iterator<Item = (OwnedFd, u32)> {
+        let directory = File::open(path).unwrap();
+        std::iter::once((directory.into(), event::OPEN | event::CREATE))
+    }
+
+    #[test]
+    fn who_reads_all_the_time_is_heard_and_enough_is_enough() {
+        let temp = tempfile::tempdir().unwrap();
+        let done = AtomicBool::new(false);
+        let woken = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    fs::read_dir(temp.path()).unwrap().count();
+                }
+            });
+            let woken = listen(on(temp.path()), 1, Duration::from_secs(60)).unwrap();
+            done.store(true, Ordering::Relaxed);
+            woken
+        });
+        assert!(woken.by_looks() && woken.events >= ENOUGH, "{woken:?}");
+        assert!(woken.listened < Duration::from_secs(60));
+        assert_eq!((woken.inodes, woken.is_whole()), (1, true));
+    }
+
+    #[test]
+    fn nothing_is_heard_of_what_nobody_touches_and_nothing_of_what_is_not_there() {
+        let temp = tempfile::tempdir().unwrap();
+        let woken = listen(on(temp.path()), 2, BIT).unwrap();
+        assert_eq!((woken.events, woken.by_looks()), (0, false));
+        assert!(woken.listened >= BIT && !woken.is_whole());
+        assert!(listen(std::iter::empty(), 2, BIT).is_none());
+    }
+
+    #[test]
+    fn a_change_wakes_but_is_no_look() {
+        let temp = tempfile::tempdir().unwrap();
+        let inodes = on(temp.path());
+        let woken = std::thread::scope(|scope| {
+            let waits = scope.spawn(|| listen(inodes, 1, Duration::from_millis(300)));
+            for n in 0.. {
+                if waits.is_finished() {
+                    break;
+                }
+                fs::create_dir(temp.path().join(n.to_string())).unwrap();
+            }
+            waits.join().unwrap().unwrap()
+        });
+        assert!(woken.events > 0 && !woken.by_looks(), "{woken:?}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Whether a handle that was slow to open has woken the process: only the kernel can say it. On a busy or emulated
+//! machine any handle may be slow.
+//!
+//! The directories whose watches report looks are watched by an instance of this program's own, for the same events:
+//! what it is told of, the process is told of.
+
+use crate::gather::inotify::side_effects::LOOKS;
+use crate::sys::Inotify;
+use std::collections::HashMap;
+use std::os::fd::BorrowedFd;
+
+/// struct inotify_event of inotify(7): wd, mask, cookie, length of the name.
+const HEAD: usize = 16;
+
+/// Own watches on directories the process watches.
+#[derive(Default)]
+pub struct Heed {
+    inotify: Option<Inotify>,
+    wds: HashMap<Vec<u8>, i32>,
+    /// The kernel gives no watch: nothing can be told.
+    refused: bool,
+}
+
+impl Heed {
+    /// Takes notice of looks at a directory, from now on. It is open as `directory`.
+    pub fn take(&mut self, path: &[u8], directory: BorrowedFd<'_>) {
+        if self.refused || self.wds.contains_key(path) {
+            return;
+        }
+        if self.inotify.is_none() {
+            self.inotify = Inotify::new().ok();
+        }
+        let placed = self.inotify.as_ref().map(|own| own.add(directory, LOOKS));
+        match placed {
+            Some(Ok(wd)) => {
+                self.wds.insert(path.to_vec(), wd);
+            }
+            _ => self.refused = true,
+        }
+    }
+
+    /// Forgets what has happened so far.
+    pub fn forget(&self) {
+        self.each_look(|_| {});
+    }
+
+    /// Whether somebody has looked at a directory since; `None` if it was not taken notice of.
+    pub fn saw(&self, path: &[u8]) -> Option<bool> {
+        let wanted = self.wds.get(path);
+        let mut saw = false;
+        self.each_look(|wd| saw |= Some(&wd) == wanted);
+        match wanted {
+            Some(_) => Some(saw),
+            None if self.refused => Some(true),
+            None => None,
+        }
+    }
+
+    fn each_look(&self, mut visit: impl FnMut(i32)) {
+        let Some(own) = &self.inotify else { return };
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = own.read(&mut buffer) {
+            let mut rest = buffer.get(..length).unwrap_or_default();
+            while let Some((head, tail)) = rest.split_at_checked(HEAD) {
+                let word = |at: usize| {
+                    let bytes = head.get(at..).and_then(<[u8]>::first_chunk);
+                    u32::from_ne_bytes(bytes.copied().unwrap_or_default())
+                };
+                // What lies in it is looked at by others all the time.
+                if word(12) == 0 {
+                    visit(word(0).cast_signed());
+                }
+                rest = tail.get(word(12) as usize..).unwrap_or_default();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn only_a_look_at_the_directory_itself_counts_and_only_since() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().as_os_str().as_encoded_bytes();
+        fs::create_dir(temp.path().join("in")).unwrap();
+        let mut heed = Heed::default();
+        assert_eq!(heed.saw(path), None);
+        heed.take(path, File::open(temp.path()).unwrap().as_fd());
+        heed.forget();
+        assert_eq!(heed.saw(path), Some(false));
+        fs::read_dir(temp.path().join("in")).unwrap().count();
+        assert_eq!(heed.saw(path), Some(false));
+        fs::read_dir(temp.path()).unwrap().count();
+        assert_eq!(heed.saw(path), Some(true));
+        assert_eq!(heed.saw(path), Some(false));
+    }
+}

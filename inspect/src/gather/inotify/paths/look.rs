@@ -1,0 +1,39 @@
+//! Looking at paths as the process sees them, and whether it would see us open them.
+
+use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::subject::mounts::Mount;
+use crate::gather::subject::view::{Last, View};
+use crate::model::{Identity, Name};
+
+/// What every look at a path needs.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    pub view: &'a View<'a>,
+    pub wakes: &'a Wakes,
+}
+
+impl Look<'_> {
+    /// Whether the process's watches would report that this directory is opened.
+    pub fn is_seen(&self, path: &[u8]) -> bool {
+        if self.wakes.is_empty() {
+            return false;
+        }
+        let itself = self.identity(path);
+        let mount = self.view.mounts().of_path(path);
+        let parent = match mount.filter(|mount| mount.point.as_bytes() == path) {
+            // fsnotify asks for the parent in the file system, not for the one above the mount point.
+            Some(mount) => self.above_mount(mount).or(itself),
+            None => self.identity(Name::from(path).parent().unwrap_or(b"/")),
+        };
+        self.wakes.by_opening(itself, parent)
+    }
+
+    fn above_mount(&self, mount: &Mount) -> Option<Identity> {
+        self.identity(&self.view.mounts().above_root(mount)?)
+    }
+
+    /// What a path leads to, without opening it; `None` also where looking could hang.
+    fn identity(&self, path: &[u8]) -> Option<Identity> {
+        self.view.identity(path, Last::Stay)
+    }
+}

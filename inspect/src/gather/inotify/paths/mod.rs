@@ -1,0 +1,138 @@
+//! From watched inodes to paths: by file handle where that is permitted, then by comparing likely
+//! places, then by a bounded walk of the watched devices. Every path is proved ([`proof`]); what is not found,
+//! or cannot be proved, stays `None`, with the reason.
+
+mod candidates;
+mod deadline;
+mod handle_events;
+mod handle_timing;
+mod handles;
+mod listen;
+mod listing;
+mod look;
+mod open;
+mod proof;
+mod reasons;
+mod resolver;
+mod roots;
+mod walk;
+mod wanted;
+
+use crate::gather::inotify::activity::Ears;
+use crate::gather::inotify::paths::deadline::Patience;
+use crate::gather::inotify::paths::handles::Finder;
+use crate::gather::inotify::paths::listen::listen as listen_to;
+use crate::gather::inotify::paths::look::Look;
+pub use crate::gather::inotify::paths::open::Opener;
+pub use crate::gather::inotify::paths::reasons::may_be_healed;
+use crate::gather::inotify::paths::reasons::{Pending, Search, Why};
+use crate::gather::inotify::paths::roots::Ground;
+use crate::gather::inotify::paths::wanted::Wanted;
+use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::inotify::watches::ReadInstance;
+use crate::gather::subject::gaps::Gaps;
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::options::Options;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view::View;
+use crate::model::{Process, WatchTree, Woken};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What was learnt beside paths.
+#[derive(Default)]
+pub struct Learnt {
+    /// What was heard before directories were listed; `None` where that was not asked for, as where nothing was left.
+    pub woken: Option<Woken>,
+    /// Where the watches are that are left.
+    pub trees: Vec<WatchTree>,
+}
+
+/// Finds the paths of all watches in `read`.
+pub fn resolve(
+    dir: &ProcDir,
+    mounts: &Mounts,
+    process: &Process,
+    read: &mut [ReadInstance],
+    options: &Options,
+    gaps: &mut Gaps,
+) -> Learnt {
+    let total = read.iter().map(|r| r.instance.watches.len()).sum();
+    if total == 0 {
+        return Learnt::default();
+    }
+    let mut patience = Patience::new(options.path_timeout, total, options.progress);
+    let wakes = &Wakes::of(read.iter().map(|r| &r.instance));
+    let view = &View::of(dir, mounts);
+    let look = Look { view, wakes };
+    let mut finder = Finder::new(look, process, read);
+    let pending = finder.resolve(read, &mut patience);
+    if pending.is_empty() {
+        return Learnt::default();
+    }
+    let mut places = candidates::known(read);
+    let mut wanted = Wanted::new(mounts, read, pending);
+    places.extend(candidates::resolve(view, process, &mut wanted));
+    wanted.prove_guesses();
+    let mut woken = None;
+    let mut ground = Ground::default();
+    if !wakes.is_empty() && wanted.left() > 0 {
+        places.extend(candidates::usual(view, &places, &mut wanted));
+        ground = Ground::of(view, wanted.read());
+        woken = listen_to(view, wakes, wanted.read(), options.listen);
+    }
+    patience.wait_longer(
+        woken
+            .as_ref()
+            .map_or(Duration::ZERO, |woken| woken.listened),
+    );
+    // One look more is nothing to whoever is woken by those of others all the time.
+    let nobody = Wakes::default();
+    let look = match options.wake || woken.as_ref().is_some_and(Woken::by_looks) {
+        true => Look {
+            wakes: &nobody,
+            ..look
+        },
+        false => look,
+    };
+    let outcome = walk::run(
+        look,
+        &mut finder,
+        places,
+        &ground,
+        &mut wanted,
+        &mut patience,
+    );
+    let mut reasons: BTreeMap<(Why, Option<Search>), usize> = BTreeMap::new();
+    for (one, search) in wanted.give_up(|device| outcome.of(device)) {
+        *reasons.entry((one.why, search)).or_insert(0) += 1;
+    }
+    mounts.identify(dir, crate::gather::inotify::watches::watches(read));
+    let trees = ground.trees(read);
+    read.iter_mut().for_each(ReadInstance::drop_vague_guesses);
+    for ((why, search), count) in reasons {
+        let text = match search {
+            Some(search) if !why.is_untried() => format!("{}; {}", why.text(), search.text()),
+            _ => why.text().to_owned(),
+        };
+        gaps.count(count, "paths of watches", text);
+    }
+    Learnt { woken, trees }
+}
+
+/// Listens for up to `time` to what is known of its watches that report looks.
+pub fn listen(
+    dir: &ProcDir,
+    mounts: &Mounts,
+    read: &[ReadInstance],
+    time: Duration,
+) -> Option<Woken> {
+    let wakes = Wakes::of(read.iter().map(|r| &r.instance));
+    listen_to(&View::of(dir, mounts), &wakes, read, time)
+}
+
+/// Listens to the same for as long as `ears` are kept.
+pub fn place(dir: &ProcDir, mounts: &Mounts, read: &[ReadInstance], ears: &mut Ears) {
+    let wakes = Wakes::of(read.iter().map(|r| &r.instance));
+    listen::place(&View::of(dir, mounts), &wakes, read, ears);
+}

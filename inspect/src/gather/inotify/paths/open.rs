@@ -1,0 +1,98 @@
+//! A watched inode as an `O_PATH` descriptor: nothing is read, no event is raised, and the inode stays
+//! what it is for as long as the descriptor is held.
+
+use crate::gather::inotify::paths::proof::Candidate;
+use crate::gather::inotify::paths::reasons::Why;
+use crate::gather::inotify::paths::resolver::Resolver;
+use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::inotify::watches::{Guess, Handles};
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view::{Last, View};
+use crate::model::{Instance, Process, Watch};
+use crate::sys;
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Opens the inodes of a process's watches.
+pub struct Opener<'a> {
+    view: View<'a>,
+    instances: &'a [Instance],
+    handles: &'a [Handles],
+    guesses: &'a [HashMap<usize, Guess>],
+    by_handle: Resolver<'a>,
+}
+
+impl<'a> Opener<'a> {
+    /// For the watches of `instances`, whose handles are `handles`. What `wakes` is left alone.
+    pub(in crate::gather) fn new(
+        dir: &'a ProcDir,
+        mounts: &'a Mounts,
+        process: &Process,
+        wakes: &Wakes,
+        instances: &'a [Instance],
+        handles: &'a [Handles],
+        guesses: &'a [HashMap<usize, Guess>],
+    ) -> Opener<'a> {
+        Opener {
+            view: View::of(dir, mounts),
+            instances,
+            handles,
+            guesses,
+            by_handle: Resolver::new(dir, mounts, wakes, process, instances.iter()),
+        }
+    }
+
+    /// Opens the inode of a watch: by its handle, else by its path, proved anew.
+    ///
+    /// # Errors
+    /// Why it is not found, as a clause.
+    pub fn open(&self, instance: usize, watch: usize) -> Result<OwnedFd, &'static str> {
+        let seen = self.instances.get(instance);
+        let Some(seen) = seen.and_then(|instance| instance.watches.get(watch)) else {
+            return Err(Why::Failed.text());
+        };
+        let handles = self.handles.get(instance);
+        let handle = handles.and_then(|handles| handles.to_open(watch));
+        let known = handles.and_then(|handles| handles.get(watch));
+        let done = self
+            .by_handle
+            .open(seen.device, seen.inode, handle.as_ref(), |opened| {
+                Ok(opened.fd)
+            });
+        done.or_else(|why| {
+            self.by_path(seen, known)
+                .ok_or(seen.unresolved.unwrap_or(why.text()))
+        })
+    }
+
+    /// Opens what a watch may be on where nothing tells it from others of its number, and says whether something else
+    /// was met that it may be on. Only the kernel can say: on what it is on it gives the same wd.
+    pub fn guess(&self, instance: usize, watch: usize) -> Option<(OwnedFd, bool)> {
+        let seen = self.instances.get(instance)?.watches.get(watch)?;
+        let guess = self.guesses.get(instance)?.get(&watch)?;
+        let path = guess.path.as_bytes();
+        let found = self.find(path)?;
+        let may_be = Candidate::new(self.view.mounts(), found.as_fd(), b"", path)?.may_be(seen);
+        (may_be == Some(true)).then_some((found, guess.contested))
+    }
+
+    /// Whether a watch is on a directory; `None` where its inode is not found.
+    pub fn is_directory(&self, instance: usize, watch: usize) -> Option<bool> {
+        let found = self.open(instance, watch).ok()?;
+        let stat = sys::stat_at(found.as_fd(), b"", 0).ok()?;
+        Some(stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
+    }
+
+    fn by_path(&self, watch: &Watch, known: Option<(i32, &[u8])>) -> Option<OwnedFd> {
+        let path = watch.path.as_ref().filter(|_| !watch.deleted)?.as_bytes();
+        let found = self.find(path)?;
+        let mounts = self.view.mounts();
+        let same = Candidate::new(mounts, found.as_fd(), b"", path)?.is(watch, known);
+        same.then_some(found)
+    }
+
+    fn find(&self, path: &[u8]) -> Option<OwnedFd> {
+        self.view.find(path, Last::Stay).ok()
+    }
+}

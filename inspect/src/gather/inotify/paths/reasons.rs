@@ -1,0 +1,119 @@
+//! Why a path is not known, in words. They stand with each watch and in the roll-up, so they speak
+//! neither of "it" nor of "them".
+
+use crate::gather::subject::view::MAY_HANG;
+use crate::model::Watch;
+
+/// Whether healing may find a watch that is not found now: looking for it would wake the process, or only the kernel
+/// can tell it from others.
+pub fn may_be_healed(watch: &Watch) -> bool {
+    let reasons = [
+        Search::Ambiguous.text(),
+        Why::WouldWake.text(),
+        Why::Forgotten.text(),
+        Search::WouldWake.text(),
+    ];
+    watch.unresolved.is_some_and(|why| reasons.contains(&why))
+}
+
+/// Why a file handle did not lead to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    NotPermitted,
+    NoHandle,
+    NoMount,
+    Hidden,
+    MayHang,
+    Deleted,
+    Overlay,
+    NotOpenable,
+    NotCached,
+    Outside,
+    OtherInode,
+    Failed,
+    WouldWake,
+    Forgotten,
+    Cold,
+    TimeUp,
+}
+
+impl Why {
+    pub fn text(self) -> &'static str {
+        match self {
+            Why::NotPermitted => "opening file handles needs root (CAP_DAC_READ_SEARCH)",
+            Why::NoHandle => "the file system has no file handles",
+            Why::NoMount => "no mount the process sees has this device",
+            Why::Hidden => "the mount cannot be reached: hidden below another, or not permitted",
+            Why::MayHang => MAY_HANG,
+            Why::Deleted => "deleted: the file system does not find the handle any more",
+            Why::Overlay => "an overlayfs does not open file handles",
+            Why::NotOpenable => "the file system has handles that cannot be opened (procfs, sysfs)",
+            Why::NotCached => "the kernel has no name in its cache",
+            Why::Outside => "outside of what the process's mounts show",
+            Why::OtherInode => "the file handle now leads to another inode",
+            Why::Failed => "opening the file handle failed",
+            Why::WouldWake => {
+                "opening the mount for file handles would wake the process: its watches report opens"
+            }
+            Why::Forgotten => {
+                "the kernel has forgotten the name, and to find it again would wake the process: its watches report opens"
+            }
+            Why::Cold | Why::TimeUp => Search::TimeUp.text(),
+        }
+    }
+
+    /// Whether its handle was not opened yet.
+    pub fn is_untried(self) -> bool {
+        matches!(self, Why::Cold | Why::TimeUp)
+    }
+
+    /// Whether a name may be there that candidates or the walk can find.
+    pub fn may_have_a_name(self) -> bool {
+        !matches!(self, Why::NoMount | Why::MayHang | Why::Deleted)
+    }
+}
+
+/// Why candidates and the walk did not find a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Search {
+    NoWalk,
+    TimeUp,
+    WouldWake,
+    Denied,
+    Outside,
+    Ambiguous,
+    NotFound,
+}
+
+impl Search {
+    pub fn text(self) -> &'static str {
+        match self {
+            Search::NoWalk => "no likely place, and directories were not listed (--path-timeout 0)",
+            Search::TimeUp => "the time for finding paths was up (--path-timeout)",
+            Search::WouldWake => {
+                "listing the directories that are left would wake the process, whose watches report opens; --wake allows it"
+            }
+            Search::Denied => "not in any directory this user may list",
+            Search::Outside => {
+                "not below the watched directories that were found, and nothing else is listed: the process reports opens"
+            }
+            Search::Ambiguous => {
+                "files of this overlayfs may share inode numbers, as they do where its layers lie on several file systems, and the kernel gives no handle to tell them apart (Linux 6.6 does)"
+            }
+            Search::NotFound => {
+                "not in any directory the process sees: deleted, or hidden below another mount"
+            }
+        }
+    }
+}
+
+/// A watch whose path is not known yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Pending {
+    /// Index of its instance.
+    pub instance: usize,
+    /// Index in the instance's watches.
+    pub watch: usize,
+    /// Why its handle did not lead to a path.
+    pub why: Why,
+}

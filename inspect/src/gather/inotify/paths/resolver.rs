@@ -1,0 +1,325 @@
+//! File handles opened on a mount of their device, verified, and their paths as the process sees them.
+
+use crate::gather::inotify::paths::Why;
+use crate::gather::inotify::paths::look::Look;
+use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::subject::mounts::{Mount, Mounts};
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view::{Last, View};
+use crate::model::{Device, Instance, Name, Process};
+use crate::sys;
+use crate::sys::{FileHandle, OwnPlace};
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What opens handles: a mount of every device there are watches on.
+pub struct Resolver<'a> {
+    view: View<'a>,
+    devices: HashMap<Device, Result<Vec<OpenMount>, Why>>,
+    /// The kernel refused: it will refuse every other handle too.
+    refused: AtomicBool,
+}
+
+/// A handle that was opened and leads to the inode it should.
+pub struct Opened<'a> {
+    /// The mount it was opened on.
+    pub mount: &'a OpenMount,
+    /// The file, as `O_PATH`.
+    pub fd: OwnedFd,
+    inode: u64,
+    /// How long opening it took.
+    pub took: Duration,
+}
+
+impl<'a> Resolver<'a> {
+    /// Opens the mounts that are needed for the watches of these instances.
+    pub fn new<'i>(
+        dir: &'a ProcDir,
+        mounts: &'a Mounts,
+        wakes: &Wakes,
+        process: &Process,
+        instances: impl Iterator<Item = &'i Instance>,
+    ) -> Resolver<'a> {
+        let view = View::of(dir, mounts);
+        let look = Look { view: &view, wakes };
+        let watches = instances.flat_map(|instance| &instance.watches);
+        let devices: BTreeSet<Device> = watches.map(|watch| watch.device).collect();
+        // Whoever may open no handle need not open a mount for them: somebody may watch it.
+        let refused = !devices.is_empty() && !sys::may_open_handles();
+        let anchors = anchors(dir, process);
+        let open = |device| (device, open_mounts(&look, &anchors, device, refused));
+        let devices = devices.into_iter().map(open).collect();
+        Resolver {
+            view,
+            devices,
+            refused: AtomicBool::new(refused),
+        }
+    }
+
+    /// Opens a handle on one mount after the other until it leads to `inode` and `accept` is content with
+    /// it.
+    pub fn open<T>(
+        &self,
+        device: Device,
+        inode: u64,
+        handle: Option<&FileHandle>,
+        mut accept: impl FnMut(Opened<'_>) -> Result<T, Why>,
+    ) -> Result<T, Why> {
+        let mounts = match self.devices.get(&device) {
+            Some(Ok(mounts)) => mounts,
+            Some(Err(why)) => return Err(*why),
+            None => return Err(Why::NoMount),
+        };
+        let handle = handle.ok_or(Why::NoHandle)?;
+        if self.refused.load(Ordering::Relaxed) {
+            return Err(Why::NotPermitted);
+        }
+        let mut last = Why::NoMount;
+        for mount in mounts {
+            match mount.open(handle, inode).and_then(&mut accept) {
+                Ok(done) => return Ok(done),
+                Err(Why::NotPermitted) => {
+                    self.refused.store(true, Ordering::Relaxed);
+                    return Err(Why::NotPermitted);
+                }
+                Err(why) => last = why,
+            }
+        }
+        Err(last)
+    }
+
+    /// The path of what was opened as the process sees it, and whether it is deleted.
+    pub fn path_of(
+        &self,
+        opened: &Opened<'_>,
+        names: &mut Names,
+        place: Option<&OwnPlace>,
+    ) -> Result<(Name, bool), Why> {
+        let mount = opened.mount;
+        let link = names
+            .of(opened.fd.as_fd(), place)
+            .map_err(|_| Why::Failed)?;
+        let is_gone = || stat(&opened.fd).is_ok_and(|stat| stat.st_nlink == 0);
+        let (path, deleted) = match link.strip_suffix(b" (deleted)") {
+            Some(bare) if is_gone() => (bare, true),
+            _ => (link, false),
+        };
+        let path = mount.inside(path, opened.inode)?;
+        // Through a mount of a part, a file outside of that part has a path that means nothing.
+        if !mount.whole {
+            let there = self.view.stat(&path, Last::Stay);
+            let here = stat(&opened.fd).map_err(|_| Why::Failed)?;
+            // The device is the subvolume's, where there are such.
+            let same =
+                |there: libc::stat| (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino);
+            if !there.is_ok_and(same) {
+                return Err(Why::Outside);
+            }
+        }
+        Ok((path.into(), deleted))
+    }
+}
+
+/// A mount to open handles on.
+pub struct OpenMount {
+    fd: OwnedFd,
+    /// Where the process sees it.
+    point: Name,
+    /// Where we see it: what d_path puts in front. Differs below a chroot.
+    shown: Vec<u8>,
+    root_inode: u64,
+    whole: bool,
+    overlay: bool,
+}
+
+/// What our own descriptors lead to.
+pub struct Names {
+    /// /proc/self/fd: a short name below it is found faster than the long path.
+    own: File,
+    number: Vec<u8>,
+    link: Vec<u8>,
+}
+
+impl Names {
+    /// Opens /proc/self/fd.
+    pub fn open() -> io::Result<Names> {
+        Ok(Names {
+            own: File::open("/proc/self/fd")?,
+            number: Vec::new(),
+            link: Vec::new(),
+        })
+    }
+
+    /// The path the kernel has for a descriptor. To go there and ask where one is takes half as long as reading
+    /// a link, and is refused for what is no directory or a deleted one.
+    fn of(&mut self, fd: BorrowedFd<'_>, place: Option<&OwnPlace>) -> io::Result<&[u8]> {
+        if let Some(place) = place
+            && place.of(fd, &mut self.link).is_ok()
+        {
+            return Ok(&self.link);
+        }
+        self.number.clear();
+        write!(self.number, "{}", fd.as_raw_fd())?;
+        sys::read_link_at(self.own.as_fd(), &self.number, &mut self.link)?;
+        Ok(&self.link)
+    }
+}
+
+impl OpenMount {
+    /// Opens a file of its file system.
+    pub fn open(&self, handle: &FileHandle, inode: u64) -> Result<Opened<'_>, Why> {
+        let start = Instant::now();
+        let opened = sys::open_by_handle(self.fd.as_fd(), handle);
+        let took = start.elapsed();
+        let fd = opened.map_err(|e| match e.raw_os_error() {
+            Some(libc::EPERM) => Why::NotPermitted,
+            Some(libc::ESTALE) if self.overlay => Why::Overlay,
+            Some(libc::ESTALE) if self.opens_handles() => Why::Deleted,
+            Some(libc::ESTALE | libc::EOPNOTSUPP | libc::EINVAL) => Why::NotOpenable,
+            _ => Why::Failed,
+        })?;
+        // The file is asked only where the handle does not say it already.
+        if handle.inode() != Some(inode) && stat(&fd).map_err(|_| Why::Failed)?.st_ino != inode {
+            return Err(Why::OtherInode);
+        }
+        Ok(Opened {
+            mount: self,
+            fd,
+            inode,
+            took,
+        })
+    }
+
+    /// Whether its file system can open handles. procfs and others have them for fdinfo and fanotify only
+    /// (fs/exportfs/expfs.c, `exportfs_encode_inode_fh`), of a type that XFS can open: 0x81.
+    fn opens_handles(&self) -> bool {
+        let own = sys::handle_at(self.fd.as_fd(), b".");
+        own.is_ok_and(|(own, _)| sys::open_by_handle(self.fd.as_fd(), &own).is_ok())
+    }
+
+    /// Turns what we see into what the process sees.
+    fn inside(&self, path: &[u8], inode: u64) -> Result<Vec<u8>, Why> {
+        if path == self.shown {
+            // A file the kernel opened without knowing its name is shown as the root, without an error.
+            return if inode == self.root_inode {
+                Ok(self.point.as_bytes().to_vec())
+            } else {
+                Err(Why::NotCached)
+            };
+        }
+        if path == b"/" {
+            return Err(Why::NotCached);
+        }
+        let shown = self.shown.strip_suffix(b"/").unwrap_or(&self.shown);
+        let rest = path
+            .strip_prefix(shown)
+            .filter(|rest| rest.starts_with(b"/"))
+            .ok_or(Why::Outside)?;
+        let point = self.point.as_bytes();
+        let point = point.strip_suffix(b"/").unwrap_or(point);
+        Ok([point, rest].concat())
+    }
+}
+
+/// Directories that can stand for their mount when its root may not be opened.
+fn anchors(dir: &ProcDir, process: &Process) -> Vec<Vec<u8>> {
+    let exe = process.exe.as_ref().and_then(Name::parent);
+    let cwd = dir.read_link("cwd").ok();
+    exe.map(<[u8]>::to_vec).into_iter().chain(cwd).collect()
+}
+
+/// Opens the mounts of a device; those of the whole file system come first, and one of them is enough.
+fn open_mounts(
+    look: &Look<'_>,
+    anchors: &[Vec<u8>],
+    device: Device,
+    refused: bool,
+) -> Result<Vec<OpenMount>, Why> {
+    let mut opened = Vec::new();
+    let mut why = Why::NoMount;
+    for mount in look.view.mounts().of_device(device) {
+        if mount.may_hang {
+            why = Why::MayHang;
+            continue;
+        }
+        if refused {
+            if reach(look, mount, mount.point.as_bytes()).is_some() {
+                return Ok(opened);
+            }
+            why = Why::Hidden;
+            continue;
+        }
+        match open_mount(look, anchors, mount) {
+            Ok(open) => {
+                let enough = open.whole;
+                opened.push(open);
+                if enough {
+                    break;
+                }
+            }
+            Err(failed) => why = failed,
+        }
+    }
+    if opened.is_empty() {
+        Err(why)
+    } else {
+        Ok(opened)
+    }
+}
+
+/// What a path of a mount leads to: through the process's root, so that it is right in another mount namespace
+/// and below a chroot.
+fn reach(look: &Look<'_>, mount: &Mount, path: &[u8]) -> Option<OwnedFd> {
+    let found = look.view.find(path, Last::Follow).ok()?;
+    // Another mount may lie on top of this one.
+    let other = sys::mount_id(found.as_fd()).is_some_and(|id| id != mount.id);
+    (!other).then_some(found)
+}
+
+fn open_mount(look: &Look<'_>, anchors: &[Vec<u8>], mount: &Mount) -> Result<OpenMount, Why> {
+    let point = mount.point.as_bytes();
+    let find = |path: &[u8]| reach(look, mount, path);
+    let root = find(point).ok_or(Why::Hidden)?;
+    let root_inode = stat(&root).map_err(|_| Why::Failed)?.st_ino;
+    let mut names = Names::open().map_err(|_| Why::Failed)?;
+    let shown = names
+        .of(root.as_fd(), None)
+        .map_err(|_| Why::Failed)?
+        .to_vec();
+    // O_PATH is not enough for open_by_handle_at(2); any directory of the mount is.
+    let on_it = |path: &&[u8]| {
+        look.view
+            .mounts()
+            .of_path(path)
+            .is_some_and(|m| m.id == mount.id)
+    };
+    let anchors = anchors.iter().map(Vec::as_slice).filter(on_it);
+    let fd = std::iter::once(point)
+        .chain(anchors)
+        .filter(|path| !look.is_seen(path))
+        .find_map(|path| {
+            let flags = libc::O_RDONLY | libc::O_DIRECTORY;
+            sys::open_at(find(path)?.as_fd(), b".", flags).ok()
+        })
+        .ok_or(if look.is_seen(point) {
+            Why::WouldWake
+        } else {
+            Why::Failed
+        })?;
+    Ok(OpenMount {
+        fd,
+        point: mount.point.clone(),
+        shown,
+        root_inode,
+        whole: mount.whole,
+        overlay: mount.overlay,
+    })
+}
+
+fn stat(fd: &impl AsFd) -> io::Result<libc::stat> {
+    sys::stat_at(fd.as_fd(), b"", 0)
+}

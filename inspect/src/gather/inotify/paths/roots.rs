@@ -1,0 +1,142 @@
+//! The watched trees that are known, where listing wakes the process: what is left lies most likely below them.
+
+use crate::gather::inotify::side_effects::LOOKS;
+use crate::gather::inotify::watches::ReadInstance;
+use crate::gather::subject::mounts::is_below;
+use crate::gather::subject::view::{Last, View};
+use crate::model::{Device, Name, WatchTree};
+use crate::sys;
+use std::collections::{BTreeMap, HashSet};
+use std::os::fd::AsFd;
+
+/// Tops of trees that are told.
+const MOST: usize = 10;
+
+/// Where the walk may list: on devices with such trees below their tops only.
+#[derive(Default)]
+pub struct Ground {
+    tops: BTreeMap<Device, Tops>,
+}
+
+/// The tops of the trees on one device, none below another.
+#[derive(Default)]
+struct Tops {
+    sorted: Vec<Vec<u8>>,
+    all: HashSet<Vec<u8>>,
+}
+
+impl Ground {
+    /// Of the watches in `read` whose paths are known.
+    pub fn of(view: &View<'_>, read: &[ReadInstance]) -> Ground {
+        let mut tops: BTreeMap<Device, Vec<Vec<u8>>> = BTreeMap::new();
+        for watch in read.iter().flat_map(|entry| &entry.instance.watches) {
+            if let Some(path) = watch.path.as_ref()
+                && watch.mask.has(LOOKS)
+                && !watch.deleted
+            {
+                let paths = tops.entry(watch.device).or_default();
+                paths.push(path.as_bytes().to_vec());
+            }
+        }
+        let is_directory = |path: &[u8]| {
+            let found = view.find(path, Last::Stay);
+            found.is_ok_and(|found| sys::is_directory(found.as_fd()))
+        };
+        // Below files lies nothing.
+        tops.retain(|_, paths| paths.iter().any(|path| is_directory(path)));
+        let tops = tops.into_iter().map(|(device, mut sorted)| {
+            // Part by part, so that what lies below a path comes next: `/a`, `/a/b`, `/a-b`.
+            sorted.sort_by(|a, b| parts(a).cmp(parts(b)));
+            sorted.dedup_by(|below, top| is_below(below, top));
+            let all = sorted.iter().cloned().collect();
+            (device, Tops { sorted, all })
+        });
+        Ground {
+            tops: tops.collect(),
+        }
+    }
+
+    /// Whether there is no such tree.
+    pub fn is_empty(&self) -> bool {
+        self.tops.is_empty()
+    }
+
+    /// The devices that have such trees.
+    pub fn devices(&self) -> impl Iterator<Item = Device> {
+        self.tops.keys().copied()
+    }
+
+    /// Whether a path of a device may be listed as far as this is concerned.
+    pub fn has(&self, device: Device, path: &[u8]) -> bool {
+        let Some(tops) = self.tops.get(&device) else {
+            return true;
+        };
+        let mut above = Some(path);
+        while let Some(here) = above {
+            if tops.all.contains(here) {
+                return true;
+            }
+            let end = here.iter().rposition(|&byte| byte == b'/');
+            above = match end {
+                Some(0) if here.len() > 1 => Some(b"/"),
+                Some(end) if end > 0 => here.get(..end),
+                _ => None,
+            };
+        }
+        false
+    }
+
+    /// The trees with watches whose paths are not known, and how many watches lie at and below their tops, proved
+    /// or most likely.
+    pub fn trees(&self, read: &[ReadInstance]) -> Vec<WatchTree> {
+        let mut counts: BTreeMap<Device, (usize, usize)> = BTreeMap::new();
+        for watch in read.iter().flat_map(|entry| &entry.instance.watches) {
+            let (watches, found) = counts.entry(watch.device).or_default();
+            *watches += 1;
+            *found += usize::from(watch.path.is_some());
+        }
+        let trees = self
+            .tops
+            .iter()
+            .filter_map(|(device, Tops { sorted, .. })| {
+                let &(watches, found) = counts.get(device)?;
+                (found < watches).then(|| WatchTree {
+                    tops: sorted
+                        .iter()
+                        .take(MOST)
+                        .map(|top| Name::from(&top[..]))
+                        .collect(),
+                    more_tops: sorted.len().saturating_sub(MOST),
+                    watches,
+                    found,
+                })
+            });
+        trees.collect()
+    }
+}
+
+fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|&byte| byte == b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_at_or_below_a_top_may_be_listed_and_all_of_a_device_without_one() {
+        let device = Device::parse("8:1").unwrap();
+        let all: HashSet<Vec<u8>> = [b"/a/b".to_vec()].into();
+        let tops = Tops {
+            sorted: all.iter().cloned().collect(),
+            all,
+        };
+        let ground = Ground {
+            tops: [(device, tops)].into(),
+        };
+        let has = |path: &str| ground.has(device, path.as_bytes());
+        assert!(has("/a/b") && has("/a/b/c/d"));
+        assert!(!has("/a") && !has("/a/bc") && !has("/") && !has("/c/a/b"));
+        assert!(ground.has(Device::parse("8:2").unwrap(), b"/a"));
+    }
+}

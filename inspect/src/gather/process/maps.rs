@@ -1,0 +1,57 @@
+//! /proc/PID/maps (proc_pid_maps(5)): is libwatchfix in the process?
+
+use crate::gather::subject::lines::each_line;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::model::Name;
+use std::io;
+
+/// The file name of the preload library.
+pub const LIBRARY: &[u8] = b"libwatchfix.so";
+
+/// Whether a mapping's file is called libwatchfix.so; `None` where nothing is mapped at all: a kernel
+/// thread, or a process whose memory has gone.
+///
+/// # Errors
+/// EACCES when the process may not be read.
+pub fn has_library(dir: &ProcDir) -> io::Result<Option<bool>> {
+    let maps = dir.open_file(b"maps", libc::O_RDONLY)?;
+    let mut found = None;
+    each_line(&maps, &mut Vec::new(), |line| {
+        found = Some(found == Some(true) || maps_library(line));
+    })?;
+    Ok(found)
+}
+
+/// The path is the sixth field and may hold blanks; a replaced file has ` (deleted)` after it.
+fn maps_library(line: &[u8]) -> bool {
+    let Some(slash) = line.iter().position(|&b| b == b'/') else {
+        return false;
+    };
+    let path = line.get(slash..).unwrap_or_default();
+    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    is_library(path)
+}
+
+/// Whether a path, or an entry of LD_PRELOAD, names the library.
+pub fn is_library(path: &[u8]) -> bool {
+    Name::from(path).base() == LIBRARY
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_is_found_by_its_file_name_even_when_it_was_replaced() {
+        assert!(maps_library(
+            b"7f-80 r-xp 00000000 fe:00 12      /opt/my libs/libwatchfix.so"
+        ));
+        assert!(maps_library(
+            b"7f-80 r-xp 0 fe:00 12 /opt/libwatchfix.so (deleted)"
+        ));
+        assert!(!maps_library(
+            b"7f-80 r-xp 0 fe:00 12 /opt/libwatchfix.so.d/libc.so.6"
+        ));
+        assert!(!maps_library(b"7f-80 rw-p 0 00:00 0 [heap]"));
+    }
+}

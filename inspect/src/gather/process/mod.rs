@@ -1,0 +1,15 @@
+//! Who a process is: stat, comm, cmdline, exe, environ, auxv, maps and cgroup of /proc/PID. It gives the identity, the
+//! program, the command line without secrets, and the unit or container.
+
+pub(crate) mod access;
+pub(crate) mod auxv;
+pub(crate) mod healed;
+pub(crate) mod maps;
+pub(crate) mod processes;
+pub(crate) mod program;
+pub(crate) mod search;
+pub(crate) mod secrets;
+pub(crate) mod status;
+pub(crate) mod thread;
+pub(crate) mod threads;
+pub(crate) mod unit;

@@ -1,0 +1,76 @@
+//! Where a shell finds a program that is called by its name alone.
+
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::own_files::with_own_view;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view::{Last, View};
+use crate::model::{Name, Process, Program};
+use crate::sys;
+use std::env;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+/// Where the PATH of a process has the program it was called as by name: an interpreter of a virtual environment, or one
+/// below a home, that another PATH does not have. `None` where what lies there is not what it runs.
+pub fn in_path(
+    dir: &ProcDir,
+    mounts: &Mounts,
+    process: &Process,
+    environ: &[u8],
+) -> Option<Program> {
+    let name = process.cmdline.as_ref()?.first()?.as_bytes();
+    if name.is_empty() || name.starts_with(b"-") || name.contains(&b'/') {
+        return None;
+    }
+    let mut variables = environ.split(|&b| b == 0);
+    let path = variables.find_map(|variable| variable.strip_prefix(b"PATH="))?;
+    let view = View::of(dir, mounts);
+    let dirs = path
+        .split(|&b| b == b':')
+        .filter(|dir| dir.starts_with(b"/"));
+    let found = dirs
+        .map(|dir| join(dir, name))
+        .find(|file| can_run(&view, file))?;
+    // What it was called may be no more than a name (execve(2)).
+    let exe = view
+        .stat(process.exe.as_ref()?.as_bytes(), Last::Follow)
+        .ok()?;
+    let there = view.stat(&found, Last::Follow).ok()?;
+    if (exe.st_dev, exe.st_ino) != (there.st_dev, there.st_ino) {
+        return None;
+    }
+    let own = with_own_view(|own| {
+        let mut files = path_of_person().map(|dir| join(dir.as_os_str().as_bytes(), name));
+        files.find(|file| can_run(own, file))
+    });
+    Some(Program {
+        in_path: own.as_ref() == Some(&found),
+        path: Name::from(found),
+    })
+}
+
+fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+    [dir, b"/", name].concat()
+}
+
+/// Whether a shell would start it.
+fn can_run(view: &View<'_>, file: &[u8]) -> bool {
+    let stat = view.stat(file, Last::Follow);
+    stat.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG && stat.st_mode & 0o111 != 0)
+}
+
+/// The directories commands are looked for in by whoever pastes them: none are known under sudo(8), whose PATH is
+/// another one.
+pub fn path_of_person() -> impl Iterator<Item = PathBuf> {
+    let own = sys::effective_user();
+    let path = env::var_os("PATH").filter(|_| person(own, env::var("SUDO_UID").ok()) == own);
+    let dirs: Vec<_> = env::split_paths(&path.unwrap_or_default()).collect();
+    dirs.into_iter().filter(|dir| dir.is_absolute())
+}
+
+/// Who ran sudo(8), if this is root by it.
+pub fn person(own: u32, sudo_uid: Option<String>) -> u32 {
+    let by_sudo = sudo_uid.filter(|_| own == 0);
+    by_sudo.and_then(|uid| uid.parse().ok()).unwrap_or(own)
+}

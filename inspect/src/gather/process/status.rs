@@ -1,0 +1,342 @@
+//! Who the process is: stat, comm, cmdline, exe, environ, ELF headers, and libwatchfix in it.
+
+use crate::gather::process::search;
+use crate::gather::process::{auxv, maps, secrets};
+use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view::{Last, View};
+use crate::model::{Failure, FailureKind, Library, Linkage, Name, Process, is_title};
+use crate::sys;
+use procfs::prelude::*;
+use procfs::process::Stat;
+use rules::Rule;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Opens a process and reads who it is, which any user may know.
+pub fn identify(pid: u32) -> Result<(ProcDir, Process), Failure> {
+    let failure = |kind, why| Failure {
+        pid: Some(pid),
+        why,
+        kind,
+    };
+    let mut dir = ProcDir::open(pid).map_err(|e| {
+        if is_gone(&e) {
+            let why = format!("there is no process {pid}");
+            return failure(FailureKind::NoProcess, why);
+        }
+        let why = format!("process {pid} cannot be looked at: {}", errno_text(&e));
+        failure(FailureKind::NotPermitted, why)
+    })?;
+    // The descriptor `dir` means this very process: when its PID is given to another one, every
+    // further read through it fails with ESRCH. So nothing of two processes can be mixed up.
+    let mut process = Process {
+        pid,
+        ..Process::default()
+    };
+    match identity(&dir, &mut process) {
+        Err(e) if is_gone(&e) => {
+            let why = format!("process {pid} ended before anything was read");
+            return Err(failure(FailureKind::NoProcess, why));
+        }
+        Ok(true) => {
+            if let Some(thread) = dir.of_living_thread() {
+                dir = thread;
+                process.state = None;
+                process.cmdline = command_line(&dir);
+            }
+        }
+        _ => {}
+    }
+    Ok((dir, process))
+}
+
+/// PF_KTHREAD of include/linux/sched.h, field 9 of proc_pid_stat(5).
+const KERNEL_THREAD: u32 = 0x20_0000;
+
+/// What any user may read: name, parent, user, start, command line. Says whether the main thread has
+/// ended while others run on.
+///
+/// # Errors
+/// The errno of the first read, when the process has gone.
+pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
+    // The directory always belongs to the effective user (fs/proc/base.c, task_dump_owner), and to root
+    // once the process has gone: what is read after it shows that it had not.
+    let owner = sys::stat_at(dir.as_fd(), b"", 0)?.st_uid;
+    let stat = dir.read("stat")?;
+    process.uid = Some(owner);
+    let mut without_main = false;
+    if let Ok(stat) = Stat::from_read(&stat[..]) {
+        without_main = headless(&stat);
+        process.ppid = u32::try_from(stat.ppid).ok();
+        process.state = Some(stat.state);
+        process.around.session = u32::try_from(stat.session).ok();
+        process.kernel_thread = stat.flags & KERNEL_THREAD != 0;
+        process.start_time = start_time(stat.starttime);
+        process.start_ticks = Some(stat.starttime);
+    }
+    process.comm = comm(dir);
+    process.cmdline = command_line(dir);
+    Ok(without_main)
+}
+
+/// Whether the main thread has ended while others run on.
+///
+/// # Errors
+/// The kernel's errno, when the process has gone.
+pub fn is_headless(dir: &ProcDir) -> io::Result<bool> {
+    let stat = Stat::from_read(&dir.read("stat")?[..]);
+    Ok(stat.is_ok_and(|stat| headless(&stat)))
+}
+
+fn headless(stat: &Stat) -> bool {
+    stat.state == 'Z' && stat.num_threads > 1
+}
+
+/// Whether a PID is a thread of the kernel, which has no descriptors. Any user may know.
+pub fn is_kernel_thread(pid: u32) -> bool {
+    let text = ProcDir::open(pid).and_then(|dir| dir.read("stat"));
+    text.is_ok_and(|text| {
+        Stat::from_read(&text[..]).is_ok_and(|stat| stat.flags & KERNEL_THREAD != 0)
+    })
+}
+
+/// The name of the main thread; `None` if it could not be read.
+pub fn comm(dir: &ProcDir) -> Option<Name> {
+    dir.read("comm").ok().map(|mut name| {
+        if name.last() == Some(&b'\n') {
+            name.pop();
+        }
+        name.into()
+    })
+}
+
+/// The arguments without the secrets among them; `None` if they could not be read.
+pub fn command_line(dir: &ProcDir) -> Option<Vec<Name>> {
+    dir.read("cmdline")
+        .ok()
+        .map(|text| secrets::hide(without_padding(split_nul(&text))))
+}
+
+/// When it started, in clock ticks since boot; `None` where the kernel's text is not understood.
+pub fn start_ticks(dir: &ProcDir) -> io::Result<Option<u64>> {
+    let stat = dir.read("stat")?;
+    Ok(Stat::from_read(&stat[..]).ok().map(|stat| stat.starttime))
+}
+
+/// Whether it has ended or is about to: its memory and descriptors go before its PID does.
+pub fn has_ended(dir: &ProcDir) -> bool {
+    // PF_EXITING of include/linux/sched.h, field 9 of proc_pid_stat(5).
+    const EXITING: u32 = 0x4;
+    match dir.read("stat") {
+        Ok(text) => Stat::from_read(&text[..])
+            .is_ok_and(|stat| matches!(stat.state, 'Z' | 'X') || stat.flags & EXITING != 0),
+        Err(e) => is_gone(&e),
+    }
+}
+
+/// RFC 3339 from clock ticks since boot (field 22 of proc_pid_stat(5)).
+fn start_time(ticks: u64) -> Option<String> {
+    let boot = procfs::boot_time_secs().ok()?;
+    let millis = ticks.checked_mul(1000)? / procfs::ticks_per_second();
+    let since_epoch = boot.checked_mul(1000)?.checked_add(millis)?;
+    let time = jiff::Timestamp::from_millisecond(i64::try_from(since_epoch).ok()?).ok()?;
+    Some(time.to_string())
+}
+
+/// A process that writes a title over its arguments (setproctitle(3bsd)) leaves the rest of their room empty.
+fn without_padding(mut words: Vec<Name>) -> Vec<Name> {
+    if words.first().is_some_and(is_title) {
+        let end = words.iter().rposition(|word| !word.as_bytes().is_empty());
+        words.truncate(end.map_or(1, |last| last + 1));
+    }
+    words
+}
+
+fn split_nul(text: &[u8]) -> Vec<Name> {
+    let text = text.strip_suffix(b"\0").unwrap_or(text);
+    if text.is_empty() {
+        return Vec::new();
+    }
+    text.split(|&b| b == 0).map(Name::from).collect()
+}
+
+/// What needs permission to look into the process: its program, environment and mappings.
+pub fn program(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Gaps) {
+    match dir.read_link("exe") {
+        Ok(path) => {
+            process.exe = Some(path.into());
+            read_start(dir, process, gaps);
+        }
+        // A kernel thread and a zombie have no program: nothing is missing. Any other process without
+        // one is ending: its memory has gone before its descriptors.
+        Err(e) if e.raw_os_error() == Some(libc::ENOENT) => {
+            if !process.kernel_thread && process.state != Some('Z') {
+                gaps.note("its program, environment and mappings", "it is ending");
+                return;
+            }
+        }
+        Err(e) => gaps.note("its program and how it is linked", errno_text(&e)),
+    }
+    let environ = preload(dir, process, gaps);
+    process.found_in_path = search::in_path(dir, mounts, process, &environ);
+    // It is opened only when it is missing: see auxv on opens that are seen.
+    let requested = process.preload.requested.iter().flatten();
+    if process.preload.mapped == Some(false)
+        && let Some(path) = requested
+            .into_iter()
+            .find(|p| maps::is_library(p.as_bytes()))
+    {
+        process.preload.library = look_at_library(dir, mounts, path);
+    }
+    if process.state == Some('Z') {
+        gaps.note(
+            "what it had open",
+            "it is a zombie: it has ended, and only its exit status waits for its parent",
+        );
+    }
+}
+
+/// Whether libwatchfix is in the process, and with which rules. Returns its environment, as far as it may be read.
+pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) -> Vec<u8> {
+    let environ = match dir.read("environ") {
+        Ok(environ) => {
+            read_environ(process, &environ);
+            environ
+        }
+        Err(e) => {
+            // A kernel thread has no memory: ESRCH (fs/proc/base.c, environ_open).
+            if !is_gone(&e) {
+                gaps.note("its environment", errno_text(&e));
+            }
+            Vec::new()
+        }
+    };
+    process.preload.mapped = match maps::has_library(dir) {
+        Ok(found) => {
+            if found.is_none() && !process.kernel_thread && process.state != Some('Z') {
+                process.preload.requested = None;
+                gaps.note("its environment and mappings", "it is ending");
+            }
+            found
+        }
+        Err(e) => {
+            if !is_gone(&e) {
+                gaps.note("its mappings", errno_text(&e));
+            }
+            None
+        }
+    };
+    environ
+}
+
+/// The loader itself, when it was started by name to run a program (`ld.so PROGRAM`): it has no
+/// interpreter, and yet the program is dynamic.
+fn is_loader(exe: Option<&Name>) -> bool {
+    exe.is_some_and(|path| path.base().starts_with(b"ld-") || path.base() == b"ld.so")
+}
+
+fn read_start(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) {
+    match dir.read("auxv") {
+        Ok(vector) => {
+            let Some(start) = auxv::parse(&vector) else {
+                return;
+            };
+            process.linkage = Some(if is_loader(process.exe.as_ref()) {
+                Linkage::Dynamic
+            } else {
+                start.linkage
+            });
+            process.word_bits = Some(start.bits);
+            process.gains_privileges = start.secure;
+        }
+        Err(e) if is_gone(&e) => {}
+        Err(e) => gaps.note("how its program is linked", errno_text(&e)),
+    }
+}
+
+fn read_environ(process: &mut Process, environ: &[u8]) {
+    let mut requested = Vec::new();
+    for variable in split_nul(environ) {
+        let text = variable.as_bytes();
+        if let Some(list) = text.strip_prefix(b"LD_PRELOAD=") {
+            // ld.so(8): separated by blanks or colons.
+            requested = list
+                .split(|b| matches!(b, b' ' | b':'))
+                .filter(|entry| !entry.is_empty())
+                .map(Name::from)
+                .collect();
+        } else if text.starts_with(b"WATCHFIX_")
+            && let Some(equals) = text.iter().position(|&b| b == b'=')
+        {
+            let (name, value) = text.split_at(equals);
+            // Others are for the product's own use.
+            process.supervised |= text == b"WATCHFIX_RUN=1";
+            if !Rule::ALL
+                .iter()
+                .any(|rule| rule.variable().as_bytes() == name)
+            {
+                continue;
+            }
+            let value = value.get(1..).unwrap_or_default();
+            process.watchfix_rules.push((name.into(), value.into()));
+        }
+    }
+    process.preload.requested = Some(requested);
+}
+
+/// Looks at the library an LD_PRELOAD entry names. `None` if that cannot be told: a name without `/` is
+/// searched for by the loader, and a relative path meant the directory the program was started in.
+fn look_at_library(dir: &ProcDir, mounts: &Mounts, path: &Name) -> Option<Library> {
+    let path = path.as_bytes();
+    if !path.starts_with(b"/") {
+        return None;
+    }
+    let file = match View::of(dir, mounts).open(path, Last::Follow, 0) {
+        Ok(file) => file,
+        Err(e) => {
+            return match e.raw_os_error() {
+                Some(libc::ENOENT) => Some(Library::Missing),
+                Some(libc::EINVAL) => Some(Library::NotElf),
+                _ => None,
+            };
+        }
+    };
+    // elf(5): the magic, then EI_CLASS.
+    let mut start = [0u8; 5];
+    Some(match file.read_exact_at(&mut start, 0).map(|()| start) {
+        Ok([0x7f, b'E', b'L', b'F', 1]) => Library::Elf(32),
+        Ok([0x7f, b'E', b'L', b'F', 2]) => Library::Elf(64),
+        _ => Library::NotElf,
+    })
+}
+
+/// The command line of a process and the name of its main thread; `None` if it has gone.
+pub fn command_of(pid: u32) -> Option<(Vec<Name>, Option<Name>)> {
+    let dir = ProcDir::open(pid).ok()?;
+    // A zombie has a name and no command line: that it was there is all that is known.
+    let comm = comm(&dir)?;
+    Some((command_line(&dir).unwrap_or_default(), Some(comm)))
+}
+
+/// The name of a process's main thread; `None` if it has gone.
+pub fn comm_of(pid: u32) -> Option<Name> {
+    comm(&ProcDir::open(pid).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_keeps_empty_arguments_but_has_no_last_one() {
+        let names = |text: &[u8]| split_nul(text);
+        assert_eq!(names(b"a\0\0b\0"), ["a", "", "b"].map(Name::from));
+        assert_eq!(names(b""), []);
+        let title = without_padding(names(b"celery: w1\0\0\0\0"));
+        assert_eq!(title, ["celery: w1"].map(Name::from));
+        let plain = without_padding(names(b"a\0b\0\0"));
+        assert_eq!(plain, ["a", "b", ""].map(Name::from));
+    }
+}

@@ -1,0 +1,93 @@
+//! The descendants of a process.
+
+use crate::gather::process::processes::Processes;
+use crate::gather::subject::proc_dir::ProcDir;
+use std::collections::HashMap;
+use std::io;
+
+/// The PIDs below `ancestor`, parents before their children. Every process is asked for its parent: the
+/// lists of children in /proc are an option of the kernel, and may miss some while others end.
+///
+/// # Errors
+/// The errno of listing /proc.
+pub fn descendants(ancestor: u32) -> io::Result<Vec<u32>> {
+    if is_childless(ancestor) {
+        return Ok(Vec::new());
+    }
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for pid in Processes::open()?.pids()? {
+        if let Some(parent) = parent(pid) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut found = vec![ancestor];
+    let mut at = 0;
+    while let Some(pid) = found.get(at) {
+        found.extend(children.remove(pid).unwrap_or_default());
+        at += 1;
+    }
+    found.remove(0);
+    Ok(found)
+}
+
+/// Whether a process surely has no child: /proc/PID/task/TID/children of each thread is empty (proc_pid_children(5)).
+fn is_childless(pid: u32) -> bool {
+    // With more threads than that it is as quick to ask everybody.
+    const THREADS: usize = 64;
+    let Ok(dir) = ProcDir::open(pid) else {
+        return false;
+    };
+    let threads = dir.threads(THREADS).unwrap_or_default();
+    let none = |tid: &u32| {
+        let list = dir.read(&format!("task/{tid}/children"));
+        list.is_ok_and(|list| list.is_empty())
+    };
+    (1..=THREADS).contains(&threads.len()) && threads.iter().all(none)
+}
+
+/// Whether `ancestor` is above a process. What has ended is below nothing.
+pub fn is_descendant(pid: u32, ancestor: u32) -> bool {
+    // Chains are short; a bound keeps a process that is moved meanwhile from going round.
+    const DEEPEST: usize = 64;
+    let up = std::iter::successors(parent(pid), |&pid| parent(pid));
+    up.take(DEEPEST).any(|pid| pid == ancestor)
+}
+
+/// Field 4 of proc_pid_stat(5). The name before it may hold anything, a parenthesis as well.
+fn parent(pid: u32) -> Option<u32> {
+    let stat = ProcDir::open(pid).ok()?.read("stat").ok()?;
+    let end = stat.iter().rposition(|&b| b == b')')?;
+    let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
+    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, Write};
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_grandchild_stands_after_its_parent() {
+        // A shell that has more to do does not become the program it starts.
+        let mut shell = Command::new("sh")
+            .args(["-c", "cat; true"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = shell.stdin.take().unwrap();
+        let mut output = io::BufReader::new(shell.stdout.take().unwrap());
+        // What comes back says that cat runs.
+        writeln!(input, "x").unwrap();
+        output.read_line(&mut String::new()).unwrap();
+        let found = descendants(std::process::id()).unwrap();
+        let cat = descendants(shell.id()).unwrap();
+        assert_eq!(cat.len(), 1);
+        let place = |pid| found.iter().position(|&found| found == pid).unwrap();
+        assert!(place(shell.id()) < place(cat[0]));
+        assert!(descendants(cat[0]).unwrap().is_empty());
+        drop(input);
+        shell.wait().unwrap();
+    }
+}

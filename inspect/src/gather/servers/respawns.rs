@@ -1,0 +1,177 @@
+//! Who is started with the command of a process while that one is looked at. What a supervisor starts in
+//! vain ends at once: one look seldom meets it.
+
+use crate::gather::process::processes::Processes;
+use crate::gather::process::status;
+use crate::gather::servers::process_tree::{Family, living};
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::model::{Name, Process, Start, Starts};
+use crate::sys;
+use procfs::process::Stat;
+use std::time::{Duration, Instant};
+
+/// Between two looks. Of a program that fails at once, an interpreter takes some 20 ms to begin.
+pub const PACE: Duration = Duration::from_millis(5);
+
+/// A lookout beside one process.
+pub struct Lookout {
+    family: Family,
+    own: Stat,
+    command: Vec<Name>,
+    /// Its working directory and the ports it listens on: whoever wants these wants its place, whatever
+    /// command it has. The worker of a server that reloads has another one than who starts that server.
+    cwd: Option<Name>,
+    ports: Vec<String>,
+    /// When it began, in clock ticks since boot.
+    since: u64,
+    /// The PID that was given out last.
+    newest: Option<Vec<u8>>,
+    young: Vec<Young>,
+    seen: Starts,
+    began: Instant,
+}
+
+/// A process that began meanwhile.
+struct Young {
+    pid: u32,
+    stat: Stat,
+    same_place: bool,
+    /// It is looked at again after this time, which doubles: soon it is what it will be.
+    wait: Duration,
+    due: Instant,
+}
+
+impl Lookout {
+    /// Begins to look; `None` for a process that listens nowhere, whose place nobody else can want.
+    pub fn beside(process: &Process) -> Option<Lookout> {
+        if process.around.listeners.is_empty() {
+            return None;
+        }
+        let newest = newest_pid();
+        let family = Family::read();
+        Some(Lookout {
+            own: family.get(process.pid)?.clone(),
+            command: process.cmdline.clone()?,
+            cwd: process.around.cwd.clone(),
+            ports: process
+                .around
+                .listeners
+                .iter()
+                .filter_map(|listener| Some(listener.port?.to_string()))
+                .collect(),
+            since: sys::since_boot().as_millis() as u64 * procfs::ticks_per_second() / 1000,
+            family,
+            newest,
+            young: Vec::new(),
+            seen: Starts::default(),
+            began: Instant::now(),
+        })
+    }
+
+    /// When it began.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Looks once more.
+    pub fn look(&mut self) {
+        let newest = newest_pid();
+        if newest.is_none() || newest != self.newest {
+            self.newest = newest;
+            self.find_new();
+        }
+        let now = Instant::now();
+        self.look_again(|young| young.due <= now);
+    }
+
+    /// Ends it, with a last look.
+    pub fn end(mut self) -> Starts {
+        self.look_again(|_| true);
+        // The bootstrap of a start under way when the look began is as old as a supervisor, and ends with
+        // its start. Who supervises lives on.
+        for start in &mut self.seen.ended {
+            let by = &mut start.starters.supervisor;
+            by.take_if(|by| living(by.pid).is_none());
+        }
+        self.seen.seconds = self.began.elapsed().as_millis() as f64 / 1000.0;
+        self.seen
+    }
+
+    fn find_new(&mut self) {
+        let pids = Processes::open().and_then(|mut all| all.pids());
+        for pid in pids.into_iter().flatten() {
+            if self.family.get(pid).is_some() {
+                continue;
+            }
+            let Some(stat) = living(pid) else { continue };
+            // Kept also of who ends soon: a bootstrap is gone before the server it started.
+            self.family.add(pid, stat.clone());
+            // Somebody at a terminal is a client.
+            if stat.tty_nr == 0 && !self.family.related(&self.own, &stat) {
+                self.young.push(Young {
+                    pid,
+                    stat,
+                    same_place: false,
+                    wait: PACE,
+                    due: Instant::now(),
+                });
+            }
+        }
+    }
+
+    fn look_again(&mut self, is_due: impl Fn(&Young) -> bool) {
+        let (family, own, ended) = (&self.family, &self.own, &mut self.seen.ended);
+        let (command, cwd, ports, since) = (&self.command, &self.cwd, &self.ports, self.since);
+        self.young.retain_mut(|young| {
+            if !is_due(young) {
+                return true;
+            }
+            let alive = living(young.pid).is_some_and(|at| at.starttime == young.stat.starttime);
+            if !alive {
+                if young.same_place {
+                    ended.push(Start {
+                        pid: young.pid,
+                        starters: family.starters(&young.stat, own, since),
+                    });
+                }
+                return false;
+            }
+            let theirs = ProcDir::open(young.pid).ok();
+            young.same_place = theirs.is_some_and(|dir| {
+                let line = status::command_line(&dir);
+                line.as_ref() == Some(command) || wants(&dir, line.as_deref(), cwd.as_ref(), ports)
+            });
+            young.due = Instant::now() + young.wait;
+            young.wait *= 2;
+            true
+        });
+    }
+}
+
+/// Whether a process was told one of `ports`, in its arguments or by PORT, and works in the directory `cwd`.
+fn wants(dir: &ProcDir, line: Option<&[Name]>, cwd: Option<&Name>, ports: &[String]) -> bool {
+    if ports.is_empty()
+        || cwd.is_none()
+        || dir.read_link("cwd").ok().map(Name::from).as_ref() != cwd
+    {
+        return false;
+    }
+    // `--port 8000`, `--port=8000`, `127.0.0.1:8000`; not 18000.
+    let names = |text: &[u8]| {
+        let mut numbers = text.split(|b| !b.is_ascii_digit());
+        numbers.any(|number| ports.iter().any(|port| port.as_bytes() == number))
+    };
+    let mut words = line.into_iter().flatten().skip(1);
+    words.any(|word| names(word.as_bytes()))
+        || dir.read("environ").is_ok_and(|text| {
+            let mut all = text.split(|&b| b == 0);
+            all.any(|variable| variable.strip_prefix(b"PORT=").is_some_and(names))
+        })
+}
+
+/// The last field of /proc/loadavg (proc_loadavg(5)): as long as it stays, nothing has begun.
+fn newest_pid() -> Option<Vec<u8>> {
+    let text = std::fs::read("/proc/loadavg").ok()?;
+    let fields = text.trim_ascii_end().rsplit(|&b| b == b' ');
+    fields.into_iter().next().map(<[u8]>::to_vec)
+}

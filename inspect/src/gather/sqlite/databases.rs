@@ -1,0 +1,368 @@
+//! SQLite databases among the open files, grouped by inode and by name.
+//!
+//! A file is looked at through /proc/PID/fd/N only: the real path is never opened, nothing is locked,
+//! mapped or created. And it is opened only where its side files do not tell already, and not where a
+//! watch of the process would report that open. Format: <https://sqlite.org/fileformat2.html>, section 1.3.
+
+use crate::gather::descriptors::census::identity;
+use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::sqlite::{Mode, database_mode};
+use crate::gather::subject::gaps::Gaps;
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view;
+use crate::gather::subject::view::{Last, View};
+use crate::model::{Database, Descriptor, Identity, Kind, Name, Part, Process};
+use crate::sys;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The side files, by what SQLite appends to the database's name. In wal2 mode (a branch of SQLite)
+/// there is a second log, `-wal2`: counted as -wal.
+pub const SUFFIXES: [(&str, &str); 4] = [
+    ("-wal", "-wal"),
+    ("-wal2", "-wal"),
+    ("-shm", "-shm"),
+    ("-journal", "-journal"),
+];
+
+/// What d_path (fs/d_path.c) puts behind the name of a file that has none any more.
+pub const DELETED: &[u8] = b" (deleted)";
+
+/// Finds the databases among the descriptors of `process`, whose instances must have been read.
+pub fn group(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> Vec<Database> {
+    let wakes = Wakes::of(process.inotify.iter());
+    let (mut untouched, mut wal2) = (0, 0);
+    let mut found = group_files(&unite(&process.descriptors), |file| {
+        if wakes.by_opening(file.identity, file.parent) {
+            untouched += 1;
+            return None;
+        }
+        let mode = header_of(dir, mounts, file);
+        wal2 += usize::from(mode == Some(Mode::Wal2));
+        mode
+    });
+    for database in found.iter_mut().filter(|database| database.deleted) {
+        let path = database.database.as_bytes();
+        database.replaced = View::of(dir, mounts).stat(path, Last::Stay).is_ok();
+    }
+    if wal2 > 0 {
+        gaps.count(
+            wal2,
+            "logs of databases",
+            "they are in wal2 mode, which is recognised and not decoded",
+        );
+    }
+    if untouched > 0 {
+        gaps.count(
+            untouched,
+            "files looked at for being SQLite databases without a -wal",
+            "opening them would wake the process's own watches",
+        );
+    }
+    // Who watches nothing is woken by no write.
+    if !process.inotify.is_empty() {
+        rest(dir, mounts, &mut found);
+    }
+    found
+}
+
+/// Sees for how long nobody has written to the files of databases, and whether that leaves a -journal. No file is
+/// opened.
+pub fn rest(dir: &ProcDir, mounts: &Mounts, databases: &mut [Database]) {
+    let view = View::of(dir, mounts);
+    for database in databases {
+        let rollback = database.wal_mode == Some(false);
+        let parts = database.parts.iter_mut();
+        for part in parts.filter(|part| part.writable && !part.deleted) {
+            let stat = view.descriptor(part.fd);
+            let stat = stat.and_then(|found| sys::stat_at(found.as_fd(), b"", 0));
+            let Ok(stat) = stat else { continue };
+            part.rested = rested(&stat);
+            if rollback && part.suffix.is_empty() {
+                database.makes_journals = makes_journals(&view, &part.path, &stat);
+            }
+        }
+    }
+}
+
+fn rested(stat: &libc::stat) -> Option<Duration> {
+    let seconds = u64::try_from(stat.st_mtime).ok()?;
+    let nanos = u32::try_from(stat.st_mtime_nsec).ok()?;
+    let written = UNIX_EPOCH + Duration::new(seconds, nanos);
+    // A clock may have been set back.
+    Some(written.elapsed().unwrap_or_default())
+}
+
+/// Whether commits make a -journal, which `journal_mode` memory or off does not: one lies there, or the last change of
+/// the directory, its removal, came after the last one of the database.
+fn makes_journals(view: &View<'_>, database: &Name, stat: &libc::stat) -> bool {
+    let journal = [database.as_bytes(), b"-journal"].concat();
+    let lies_there = view.stat(&journal, Last::Stay).is_ok();
+    let directory = database.parent().map(|dir| view.stat(dir, Last::Stay));
+    let removed = directory.and_then(Result::ok).is_some_and(|dir| {
+        (dir.st_mtime, dir.st_mtime_nsec) >= (stat.st_mtime, stat.st_mtime_nsec)
+    });
+    lies_there || removed
+}
+
+/// The path of the database a -wal or -shm belongs to by its name.
+pub fn database_of(path: &[u8]) -> Option<&[u8]> {
+    let mut sides = SUFFIXES.iter().filter(|(_, suffix)| *suffix != "-journal");
+    sides.find_map(|(ending, _)| path.strip_suffix(ending.as_bytes()))
+}
+
+fn group_files(files: &[Part], mut header_of: impl FnMut(&Part) -> Option<Mode>) -> Vec<Database> {
+    let mut sides: HashMap<&[u8], Vec<(&'static str, &Part)>> = HashMap::new();
+    for file in files {
+        for (ending, suffix) in SUFFIXES {
+            if let Some(base) = file.path.as_bytes().strip_suffix(ending.as_bytes()) {
+                sides.entry(base).or_default().push((suffix, file));
+            }
+        }
+    }
+    let mut found: BTreeMap<&[u8], Vec<(&Part, Option<Mode>)>> = BTreeMap::new();
+    for file in files {
+        let path = file.path.as_bytes();
+        let has_wal = sides
+            .get(path)
+            .is_some_and(|list| list.iter().any(|(suffix, _)| *suffix != "-journal"));
+        // A -wal or -shm beside it is enough: the file need not be opened.
+        let header = if has_wal || !may_be_database(file) {
+            None
+        } else {
+            header_of(file)
+        };
+        if has_wal || header.is_some() {
+            found.entry(path).or_default().push((file, header));
+        }
+    }
+    let mut databases = Vec::new();
+    for (base, mains) in &found {
+        let sides = sides.get(base).map(Vec::as_slice).unwrap_or_default();
+        databases.extend(of_one_name(mains, sides));
+    }
+    // A -wal whose database is not open in this process is still a WAL it holds.
+    for (base, sides) in &sides {
+        let is_wal = sides.iter().any(|(suffix, _)| *suffix == "-wal");
+        if is_wal && !found.contains_key(base) {
+            databases.push(database((*base).into(), None, None, sides.iter().copied()));
+        }
+    }
+    databases.sort_by(|a, b| a.database.cmp(&b.database).then(a.deleted.cmp(&b.deleted)));
+    databases
+}
+
+/// One entry per inode and name: what a hundred connections hold is one file.
+fn unite(descriptors: &[Descriptor]) -> Vec<Part> {
+    let mut files: Vec<Part> = Vec::new();
+    let mut places: HashMap<(Identity, &Name), usize> = HashMap::new();
+    for descriptor in descriptors.iter().filter(|d| d.kind == Kind::File) {
+        let writable = descriptor.writable == Some(true);
+        let key = descriptor.identity.map(|id| (id, &descriptor.target));
+        if let Some(file) = key
+            .and_then(|key| places.get(&key))
+            .and_then(|&place| files.get_mut(place))
+        {
+            file.handles += 1;
+            file.writable |= writable;
+            file.parent = file.parent.or(descriptor.parent);
+            continue;
+        }
+        if let Some(key) = key {
+            places.insert(key, files.len());
+        }
+        files.push(part(descriptor));
+    }
+    files
+}
+
+/// A file as one of its descriptors shows it.
+pub fn part(descriptor: &Descriptor) -> Part {
+    Part {
+        suffix: "",
+        path: descriptor.target.clone(),
+        fd: descriptor.fd,
+        handles: 1,
+        writable: descriptor.writable == Some(true),
+        deleted: descriptor.deleted,
+        bytes: descriptor.bytes,
+        identity: descriptor.identity,
+        parent: descriptor.parent,
+        rested: None,
+    }
+}
+
+/// The databases of one path: more than one when it was deleted and made again. A deleted side file
+/// belongs to the deleted database if there is one, else to the only one there is.
+fn of_one_name(mains: &[(&Part, Option<Mode>)], sides: &[(&'static str, &Part)]) -> Vec<Database> {
+    let any_deleted = mains.iter().any(|(main, _)| main.deleted);
+    let any_live = mains.iter().any(|(main, _)| !main.deleted);
+    mains
+        .iter()
+        .map(|(main, header)| {
+            let own = sides.iter().copied().filter(|(_, side)| {
+                side.deleted == main.deleted
+                    || (side.deleted && !any_deleted)
+                    || (!side.deleted && !any_live)
+            });
+            database(main.path.clone(), Some(main), *header, own)
+        })
+        .collect()
+}
+
+fn database<'a>(
+    path: Name,
+    main: Option<&Part>,
+    header: Option<Mode>,
+    sides: impl Iterator<Item = (&'static str, &'a Part)>,
+) -> Database {
+    let mut database = Database {
+        database: path,
+        handles: main.map_or(0, |m| m.handles),
+        database_bytes: main.and_then(|m| m.bytes),
+        deleted: main.is_some_and(|m| m.deleted),
+        wal_mode: header.map(|mode| mode != Mode::Rollback),
+        parts: main.cloned().into_iter().collect(),
+        ..Database::default()
+    };
+    for (suffix, side) in sides {
+        match suffix {
+            "-wal" => {
+                database.wal_handles += side.handles;
+                database.wal_mode = Some(true);
+                database.wal_bytes = add(database.wal_bytes, side.bytes);
+                database.wal_deleted = Some(database.wal_deleted == Some(true) || side.deleted);
+            }
+            "-shm" => {
+                database.shm_handles += side.handles;
+                database.shm_bytes = add(database.shm_bytes, side.bytes);
+            }
+            _ => database.journal_handles += side.handles,
+        }
+        database.parts.push(Part {
+            suffix,
+            ..side.clone()
+        });
+    }
+    database.count_connections();
+    database
+}
+
+fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
+    match (sum, more) {
+        (Some(a), Some(b)) => Some(a + b),
+        (a, b) => a.or(b),
+    }
+}
+
+/// Whether the file has a size a database can have (whole pages, and the smallest page is 512 bytes) and
+/// no side file's name.
+fn may_be_database(file: &Part) -> bool {
+    let name = file.path.as_bytes();
+    file.bytes.is_some_and(|size| size > 0 && size % 512 == 0)
+        && !SUFFIXES
+            .iter()
+            .any(|(ending, _)| name.ends_with(ending.as_bytes()))
+}
+
+/// The header, if the file has one.
+fn header_of(dir: &ProcDir, mounts: &Mounts, file: &Part) -> Option<Mode> {
+    let mut start = [0u8; 20];
+    let open = open_safely(dir, mounts, file)?;
+    open.read_exact_at(&mut start, 0).ok()?;
+    database_mode(&start)
+}
+
+/// Opens a file of a process through its descriptor, for reading only; `None` where that fails or might
+/// hang, or the descriptor stands for another file by now.
+pub fn open_safely(dir: &ProcDir, mounts: &Mounts, wanted: &Part) -> Option<File> {
+    let found = View::of(dir, mounts).descriptor(wanted.fd).ok()?;
+    let file = view::open_unnoticed(found.as_fd()).ok()?;
+    (identity(&file, mounts) == wanted.identity && is_called(&file, wanted.path.base()))
+        .then_some(file)
+}
+
+/// Whether a file was opened under this name: a number of an inode that is gone is given to the next one.
+fn is_called(file: &File, base: &[u8]) -> bool {
+    std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).is_ok_and(|path| {
+        let path = Name::from(path.as_os_str().as_encoded_bytes());
+        let name = path.base();
+        name == base || name.strip_suffix(DELETED) == Some(base)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Device;
+
+    fn file(fd: i32, path: &str, inode: u64, deleted: bool) -> Descriptor {
+        Descriptor {
+            fd,
+            kind: Kind::File,
+            target: path.into(),
+            deleted,
+            writable: Some(true),
+            bytes: Some(100),
+            identity: Some(Identity::plain(Device(1), inode)),
+            parent: None,
+            space: None,
+        }
+    }
+
+    fn grouped(descriptors: &[Descriptor]) -> Vec<Database> {
+        group_files(&unite(descriptors), |_| None)
+    }
+
+    #[test]
+    fn a_hundred_connections_are_one_database() {
+        let mut list = Vec::new();
+        for n in 0..100 {
+            list.push(file(n * 2, "/d/state.db", 1, false));
+            list.push(file(n * 2 + 1, "/d/state.db-wal", 2, false));
+        }
+        list.push(file(999, "/d/state.db-shm", 3, false));
+        let found = grouped(&list);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (found[0].handles, found[0].wal_handles, found[0].shm_handles),
+            (100, 100, 1)
+        );
+        assert_eq!(found[0].wal_bytes, Some(100));
+    }
+
+    #[test]
+    fn a_database_made_again_is_told_from_the_deleted_one() {
+        let found = grouped(&[
+            file(3, "/d/a.db", 1, true),
+            file(4, "/d/a.db-wal", 2, true),
+            file(5, "/d/a.db", 11, false),
+            file(6, "/d/a.db-wal", 12, false),
+        ]);
+        let seen: Vec<_> = found.iter().map(|d| (d.deleted, d.wal_handles)).collect();
+        assert_eq!(seen, [(false, 1), (true, 1)]);
+    }
+
+    #[test]
+    fn a_deleted_wal_belongs_to_the_database_that_is_left() {
+        let found = grouped(&[
+            file(3, "/d/a.db", 1, false),
+            file(4, "/d/a.db-wal", 2, true),
+        ]);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].wal_deleted, Some(true));
+    }
+
+    #[test]
+    fn a_journal_alone_makes_no_database_of_a_file_without_the_magic() {
+        let found = grouped(&[
+            file(3, "/d/log", 1, false),
+            file(4, "/d/log-journal", 2, false),
+        ]);
+        assert!(found.is_empty());
+    }
+}

@@ -1,0 +1,94 @@
+//! Which locks last: transactions and readers are looked at again for a moment, and those still there get an age.
+
+use crate::gather::sqlite::held_locks::fill_locks;
+use crate::gather::sqlite::held_locks::locks;
+use crate::gather::sqlite::logs::logs;
+use crate::gather::subject::gaps::Gaps;
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::model::{Database, Journal, LockKind, Process, RollbackKind, Wal};
+use std::time::{Duration, Instant};
+
+/// Between two looks at a write lock.
+pub const AGAIN: Duration = Duration::from_millis(50);
+
+/// Looks that must find it: who writes again and again is seen without it at one of them.
+pub const LOOKS: u32 = 4;
+
+/// Looks again for a moment where somebody is in a write transaction, or reads and keeps a checkpoint short: most last
+/// for milliseconds.
+pub fn watch_writers(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
+    let began = Instant::now();
+    for _ in 0..LOOKS {
+        let pinned = |database: &Database| database.wal.as_ref().is_some_and(Wal::is_pinned);
+        let mut databases = process.sqlite.iter();
+        if !databases.any(|database| database.is_held_up() || pinned(database)) {
+            return;
+        }
+        std::thread::sleep(AGAIN);
+        if !lasting(dir, mounts, process, began.elapsed()) {
+            return;
+        }
+    }
+}
+
+/// Looks at the locks again, `since` the first look: those that are still held get that age. Says whether one that keeps
+/// others from writing is among them, or a reader that keeps a checkpoint short.
+pub fn lasting(dir: &ProcDir, mounts: &Mounts, process: &mut Process, since: Duration) -> bool {
+    let mut databases = process.sqlite.clone();
+    // What cannot be seen was said at the first look.
+    let gaps = &mut Gaps::default();
+    logs(dir, mounts, process, gaps);
+    let Some(found) = locks(dir, mounts, process, false, gaps) else {
+        process.sqlite = databases;
+        return false;
+    };
+    let mut writes = false;
+    for (before, now) in databases.iter_mut().zip(&mut process.sqlite) {
+        fill_locks(now, &found);
+        writes |= age(before, now, since);
+        writes |= before.wal.as_ref().is_some_and(Wal::is_pinned);
+    }
+    process.sqlite = databases;
+    writes
+}
+
+/// Gives the locks of a database that are still held `since` then that age. Says whether one that keeps others from
+/// writing is among them.
+pub fn age(before: &mut Database, now: &Database, since: Duration) -> bool {
+    let millis = u64::try_from(since.as_millis()).ok();
+    let mut writes = false;
+    if let (Some(old), Some(new)) = (&mut before.wal, &now.wal) {
+        let same_log = old.frames == new.frames;
+        for lock in old.locks.iter_mut().flatten() {
+            let held = new.locks.iter().flatten().any(|other| {
+                (other.pid, other.lock, other.slot, other.mark)
+                    == (lock.pid, lock.lock, lock.slot, lock.mark)
+            });
+            // Frames that were added are of a transaction that has ended.
+            let same = held && (lock.lock != LockKind::Write || same_log);
+            lock.held_ms = millis.filter(|_| same);
+            lock.ended |= !same;
+            writes |= same && lock.lock == LockKind::Write;
+        }
+    }
+    // The next transaction has another number.
+    let kept = before.kept().map(|lock| lock.pid);
+    let another = matches!(before.journal, Some(Journal::Of(_))) && now.journal != before.journal;
+    // A commit ends its journal just before it gives up the lock: only one that is found so again is kept.
+    let refuted = before.journal == Some(Journal::Ended) && now.journal != before.journal;
+    let mut passed = refuted;
+    for lock in before.rollback_locks.iter_mut().flatten() {
+        let mut all = now.rollback_locks.iter().flatten();
+        let held = all.any(|other| (other.pid, other.lock) == (lock.pid, lock.lock));
+        let exclusive = lock.lock == RollbackKind::Exclusive;
+        let same = held && !((another || refuted) && exclusive);
+        passed |= exclusive && !same;
+        lock.held_ms = millis.filter(|_| same);
+        writes |= same && (now.is_transaction(lock) || kept == Some(lock.pid));
+    }
+    if passed && before.journal == Some(Journal::Ended) {
+        before.journal = None;
+    }
+    writes
+}

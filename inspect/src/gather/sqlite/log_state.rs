@@ -1,0 +1,174 @@
+//! What the files themselves say: a safe look at -shm and -wal.
+//!
+//! They are read by pread(2) alone. Mapping a -shm would mean SIGBUS when it is cut, and every lock of
+//! ours would be one that its users meet.
+
+use crate::gather::sqlite::frames;
+use crate::gather::sqlite::frames::{Counted, Effort};
+use crate::gather::sqlite::header;
+use crate::gather::sqlite::header::WAL_HEADER;
+use crate::gather::sqlite::shm;
+use crate::gather::sqlite::shm::{Doubt, Index};
+use crate::model::Wal;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+/// How long a -shm that makes no sense is looked at again. A writer changes the header in microseconds,
+/// but may lose its processor in the middle.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// What the files of a log say.
+pub struct Seen {
+    /// The log.
+    pub wal: Wal,
+    /// Why the -shm is not believed; `None` also where there is none.
+    pub doubt: Option<Doubt>,
+    /// How the frames were counted, where the -shm does not say.
+    pub counted: Option<Counted>,
+}
+
+/// Reads what a -shm says about its -wal. Without one to believe, the frames are counted in the -wal;
+/// what of them is in the database already, the -wal does not say.
+pub fn read(shm: Option<&File>, wal: Option<&File>, wal_bytes: Option<u64>) -> Seen {
+    let doubt = match shm.map(|shm| index(shm, wal)) {
+        Some(Ok(index)) => {
+            return Seen {
+                wal: described(&index, wal_bytes),
+                doubt: None,
+                counted: None,
+            };
+        }
+        Some(Err(doubt)) => Some(doubt),
+        None => None,
+    };
+    let counted = wal.and_then(|wal| count(wal, Effort::Checksums));
+    let header = || wal.and_then(wal_header)?.page_size;
+    let mut found = Wal {
+        page_size: counted.map(|counted| counted.page_size).or_else(header),
+        frames: counted.map(|counted| counted.frames),
+        live_bytes: counted
+            .map(|counted| WAL_HEADER + header::frame_bytes(counted.frames, counted.page_size)),
+        ..Wal::default()
+    };
+    // Without frames there is nothing to bring into the database; a -wal without a header has none,
+    // whatever a -shm would say.
+    let empty = wal_bytes.is_some_and(|bytes| bytes < WAL_HEADER);
+    if empty || found.frames == Some(0) {
+        (found.frames, found.checkpointed_frames) = (Some(0), Some(0));
+        found.live_bytes = Some(if empty { 0 } else { WAL_HEADER });
+        found.pending_bytes = Some(0);
+    }
+    Seen {
+        wal: found,
+        doubt,
+        counted,
+    }
+}
+
+/// Counts the frames of a -wal, again for a moment while it begins anew.
+pub fn count(wal: &File, effort: Effort) -> Option<Counted> {
+    let start = Instant::now();
+    loop {
+        let bytes = wal.metadata().ok()?.len();
+        let read = |to: &mut [u8], at| wal.read_at(to, at).unwrap_or(0);
+        let counted = frames::count(read, bytes, effort);
+        if counted.is_some() || bytes < WAL_HEADER || start.elapsed() > PATIENCE {
+            return counted;
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn described(index: &Index, wal_bytes: Option<u64>) -> Wal {
+    let bytes = |frames| Some(header::frame_bytes(frames, index.page_size?));
+    let head = match wal_bytes {
+        Some(bytes) if index.frames == 0 => bytes.min(WAL_HEADER),
+        _ => WAL_HEADER,
+    };
+    Wal {
+        page_size: index.page_size,
+        frames: Some(index.frames),
+        checkpointed_frames: Some(index.backfilled),
+        attempted_frames: Some(index.attempted),
+        live_bytes: bytes(index.frames).map(|frames| frames + head),
+        pending_bytes: bytes(index.frames - index.backfilled),
+        read_marks: Some(index.marks),
+        locks: None,
+        attached: None,
+    }
+}
+
+/// What a -shm says, read again for a moment while it makes no sense.
+///
+/// # Errors
+/// Why it must not be believed.
+pub fn index(shm: &File, wal: Option<&File>) -> Result<Index, Doubt> {
+    let start = Instant::now();
+    loop {
+        match index_once(shm, wal) {
+            Err(doubt) if doubt.may_pass() && start.elapsed() < PATIENCE => {}
+            other => return other,
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn index_once(shm: &File, wal: Option<&File>) -> Result<Index, Doubt> {
+    let index = shm::parse(filled(shm, &mut [0; shm::LENGTH]))?;
+    // The header of the -wal is written before the first frame that counts; an empty -wal has none yet.
+    if index.frames > 0
+        && let Some(wal) = wal
+        && wal_header(wal).is_none_or(|header| header.salts != index.salts)
+    {
+        return Err(Doubt::OtherWal);
+    }
+    Ok(index)
+}
+
+fn wal_header(wal: &File) -> Option<header::WalHeader> {
+    header::wal(filled(wal, &mut [0; WAL_HEADER as usize]))
+}
+
+/// The beginning of a file, as much as there is of it.
+pub fn filled<'a>(file: &File, buffer: &'a mut [u8]) -> &'a [u8] {
+    let length = file.read_at(buffer, 0).unwrap_or(0);
+    buffer.get(..length).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn file(content: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        file
+    }
+
+    #[test]
+    fn figures_follow_from_frames_and_page_size() {
+        let shm = file(&shm::tests::written(9, 4, 4096, [0; 5]));
+        let Seen { wal, doubt, .. } = read(Some(&shm), None, Some(1 << 20));
+        assert_eq!(doubt, None);
+        assert_eq!((wal.frames, wal.checkpointed_frames), (Some(9), Some(4)));
+        assert_eq!(wal.live_bytes, Some(32 + 9 * 4120));
+        assert_eq!(wal.pending_bytes, Some(5 * 4120));
+    }
+
+    #[test]
+    fn a_shm_beside_another_wal_is_not_believed() {
+        let shm = file(&shm::tests::written(9, 4, 4096, [0; 5]));
+        let Seen { wal, doubt, .. } = read(Some(&shm), Some(&file(&[0; 64])), Some(64));
+        assert_eq!(doubt, Some(Doubt::OtherWal));
+        assert_eq!((wal.frames, wal.pending_bytes), (None, None));
+    }
+
+    #[test]
+    fn an_empty_wal_has_no_frames_even_without_a_shm() {
+        let Seen { wal, .. } = read(None, Some(&file(b"")), Some(0));
+        assert_eq!((wal.frames, wal.pending_bytes), (Some(0), Some(0)));
+        assert_eq!(wal.page_size, None);
+    }
+}

@@ -1,0 +1,128 @@
+//! The logs, locks and files of the databases a process has open.
+
+use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::sqlite::databases::open_safely;
+use crate::gather::sqlite::held_locks::fill_locks;
+use crate::gather::sqlite::held_locks::holder;
+use crate::gather::sqlite::held_locks::locks;
+use crate::gather::sqlite::lasting::AGAIN;
+use crate::gather::sqlite::logs::journal_of_another;
+use crate::gather::sqlite::logs::logs;
+use crate::gather::sqlite::logs::part;
+use crate::gather::sqlite::moved;
+use crate::gather::sqlite::overwritten;
+use crate::gather::subject::gaps::Gaps;
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view::{Last, View};
+use crate::model::{Database, Holder, Part, Process, RollbackKind};
+
+/// Fills in the logs and locks of the databases of `process`.
+pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Gaps) {
+    if process.sqlite.is_empty() {
+        return;
+    }
+    logs(dir, mounts, process, gaps);
+    displaced(dir, mounts, process);
+    let found = locks(dir, mounts, process, true, gaps);
+    let wakes = Wakes::of(process.inotify.iter());
+    for database in &mut process.sqlite {
+        if let Some(found) = &found {
+            fill_locks(database, found);
+        }
+        if let Some(journal) = journal_of_another(dir, mounts, &wakes, database, process.pid) {
+            database.journal = Some(journal);
+        }
+        let mut all = vec![Holder {
+            pid: process.pid,
+            comm: process.comm.clone(),
+            cmdline: process.cmdline.clone(),
+            handles: Some(database.handles),
+            wal_handles: Some(database.wal_handles),
+            shm_handles: Some(database.shm_handles),
+        }];
+        let peers = found.iter().flat_map(|found| &found.peers);
+        all.extend(peers.filter_map(|peer| holder(database, peer)));
+        database.holders = all;
+    }
+    renamed(dir, mounts, process);
+    moved::look(dir, mounts, process);
+    for database in &mut process.sqlite {
+        database.side_deleted = side_deleted(dir, database);
+    }
+}
+
+/// Which of the files that tell others of a transaction is unlinked, and still is after a while: whoever closes a
+/// database last unlinks its -shm just before it is closed (os_unix.c, `unixShmUnmap`).
+pub fn side_deleted(dir: &ProcDir, database: &Database) -> Option<&'static str> {
+    if database.deleted || database.wal_deleted == Some(true) {
+        return None;
+    }
+    let sides = database.parts.iter();
+    let lost = sides
+        .filter(|part| part.deleted && part.writable)
+        .find(|part| matches!(part.suffix, "-shm" | "-journal"))?;
+    std::thread::sleep(AGAIN);
+    let link = dir.read_link(&format!("fd/{}", lost.fd)).ok()?;
+    let still =
+        link.strip_suffix(crate::gather::sqlite::databases::DELETED) == Some(lost.path.as_bytes());
+    still.then_some(lost.suffix)
+}
+
+/// Looks where a database is whose -wal has kept its name: rename(2) changes the name of an open file as well. In WAL
+/// mode a connection that has a -wal keeps a lock on its database all the time.
+pub fn renamed(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
+    let is_its_own = |database: &Database| {
+        let mut locks = database.rollback_locks.iter().flatten();
+        database.wal_mode == Some(true)
+            && !database.deleted
+            && database.handles > 0
+            && database.wal_handles == 0
+            && locks.any(|lock| lock.pid == Some(process.pid) && lock.lock == RollbackKind::Shared)
+    };
+    let databases = process.sqlite.iter().enumerate();
+    let mut without_log = databases.filter(|(_, database)| is_its_own(database));
+    // Of two nobody can say which it was.
+    let (Some((main, found)), None) = (without_log.next(), without_log.next()) else {
+        return;
+    };
+    let to = found.database.clone();
+    let without_name = |log: &Database| log.handles == 0 && log.wal_deleted == Some(true);
+    // Who made another database of the old name has unlinked its -wal, which is this one's all the same.
+    if let Some(at) = process.sqlite.iter().position(without_name)
+        && let Ok([main, log]) = process.sqlite.get_disjoint_mut([main, at])
+    {
+        main.wal_handles = log.wal_handles;
+        main.wal_bytes = log.wal_bytes;
+        main.wal_deleted = Some(true);
+        main.parts.extend(log.parts.drain(..).map(|part| Part {
+            path: [to.as_bytes(), part.suffix.as_bytes()].concat().into(),
+            ..part
+        }));
+        main.count_connections();
+        process.sqlite.remove(at);
+        return;
+    }
+    for log in &mut process.sqlite {
+        if log.handles == 0 && log.wal_deleted == Some(false) {
+            let taken = View::of(dir, mounts).stat(log.database.as_bytes(), Last::Stay);
+            log.replaced = taken.is_ok();
+            log.renamed_to = Some(to.clone());
+        }
+    }
+}
+
+/// Looks whether the files of a database are still those its log is about.
+pub fn displaced(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
+    let wakes = Wakes::of(process.inotify.iter());
+    for database in &mut process.sqlite {
+        let [main, wal, shm] = ["", "-wal", "-shm"].map(|suffix| {
+            let part = part(database, suffix).filter(|part| !part.deleted)?;
+            let unseen = !wakes.by_opening(part.identity, part.parent);
+            unseen.then(|| open_safely(dir, mounts, part)).flatten()
+        });
+        if let (Some(main), Some(wal), Some(shm)) = (main, wal, shm) {
+            database.overwritten = overwritten::look(&main, &wal, &shm);
+        }
+    }
+}

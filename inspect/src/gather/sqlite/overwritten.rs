@@ -1,0 +1,330 @@
+//! Whether a database was overwritten in place while it was open, as `cp backup.db live.db` does: it keeps its
+//! inode, its -wal and its -shm, and has other pages.
+//!
+//! What the -shm calls checkpointed is in the database, page for page: `walCheckpoint` (sqlite/src/wal.c) copies it
+//! unchanged, encrypted or not. So a page that differs from its last such frame was not written by SQLite.
+
+use crate::gather::sqlite::header;
+use crate::gather::sqlite::header::FRAME_HEADER;
+use crate::gather::sqlite::header::{Mode, WAL_HEADER};
+use crate::gather::sqlite::log_state::{filled, index};
+use crate::gather::sqlite::shm::Index;
+use crate::model::Overwritten;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Pages that are compared: a restore seldom has those of the last transactions.
+const COMPARED: usize = 64;
+/// Frames whose headers are read: more are too many for a look in passing.
+const MOST: u32 = 4096;
+/// Frames whose headers are read where the database differs from its log: 4 GiB of usual pages.
+const SEARCHED: u32 = 1 << 20;
+/// How often it is looked at again while somebody writes.
+const TRIES: usize = 4;
+/// Looks that must find it.
+const AGREE: usize = 2;
+
+/// How it shows; `None` where nothing does.
+pub fn look(main: &File, wal: &File, shm: &File) -> Option<Overwritten> {
+    let mut agree = 0;
+    for _ in 0..TRIES {
+        let before = index(shm, Some(wal)).ok()?;
+        let found = look_once(main, wal, &before)?;
+        // What was written meanwhile may explain the difference.
+        if index(shm, Some(wal)).ok()? == before {
+            agree += 1;
+        }
+        if agree == AGREE {
+            return Some(found);
+        }
+    }
+    None
+}
+
+fn look_once(main: &File, wal: &File, log: &Index) -> Option<Overwritten> {
+    let found = difference(main, wal, log)?;
+    // A restore through SQLite has written all of it anew since: nobody reads the file below that.
+    (!is_covered(wal, log)).then_some(found)
+}
+
+fn difference(main: &File, wal: &File, log: &Index) -> Option<Overwritten> {
+    let page_size = log.page_size?;
+    let mut start = [0; 100];
+    let start = filled(main, &mut start);
+    // Without the magic it may be encrypted: only its pages can be compared.
+    if let Some(mode) = header::database(start) {
+        let stored = start.get(16..18).and_then(|bytes| bytes.first_chunk());
+        let stored = stored.and_then(|&bytes| header::page_size(u16::from_be_bytes(bytes).into()));
+        if stored.is_some_and(|stored| stored != page_size) {
+            return Some(Overwritten::PageSize);
+        }
+        // The last one that leaves WAL mode removes the -wal first.
+        if mode == Mode::Rollback && log.frames > 0 {
+            return Some(Overwritten::Mode);
+        }
+    }
+    let bytes = main.metadata().ok()?.len();
+    let whole = u64::from(log.pages) * u64::from(page_size);
+    if log.backfilled == log.frames && bytes < whole {
+        return Some(Overwritten::Shorter);
+    }
+    differs(main, wal, log, page_size).then_some(Overwritten::Pages)
+}
+
+/// Whether every page of the database is in the log, and not brought into the database yet.
+fn is_covered(wal: &File, log: &Index) -> bool {
+    let Some(page_size) = log.page_size.filter(|_| log.pages > 0) else {
+        return false;
+    };
+    // Each page takes a frame.
+    if log.frames - log.backfilled < log.pages || log.frames > SEARCHED {
+        return false;
+    }
+    let numbers = log.backfilled + 1..=log.frames;
+    let pages: Option<HashSet<u32>> = numbers
+        .map(|number| Some(frame(wal, number, page_size)?.page))
+        .collect();
+    pages.is_some_and(|pages| (1..=log.pages).all(|page| pages.contains(&page)))
+}
+
+/// Whether a page is not as it was checkpointed.
+fn differs(main: &File, wal: &File, log: &Index, page_size: u32) -> bool {
+    let Some(mut expected) = Expected::of(wal, log, page_size) else {
+        return false;
+    };
+    let size = page_size as usize;
+    let (mut logged, mut stored) = (vec![0; size], vec![0; size]);
+    expected.frames.truncate(COMPARED);
+    for (page, number, salts) in expected.frames {
+        // A database that became smaller has lost the pages behind its end.
+        if page == 0 || page > expected.pages {
+            continue;
+        }
+        let at = u64::from(page - 1) * u64::from(page_size);
+        let read = wal.read_exact_at(&mut logged, place(number, page_size) + FRAME_HEADER);
+        // A transaction that has not ended writes over the log before this one, and no index tells: of a frame the
+        // header first (`walWriteOneFrame`).
+        let still = frame(wal, number, page_size);
+        if read.is_err() || still.is_none_or(|now| (now.page, now.salts) != (page, salts)) {
+            return false;
+        }
+        match main.read_exact_at(&mut stored, at) {
+            Ok(()) if logged == stored => {}
+            Ok(()) => return true,
+            // It ends before a page that was written to it.
+            Err(e) => return e.kind() == io::ErrorKind::UnexpectedEof,
+        }
+    }
+    false
+}
+
+/// What the database must have.
+struct Expected {
+    /// Pages and the frames they were copied from with their salts, the last first.
+    frames: Vec<(u32, u32, [u8; 8])>,
+    /// The fewest pages it may have had since.
+    pages: u32,
+}
+
+impl Expected {
+    fn of(wal: &File, log: &Index, page_size: u32) -> Option<Expected> {
+        let (done, frames) = (log.backfilled, log.frames);
+        if frames - done > MOST {
+            return None;
+        }
+        let mut seen = HashSet::new();
+        let mut pages = log.pages;
+        // What was written since may be in the database already, or not.
+        for number in done + 1..=frames {
+            let frame = frame(wal, number, page_size)?;
+            seen.insert(frame.page);
+            pages = pages.min(frame.pages.unwrap_or(pages));
+        }
+        let checkpointed = match done {
+            0 => last_log(wal, log, page_size),
+            _ => (done.saturating_sub(MOST) + 1..=done)
+                .map(|number| Some((number, frame(wal, number, page_size)?)))
+                .collect::<Option<Vec<_>>>()?,
+        };
+        let mut found = Vec::new();
+        for (number, frame) in checkpointed.into_iter().rev() {
+            pages = pages.min(frame.pages.unwrap_or(pages));
+            if seen.insert(frame.page) {
+                found.push((frame.page, number, frame.salts));
+            }
+        }
+        Some(Expected {
+            frames: found,
+            pages,
+        })
+    }
+}
+
+/// What is left of the log before this one, up to its last transaction: it was checkpointed whole, or this one would
+/// not have begun. Its first salt is less by one (`walRestartHdr`).
+fn last_log(wal: &File, log: &Index, page_size: u32) -> Vec<(u32, Frame)> {
+    let first = |salts: &[u8; 8]| salts.first_chunk().map(|&salt| u32::from_be_bytes(salt));
+    let before = first(&log.salts).map(|salt| salt.wrapping_sub(1));
+    let all = (log.frames + 1..=log.frames.saturating_add(MOST))
+        .map_while(|number| Some((number, frame(wal, number, page_size)?)));
+    // A transaction that has not ended yet writes over it.
+    let rest = all.skip_while(|(_, frame)| frame.salts == log.salts);
+    let mut salts = None;
+    let mut found: Vec<_> = rest
+        .take_while(|(_, frame)| {
+            first(&frame.salts) == before && *salts.get_or_insert(frame.salts) == frame.salts
+        })
+        .collect();
+    let ended = found.iter().rposition(|(_, frame)| frame.pages.is_some());
+    // More than were read may follow: then of no page is the last frame known.
+    let whole = found.len() < MOST as usize;
+    found.truncate(ended.filter(|_| whole).map_or(0, |ended| ended + 1));
+    found
+}
+
+/// The header of a frame (<https://sqlite.org/fileformat2.html>, section 4.1).
+struct Frame {
+    page: u32,
+    /// The size of the database after the transaction it ends.
+    pages: Option<u32>,
+    salts: [u8; 8],
+}
+
+/// Frame `number`, counted from 1.
+fn frame(wal: &File, number: u32, page_size: u32) -> Option<Frame> {
+    let mut bytes = [0; FRAME_HEADER as usize];
+    wal.read_exact_at(&mut bytes, place(number, page_size))
+        .ok()?;
+    let word = |at: usize| Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
+    Some(Frame {
+        page: word(0)?,
+        pages: word(4).filter(|&pages| pages > 0),
+        salts: *bytes.get(8..)?.first_chunk()?,
+    })
+}
+
+fn place(number: u32, page_size: u32) -> u64 {
+    WAL_HEADER + header::frame_bytes(number - 1, page_size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::Connection;
+    use rusqlite::backup::Backup;
+    use std::path::Path;
+    use std::time::Duration;
+
+    fn look_at(database: &Path) -> Option<Overwritten> {
+        let open = |suffix| File::open(format!("{}{suffix}", database.display())).unwrap();
+        look(&open(""), &open("-wal"), &open("-shm"))
+    }
+
+    fn live(database: &Path) -> Connection {
+        let live = Connection::open(database).unwrap();
+        live.execute_batch(
+            "PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0;
+             CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB);",
+        )
+        .unwrap();
+        live
+    }
+
+    #[test]
+    fn whatever_sqlite_does_itself_is_no_overwriting() {
+        let temp = tempfile::tempdir().unwrap();
+        let database = temp.path().join("a.db");
+        let live = live(&database);
+        let steps = [
+            "INSERT INTO t (body) VALUES (randomblob(9000))",
+            "PRAGMA wal_checkpoint",
+            "UPDATE t SET body = randomblob(20000)",
+            "PRAGMA wal_checkpoint(RESTART)",
+            "INSERT INTO t (body) SELECT randomblob(3000) FROM t, t AS u LIMIT 50",
+            "PRAGMA wal_checkpoint",
+            "DELETE FROM t WHERE id > 0",
+            "VACUUM",
+            "PRAGMA wal_checkpoint",
+            "INSERT INTO t (body) VALUES (zeroblob(100000))",
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+        ];
+        for step in steps.iter().chain(&steps) {
+            live.execute_batch(step).unwrap();
+            assert_eq!(look_at(&database), None, "{step}");
+        }
+    }
+
+    #[test]
+    fn a_copy_over_it_shows_by_size_mode_page_size_or_pages() {
+        let temp = tempfile::tempdir().unwrap();
+        let database = temp.path().join("a.db");
+        let live = live(&database);
+        let fill = "INSERT INTO t (body) VALUES (randomblob(30000)); PRAGMA wal_checkpoint;";
+        live.execute_batch(fill).unwrap();
+        let backup = temp.path().join("backup.db");
+        std::fs::copy(&database, &backup).unwrap();
+        live.execute_batch("UPDATE t SET body = randomblob(30000); PRAGMA wal_checkpoint;")
+            .unwrap();
+        assert_eq!(look_at(&database), None);
+        std::fs::write(&database, std::fs::read(&backup).unwrap()).unwrap();
+        assert_eq!(look_at(&database), Some(Overwritten::Pages));
+        for (sql, found) in [
+            (
+                "PRAGMA page_size = 512; CREATE TABLE u (a)",
+                Overwritten::PageSize,
+            ),
+            ("CREATE TABLE u (a)", Overwritten::Mode),
+            (
+                "PRAGMA journal_mode = wal; CREATE TABLE u (a)",
+                Overwritten::Shorter,
+            ),
+        ] {
+            let other = temp.path().join(found.name());
+            Connection::open(&other)
+                .unwrap()
+                .execute_batch(sql)
+                .unwrap();
+            std::fs::write(&database, std::fs::read(&other).unwrap()).unwrap();
+            assert_eq!(look_at(&database), Some(found));
+        }
+        // Where the log has begun anew, what is left of the last one tells.
+        let old = std::fs::read(&backup).unwrap();
+        std::fs::write(&database, &old).unwrap();
+        live.execute_batch("INSERT INTO t (body) VALUES ('first of a log')")
+            .unwrap();
+        assert_eq!(look_at(&database), Some(Overwritten::Pages));
+    }
+
+    #[test]
+    fn what_was_restored_through_sqlite_is_whole_before_its_checkpoint_and_after() {
+        for mode in ["wal", "delete"] {
+            let temp = tempfile::tempdir().unwrap();
+            let database = temp.path().join("a.db");
+            let live = live(&database);
+            let fill = "INSERT INTO t (body) VALUES (randomblob(30000)); PRAGMA wal_checkpoint;";
+            live.execute_batch(fill).unwrap();
+            // As VACUUM INTO makes one, or a copy of a database that was closed.
+            let backup = temp.path().join("backup.db");
+            let whole = Connection::open(&backup).unwrap();
+            let sql = format!("PRAGMA journal_mode = {mode}; CREATE TABLE t (id, body); {fill}");
+            whole.execute_batch(&sql).unwrap();
+            let other = std::fs::read(&backup).unwrap();
+            std::fs::write(&database, other).unwrap();
+            assert!(look_at(&database).is_some(), "{mode}");
+            let mut restored = Connection::open(&database).unwrap();
+            let restore = Backup::new(&whole, &mut restored).unwrap();
+            restore
+                .run_to_completion(100, Duration::ZERO, None)
+                .unwrap();
+            drop(restore);
+            assert_eq!(look_at(&database), None, "{mode}");
+            live.execute_batch("INSERT INTO t VALUES (7, 'more')")
+                .unwrap();
+            assert_eq!(look_at(&database), None, "{mode}");
+            live.execute_batch("PRAGMA wal_checkpoint").unwrap();
+            assert_eq!(look_at(&database), None, "{mode}");
+        }
+    }
+}

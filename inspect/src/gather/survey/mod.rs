@@ -1,0 +1,8 @@
+//! The surveys, which ask all other rooms: one process source by source, what is around it, all processes in one pass,
+//! and a process whose watches are about to be changed.
+
+pub(crate) mod pass;
+pub(crate) mod process;
+pub(crate) mod same_program;
+pub(crate) mod surroundings;
+pub(crate) mod target;

@@ -1,0 +1,381 @@
+//! Every process of the system in one pass, each for as little as what is shown of it costs: links of
+//! descriptors, fdinfo of inotify instances, sizes and headers of SQLite logs. No path is looked for.
+
+use crate::gather::accounts::charged::{Accounts, Limits};
+use crate::gather::accounts::instances::{Instances, Known};
+use crate::gather::accounts::limits;
+use crate::gather::accounts::users::Users;
+use crate::gather::descriptors::census;
+use crate::gather::inotify::watches;
+use crate::gather::process::processes;
+use crate::gather::process::processes::Processes;
+use crate::gather::process::status;
+use crate::gather::process::unit::Names;
+use crate::gather::servers::by_name;
+use crate::gather::sqlite;
+use crate::gather::sqlite::databases;
+use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
+use crate::gather::subject::mounts::Cache;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::model::{
+    Account, InotifyLimits, Instance, MaskCount, Process, Unit, UnitUse, User, UserUsage,
+};
+use crate::sys;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+const DELETED: &[u8] = b" (deleted)";
+
+/// Which processes are shown.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Of this user only; others are not read at all.
+    pub uid: Option<u32>,
+    /// Of these; `None` stands for all.
+    pub named: Option<Named>,
+}
+
+/// Processes by name or number.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    /// Parts of the names they can be asked for by.
+    pub names: Vec<String>,
+    /// PIDs.
+    pub pids: Vec<u32>,
+}
+
+impl Named {
+    fn has(&self, dir: &ProcDir) -> bool {
+        self.pids.contains(&dir.pid) || by_name::has_part(dir, &self.names)
+    }
+}
+
+/// What a pass has seen.
+pub struct Pass {
+    /// The processes selected, and whether their descriptors could be read, in the order of their PIDs.
+    pub processes: Vec<(Process, bool)>,
+    /// The users of all processes read, by number, then those of user namespaces with lower limits.
+    pub users: Vec<User>,
+    /// What the units of all processes read have in use, by unit; `None` stands for processes in none.
+    pub units: Vec<(Option<Unit>, UnitUse)>,
+}
+
+/// Reads all processes. Those that have no descriptors are left out: threads of the kernel, zombies.
+///
+/// # Errors
+/// The errno of opening or listing /proc.
+pub fn pass(
+    selection: &Selection,
+    names: &Users,
+    limits: &InotifyLimits,
+    gaps: &mut Gaps,
+) -> io::Result<Pass> {
+    let mut all = Processes::open()?;
+    let mut reader = Reader {
+        selection,
+        accounts: Accounts::new(limits.clone()),
+        instances: Instances::new(),
+        mounts: Cache::default(),
+        names: Names::default(),
+        users: BTreeMap::new(),
+        units: BTreeMap::new(),
+        buffer: Vec::new(),
+    };
+    let mut processes = Vec::new();
+    let pids = all.pids()?;
+    if processes::are_hidden(&pids) {
+        gaps.note(
+            "processes of other users",
+            "/proc hides them (mounted with hidepid, proc(5)): root sees them",
+        );
+    }
+    for pid in pids {
+        match reader.process(&mut all, pid) {
+            Ok(seen) => processes.extend(seen),
+            Err(e) if is_gone(&e) => {}
+            Err(e) => gaps.note(format!("process {pid}"), errno_text(&e)),
+        }
+    }
+    reader.instances.report(gaps);
+    let mut users = reader.sums(names);
+    let unreadable: u64 = users.iter().map(|user| user.unreadable).sum();
+    if unreadable > 0 {
+        gaps.count(
+            usize::try_from(unreadable).unwrap_or(usize::MAX),
+            "processes whose watches, databases and findings are not known",
+            match sys::effective_user() {
+                0 => "permission denied: root needs CAP_SYS_PTRACE for them here",
+                _ => "permission denied: root may read them",
+            },
+        );
+    }
+    for (process, _, charged) in &mut processes {
+        let usages = charged.iter().filter_map(|(account, limits)| {
+            let user = users.iter().find(|user| user.account == *account)?;
+            Some(UserUsage {
+                account: *account,
+                watches: user.watches,
+                instances: user.instances?,
+                at_least: user.at_least,
+                max_watches: limits.watches,
+                max_instances: limits.instances,
+                holders: Vec::new(),
+                units: Vec::new(),
+            })
+        });
+        process.is_charged_to(usages.collect());
+    }
+    // What only the namespaces above bound is no limit of its own.
+    users.retain(|user| user.account.user_namespace.is_none() || user.is_bounded_below(limits));
+    let shown = |(process, readable, _)| (process, readable);
+    Ok(Pass {
+        processes: processes.into_iter().map(shown).collect(),
+        users,
+        units: reader.units.into_iter().collect(),
+    })
+}
+
+/// Who is charged for what a process does.
+type Chain = Rc<[(Account, Limits)]>;
+
+struct Reader<'a> {
+    selection: &'a Selection,
+    accounts: Accounts,
+    instances: Instances<Charged>,
+    mounts: Cache,
+    names: Names,
+    users: BTreeMap<Account, Processed>,
+    units: BTreeMap<Option<Unit>, UnitUse>,
+    buffer: Vec<u8>,
+}
+
+/// One instance.
+struct Charged {
+    /// To whom: who is taken to have created it, and who made that one's namespace.
+    to: Chain,
+    watches: usize,
+    masks: Vec<MaskCount>,
+}
+
+/// Processes of one user.
+#[derive(Default)]
+struct Processed {
+    all: u64,
+    unreadable: u64,
+    limits: Limits,
+}
+
+impl Reader<'_> {
+    fn process(
+        &mut self,
+        all: &mut Processes,
+        pid: u32,
+    ) -> io::Result<Option<(Process, bool, Chain)>> {
+        let glance = all.glance(pid)?;
+        if glance.count == Some(0) {
+            return Ok(None);
+        }
+        // The descriptors of a process that may not be dumped belong to root, whoever runs it.
+        let uid = match glance.owner {
+            0 => all.user(pid)?,
+            owner => owner,
+        };
+        if self.selection.uid.is_some_and(|wanted| wanted != uid) {
+            return Ok(None);
+        }
+        let links = match Links::read(all, pid, glance.count) {
+            Ok(links) if links.open == 0 => return Ok(None),
+            Ok(links) => Some(links),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => None,
+            Err(e) => return Err(e),
+        };
+        let dir = ProcDir::open(pid)?;
+        let mut process = Process {
+            pid,
+            uid: Some(uid),
+            comm: status::comm(&dir),
+            unit: self.names.of(&dir),
+            ..Process::default()
+        };
+        let charged: Chain = self.accounts.of(pid, uid).into();
+        let mut share = UnitUse::default();
+        if let Some(links) = &links {
+            process.inotify = self.inotify(&dir, &charged, &mut share, &links.inotify);
+        }
+        share.processes = 1;
+        share.unreadable = u64::from(links.is_none());
+        share.fds = links
+            .as_ref()
+            .map_or(glance.count, |links| Some(links.open));
+        self.units
+            .entry(process.unit.clone())
+            .or_default()
+            .add(&share);
+        for (account, limits) in charged.iter() {
+            let user = self.users.entry(*account).or_default();
+            user.all += 1;
+            user.unreadable += u64::from(links.is_none());
+            user.limits = *limits;
+        }
+        let named = self.selection.named.as_ref();
+        if named.is_some_and(|named| !named.has(&dir)) {
+            return Ok(None);
+        }
+        process.fds.open = links
+            .as_ref()
+            .map_or(glance.count, |links| Some(links.open));
+        process.cmdline = status::command_line(&dir);
+        limits::of_process(&dir, &mut process.fds, &mut Gaps::default());
+        if let Some(links) = &links {
+            self.look_into(&dir, &mut process, links);
+        }
+        Ok(Some((process, links.is_some(), charged)))
+    }
+
+    /// Reads the instances at the descriptors `fds`; one that another process has as well is not read
+    /// again, and is not counted in `share`.
+    fn inotify(
+        &mut self,
+        dir: &ProcDir,
+        charged: &Chain,
+        share: &mut UnitUse,
+        fds: &[i32],
+    ) -> Vec<Instance> {
+        let mut list: Vec<Instance> = Vec::new();
+        // Which instance, by who had it first, stands at which descriptor here.
+        let mut seen: HashMap<(u32, i32), i32> = HashMap::new();
+        for &fd in fds {
+            let instance = match self.instances.find(dir.pid, fd) {
+                Ok(known) => {
+                    let first = *seen.entry((known.pid, known.fd)).or_insert(fd);
+                    let again = first != fd;
+                    Instance {
+                        fd,
+                        thread: None,
+                        watch_count: known.what.watches,
+                        masks: if again {
+                            Vec::new()
+                        } else {
+                            known.what.masks.clone()
+                        },
+                        watches: Vec::new(),
+                        same_instance_as: again.then_some(first),
+                    }
+                }
+                Err(place) => {
+                    // What vanishes in the middle has no watches any more.
+                    let gaps = &mut Gaps::default();
+                    let new = watches::read_one(dir, fd, false, &mut self.buffer, gaps).instance;
+                    share.instances += 1;
+                    share.watches += new.watch_count as u64;
+                    let what = Charged {
+                        to: Rc::clone(charged),
+                        watches: new.watch_count,
+                        masks: new.masks.clone(),
+                    };
+                    let pid = dir.pid;
+                    self.instances.add(place, Known { pid, fd, what });
+                    seen.insert((dir.pid, fd), fd);
+                    new
+                }
+            };
+            list.push(instance);
+        }
+        list
+    }
+
+    /// What findings rest on: its databases, and whether libwatchfix is in it.
+    fn look_into(&mut self, dir: &ProcDir, process: &mut Process, links: &Links) {
+        // What is not seen of one process here, `fdscan PID` says.
+        let gaps = &mut Gaps::default();
+        if process.inotify.iter().any(|i| i.watch_count > 0) {
+            status::preload(dir, process, gaps);
+        }
+        let databases: HashSet<&[u8]> = links
+            .files
+            .iter()
+            .filter_map(|(_, path)| databases::database_of(path))
+            .collect();
+        if !databases.is_empty() {
+            let mounts = self.mounts.of(dir);
+            let mut reader = census::Reader::new(dir, &mounts);
+            for (fd, path) in &links.files {
+                let database = databases::database_of(path).unwrap_or(path);
+                if databases.contains(database) {
+                    process.descriptors.extend(reader.descriptor(*fd).ok());
+                }
+            }
+            let watches = process.inotify.iter_mut().flat_map(|i| &mut i.watches);
+            mounts.identify(dir, watches);
+            process.sqlite = databases::group(dir, &mounts, process, gaps);
+            sqlite::logs(dir, &mounts, process, gaps);
+        }
+        if process.sqlite.is_empty() {
+            // Only findings about databases look at single watches, and there may be 100,000.
+            process
+                .inotify
+                .iter_mut()
+                .for_each(|i| i.watches = Vec::new());
+        }
+    }
+
+    fn sums(&self, names: &Users) -> Vec<User> {
+        let mut sums: HashMap<Account, (u64, u64)> = HashMap::new();
+        for instance in self.instances.iter() {
+            for (account, _) in instance.to.iter() {
+                let (instances, watches) = sums.entry(*account).or_default();
+                *instances += 1;
+                *watches += instance.watches as u64;
+            }
+        }
+        let all_in_sight = self.accounts.all_in_sight();
+        self.users
+            .iter()
+            .map(|(&account, seen)| {
+                let readable = seen.unreadable < seen.all;
+                let (instances, watches) = sums.get(&account).copied().unwrap_or_default();
+                User {
+                    account,
+                    name: names.name(account.uid).cloned(),
+                    processes: seen.all,
+                    unreadable: seen.unreadable,
+                    watches: readable.then_some(watches),
+                    instances: readable.then_some(instances),
+                    findings: Vec::new(),
+                    at_least: seen.unreadable > 0 || !all_in_sight,
+                    max_watches: seen.limits.watches,
+                    max_instances: seen.limits.instances,
+                }
+            })
+            .collect()
+    }
+}
+
+/// The descriptors of a process by what their links say.
+#[derive(Default)]
+struct Links {
+    open: u64,
+    inotify: Vec<i32>,
+    /// What has a path, without ` (deleted)`.
+    files: Vec<(i32, Vec<u8>)>,
+}
+
+impl Links {
+    fn read(all: &mut Processes, pid: u32, count: Option<u64>) -> io::Result<Links> {
+        let mut links = Links::default();
+        all.each_link(pid, count, |fd, link| {
+            links.open += 1;
+            if link == b"anon_inode:inotify" {
+                links.inotify.push(fd);
+            } else if link.starts_with(b"/") {
+                let path = link.strip_suffix(DELETED).unwrap_or(link);
+                links.files.push((fd, path.to_vec()));
+            }
+            ControlFlow::Continue(())
+        })?;
+        links.inotify.sort_unstable();
+        Ok(links)
+    }
+}

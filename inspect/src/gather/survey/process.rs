@@ -1,0 +1,188 @@
+//! One process, source by source: what is read, in which order, and what depends on what.
+
+use crate::gather::accounts::charged::Accounts;
+use crate::gather::accounts::limits;
+use crate::gather::accounts::usage;
+use crate::gather::accounts::usage::Counted;
+use crate::gather::descriptors::{census, open_files};
+use crate::gather::inotify::activity::Ears;
+use crate::gather::inotify::{paths, watches};
+use crate::gather::process::healed::healed;
+use crate::gather::process::{status, unit};
+use crate::gather::sqlite;
+use crate::gather::sqlite::databases;
+use crate::gather::subject::gaps::{Gaps, errno_text};
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::options::Options;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::survey::surroundings;
+use crate::model::{Account, Failure, FailureKind, InotifyLimits, Kind, Process, UserUsage, Woken};
+use crate::sys;
+use std::collections::HashMap;
+
+/// What the PIDs of one run share.
+pub struct Session {
+    options: Options,
+    /// The limits of the system.
+    pub limits: InotifyLimits,
+    accounts: Accounts,
+    /// Who listens for longer than the look itself takes.
+    ears: Option<Ears>,
+    names: unit::Names,
+    /// By who is charged, and by whether the watches were counted.
+    users: HashMap<(Account, bool), (Vec<UserUsage>, Gaps)>,
+}
+
+impl Session {
+    /// Reads what is the same for every process.
+    pub fn new(options: Options) -> Session {
+        let limits = limits::inotify();
+        Session {
+            options,
+            accounts: Accounts::new(limits.clone()),
+            limits,
+            ears: options.window.map(|_| Ears::default()),
+            names: unit::Names::default(),
+            users: HashMap::new(),
+        }
+    }
+
+    /// Listens with these instead, from now on.
+    pub fn with(mut self, ears: Ears) -> Session {
+        self.ears = Some(ears);
+        self
+    }
+
+    /// Begins to count what is heard beside the processes that were read: no look follows. Says whether there is
+    /// anything to listen to.
+    pub fn begin_to_hear(&mut self) -> bool {
+        self.ears.as_mut().is_some_and(Ears::begin)
+    }
+
+    /// What was heard beside a process, where somebody listens.
+    pub fn heard(&mut self, pid: u32) -> Option<Woken> {
+        self.ears.as_mut()?.hear(pid)
+    }
+
+    /// Those it listens with, to be kept or to be asked.
+    pub fn ears(self) -> Ears {
+        self.ears.unwrap_or_default()
+    }
+
+    /// Reads one process. Both parts of the answer may be there: a process of another user still shows
+    /// its name and limits.
+    pub fn process(&mut self, pid: u32, gaps: &mut Gaps) -> (Option<Process>, Option<Failure>) {
+        let (dir, mut process) = match status::identify(pid) {
+            Ok(found) => found,
+            Err(failure) => return (None, Some(failure)),
+        };
+        limits::of_process(&dir, &mut process.fds, gaps);
+        process.unit = self.names.of(&dir);
+        let mounts = Mounts::of(&dir, gaps);
+        status::program(&dir, &mounts, &mut process, gaps);
+        let failed = self.descriptors(&dir, &mounts, &mut process, gaps);
+        (Some(process), failed)
+    }
+
+    fn descriptors(
+        &mut self,
+        dir: &ProcDir,
+        mounts: &Mounts,
+        process: &mut Process,
+        gaps: &mut Gaps,
+    ) -> Option<Failure> {
+        let pid = process.pid;
+        process.descriptors = match census::read(dir, mounts, &mut process.fds, gaps) {
+            Ok(list) => list,
+            // Once it has ended, the kernel refuses its descriptors even to its own user.
+            Err(_) if status::has_ended(dir) => {
+                if process.state != Some('Z') {
+                    gaps.note("its descriptors", "it ended while it was being read");
+                }
+                return None;
+            }
+            Err(e) => {
+                // A process of our own may refuse as well (prctl(2), PR_SET_DUMPABLE), and root without
+                // its capabilities is no root.
+                let own = sys::effective_user();
+                let way_out = match process.uid {
+                    _ if own == 0 => "root needs CAP_SYS_PTRACE for it here".into(),
+                    Some(uid) if uid != own => format!("run fdscan as user {uid} or as root"),
+                    _ => "run fdscan as root".to_owned(),
+                };
+                let why = format!(
+                    "the descriptors of process {pid} cannot be read ({}): {way_out}",
+                    errno_text(&e)
+                );
+                gaps.note("its descriptors, watches and databases", errno_text(&e));
+                let kind = FailureKind::NotPermitted;
+                let pid = Some(pid);
+                return Some(Failure { pid, why, kind });
+            }
+        };
+        open_files::roll_up(&process.descriptors, &mut process.fds);
+        let mut counted = Vec::new();
+        {
+            let all = process.descriptors.iter();
+            let fds = all.filter(|d| d.kind == Kind::Inotify).map(|d| d.fd);
+            let mut read = watches::read(dir, fds, self.options.paths, gaps);
+            watches::read_others(dir, &mut read, self.options.paths, gaps);
+            mounts.identify(dir, watches::watches(&mut read));
+            if self.options.paths {
+                let learnt = paths::resolve(dir, mounts, process, &mut read, &self.options, gaps);
+                process.watch_trees = learnt.trees;
+                process.woken = match &mut self.ears {
+                    Some(ears) => {
+                        paths::place(dir, mounts, &read, ears);
+                        learnt.woken
+                    }
+                    None => {
+                        let listen = || paths::listen(dir, mounts, &read, self.options.listen);
+                        learnt.woken.or_else(listen)
+                    }
+                };
+            }
+            for instance in &read {
+                if instance.instance.same_instance_as.is_none() {
+                    counted.push(Counted {
+                        pid: instance.instance.thread.unwrap_or(pid),
+                        fd: instance.instance.fd,
+                        watches: instance.instance.watch_count as u64,
+                    });
+                }
+            }
+            process.inotify = read.into_iter().map(|r| r.instance).collect();
+        }
+        process.healed = healed(process);
+        process.sqlite = databases::group(dir, mounts, process, gaps);
+        sqlite::look(dir, mounts, process, gaps);
+        sqlite::watch_writers(dir, mounts, process);
+        surroundings::read(dir, mounts, process, gaps);
+        if let Some(uid) = process.uid {
+            // The kernel takes 3 us to print a watch, and its own watches mean nothing to a process
+            // without an instance: it must not wait for its neighbours' 100,000.
+            let count = !counted.is_empty();
+            let charged = self.accounts.of(pid, uid);
+            let first = charged.first().map(|(account, _)| *account);
+            let key = (
+                first.unwrap_or(Account {
+                    user_namespace: None,
+                    uid,
+                }),
+                count,
+            );
+            let accounts = &mut self.accounts;
+            let (usage, unseen) = self.users.entry(key).or_insert_with(|| {
+                let mut unseen = Gaps::default();
+                let usage = usage::usage(accounts, &charged, pid, counted, count, &mut unseen);
+                (usage, unseen)
+            });
+            process.is_charged_to(usage.clone());
+            gaps.extend(unseen);
+        }
+        if self.options.all {
+            process.fds.list = Some(process.descriptors.clone());
+        }
+        None
+    }
+}

@@ -1,0 +1,187 @@
+//! Where a process came from, and who else runs its program: all processes, then a closer look at the few
+//! that matter.
+
+use crate::gather::claims;
+use crate::gather::claims::{distinct, kind_of, places};
+use crate::gather::descriptors::census;
+use crate::gather::descriptors::sockets::Tables;
+use crate::gather::process::program::Program;
+use crate::gather::servers::process_tree::{Family, is_younger};
+use crate::gather::subject::gaps::Gaps;
+use crate::gather::subject::mounts::Cache;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view::View;
+use crate::model::{ClaimKind, Descriptor, Fds, Identity, Kin, Kind, Name, Process, SharedFile};
+use crate::sys;
+use procfs::process::Stat;
+use std::collections::HashSet;
+
+/// Processes of the same program whose descriptors are read.
+const READ: usize = 32;
+
+/// Fills in `around.origin` and `around.kin` of a process that listens or claims something, or beside
+/// whose state another one does.
+pub fn read(dir: &ProcDir, process: &mut Process) {
+    let claims = process.descriptors.iter().any(claim_written);
+    let claimed = !distinct::claimed(process).is_empty();
+    let left = process.around.client_gone;
+    if process.around.listeners.is_empty() && !claims && !claimed && !left {
+        return;
+    }
+    let all = Family::read();
+    let Some(own) = all.get(process.pid) else {
+        return;
+    };
+    process.around.origin = all.origin(dir, own);
+    let mut cache = Cache::default();
+    let mounts = cache.of(dir);
+    let view = View::of(dir, &mounts);
+    let Some(program) = Program::of(&view) else {
+        return;
+    };
+    let own = Own {
+        process,
+        view: &view,
+        stat: own,
+        program,
+    };
+    let mut list: Vec<_> = all
+        .all()
+        .filter(|other| other.comm == own.stat.comm && !all.are_of_one_line(own.stat, other))
+        .collect();
+    // Whom a claim names, then the youngest.
+    let named = distinct::claimed(process);
+    let is_named = |stat: &Stat| {
+        named
+            .iter()
+            .any(|claim| i64::from(claim.pid) == i64::from(stat.pid))
+    };
+    list.sort_by_key(|other| std::cmp::Reverse((is_named(other), other.starttime)));
+    let mut kin = Vec::new();
+    for other in list {
+        if kin.len() == READ {
+            break;
+        }
+        let pid = u32::try_from(other.pid).ok();
+        let Some(theirs) = pid.and_then(|pid| ProcDir::open(pid).ok()) else {
+            continue;
+        };
+        let mounts = cache.of(&theirs);
+        let theirs = View::of(&theirs, &mounts);
+        if let Some(runs) = Program::of(&theirs).filter(|runs| runs.is(&own.program)) {
+            kin.extend(self::kin(&all, &own, other, &theirs, &runs));
+        }
+    }
+    process.around.kin = kin;
+}
+
+/// The process that is looked at.
+struct Own<'a> {
+    process: &'a Process,
+    view: &'a View<'a>,
+    stat: &'a Stat,
+    program: Program,
+}
+
+/// A PID, port or lock file held open for writing.
+fn claim_written(file: &Descriptor) -> bool {
+    let kind = kind_of(file.target.base());
+    file.kind == Kind::File
+        && file.writable == Some(true)
+        && matches!(
+            kind,
+            Some(ClaimKind::Pid | ClaimKind::Port | ClaimKind::Lock)
+        )
+}
+
+fn kin(all: &Family, own: &Own<'_>, other: &Stat, view: &View<'_>, runs: &Program) -> Option<Kin> {
+    let theirs = view.dir();
+    let process = own.process;
+    // Whoever has lost its client belongs to nobody any more, whatever session that had.
+    let apart = process.around.client_gone || !all.are_of_one_start(own.stat, other);
+    let same_command = runs.is_command(&own.program);
+    let mut claims = distinct::between(process, theirs.pid);
+    // What was started together may be one server's processes.
+    if !apart && (claims.is_empty() || !same_command) {
+        return None;
+    }
+    let mut gaps = Gaps::default();
+    let descriptors = census::read(theirs, view.mounts(), &mut Fds::default(), &mut gaps).ok()?;
+    let listeners = Tables::of(theirs).of_descriptors(&descriptors);
+    let ours: HashSet<u64> = process.around.listeners.iter().map(|l| l.inode).collect();
+    // A socket that was handed over: workers of one server.
+    if listeners
+        .iter()
+        .any(|listener| ours.contains(&listener.inode))
+    {
+        return None;
+    }
+    let cwd = view.working_directory().map(Name::from);
+    if claims.iter().any(|claim| claim.pid == process.pid) {
+        let places = places::of(theirs, &descriptors, &listeners, cwd.as_ref());
+        distinct::keep_shared(&mut claims, own.view, view, &places);
+    }
+    let serve = !process.around.listeners.is_empty() && !listeners.is_empty();
+    if !apart && (claims.is_empty() || !serve) {
+        return None;
+    }
+    Some(Kin {
+        pid: theirs.pid,
+        starters: all.starters(other, own.stat, long_before(other)),
+        same_command,
+        same_cwd: cwd.is_some() && cwd == process.around.cwd,
+        younger: is_younger(other, own.stat),
+        terminal: other.tty_nr != 0,
+        listeners,
+        shared: match apart {
+            true => shared(process, &descriptors),
+            false => Vec::new(),
+        },
+        claims,
+        settled: settled(own.stat) && settled(other),
+    })
+}
+
+/// What began so long before a process, in clock ticks, is no part of its start.
+fn long_before(of: &Stat) -> u64 {
+    const SECONDS: u64 = 60;
+    of.starttime
+        .saturating_sub(SECONDS * procfs::ticks_per_second())
+}
+
+/// Whether it runs for longer than a start waits for another one that is under way.
+fn settled(stat: &Stat) -> bool {
+    let began = stat.starttime / procfs::ticks_per_second();
+    sys::since_boot().as_secs().saturating_sub(began) > claims::TTL.as_secs()
+}
+
+/// Databases and claims both have open for writing.
+fn shared(process: &Process, theirs: &[Descriptor]) -> Vec<SharedFile> {
+    let written: HashSet<Identity> = theirs
+        .iter()
+        .filter(|file| file.kind == Kind::File && file.writable == Some(true))
+        .filter_map(|file| file.identity)
+        .collect();
+    let both = |id: Option<Identity>| id.is_some_and(|id| written.contains(&id));
+    let databases = process.sqlite.iter().filter_map(|database| {
+        let part = database.parts.iter().find(|part| part.suffix.is_empty())?;
+        (part.writable && both(part.identity)).then(|| SharedFile {
+            path: database.database.clone(),
+            what: "database",
+        })
+    });
+    let mut found: Vec<_> = databases.collect();
+    let claims = process
+        .descriptors
+        .iter()
+        .filter(|file| claim_written(file));
+    for file in claims.filter(|file| both(file.identity)) {
+        if !found.iter().any(|known| known.path == file.target) {
+            found.push(SharedFile {
+                path: file.target.clone(),
+                what: "claim",
+            });
+        }
+    }
+    found
+}

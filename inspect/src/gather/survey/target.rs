@@ -1,0 +1,269 @@
+//! A process whose watches are about to be changed.
+//!
+//! Whoever changes them holds copies of its inotify descriptors (pidfd_getfd(2)). The watches are read
+//! through this program's own fdinfo of those copies: so they are those of that very instance, whatever
+//! the process does with its descriptor numbers meanwhile.
+
+use crate::gather::descriptors::census;
+use crate::gather::inotify::paths;
+use crate::gather::inotify::paths::Opener;
+use crate::gather::inotify::side_effects::{LOOKS, Wakes};
+use crate::gather::inotify::watches;
+use crate::gather::inotify::watches::{Guess, Handles, ReadInstance};
+use crate::gather::process::{status, threads};
+use crate::gather::sqlite::databases;
+use crate::gather::subject::gaps::{Gaps, errno_text};
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::options::Options;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view::View;
+use crate::model::{Failure, FailureKind, Instance, Kind, Mask, Name, Process, Watch};
+use crate::sys;
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+/// One process, held by its directory in /proc: a PID that is given to another one is noticed.
+pub struct Live {
+    dir: ProcDir,
+    own: ProcDir,
+    mounts: Mounts,
+    process: Process,
+    handles: Vec<Handles>,
+    guesses: Vec<HashMap<usize, Guess>>,
+}
+
+impl Live {
+    /// Reads who it is and what it has open.
+    ///
+    /// # Errors
+    /// There is no such process, or its descriptors may not be read.
+    pub fn open(pid: u32) -> Result<Live, Failure> {
+        let (dir, mut process) = status::identify(pid)?;
+        let failure = |why| Failure {
+            pid: Some(pid),
+            why,
+            kind: FailureKind::NotPermitted,
+        };
+        let own = ProcDir::open(std::process::id())
+            .map_err(|e| failure(format!("/proc cannot be read: {}", errno_text(&e))))?;
+        let mut gaps = Gaps::default();
+        let mounts = Mounts::of(&dir, &mut gaps);
+        status::program(&dir, &mounts, &mut process, &mut gaps);
+        process.around.cwd = View::of(&dir, &mounts).working_directory().map(Name::from);
+        process.descriptors = match census::read(&dir, &mounts, &mut process.fds, &mut gaps) {
+            Ok(list) => list,
+            // Its main thread has ended just now, and another one has them.
+            Err(_) if status::is_headless(&dir).unwrap_or(false) => return Live::open(pid),
+            Err(_) if status::has_ended(&dir) => {
+                return Err(Failure {
+                    pid: Some(pid),
+                    why: format!("process {pid} has ended"),
+                    kind: FailureKind::NoProcess,
+                });
+            }
+            Err(e) => {
+                let why = errno_text(&e);
+                return Err(failure(format!(
+                    "the descriptors of process {pid} cannot be read: {why}"
+                )));
+            }
+        };
+        Ok(Live {
+            dir,
+            own,
+            mounts,
+            process,
+            handles: Vec::new(),
+            guesses: Vec::new(),
+        })
+    }
+
+    /// What is known of it. Its instances are there after [`Live::read`], its databases after
+    /// [`Live::read_databases`].
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The thread its descriptors are shown at: the process, or where its main thread has ended another.
+    pub fn thread(&self) -> u32 {
+        self.dir.pid
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        status::has_ended(&self.dir)
+    }
+
+    /// Its inotify descriptors, lowest first.
+    pub fn inotify_fds(&self) -> impl Iterator<Item = i32> {
+        let all = self.process.descriptors.iter();
+        all.filter(|d| d.kind == Kind::Inotify).map(|d| d.fd)
+    }
+
+    /// Threads with tables of descriptors of their own, and the inotify descriptors in these.
+    pub fn other_tables(&self) -> Vec<(u32, Vec<i32>)> {
+        let tables = threads::with_own_descriptors(&self.dir, &mut Gaps::default());
+        let inotify = |dir: &ProcDir| census::inotify(dir).unwrap_or_default();
+        tables.iter().map(|dir| (dir.pid, inotify(dir))).collect()
+    }
+
+    /// Reads the watches of `copies`: its number of a descriptor, and this program's copy of it. A watch
+    /// that was read before and has a path keeps it; the others are looked for, for at most `patience`;
+    /// where that is in vain the reason stands with the watch.
+    pub fn read(&mut self, copies: &[(i32, BorrowedFd<'_>)], patience: Duration) {
+        let before = mem::take(&mut self.process.inotify);
+        let mut buffer = Vec::new();
+        let mut read: Vec<ReadInstance> = copies
+            .iter()
+            .map(|&(fd, copy)| {
+                let own = copy.as_raw_fd();
+                let gaps = &mut Gaps::default();
+                let mut read = watches::read_one(&self.own, own, true, &mut buffer, gaps);
+                read.instance.fd = fd;
+                read
+            })
+            .collect();
+        self.mounts.identify(&self.dir, watches::watches(&mut read));
+        keep_paths(&before, &mut read);
+        self.resolve(read, &silently(patience), &mut Gaps::default());
+    }
+
+    /// Reads the watches as the process's own fdinfo shows them: no copy of a descriptor is needed, and
+    /// no right to have one. What is missing goes into `gaps`.
+    pub fn look(&mut self, patience: Duration, gaps: &mut Gaps) {
+        self.look_with(&silently(patience), gaps);
+    }
+
+    /// The same; paths are looked for as `options` say.
+    pub fn look_with(&mut self, options: &Options, gaps: &mut Gaps) {
+        let fds: Vec<i32> = self.inotify_fds().collect();
+        let mut read = watches::read(&self.dir, fds.into_iter(), true, gaps);
+        watches::read_others(&self.dir, &mut read, true, gaps);
+        self.mounts.identify(&self.dir, watches::watches(&mut read));
+        self.resolve(read, options, gaps);
+    }
+
+    fn resolve(&mut self, mut read: Vec<ReadInstance>, options: &Options, gaps: &mut Gaps) {
+        let (dir, mounts, process) = (&self.dir, &self.mounts, &self.process);
+        let learnt = paths::resolve(dir, mounts, process, &mut read, options, gaps);
+        self.process.watch_trees = learnt.trees;
+        self.process.inotify.clear();
+        self.handles.clear();
+        self.guesses.clear();
+        for read in read {
+            self.process.inotify.push(read.instance);
+            self.handles.push(read.handles);
+            self.guesses.push(read.guesses);
+        }
+    }
+
+    /// Looks for the SQLite databases it has open. Its watches must have been read: a look they would
+    /// report is not taken.
+    pub fn read_databases(&mut self) {
+        self.process.sqlite =
+            databases::group(&self.dir, &self.mounts, &self.process, &mut Gaps::default());
+    }
+
+    /// Reads what `watchfix heal` left on record about it. Its watches must have been read.
+    pub fn read_record(&mut self) {
+        self.process.healed = crate::gather::process::healed::healed(&self.process);
+    }
+
+    /// What opens watched inodes.
+    pub fn opener(&self) -> Opener<'_> {
+        self.opener_while([].into_iter())
+    }
+
+    /// The same, to be held while watches get other masks: the place of the instance, its own, and the mask.
+    /// What is opened before a watch reports it must not be closed after.
+    pub fn opener_while(&self, new: impl Iterator<Item = (usize, usize, Mask)>) -> Opener<'_> {
+        let instances = &self.process.inotify;
+        let soon = new
+            .filter(|(.., mask)| mask.has(LOOKS))
+            .filter_map(|(instance, at, _)| instances.get(instance)?.watches.get(at));
+        Opener::new(
+            &self.dir,
+            &self.mounts,
+            &self.process,
+            &Wakes::of(instances.iter()).and(soon),
+            instances,
+            &self.handles,
+            &self.guesses,
+        )
+    }
+}
+
+/// Paths are looked for without waking anybody.
+fn silently(patience: Duration) -> Options {
+    Options {
+        paths: true,
+        path_timeout: patience,
+        listen: Duration::ZERO,
+        wake: false,
+        progress: false,
+        all: false,
+        window: None,
+    }
+}
+
+/// Whether two descriptors of this program are one open file (kcmp(2)). Where that call is refused a lock tells:
+/// the kernel shows it with every descriptor of the file it was taken by, and with no other.
+pub fn is_same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
+    let own = std::process::id();
+    match sys::compare_files((own, a.as_raw_fd()), (own, b.as_raw_fd())) {
+        Ok(order) => order == Ordering::Equal,
+        Err(_) => sys::lock_shows(a, b).unwrap_or(false),
+    }
+}
+
+/// Whether the process that had this PID and this start (clock ticks since boot) is known to be gone.
+pub fn is_gone_since(pid: u32, ticks: u64) -> bool {
+    match ProcDir::open(pid).and_then(|dir| status::start_ticks(&dir)) {
+        Ok(start) => start.is_some_and(|start| start != ticks),
+        // It may be hidden (hidepid of proc(5)).
+        Err(_) => !sys::process_exists(pid),
+    }
+}
+
+/// The watches of an inotify instance this program has a descriptor of; none where they cannot be read.
+pub fn own_watches(instance: BorrowedFd<'_>) -> Vec<Watch> {
+    let Ok(own) = ProcDir::open(std::process::id()) else {
+        return Vec::new();
+    };
+    let fd = instance.as_raw_fd();
+    let read = watches::read_one(&own, fd, false, &mut Vec::new(), &mut Gaps::default());
+    read.instance.watches
+}
+
+/// The same of an instance of process `pid`, with what tells the inodes from others.
+pub fn watches_of(pid: u32, instance: BorrowedFd<'_>) -> Vec<Watch> {
+    let mut watches = own_watches(instance);
+    let identified = ProcDir::open(pid).map(|dir| {
+        let mounts = Mounts::of(&dir, &mut Gaps::default());
+        mounts.identify(&dir, watches.iter_mut());
+    });
+    match identified {
+        Ok(()) => watches,
+        // It has ended.
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Paths do not change because a mask does.
+fn keep_paths(before: &[Instance], read: &mut [ReadInstance]) {
+    for (old, new) in before.iter().zip(read) {
+        let old: HashMap<i32, _> = old.watches.iter().map(|w| (w.wd, w)).collect();
+        for watch in &mut new.instance.watches {
+            if let Some(old) = old.get(&watch.wd)
+                && (old.inode, old.device, old.handle) == (watch.inode, watch.device, watch.handle)
+            {
+                watch.path.clone_from(&old.path);
+                watch.resolved_by = old.resolved_by;
+                watch.deleted = old.deleted;
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Where commands will be pasted: what is installed there, and what the kernel allows there.
+
+use crate::gather::process::access;
+use crate::gather::process::search::{path_of_person, person};
+use crate::gather::subject::gaps::Gaps;
+use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::view;
+use crate::gather::subject::view::{Last, View};
+use crate::model::{Copies, Here, Name, Program};
+use crate::sys;
+use std::env;
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+const LIBRARY: &str = "libwatchfix.so";
+
+/// Looks around.
+pub fn here() -> Here {
+    let own = env::current_exe().ok();
+    let beside = own.as_deref().and_then(Path::parent);
+    let person = person(sys::effective_user(), env::var("SUDO_UID").ok());
+    let path: Vec<_> = path_of_person().collect();
+    let usual = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
+    let dir = ProcDir::open(std::process::id()).ok();
+    let mounts = dir
+        .as_ref()
+        .map(|dir| Mounts::of(dir, &mut Gaps::default()));
+    let view = dir
+        .as_ref()
+        .zip(mounts.as_ref())
+        .map(|(dir, mounts)| View::of(dir, mounts));
+    let files = Files {
+        view: view.as_ref(),
+    };
+    let program = |name: &str| {
+        let named = path
+            .iter()
+            .map(|dir| dir.join(name))
+            .find(|file| files.can_run(file));
+        let known = [beside.map(|dir| dir.join(name)), named.clone()];
+        let known = known.into_iter().flatten();
+        let found = known
+            .chain(program_places(name))
+            .find(|file| files.can_run(file))?;
+        let in_path = named.is_some_and(|named| files.real(&named) == files.real(&found));
+        Some(Program {
+            path: name_of(&found),
+            in_path,
+        })
+    };
+    let library = beside.into_iter().flat_map(library_places);
+    // cargo builds it for release alone.
+    let built = beside.map(|dir| dir.join("../release").join(LIBRARY));
+    let library = library.chain(package_places()).chain(built).find(|file| {
+        // ld.so(8): LD_PRELOAD has no way to quote its separators.
+        let can_be_named = |file: &Path| {
+            !file
+                .as_os_str()
+                .as_bytes()
+                .iter()
+                .any(|c| b" :".contains(c))
+        };
+        can_be_named(file) && files.is_file(file)
+    });
+    let installed = |name: &str| usual.iter().any(|dir| files.can_run(&dir.join(name)));
+    Here {
+        person,
+        sudo: installed("sudo"),
+        sqlite3: installed("sqlite3"),
+        watchfix: program("watchfix"),
+        fdscan: program("fdscan"),
+        library: library.map(|file| name_of(&without_dots(&file))),
+        copies: match sys::copies_descriptors().map_err(|e| e.raw_os_error()) {
+            Ok(()) => Copies::Allowed,
+            Err(Some(libc::ENOSYS)) => Copies::Missing,
+            Err(_) => Copies::Refused,
+        },
+        supervisors: sys::has_supervisors(),
+        root_may_trace: access::root_may_trace(),
+        ptrace_scope: access::yama(),
+    }
+}
+
+/// Where packages, and who installs by hand, put a program.
+fn program_places(name: &str) -> impl Iterator<Item = PathBuf> {
+    let dirs = ["/usr/local/bin", "/usr/bin", "/opt/watchfix/bin"];
+    dirs.map(|dir| Path::new(dir).join(name)).into_iter()
+}
+
+/// Where the library of a program in the directory `dir` is: beside it, or in the `lib` next to its `bin`.
+pub fn library_places(dir: &Path) -> Vec<PathBuf> {
+    let places = ["", "../lib/watchfix", "../lib"];
+    places.map(|place| dir.join(place).join(LIBRARY)).into()
+}
+
+/// Where packages put the library: a directory of its own, that of the architecture (Debian, its name as
+/// `dpkg-architecture -q DEB_HOST_MULTIARCH` has it), or that of all libraries.
+pub fn package_places() -> Vec<PathBuf> {
+    let multiarch = format!("/usr/lib/{}-linux-gnu", env::consts::ARCH);
+    let dirs = [
+        "/usr/local/lib/watchfix",
+        "/usr/local/lib",
+        "/usr/lib/watchfix",
+        &multiarch,
+        "/usr/lib64",
+        "/usr/lib",
+        "/opt/watchfix/lib",
+    ];
+    dirs.map(|dir| Path::new(dir).join(LIBRARY)).into()
+}
+
+/// The path without `..`, which names the directory above: who runs this program got its own path from the kernel,
+/// without links.
+pub fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+fn name_of(path: &Path) -> Name {
+    Name::from(path.as_os_str().as_encoded_bytes())
+}
+
+/// Files as this program sees them, where looking cannot hang.
+struct Files<'a> {
+    view: Option<&'a View<'a>>,
+}
+
+impl Files<'_> {
+    fn mode(&self, path: &Path) -> Option<libc::mode_t> {
+        let path: &OsStr = path.as_os_str();
+        let stat = self.view?.stat(path.as_bytes(), Last::Follow).ok()?;
+        (stat.st_mode & libc::S_IFMT == libc::S_IFREG).then_some(stat.st_mode)
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        self.mode(path).is_some()
+    }
+
+    fn can_run(&self, path: &Path) -> bool {
+        self.mode(path).is_some_and(|mode| mode & 0o111 != 0)
+    }
+
+    fn real(&self, path: &Path) -> Option<Vec<u8>> {
+        let found = self
+            .view?
+            .find(path.as_os_str().as_bytes(), Last::Follow)
+            .ok()?;
+        view::real_path(found.as_fd()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_pastes_is_who_ran_sudo() {
+        let by = |own, uid: Option<&str>| person(own, uid.map(str::to_owned));
+        assert_eq!(by(0, Some("1000")), 1000);
+        assert_eq!(by(0, None), 0);
+        assert_eq!(by(0, Some("x")), 0);
+        assert_eq!(by(1001, Some("1000")), 1001);
+    }
+
+    #[test]
+    fn a_place_beside_a_program_is_named_without_dots() {
+        let places = library_places(Path::new("/opt/w/bin"));
+        let plain: Vec<_> = places.iter().map(|place| without_dots(place)).collect();
+        assert!(
+            plain.contains(&"/opt/w/bin/libwatchfix.so".into()),
+            "{plain:?}"
+        );
+        assert!(
+            plain.contains(&"/opt/w/lib/watchfix/libwatchfix.so".into()),
+            "{plain:?}"
+        );
+    }
+}
