@@ -4,6 +4,7 @@ use crate::gather::change::sample::{Sampler, beside, log};
 use crate::gather::servers::respawns::{Lookout, PACE};
 use crate::gather::sqlite;
 use crate::gather::sqlite::databases;
+use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::{Gaps, errno_text};
 use crate::model::{Database, DatabaseGrowth, DatabaseSample, Growth, Name, Process, Sample};
 use std::io;
@@ -61,7 +62,15 @@ impl Window {
             Ok(second) => {
                 let (dir, mounts) = (self.sampler.dir(), self.sampler.mounts());
                 if let Some(since) = self.looked_at.map(|at| at.elapsed()) {
-                    sqlite::lasting(dir, mounts, process, since);
+                    sqlite::lasting(
+                        &mut Subject {
+                            dir,
+                            mounts,
+                            process,
+                            gaps,
+                        },
+                        since,
+                    );
                 }
                 if !process.inotify.is_empty() {
                     databases::rest(dir, mounts, &mut process.sqlite);

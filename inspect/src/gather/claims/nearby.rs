@@ -4,8 +4,8 @@ use super::judge::{Judge, TTL};
 use super::socket_file::SocketFile;
 use super::{content, link, places};
 use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::Gaps;
-use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view;
 use crate::gather::subject::view::{Last, View};
@@ -22,13 +22,11 @@ const ENTRIES: usize = 4096;
 /// Claims judged.
 const CLAIMS: usize = 32;
 /// Judges the claims where the process keeps its state.
-pub fn of_process(
-    dir: &ProcDir,
-    mounts: &Mounts,
-    process: &Process,
-    gaps: &mut Gaps,
-) -> Vec<Claim> {
-    let view = View::of(dir, mounts);
+pub fn of_process(subject: &mut Subject<'_>) -> Vec<Claim> {
+    let view = subject.view();
+    let Subject {
+        dir, process, gaps, ..
+    } = subject;
     let judge = Judge {
         view: &view,
         tables: &OnceCell::new(),

@@ -2,6 +2,7 @@
 
 use crate::gather::process::search;
 use crate::gather::process::{auxv, maps, secrets};
+use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
@@ -163,7 +164,13 @@ fn split_nul(text: &[u8]) -> Vec<Name> {
 }
 
 /// What needs permission to look into the process: its program, environment and mappings.
-pub fn program(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Gaps) {
+pub fn program(subject: &mut Subject<'_>) {
+    let Subject {
+        dir,
+        mounts,
+        process,
+        gaps,
+    } = subject;
     match dir.read_link("exe") {
         Ok(path) => {
             process.exe = Some(path.into());

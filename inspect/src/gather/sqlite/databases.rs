@@ -7,12 +7,12 @@
 use crate::gather::descriptors::census::identity;
 use crate::gather::inotify::side_effects::Wakes;
 use crate::gather::sqlite::{Mode, database_mode};
-use crate::gather::subject::gaps::Gaps;
+use crate::gather::subject::Subject;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view;
 use crate::gather::subject::view::{Last, View};
-use crate::model::{Database, Descriptor, Identity, Kind, Name, Part, Process};
+use crate::model::{Database, Descriptor, Identity, Kind, Name, Part};
 use crate::sys;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -33,7 +33,13 @@ pub const SUFFIXES: [(&str, &str); 4] = [
 pub const DELETED: &[u8] = b" (deleted)";
 
 /// Finds the databases among the descriptors of `process`, whose instances must have been read.
-pub fn group(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps) -> Vec<Database> {
+pub fn group(subject: &mut Subject<'_>) {
+    let Subject {
+        dir,
+        mounts,
+        process,
+        gaps,
+    } = subject;
     let wakes = Wakes::of(process.inotify.iter());
     let (mut untouched, mut wal2) = (0, 0);
     let mut found = group_files(&unite(&process.descriptors), |file| {
@@ -67,7 +73,7 @@ pub fn group(dir: &ProcDir, mounts: &Mounts, process: &Process, gaps: &mut Gaps)
     if !process.inotify.is_empty() {
         rest(dir, mounts, &mut found);
     }
-    found
+    process.sqlite = found;
 }
 
 /// Sees for how long nobody has written to the files of databases, and whether that leaves a -journal. No file is

@@ -6,7 +6,8 @@ use crate::gather::sqlite::holders::{Found, Peer, Wanted};
 use crate::gather::sqlite::lock_bytes;
 use crate::gather::sqlite::lock_bytes::Owned;
 use crate::gather::sqlite::logs::part;
-use crate::gather::subject::gaps::{Gaps, errno_text};
+use crate::gather::subject::Subject;
+use crate::gather::subject::gaps::errno_text;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{Last, View};
@@ -15,13 +16,13 @@ use std::collections::{HashMap, HashSet};
 
 /// The locks of the process and of everybody who shares its databases; `None` where none can be read. Who shares a
 /// database that this process lets nobody into holds no lock, and is looked for if `all` are wanted.
-pub fn locks(
-    dir: &ProcDir,
-    mounts: &Mounts,
-    process: &Process,
-    all: bool,
-    gaps: &mut Gaps,
-) -> Option<Found> {
+pub fn locks(subject: &mut Subject<'_>, all: bool) -> Option<Found> {
+    let Subject {
+        dir,
+        mounts,
+        process,
+        gaps,
+    } = subject;
     let table = match holders::table() {
         Ok(table) => table,
         Err(e) => {

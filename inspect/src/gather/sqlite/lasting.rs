@@ -3,10 +3,9 @@
 use crate::gather::sqlite::held_locks::fill_locks;
 use crate::gather::sqlite::held_locks::locks;
 use crate::gather::sqlite::logs::logs;
+use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::Gaps;
-use crate::gather::subject::mounts::Mounts;
-use crate::gather::subject::proc_dir::ProcDir;
-use crate::model::{Database, Journal, LockKind, Process, RollbackKind, Wal};
+use crate::model::{Database, Journal, LockKind, RollbackKind, Wal};
 use std::time::{Duration, Instant};
 
 /// Between two looks at a write lock.
@@ -17,16 +16,16 @@ pub const LOOKS: u32 = 4;
 
 /// Looks again for a moment where somebody is in a write transaction, or reads and keeps a checkpoint short: most last
 /// for milliseconds.
-pub fn watch_writers(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
+pub fn watch_writers(subject: &mut Subject<'_>) {
     let began = Instant::now();
     for _ in 0..LOOKS {
         let pinned = |database: &Database| database.wal.as_ref().is_some_and(Wal::is_pinned);
-        let mut databases = process.sqlite.iter();
+        let mut databases = subject.process.sqlite.iter();
         if !databases.any(|database| database.is_held_up() || pinned(database)) {
             return;
         }
         std::thread::sleep(AGAIN);
-        if !lasting(dir, mounts, process, began.elapsed()) {
+        if !lasting(subject, began.elapsed()) {
             return;
         }
     }
@@ -34,15 +33,21 @@ pub fn watch_writers(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
 
 /// Looks at the locks again, `since` the first look: those that are still held get that age. Says whether one that keeps
 /// others from writing is among them, or a reader that keeps a checkpoint short.
-pub fn lasting(dir: &ProcDir, mounts: &Mounts, process: &mut Process, since: Duration) -> bool {
-    let mut databases = process.sqlite.clone();
+pub fn lasting(subject: &mut Subject<'_>, since: Duration) -> bool {
+    let mut databases = subject.process.sqlite.clone();
     // What cannot be seen was said at the first look.
-    let gaps = &mut Gaps::default();
-    logs(dir, mounts, process, gaps);
-    let Some(found) = locks(dir, mounts, process, false, gaps) else {
-        process.sqlite = databases;
+    let mut again = Subject {
+        dir: subject.dir,
+        mounts: subject.mounts,
+        process: &mut *subject.process,
+        gaps: &mut Gaps::default(),
+    };
+    logs(&mut again);
+    let Some(found) = locks(&mut again, false) else {
+        subject.process.sqlite = databases;
         return false;
     };
+    let process = &mut *subject.process;
     let mut writes = false;
     for (before, now) in databases.iter_mut().zip(&mut process.sqlite) {
         fill_locks(now, &found);

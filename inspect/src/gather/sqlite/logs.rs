@@ -4,15 +4,22 @@ use crate::gather::inotify::side_effects::Wakes;
 use crate::gather::sqlite::databases::open_safely;
 use crate::gather::sqlite::header;
 use crate::gather::sqlite::log_state;
+use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{Last, View};
-use crate::model::{Database, Journal, Part, Process, Wal};
+use crate::model::{Database, Journal, Part, Wal};
 use std::fs::File;
 
 /// Fills in the logs alone, without who locks them: other processes are not looked at.
-pub fn logs(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Gaps) {
+pub fn logs(subject: &mut Subject<'_>) {
+    let Subject {
+        dir,
+        mounts,
+        process,
+        gaps,
+    } = subject;
     let wakes = Wakes::of(process.inotify.iter());
     for database in &mut process.sqlite {
         let wakes_it = |part: &Part| wakes.by_opening(part.identity, part.parent);

@@ -4,8 +4,7 @@
 //! The kernel knows the new name only. The old one stands in the name of the -journal of a transaction that was begun
 //! before, or on the command line: nothing is there any more, and the database was renamed since the process started.
 
-use crate::gather::subject::mounts::Mounts;
-use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::Subject;
 use crate::gather::subject::view::{Last, View};
 use crate::model::{Database, Kind, Name, Part, Process, RollbackKind};
 use crate::sys;
@@ -15,11 +14,12 @@ use std::time::Duration;
 const JOURNAL: &[u8] = b"-journal";
 
 /// Looks for the old names of the databases of `process`, whose locks are known.
-pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
+pub fn look(subject: &mut Subject<'_>) {
+    let view = subject.view();
+    let process = &mut *subject.process;
     if !process.sqlite.iter().any(may_be_moved) {
         return;
     }
-    let view = View::of(dir, mounts);
     let journal = journal_alone(process);
     let named = named(process, &view);
     let started = started(process);

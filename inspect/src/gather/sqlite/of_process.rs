@@ -11,20 +11,25 @@ use crate::gather::sqlite::logs::logs;
 use crate::gather::sqlite::logs::part;
 use crate::gather::sqlite::moved;
 use crate::gather::sqlite::overwritten;
-use crate::gather::subject::gaps::Gaps;
-use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::Subject;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
-use crate::model::{Database, Holder, Part, Process, RollbackKind};
+use crate::gather::subject::view::Last;
+use crate::model::{Database, Holder, Part, RollbackKind};
 
 /// Fills in the logs and locks of the databases of `process`.
-pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Gaps) {
-    if process.sqlite.is_empty() {
+pub fn look(subject: &mut Subject<'_>) {
+    if subject.process.sqlite.is_empty() {
         return;
     }
-    logs(dir, mounts, process, gaps);
-    displaced(dir, mounts, process);
-    let found = locks(dir, mounts, process, true, gaps);
+    logs(subject);
+    displaced(subject);
+    let found = locks(subject, true);
+    let Subject {
+        dir,
+        mounts,
+        process,
+        ..
+    } = subject;
     let wakes = Wakes::of(process.inotify.iter());
     for database in &mut process.sqlite {
         if let Some(found) = &found {
@@ -45,16 +50,16 @@ pub fn look(dir: &ProcDir, mounts: &Mounts, process: &mut Process, gaps: &mut Ga
         all.extend(peers.filter_map(|peer| holder(database, peer)));
         database.holders = all;
     }
-    renamed(dir, mounts, process);
-    moved::look(dir, mounts, process);
-    for database in &mut process.sqlite {
-        database.side_deleted = side_deleted(dir, database);
+    renamed(subject);
+    moved::look(subject);
+    for database in &mut subject.process.sqlite {
+        database.side_deleted = side_deleted(subject.dir, database);
     }
 }
 
 /// Which of the files that tell others of a transaction is unlinked, and still is after a while: whoever closes a
 /// database last unlinks its -shm just before it is closed (os_unix.c, `unixShmUnmap`).
-pub fn side_deleted(dir: &ProcDir, database: &Database) -> Option<&'static str> {
+fn side_deleted(dir: &ProcDir, database: &Database) -> Option<&'static str> {
     if database.deleted || database.wal_deleted == Some(true) {
         return None;
     }
@@ -71,7 +76,9 @@ pub fn side_deleted(dir: &ProcDir, database: &Database) -> Option<&'static str> 
 
 /// Looks where a database is whose -wal has kept its name: rename(2) changes the name of an open file as well. In WAL
 /// mode a connection that has a -wal keeps a lock on its database all the time.
-pub fn renamed(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
+fn renamed(subject: &mut Subject<'_>) {
+    let view = subject.view();
+    let process = &mut *subject.process;
     let is_its_own = |database: &Database| {
         let mut locks = database.rollback_locks.iter().flatten();
         database.wal_mode == Some(true)
@@ -105,7 +112,7 @@ pub fn renamed(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
     }
     for log in &mut process.sqlite {
         if log.handles == 0 && log.wal_deleted == Some(false) {
-            let taken = View::of(dir, mounts).stat(log.database.as_bytes(), Last::Stay);
+            let taken = view.stat(log.database.as_bytes(), Last::Stay);
             log.replaced = taken.is_ok();
             log.renamed_to = Some(to.clone());
         }
@@ -113,7 +120,13 @@ pub fn renamed(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
 }
 
 /// Looks whether the files of a database are still those its log is about.
-pub fn displaced(dir: &ProcDir, mounts: &Mounts, process: &mut Process) {
+fn displaced(subject: &mut Subject<'_>) {
+    let Subject {
+        dir,
+        mounts,
+        process,
+        ..
+    } = subject;
     let wakes = Wakes::of(process.inotify.iter());
     for database in &mut process.sqlite {
         let [main, wal, shm] = ["", "-wal", "-shm"].map(|suffix| {

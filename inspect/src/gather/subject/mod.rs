@@ -10,3 +10,28 @@ pub(crate) mod options;
 pub(crate) mod own_files;
 pub(crate) mod proc_dir;
 pub(crate) mod view;
+
+use crate::model::Process;
+use gaps::Gaps;
+use mounts::Mounts;
+use proc_dir::ProcDir;
+use view::View;
+
+/// A process under examination: what it is looked at through, what is known of it so far, and what could not be seen.
+pub struct Subject<'a> {
+    /// Its directory in /proc.
+    pub dir: &'a ProcDir,
+    /// The file systems it sees.
+    pub mounts: &'a Mounts,
+    /// What is known of it.
+    pub process: &'a mut Process,
+    /// What is missing in that.
+    pub gaps: &'a mut Gaps,
+}
+
+impl<'a> Subject<'a> {
+    /// The file system as it sees it.
+    pub fn view(&self) -> View<'a> {
+        View::of(self.dir, self.mounts)
+    }
+}

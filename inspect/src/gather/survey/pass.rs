@@ -14,6 +14,7 @@ use crate::gather::process::unit::Names;
 use crate::gather::servers::by_name;
 use crate::gather::sqlite;
 use crate::gather::sqlite::databases;
+use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
 use crate::gather::subject::mounts::Cache;
 use crate::gather::subject::proc_dir::ProcDir;
@@ -309,8 +310,14 @@ impl Reader<'_> {
             }
             let watches = process.inotify.iter_mut().flat_map(|i| &mut i.watches);
             mounts.identify(dir, watches);
-            process.sqlite = databases::group(dir, &mounts, process, gaps);
-            sqlite::logs(dir, &mounts, process, gaps);
+            let subject = &mut Subject {
+                dir,
+                mounts: &mounts,
+                process,
+                gaps,
+            };
+            databases::group(subject);
+            sqlite::logs(subject);
         }
         if process.sqlite.is_empty() {
             // Only findings about databases look at single watches, and there may be 100,000.

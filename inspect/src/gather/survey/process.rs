@@ -11,10 +11,10 @@ use crate::gather::process::healed::healed;
 use crate::gather::process::{status, unit};
 use crate::gather::sqlite;
 use crate::gather::sqlite::databases;
+use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::{Gaps, errno_text};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::options::Options;
-use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::survey::surroundings;
 use crate::model::{Account, Failure, FailureKind, InotifyLimits, Kind, Process, UserUsage, Woken};
 use crate::sys;
@@ -77,112 +77,143 @@ impl Session {
             Err(failure) => return (None, Some(failure)),
         };
         limits::of_process(&dir, &mut process.fds, gaps);
-        process.unit = self.names.of(&dir);
         let mounts = Mounts::of(&dir, gaps);
-        status::program(&dir, &mounts, &mut process, gaps);
-        let failed = self.descriptors(&dir, &mounts, &mut process, gaps);
-        (Some(process), failed)
+        let failure = self.survey(&mut Subject {
+            dir: &dir,
+            mounts: &mounts,
+            process: &mut process,
+            gaps,
+        });
+        (Some(process), failure)
     }
 
-    fn descriptors(
-        &mut self,
-        dir: &ProcDir,
-        mounts: &Mounts,
-        process: &mut Process,
-        gaps: &mut Gaps,
-    ) -> Option<Failure> {
-        let pid = process.pid;
-        process.descriptors = match census::read(dir, mounts, &mut process.fds, gaps) {
-            Ok(list) => list,
-            // Once it has ended, the kernel refuses its descriptors even to its own user.
-            Err(_) if status::has_ended(dir) => {
-                if process.state != Some('Z') {
-                    gaps.note("its descriptors", "it ended while it was being read");
-                }
-                return None;
-            }
-            Err(e) => {
-                // A process of our own may refuse as well (prctl(2), PR_SET_DUMPABLE), and root without
-                // its capabilities is no root.
-                let own = sys::effective_user();
-                let way_out = match process.uid {
-                    _ if own == 0 => "root needs CAP_SYS_PTRACE for it here".into(),
-                    Some(uid) if uid != own => format!("run fdscan as user {uid} or as root"),
-                    _ => "run fdscan as root".to_owned(),
-                };
-                let why = format!(
-                    "the descriptors of process {pid} cannot be read ({}): {way_out}",
-                    errno_text(&e)
-                );
-                gaps.note("its descriptors, watches and databases", errno_text(&e));
-                let kind = FailureKind::NotPermitted;
-                let pid = Some(pid);
-                return Some(Failure { pid, why, kind });
-            }
-        };
-        open_files::roll_up(&process.descriptors, &mut process.fds);
-        let mut counted = Vec::new();
-        {
-            let all = process.descriptors.iter();
-            let fds = all.filter(|d| d.kind == Kind::Inotify).map(|d| d.fd);
-            let mut read = watches::read(dir, fds, self.options.paths, gaps);
-            watches::read_others(dir, &mut read, self.options.paths, gaps);
-            mounts.identify(dir, watches::watches(&mut read));
-            if self.options.paths {
-                let learnt = paths::resolve(dir, mounts, process, &mut read, &self.options, gaps);
-                process.watch_trees = learnt.trees;
-                process.woken = match &mut self.ears {
-                    Some(ears) => {
-                        paths::place(dir, mounts, &read, ears);
-                        learnt.woken
-                    }
-                    None => {
-                        let listen = || paths::listen(dir, mounts, &read, self.options.listen);
-                        learnt.woken.or_else(listen)
-                    }
-                };
-            }
-            for instance in &read {
-                if instance.instance.same_instance_as.is_none() {
-                    counted.push(Counted {
-                        pid: instance.instance.thread.unwrap_or(pid),
-                        fd: instance.instance.fd,
-                        watches: instance.instance.watch_count as u64,
-                    });
-                }
-            }
-            process.inotify = read.into_iter().map(|r| r.instance).collect();
+    /// Source by source: what a later one rests on, an earlier one has read.
+    fn survey(&mut self, subject: &mut Subject<'_>) -> Option<Failure> {
+        subject.process.unit = self.names.of(subject.dir);
+        status::program(subject);
+        match descriptors(subject) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(failure) => return Some(failure),
         }
-        process.healed = healed(process);
-        process.sqlite = databases::group(dir, mounts, process, gaps);
-        sqlite::look(dir, mounts, process, gaps);
-        sqlite::watch_writers(dir, mounts, process);
-        surroundings::read(dir, mounts, process, gaps);
-        if let Some(uid) = process.uid {
-            // The kernel takes 3 us to print a watch, and its own watches mean nothing to a process
-            // without an instance: it must not wait for its neighbours' 100,000.
-            let count = !counted.is_empty();
-            let charged = self.accounts.of(pid, uid);
-            let first = charged.first().map(|(account, _)| *account);
-            let key = (
-                first.unwrap_or(Account {
-                    user_namespace: None,
-                    uid,
-                }),
-                count,
-            );
-            let accounts = &mut self.accounts;
-            let (usage, unseen) = self.users.entry(key).or_insert_with(|| {
-                let mut unseen = Gaps::default();
-                let usage = usage::usage(accounts, &charged, pid, counted, count, &mut unseen);
-                (usage, unseen)
-            });
-            process.is_charged_to(usage.clone());
-            gaps.extend(unseen);
-        }
+        // From here on it is known which looks of our own its watches would report.
+        let counted = self.inotify(subject);
+        subject.process.healed = healed(subject.process);
+        databases::group(subject);
+        sqlite::look(subject);
+        sqlite::watch_writers(subject);
+        surroundings::read(subject);
+        self.charge(subject, counted);
         if self.options.all {
-            process.fds.list = Some(process.descriptors.clone());
+            subject.process.fds.list = Some(subject.process.descriptors.clone());
         }
         None
+    }
+
+    /// Its instances with their watches and paths, and whether it is being woken. Returns the instances that count.
+    fn inotify(&mut self, subject: &mut Subject<'_>) -> Vec<Counted> {
+        let (dir, mounts) = (subject.dir, subject.mounts);
+        let all = subject.process.descriptors.iter();
+        let fds = all.filter(|d| d.kind == Kind::Inotify).map(|d| d.fd);
+        let mut read = watches::read(dir, fds, self.options.paths, subject.gaps);
+        watches::read_others(dir, &mut read, self.options.paths, subject.gaps);
+        mounts.identify(dir, watches::watches(&mut read));
+        if self.options.paths {
+            let learnt = paths::resolve(subject, &mut read, &self.options);
+            subject.process.watch_trees = learnt.trees;
+            subject.process.woken = match &mut self.ears {
+                Some(ears) => {
+                    paths::place(dir, mounts, &read, ears);
+                    learnt.woken
+                }
+                None => {
+                    let listen = || paths::listen(dir, mounts, &read, self.options.listen);
+                    learnt.woken.or_else(listen)
+                }
+            };
+        }
+        let pid = subject.process.pid;
+        let own = read
+            .iter()
+            .map(|read| &read.instance)
+            .filter(|instance| instance.same_instance_as.is_none());
+        let counted = own.map(|instance| Counted {
+            pid: instance.thread.unwrap_or(pid),
+            fd: instance.fd,
+            watches: instance.watch_count as u64,
+        });
+        let counted = counted.collect();
+        subject.process.inotify = read.into_iter().map(|read| read.instance).collect();
+        counted
+    }
+
+    /// Who is charged for its instances, `counted`, and how much of the limits these users have in use.
+    fn charge(&mut self, subject: &mut Subject<'_>, counted: Vec<Counted>) {
+        let pid = subject.process.pid;
+        let Some(uid) = subject.process.uid else {
+            return;
+        };
+        // The kernel takes 3 us to print a watch, and its own watches mean nothing to a process
+        // without an instance: it must not wait for its neighbours' 100,000.
+        let count = !counted.is_empty();
+        let charged = self.accounts.of(pid, uid);
+        let first = charged.first().map(|(account, _)| *account);
+        let nobody = Account {
+            user_namespace: None,
+            uid,
+        };
+        let accounts = &mut self.accounts;
+        let of_user = self.users.entry((first.unwrap_or(nobody), count));
+        let (usage, unseen) = of_user.or_insert_with(|| {
+            let mut unseen = Gaps::default();
+            let usage = usage::usage(accounts, &charged, pid, counted, count, &mut unseen);
+            (usage, unseen)
+        });
+        subject.process.is_charged_to(usage.clone());
+        subject.gaps.extend(unseen);
+    }
+}
+
+/// The census of descriptors. Says whether there are any: a process that has ended has none.
+fn descriptors(subject: &mut Subject<'_>) -> Result<bool, Failure> {
+    let Subject {
+        dir,
+        mounts,
+        process,
+        gaps,
+    } = subject;
+    match census::read(dir, mounts, &mut process.fds, gaps) {
+        Ok(list) => {
+            process.descriptors = list;
+            open_files::roll_up(&process.descriptors, &mut process.fds);
+            Ok(true)
+        }
+        // Once it has ended, the kernel refuses its descriptors even to its own user.
+        Err(_) if status::has_ended(dir) => {
+            if process.state != Some('Z') {
+                gaps.note("its descriptors", "it ended while it was being read");
+            }
+            Ok(false)
+        }
+        Err(e) => {
+            let pid = process.pid;
+            // A process of our own may refuse as well (prctl(2), PR_SET_DUMPABLE), and root without
+            // its capabilities is no root.
+            let own = sys::effective_user();
+            let way_out = match process.uid {
+                _ if own == 0 => "root needs CAP_SYS_PTRACE for it here".into(),
+                Some(uid) if uid != own => format!("run fdscan as user {uid} or as root"),
+                _ => "run fdscan as root".to_owned(),
+            };
+            gaps.note("its descriptors, watches and databases", errno_text(&e));
+            Err(Failure {
+                pid: Some(pid),
+                why: format!(
+                    "the descriptors of process {pid} cannot be read ({}): {way_out}",
+                    errno_text(&e)
+                ),
+                kind: FailureKind::NotPermitted,
+            })
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::gather::inotify::watches;
 use crate::gather::inotify::watches::{Guess, Handles, ReadInstance};
 use crate::gather::process::{status, threads};
 use crate::gather::sqlite::databases;
+use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::{Gaps, errno_text};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::options::Options;
@@ -51,7 +52,12 @@ impl Live {
             .map_err(|e| failure(format!("/proc cannot be read: {}", errno_text(&e))))?;
         let mut gaps = Gaps::default();
         let mounts = Mounts::of(&dir, &mut gaps);
-        status::program(&dir, &mounts, &mut process, &mut gaps);
+        status::program(&mut Subject {
+            dir: &dir,
+            mounts: &mounts,
+            process: &mut process,
+            gaps: &mut gaps,
+        });
         process.around.cwd = View::of(&dir, &mounts).working_directory().map(Name::from);
         process.descriptors = match census::read(&dir, &mounts, &mut process.fds, &mut gaps) {
             Ok(list) => list,
@@ -147,8 +153,7 @@ impl Live {
     }
 
     fn resolve(&mut self, mut read: Vec<ReadInstance>, options: &Options, gaps: &mut Gaps) {
-        let (dir, mounts, process) = (&self.dir, &self.mounts, &self.process);
-        let learnt = paths::resolve(dir, mounts, process, &mut read, options, gaps);
+        let learnt = paths::resolve(&mut self.subject(gaps), &mut read, options);
         self.process.watch_trees = learnt.trees;
         self.process.inotify.clear();
         self.handles.clear();
@@ -163,8 +168,16 @@ impl Live {
     /// Looks for the SQLite databases it has open. Its watches must have been read: a look they would
     /// report is not taken.
     pub fn read_databases(&mut self) {
-        self.process.sqlite =
-            databases::group(&self.dir, &self.mounts, &self.process, &mut Gaps::default());
+        databases::group(&mut self.subject(&mut Gaps::default()));
+    }
+
+    fn subject<'a>(&'a mut self, gaps: &'a mut Gaps) -> Subject<'a> {
+        Subject {
+            dir: &self.dir,
+            mounts: &self.mounts,
+            process: &mut self.process,
+            gaps,
+        }
     }
 
     /// Reads what `watchfix heal` left on record about it. Its watches must have been read.

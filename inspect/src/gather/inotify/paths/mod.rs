@@ -30,12 +30,12 @@ use crate::gather::inotify::paths::roots::Ground;
 use crate::gather::inotify::paths::wanted::Wanted;
 use crate::gather::inotify::side_effects::Wakes;
 use crate::gather::inotify::watches::ReadInstance;
-use crate::gather::subject::gaps::Gaps;
+use crate::gather::subject::Subject;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::options::Options;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::View;
-use crate::model::{Process, WatchTree, Woken};
+use crate::model::{WatchTree, Woken};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -49,14 +49,13 @@ pub struct Learnt {
 }
 
 /// Finds the paths of all watches in `read`.
-pub fn resolve(
-    dir: &ProcDir,
-    mounts: &Mounts,
-    process: &Process,
-    read: &mut [ReadInstance],
-    options: &Options,
-    gaps: &mut Gaps,
-) -> Learnt {
+pub fn resolve(subject: &mut Subject<'_>, read: &mut [ReadInstance], options: &Options) -> Learnt {
+    let Subject {
+        dir,
+        mounts,
+        process,
+        gaps,
+    } = subject;
     let total = read.iter().map(|r| r.instance.watches.len()).sum();
     if total == 0 {
         return Learnt::default();
