@@ -13,8 +13,15 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
+/// A document's type, the command that answers with it, and what describes it.
+type Document = (
+    &'static str,
+    &'static str,
+    fn(&mut SchemaGenerator) -> Schema,
+);
+
 /// What each command answers.
-const DOCUMENTS: &[(&str, &str, fn(&mut SchemaGenerator) -> Schema)] = &[
+const DOCUMENTS: &[Document] = &[
     ("Scan", "`fdscan PID...`", |g| g.subschema_for::<Scan>()),
     ("DatabaseScan", "`fdscan wal DB...`", |g| {
         g.subschema_for::<DatabaseScan>()
@@ -229,7 +236,7 @@ fn the_committed_schema_and_its_description_are_those_of_the_types() {
         let there = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
             there == wanted,
-            "docs/{name} is not current: UPDATE_DOCS=1 cargo test -p inspect --lib schema"
+            "docs/{name} is not current: UPDATE_DOCS=1 cargo test -p fdscan --lib schema"
         );
     }
 }

@@ -1,6 +1,6 @@
 //! docs/findings.md is made from the head comments of the findings, and each of these says what its code does.
 //!
-//! `UPDATE_DOCS=1 cargo test -p inspect --test findings` writes the page.
+//! `UPDATE_DOCS=1 cargo test -p fdscan --test findings` writes the page.
 
 // A test says what went wrong by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -23,7 +23,7 @@ fn the_page_is_what_the_head_comments_say() {
     let page = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         page == made,
-        "{PAGE} is not current: UPDATE_DOCS=1 cargo test -p inspect --test findings"
+        "{PAGE} is not current: UPDATE_DOCS=1 cargo test -p fdscan --test findings"
     );
 }
 

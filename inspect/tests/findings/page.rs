@@ -8,7 +8,7 @@ const HEAD: &str = "\
 # What `fdscan` finds
 
 A test makes this page from the head comments of the findings' source files and holds it current
-(`UPDATE_DOCS=1 cargo test -p inspect --test findings` writes it).
+(`UPDATE_DOCS=1 cargo test -p fdscan --test findings` writes it).
 
 Each finding has a code, a severity, a message, evidence and, where there are any, commands. The message names the figures that
 matter; `--all` shows the evidence, and `--json` has it as data. A key is null where its figure is not known.

@@ -49,7 +49,7 @@ fn links_between_documents_lead_somewhere() {
 fn every_command_has_its_exit_statuses_written_down() {
     let text = read("docs/exit-statuses.md");
     let fdscan = env!("CARGO_BIN_EXE_fdscan").into();
-    for program in [fdscan, support::binary("launch", "watchfix")] {
+    for program in [fdscan, support::binary("watchfix", "watchfix")] {
         let help = Command::new(&program).arg("--help").output().unwrap();
         let help = String::from_utf8(help.stdout).unwrap();
         let commands = help.split("Commands:\n").nth(1).unwrap();

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 fn programs() -> [(&'static str, PathBuf); 2] {
     [
         ("fdscan", env!("CARGO_BIN_EXE_fdscan").into()),
-        ("watchfix", support::binary("launch", "watchfix")),
+        ("watchfix", support::binary("watchfix", "watchfix")),
     ]
 }
 

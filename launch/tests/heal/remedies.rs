@@ -9,7 +9,7 @@ use support::Victim;
 /// fdscan with `watchfix` beside it and the library where cargo builds it.
 pub fn fdscan() -> PathBuf {
     support::libwatchfix();
-    let fdscan = support::binary("inspect", "fdscan");
+    let fdscan = support::binary("fdscan", "fdscan");
     let beside = fdscan.with_file_name("watchfix");
     assert_eq!(beside, Path::new(env!("CARGO_BIN_EXE_watchfix")));
     fdscan

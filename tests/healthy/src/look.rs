@@ -14,7 +14,7 @@ const NO_SUCH_PROCESS: i32 = 3;
 /// its user. Fails if anything is found that is more than a note.
 #[track_caller]
 pub fn must_be_healthy(program: &Program<'_>) {
-    let fdscan = support::binary("inspect", "fdscan");
+    let fdscan = support::binary("fdscan", "fdscan");
     for window in [&[][..], &["--for", "2"]] {
         look(program, Command::new(&fdscan).args(window));
     }

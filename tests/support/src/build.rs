@@ -40,7 +40,7 @@ fn cargo_build(args: &[&str]) {
 pub fn libwatchfix() -> &'static Path {
     static SO: OnceLock<PathBuf> = OnceLock::new();
     SO.get_or_init(|| {
-        cargo_build(&["--release", "-p", "watchfix-shim"]);
+        cargo_build(&["--release", "-p", "libwatchfix"]);
         target_dir().join("release/libwatchfix.so")
     })
 }
@@ -50,7 +50,7 @@ pub fn watchfix() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         libwatchfix();
-        cargo_build(&["--release", "-p", "launch", "--bin", "watchfix"]);
+        cargo_build(&["--release", "-p", "watchfix", "--bin", "watchfix"]);
         target_dir().join("release/watchfix")
     })
 }
@@ -64,7 +64,7 @@ pub fn reference_shim() -> &'static Path {
     })
 }
 
-/// The debug build of a workspace binary: `binary("inspect", "fdscan")`, `binary("mkfds", "mkfds")`.
+/// The debug build of a workspace binary: `binary("fdscan", "fdscan")`, `binary("mkfds", "mkfds")`.
 pub fn binary(package: &str, name: &str) -> PathBuf {
     static BUILT: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
     let mut built = BUILT.lock().unwrap_or_else(|e| e.into_inner());

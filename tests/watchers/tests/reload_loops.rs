@@ -48,7 +48,7 @@ fn project(files: &[(&str, &str)]) -> (TempDir, PathBuf) {
 fn install() -> TempDir {
     let dir = TempDir::new().unwrap();
     let programs = [
-        support::binary("inspect", "fdscan"),
+        support::binary("fdscan", "fdscan"),
         support::watchfix().to_path_buf(),
         support::libwatchfix().to_path_buf(),
     ];

@@ -200,7 +200,7 @@ pub fn installed() -> &'static [PathBuf; 2] {
     static PARTS: OnceLock<[PathBuf; 2]> = OnceLock::new();
     PARTS.get_or_init(|| {
         [
-            support::binary("launch", "watchfix"),
+            support::binary("watchfix", "watchfix"),
             support::libwatchfix().to_owned(),
         ]
     })

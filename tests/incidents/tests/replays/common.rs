@@ -52,7 +52,7 @@ impl Display for Linkage {
 
 fn with_victims(one: &Path) -> Product {
     Product {
-        fdscan: support::binary("inspect", "fdscan"),
+        fdscan: support::binary("fdscan", "fdscan"),
         libwatchfix: support::libwatchfix().to_path_buf(),
         watchfix: support::watchfix().to_path_buf(),
         victims: one.parent().map(PathBuf::from).unwrap(),
