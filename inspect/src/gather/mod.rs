@@ -4,8 +4,8 @@
 //! (the model, findings, outputs) knows none of that.
 //!
 //! The way of a PID: `survey` opens it as a `subject`, asks each room in turn, and hands the filled-in
-//! process to the findings. Rooms ask those before them in this list: subject, process, descriptors,
-//! accounts, inotify, sqlite, claims, servers, change, survey.
+//! process to the findings. Rooms ask only those before them in this list: subject, process, descriptors,
+//! accounts, system, inotify, sqlite, servers, claims, change, survey.
 //!
 //! The rooms that read bytes anybody may have written are public, for `inspect/fuzz`.
 

@@ -4,9 +4,8 @@
 //! watches in a third of the time. Of files only sizes, a -shm's header and a -wal's are read, and
 //! none of them where a watch of the process would see it.
 
-use crate::gather::descriptors::census;
 use crate::gather::descriptors::census::Reader;
-use crate::gather::descriptors::fdinfo;
+use crate::gather::descriptors::{census, fdinfo};
 use crate::gather::inotify::side_effects::Wakes;
 use crate::gather::inotify::watches;
 use crate::gather::process::status;

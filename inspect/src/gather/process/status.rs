@@ -1,7 +1,6 @@
 //! Who the process is: stat, comm, cmdline, exe, environ, ELF headers, and libwatchfix in it.
 
-use crate::gather::process::search;
-use crate::gather::process::{auxv, maps, secrets};
+use crate::gather::process::{auxv, maps, search, secrets};
 use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
 use crate::gather::subject::mounts::Mounts;

@@ -7,11 +7,10 @@
 use crate::gather::descriptors::census::identity;
 use crate::gather::inotify::side_effects::Wakes;
 use crate::gather::sqlite::{Mode, database_mode};
-use crate::gather::subject::Subject;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view;
 use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::{Subject, view};
 use crate::model::{Database, Descriptor, Identity, Kind, Name, Part};
 use crate::sys;
 use std::collections::{BTreeMap, HashMap};

@@ -1,9 +1,8 @@
 //! Who holds locks on a set of files: /proc/locks says whom to look at, the fdinfo of their descriptors
 //! says what each of them holds.
 
-use crate::gather::descriptors::fdinfo;
-use crate::gather::descriptors::locks;
 use crate::gather::descriptors::locks::{LockLine, LockType};
+use crate::gather::descriptors::{fdinfo, locks};
 use crate::gather::process::processes::Processes;
 use crate::gather::process::status;
 use crate::gather::sqlite::lock_bytes::Owned;

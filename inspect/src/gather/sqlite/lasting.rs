@@ -1,7 +1,6 @@
 //! Which locks last: transactions and readers are looked at again for a moment, and those still there get an age.
 
-use crate::gather::sqlite::held_locks::fill_locks;
-use crate::gather::sqlite::held_locks::locks;
+use crate::gather::sqlite::held_locks::{fill_locks, locks};
 use crate::gather::sqlite::logs::logs;
 use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::Gaps;

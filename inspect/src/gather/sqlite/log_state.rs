@@ -3,12 +3,10 @@
 //! They are read by pread(2) alone. Mapping a -shm would mean SIGBUS when it is cut, and every lock of
 //! ours would be one that its users meet.
 
-use crate::gather::sqlite::frames;
 use crate::gather::sqlite::frames::{Counted, Effort};
-use crate::gather::sqlite::header;
 use crate::gather::sqlite::header::WAL_HEADER;
-use crate::gather::sqlite::shm;
 use crate::gather::sqlite::shm::{Doubt, Index};
+use crate::gather::sqlite::{frames, header, shm};
 use crate::model::Wal;
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -2,8 +2,7 @@
 
 use crate::gather::inotify::side_effects::Wakes;
 use crate::gather::sqlite::databases::open_safely;
-use crate::gather::sqlite::header;
-use crate::gather::sqlite::log_state;
+use crate::gather::sqlite::{header, log_state};
 use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;

@@ -2,15 +2,10 @@
 
 use crate::gather::inotify::side_effects::Wakes;
 use crate::gather::sqlite::databases::open_safely;
-use crate::gather::sqlite::held_locks::fill_locks;
-use crate::gather::sqlite::held_locks::holder;
-use crate::gather::sqlite::held_locks::locks;
+use crate::gather::sqlite::held_locks::{fill_locks, holder, locks};
 use crate::gather::sqlite::lasting::AGAIN;
-use crate::gather::sqlite::logs::journal_of_another;
-use crate::gather::sqlite::logs::logs;
-use crate::gather::sqlite::logs::part;
-use crate::gather::sqlite::moved;
-use crate::gather::sqlite::overwritten;
+use crate::gather::sqlite::logs::{journal_of_another, logs, part};
+use crate::gather::sqlite::{moved, overwritten};
 use crate::gather::subject::Subject;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::Last;

@@ -5,8 +5,7 @@
 //! unchanged, encrypted or not. So a page that differs from its last such frame was not written by SQLite.
 
 use crate::gather::sqlite::header;
-use crate::gather::sqlite::header::FRAME_HEADER;
-use crate::gather::sqlite::header::{Mode, WAL_HEADER};
+use crate::gather::sqlite::header::{FRAME_HEADER, Mode, WAL_HEADER};
 use crate::gather::sqlite::log_state::{filled, index};
 use crate::gather::sqlite::shm::Index;
 use crate::model::Overwritten;

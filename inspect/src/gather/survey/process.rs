@@ -1,9 +1,8 @@
 //! One process, source by source: what is read, in which order, and what depends on what.
 
 use crate::gather::accounts::charged::Accounts;
-use crate::gather::accounts::limits;
-use crate::gather::accounts::usage;
 use crate::gather::accounts::usage::Counted;
+use crate::gather::accounts::{limits, usage};
 use crate::gather::descriptors::{census, open_files};
 use crate::gather::inotify::activity::Ears;
 use crate::gather::inotify::{paths, watches};

@@ -5,11 +5,10 @@
 //! the process does with its descriptor numbers meanwhile.
 
 use crate::gather::descriptors::census;
-use crate::gather::inotify::paths;
 use crate::gather::inotify::paths::Opener;
 use crate::gather::inotify::side_effects::{LOOKS, Wakes};
-use crate::gather::inotify::watches;
 use crate::gather::inotify::watches::{Guess, Handles, ReadInstance};
+use crate::gather::inotify::{paths, watches};
 use crate::gather::process::{status, threads};
 use crate::gather::sqlite::databases;
 use crate::gather::subject::Subject;
