@@ -1,8 +1,7 @@
 //! `fdscan report PID`: everything about one process, with a short sample, to attach to a bug.
 
 use crate::findings::Remedies;
-use crate::gather::Options;
-use crate::gather::{self, Ears, Gaps, Sampler, Session};
+use crate::gather::{self, Ears, Gaps, Options, Sampler, Session};
 use crate::model::{BugReport, Failure, FailureKind, Growth, Point, SCHEMA, Sample, Scan};
 use crate::sys::Signals;
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
 //! What the exit status means.
 
 use crate::model::{
-    CheckScan, Claim, ClaimScan, DatabaseScan, FailureKind, Row, Scan, Top, User, Verdict,
+    CheckScan, Claim, ClaimScan, DatabaseScan, FailureKind, Finding, Row, Scan, Severity, Top,
+    User, Verdict,
 };
-use crate::model::{Finding, Severity};
 
 /// The exit statuses of fdscan, by meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

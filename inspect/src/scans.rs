@@ -2,8 +2,7 @@
 
 use crate::findings::{Facts, Remedies};
 use crate::gather::inotify::activity::MOMENT;
-use crate::gather::{self, Options};
-use crate::gather::{Ears, Gaps, LogWindow, Selection, Session, Users, Window};
+use crate::gather::{self, Ears, Gaps, LogWindow, Options, Selection, Session, Users, Window};
 use crate::model::{
     ClaimScan, DatabaseReport, DatabaseScan, Healed, InotifyLimits, Process, Report, Row, SCHEMA,
     Scan, SeenDatabase, Top, UnitRow,

@@ -1,7 +1,6 @@
 //! The rules of `fdscan check`, and what they look at in a process.
 
-use crate::model::Severity;
-use crate::model::{Mask, MaskCount, Name, Process, Sample};
+use crate::model::{Mask, MaskCount, Name, Process, Sample, Severity};
 use crate::words::{bytes, number, plural};
 
 /// A limit no process may pass.

@@ -1,9 +1,8 @@
 //! What was seen of the rules so far: the highest numbers, and when a rule was first broken.
 
 use super::rules::{Figures, Rule};
-use crate::model::Finding;
 use crate::model::{
-    Breach, CheckedProcess, CommandLine, Events, FoundIn, Name, Relative, RuleResult,
+    Breach, CheckedProcess, CommandLine, Events, Finding, FoundIn, Name, Relative, RuleResult,
 };
 use std::collections::BTreeMap;
 

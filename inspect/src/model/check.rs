@@ -1,7 +1,6 @@
 //! What `fdscan check` answers: rules, and whether they held.
 
-use super::{CommandLine, Events, Failure, Gap, Name, Relative};
-use super::{Finding, Severity};
+use super::{CommandLine, Events, Failure, Finding, Gap, Name, Relative, Severity};
 use serde::Serialize;
 
 /// One run of `fdscan check`.

@@ -1,7 +1,6 @@
 //! Claims: files by which a program says that it runs, where it listens, or that it is to stop.
 
-use super::Severity;
-use super::{CommandLine, Name};
+use super::{CommandLine, Name, Severity};
 use serde::Serialize;
 
 /// One claim and what it is worth.

@@ -1,7 +1,6 @@
 //! All processes of the system, and what each user has in use.
 
-use super::{Account, CommandLine, Gap, InotifyLimits, Name, Process, Unit};
-use super::{Finding, Severity};
+use super::{Account, CommandLine, Finding, Gap, InotifyLimits, Name, Process, Severity, Unit};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::cmp::Reverse;

@@ -16,8 +16,7 @@
 //! Not to be confused with: a finding of `fdscan PID`. This one says that a figure is high, not why.
 
 use super::Condition;
-use crate::model::Reading;
-use crate::model::{Finding, Severity};
+use crate::model::{Finding, Reading, Severity};
 use crate::words::{bytes, duration, number, plural};
 use serde_json::json;
 

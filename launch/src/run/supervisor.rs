@@ -7,11 +7,10 @@
 use super::call::Judge;
 use super::command::{self, GO, GO_WITHOUT};
 use super::engine::refused;
-use super::filter;
 use super::judges::{Calls, Judges};
 use super::log::Log;
 use super::start::Start;
-use super::{heir, message};
+use super::{filter, heir, message};
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::process::{self, Change, Fork};
 use crate::sys::seccomp::{self, InFlight};

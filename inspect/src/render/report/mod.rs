@@ -10,8 +10,7 @@ pub use markdown::markdown;
 
 use super::Style;
 use super::text::{Detail, Layout, lines_of, tables_text};
-use crate::model::Finding;
-use crate::model::{BugReport, Gap, Name, Point, Report};
+use crate::model::{BugReport, Finding, Gap, Name, Point, Report};
 use crate::words::{bytes, number, plural, sanitize};
 
 /// A part of the report. Its texts hold names from anywhere: the writers escape them.

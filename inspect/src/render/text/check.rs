@@ -2,8 +2,7 @@
 
 use super::wrap::wrap;
 use super::{Layout, findings, gaps};
-use crate::model::Finding;
-use crate::model::{CheckScan, CommandRun};
+use crate::model::{CheckScan, CommandRun, Finding};
 use crate::words::{plural, sanitize};
 use std::io::{self, Write};
 

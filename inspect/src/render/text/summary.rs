@@ -2,8 +2,7 @@
 
 use super::wrap::wrap;
 use super::{Detail, Layout};
-use crate::model::{Finding, Severity};
-use crate::model::{Process, Scan};
+use crate::model::{Finding, Process, Scan, Severity};
 use crate::words::{bytes, number, plural};
 use std::io::{self, Write};
 

@@ -3,8 +3,7 @@
 use super::sheet::{Sheet, known, known_number};
 use super::wrap::wrap;
 use super::{Layout, gaps};
-use crate::model::Severity;
-use crate::model::{Row, Top, Unit, UnitRow, User};
+use crate::model::{Row, Severity, Top, Unit, UnitRow, User};
 use crate::words::{bytes, number, plural, sanitize};
 use std::cmp::Reverse;
 use std::io::{self, Write};
