@@ -39,8 +39,19 @@ pub struct Heard {
     pub who: HashMap<u32, Who>,
     /// How long.
     pub time: Duration,
+    /// When the first of them came, and the last, since it began.
+    span: Option<(Duration, Duration)>,
     /// Causes were told.
     pub causes: bool,
+}
+
+impl Heard {
+    /// Whether something came in the first quarter of the time and in the last.
+    pub fn goes_on(&self) -> bool {
+        let quarter = self.time / 4;
+        let spans = |(first, last)| first < quarter && last + quarter > self.time;
+        self.span.is_some_and(spans)
+    }
 }
 
 impl Listener {
@@ -152,6 +163,7 @@ impl Listener {
             tally: Tally::default(),
             who: HashMap::new(),
             time,
+            span: None,
             causes: self.fanotify.is_some(),
         };
         let sources: Vec<BorrowedFd<'_>> = std::iter::once(self.inotify.as_fd())
@@ -169,7 +181,10 @@ impl Listener {
             let ready = !left.is_zero() && signals.wait(&sources, left.min(ALIVE));
             // Whoever causes an event may end at once: it is asked for its name first.
             self.causes(pid, &mut buffer, &mut heard);
-            self.records(&mut buffer, &mut heard.tally);
+            if self.records(&mut buffer, &mut heard.tally) {
+                let at = began.elapsed();
+                heard.span = Some((heard.span.map_or(at, |(first, _)| first), at));
+            }
             if left.is_zero() || (ready && signals.next().is_some()) {
                 break;
             }
@@ -178,7 +193,8 @@ impl Listener {
         heard
     }
 
-    fn records(&self, buffer: &mut [u8], tally: &mut Tally) {
+    /// Counts what is there. Says whether there was anything.
+    fn records(&self, buffer: &mut [u8], tally: &mut Tally) -> bool {
         // One buffer at a time: a writer that is faster than this must not keep it from ending.
         let length = self.inotify.read(buffer).unwrap_or(0);
         let mut rest = buffer.get(..length).unwrap_or_default();
@@ -186,6 +202,7 @@ impl Listener {
             tally.record(record.wd, record.mask, record.name);
             rest = rest.get(record.size..).unwrap_or_default();
         }
+        length > 0
     }
 
     fn causes(&self, watcher: u32, buffer: &mut [u8], heard: &mut Heard) {

@@ -85,6 +85,7 @@ pub fn events(pid: u32, time: Duration, wake: bool) -> Result<EventsScan, Failur
         listened: listener.listened,
         total: heard.tally.total,
         overflows: heard.tally.overflows,
+        goes_on: heard.goes_on(),
         events: heard.tally.all.list(),
         directories: directories(&live, &listener, &heard),
         files: files(&live, &listener, &heard),

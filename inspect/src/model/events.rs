@@ -29,6 +29,9 @@ pub struct EventsScan {
     pub total: u64,
     /// How often this program's own queue ran over.
     pub overflows: u64,
+    /// They came from the beginning of the time to its end, as those of a loop do.
+    #[serde(skip)]
+    pub goes_on: bool,
     /// By event, most first.
     pub events: Vec<EventCount>,
     /// By watched inode, most first, up to 100.

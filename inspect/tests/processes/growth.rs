@@ -126,7 +126,7 @@ fn what_leaks_is_told_when_its_limit_is_reached_long_before_it_is_near() {
 
 #[test]
 fn watches_and_instances_that_grow_are_told_when_their_limits_are_reached() {
-    let stage = Stage::unprivileged(60_571);
+    let stage = Stage::unprivileged(60_576);
     let limit = |name: &str| proc_number(&format!("/proc/sys/fs/inotify/max_user_{name}"));
     for (what, most, every) in [("watches", "5000", "20"), ("instances", "100", "200")] {
         let dir = stage.make(what);
