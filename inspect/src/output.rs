@@ -1,4 +1,4 @@
-//! Standard output: an answer that does not arrive is no success.
+//! Standard output: an answer that does not arrive is not a success.
 
 use crate::sys;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ pub const CLOSED: &str = "standard output is closed: the answer can be written n
 /// Writes `text` to standard output.
 ///
 /// # Errors
-/// Why it did not arrive, as a sentence without its full stop. A reader that has seen enough is no error.
+/// Why it did not arrive, as a sentence without its full stop. A reader that has seen enough is not an error.
 pub fn print(text: &[u8]) -> Result<(), String> {
     arrives(|| io::stdout().write_all(text))
 }

@@ -1,7 +1,7 @@
 //! How many watches a process may have, and what it is told past that.
 //!
 //! A watch past the budget gets an invented watch descriptor: to the program one like any other, that never
-//! fires. The kernel knows nothing of it. An inode already watched is no new watch, so which inode of which
+//! fires. The kernel knows nothing of it. An inode already watched is not a new watch, so which inode of which
 //! instance has which watch is remembered here.
 //!
 //! Lock-free: a slot is taken by its inode and given up by its watch, each in one compare-and-swap. A

@@ -47,7 +47,7 @@ fn encode(events: &[Event]) -> Vec<u8> {
     bytes
 }
 
-/// Decodes without the code under test; `None` where the bytes are no sequence of records.
+/// Decodes without the code under test; `None` where the bytes are not a sequence of records.
 fn decode(mut bytes: &[u8]) -> Option<Vec<Event>> {
     let mut events = Vec::new();
     while !bytes.is_empty() {

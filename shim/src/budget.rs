@@ -73,7 +73,7 @@ fn decide(
     })
 }
 
-/// A descriptor that is no inotify instance any more has given its watches back.
+/// A descriptor that is not an inotify instance any more has given its watches back.
 fn forget_closed(budget: &Budget<'_>) {
     HOLDERS.each(|fd| {
         if !sys::is_inotify(fd) {

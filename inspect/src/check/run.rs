@@ -220,7 +220,7 @@ impl Watch {
     /// A command that failed may have met a limit of its user: it knows that as "No space left on device" or
     /// "Too many open files", and has ended before it could be looked at.
     fn why_it_failed(&mut self) {
-        // What this program holds is no part of it.
+        // What this program holds is not part of it.
         self.ears.keep(&[]);
         let own = sys::effective_user();
         let selection = gather::Selection {

@@ -28,7 +28,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "N")]
     pub max_watches: Option<u64>,
 
-    /// The largest -wal of a SQLite database a process may have open, as 64MiB
+    /// The largest -wal of a SQLite database a process may have open, such as 64MiB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub max_wal: Option<u64>,
 
@@ -36,7 +36,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "N")]
     pub max_connections: Option<u64>,
 
-    /// Events no watch may ask for, as open,access
+    /// Events no watch may ask for, such as open,access
     #[arg(long, value_name = "EVENTS", value_parser = parse_events)]
     pub deny_event: Vec<Mask>,
 

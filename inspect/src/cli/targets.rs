@@ -31,7 +31,7 @@ impl TargetArgs {
         self.targets.is_empty() && self.pid.is_empty() && self.user.is_none()
     }
 
-    /// Finds the processes. Of a word that is no process's name, `meant` may know what else it was to be.
+    /// Finds the processes. Of a word that is not a process's name, `meant` may know what else it was to be.
     ///
     /// # Errors
     /// The user is not known, or /proc cannot be listed: a sentence without its full stop.

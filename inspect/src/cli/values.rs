@@ -65,7 +65,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     number
         .zip(factor)
         .and_then(|(number, factor)| number.checked_mul(factor))
-        .ok_or_else(|| "a size is a whole number of bytes or with a unit, as 64MiB".into())
+        .ok_or_else(|| "a size is a whole number of bytes or with a unit, such as 64MiB".into())
 }
 
 /// Events of the command line: `open,close_nowrite`.
@@ -76,7 +76,7 @@ pub fn parse_events(text: &str) -> Result<Mask, String> {
     let mut bits = text.split(',').map(|name| {
         rules::event::bits(name.as_bytes()).ok_or_else(|| {
             let all: Vec<_> = rules::event::EVENTS.iter().map(|(_, name)| *name).collect();
-            format!("{name:?} is no event; these are: {}", all.join(", "))
+            format!("{name:?} is not an event; these are: {}", all.join(", "))
         })
     });
     bits.try_fold(0, |mask, bits| Ok(mask | bits?)).map(Mask)

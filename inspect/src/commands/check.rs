@@ -51,7 +51,7 @@ pub fn check(args: &CheckArgs) -> ExitCode {
     }
 }
 
-/// A reader that has seen enough is no error.
+/// A reader that has seen enough is not an error.
 fn report(scan: &CheckScan, args: &CheckArgs, to: impl Write) -> Result<(), Exit> {
     match write(scan, args, to) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(super::unwritten(&e)),

@@ -86,7 +86,7 @@ fn unwritten(error: &io::Error) -> Exit {
     Exit::Usage
 }
 
-/// Text on standard error that is no complaint.
+/// Text on standard error that is not a complaint.
 pub fn complain_plainly(text: &str) {
     let _ = io::stderr().write_all(inert(text).as_bytes());
 }

@@ -18,7 +18,7 @@ pub fn of(files: &[FileEvents]) -> Vec<Hint> {
         return Vec::new();
     };
     for pid in processes.pids().unwrap_or_default() {
-        // What may not be looked into is no hint.
+        // What may not be looked into is not a hint.
         let _ = processes.each_link(pid, None, |fd, link| {
             if let Some(at) = wanted.iter().position(|file| file.path.as_bytes() == link)
                 && pid != std::process::id()

@@ -41,7 +41,7 @@ impl Tally {
             return;
         }
         let events = mask & event::ALL_EVENTS;
-        // The end of a watch or a mount is no event of a file.
+        // The end of a watch or a mount is not an event of a file.
         if events == 0 {
             return;
         }

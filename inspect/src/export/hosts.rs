@@ -23,7 +23,7 @@ impl Hosts {
         }
         let local = self.address.is_loopback() || self.address.is_unspecified();
         match name.parse::<IpAddr>() {
-            // A number is no name that somebody else could make lead here.
+            // A number is not a name that somebody else could make lead here.
             Ok(_) if self.address.is_unspecified() => true,
             Ok(asked) => asked == self.address || (local && asked.is_loopback()),
             Err(_) => local && name.eq_ignore_ascii_case("localhost"),

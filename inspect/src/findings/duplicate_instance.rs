@@ -55,7 +55,7 @@ fn finding(process: &Process, kin: &Kin) -> Option<Finding> {
         let name = file.path.base().to_ascii_lowercase();
         file.what == "claim" && !name.ends_with(b"lock") && !name.ends_with(b"lck")
     });
-    // Two builds that wait for one lock are no servers; two servers that share a file are, and so is who
+    // Two builds that wait for one lock are not servers; two servers that share a file are, and so is who
     // holds a PID file.
     let shares_state = serves && !kin.shared.is_empty();
     if ports.is_empty() && !pid_file && !shares_state && unclaimed.is_none() {
@@ -108,7 +108,7 @@ struct Unclaimed<'a> {
 
 fn unclaimed<'a>(process: &'a Process, kin: &'a Kin) -> Option<Unclaimed<'a>> {
     let claim = kin.claims.first()?;
-    // One start that waits for the other, or is about to give up, is no server yet.
+    // One start that waits for the other, or is about to give up, is not a server yet.
     let serve = !process.around.listeners.is_empty() && !kin.listeners.is_empty();
     if !kin.same_command || !(serve || kin.settled) {
         return None;

@@ -69,7 +69,7 @@ fn why(process: &Process, library: &Name) -> (&'static str, String) {
     }
     match (process.preload.library, process.word_bits) {
         (Some(Library::Missing), _) => ("missing", format!("there is no file {library}")),
-        (Some(Library::NotElf), _) => ("not-elf", format!("{library} is no shared library")),
+        (Some(Library::NotElf), _) => ("not-elf", format!("{library} is not a shared library")),
         (Some(Library::Elf(its)), Some(program)) if its != program => (
             "other-class",
             format!("the program has {program} bits and the library {its}"),

@@ -1,4 +1,4 @@
-//! Whether libwatchfix is in force in the process: what it removes is no finding any more.
+//! Whether libwatchfix is in force in the process: what it removes is not a finding any more.
 //!
 //! The one place that weighs the rules the process was started with, by the code the library uses.
 

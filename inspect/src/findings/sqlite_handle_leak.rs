@@ -277,7 +277,7 @@ mod tests {
     fn of_a_database_each_holder_is_judged_alone() {
         let mut fixture = Fixture::new().with_database("/d/state.db", 1, 0);
         let database = &mut fixture.process.sqlite[0];
-        // Twenty each are no leak, though they are forty.
+        // Twenty each are not a leak, though they are forty.
         (database.handles, database.wal_handles) = (40, 40);
         let holder = |pid, handles| Holder {
             pid,

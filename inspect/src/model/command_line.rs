@@ -43,7 +43,7 @@ pub fn is_title(word: &Name) -> bool {
     text.contains(&b' ') && !text.starts_with(b"/") && !text.starts_with(b".")
 }
 
-/// Whom a title is of: `gunicorn` of `gunicorn: master [app]`. `None` for a word that is no title.
+/// Whom a title is of: `gunicorn` of `gunicorn: master [app]`. `None` for a word that is not a title.
 pub fn of_title(word: &Name) -> Option<Name> {
     let first = word.as_bytes().split(|&b| b == b' ').next()?;
     let first = first.strip_suffix(b":").unwrap_or(first);

@@ -32,7 +32,7 @@ pub struct DatabaseReport {
     pub incomplete: Vec<Gap>,
 }
 
-/// A path that is no readable database.
+/// A path that is not a readable database.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DatabaseFailure {

@@ -196,7 +196,7 @@ impl Tokens {
         if let Some(text) = self.address(name) {
             return text;
         }
-        // A program of the system is no private name.
+        // A program of the system is not a private name.
         let text = std::str::from_utf8(name)
             .ok()
             .filter(|text| is_plain(text.as_bytes()));

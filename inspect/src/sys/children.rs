@@ -30,7 +30,7 @@ pub fn signal_child(pid: u32, signal: i32) {
     if let Ok(pid) = libc::pid_t::try_from(pid)
         && pid > 0
     {
-        // SAFETY: kill takes two integers. That the child may have ended by itself is no error.
+        // SAFETY: kill takes two integers. That the child may have ended by itself is not an error.
         unsafe { libc::kill(pid, signal) };
     }
 }

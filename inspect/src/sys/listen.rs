@@ -46,7 +46,7 @@ impl Inotify {
         })
     }
 
-    /// Ends a watch. One that is not there any more is no error.
+    /// Ends a watch. One that is not there any more is not an error.
     pub fn remove(&self, wd: i32) {
         // SAFETY: inotify_rm_watch takes two integers.
         unsafe { libc::inotify_rm_watch(self.0.as_raw_fd(), wd) };

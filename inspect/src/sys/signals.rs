@@ -43,7 +43,7 @@ impl Signals {
     /// EMFILE, where no descriptor is left.
     pub fn catch(more: &[i32]) -> io::Result<Signals> {
         let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: sigemptyset fills the set; sigaddset takes it filled. A number that is no signal is
+        // SAFETY: sigemptyset fills the set; sigaddset takes it filled. A number that is not a signal is
         // refused and changes nothing.
         let set = unsafe {
             libc::sigemptyset(set.as_mut_ptr());

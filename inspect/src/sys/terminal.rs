@@ -4,7 +4,7 @@ use super::check;
 use std::io;
 use std::mem::MaybeUninit;
 
-/// The width in columns of the terminal behind standard output, or `None` if it is no terminal.
+/// The width in columns of the terminal behind standard output, or `None` if it is not a terminal.
 pub fn terminal_width() -> Option<u16> {
     Some(size()?.ws_col).filter(|&columns| columns > 0)
 }
@@ -34,7 +34,7 @@ impl Settings {
     /// As it is now.
     ///
     /// # Errors
-    /// ENOTTY if standard output is no terminal.
+    /// ENOTTY if standard output is not a terminal.
     pub fn current() -> io::Result<Settings> {
         let mut now = MaybeUninit::<libc::termios>::uninit();
         // SAFETY: `now` has room for one struct termios.

@@ -21,7 +21,7 @@ pub struct Found {
 }
 
 /// Finds the processes `targets` stand for; with `user`, those of this user only, and without any target all of them.
-/// Of a word that is no process's name, `meant` may know what else it was to be.
+/// Of a word that is not a process's name, `meant` may know what else it was to be.
 ///
 /// # Errors
 /// The user is not known, or /proc cannot be listed: a sentence without its full stop.

@@ -235,7 +235,10 @@ fn the_workflows_in_the_docs_use_inputs_that_are_there() {
         };
         let step = steps.as_array().unwrap().iter().find(uses).unwrap();
         for (name, _) in step["with"].as_object().unwrap() {
-            assert!(action["inputs"].get(name).is_some(), "{name} is no input");
+            assert!(
+                action["inputs"].get(name).is_some(),
+                "{name} is not an input"
+            );
         }
     }
 }

@@ -152,7 +152,7 @@ fn kernel_thread() -> bool {
 #[test]
 fn a_kernel_thread_is_a_complete_answer_for_root() {
     if !kernel_thread() {
-        return support::skip_optional("PID 2 is no kernel thread here");
+        return support::skip_optional("PID 2 is not a kernel thread here");
     }
     if !is_root() {
         return support::skip("a kernel thread is root's process");
@@ -175,7 +175,7 @@ fn a_kernel_thread_is_a_complete_answer_for_root() {
 #[test]
 fn a_kernel_thread_is_another_users_process_for_anyone_else() {
     if !kernel_thread() {
-        return support::skip_optional("PID 2 is no kernel thread here");
+        return support::skip_optional("PID 2 is not a kernel thread here");
     }
     let scan = Stage::unprivileged(60153).scan_as_user(&["2", "--json"]);
     assert_eq!(scan.code(), 4, "{}", scan.stderr);
@@ -223,7 +223,7 @@ fn a_zombie_is_said_to_be_one() {
 fn a_zombie_of_ones_own_is_not_said_to_be_anothers() {
     let stage = Stage::unprivileged(60154);
     let (_parent, pid) = zombie(&stage);
-    // The kernel refuses a zombie's fd directory to its own user: that is no question of permission.
+    // The kernel refuses a zombie's fd directory to its own user: that is not a question of permission.
     is_said_to_be_a_zombie(&stage.scan_as_user(&[&pid, "--json"]), &pid);
 }
 

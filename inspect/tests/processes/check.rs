@@ -175,7 +175,7 @@ fn a_command_needs_no_dashes_and_a_number_is_no_command() {
     assert_eq!((scan.code(), scan.stderr.as_str()), (0, "--json.-p.--.12."));
     assert_eq!(scan.json()["command"]["exit_status"], 0);
     let own = std::process::id().to_string();
-    // Options may stand behind a PID, which is no command.
+    // Options may stand behind a PID, which is not a command.
     let scan = check(&[
         &own,
         "--fail-on",

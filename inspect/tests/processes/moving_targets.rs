@@ -39,7 +39,7 @@ fn a_process_that_ends_in_the_middle_is_an_answer() {
 #[test]
 fn a_process_that_ends_in_the_middle_is_an_answer_without_privilege() {
     // The kernel takes a process's memory before it takes its number: from then on its own user may no
-    // longer look into it, which is no question of permission.
+    // longer look into it, which is not a question of permission.
     ends_in_the_middle(&Stage::unprivileged(60191));
 }
 

@@ -188,7 +188,7 @@ fn a_removed_wal_that_is_still_open_is_critical() {
             .to_string()
             .contains(database_path.to_str().unwrap())
     );
-    // It is still one group: the link's " (deleted)" is no part of the name.
+    // It is still one group: the link's " (deleted)" is not part of the name.
     assert_eq!(process.list("sqlite").len(), 1);
     let group = database(&process, &database_path);
     assert_eq!(group["handles"], 1);

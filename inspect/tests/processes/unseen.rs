@@ -1,4 +1,4 @@
-//! fdscan looks and leaves no trace: what it does is no event to the process it looks at.
+//! fdscan looks and leaves no trace: what it does is not an event to the process it looks at.
 
 use std::path::Path;
 

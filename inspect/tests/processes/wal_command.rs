@@ -202,7 +202,7 @@ fn what_lies_in_a_side_files_place_is_looked_at_before_it_is_opened() {
     writer.line_with("waits");
     let said = gaps(&look(&stage, &database));
     assert!(said.contains("it is a symbolic link"), "{said}");
-    assert!(said.contains("it is no regular file"), "{said}");
+    assert!(said.contains("it is not a regular file"), "{said}");
     assert_eq!(writer.seen(), ["waits"]);
     fs::File::open(&index).unwrap();
     assert_eq!(writer.finish().1, ["waits", "opened"]);

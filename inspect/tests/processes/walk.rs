@@ -170,7 +170,7 @@ fn a_directory_whose_listing_would_wake_the_process_is_not_listed() {
             assert!(reason.contains("would wake the process"), "{watch}");
         }
     }
-    // A handle needs no listing, and opening it is no event either.
+    // A handle needs no listing, and opening it is not an event either.
     let process = look(&stage, &fixture, &PATIENT);
     assert_eq!(queued(&mut fixture), before);
     assert!(!is_root() || process.watches().iter().all(|w| w["path"].is_string()));

@@ -27,7 +27,7 @@ impl Refused {
             Some(libc::ESRCH) => Refused::NoProcess(format!("there is no process {pid}")),
             // Threads have numbers of the same kind (pidfd_open(2); ENOENT since Linux 6.9).
             Some(libc::EINVAL | libc::ENOENT) => {
-                Refused::NoProcess(format!("{pid} is no process but a thread of one"))
+                Refused::NoProcess(format!("{pid} is not a process but a thread of one"))
             }
             _ => Refused::NotPermitted(unsupported("pidfd_open", "5.3", error)),
         }

@@ -29,7 +29,7 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
     };
     if !may_run(&found) {
         complain(&format!(
-            "{} cannot be run: it is no program this user may run",
+            "{} cannot be run: it is not a program this user may run",
             found.display()
         ));
         return ExitCode::from(NOT_RUNNABLE as u8);

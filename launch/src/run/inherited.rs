@@ -24,7 +24,7 @@ extern "C" fn look() {
         }
     }
     for (signal, bit) in SIGNALS {
-        // SAFETY: SIG_IGN is no function of ours. The runtime ignores SIGPIPE next.
+        // SAFETY: SIG_IGN is not a function of ours. The runtime ignores SIGPIPE next.
         if unsafe { libc::signal(signal, libc::SIG_IGN) } == libc::SIG_IGN {
             found |= bit;
         }
@@ -43,7 +43,7 @@ pub fn restore() {
     }
     for (signal, bit) in SIGNALS {
         if found & bit == 0 {
-            // SAFETY: SIG_DFL is no function of ours.
+            // SAFETY: SIG_DFL is not a function of ours.
             unsafe { libc::signal(signal, libc::SIG_DFL) };
         }
     }
@@ -52,7 +52,7 @@ pub fn restore() {
 /// Takes that back, where the command did not: a sentence about it ends this process by no signal.
 pub fn ignore_again() {
     for (signal, _) in SIGNALS {
-        // SAFETY: SIG_IGN is no function of ours.
+        // SAFETY: SIG_IGN is not a function of ours.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }

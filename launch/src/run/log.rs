@@ -27,7 +27,7 @@ impl Log {
     /// Opens the place the rules name.
     ///
     /// # Errors
-    /// The file cannot be opened for writing, or is no regular one.
+    /// The file cannot be opened for writing, or is not a regular one.
     pub fn open(wanted: Wanted<'_>) -> io::Result<Log> {
         let terminal = wanted == Wanted::Stderr;
         let to = match wanted {

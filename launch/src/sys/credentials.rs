@@ -154,7 +154,7 @@ fn set_groups(groups: &[u32]) -> io::Result<()> {
 
 /// Changes the user files are accessed as, or with `None` nothing, and says who it was (setfsuid(2)).
 fn file_user(new: Option<u32>) -> u32 {
-    // SAFETY: integers only; -1 is no user, so nothing changes.
+    // SAFETY: integers only; -1 is not a user, so nothing changes.
     unsafe { libc::syscall(libc::SYS_setfsuid, new.unwrap_or(u32::MAX)) as u32 }
 }
 

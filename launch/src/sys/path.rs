@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 pub enum Walk {
     /// Anywhere.
     Free,
-    /// Not through the links of /proc that are no texts (`fd/N`, `cwd`, `root`): what they mean depends on who asks.
+    /// Not through the links of /proc that are not texts (`fd/N`, `cwd`, `root`): what they mean depends on who asks.
     NoMagic,
     /// As [`Walk::NoMagic`], with `/` and `..` ending at the directory it starts from.
     InRoot,

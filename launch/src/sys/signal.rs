@@ -51,7 +51,7 @@ pub fn take_all() -> Inherited {
     let blocked = mask(libc::SIG_SETMASK, &everything());
     let mut ignored = 0;
     for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL is no function of ours, and what it does cannot happen while the signal is blocked. The C
+        // SAFETY: SIG_DFL is not a function of ours, and what it does cannot happen while the signal is blocked. The C
         // library refuses the signals it needs itself.
         let before = unsafe { libc::signal(signal, libc::SIG_DFL) };
         if before == libc::SIG_IGN {
@@ -66,7 +66,7 @@ impl Inherited {
     pub fn restore(self) {
         for signal in (1..=libc::SIGRTMAX()).filter(|signal| self.ignored >> (signal - 1) & 1 != 0)
         {
-            // SAFETY: SIG_IGN is no function of ours.
+            // SAFETY: SIG_IGN is not a function of ours.
             unsafe { libc::signal(signal, libc::SIG_IGN) };
         }
         mask(libc::SIG_SETMASK, &self.blocked);
@@ -126,7 +126,7 @@ pub fn next(descriptor: BorrowedFd<'_>) -> Option<Signal> {
 /// and has not run again yet, stops it once more without being read.
 pub fn suffer(signal: i32) {
     let one = set([signal]);
-    // SAFETY: neither call has memory effects here; SIG_DFL is no function of ours.
+    // SAFETY: neither call has memory effects here; SIG_DFL is not a function of ours.
     unsafe {
         libc::signal(signal, libc::SIG_DFL);
         libc::kill(libc::getpid(), signal);
@@ -136,7 +136,7 @@ pub fn suffer(signal: i32) {
     mask(libc::SIG_SETMASK, &before);
 }
 
-/// Sends a process a signal. One that has ended meanwhile is no failure here.
+/// Sends a process a signal. One that has ended meanwhile is not a failure here.
 pub fn send(pid: u32, signal: i32) {
     if let Ok(pid) = libc::pid_t::try_from(pid) {
         // SAFETY: kill takes two integers.

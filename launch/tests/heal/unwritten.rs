@@ -1,4 +1,4 @@
-//! An answer that cannot be written is no success, whatever was asked for.
+//! An answer that cannot be written is not a success, whatever was asked for.
 
 use super::stage::{Run, bare, directory, masks, mkfds};
 use std::collections::BTreeMap;

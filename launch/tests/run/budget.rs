@@ -37,7 +37,7 @@ fn a_watch_past_the_budget_is_invented_and_can_be_removed() {
         format!("{b}: wd 2 mask 0x3ce"),
         format!("{c}: wd 1073741824 mask 0x0"),
         format!("{c}: wd 1073741824 mask 0x0"),
-        // An inode that is watched already is no new watch.
+        // An inode that is watched already is not a new watch.
         format!("{a}: wd 1 mask 0x3ce"),
         "rm: 0".to_owned(),
         "rm: Invalid argument".to_owned(),

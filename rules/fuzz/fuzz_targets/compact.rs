@@ -1,5 +1,5 @@
 //! Records of arbitrary bytes against a model: what bare would have delivered, less what the rules remove,
-//! comes out; what is no sequence of records stays as it is; and never a panic or a byte outside the buffer.
+//! comes out; what is not a sequence of records stays as it is; and never a panic or a byte outside the buffer.
 //!
 //! Input: whether the caller's buffer is full, what each watch is, which rules hold, then the records.
 

@@ -62,7 +62,7 @@ impl Arena {
         let list = self.free.get(size)?;
         let mut head = list.load(Acquire);
         while head as u32 != 0 {
-            // Where another was faster this word is no place any more, and the exchange fails.
+            // Where another was faster this word is not a place any more, and the exchange fails.
             let next = self.words(block(head as u32)).first()?.load(Relaxed);
             match list.compare_exchange_weak(head, changed(head, next as u32), AcqRel, Acquire) {
                 Ok(_) => return Some(block(head as u32)),

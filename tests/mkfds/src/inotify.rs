@@ -85,5 +85,5 @@ pub fn parse_mask(text: &str) -> Result<u32, String> {
         Some(hex) => u32::from_str_radix(hex, 16),
         None => text.parse(),
     }
-    .map_err(|e| format!("`{text}` is no mask ({e}): write it as 0x3ee or 1006"))
+    .map_err(|e| format!("`{text}` is not a mask ({e}): write it as 0x3ee or 1006"))
 }

@@ -334,7 +334,7 @@ enum State {
         /// Let the server lead its session (setsid and no second fork)
         #[arg(long)]
         leads: bool,
-        /// Let the server stay this process's child: it is no orphan
+        /// Let the server stay this process's child: it is not an orphan
         #[arg(long)]
         supervised: bool,
         /// How the server is put into the background, if that is meant

@@ -124,7 +124,7 @@ pub struct Orphan {
 fn serve(ties: &mut Ties, orphan: Orphan) -> Outcome {
     let say = |e: io::Error| format!("The loopback cannot be listened on: {e}.");
     match orphan.background {
-        // SAFETY: SIG_IGN is no handler.
+        // SAFETY: SIG_IGN is not a handler.
         Some(Background::Nohup) => unsafe {
             libc::signal(libc::SIGHUP, libc::SIG_IGN);
         },

@@ -47,7 +47,7 @@ static void records(const char *buf, long n)
 		at += 16 + e.len;
 	}
 	if (n > 0 && at != n)
-		printf(": %ld bytes that are no record\n", n - at);
+		printf(": %ld bytes that are not a record\n", n - at);
 }
 
 /* A canary behind the buffer: nothing may be written past its end. */
@@ -154,7 +154,7 @@ int main(int argc, char **argv)
 		} else if (!strcmp(word, "add-null"))
 			sscanf(line, "%*s %li", &a), result(inotify_add_watch(a, 0, IN_MODIFY));
 		else if (!strcmp(word, "add-bad")) {
-			/* Pointers that are no path: a number, or one that runs into a page nobody may read. */
+			/* Pointers that are not a path: a number, or one that runs into a page nobody may read. */
 			sscanf(line, "%*s %li %li %li", &a, &b, &n);
 			char *page = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 			memset(page, 'a', 4096);

@@ -24,7 +24,7 @@ pub struct Watcher {
     pub restarts: bool,
     /// For so long at its start and after a change it throws away what happens.
     pub deaf: Duration,
-    /// What lines that are no report begin with. An empty text stands for any line.
+    /// What lines that are not a report begin with. An empty text stands for any line.
     pub chatter: &'static [&'static str],
     /// How it is told to stop, and what a clean stop looks like.
     pub stop: Stop,

@@ -119,7 +119,7 @@ impl Judge<'_> {
                 self.file(name, Path::new(OsStr::from_bytes(&real())), &file)
             }
             _ => {
-                let why = "It is no regular file: nothing is read from it.".into();
+                let why = "It is not a regular file: nothing is read from it.".into();
                 claim(name, Verdict::Unknown, why)
             }
         })

@@ -64,7 +64,7 @@ fn judge_one(judge: &Judge<'_>, view: &View<'_>, path: Name) -> Option<Claim> {
         libc::S_IFLNK if content::may_be_link(path.base()) => {
             let mut text = Vec::new();
             sys::read_link_at(found.as_fd(), b"", &mut text).ok()?;
-            // What names a process is no path: nothing lies there.
+            // What names a process is not a path: nothing lies there.
             link::parse(&text)?;
             Some(judge.link(path, &text, socket.made))
         }

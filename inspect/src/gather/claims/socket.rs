@@ -78,7 +78,7 @@ impl<'a> Look<'a> {
         let device = (libc::major(device), libc::minor(device));
         let all = sys::bound_sockets().unwrap_or_default();
         let mut served = all.iter().filter(|socket| {
-            // Half of the number is no proof: the path below is tried where that is not all of it.
+            // Half of the number is not proof: the path below is tried where that is not all of it.
             socket.served && socket.device == device && u64::from(socket.inode) == inode
         });
         let Some(socket) = served.next() else {

@@ -67,7 +67,7 @@ pub fn is_watch(line: &[u8]) -> bool {
     line.starts_with(b"inotify ")
 }
 
-/// Reads one line; `None` if it is no watch or one of wd, ino, sdev and mask is missing or unreadable.
+/// Reads one line; `None` if it is not a watch or one of wd, ino, sdev and mask is missing or unreadable.
 pub fn watch(line: &[u8]) -> Option<WatchLine<'_>> {
     let mut rest = line.strip_prefix(b"inotify ")?;
     let (mut wd, mut inode, mut sdev, mut mask) = (None, None, None, None);

@@ -183,7 +183,7 @@ impl Woken {
         while let Some(record) = Record::read(records) {
             records = records.get(record.size..).unwrap_or_default();
             let events = record.mask & event::ALL_EVENTS;
-            // The end of a watch or a mount is no event of a file.
+            // The end of a watch or a mount is not an event of a file.
             if events != 0 {
                 self.events += 1;
                 self.by.add(events);

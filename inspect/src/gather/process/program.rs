@@ -47,7 +47,7 @@ fn exe(dir: &ProcDir) -> Option<Vec<u8>> {
 enum Script {
     /// A file, by device and inode.
     File(u64, u64),
-    /// What is no file, or none any more: `-m uvicorn`.
+    /// What is not a file, or none any more: `-m uvicorn`.
     Word(Name),
 }
 
@@ -101,7 +101,7 @@ pub fn stem(base: &[u8]) -> &[u8] {
     }
 }
 
-/// Which argument of an interpreter is the script: the first that is no flag, or what `-m` or `-jar` names.
+/// Which argument of an interpreter is the script: the first that is not a flag, or what `-m` or `-jar` names.
 fn script(exe: &[u8], arguments: &[Name]) -> Option<usize> {
     const INTERPRETERS: &[&str] = &[
         "python", "pypy", "node", "bun", "deno", "ruby", "perl", "php", "java", "bash", "sh",
@@ -126,7 +126,7 @@ fn script(exe: &[u8], arguments: &[Name]) -> Option<usize> {
     None
 }
 
-/// Whether the argument at `at` is no file but what is run: `sh -c CODE`, `node -e CODE`. To a shell `-e` means
+/// Whether the argument at `at` is not a file but what is run: `sh -c CODE`, `node -e CODE`. To a shell `-e` means
 /// something else.
 fn is_code(exe: &[u8], arguments: &[Name], at: usize) -> bool {
     const SHELLS: [&[u8]; 4] = [b"sh", b"bash", b"dash", b"busybox"];

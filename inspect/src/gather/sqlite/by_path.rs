@@ -50,7 +50,7 @@ pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFa
             no_database(format!("{shown} is left out: {why}"))
         }
         _ if e.raw_os_error() == Some(libc::EINVAL) => {
-            no_database(format!("{shown} is no regular file"))
+            no_database(format!("{shown} is not a regular file"))
         }
         io::ErrorKind::NotFound => no_database(format!("there is no file {shown}")),
         io::ErrorKind::PermissionDenied => fail(
@@ -60,7 +60,7 @@ pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFa
         _ => no_database(format!("{shown} cannot be read: {}", errno_text(&e))),
     })?;
     let main = own.part("", &real, &file).map_err(|e| match e {
-        None => no_database(format!("{shown} is no regular file")),
+        None => no_database(format!("{shown} is not a regular file")),
         Some(e) => no_database(format!("{shown} cannot be looked at: {}", errno_text(&e))),
     })?;
     let sides = own.sides(&real, gaps);
@@ -277,7 +277,7 @@ impl Own {
     }
 
     /// # Errors
-    /// `None` if it is no regular file.
+    /// `None` if it is not a regular file.
     fn part(
         &self,
         suffix: &'static str,
@@ -317,12 +317,12 @@ impl Own {
                         Some(libc::ELOOP) => {
                             "it is a symbolic link, which SQLite does not follow".into()
                         }
-                        Some(libc::EINVAL) => "it is no regular file".into(),
+                        Some(libc::EINVAL) => "it is not a regular file".into(),
                         _ => errno_text(&e),
                     };
                     gaps.note(format!("its {suffix}"), why);
                 }
-                Err(None) => gaps.note(format!("its {suffix}"), "it is no regular file"),
+                Err(None) => gaps.note(format!("its {suffix}"), "it is not a regular file"),
             }
         }
         found

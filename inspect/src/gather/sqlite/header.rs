@@ -115,7 +115,7 @@ pub fn wal(bytes: &[u8]) -> Option<WalHeader> {
     })
 }
 
-/// A page size as it is stored: 1 stands for 65536. `None` for what is no power of two from 512 on.
+/// A page size as it is stored: 1 stands for 65536. `None` for what is not a power of two from 512 on.
 pub fn page_size(stored: u32) -> Option<u32> {
     let size = if stored == 1 { 65536 } else { stored };
     (size.is_power_of_two() && (512..=65536).contains(&size)).then_some(size)

@@ -64,7 +64,7 @@ impl Mounts {
         }
     }
 
-    /// Below a chroot to a directory that is no mount point, the mount it lies on is not listed
+    /// Below a chroot to a directory that is not a mount point, the mount it lies on is not listed
     /// (fs/d_path.c, `seq_path_root`): it is known by its ID among this program's own, or where that is below
     /// a chroot too, among those of the first process.
     fn add_root(&mut self, dir: &ProcDir) {

@@ -197,7 +197,7 @@ fn descriptors(subject: &mut Subject<'_>) -> Result<bool, Failure> {
         Err(e) => {
             let pid = process.pid;
             // A process of our own may refuse as well (prctl(2), PR_SET_DUMPABLE), and root without
-            // its capabilities is no root.
+            // its capabilities is not root.
             let own = sys::effective_user();
             let way_out = match process.uid {
                 _ if own == 0 => "root needs CAP_SYS_PTRACE for it here".into(),

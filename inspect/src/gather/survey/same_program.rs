@@ -142,7 +142,7 @@ fn kin(all: &Family, own: &Own<'_>, other: &Stat, view: &View<'_>, runs: &Progra
     })
 }
 
-/// What began so long before a process, in clock ticks, is no part of its start.
+/// What began so long before a process, in clock ticks, is not part of its start.
 fn long_before(of: &Stat) -> u64 {
     const SECONDS: u64 = 60;
     of.starttime

@@ -93,7 +93,7 @@ impl Rows {
         figure: fn(u64) -> String,
         ahead: String,
     ) {
-        // What is not there and does not come is no row.
+        // What is not there and does not come is not a row.
         let Some(change) = change.filter(|change| change.from + change.to > 0) else {
             return;
         };

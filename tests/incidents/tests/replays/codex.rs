@@ -59,7 +59,7 @@ fn with_its_home_dropped_nothing_in_it_is_reported() {
     let of_home: Vec<_> = events.filter(|e| e.path.starts_with(home.path())).collect();
     assert!(of_home.is_empty(), "{of_home:#?}");
 
-    // The first row names the home itself; it is no event.
+    // The first row names the home itself; it is not an event.
     let logged = codex.logged();
     let of_home = logged
         .iter()
@@ -124,7 +124,7 @@ impl Replay<'_> {
         let process = self.product.fdscan_json(codex.pid());
         let said = names_the_log(&process, home);
         let logged = codex.logged();
-        // The first row is no event.
+        // The first row is not an event.
         let others = 1 + seen.others.len() as u64;
         assert_eq!(about_the_log(&logged), ROWS - others, "{logged:?}");
         let mut seen = format!(

@@ -275,7 +275,7 @@ fn stale_files(product: &Product, table: &mut Table) -> Option<()> {
     );
     client.end();
 
-    // The correct claim says which process it meant, so the file is no server's.
+    // The correct claim says which process it meant, so the file is not a server's.
     let correct = Home::new(Claiming::Correct)?;
     fs::write(correct.pid_file(), format!("{}:1", stranger.pid())).unwrap();
     fs::write(correct.port_file(), &address).unwrap();

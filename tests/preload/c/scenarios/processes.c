@@ -93,7 +93,7 @@ static void threads(void)
 		snprintf(name, sizeof name, "%d", i);
 		put_at_once(name, "");
 	}
-	/* One end for each: a name that is no number of theirs. */
+	/* One end for each: a name that is not a number of theirs. */
 	for (int i = 0; i < THREADS; i++) {
 		snprintf(name, sizeof name, "%d", FILES + i);
 		put_at_once(name, "");

@@ -55,7 +55,7 @@ void records(const char *buf, long n)
 		at += sizeof e + e.len;
 	}
 	if (n > 0 && at != n)
-		printf("  %ld bytes that are no record\n", n - at);
+		printf("  %ld bytes that are not a record\n", n - at);
 }
 
 int instance(int flags) { return say("init1", inotify_init1(flags)); }

@@ -6,7 +6,7 @@ use preload::Probe;
 
 use crate::*;
 
-/// Bytes that look like a record of an ignored name in a file, which is no inotify instance.
+/// Bytes that look like a record of an ignored name in a file, which is not an inotify instance.
 fn record_like() -> Vec<u8> {
     let mut bytes = Vec::new();
     for word in [1u32, IN_OPEN, 0, 16] {

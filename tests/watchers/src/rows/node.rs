@@ -30,7 +30,7 @@ const OF_THESE: &[Operation] = &[
     Operation::Sqlite,
 ];
 
-/// The same, and a running program was no part of a build, and of what is in them.
+/// The same, and a running program was not part of a build, and of what is in them.
 const OF_A_BUILD: &[Operation] = &[
     Operation::Executed,
     Operation::Empty,

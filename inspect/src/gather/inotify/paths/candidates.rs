@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 /// Places compared: a process with 65,536 files in as many directories must not make the scan slow.
 const MOST_PLACES: usize = 4096;
 
-/// Longer texts in a command line are no paths (`PATH_MAX`).
+/// Longer texts in a command line are not paths (`PATH_MAX`).
 const LONGEST: usize = 4096;
 
 /// A place, and whether it is a watched directory.

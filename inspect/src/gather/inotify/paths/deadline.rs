@@ -71,7 +71,7 @@ impl Patience {
         if let Some(line) = &mut self.line
             && let Some(text) = line.at(Instant::now(), self.total, left, self.listed)
         {
-            // A closed standard error is no reason to stop.
+            // A closed standard error is not a reason to stop.
             let _ = io::stderr().write_all(text.as_bytes());
         }
     }

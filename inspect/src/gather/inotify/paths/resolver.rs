@@ -155,7 +155,7 @@ impl Names {
     }
 
     /// The path the kernel has for a descriptor. To go there and ask where one is takes half as long as reading
-    /// a link, and is refused for what is no directory or a deleted one.
+    /// a link, and is refused for what is not a directory or a deleted one.
     fn of(&mut self, fd: BorrowedFd<'_>, place: Option<&OwnPlace>) -> io::Result<&[u8]> {
         if let Some(place) = place
             && place.of(fd, &mut self.link).is_ok()

@@ -160,7 +160,7 @@ impl<'a> View<'a> {
     /// Opens a regular file of the process for reading; `flags` are added.
     ///
     /// # Errors
-    /// As [`View::find`]; EINVAL if it is no regular file.
+    /// As [`View::find`]; EINVAL if it is not a regular file.
     pub fn open(&self, path: &[u8], last: Last, flags: libc::c_int) -> io::Result<File> {
         open_regular(self.find(path, last)?.as_fd(), flags)
     }
