@@ -1,6 +1,7 @@
 //! What is said where nothing was heard, or not all that is watched could be listened to.
 
 use crate::findings::quote;
+use crate::gather::watching_below;
 use crate::model::{Conclusion, EventsScan, Name, Process, WatchTree};
 use crate::sys;
 use crate::words::number;
@@ -10,7 +11,11 @@ use std::path::PathBuf;
 pub fn quiet(process: &Process, scan: &EventsScan) -> Conclusion {
     let seconds = scan.seconds;
     if scan.watched == 0 {
-        return said("It watches nothing: no event can wake it.".into());
+        let nothing = "It watches nothing: no event can wake it.".to_owned();
+        return said(match watching_below(process.pid) {
+            Some((child, _)) => format!("{nothing} What it has started does: PID {child}."),
+            None => nothing,
+        });
     }
     if scan.listened >= scan.watched {
         return said(format!("Nothing woke it in {seconds:.1} s."));

@@ -133,7 +133,18 @@ fn finding(facts: &Facts<'_>, kind: Kind, count: usize) -> Finding {
     let process = facts.process;
     let limit = process.fds.soft_limit;
     let percent = limit.filter(|&n| n > 0).map(|n| count as u64 * 100 / n);
-    let share = percent.map_or_else(String::new, |p| format!(", {p} % of its limit"));
+    let of_user = match kind {
+        Kind::Inotify => process.instances_account(),
+        _ => None,
+    };
+    let share = match of_user.and_then(|usage| usage.max_instances) {
+        Some(max) => format!(
+            ", {} % of the {} its user may have",
+            count as u64 * 100 / max.max(1),
+            number(max)
+        ),
+        None => percent.map_or_else(String::new, |p| format!(", {p} % of its limit")),
+    };
     let grown = process.growth.as_ref().map(|growth| {
         let (more, ahead) = match kind {
             Kind::Inotify => (

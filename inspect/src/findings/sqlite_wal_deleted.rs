@@ -268,7 +268,7 @@ mod tests {
             assert_eq!(
                 finding.remedy.as_deref(),
                 Some(
-                    "kill -STOP 42 && cp /proc/42/fd/10 /d/a.db.saved && cp /proc/42/fd/11 /d/a.db-wal.saved && kill -CONT 42 || { kill -CONT 42; false; }"
+                    "kill -STOP 42 && cp -p /proc/42/fd/10 /d/a.db.saved && cp -p /proc/42/fd/11 /d/a.db-wal.saved && kill -CONT 42 || { kill -CONT 42; false; }"
                 )
             );
         }
@@ -327,8 +327,8 @@ mod tests {
         assert_eq!(
             remedies,
             [
-                "kill -STOP 7 && cp /d/a.db /d/a.db.saved && cp /proc/7/fd/4 /d/a.db-wal.saved && kill -CONT 7 || { kill -CONT 7; false; }",
-                "kill -STOP 8 && cp /proc/8/fd/3 /d/a.db.saved && cp /proc/8/fd/4 /d/a.db-wal.saved && kill -CONT 8 || { kill -CONT 8; false; }",
+                "kill -STOP 7 && cp -p /d/a.db /d/a.db.saved && cp -p /proc/7/fd/4 /d/a.db-wal.saved && kill -CONT 7 || { kill -CONT 7; false; }",
+                "kill -STOP 8 && cp -p /proc/8/fd/3 /d/a.db.saved && cp -p /proc/8/fd/4 /d/a.db-wal.saved && kill -CONT 8 || { kill -CONT 8; false; }",
             ]
         );
     }

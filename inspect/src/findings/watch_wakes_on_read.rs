@@ -25,6 +25,7 @@ use crate::model::{Name, Process, Woken};
 use crate::words::{list_words, number, plural};
 use rules::event;
 use serde_json::{Value, json};
+use std::time::Duration;
 use watched_files::Watches;
 
 /// The events that mean no change.
@@ -54,7 +55,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     );
     let cured = rules_in_force::in_force(process);
     let heard = process.woken.as_ref();
-    let woken = heard.is_some_and(Woken::by_looks);
+    let woken = heard.is_some_and(Woken::by_looks_again);
     let own = own_output(process);
     message += &heard.map_or_else(String::new, sentence);
     if let Some(path) = own.as_ref().filter(|_| !woken) {
@@ -122,8 +123,20 @@ fn quiet(facts: &Facts<'_>, heard: Option<&Woken>) -> String {
             .mention(&format!("events {}", facts.process.pid))
     };
     match heard {
+        // It was said already.
+        Some(heard) if heard.looks() > 0 => String::new(),
         Some(heard) if heard.is_whole() => {
-            format!(" Within {:.1} s nobody did.", heard.listened.as_secs_f64())
+            let seconds = heard.listened.as_secs_f64();
+            let longer = match heard.listened < Duration::from_secs(1) {
+                true => format!(
+                    " A slower loop shows with {}.",
+                    facts
+                        .remedies
+                        .mention(&format!("--for 10 {}", facts.process.pid))
+                ),
+                false => String::new(),
+            };
+            format!(" Within {seconds:.1} s nobody did.{longer}")
         }
         Some(heard) => format!(
             " Within {:.1} s nobody did at the {} of {} inodes that were listened to: {} says more.",
@@ -153,7 +166,6 @@ mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
     use crate::model::Bits;
-    use std::time::Duration;
 
     #[test]
     fn the_mask_of_incident_1_is_named_with_its_count() {
@@ -214,6 +226,14 @@ mod tests {
             assert_eq!(finding.severity, severity);
             assert!(finding.message.contains(says), "{}", finding.message);
         }
+        // In ten seconds a loop goes round more than once.
+        let mut longer = heard(event::OPEN);
+        longer.listened = Duration::from_secs(10);
+        fixture.process.woken = Some(longer.clone());
+        assert_eq!(fixture.only(look).severity, Severity::Info);
+        longer.by.add(event::OPEN);
+        fixture.process.woken = Some(longer);
+        assert_eq!(fixture.only(look).severity, Severity::Warning);
         fixture.process.woken = Some(heard(event::OPEN));
         fixture.process.preload.mapped = Some(true);
         assert_eq!(fixture.only(look).severity, Severity::Info);

@@ -78,6 +78,19 @@ impl Woken {
             .of(event::OPEN | event::ACCESS | event::CLOSE_NOWRITE)
     }
 
+    /// Looks woke it again and again, as they do in a loop: one look at one file is no more than that. In a short time one
+    /// is all there is of a loop.
+    pub fn by_looks_again(&self) -> bool {
+        let most = self
+            .by
+            .most_of(event::OPEN | event::ACCESS | event::CLOSE_NOWRITE);
+        most >= if self.listened < Duration::from_secs(1) {
+            1
+        } else {
+            2
+        }
+    }
+
     /// Somebody's looks woke it: one more is nothing new to it.
     pub fn by_looks(&self) -> bool {
         self.looks() > 0

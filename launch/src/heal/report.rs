@@ -4,6 +4,7 @@ use super::follow::End;
 use super::pass::{Done, Failed, Pass};
 use super::plan::{By, Change};
 use super::undo::Undone;
+use inspect::gather::{comm_of, watching_below};
 use inspect::model::Mask;
 use inspect::words::{agree, number, plural, sanitize};
 use std::collections::BTreeMap;
@@ -25,12 +26,26 @@ impl Lines {
     }
 }
 
+/// That a process it has started watches something.
+fn below(pid: u32) -> String {
+    let Some((child, more)) = watching_below(pid) else {
+        return String::new();
+    };
+    let name = comm_of(child).map_or_else(|| "?".into(), |comm| comm.to_string());
+    let more = match more {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!(", but {name} (PID {child}), which it has started, has{more}: watchfix heal {child}")
+}
+
 /// What healing came to.
 pub fn healed(pid: u32, pass: &Pass, took: Duration) -> String {
     let mut lines = Lines::default();
     match pass.watches {
         0 if pass.left.is_empty() => lines.add(format_args!(
-            "nothing to heal: process {pid} has no inotify watches"
+            "nothing to heal: process {pid} has no inotify watches{}",
+            below(pid)
         )),
         0 => {}
         all if pass.done.is_empty() && pass.failed.is_empty() => lines.add(format_args!(

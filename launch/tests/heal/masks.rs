@@ -1,7 +1,8 @@
 //! What becomes of the masks.
 
-use super::stage::{ask, directory, heal, keeper, masks, mkfds};
+use super::stage::{ask, directory, heal, keeper, masks, mkfds, ready};
 use std::collections::BTreeMap;
+use std::process::Command;
 use support::{Watch, watches};
 
 /// Watches without their masks: what healing must not change.
@@ -251,4 +252,29 @@ fn a_process_without_watches_has_nothing_to_heal() {
     let victim = keeper(&["serve"]);
     let said = heal(victim.pid(), &[]).good();
     assert!(said.contains("has no inotify watches"), "{said}");
+}
+
+#[test]
+fn of_a_process_that_watches_nothing_the_child_that_does_is_named() {
+    let (_dir, path) = directory();
+    let mut shell = Command::new("sh");
+    // What runs in the background has no standard input else.
+    shell.args(["-c", "exec 3<&0; \"$@\" <&3 & wait", "sh"]);
+    shell.arg(support::binary("mkfds", "mkfds"));
+    shell
+        .args(["watches", "--count", "1", "--mask", "0x3ee", "--dir"])
+        .arg(&path);
+    let shell = ready(&mut shell);
+    let said = heal(shell.pid(), &[]).good();
+    let command = said.rsplit(": ").next().unwrap().trim();
+    let child = command.strip_prefix("watchfix heal ").unwrap();
+    assert!(
+        said.contains(&format!("mkfds (PID {child}), which it has started, has: ")),
+        "{said}"
+    );
+    assert!(
+        heal(child.parse().unwrap(), &[])
+            .good()
+            .starts_with("healed 1 of 1")
+    );
 }

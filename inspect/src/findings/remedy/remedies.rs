@@ -158,6 +158,16 @@ impl Remedies {
         self.here().sudo && process.uid.is_some_and(|uid| uid != self.here().person)
     }
 
+    /// How a command begins that runs as another user: by sudo(8), or where root has none by runuser(1).
+    fn as_user(&self, uid: u32) -> Option<String> {
+        match (self.here().sudo, self.here().person, uid) {
+            (true, _, 0) => Some("sudo".into()),
+            (true, ..) => Some(format!("sudo -u '#{uid}'")),
+            (false, 0, _) => Some(format!("runuser -u \"$(id -nu {uid})\" --")),
+            (false, ..) => None,
+        }
+    }
+
     /// `LD_PRELOAD=` with the library, and behind it what the process preloads already; `None` where that does not
     /// reach it, and where `watchfix run` does it.
     fn preload(&self, process: &Process) -> Option<String> {
@@ -217,8 +227,7 @@ impl Remedies {
         let path = quote(&watchfix.path);
         let watchfix = match self.reach(process) {
             Reach::Plain if by == self.here().person => watchfix.word("watchfix"),
-            Reach::Plain | Reach::Sudo if self.here().sudo && by == 0 => format!("sudo {path}"),
-            Reach::Plain | Reach::Sudo if self.here().sudo => format!("sudo -u '#{by}' {path}"),
+            Reach::Plain | Reach::Sudo => format!("{} {path}", self.as_user(by)?),
             _ => return None,
         };
         Some(format!("{watchfix} heal --undo {}", process.pid))
@@ -258,7 +267,7 @@ impl Remedies {
                 None => quote(path),
             };
             let to = [&path.shown()[..], b".saved"].concat();
-            format!(" && cp {from} {}", quote_bytes(&to))
+            format!(" && cp -p {from} {}", quote_bytes(&to))
         });
         let copies: String = copies.collect();
         format!("kill -STOP {pid}{copies} && kill -CONT {pid} || {{ kill -CONT {pid}; false; }}")

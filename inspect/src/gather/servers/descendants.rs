@@ -1,5 +1,6 @@
 //! The descendants of a process.
 
+use crate::gather::inotify::watches::masks_of;
 use crate::gather::process::processes::Processes;
 use crate::gather::subject::proc_dir::ProcDir;
 use std::collections::HashMap;
@@ -59,6 +60,14 @@ fn parent(pid: u32) -> Option<u32> {
     let end = stat.iter().rposition(|&b| b == b')')?;
     let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
     rest.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// The first of the processes `pid` has started that watches something, and how many more do: below a shell or npm it is
+/// one of these that loops.
+pub fn watching_below(pid: u32) -> Option<(u32, usize)> {
+    let below = descendants(pid).unwrap_or_default().into_iter();
+    let mut watching = below.filter(|&pid| masks_of(pid).is_some_and(|masks| !masks.is_empty()));
+    Some((watching.next()?, watching.count()))
 }
 
 #[cfg(test)]

@@ -174,3 +174,11 @@ fn what_is_not_installed_is_no_command() {
     let with = Remedies::sample();
     assert_eq!(with.permitted(&[], false, &checkpoint), Ok(checkpoint));
 }
+
+#[test]
+fn what_a_user_healed_root_undoes_as_that_user_also_without_sudo() {
+    let fixture = dynamic();
+    let undo = remedies().undo(&fixture.process, 1000).unwrap();
+    let whose = "runuser -u \"$(id -nu 1000)\" -- /usr/bin/watchfix heal --undo 42";
+    assert_eq!(undo, whose);
+}
