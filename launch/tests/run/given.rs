@@ -30,17 +30,20 @@ pub fn compiled(
     compiler: &str,
     args: &[&str],
 ) -> Result<PathBuf, String> {
-    static COMPILED: Mutex<BTreeMap<String, Result<PathBuf, String>>> = Mutex::new(BTreeMap::new());
+    static COMPILED: Mutex<BTreeMap<[String; 2], Result<PathBuf, String>>> =
+        Mutex::new(BTreeMap::new());
     // Another test that wants the same waits for it, and does not write anew what this one runs.
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
-    let program = compiled.entry(name.to_owned()).or_insert_with(|| {
-        let dir = place().join(name);
-        fs::create_dir_all(&dir).unwrap();
-        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/c")
-            .join(source);
-        support::compile_c(compiler, &file, &dir, args)
-    });
+    let program = compiled
+        .entry([source, name].map(str::to_owned))
+        .or_insert_with(|| {
+            let dir = place().join(name);
+            fs::create_dir_all(&dir).unwrap();
+            let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/c")
+                .join(source);
+            support::compile_c(compiler, &file, &dir, args)
+        });
     program.clone()
 }
 
