@@ -5,7 +5,7 @@ use crate::event;
 /// Events a watch shall not fire on unless asked otherwise.
 pub const DEFAULT_STRIP: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
 
-/// The word of a strip list for what is not an event of the kernel's: [`Rules::chmod`].
+/// The word of a strip list for what is not an event of the kernel's: [`super::Rules::chmod`].
 pub const CHMOD: &[u8] = b"chmod";
 
 /// Names of databases and their logs.

@@ -11,7 +11,7 @@ use super::parse::{parse_log, parse_number, parse_off, parse_patterns, parse_str
 pub struct Rules<'a> {
     /// Everything passes through.
     pub off: bool,
-    /// Bits taken out of every watch's mask, within [`event::ALL_EVENTS`].
+    /// Bits taken out of every watch's mask, within [`crate::event::ALL_EVENTS`].
     pub strip: u32,
     /// Attribute changes that are neither a touch nor the end of a file are removed
     /// ([`crate::attrib`]). It needs an engine that sees the records: ATTRIB stays in the mask.
