@@ -8,7 +8,8 @@
 //! Evidence: `database` (path). `shows_by`: "page-size" (another one than in the log), "mode" (its header is that of a
 //! database without a log), "shorter" (than the log says) or "pages" (up to 64 checkpointed pages are compared).
 //! `database_bytes` and `wal_bytes` (sizes in bytes). `pids` are the processes that have it open. One look decides: it
-//! reads the files until two readings agree.
+//! reads the files until two readings agree. Before the first checkpoint into the database nothing in the log tells a
+//! WAL-mode backup of its page size from it.
 //!
 //! Severity: critical.
 //!

@@ -9,7 +9,7 @@
 //! that it is `--for 2` that tells whether it lasts. A lock that is kept on purpose, one look shows.
 //!
 //! Severity: warning from 1,000 ms, and where a lock is kept on purpose. Info below, and where nobody else has the
-//! database open.
+//! database open. A lock kept on purpose that nobody meets is not a finding: `--tables` shows it.
 //!
 //! Remedy: no command is given: it is over when the transaction ends, or the process does.
 //!

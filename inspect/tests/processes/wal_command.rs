@@ -120,7 +120,7 @@ fn a_path_that_leads_to_no_database_is_an_error_that_says_why() {
     for (path, wanted) in [
         (&wal, "name the database itself"),
         (&dir.join("missing"), "there is no file"),
-        (&dir, "no regular file"),
+        (&dir, "is not a regular file"),
         (&text, "encrypted"),
         (&empty, "it is empty"),
     ] {
