@@ -47,10 +47,6 @@ const CHILDREN: usize = 64;
 
 /// The descendants of a process that watch something, listened to for a moment.
 fn children(pid: u32, options: Options) -> Vec<Process> {
-    let all = gather::descendants(pid).unwrap_or_default().into_iter();
-    let watching = all
-        .take(CHILDREN)
-        .filter(|&pid| gather::masks_of(pid).is_some_and(|masks| !masks.is_empty()));
     let options = Options {
         path_timeout: Duration::ZERO,
         progress: false,
@@ -60,7 +56,8 @@ fn children(pid: u32, options: Options) -> Vec<Process> {
     };
     let mut session = Session::new(options).with(Ears::default());
     // What could not be seen of them is said where they are looked at themselves.
-    let read = watching.filter_map(|pid| session.process(pid, &mut Gaps::default()).0);
+    let read = gather::watching(pid, CHILDREN)
+        .filter_map(|pid| session.process(pid, &mut Gaps::default()).0);
     let mut found: Vec<_> = read.collect();
     if session.begin_to_hear() {
         std::thread::sleep(MOMENT);

@@ -30,9 +30,10 @@ pub fn conclude(
         cause.relation.is_own() && events.any(|e| event::bits(e.event.as_bytes()) == attrib)
     };
     // Edits and what a program does after one come to an end.
-    let ends = match own.first().filter(|_| scan.goes_on) {
+    let ends = match own.first() {
+        _ if !scan.goes_on => None,
         Some(file) => of_file(process, file, remedies),
-        None if scan.goes_on && scan.causes.iter().flatten().any(is_chmod) => Some(End {
+        None if scan.causes.iter().flatten().any(is_chmod) => Some(End {
             what: "Without attrib in them no chmod is one, and no touch either.".into(),
             start: remedies.start_with_rule(process, Rule::Strip, b"attrib"),
             live: remedies.heal_stripping(process, "+attrib"),

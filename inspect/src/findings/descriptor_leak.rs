@@ -20,7 +20,7 @@
 //! is what a leak leads to.
 
 use super::file_handle_leak::MANY;
-use super::{Facts, Finding, Severity, growth};
+use super::{Facts, Finding, Severity, growth, limit};
 use crate::model::{Kind, Process};
 use crate::words::number;
 use serde_json::json;
@@ -140,7 +140,7 @@ fn finding(facts: &Facts<'_>, kind: Kind, count: usize) -> Finding {
     let share = match of_user.and_then(|usage| usage.max_instances) {
         Some(max) => format!(
             ", {} % of the {} its user may have",
-            count as u64 * 100 / max.max(1),
+            limit::percent(count as u64, max),
             number(max)
         ),
         None => percent.map_or_else(String::new, |p| format!(", {p} % of its limit")),

@@ -40,7 +40,7 @@ pub use process::secrets::hide as without_secrets;
 pub use process::status::{comm_of, command_of, identity};
 pub use process::thread::{Thread, thread};
 pub use servers::by_name::{Called, called};
-pub use servers::descendants::{descendants, is_descendant, watching_below};
+pub use servers::descendants::{descendants, is_descendant, watching, watching_below};
 pub use servers::listeners::{OnPort, on_port};
 pub use servers::supervisors::{Restarter, restarter};
 pub use sqlite::{again as database_again, database, owners_of};

@@ -3,7 +3,7 @@
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::own_files::with_own_view;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{Last, View, join};
 use crate::model::{Name, Process, Program};
 use crate::sys;
 use std::env;
@@ -49,13 +49,8 @@ pub fn in_path(
     })
 }
 
-fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
-    [dir, b"/", name].concat()
-}
-
 /// Whether a shell would start it.
-fn can_run(view: &View<'_>, file: &[u8]) -> bool {
+pub fn can_run(view: &View<'_>, file: &[u8]) -> bool {
     let stat = view.stat(file, Last::Follow);
     stat.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG && stat.st_mode & 0o111 != 0)
 }
@@ -73,4 +68,18 @@ pub fn path_of_person() -> impl Iterator<Item = PathBuf> {
 pub fn person(own: u32, sudo_uid: Option<String>) -> u32 {
     let by_sudo = sudo_uid.filter(|_| own == 0);
     by_sudo.and_then(|uid| uid.parse().ok()).unwrap_or(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_pastes_is_who_ran_sudo() {
+        let by = |own, uid: Option<&str>| person(own, uid.map(str::to_owned));
+        assert_eq!(by(0, Some("1000")), 1000);
+        assert_eq!(by(0, None), 0);
+        assert_eq!(by(0, Some("x")), 0);
+        assert_eq!(by(1001, Some("1000")), 1001);
+    }
 }

@@ -62,11 +62,18 @@ fn parent(pid: u32) -> Option<u32> {
     rest.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-/// The first of the processes `pid` has started that watches something, and how many more do: below a shell or npm it is
-/// one of these that loops.
-pub fn watching_below(pid: u32) -> Option<(u32, usize)> {
+/// Those of the first `most` descendants of a process that watch something: below a shell or npm it is one of these that
+/// loops. Each is looked at when it is asked for.
+pub fn watching(pid: u32, most: usize) -> impl Iterator<Item = u32> {
     let below = descendants(pid).unwrap_or_default().into_iter();
-    let mut watching = below.filter(|&pid| masks_of(pid).is_some_and(|masks| !masks.is_empty()));
+    below
+        .take(most)
+        .filter(|&pid| masks_of(pid).is_some_and(|masks| !masks.is_empty()))
+}
+
+/// The first of the processes `pid` has started that watches something, and how many more do.
+pub fn watching_below(pid: u32) -> Option<(u32, usize)> {
+    let mut watching = watching(pid, usize::MAX);
     Some((watching.next()?, watching.count()))
 }
 

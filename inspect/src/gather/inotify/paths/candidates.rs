@@ -2,7 +2,7 @@
 
 use crate::gather::inotify::paths::wanted::Wanted;
 use crate::gather::inotify::watches::ReadInstance;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{Last, View, join};
 use crate::model::{Device, Kind, Name, Process, ResolvedBy};
 use std::collections::{HashSet, VecDeque};
 use std::os::fd::AsFd;
@@ -194,12 +194,6 @@ impl Places {
             self.list.push(path);
         }
     }
-}
-
-/// An entry of a directory.
-pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
-    [dir, b"/", name].concat()
 }
 
 #[cfg(test)]

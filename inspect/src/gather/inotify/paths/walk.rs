@@ -9,7 +9,7 @@
 //! outside of the watched trees that are known ([`Ground`]).
 
 use crate::gather::inotify::paths::Search;
-use crate::gather::inotify::paths::candidates::{Place, join};
+use crate::gather::inotify::paths::candidates::Place;
 use crate::gather::inotify::paths::deadline::Patience;
 use crate::gather::inotify::paths::handles::Finder;
 use crate::gather::inotify::paths::listing::{Root, is_leaf, open_below, open_root, would_wake};
@@ -17,6 +17,7 @@ use crate::gather::inotify::paths::look::Look;
 use crate::gather::inotify::paths::roots::Ground;
 use crate::gather::inotify::paths::wanted::Wanted;
 use crate::gather::subject::mounts::Mounts;
+use crate::gather::subject::view::join;
 use crate::model::{Device, ResolvedBy};
 use crate::sys;
 use std::collections::{HashMap, HashSet, VecDeque};

@@ -45,6 +45,12 @@ pub fn left_out(error: &io::Error) -> Option<&'static str> {
     }
 }
 
+/// An entry of a directory.
+pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+    [dir, b"/", name].concat()
+}
+
 /// What a path means that the user of this program named, as `O_PATH`. Where it leads to a file system that may
 /// not answer, that is tried first.
 ///
