@@ -298,13 +298,20 @@ fn old_vault(rest: &[u8]) -> Option<usize> {
     (length == 24 && mixed).then_some(length + 2)
 }
 
-/// Long words that look drawn by lot. A path is none: its hashes are names, as in /nix/store.
+/// Long words that look drawn by lot. A path is none: its hashes are names, as in /nix/store, and so is
+/// what `mktemp` adds.
 fn random(word: &[u8], programs: Programs) -> Vec<u8> {
     let mut hidden = Vec::with_capacity(word.len());
     let base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'+' | b'/');
+    let mut in_path = false;
     for run in word.chunk_by(|a, b| base64(a) == base64(b)) {
+        // The path of a URL is judged: it may carry a key.
+        in_path = match in_path {
+            true => run.first().is_some_and(base64) || run.iter().all(|b| b".~@%".contains(b)),
+            false => run.starts_with(b"/") && !run.starts_with(b"//"),
+        };
         let is_key = is_random(run) || (programs.keys_are_uuids() && is_uuid(run));
-        if !run.starts_with(b"/") && is_key {
+        if !in_path && is_key {
             hidden.extend_from_slice(HIDDEN);
         } else {
             hidden.extend_from_slice(run);

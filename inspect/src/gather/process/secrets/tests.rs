@@ -156,8 +156,13 @@ fn what_only_a_program_takes_for_a_password_is_hidden_there() {
 fn long_random_words_are_hidden_and_paths_names_and_uuids_are_not() {
     assert_eq!(hidden(&["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"]), "***");
     assert_eq!(hidden(&["x", "9f86d081884c7d659a2feaa0c55ad015"]), "x ***");
+    assert_eq!(hidden(&["/cmd:9f86d081884c7d659a2feaa0c55ad015"]), "/cmd:***");
+    let hook = "https://hooks.example.com/services/T0A1B2C3D4/B0E5F6G7H8/aB3dE5gH7jK9mN1pQ3sT5vW7";
+    assert_eq!(hidden(&[hook]), "https://hooks.example.***");
     for plain in [
         "/nix/store/0c5q9jfdv7bcxmgcd4kdpgs9x5m9k2wb-node-22.1.0/bin/node",
+        "/tmp/.tmpX3a9Kq/mkfds1Zq2W/t4Wi5nS24210",
+        "--out=/tmp/a.X3a9Kq2/b1C2d3E4f5/g6H7i8J9k0l1M2",
         "packages/MyLibrary2/src/main/java/com/Example.java",
         "550e8400-e29b-41d4-a716-446655440000",
         "a-rather-long-name-of-a-branch-with-2-digits",
