@@ -156,7 +156,10 @@ fn what_only_a_program_takes_for_a_password_is_hidden_there() {
 fn long_random_words_are_hidden_and_paths_names_and_uuids_are_not() {
     assert_eq!(hidden(&["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"]), "***");
     assert_eq!(hidden(&["x", "9f86d081884c7d659a2feaa0c55ad015"]), "x ***");
-    assert_eq!(hidden(&["/cmd:9f86d081884c7d659a2feaa0c55ad015"]), "/cmd:***");
+    assert_eq!(
+        hidden(&["/cmd:9f86d081884c7d659a2feaa0c55ad015"]),
+        "/cmd:***"
+    );
     let hook = "https://hooks.example.com/services/T0A1B2C3D4/B0E5F6G7H8/aB3dE5gH7jK9mN1pQ3sT5vW7";
     assert_eq!(hidden(&[hook]), "https://hooks.example.***");
     for plain in [
