@@ -1,7 +1,7 @@
 //! `fdscan report PID`: everything about one process, with a short sample, to attach to a bug.
 
 use crate::findings::Remedies;
-use crate::gather::{self, Ears, Gaps, Options, Sampler, Session};
+use crate::gather::{self, Gaps, Monitors, Options, Sampler, Session};
 use crate::model::{BugReport, Failure, FailureKind, Growth, Point, SCHEMA, Sample, Scan};
 use crate::sys::Signals;
 use std::time::{Duration, Instant};
@@ -16,8 +16,8 @@ const FASTEST: Duration = Duration::from_millis(100);
 /// There is no such process, or nothing of it may be read.
 pub fn bug_report(pid: u32, options: Options, time: Duration) -> Result<BugReport, Failure> {
     let taken_at = jiff::Timestamp::now().to_string();
-    let remedies = Remedies::new(gather::here);
-    let mut session = Session::new(options).with(Ears::default());
+    let remedies = Remedies::new(gather::local_system);
+    let mut session = Session::new(options).with(Monitors::default());
     let mut gaps = Gaps::default();
     let mut sampler = Sampler::open(pid).ok();
     let (process, failure) = session.process(pid, &mut gaps);
@@ -37,7 +37,7 @@ pub fn bug_report(pid: u32, options: Options, time: Duration) -> Result<BugRepor
         .as_mut()
         .map(|sampler| sample(sampler, time))
         .unwrap_or_default();
-    process.woken = session.heard(pid).or(process.woken.take());
+    process.woken = session.woken(pid).or(process.woken.take());
     if let (Some(first), Some(last)) = (samples.first(), samples.last())
         && samples.len() > 1
     {

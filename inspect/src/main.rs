@@ -4,7 +4,7 @@ mod commands;
 
 use clap::{CommandFactory, Parser};
 use inspect::Exit;
-use inspect::cli::{Cli, Command, in_our_words, part_off};
+use inspect::cli::{Cli, Command, in_our_words, split_off_command};
 use inspect::output::{CLOSED, print_help};
 use inspect::targets::Target;
 use std::ffi::OsString;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = std::env::args_os().collect();
-    let args = part_off(args, &Cli::command(), "check", Target::is_number);
+    let args = split_off_command(args, &Cli::command(), "check", Target::is_number);
     if args.len() < 2 {
         return short_help().into();
     }

@@ -2,7 +2,7 @@
 
 use crate::findings::{Facts, Remedies};
 use crate::gather::inotify::activity::MOMENT;
-use crate::gather::{self, Ears, Gaps, LogWindow, Options, Selection, Session, Users, Window};
+use crate::gather::{self, Gaps, LogWindow, Monitors, Options, Selection, Session, Users, Window};
 use crate::model::{
     ClaimScan, DatabaseReport, DatabaseScan, Healed, InotifyLimits, Process, Report, Row, SCHEMA,
     Scan, SeenDatabase, Top, UnitRow,
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// Scans the processes `pids` in this order.
 pub fn scan(pids: &[u32], options: Options) -> Scan {
-    let remedies = Remedies::new(gather::here);
+    let remedies = Remedies::new(gather::local_system);
     let (mut scan, session) = scan_within(pids, options, Session::new(options), &remedies);
     for report in &mut scan.processes {
         look_below(report, &session.limits, &remedies, options);
@@ -54,7 +54,7 @@ fn children(pid: u32, options: Options) -> Vec<Process> {
         window: None,
         ..options
     };
-    let mut session = Session::new(options).with(Ears::default());
+    let mut session = Session::new(options).with(Monitors::default());
     // What could not be seen of them is said where they are looked at themselves.
     let read = gather::watching(pid, CHILDREN)
         .filter_map(|pid| session.process(pid, &mut Gaps::default()).0);
@@ -63,16 +63,16 @@ fn children(pid: u32, options: Options) -> Vec<Process> {
         std::thread::sleep(MOMENT);
     }
     for child in &mut found {
-        child.woken = session.heard(child.pid);
+        child.woken = session.woken(child.pid);
     }
     found
 }
 
-/// The same for who looks again and again: what `ears` hear between the looks counts.
-pub fn scan_hearing(pids: &[u32], options: Options, ears: Ears) -> (Scan, Ears) {
-    let session = Session::new(options).with(ears);
-    let (scan, session) = scan_within(pids, options, session, &Remedies::new(gather::here));
-    (scan, session.ears())
+/// The same for who looks again and again: what `monitors` hear between the looks counts.
+pub fn scan_with_monitors(pids: &[u32], options: Options, monitors: Monitors) -> (Scan, Monitors) {
+    let session = Session::new(options).with(monitors);
+    let (scan, session) = scan_within(pids, options, session, &Remedies::new(gather::local_system));
+    (scan, session.monitors())
 }
 
 fn scan_within(
@@ -109,7 +109,7 @@ fn scan_within(
     });
     let mut report = |(mut process, mut gaps, window): (Process, Gaps, Option<Window>)| {
         // Before the second sample, which is a look as well.
-        process.woken = session.heard(process.pid).or(process.woken.take());
+        process.woken = session.woken(process.pid).or(process.woken.take());
         if let Some(window) = window {
             window.close(&mut process, &mut gaps);
         }
@@ -177,7 +177,7 @@ fn pause(
 /// a `window`, at their logs once more when it has passed.
 pub fn scan_databases(paths: &[PathBuf], window: Option<Duration>) -> DatabaseScan {
     let taken_at = jiff::Timestamp::now().to_string();
-    let remedies = Remedies::new(gather::here);
+    let remedies = Remedies::new(gather::local_system);
     let mut all = Vec::new();
     let mut errors = Vec::new();
     for path in paths {
@@ -243,7 +243,7 @@ pub fn scan_claims(paths: &[PathBuf], ttl: Duration) -> ClaimScan {
 /// The errno of opening or listing /proc.
 pub fn top(selection: &Selection, users: &Users) -> io::Result<Top> {
     let taken_at = jiff::Timestamp::now().to_string();
-    let remedies = Remedies::new(gather::here);
+    let remedies = Remedies::new(gather::local_system);
     let limits = gather::inotify_limits();
     let mut gaps = Gaps::default();
     let pass = gather::pass(selection, users, &limits, &mut gaps)?;

@@ -15,7 +15,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, RuleArgs};
 use complaint::{USAGE, complain, complain_plainly};
-use inspect::cli::{in_our_words, part_off};
+use inspect::cli::{in_our_words, split_off_command};
 use inspect::output::print_help;
 use inspect::pages::Manual;
 use settings::Settings;
@@ -29,7 +29,7 @@ const MANUAL: Manual = Manual {
 };
 
 fn main() -> ExitCode {
-    let args = part_off(
+    let args = split_off_command(
         std::env::args_os().collect(),
         &Cli::command(),
         "run",

@@ -9,7 +9,7 @@ pub use run::{NotStarted, command};
 
 use crate::gather::Options;
 use crate::gather::inotify::activity::MOMENT;
-use crate::model::{CheckScan, CommandLine, Name, Process, Relative, Report, SCHEMA};
+use crate::model::{CheckScan, CommandLine, Name, Process, ProcessRef, Report, SCHEMA};
 use rules::{Figures, is_readable};
 use std::time::Duration;
 use tally::Tally;
@@ -56,7 +56,7 @@ pub fn processes(pids: &[u32], rules: &[Rule]) -> CheckScan {
 }
 
 fn take_in(tally: &mut Tally, process: &Process, report: &Report, seconds: Option<f64>) {
-    let who = Relative {
+    let who = ProcessRef {
         pid: process.pid,
         comm: process.comm.clone().unwrap_or_else(|| Name::from("?")),
     };

@@ -4,8 +4,8 @@ use super::rules::{Figures, Rule};
 use super::tally::Tally;
 use super::{LOOK, take_in};
 use crate::findings::{self, Remedies};
-use crate::gather::{self, Ears, Options, Sampler};
-use crate::model::{CheckScan, CommandLine, CommandRun, Gap, Name, Relative, SCHEMA};
+use crate::gather::{self, Monitors, Options, Sampler};
+use crate::model::{CheckScan, CommandLine, CommandRun, Gap, Name, ProcessRef, SCHEMA};
 use crate::sys::{self, Signal, Signals};
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -79,7 +79,7 @@ pub fn command(words: &[OsString], rules: &[Rule], apart: bool) -> Result<CheckS
         began: Instant::now(),
         tally: Tally::new(rules),
         samplers: HashMap::new(),
-        ears: Ears::default(),
+        monitors: Monitors::default(),
         masks: rules.iter().any(|rule| matches!(rule, Rule::DenyEvent(_))),
         scan_at: Instant::now(),
         samples: 0,
@@ -124,7 +124,7 @@ struct Watch {
     tally: Tally,
     samplers: HashMap<u32, Sampler>,
     /// Whether its processes are being woken is listened to from the look on that finds their watches.
-    ears: Ears,
+    monitors: Monitors,
     /// A rule is about masks.
     masks: bool,
     /// When to look for findings again.
@@ -183,7 +183,7 @@ impl Watch {
         // A tree that cannot be listed is the command alone.
         let pids = gather::descendants(std::process::id()).unwrap_or_else(|_| vec![self.pid]);
         self.samplers.retain(|pid, _| pids.contains(pid));
-        self.ears.keep(&pids);
+        self.monitors.keep(&pids);
         for &pid in &pids {
             self.sample(pid);
         }
@@ -211,7 +211,7 @@ impl Watch {
         };
         let comm = gather::comm_of(pid).unwrap_or_else(|| "?".into());
         let seconds = self.seconds();
-        let process = Relative { pid, comm };
+        let process = ProcessRef { pid, comm };
         let masks = self.masks.then(|| gather::masks_of(pid)).flatten();
         self.tally
             .figures(&process, &Figures::of_sample(&sample, masks), Some(seconds));
@@ -221,7 +221,7 @@ impl Watch {
     /// "Too many open files", and has ended before it could be looked at.
     fn why_it_failed(&mut self) {
         // What this program holds is not part of it.
-        self.ears.keep(&[]);
+        self.monitors.keep(&[]);
         let own = sys::effective_user();
         let selection = gather::Selection {
             uid: Some(own),
@@ -230,9 +230,9 @@ impl Watch {
         let Ok(top) = crate::scans::top(&selection, &gather::Users::default()) else {
             return;
         };
-        let remedies = Remedies::new(gather::here);
+        let remedies = Remedies::new(gather::local_system);
         let comm = gather::comm_of(self.pid).unwrap_or_else(|| "the command".into());
-        let who = Relative {
+        let who = ProcessRef {
             pid: self.pid,
             comm,
         };
@@ -249,8 +249,9 @@ impl Watch {
             paths: true,
             ..LOOK
         };
-        let (scan, ears) = crate::scans::scan_hearing(pids, options, mem::take(&mut self.ears));
-        self.ears = ears;
+        let (scan, monitors) =
+            crate::scans::scan_with_monitors(pids, options, mem::take(&mut self.monitors));
+        self.monitors = monitors;
         let seconds = self.seconds();
         for report in &scan.processes {
             take_in(&mut self.tally, &report.process, report, Some(seconds));
@@ -272,11 +273,11 @@ impl Watch {
 }
 
 /// What the command left behind, and has not ended yet.
-fn left_running() -> Vec<Relative> {
+fn left_running() -> Vec<ProcessRef> {
     let pids = gather::descendants(std::process::id()).unwrap_or_default();
     let alive = pids.into_iter().filter_map(|pid| {
         let comm = gather::comm_of(pid)?;
-        Some(Relative { pid, comm })
+        Some(ProcessRef { pid, comm })
     });
     alive.collect()
 }

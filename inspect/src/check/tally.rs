@@ -2,7 +2,7 @@
 
 use super::rules::{Figures, Rule};
 use crate::model::{
-    Breach, CheckedProcess, CommandLine, Events, Finding, FoundIn, Name, Relative, RuleResult,
+    Breach, CheckedProcess, CommandLine, Events, Finding, FoundIn, Name, ProcessRef, RuleResult,
 };
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Tally {
 /// A rule and the worst that was seen of it.
 struct Watched {
     rule: Rule,
-    worst: Option<(u64, Relative, Option<Name>)>,
+    worst: Option<(u64, ProcessRef, Option<Name>)>,
     first: Option<Breach>,
 }
 
@@ -39,7 +39,7 @@ impl Tally {
     }
 
     /// Takes in what a process shows, `seconds` after the command began if there is one.
-    pub fn figures(&mut self, process: &Relative, figures: &Figures, seconds: Option<f64>) {
+    pub fn figures(&mut self, process: &ProcessRef, figures: &Figures, seconds: Option<f64>) {
         for watched in &mut self.rules {
             let Some((value, path)) = watched.rule.measure(figures) else {
                 continue;
@@ -74,7 +74,7 @@ impl Tally {
     }
 
     /// What a process is called: a command changes its own when it starts another program.
-    pub fn named(&mut self, process: &Relative, command: Option<CommandLine>) {
+    pub fn named(&mut self, process: &ProcessRef, command: Option<CommandLine>) {
         if let Some(entry) = self.processes.get_mut(&process.pid) {
             entry.process = process.clone();
             entry.command = command.or(entry.command.take());
@@ -82,7 +82,7 @@ impl Tally {
     }
 
     /// Takes in what is wrong with a process.
-    pub fn findings(&mut self, process: &Relative, found: Vec<Finding>, seconds: Option<f64>) {
+    pub fn findings(&mut self, process: &ProcessRef, found: Vec<Finding>, seconds: Option<f64>) {
         self.scanned = true;
         for finding in found {
             let rule = self
@@ -141,7 +141,7 @@ impl Tally {
 }
 
 impl Watched {
-    fn broken(&mut self, process: &Relative, value: u64, seconds: Option<f64>) {
+    fn broken(&mut self, process: &ProcessRef, value: u64, seconds: Option<f64>) {
         if let (None, Some(seconds)) = (&self.first, seconds) {
             let process = process.clone();
             self.first = Some(Breach {
@@ -236,7 +236,7 @@ impl Watched {
 }
 
 /// `PID 812 (node)`
-fn who(process: &Relative) -> String {
+fn who(process: &ProcessRef) -> String {
     format!("PID {} ({})", process.pid, process.comm)
 }
 
@@ -246,8 +246,8 @@ mod tests {
     use crate::model::Mask;
     use crate::model::Severity;
 
-    fn process(pid: u32) -> Relative {
-        Relative {
+    fn process(pid: u32) -> ProcessRef {
+        ProcessRef {
             pid,
             comm: "tool".into(),
         }

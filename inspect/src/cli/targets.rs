@@ -34,7 +34,7 @@ impl TargetArgs {
     /// Finds the processes. Of a word that is not a process's name, `meant` may know what else it was to be.
     ///
     /// # Errors
-    /// The user is not known, or /proc cannot be listed: a sentence without its full stop.
+    /// The user is not known, or processes cannot be listed: a sentence without its full stop.
     pub fn find(&self, meant: &dyn Fn(&str) -> Option<String>) -> Result<Found, String> {
         let all: Vec<Target> = self.targets.iter().chain(&self.pid).cloned().collect();
         resolve(&all, self.user.as_deref(), meant)

@@ -1,6 +1,6 @@
 //! What is said about a command line that cannot be read: one line what is wrong, one line what to type.
 
-use super::parting::command_of;
+use super::wrapped_command::command_of;
 use crate::words::{list_words, sanitize};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error};

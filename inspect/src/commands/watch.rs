@@ -27,7 +27,7 @@ pub fn watch(args: &WatchArgs) -> Exit {
         samples: args.samples,
         view: match args.json {
             true => View::Json,
-            false if io::stdout().is_terminal() && !dumb => View::Live,
+            false if io::stdout().is_terminal() && !dumb => View::Screen,
             false => View::Lines,
         },
         colour: layout.style.colour,

@@ -20,7 +20,7 @@ pub fn is_to_heal(process: &Process, file: &Name) -> bool {
 /// What no mask hides of a file the process writes itself, as sentences; empty where masks end it.
 pub fn sentence(process: &Process, own: Option<&Database>, to_heal: bool) -> String {
     let journal = own.and_then(|database| {
-        let (watch, journal) = rollback_journal::over(process, database)?;
+        let (watch, journal) = rollback_journal::reporting_watch(process, database)?;
         Some(rollback_journal::sentence(
             database,
             &journal,

@@ -1,9 +1,11 @@
 //! What the counts come to, in one sentence, and what helps.
 
 use super::causes::{HALF, MOST, by, events, names_of, percent};
-use super::files::{also_written, family, names_to_ignore, stem, writer, written_again};
-use super::left::{Left, READS};
-use super::{beyond_masks, fillers, missed};
+use super::files::{
+    also_written, count_with_siblings, names_to_ignore, stem, writer, written_again,
+};
+use super::remaining::{READS, Remaining};
+use super::{beyond_masks, coverage, fillers};
 use crate::findings::{Remedies, rollback_journal};
 use crate::model::{Bits, Conclusion, Database, EventsScan, FileEvents, Name, Process};
 use crate::words::{agree, list_words, number};
@@ -17,7 +19,7 @@ pub fn conclude(
     all: &Bits,
     remedies: &Remedies,
 ) -> Conclusion {
-    let left = Left::of(process, scan, all);
+    let left = Remaining::of(process, scan, all);
     let mut conclusion = match (left.total, scan.total) {
         (0, 1..) => fillers::conclude(process, scan, &left, remedies),
         _ => judge(process, scan, &left, remedies),
@@ -31,7 +33,7 @@ pub fn conclude(
         );
     }
     if left.total > 0 {
-        missed::note(process, scan, &mut conclusion);
+        coverage::note(process, scan, &mut conclusion);
     }
     conclusion.notes = remedies.obstacles(
         process,
@@ -44,10 +46,15 @@ pub fn conclude(
     conclusion
 }
 
-fn judge(process: &Process, scan: &EventsScan, left: &Left<'_>, remedies: &Remedies) -> Conclusion {
+fn judge(
+    process: &Process,
+    scan: &EventsScan,
+    left: &Remaining<'_>,
+    remedies: &Remedies,
+) -> Conclusion {
     let total = left.total;
     if total == 0 {
-        return missed::quiet(process, scan);
+        return coverage::quiet(process, scan);
     }
     for (mask, [one, many], count) in [
         (READS, ["is a read", "are reads"], left.reads),
@@ -92,8 +99,12 @@ fn judge(process: &Process, scan: &EventsScan, left: &Left<'_>, remedies: &Remed
 
 /// The file that is the matter, with those of its family: by itself, or the first of those the process writes again
 /// and again, which together are.
-fn matter<'a>(process: &Process, scan: &EventsScan, left: &Left<'a>) -> Option<&'a FileEvents> {
-    let of = |file: &FileEvents| family(&left.files, &file.path);
+fn matter<'a>(
+    process: &Process,
+    scan: &EventsScan,
+    left: &Remaining<'a>,
+) -> Option<&'a FileEvents> {
+    let of = |file: &FileEvents| count_with_siblings(&left.files, &file.path);
     // Of equal ones the first, which has most events itself.
     let most = |files: &[&'a FileEvents]| files.iter().copied().rev().max_by_key(|file| of(file));
     let first = most(&left.files)?;
@@ -113,11 +124,11 @@ fn matter<'a>(process: &Process, scan: &EventsScan, left: &Left<'a>) -> Option<&
 fn of_file(
     process: &Process,
     scan: &EventsScan,
-    left: &Left<'_>,
+    left: &Remaining<'_>,
     file: &FileEvents,
     remedies: &Remedies,
 ) -> Conclusion {
-    let count = family(&left.files, &file.path);
+    let count = count_with_siblings(&left.files, &file.path);
     let base = Name::from(file.path.base());
     let others = if count > file.count {
         " and the files beside it"

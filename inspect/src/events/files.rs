@@ -4,8 +4,8 @@ use super::causes::HALF;
 use super::causes::MOST;
 use super::causes::percent;
 use super::causes::who;
-use super::left::CHANGES;
-use super::left::Left;
+use super::remaining::CHANGES;
+use super::remaining::Remaining;
 use crate::findings::rules_in_force;
 use crate::model::{
     Cause, Descriptor, EventCount, EventsScan, FileEvents, Name, Process, Relation,
@@ -30,7 +30,7 @@ pub fn names_to_ignore<'a>(files: &[&'a FileEvents], stem: &'a [u8]) -> Vec<&'a 
 pub fn also_written<'a>(
     process: &Process,
     scan: &EventsScan,
-    left: &Left<'a>,
+    left: &Remaining<'a>,
     stem: &[u8],
 ) -> Vec<&'a [u8]> {
     let files = written_again(process, scan, &left.files).into_iter();
@@ -142,7 +142,7 @@ pub fn writer(process: &Process, scan: &EventsScan, file: &FileEvents) -> Writer
 }
 
 /// The events of a file and, for a database, of the files beside it.
-pub fn family(files: &[&FileEvents], path: &Name) -> u64 {
+pub fn count_with_siblings(files: &[&FileEvents], path: &Name) -> u64 {
     let stem = stem(path);
     let same = files.iter().filter(|file| self::stem(&file.path) == stem);
     same.map(|file| file.count).sum()

@@ -3,7 +3,7 @@
 
 use super::causes::events;
 use super::files::{stem, written_again};
-use super::left::Left;
+use super::remaining::Remaining;
 use crate::findings::{Remedies, pattern};
 use crate::model::{Cause, Conclusion, EventsScan, FileEvents, Name, Process};
 use crate::words::agree;
@@ -15,7 +15,7 @@ use rules::rule::Rule;
 pub fn conclude(
     process: &Process,
     scan: &EventsScan,
-    left: &Left<'_>,
+    left: &Remaining<'_>,
     remedies: &Remedies,
 ) -> Conclusion {
     let mut message = format!(

@@ -3,8 +3,8 @@
 //! The inodes are opened as O_PATH, which raises no event, and nothing of the process is used: its own
 //! queue and its descriptors stay as they are.
 
-use super::tally::{Tally, Who};
-use crate::gather::{self, Gaps, Live};
+use super::tally::{CauseProcess, Tally};
+use crate::gather::{self, Gaps, ProcessHandle};
 use crate::model::{Relation, Watch};
 use crate::sys::{self, Fanotify, Inotify, Signals};
 use rules::event;
@@ -32,11 +32,11 @@ pub struct Listener {
 }
 
 /// What was heard.
-pub struct Heard {
+pub struct Observed {
     /// The counts.
     pub tally: Tally,
     /// Who the causing processes were.
-    pub who: HashMap<u32, Who>,
+    pub who: HashMap<u32, CauseProcess>,
     /// How long.
     pub time: Duration,
     /// When the first of them came, and the last, since it began.
@@ -45,7 +45,7 @@ pub struct Heard {
     pub causes: bool,
 }
 
-impl Heard {
+impl Observed {
     /// Whether something came in the first quarter of the time and in the last.
     pub fn goes_on(&self) -> bool {
         let quarter = self.time / 4;
@@ -59,7 +59,7 @@ impl Listener {
     ///
     /// # Errors
     /// There can be no inotify instance for this program.
-    pub fn beside(live: &Live, gaps: &mut Gaps) -> io::Result<Listener> {
+    pub fn beside(handle: &ProcessHandle, gaps: &mut Gaps) -> io::Result<Listener> {
         let fanotify = match Fanotify::new() {
             Ok(group) => Some(group),
             Err(e) => {
@@ -82,16 +82,16 @@ impl Listener {
             watched: 0,
             listened: 0,
         };
-        listener.place(live, gaps);
+        listener.place(handle, gaps);
         Ok(listener)
     }
 
-    fn place(&mut self, live: &Live, gaps: &mut Gaps) {
-        let opener = live.opener();
+    fn place(&mut self, handle: &ProcessHandle, gaps: &mut Gaps) {
+        let opener = handle.opener();
         let mut missed: BTreeMap<String, usize> = BTreeMap::new();
         let mut unmarked: BTreeMap<String, usize> = BTreeMap::new();
         let mut full = false;
-        for ((instance, at), mask, watch) in wanted(live) {
+        for ((instance, at), mask, watch) in wanted(handle) {
             self.watched += 1;
             if full {
                 continue;
@@ -150,8 +150,8 @@ impl Listener {
     }
 
     /// Counts for `time`, until a signal comes or the process ends.
-    pub fn listen(&self, live: &Live, time: Duration, signals: &Signals) -> Heard {
-        let pid = live.process().pid;
+    pub fn listen(&self, handle: &ProcessHandle, time: Duration, signals: &Signals) -> Observed {
+        let pid = handle.process().pid;
         let mut buffer = vec![0; BUFFER];
         // What came while the watches were placed was heard by some of them only.
         while matches!(self.inotify.read(&mut buffer), Ok(length) if length > 0) {}
@@ -159,7 +159,7 @@ impl Listener {
             && matches!(group.read(&mut buffer), Ok(length) if length > 0)
         {}
         let began = Instant::now();
-        let mut heard = Heard {
+        let mut observed = Observed {
             tally: Tally::default(),
             who: HashMap::new(),
             time,
@@ -173,24 +173,24 @@ impl Listener {
         loop {
             let left = time.saturating_sub(began.elapsed());
             if alive.elapsed() >= ALIVE {
-                if live.has_ended() {
+                if handle.has_ended() {
                     break;
                 }
                 alive = Instant::now();
             }
             let ready = !left.is_zero() && signals.wait(&sources, left.min(ALIVE));
             // Whoever causes an event may end at once: it is asked for its name first.
-            self.causes(pid, &mut buffer, &mut heard);
-            if self.records(&mut buffer, &mut heard.tally) {
+            self.causes(pid, &mut buffer, &mut observed);
+            if self.records(&mut buffer, &mut observed.tally) {
                 let at = began.elapsed();
-                heard.span = Some((heard.span.map_or(at, |(first, _)| first), at));
+                observed.span = Some((observed.span.map_or(at, |(first, _)| first), at));
             }
             if left.is_zero() || (ready && signals.next().is_some()) {
                 break;
             }
         }
-        heard.time = began.elapsed().min(time);
-        heard
+        observed.time = began.elapsed().min(time);
+        observed
     }
 
     /// Counts what is there. Says whether there was anything.
@@ -205,7 +205,7 @@ impl Listener {
         length > 0
     }
 
-    fn causes(&self, watcher: u32, buffer: &mut [u8], heard: &mut Heard) {
+    fn causes(&self, watcher: u32, buffer: &mut [u8], observed: &mut Observed) {
         let Some(group) = &self.fanotify else { return };
         let length = group.read(buffer).unwrap_or(0);
         let mut rest = buffer.get(..length).unwrap_or_default();
@@ -214,20 +214,20 @@ impl Listener {
             if caused.pid == 0 {
                 continue;
             }
-            heard
+            observed
                 .who
                 .entry(caused.pid)
                 .or_insert_with(|| who(caused.pid, watcher));
-            heard.tally.cause(caused.pid, caused.mask, caused.name);
+            observed.tally.cause(caused.pid, caused.mask, caused.name);
         }
     }
 }
 
 /// Every watched inode once, with all that is asked of it. Watches for nothing, as muted ones, hear nothing.
-fn wanted(live: &Live) -> Vec<((usize, usize), u32, &Watch)> {
+fn wanted(handle: &ProcessHandle) -> Vec<((usize, usize), u32, &Watch)> {
     let mut by_inode = HashMap::new();
     let mut list: Vec<((usize, usize), u32, &Watch)> = Vec::new();
-    for (instance, seen) in live.process().inotify.iter().enumerate() {
+    for (instance, seen) in handle.process().inotify.iter().enumerate() {
         for (at, watch) in seen.watches.iter().enumerate() {
             let events = watch.mask.0 & event::ALL_EVENTS;
             if events == 0 {
@@ -246,9 +246,9 @@ fn wanted(live: &Live) -> Vec<((usize, usize), u32, &Watch)> {
     list
 }
 
-fn who(pid: u32, watcher: u32) -> Who {
+fn who(pid: u32, watcher: u32) -> CauseProcess {
     let Some((command, comm)) = gather::command_of(pid) else {
-        return Who {
+        return CauseProcess {
             relation: Relation::Unknown,
             command: Vec::new(),
             comm: None,
@@ -259,7 +259,7 @@ fn who(pid: u32, watcher: u32) -> Who {
         _ if gather::is_descendant(pid, watcher) => Relation::Descendant,
         _ => Relation::Other,
     };
-    Who {
+    CauseProcess {
         relation,
         command,
         comm,

@@ -3,26 +3,26 @@
 mod beyond_masks;
 mod causes;
 mod conclude;
+mod coverage;
 mod files;
 mod fillers;
 mod hints;
-mod left;
 mod listen;
-mod missed;
+mod remaining;
 mod tally;
 
 use crate::findings::Remedies;
-use crate::gather::{self, Gaps, Live, Options};
+use crate::gather::{self, Gaps, Options, ProcessHandle};
 use crate::model::{
     Bits, Cause, CommandLine, Conclusion, EventsScan, Failure, FailureKind, FileEvents, Name,
     NameCount, PlaceCount, Relation, SCHEMA, Watch,
 };
 use crate::sys::Signals;
-use listen::{Heard, Listener};
+use listen::{Listener, Observed};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
-use tally::Who;
+use tally::CauseProcess;
 
 /// How long paths are looked for before listening begins.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -40,9 +40,9 @@ const FEW: usize = 10;
 /// # Errors
 /// There is no such process, it may not be looked into, or nothing can be listened to at all.
 pub fn events(pid: u32, time: Duration, wake: bool) -> Result<EventsScan, Failure> {
-    let remedies = Remedies::new(gather::here);
+    let remedies = Remedies::new(gather::local_system);
     let mut gaps = Gaps::default();
-    let mut live = Live::open(pid)?;
+    let mut handle = ProcessHandle::open(pid)?;
     let options = Options {
         paths: true,
         path_timeout: PATIENCE,
@@ -52,21 +52,21 @@ pub fn events(pid: u32, time: Duration, wake: bool) -> Result<EventsScan, Failur
         all: false,
         window: None,
     };
-    live.look_with(&options, &mut gaps);
-    live.read_databases();
-    live.read_record();
+    handle.look_with(&options, &mut gaps);
+    handle.read_databases();
+    handle.read_record();
     let failed = |e| Failure {
         pid: Some(pid),
         why: format!("nothing can be listened to: {}", gather::errno_text(&e)),
         kind: FailureKind::NotPermitted,
     };
     let signals = Signals::catch(&[]).map_err(failed)?;
-    let listener = Listener::beside(&live, &mut gaps).map_err(failed)?;
+    let listener = Listener::beside(&handle, &mut gaps).map_err(failed)?;
     let taken_at = jiff::Timestamp::now().to_string();
-    let heard = listener.listen(&live, time, &signals);
-    let process = live.process();
-    if heard.time < time {
-        let why = match live.has_ended() {
+    let observed = listener.listen(&handle, time, &signals);
+    let process = handle.process();
+    if observed.time < time {
+        let why = match handle.has_ended() {
             true => "the process ended",
             false => "it was interrupted",
         };
@@ -80,16 +80,16 @@ pub fn events(pid: u32, time: Duration, wake: bool) -> Result<EventsScan, Failur
         pid,
         comm: process.comm.clone(),
         command: CommandLine::of(words, process.comm.clone()),
-        seconds: heard.time.as_millis().max(1) as f64 / 1000.0,
+        seconds: observed.time.as_millis().max(1) as f64 / 1000.0,
         watched: listener.watched,
         listened: listener.listened,
-        total: heard.tally.total,
-        overflows: heard.tally.overflows,
-        goes_on: heard.goes_on(),
-        events: heard.tally.all.list(),
-        directories: directories(&live, &listener, &heard),
-        files: files(&live, &listener, &heard),
-        causes: heard.causes.then(|| causes(&heard)),
+        total: observed.tally.total,
+        overflows: observed.tally.overflows,
+        goes_on: observed.goes_on(),
+        events: observed.tally.all.list(),
+        directories: directories(&handle, &listener, &observed),
+        files: files(&handle, &listener, &observed),
+        causes: observed.causes.then(|| causes(&observed)),
         hints: Vec::new(),
         conclusion: Conclusion::default(),
         incomplete: gaps.into_list(),
@@ -97,20 +97,24 @@ pub fn events(pid: u32, time: Duration, wake: bool) -> Result<EventsScan, Failur
     if scan.causes.is_none() {
         scan.hints = hints::of(&scan.files);
     }
-    scan.conclusion = conclude::conclude(process, &scan, &heard.tally.all, &remedies);
+    scan.conclusion = conclude::conclude(process, &scan, &observed.tally.all, &remedies);
     Ok(scan)
 }
 
-fn watch<'a>(live: &'a Live, listener: &Listener, wd: i32) -> Option<&'a Watch> {
+fn watch<'a>(handle: &'a ProcessHandle, listener: &Listener, wd: i32) -> Option<&'a Watch> {
     let &(instance, at) = listener.places.get(&wd)?;
-    live.process().inotify.get(instance)?.watches.get(at)
+    handle.process().inotify.get(instance)?.watches.get(at)
 }
 
-fn directories(live: &Live, listener: &Listener, heard: &Heard) -> Vec<PlaceCount> {
-    let counts = heard.tally.watches.iter();
+fn directories(
+    handle: &ProcessHandle,
+    listener: &Listener,
+    observed: &Observed,
+) -> Vec<PlaceCount> {
+    let counts = observed.tally.watches.iter();
     let mut list: Vec<_> = counts
         .filter_map(|(&wd, &count)| {
-            let watch = watch(live, listener, wd)?;
+            let watch = watch(handle, listener, wd)?;
             Some(PlaceCount {
                 path: watch.path.clone(),
                 inode: watch.inode,
@@ -123,10 +127,10 @@ fn directories(live: &Live, listener: &Listener, heard: &Heard) -> Vec<PlaceCoun
     list
 }
 
-fn files(live: &Live, listener: &Listener, heard: &Heard) -> Vec<FileEvents> {
+fn files(handle: &ProcessHandle, listener: &Listener, observed: &Observed) -> Vec<FileEvents> {
     let mut by_path: HashMap<Name, Bits> = HashMap::new();
-    for ((wd, name), bits) in &heard.tally.files {
-        let place = watch(live, listener, *wd).and_then(|watch| watch.path.as_ref());
+    for ((wd, name), bits) in &observed.tally.files {
+        let place = watch(handle, listener, *wd).and_then(|watch| watch.path.as_ref());
         let path = match place {
             // What is told of the watched inode itself has no name.
             Some(place) if name.is_empty() => place.clone(),
@@ -161,10 +165,10 @@ struct Group<'a> {
 
 /// Processes with one command line are one cause: a watcher that starts a tool again and again is not
 /// hidden behind its PIDs.
-fn causes(heard: &Heard) -> Vec<Cause> {
-    let mut groups: HashMap<&Who, Group<'_>> = HashMap::new();
-    for (pid, by_process) in &heard.tally.causes {
-        let Some(who) = heard.who.get(pid) else {
+fn causes(observed: &Observed) -> Vec<Cause> {
+    let mut groups: HashMap<&CauseProcess, Group<'_>> = HashMap::new();
+    for (pid, by_process) in &observed.tally.causes {
+        let Some(who) = observed.who.get(pid) else {
             continue;
         };
         let group = groups.entry(who).or_default();
@@ -190,7 +194,7 @@ fn causes(heard: &Heard) -> Vec<Cause> {
                 .map(|(name, bits)| NameCount {
                     name: name.into(),
                     count: bits.sum(),
-                    changes: bits.most_of(left::CHANGES),
+                    changes: bits.most_of(remaining::CHANGES),
                 })
                 .collect();
             names.sort_by(|a, b| b.count.cmp(&a.count).then(a.name.cmp(&b.name)));

@@ -70,7 +70,7 @@ impl Tally {
 
 /// Who a process was when it first caused an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Who {
+pub struct CauseProcess {
     /// What it is to the watching process.
     pub relation: Relation,
     /// Its command line; empty if it had ended.

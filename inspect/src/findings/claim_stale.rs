@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 const NAMED: usize = 3;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
-    let claims = facts.process.around.claims.iter();
+    let claims = facts.process.surroundings.claims.iter();
     let bad: Vec<_> = claims.filter(|claim| claim.severity.is_some()).collect();
     // What is left over at one place is one problem, however many files that are.
     let of = |wanted| {
@@ -129,7 +129,7 @@ mod tests {
 
     fn with(verdict: Verdict, place: Place) -> Fixture {
         let mut fixture = Fixture::new();
-        fixture.process.around.claims.push(Claim {
+        fixture.process.surroundings.claims.push(Claim {
             remedy: Some("rm -- /srv/a.pid".into()),
             place,
             ..claim("/srv/a.pid", verdict)
@@ -157,7 +157,7 @@ mod tests {
         let mut fixture = Fixture::new();
         for at in 0..5 {
             let path = format!("/srv/{at}.pid");
-            fixture.process.around.claims.push(Claim {
+            fixture.process.surroundings.claims.push(Claim {
                 remedy: (at != 1).then(|| format!("rm -- {path}")),
                 place: Place::Working,
                 ..claim(&path, Verdict::Stale)
@@ -183,7 +183,7 @@ mod tests {
             place: Place::Written,
             ..claim("/srv/own.pid", Verdict::Stale)
         };
-        fixture.process.around.claims.push(own);
+        fixture.process.surroundings.claims.push(own);
         let found = fixture.look(look);
         let severities: Vec<_> = found.iter().map(|finding| finding.severity).collect();
         assert_eq!(severities, [Severity::Warning, Severity::Info]);

@@ -19,7 +19,7 @@
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Descriptor, Kind};
-use crate::words::{agree, bytes, plural};
+use crate::words::{agree, bytes, open_files_of, plural};
 use serde_json::json;
 use std::collections::HashMap;
 
@@ -61,18 +61,18 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             Severity::Info
         },
         message: format!(
-            "It holds {} in {} without a name: the space comes back when every process has closed {}.{largest} A program that reopens its files on a signal (often SIGHUP) gives it back so, any other by a restart; what is still needed can be copied from /proc/{}/fd before.",
+            "It holds {} in {} without a name: the space comes back when every process has closed {}.{largest} A program that reopens its files on a signal (often SIGHUP) gives it back so, any other by a restart; what is still needed can be copied from {} before.",
             bytes(total),
             plural(files.len(), "deleted file", "deleted files"),
             agree(files.len() as u64, "it", "them"),
-            facts.process.pid,
+            open_files_of(facts.process.pid),
         ),
         evidence: json!({
             "bytes": total,
             "file_count": files.len(),
             "files": listed,
         }),
-        // Truncating through /proc/PID/fd would free the space and lose the content.
+        // Truncating through the descriptor would free the space and lose the content.
         remedy: None,
         remedy_live: None,
     }]

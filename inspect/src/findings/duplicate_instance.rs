@@ -21,7 +21,7 @@
 //! for one lock file. `orphaned-server`, where the second one cannot listen.
 
 use super::{Facts, Finding, Severity};
-use crate::model::{Kin, Listener, Name, OneSided, Process, SharedFile};
+use crate::model::{ClaimOwner, Listener, Name, Process, SameProgram, SharedFile};
 use crate::words::list_words;
 use serde_json::json;
 
@@ -30,42 +30,50 @@ const MOST: usize = 4;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let process = facts.process;
-    let kin = process.around.kin.iter();
-    kin.filter_map(|kin| finding(process, kin))
+    let others = process.surroundings.same_program.iter();
+    others
+        .filter_map(|other| finding(process, other))
         .take(MOST)
         .collect()
 }
 
-fn finding(process: &Process, kin: &Kin) -> Option<Finding> {
+fn finding(process: &Process, other: &SameProgram) -> Option<Finding> {
     // SO_REUSEPORT lets two sockets share a port: each gets a part of the connections.
     let ports: Vec<u16> = process
-        .around
+        .surroundings
         .listeners
         .iter()
         .filter(|own| own.protocol.starts_with("tcp"))
         .filter(|own| {
             let place = |l: &Listener| (l.port, l.protocol, l.address.clone());
-            kin.listeners.iter().any(|other| place(other) == place(own))
+            other
+                .listeners
+                .iter()
+                .any(|other| place(other) == place(own))
         })
         .filter_map(|own| own.port)
         .collect();
-    let unclaimed = unclaimed(process, kin);
-    let serves = !process.around.listeners.is_empty() || !kin.listeners.is_empty();
-    let pid_file = kin.shared.iter().any(|file| {
+    let unclaimed = unclaimed(process, other);
+    let serves = !process.surroundings.listeners.is_empty() || !other.listeners.is_empty();
+    let pid_file = other.shared.iter().any(|file| {
         let name = file.path.base().to_ascii_lowercase();
         file.what == "claim" && !name.ends_with(b"lock") && !name.ends_with(b"lck")
     });
     // Two builds that wait for one lock are not servers; two servers that share a file are, and so is who
     // holds a PID file.
-    let shares_state = serves && !kin.shared.is_empty();
+    let shares_state = serves && !other.shared.is_empty();
     if ports.is_empty() && !pid_file && !shares_state && unclaimed.is_none() {
         return None;
     }
     // A web server and its worker may share a database on purpose; with the same arguments they are one
     // server started twice.
-    let sure = kin.same_command || pid_file || !ports.is_empty();
+    let sure = other.same_command || pid_file || !ports.is_empty();
     let files = |what: &str| -> Vec<&SharedFile> {
-        kin.shared.iter().filter(|file| file.what == what).collect()
+        other
+            .shared
+            .iter()
+            .filter(|file| file.what == what)
+            .collect()
     };
     Some(Finding {
         code: "duplicate-instance",
@@ -74,18 +82,18 @@ fn finding(process: &Process, kin: &Kin) -> Option<Finding> {
         } else {
             Severity::Info
         },
-        message: message(kin, &ports, unclaimed.as_ref()),
+        message: message(other, &ports, unclaimed.as_ref()),
         evidence: json!({
-            "pids": [process.pid, kin.pid],
-            "pid": kin.pid,
-            "parent": kin.starters.parent,
-            "same_command": kin.same_command,
-            "same_cwd": kin.same_cwd,
+            "pids": [process.pid, other.pid],
+            "pid": other.pid,
+            "parent": other.started_by.parent,
+            "same_command": other.same_command,
+            "same_cwd": other.same_cwd,
             "shared_databases": files("database").iter().map(|f| &f.path).collect::<Vec<_>>(),
             "shared_claims": files("claim").iter().map(|f| &f.path).collect::<Vec<_>>(),
             "shared_ports": ports,
-            "other_listeners": kin.listeners,
-            "claims": unclaimed.as_ref().map(|_| &kin.claims),
+            "other_listeners": other.listeners,
+            "claims": unclaimed.as_ref().map(|_| &other.claims),
             "unclaimed_pid": unclaimed.as_ref().map(|unclaimed| unclaimed.pid),
         }),
         // Which of the two is the right one only their owner knows, unless neither a stop command nor a
@@ -101,23 +109,23 @@ fn finding(process: &Process, kin: &Kin) -> Option<Finding> {
 struct Unclaimed<'a> {
     pid: u32,
     /// The claim that names the other one.
-    claim: &'a OneSided,
+    claim: &'a ClaimOwner,
     /// A port or socket file that leads clients to it all the same.
     reached_by: Option<&'a Name>,
 }
 
-fn unclaimed<'a>(process: &'a Process, kin: &'a Kin) -> Option<Unclaimed<'a>> {
-    let claim = kin.claims.first()?;
+fn unclaimed<'a>(process: &'a Process, other: &'a SameProgram) -> Option<Unclaimed<'a>> {
+    let claim = other.claims.first()?;
     // One start that waits for the other, or is about to give up, is not a server yet.
-    let serve = !process.around.listeners.is_empty() && !kin.listeners.is_empty();
-    if !kin.same_command || !(serve || kin.settled) {
+    let serve = !process.surroundings.listeners.is_empty() && !other.listeners.is_empty();
+    if !other.same_command || !(serve || other.settled) {
         return None;
     }
-    let pid = match claim.pid == kin.pid {
+    let pid = match claim.pid == other.pid {
         true => process.pid,
-        false => kin.pid,
+        false => other.pid,
     };
-    let mut leads = process.around.claims.iter().filter(|claim| {
+    let mut leads = process.surroundings.claims.iter().filter(|claim| {
         claim.pid.is_none() && claim.holders.iter().any(|holder| holder.pid == pid)
     });
     Some(Unclaimed {
@@ -127,26 +135,26 @@ fn unclaimed<'a>(process: &'a Process, kin: &'a Kin) -> Option<Unclaimed<'a>> {
     })
 }
 
-fn message(kin: &Kin, ports: &[u16], unclaimed: Option<&Unclaimed<'_>>) -> String {
-    let mut shares: Vec<String> = kin
+fn message(other: &SameProgram, ports: &[u16], unclaimed: Option<&Unclaimed<'_>>) -> String {
+    let mut shares: Vec<String> = other
         .shared
         .iter()
         .map(|file| file.path.to_string())
         .collect();
     shares.extend(ports.iter().map(|port| format!("port {port}")));
     let words: Vec<&str> = shares.iter().map(String::as_str).collect();
-    let same = match kin.same_command {
+    let same = match other.same_command {
         true => "program with the same arguments",
         false => "program",
     };
     let text = match words.is_empty() {
         true => format!(
             "Process {} runs the same {same} and was started on its own",
-            kin.pid
+            other.pid
         ),
         false => format!(
             "Process {} runs the same {same}, was started on its own, and shares {} with it",
-            kin.pid,
+            other.pid,
             list_words(&words, "and"),
         ),
     };
@@ -171,7 +179,7 @@ fn message(kin: &Kin, ports: &[u16], unclaimed: Option<&Unclaimed<'_>>) -> Strin
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
-    use crate::model::{ClaimHolder, Starters, Verdict};
+    use crate::model::{ClaimHolder, StartedBy, Verdict};
 
     fn listener(port: u16) -> Listener {
         Listener {
@@ -186,10 +194,10 @@ mod tests {
     /// A server on one port, and a second one of the same program on another.
     fn pair(shared: &[(&str, &'static str)], same_command: bool) -> Fixture {
         let mut fixture = Fixture::new();
-        fixture.process.around.listeners = vec![listener(1)];
-        fixture.process.around.kin = vec![Kin {
+        fixture.process.surroundings.listeners = vec![listener(1)];
+        fixture.process.surroundings.same_program = vec![SameProgram {
             pid: 43,
-            starters: Starters::default(),
+            started_by: StartedBy::default(),
             same_command,
             same_cwd: true,
             younger: true,
@@ -230,24 +238,26 @@ mod tests {
     #[test]
     fn two_that_listen_on_one_port_are_duplicates() {
         let mut fixture = pair(&[], false);
-        fixture.process.around.kin[0].listeners = vec![listener(1)];
+        fixture.process.surroundings.same_program[0].listeners = vec![listener(1)];
         assert_eq!(fixture.only(look).evidence["shared_ports"][0], 1);
     }
 
     #[test]
     fn programs_that_only_wait_for_one_lock_are_no_servers() {
         let mut fixture = pair(&[("/t/.cargo-lock", "claim")], true);
-        fixture.process.around.listeners.clear();
-        fixture.process.around.kin[0].listeners.clear();
+        fixture.process.surroundings.listeners.clear();
+        fixture.process.surroundings.same_program[0]
+            .listeners
+            .clear();
         assert!(fixture.look(look).is_empty());
-        fixture.process.around.kin[0].shared[0].path = "/t/serve.pid".into();
+        fixture.process.surroundings.same_program[0].shared[0].path = "/t/serve.pid".into();
         assert_eq!(fixture.only(look).severity, Severity::Warning);
     }
 
     /// Two servers, and a PID file that names the other one.
     fn claimed() -> Fixture {
         let mut fixture = pair(&[], true);
-        fixture.process.around.kin[0].claims = vec![OneSided {
+        fixture.process.surroundings.same_program[0].claims = vec![ClaimOwner {
             path: "/s/serve.pid".into(),
             pid: 43,
         }];
@@ -262,7 +272,7 @@ mod tests {
         assert_eq!(finding.evidence["claims"][0]["path"], "/s/serve.pid");
         assert_eq!(finding.remedy.as_deref(), Some("kill 42"));
         let mut other = claimed();
-        other.process.around.kin[0].claims[0].pid = 42;
+        other.process.surroundings.same_program[0].claims[0].pid = 42;
         assert_eq!(other.only(look).remedy.as_deref(), Some("kill 43"));
     }
 
@@ -276,7 +286,7 @@ mod tests {
         };
         let mut port = crate::findings::fixture::claim("/s/pgserve.port", Verdict::Live);
         port.holders = vec![holder];
-        fixture.process.around.claims = vec![port];
+        fixture.process.surroundings.claims = vec![port];
         let finding = fixture.only(look);
         assert!(finding.remedy.is_none());
         assert!(finding.message.contains("/s/pgserve.port leads clients"));
@@ -285,11 +295,11 @@ mod tests {
     #[test]
     fn a_start_that_waits_for_another_is_no_server() {
         let mut fixture = claimed();
-        fixture.process.around.listeners.clear();
+        fixture.process.surroundings.listeners.clear();
         assert!(fixture.look(look).is_empty());
-        fixture.process.around.kin[0].settled = true;
+        fixture.process.surroundings.same_program[0].settled = true;
         assert_eq!(fixture.only(look).severity, Severity::Warning);
-        fixture.process.around.kin[0].same_command = false;
+        fixture.process.surroundings.same_program[0].same_command = false;
         assert!(fixture.look(look).is_empty());
     }
 }

@@ -16,7 +16,7 @@
 //! limit of the whole system (fs.file-max), which fails with ENFILE. A leak finding beside this one names the cause and
 //! is what to end first.
 
-use super::growth::Outlook;
+use super::growth::LimitForecast;
 use super::{Facts, Finding, limit, named};
 use crate::model::{Fds, Kind};
 use crate::words::number;
@@ -32,7 +32,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     };
     let room = fds.hard_limit.filter(|&hard| hard > soft);
     let growth = facts.process.growth.as_ref();
-    let outlook = Outlook::new(
+    let forecast = LimitForecast::new(
         open,
         soft,
         open,
@@ -44,9 +44,9 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         number(open),
         number(soft),
         limit::percent(open, soft),
-        number(outlook.left),
+        number(forecast.left),
     );
-    message += &outlook.sentence("their number");
+    message += &forecast.sentence("their number");
     let dominant = dominant(fds);
     if let Some((kind, count)) = dominant {
         message += &format!(
@@ -71,9 +71,9 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "open": open,
             "soft_limit": soft,
             "hard_limit": fds.hard_limit,
-            "left": outlook.left,
-            "growth": outlook.evidence(),
-            "seconds_left": outlook.seconds_left,
+            "left": forecast.left,
+            "growth": forecast.evidence(),
+            "seconds_left": forecast.seconds_left,
             "by_type": fds.by_type,
             "dominant": dominant.map(|(kind, _)| kind),
         }),

@@ -36,7 +36,7 @@ fn time_left(seconds: u64) -> String {
 }
 
 /// What is left of a limit, and for how long.
-pub struct Outlook {
+pub struct LimitForecast {
     /// How many are left.
     pub left: u64,
     /// When they are gone at this rate; `None` if nothing grows, or there was one sample.
@@ -45,11 +45,17 @@ pub struct Outlook {
     change: Option<Change>,
 }
 
-impl Outlook {
+impl LimitForecast {
     /// `used` of `limit` are taken, `own` of them by the process whose counter changed.
-    pub fn new(used: u64, limit: u64, own: u64, seconds: f64, change: Option<Change>) -> Outlook {
+    pub fn new(
+        used: u64,
+        limit: u64,
+        own: u64,
+        seconds: f64,
+        change: Option<Change>,
+    ) -> LimitForecast {
         let ahead = change.and_then(|change| change.until(limit, used, own, seconds));
-        Outlook {
+        LimitForecast {
             left: limit.saturating_sub(used),
             seconds_left: ahead.map(|ahead| ahead.seconds_left),
             seconds,
@@ -89,8 +95,8 @@ impl Outlook {
 mod tests {
     use super::*;
 
-    fn outlook(used: u64, limit: u64, from: u64, to: u64) -> Outlook {
-        Outlook::new(used, limit, used, 5.0, Some(Change { from, to }))
+    fn forecast(used: u64, limit: u64, from: u64, to: u64) -> LimitForecast {
+        LimitForecast::new(used, limit, used, 5.0, Some(Change { from, to }))
     }
 
     #[test]
@@ -119,7 +125,7 @@ mod tests {
     #[test]
     fn the_time_left_follows_from_rate_and_room() {
         // 50 in 5 s, and 10 of the 124 that are left went after the look.
-        let seen = outlook(900, 1024, 860, 910);
+        let seen = forecast(900, 1024, 860, 910);
         assert_eq!((seen.left, seen.seconds_left), (124, Some(11)));
         assert_eq!(
             seen.sentence("their number"),
@@ -129,17 +135,17 @@ mod tests {
 
     #[test]
     fn what_does_not_grow_has_no_end() {
-        let seen = outlook(900, 1024, 900, 890);
+        let seen = forecast(900, 1024, 900, 890);
         assert_eq!(seen.seconds_left, None);
         assert!(seen.sentence("it").ends_with("did not grow."));
-        let once = Outlook::new(900, 1024, 900, 0.0, None);
+        let once = LimitForecast::new(900, 1024, 900, 0.0, None);
         assert_eq!(once.sentence("it"), "");
         assert!(once.evidence().is_null());
     }
 
     #[test]
     fn a_limit_that_is_reached_is_not_reached_in_no_time() {
-        let seen = outlook(1024, 1024, 1000, 1024);
+        let seen = forecast(1024, 1024, 1000, 1024);
         assert_eq!((seen.left, seen.seconds_left), (0, Some(0)));
         assert!(!seen.sentence("it").contains("at this rate"));
     }

@@ -20,7 +20,7 @@
 //! Not to be confused with: `fd-limit-near`, which fails with the same words. `watch-limit-near`, which fails with
 //! ENOSPC. An instance that is open at several descriptors counts once.
 
-use super::growth::Outlook;
+use super::growth::LimitForecast;
 use super::{Facts, Finding, limit};
 use serde_json::json;
 
@@ -44,16 +44,16 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(severity) = limit::blame(limit::with_growth(own, grown), user.instances, max) else {
         return Vec::new();
     };
-    let outlook = Outlook::new(
+    let forecast = LimitForecast::new(
         user.instances,
         max,
         own,
         growth.map_or(0.0, |growth| growth.seconds),
         grown,
     );
-    let mut message = limit::in_use(user, "instances", [user.instances, max, outlook.left, own]);
+    let mut message = limit::in_use(user, "instances", [user.instances, max, forecast.left, own]);
     message += ": at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.";
-    message += &outlook.sentence("their number in this process");
+    message += &forecast.sentence("their number in this process");
     message += &limit::holders(
         facts.remedies,
         user,
@@ -79,10 +79,10 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "at_least": user.at_least,
             "limit": max,
             "own": own,
-            "left": outlook.left,
+            "left": forecast.left,
             "units": user.units,
-            "growth": outlook.evidence(),
-            "seconds_left": outlook.seconds_left,
+            "growth": forecast.evidence(),
+            "seconds_left": forecast.seconds_left,
         }),
         remedy: (!leaks).then(|| {
             let of_namespace = facts.limits.instances_of_namespace;

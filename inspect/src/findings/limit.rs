@@ -157,7 +157,7 @@ pub fn raise(
 ) -> String {
     let pid = facts.process.pid;
     match account.user_namespace {
-        // Whoever looks at /proc/sys/user sees the limits of the namespace they are in (namespaces(7)).
+        // Whoever reads these limits sees those of the namespace they are in (namespaces(7)).
         Some(_) => format!(
             "nsenter --user --target {pid} --preserve-credentials sysctl user.max_inotify_{what}={wanted}"
         ),

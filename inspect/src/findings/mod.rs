@@ -42,7 +42,7 @@ pub use remedy::{Remedies, quoted};
 pub(crate) use remedy::{pattern, quote};
 pub use rollback_journal::still_woken;
 
-use crate::model::{Brief, Finding, Process, Row, SeenDatabase, Severity, User};
+use crate::model::{Finding, FindingSummary, Process, Row, SeenDatabase, Severity, User};
 use crate::words::number;
 use serde_json::json;
 
@@ -107,10 +107,10 @@ pub fn in_passing(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// The limits a user is near, whichever process has brought it there.
-pub fn of_user(user: &User) -> Vec<Brief> {
+pub fn of_user(user: &User) -> Vec<FindingSummary> {
     let near = |code, used: Option<u64>, max: Option<u64>| {
         let severity = limit::severity(used?, max?)?;
-        Some(Brief { code, severity })
+        Some(FindingSummary { code, severity })
     };
     let watches = near("watch-limit-near", user.watches, user.max_watches);
     let instances = near("instance-limit-near", user.instances, user.max_instances);

@@ -21,7 +21,7 @@
 //! is. ssh-agent and tmux, which have no TCP port. `duplicate-instance`, where both listen.
 
 use super::{Facts, Finding, Severity, quote};
-use crate::model::{Kin, Listener, Origin, Process, Relative, Start, Starters, Unit};
+use crate::model::{Listener, Origin, Process, ProcessRef, Respawn, SameProgram, StartedBy, Unit};
 use crate::words::plural;
 use serde_json::json;
 
@@ -35,13 +35,13 @@ const NAMED: usize = 5;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let process = facts.process;
-    let Some(origin) = &process.around.origin else {
+    let Some(origin) = &process.surroundings.origin else {
         return Vec::new();
     };
     let rivals = Rivals::of(process);
     // The first process of a container is taken in by what runs the container.
     let orphan = is_orphan(origin, &rivals) || rivals.ended.len() >= AGAIN;
-    if process.around.listeners.is_empty() || origin.is_init || !orphan {
+    if process.surroundings.listeners.is_empty() || origin.is_init || !orphan {
         return Vec::new();
     }
     if rivals.is_empty() && !is_worth_knowing(process, origin) {
@@ -52,23 +52,23 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 
 /// Who was started with its command after it and has no place to listen at.
 struct Rivals<'a> {
-    alive: Vec<&'a Kin>,
-    ended: &'a [Start],
+    alive: Vec<&'a SameProgram>,
+    ended: &'a [Respawn],
 }
 
 impl<'a> Rivals<'a> {
     fn of(process: &'a Process) -> Rivals<'a> {
-        let kin = &process.around.kin;
-        let starts = process.around.starts.as_ref();
-        let failing = |kin: &&Kin| is_failing(kin) && !is_worker(kin, &process.around.kin);
+        let others = &process.surroundings.same_program;
+        let respawns = process.surroundings.respawns.as_ref();
+        let failing = |other: &&SameProgram| is_failing(other) && !is_worker(other, others);
         let alive = match is_claimed(process) {
             // Whoever starts beside it sees the claim and leaves, or has a state of its own.
             true => Vec::new(),
-            false => kin.iter().filter(failing).collect(),
+            false => others.iter().filter(failing).collect(),
         };
         Rivals {
             alive,
-            ended: starts.map_or(&[], |starts| &starts.ended),
+            ended: respawns.map_or(&[], |respawns| &respawns.ended),
         }
     }
 
@@ -76,14 +76,14 @@ impl<'a> Rivals<'a> {
         self.alive.is_empty() && self.ended.is_empty()
     }
 
-    fn starters(&self) -> impl Iterator<Item = &Starters> {
-        let alive = self.alive.iter().map(|kin| &kin.starters);
-        alive.chain(self.ended.iter().map(|start| &start.starters))
+    fn started_by(&self) -> impl Iterator<Item = &StartedBy> {
+        let alive = self.alive.iter().map(|other| &other.started_by);
+        alive.chain(self.ended.iter().map(|start| &start.started_by))
     }
 
     /// The last start knows best: of the first, a part may have begun before the look did.
-    fn supervisor(&self) -> Option<&Relative> {
-        let all = self.starters().filter_map(|by| by.supervisor.as_ref());
+    fn supervisor(&self) -> Option<&ProcessRef> {
+        let all = self.started_by().filter_map(|by| by.supervisor.as_ref());
         all.last()
     }
 }
@@ -93,7 +93,7 @@ impl<'a> Rivals<'a> {
 /// (prctl(2), PR_SET_CHILD_SUBREAPER) an ancestor of who starts its rivals.
 fn is_orphan(origin: &Origin, rivals: &Rivals<'_>) -> bool {
     if origin.leads_session {
-        origin.parent_is_init || rivals.starters().any(|by| by.below_its_parent)
+        origin.parent_is_init || rivals.started_by().any(|by| by.below_its_parent)
     } else {
         !origin.leader_alive && !origin.parent_in_session
     }
@@ -101,13 +101,13 @@ fn is_orphan(origin: &Origin, rivals: &Rivals<'_>) -> bool {
 
 /// The same command, started later and from elsewhere, that should listen and does not. Somebody at a
 /// terminal is a client (tmux), not a server that fails.
-fn is_failing(kin: &Kin) -> bool {
-    kin.same_command && kin.younger && !kin.terminal && kin.listeners.is_empty()
+fn is_failing(other: &SameProgram) -> bool {
+    other.same_command && other.younger && !other.terminal && other.listeners.is_empty()
 }
 
 /// The child of another server of the same program, which listens for it.
-fn is_worker(kin: &Kin, all: &[Kin]) -> bool {
-    let parent = kin.starters.parent.as_ref().map(|parent| parent.pid);
+fn is_worker(other: &SameProgram, all: &[SameProgram]) -> bool {
+    let parent = other.started_by.parent.as_ref().map(|parent| parent.pid);
     all.iter()
         .any(|other| Some(other.pid) == parent && !other.listeners.is_empty())
 }
@@ -117,13 +117,13 @@ fn is_worker(kin: &Kin, all: &[Kin]) -> bool {
 /// purpose are meant to be so: nohup(1) ignores SIGHUP, daemon(3) goes to `/`.
 fn is_worth_knowing(process: &Process, origin: &Origin) -> bool {
     let port = process
-        .around
+        .surroundings
         .listeners
         .iter()
         .any(|l| l.protocol.starts_with("tcp"));
     let on_purpose = origin.ignores_hangup
         || process
-            .around
+            .surroundings
             .cwd
             .as_ref()
             .is_some_and(|cwd| cwd.as_bytes() == b"/");
@@ -135,13 +135,13 @@ fn is_worth_knowing(process: &Process, origin: &Origin) -> bool {
 
 /// A command finds it by its PID file, and stops it.
 fn is_claimed(process: &Process) -> bool {
-    let mut claims = process.around.claims.iter();
+    let mut claims = process.surroundings.claims.iter();
     claims.any(|claim| claim.pid == Some(process.pid) && claim.verdict.holds())
 }
 
 fn finding(facts: &Facts<'_>, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
     let process = facts.process;
-    let listeners = &process.around.listeners;
+    let listeners = &process.surroundings.listeners;
     let main = listeners
         .iter()
         .find(|l| l.protocol.starts_with("tcp"))
@@ -165,9 +165,9 @@ fn finding(facts: &Facts<'_>, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
             parent.comm, parent.pid
         ),
     };
-    let alive = rivals.alive.iter().map(|kin| kin.pid);
+    let alive = rivals.alive.iter().map(|other| other.pid);
     let ended = rivals.ended.iter().map(|start| start.pid);
-    let starts = process.around.starts.as_ref();
+    let respawns = process.surroundings.respawns.as_ref();
     Finding {
         code: "orphaned-server",
         severity: if rivals.is_empty() {
@@ -183,12 +183,12 @@ fn finding(facts: &Facts<'_>, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
             "listeners": listeners,
             "port": main.and_then(|listener| listener.port),
             "parent": origin.parent,
-            "session": process.around.session,
+            "session": process.surroundings.session,
             "leads_session": origin.leads_session,
             "session_leader_alive": origin.leader_alive,
             "siblings": alive.chain(ended).take(NAMED).collect::<Vec<_>>(),
-            "starts_in_vain": starts.map(|starts| starts.ended.len()),
-            "seconds": starts.map(|starts| starts.seconds),
+            "starts_in_vain": respawns.map(|respawns| respawns.ended.len()),
+            "seconds": respawns.map(|respawns| respawns.seconds),
             "supervisor": rivals.supervisor(),
         }),
         remedy: (!rivals.is_empty()).then(|| remedy(process.pid, origin.unit.as_ref())),
@@ -199,19 +199,19 @@ fn finding(facts: &Facts<'_>, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
 /// Who else wants its place.
 fn what_of(facts: &Facts<'_>, rivals: &Rivals<'_>) -> String {
     let process = facts.process;
-    let starts = process.around.starts.as_ref();
-    let who = match (starts, rivals.ended, rivals.alive.first()) {
-        (Some(starts), [_, ..], _) => format!(
+    let respawns = process.surroundings.respawns.as_ref();
+    let who = match (respawns, rivals.ended, rivals.alive.first()) {
+        (Some(respawns), [_, ..], _) => format!(
             "Within {:.1} s its command was started {} and ended each time, as that place is taken",
-            starts.seconds,
-            plural(starts.ended.len(), "time", "times"),
+            respawns.seconds,
+            plural(respawns.ended.len(), "time", "times"),
         ),
-        (_, _, Some(kin)) => format!(
+        (_, _, Some(other)) => format!(
             "Process {} runs the same command and cannot listen there",
-            kin.pid
+            other.pid
         ),
-        (Some(starts), ..) => {
-            let seconds = starts.seconds;
+        (Some(respawns), ..) => {
+            let seconds = respawns.seconds;
             return format!(
                 "Nobody restarts or stops it, and another start of the same server cannot bind: within {seconds:.1} s there was none."
             );
@@ -265,18 +265,18 @@ mod tests {
     use super::*;
     use crate::findings::fixture::{Fixture, claim};
     use crate::model::UnitKind;
-    use crate::model::{Starts, Verdict};
+    use crate::model::{Respawns, Verdict};
 
-    fn relative(pid: u32) -> Relative {
-        Relative {
+    fn relative(pid: u32) -> ProcessRef {
+        ProcessRef {
             pid,
             comm: "p".into(),
         }
     }
 
     /// A bootstrap of its own, below this supervisor.
-    fn starters(supervisor: u32) -> Starters {
-        Starters {
+    fn started_by(supervisor: u32) -> StartedBy {
+        StartedBy {
             parent: Some(relative(48)),
             supervisor: Some(relative(supervisor)),
             below_its_parent: false,
@@ -286,15 +286,15 @@ mod tests {
     /// What incident 4 looks like from the orphan: its own session, taken in by init long after the boot.
     fn orphan() -> Fixture {
         let mut fixture = Fixture::new();
-        let around = &mut fixture.process.around;
-        around.listeners = vec![Listener {
+        let surroundings = &mut fixture.process.surroundings;
+        surroundings.listeners = vec![Listener {
             fd: 3,
             protocol: "tcp",
             address: Some("127.0.0.1".into()),
             port: Some(8787),
             inode: 1,
         }];
-        around.origin = Some(Origin {
+        surroundings.origin = Some(Origin {
             parent: relative(1),
             parent_is_init: true,
             is_init: false,
@@ -309,10 +309,10 @@ mod tests {
         fixture
     }
 
-    fn sibling() -> Kin {
-        Kin {
+    fn sibling() -> SameProgram {
+        SameProgram {
             pid: 50,
-            starters: starters(49),
+            started_by: started_by(49),
             same_command: true,
             same_cwd: true,
             younger: true,
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn with_a_failing_sibling_it_is_a_warning_that_names_the_supervisor() {
         let mut fixture = orphan();
-        fixture.process.around.kin = vec![sibling()];
+        fixture.process.surroundings.same_program = vec![sibling()];
         let finding = fixture.only(look);
         assert_eq!(finding.severity, Severity::Warning);
         assert_eq!(finding.evidence["port"], 8787);
@@ -344,10 +344,10 @@ mod tests {
     #[test]
     fn starts_that_ended_are_counted_and_name_the_supervisor() {
         let mut fixture = orphan();
-        let start = |pid, starters| Start { pid, starters };
-        fixture.process.around.starts = Some(Starts {
+        let start = |pid, started_by| Respawn { pid, started_by };
+        fixture.process.surroundings.respawns = Some(Respawns {
             seconds: 2.0,
-            ended: vec![start(60, Starters::default()), start(70, starters(49))],
+            ended: vec![start(60, StartedBy::default()), start(70, started_by(49))],
         });
         let finding = fixture.only(look);
         assert_eq!(finding.severity, Severity::Warning);
@@ -368,7 +368,7 @@ mod tests {
         let once = fixture.only(look);
         assert!(once.message.contains("`fdscan 42 --for 15` sees whether"));
         assert!(once.evidence["starts_in_vain"].is_null());
-        fixture.process.around.starts = Some(Starts::default());
+        fixture.process.surroundings.respawns = Some(Respawns::default());
         let waited = fixture.only(look);
         assert_eq!(waited.severity, Severity::Info);
         assert_eq!(waited.evidence["starts_in_vain"], 0);
@@ -377,11 +377,13 @@ mod tests {
     #[test]
     fn the_orphan_of_a_subreaper_is_known_by_where_its_rivals_come_from() {
         let mut fixture = orphan();
-        let origin = fixture.process.around.origin.as_mut().unwrap();
+        let origin = fixture.process.surroundings.origin.as_mut().unwrap();
         origin.parent_is_init = false;
-        fixture.process.around.kin = vec![sibling()];
+        fixture.process.surroundings.same_program = vec![sibling()];
         assert_eq!(severity(&fixture), None);
-        fixture.process.around.kin[0].starters.below_its_parent = true;
+        fixture.process.surroundings.same_program[0]
+            .started_by
+            .below_its_parent = true;
         assert_eq!(severity(&fixture), Some(Severity::Warning));
     }
 
@@ -398,8 +400,8 @@ mod tests {
             ),
         ] {
             let mut fixture = orphan();
-            fixture.process.around.kin = vec![sibling()];
-            let origin = fixture.process.around.origin.as_mut().unwrap();
+            fixture.process.surroundings.same_program = vec![sibling()];
+            let origin = fixture.process.surroundings.origin.as_mut().unwrap();
             let name = "webui.service".into();
             origin.unit = Some(Unit::systemd(UnitKind::Service, name, of_user));
             assert_eq!(fixture.only(look).remedy.as_deref(), Some(wanted));
@@ -408,17 +410,17 @@ mod tests {
 
     #[test]
     fn a_client_an_older_or_another_server_is_no_failing_sibling() {
-        let changes: [fn(&mut Kin, &Listener); 4] = [
-            |kin, _| kin.terminal = true,
-            |kin, _| kin.younger = false,
-            |kin, _| kin.same_command = false,
-            |kin, listener| kin.listeners.push(listener.clone()),
+        let changes: [fn(&mut SameProgram, &Listener); 4] = [
+            |other, _| other.terminal = true,
+            |other, _| other.younger = false,
+            |other, _| other.same_command = false,
+            |other, listener| other.listeners.push(listener.clone()),
         ];
         for change in changes {
             let mut fixture = orphan();
-            let mut kin = sibling();
-            change(&mut kin, &fixture.process.around.listeners[0]);
-            fixture.process.around.kin = vec![kin];
+            let mut other = sibling();
+            change(&mut other, &fixture.process.surroundings.listeners[0]);
+            fixture.process.surroundings.same_program = vec![other];
             assert_eq!(severity(&fixture), Some(Severity::Info));
         }
     }
@@ -428,8 +430,8 @@ mod tests {
         let mut fixture = orphan();
         let mut other = sibling();
         other.pid = 48;
-        other.listeners = fixture.process.around.listeners.clone();
-        fixture.process.around.kin = vec![sibling(), other];
+        other.listeners = fixture.process.surroundings.listeners.clone();
+        fixture.process.surroundings.same_program = vec![sibling(), other];
         assert_eq!(severity(&fixture), Some(Severity::Info));
     }
 
@@ -437,20 +439,20 @@ mod tests {
     fn daemons_the_system_started_are_no_orphans() {
         let changes: [fn(&mut Process, &mut Origin); 8] = [
             |_, origin| origin.ignores_hangup = true,
-            |process, _| process.around.cwd = Some("/".into()),
+            |process, _| process.surroundings.cwd = Some("/".into()),
             |_, origin| origin.own_service = true,
             |_, origin| origin.after_parent = 3,
             |_, origin| origin.is_init = true,
             // A supervisor that gives its children sessions of their own, as s6 does.
             |_, origin| origin.parent_is_init = false,
             |_, origin| (origin.leads_session, origin.parent_in_session) = (false, true),
-            |process, _| process.around.listeners[0].protocol = "unix",
+            |process, _| process.surroundings.listeners[0].protocol = "unix",
         ];
         for (n, change) in changes.iter().enumerate() {
             let mut fixture = orphan();
-            let mut origin = fixture.process.around.origin.clone().unwrap();
+            let mut origin = fixture.process.surroundings.origin.clone().unwrap();
             change(&mut fixture.process, &mut origin);
-            fixture.process.around.origin = Some(origin);
+            fixture.process.surroundings.origin = Some(origin);
             assert_eq!(severity(&fixture), None, "change {n}");
         }
     }
@@ -466,10 +468,10 @@ mod tests {
             let mut fixture = orphan();
             let mut claim = claim("/s/serve.pid", verdict);
             claim.pid = Some(pid);
-            fixture.process.around.claims = vec![claim];
+            fixture.process.surroundings.claims = vec![claim];
             assert_eq!(severity(&fixture), wanted, "{verdict:?} {pid}");
             // A second start of the command that has not listened yet.
-            fixture.process.around.kin = vec![sibling()];
+            fixture.process.surroundings.same_program = vec![sibling()];
             let wanted = wanted.map(|_| Severity::Warning);
             assert_eq!(severity(&fixture), wanted, "{verdict:?} {pid}");
         }
@@ -478,7 +480,7 @@ mod tests {
     #[test]
     fn a_classic_double_fork_below_a_subreaper_is_an_orphan() {
         let mut fixture = orphan();
-        let origin = fixture.process.around.origin.as_mut().unwrap();
+        let origin = fixture.process.surroundings.origin.as_mut().unwrap();
         (
             origin.parent_is_init,
             origin.leads_session,

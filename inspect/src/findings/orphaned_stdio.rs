@@ -16,7 +16,7 @@
 //! shares nothing is harmless and not reported.
 
 use super::{Facts, Finding, Severity};
-use crate::model::Kin;
+use crate::model::SameProgram;
 use crate::words::list_words;
 use serde_json::json;
 
@@ -25,17 +25,19 @@ const NAMED: usize = 5;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let process = facts.process;
-    if !process.around.client_gone {
+    if !process.surroundings.client_gone {
         return Vec::new();
     }
-    let kin = process.around.kin.iter();
-    let sharing: Vec<&Kin> = kin.filter(|kin| databases(kin).next().is_some()).collect();
+    let others = process.surroundings.same_program.iter();
+    let sharing: Vec<&SameProgram> = others
+        .filter(|other| databases(other).next().is_some())
+        .collect();
     let Some(first) = sharing.first() else {
         return Vec::new();
     };
     let shared: Vec<String> = databases(first).collect();
     let words: Vec<&str> = shared.iter().map(String::as_str).collect();
-    let pids: Vec<_> = sharing.iter().map(|kin| kin.pid).take(NAMED).collect();
+    let pids: Vec<_> = sharing.iter().map(|other| other.pid).take(NAMED).collect();
     let others: Vec<String> = pids.iter().map(u32::to_string).collect();
     vec![Finding {
         code: "orphaned-server",
@@ -47,8 +49,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         ),
         evidence: json!({
             "client_gone": true,
-            "parent": process.around.origin.as_ref().map(|origin| &origin.parent),
-            "session": process.around.session,
+            "parent": process.surroundings.origin.as_ref().map(|origin| &origin.parent),
+            "session": process.surroundings.session,
             "siblings": pids,
             "shared_databases": shared,
         }),
@@ -57,7 +59,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     }]
 }
 
-fn databases(kin: &Kin) -> impl Iterator<Item = String> {
-    let shared = kin.shared.iter().filter(|file| file.what == "database");
+fn databases(other: &SameProgram) -> impl Iterator<Item = String> {
+    let shared = other.shared.iter().filter(|file| file.what == "database");
     shared.map(|file| file.path.to_string())
 }

@@ -2,7 +2,7 @@
 //! (<https://sqlite.org/atomiccommit.html>). With `journal_mode` truncate or persist it is closed alone.
 
 use super::Remedies;
-use super::watched_files::{Over, Watches, Written};
+use super::watched_files::{ReportingWatch, Watches, Written};
 use crate::findings::rules_in_force;
 use crate::model::{Database, Mask, Name, Part, Process, StillWoken};
 use rules::event;
@@ -11,7 +11,10 @@ use rules::event;
 const BITS: u32 = event::CREATE | event::CLOSE_WRITE | event::DELETE;
 
 /// The watch that reports each commit to a database by its -journal, and the name of that.
-pub fn over<'a>(process: &'a Process, database: &Database) -> Option<(Over<'a>, Name)> {
+pub fn reporting_watch<'a>(
+    process: &'a Process,
+    database: &Database,
+) -> Option<(ReportingWatch<'a>, Name)> {
     let main = written_by_commits(database)?;
     let path = Name::from([main.path.as_bytes(), b"-journal"].concat());
     if rules_in_force::ignores(process, path.base()) {
@@ -22,8 +25,8 @@ pub fn over<'a>(process: &'a Process, database: &Database) -> Option<(Over<'a>, 
         identity: None,
         parent: main.parent,
     };
-    let over = Watches::asking(BITS, process, std::iter::once(journal)).of(&journal)?;
-    Some((over, path))
+    let reporting = Watches::asking(BITS, process, std::iter::once(journal)).of(&journal)?;
+    Some((reporting, path))
 }
 
 /// The file of a database each commit writes, where it makes a -journal for that. Who keeps the database locked when
@@ -80,7 +83,7 @@ pub fn names(database: &Database) -> Vec<Vec<u8>> {
 /// The databases that wake the process though its watches have the masks `watchfix heal` gives them.
 pub fn still_woken(process: &Process, remedies: &Remedies) -> Vec<StillWoken> {
     let each = process.sqlite.iter().filter_map(|database| {
-        let (watch, journal) = over(process, database)?;
+        let (watch, journal) = reporting_watch(process, database)?;
         Some(StillWoken {
             why: sentence(database, &journal, watch.watch.mask),
             database: database.database.clone(),

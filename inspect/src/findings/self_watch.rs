@@ -19,7 +19,7 @@
 //! writes to. Files that are open for reading only, are deleted, or have names that libwatchfix ignores already. A
 //! watch without `modify`, such as one that was healed.
 
-use super::watched_files::{Over, Watches, Written};
+use super::watched_files::{ReportingWatch, Watches, Written};
 use super::{Facts, Finding, Severity};
 use crate::findings::rules_in_force;
 use crate::model::{Descriptor, Identity, Kind, Process};
@@ -38,24 +38,27 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let files = written_files(process);
-    let watches = Watches::over(process, files.iter().map(|file| written(file)));
-    let mut by_watch: BTreeMap<(i32, i32), (Over<'_>, Vec<&Descriptor>)> = BTreeMap::new();
+    let watches = Watches::reporting(process, files.iter().map(|file| written(file)));
+    let mut by_watch: BTreeMap<(i32, i32), (ReportingWatch<'_>, Vec<&Descriptor>)> =
+        BTreeMap::new();
     let mut by_inode: BTreeMap<Identity, (i32, i32)> = BTreeMap::new();
     let mut seen = HashSet::new();
     for file in files {
         if !seen.insert((file.identity, &file.target)) {
             continue;
         }
-        let Some(over) = watches.of(&written(file)) else {
+        let Some(reporting) = watches.of(&written(file)) else {
             continue;
         };
         // Two instances that watch one directory are one finding.
-        let itself = (over.fd, over.watch.wd);
-        let key = over
+        let itself = (reporting.fd, reporting.watch.wd);
+        let key = reporting
             .watch
             .identity()
             .map_or(itself, |inode| *by_inode.entry(inode).or_insert(itself));
-        let (_, group) = by_watch.entry(key).or_insert_with(|| (over, Vec::new()));
+        let (_, group) = by_watch
+            .entry(key)
+            .or_insert_with(|| (reporting, Vec::new()));
         group.push(file);
     }
     let mut groups: Vec<_> = by_watch.into_values().collect();
@@ -64,7 +67,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     groups.truncate(MOST);
     let mut findings: Vec<_> = groups
         .iter()
-        .map(|(over, files)| finding(facts, *over, files))
+        .map(|(reporting, files)| finding(facts, *reporting, files))
         .collect();
     if more > 0
         && let Some(last) = findings.last_mut()
@@ -77,8 +80,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-fn finding(facts: &Facts<'_>, over: Over<'_>, files: &[&Descriptor]) -> Finding {
-    let watch = over.watch;
+fn finding(facts: &Facts<'_>, reporting: ReportingWatch<'_>, files: &[&Descriptor]) -> Finding {
+    let watch = reporting.watch;
     let first = files.first();
     let itself =
         first.is_some_and(|file| file.identity.is_some() && file.identity == watch.identity());
@@ -115,7 +118,7 @@ fn finding(facts: &Facts<'_>, over: Over<'_>, files: &[&Descriptor]) -> Finding 
             "directory": directory,
             "inode": watch.inode,
             "device": watch.device,
-            "fd": over.fd,
+            "fd": reporting.fd,
             "wd": watch.wd,
             "mask": watch.mask,
             "files": names,

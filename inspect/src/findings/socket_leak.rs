@@ -116,11 +116,16 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let mut groups: HashMap<Group, Vec<&Endpoint>> = HashMap::new();
-    let sockets_of_peers = process.around.sockets.iter();
+    let sockets_of_peers = process.surroundings.sockets.iter();
     for socket in sockets_of_peers.filter(|s| s.state != Some(TcpState::Listen)) {
         groups.entry(Group::of(socket)).or_default().push(socket);
     }
-    let listed: HashSet<u64> = process.around.sockets.iter().map(|s| s.inode).collect();
+    let listed: HashSet<u64> = process
+        .surroundings
+        .sockets
+        .iter()
+        .map(|s| s.inode)
+        .collect();
     let sizes = groups.iter().map(|(group, list)| (*group, list.len()));
     let mut sizes: Vec<_> = sizes
         .chain([(Group::Other, sockets.saturating_sub(listed.len()))])
@@ -211,7 +216,7 @@ mod tests {
         let mut fixture = Fixture::new();
         for inode in 0..count as u64 {
             fixture = fixture.with_descriptor(Kind::Socket, &format!("socket:[{inode}]"));
-            fixture.process.around.sockets.push(Endpoint {
+            fixture.process.surroundings.sockets.push(Endpoint {
                 inode,
                 protocol: "tcp",
                 state: Some(state),
@@ -241,7 +246,7 @@ mod tests {
     fn pairs_with_itself_are_a_leak_and_pairs_with_children_are_none() {
         for (step, leaks) in [(1, true), (2, false)] {
             let mut fixture = with(440, TcpState::Other, false);
-            for socket in &mut fixture.process.around.sockets {
+            for socket in &mut fixture.process.surroundings.sockets {
                 (socket.protocol, socket.state, socket.peer) = ("unix", None, None);
                 socket.inode *= step;
             }

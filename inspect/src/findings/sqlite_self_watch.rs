@@ -18,7 +18,7 @@
 //! Not to be confused with: `self-watch`, for any other file. A -shm, which is written through memory. A database that
 //! is only read, or that libwatchfix hides. `sqlite-wal-large`, which the loop leads to.
 
-use super::watched_files::{Over, Watches, Written};
+use super::watched_files::{ReportingWatch, Watches, Written};
 use super::{Facts, Finding, Severity, rollback_journal};
 use crate::findings::rules_in_force;
 use crate::model::{Database, Name, Part, Process};
@@ -32,15 +32,15 @@ const LATELY: Duration = Duration::from_secs(10);
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let process = facts.process;
     let parts = process.sqlite.iter().flat_map(|db| writes(process, db));
-    let watches = Watches::over(process, parts.map(written));
+    let watches = Watches::reporting(process, parts.map(written));
     process
         .sqlite
         .iter()
         .filter_map(|database| {
             let by_writes = writes(process, database).find_map(|part| watches.of(&written(part)));
-            let by_journal = rollback_journal::over(process, database);
+            let by_journal = rollback_journal::reporting_watch(process, database);
             match (by_writes, by_journal) {
-                (Some(over), journal) => Some(finding(facts, database, over, journal)),
+                (Some(reporting), journal) => Some(finding(facts, database, reporting, journal)),
                 (None, Some(journal)) => Some(by_commits(facts, database, journal)),
                 (None, None) => None,
             }
@@ -51,18 +51,18 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 /// Whether a database is one that wakes who writes it.
 pub fn is_about(facts: &Facts<'_>, database: &Database) -> bool {
     let process = facts.process;
-    let watches = Watches::over(process, writes(process, database).map(written));
+    let watches = Watches::reporting(process, writes(process, database).map(written));
     writes(process, database).any(|part| watches.of(&written(part)).is_some())
 }
 
 fn finding(
     facts: &Facts<'_>,
     database: &Database,
-    over: Over<'_>,
-    journal: Option<(Over<'_>, Name)>,
+    reporting: ReportingWatch<'_>,
+    journal: Option<(ReportingWatch<'_>, Name)>,
 ) -> Finding {
     let process = facts.process;
-    let place = place(database, over);
+    let place = place(database, reporting);
     let name = &database.database;
     let rested = rested(process, database);
     let (severity, mut message) = match rested {
@@ -89,8 +89,8 @@ fn finding(
     if let Some(wal) = database.wal_bytes {
         message += &format!(" The -wal has {}.", bytes(wal));
     }
-    if let Some((over, journal)) = &journal {
-        let why = rollback_journal::sentence(database, journal, over.watch.mask);
+    if let Some((reporting, journal)) = &journal {
+        let why = rollback_journal::sentence(database, journal, reporting.watch.mask);
         message += &format!(" {why}: heal alone does not end a loop of that.");
     }
     Finding {
@@ -98,7 +98,7 @@ fn finding(
         message,
         remedy: remedy(facts, database),
         remedy_live: facts.remedies.heal(process),
-        ..found(process, database, over)
+        ..found(process, database, reporting)
     }
 }
 
@@ -106,10 +106,10 @@ fn finding(
 fn by_commits(
     facts: &Facts<'_>,
     database: &Database,
-    (over, journal): (Over<'_>, Name),
+    (reporting, journal): (ReportingWatch<'_>, Name),
 ) -> Finding {
     let rests = rested(facts.process, database).is_some_and(|rested| rested > LATELY);
-    let why = rollback_journal::sentence(database, &journal, over.watch.mask);
+    let why = rollback_journal::sentence(database, &journal, reporting.watch.mask);
     let remedy = rollback_journal::next_start(facts.process, database, facts.remedies);
     let ends = match &remedy {
         Some(_) => "only another start ends the loop",
@@ -123,17 +123,17 @@ fn by_commits(
         },
         message: format!(
             "It watches {}, where its own SQLite database lies. {why}: if it writes there when that wakes it, {ends}.",
-            place(database, over),
+            place(database, reporting),
         ),
         remedy,
-        ..found(facts.process, database, over)
+        ..found(facts.process, database, reporting)
     }
 }
 
-fn found(process: &Process, database: &Database, over: Over<'_>) -> Finding {
-    let watch = over.watch;
+fn found(process: &Process, database: &Database, reporting: ReportingWatch<'_>) -> Finding {
+    let watch = reporting.watch;
     let path = watch.path.clone();
-    let path = path.or_else(|| directory_if_watched(database, over));
+    let path = path.or_else(|| directory_if_watched(database, reporting));
     let files: Vec<_> = writes(process, database).map(|part| &part.path).collect();
     let rested = rested(process, database);
     Finding {
@@ -147,7 +147,7 @@ fn found(process: &Process, database: &Database, over: Over<'_>) -> Finding {
             "database": database.database,
             "database_bytes": database.database_bytes,
             "wal_bytes": database.wal_bytes,
-            "fd": over.fd,
+            "fd": reporting.fd,
             "wd": watch.wd,
             "mask": watch.mask,
             "events": watch.mask.events(),
@@ -159,11 +159,11 @@ fn found(process: &Process, database: &Database, over: Over<'_>) -> Finding {
     }
 }
 
-fn place(database: &Database, over: Over<'_>) -> String {
-    let path = over.watch.path.clone();
-    match path.or_else(|| directory_if_watched(database, over)) {
+fn place(database: &Database, reporting: ReportingWatch<'_>) -> String {
+    let path = reporting.watch.path.clone();
+    match path.or_else(|| directory_if_watched(database, reporting)) {
         Some(path) => path.to_string(),
-        None => format!("inode {}", over.watch.inode),
+        None => format!("inode {}", reporting.watch.inode),
     }
 }
 
@@ -201,10 +201,10 @@ fn remedy(facts: &Facts<'_>, database: &Database) -> Option<String> {
 }
 
 /// The database's directory, when it is what the watch stands on.
-fn directory_if_watched(database: &Database, over: Over<'_>) -> Option<Name> {
+fn directory_if_watched(database: &Database, reporting: ReportingWatch<'_>) -> Option<Name> {
     let part = database.parts.first()?;
     let parent = part.parent?;
-    (over.watch.identity() == Some(parent))
+    (reporting.watch.identity() == Some(parent))
         .then(|| part.path.parent().map(Into::into))
         .flatten()
 }

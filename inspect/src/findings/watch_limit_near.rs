@@ -20,7 +20,7 @@
 //! Not to be confused with: a full disk, which fails with the same words. `instance-limit-near`, which fails with
 //! EMFILE. A queue that overflows (fs.inotify.max_queued_events) loses events and is not reported here.
 
-use super::growth::Outlook;
+use super::growth::LimitForecast;
 use super::{Facts, Finding, Severity, limit};
 use crate::model::{Instance, Process};
 use crate::words::plural;
@@ -57,14 +57,14 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     if watches >= max && !facts.process.inotify.is_empty() {
         severity = severity.max(Severity::Warning);
     }
-    let outlook = Outlook::new(
+    let forecast = LimitForecast::new(
         watches,
         max,
         own as u64,
         growth.map_or(0.0, |growth| growth.seconds),
         grown,
     );
-    let mut message = limit::in_use(user, "watches", [watches, max, outlook.left, own as u64]);
+    let mut message = limit::in_use(user, "watches", [watches, max, forecast.left, own as u64]);
     message += ": at the limit every new watch fails with ENOSPC, \"No space left on device\", though the disk has room.";
     let inodes = inodes(facts.process);
     if let Some(inodes) = inodes.filter(|&inodes| own >= 2 * inodes) {
@@ -74,7 +74,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             own as f64 / inodes.max(1) as f64,
         );
     }
-    message += &outlook.sentence("their number in this process");
+    message += &forecast.sentence("their number in this process");
     message += &limit::holders(
         facts.remedies,
         user,
@@ -96,10 +96,10 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "limit": max,
             "own": own,
             "own_inodes": inodes,
-            "left": outlook.left,
+            "left": forecast.left,
             "units": user.units,
-            "growth": outlook.evidence(),
-            "seconds_left": outlook.seconds_left,
+            "growth": forecast.evidence(),
+            "seconds_left": forecast.seconds_left,
         }),
         remedy: Some(limit::raise(
             facts,

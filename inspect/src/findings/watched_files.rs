@@ -52,7 +52,7 @@ pub struct Written<'a> {
 
 /// The watch that reports a write.
 #[derive(Clone, Copy)]
-pub struct Over<'a> {
+pub struct ReportingWatch<'a> {
     /// The inotify descriptor.
     pub fd: i32,
     /// The watch.
@@ -61,13 +61,16 @@ pub struct Over<'a> {
 
 /// The watches for some events that stand over given files.
 pub struct Watches<'a> {
-    by_identity: HashMap<Identity, Over<'a>>,
-    by_path: HashMap<&'a [u8], Over<'a>>,
+    by_identity: HashMap<Identity, ReportingWatch<'a>>,
+    by_path: HashMap<&'a [u8], ReportingWatch<'a>>,
 }
 
 impl<'a> Watches<'a> {
     /// Those with modify.
-    pub fn over<'f>(process: &'a Process, files: impl Iterator<Item = Written<'f>>) -> Watches<'a> {
+    pub fn reporting<'f>(
+        process: &'a Process,
+        files: impl Iterator<Item = Written<'f>>,
+    ) -> Watches<'a> {
         Watches::asking(event::MODIFY, process, files)
     }
 
@@ -97,18 +100,18 @@ impl<'a> Watches<'a> {
                 if !watch.mask.has(events) {
                     continue;
                 }
-                let over = Over {
+                let reporting = ReportingWatch {
                     fd: instance.fd,
                     watch,
                 };
                 if let Some(identity) = watch.identity().filter(|id| identities.contains(id)) {
-                    found.by_identity.entry(identity).or_insert(over);
+                    found.by_identity.entry(identity).or_insert(reporting);
                 }
                 if let Some(path) = &watch.path
                     && !watch.deleted
                     && paths.contains(path.as_bytes())
                 {
-                    found.by_path.entry(path.as_bytes()).or_insert(over);
+                    found.by_path.entry(path.as_bytes()).or_insert(reporting);
                 }
             }
         }
@@ -117,7 +120,7 @@ impl<'a> Watches<'a> {
 
     /// The watch that reports a write to `file`: on its directory, else on itself. Inodes decide; a proved path
     /// decides as well, for what is only known by that.
-    pub fn of(&self, file: &Written<'_>) -> Option<Over<'a>> {
+    pub fn of(&self, file: &Written<'_>) -> Option<ReportingWatch<'a>> {
         let by_identity = |id: Option<Identity>| self.by_identity.get(&id?).copied();
         let by_path = |path: Option<&[u8]>| self.by_path.get(path?).copied();
         by_identity(file.parent)

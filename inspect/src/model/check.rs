@@ -1,6 +1,6 @@
 //! What `fdscan check` answers: rules, and whether they held.
 
-use super::{CommandLine, Events, Failure, Finding, Gap, Name, Relative, Severity};
+use super::{CommandLine, Events, Failure, Finding, Gap, Name, ProcessRef, Severity};
 use serde::Serialize;
 
 /// One run of `fdscan check`.
@@ -44,7 +44,7 @@ pub struct CommandRun {
     /// How often its processes were looked at.
     pub samples: u64,
     /// Processes it left behind: they run on.
-    pub left_running: Vec<Relative>,
+    pub left_running: Vec<ProcessRef>,
 }
 
 /// A rule and whether it held.
@@ -67,7 +67,7 @@ pub struct RuleResult {
     /// denied event; for `fail-on` the number of findings.
     pub measured: Option<u64>,
     /// The process it was seen in.
-    pub process: Option<Relative>,
+    pub process: Option<ProcessRef>,
     /// The database it was seen at.
     pub path: Option<Name>,
     /// When a command first broke it.
@@ -88,7 +88,7 @@ pub struct Breach {
     /// The number then.
     pub value: u64,
     /// The process.
-    pub process: Relative,
+    pub process: ProcessRef,
 }
 
 /// A finding and where it was seen.
@@ -96,7 +96,7 @@ pub struct Breach {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FoundIn {
     /// The process.
-    pub process: Relative,
+    pub process: ProcessRef,
     /// Seconds since the command began; `None` where none was run.
     pub seconds: Option<f64>,
     /// What is wrong.
@@ -110,7 +110,7 @@ pub struct FoundIn {
 pub struct CheckedProcess {
     /// The process.
     #[serde(flatten)]
-    pub process: Relative,
+    pub process: ProcessRef,
     /// Its command line, or its name in brackets where it has none.
     pub command: Option<CommandLine>,
     /// Descriptors.

@@ -54,7 +54,7 @@ pub struct Descriptor {
     /// What it is.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// The text of its link in /proc/PID/fd, without ` (deleted)`.
+    /// Its path, or the name the kernel has for it (`anon_inode:inotify`), without ` (deleted)`.
     pub target: Name,
     /// Whether the name it was opened by is gone.
     pub deleted: bool,
@@ -96,7 +96,7 @@ impl Identity {
         }
     }
 
-    /// Device and number alone, as /proc/locks has them.
+    /// Device and number alone: locks are listed by these.
     pub fn number(self) -> Identity {
         Identity::plain(self.device, self.inode)
     }

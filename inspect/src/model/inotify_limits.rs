@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// `/proc/sys/fs/inotify` (inotify(7)), or lower limits of the user namespace fdscan runs in.
+/// The limits of inotify(7), or lower limits of the user namespace fdscan runs in.
 #[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InotifyLimits {

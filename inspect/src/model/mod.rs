@@ -2,7 +2,6 @@
 //!
 //! These types serialise to the schema `fdscan/1`: keys may be added, never renamed.
 
-mod around;
 mod check;
 mod claim;
 mod command_line;
@@ -16,8 +15,8 @@ mod gap;
 mod growth;
 mod heal_record;
 mod healed;
-mod here;
 mod inotify_limits;
+mod local_system;
 mod mask;
 mod name;
 mod process;
@@ -28,16 +27,13 @@ mod scan;
 mod sqlite;
 mod sqlite_locks;
 mod sqlite_wal;
+mod surroundings;
 mod top;
 mod unit;
 mod watch;
 mod watch_tree;
 mod woken;
 
-pub use around::{
-    Around, Endpoint, Kin, Listener, OneSided, Origin, Relative, SharedFile, Start, Starters,
-    Starts, TcpState,
-};
 pub use check::{Breach, CheckScan, CheckedProcess, CommandRun, FoundIn, RuleResult};
 pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Place, Verdict};
 pub use command_line::{CommandLine, is_title, of_title};
@@ -56,8 +52,8 @@ pub use growth::{
 };
 pub use heal_record::{HealKey, HealRecord, HealedMasks};
 pub use healed::{Healed, StillWoken};
-pub use here::{Copies, Here, Program};
 pub use inotify_limits::InotifyLimits;
+pub use local_system::{Copies, LocalSystem, Program};
 pub use mask::{Events, Mask};
 pub use name::Name;
 pub use process::{Account, Library, LimitHolder, Linkage, Preload, Process, UnitShare, UserUsage};
@@ -70,7 +66,11 @@ pub use sqlite_locks::Blocked;
 pub use sqlite_wal::{
     AUTOCHECKPOINT, Holder, Lock, LockKind, Pin, RollbackKind, RollbackLock, Wal,
 };
-pub use top::{Brief, FdsInUse, LogInUse, Row, Sort, Top, UnitRow, UnitUse, User};
+pub use surroundings::{
+    ClaimOwner, Endpoint, Listener, Origin, ProcessRef, Respawn, Respawns, SameProgram, SharedFile,
+    StartedBy, Surroundings, TcpState,
+};
+pub use top::{FdsInUse, FindingSummary, LogInUse, Row, Sort, Top, UnitRow, UnitUse, User};
 pub use unit::{Unit, UnitKind};
 pub use watch::{Instance, MaskCount, ResolvedBy, Watch};
 pub use watch_tree::WatchTree;

@@ -1,8 +1,8 @@
 //! A process.
 
 use super::{
-    Around, Change, Database, Descriptor, Fds, Growth, Healed, Instance, LimitsAhead, Name,
-    Program, Unit, WatchTree, Woken,
+    Change, Database, Descriptor, Fds, Growth, Healed, Instance, LimitsAhead, Name, Program,
+    Surroundings, Unit, WatchTree, Woken,
 };
 use serde::Serialize;
 
@@ -54,14 +54,14 @@ pub struct Process {
     pub user_namespaces: Vec<UserUsage>,
     /// Its session, where it listens, and who is around it.
     #[serde(flatten)]
-    pub around: Around,
+    pub surroundings: Surroundings,
     /// What grew while it was looked at; `None` with one sample.
     pub growth: Option<Growth>,
     /// Every descriptor.
     #[serde(skip)]
     pub descriptors: Vec<Descriptor>,
     /// The rules it was started with: `WATCHFIX_*` of its environment. Findings about watches consult
-    /// them in `findings::cure`.
+    /// them in `findings::rules_in_force`.
     #[serde(skip)]
     pub watchfix_rules: Vec<(Name, Name)>,
     /// It was started by `watchfix run`, whose supervisor judges its calls.

@@ -100,7 +100,7 @@ pub struct User {
     /// Its instances, one that several processes have counted once.
     pub instances: Option<u64>,
     /// The limits it is near.
-    pub findings: Vec<Brief>,
+    pub findings: Vec<FindingSummary>,
     /// The sums are lower bounds: some process could not be read.
     pub at_least: bool,
     /// Watches it may have.
@@ -147,7 +147,7 @@ pub struct Row {
     /// Its databases with a log.
     pub sqlite: Option<Vec<LogInUse>>,
     /// What is wrong, worst first, as far as one pass shows it.
-    pub findings: Option<Vec<Brief>>,
+    pub findings: Option<Vec<FindingSummary>>,
 }
 
 /// Descriptors of a process against their limit.
@@ -177,7 +177,7 @@ pub struct LogInUse {
 /// A finding by its name.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Brief {
+pub struct FindingSummary {
     /// Which.
     pub code: &'static str,
     /// How bad.
@@ -215,7 +215,7 @@ impl Row {
     ) -> Row {
         let logs = process.sqlite.iter().filter(|db| db.wal_handles > 0);
         let sizes: Option<Vec<u64>> = logs.clone().map(|db| db.wal_bytes).collect();
-        let brief = |finding: &Finding| Brief {
+        let brief = |finding: &Finding| FindingSummary {
             code: finding.code,
             severity: finding.severity,
         };
@@ -323,7 +323,7 @@ mod tests {
             incomplete: Vec::new(),
             by_unit: false,
         };
-        let brief = |severity| Brief {
+        let brief = |severity| FindingSummary {
             code: "x",
             severity,
         };

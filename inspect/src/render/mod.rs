@@ -4,16 +4,16 @@ mod annotations;
 mod json;
 mod report;
 mod style;
+mod terminal;
 mod text;
-mod wishes;
 mod workflow;
 
 pub use annotations::annotations;
 pub use json::json;
 pub use report::{html, markdown};
 pub use style::Style;
+pub use terminal::{is_ascii, is_dumb, wants_colour};
 pub use text::{
     Detail, Layout, Top, check_text, claims_text, events_text, roll_up, text, top_text, wal_text,
 };
-pub use wishes::{is_ascii, is_dumb, wants_colour};
 pub use workflow::{Guard, inert};

@@ -54,7 +54,10 @@ pub fn resolve(
     }
     let others = found.pids.len();
     // A thread of the kernel has no descriptors.
-    let has_some = |pid: u32| all.glance(pid).is_ok_and(|glance| glance.count != Some(0));
+    let has_some = |pid: u32| {
+        all.summary(pid)
+            .is_ok_and(|summary| summary.count != Some(0))
+    };
     found.pids.retain(|&pid| {
         let is_theirs = all.user(pid).is_ok_and(|owner| owner == uid);
         is_theirs && (!targets.is_empty() || has_some(pid))

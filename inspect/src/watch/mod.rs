@@ -1,9 +1,9 @@
 //! `fdscan watch`: readings of one process until it ends, somebody ends it, or a condition holds.
 
 mod condition;
+mod display;
 mod held;
 mod lines;
-mod live;
 mod screen;
 mod source;
 mod trend;
@@ -48,7 +48,7 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
     /// A screen that is drawn anew.
-    Live,
+    Screen,
     /// A line each.
     Lines,
     /// A JSON object a line.
@@ -110,7 +110,7 @@ pub fn watch(options: &Options) -> Result<End, Refused> {
         return Err(Refused::NotPermitted(why));
     }
     let screen = match options.view {
-        View::Live => Some(Screen::open()?),
+        View::Screen => Some(Screen::open()?),
         _ => None,
     };
     let mut run = Run {
@@ -199,14 +199,14 @@ impl Run<'_> {
     /// Shows a reading; false when nobody reads the output any more.
     fn show(&mut self, reading: &Reading) -> io::Result<bool> {
         if let Some(screen) = &mut self.screen {
-            let status = live::Status {
+            let status = display::Status {
                 interval: self.options.interval,
                 until: self.until.as_ref().map(Until::text),
                 colour: self.options.colour,
                 ascii: self.options.ascii,
             };
             let trends = &self.source.trends;
-            screen.draw(|frame| live::draw(frame, reading, trends, &status))?;
+            screen.draw(|frame| display::draw(frame, reading, trends, &status))?;
             return Ok(true);
         }
         let mut to = Guard::new(BufWriter::new(io::stdout().lock()));

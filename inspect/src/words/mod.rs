@@ -70,6 +70,11 @@ pub fn list_words(words: &[&str], last: &str) -> String {
     }
 }
 
+/// The directory that has a process's open files by their descriptors, as a shell can name it (proc_pid_fd(5)).
+pub fn open_files_of(pid: u32) -> String {
+    format!("/proc/{pid}/fd")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

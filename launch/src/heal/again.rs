@@ -2,7 +2,7 @@
 
 use crate::run::find_library;
 use inspect::gather::{Restarter, restarter};
-use inspect::model::{Relative, Unit};
+use inspect::model::{ProcessRef, Unit};
 use inspect::words::sanitize;
 
 /// That a restart undoes it, and what the next start needs, as lines; empty where nothing shows that anybody starts
@@ -16,7 +16,7 @@ pub fn undone_by_restart(pid: u32) -> String {
 fn text(pid: u32, by: &Restarter, library: Option<&str>) -> String {
     let who = match by {
         Restarter::Unit(Unit { name, .. }) => sanitize(&name.to_string()).into_owned(),
-        Restarter::Parent(Relative { pid, comm }) => {
+        Restarter::Parent(ProcessRef { pid, comm }) => {
             format!("{} (PID {pid})", sanitize(&comm.to_string()))
         }
     };
@@ -44,7 +44,7 @@ mod tests {
             "{said}"
         );
         assert!(said.contains("LD_PRELOAD=/l.so"), "{said}");
-        let parent = Restarter::Parent(Relative {
+        let parent = Restarter::Parent(ProcessRef {
             pid: 7,
             comm: "nodemon".into(),
         });

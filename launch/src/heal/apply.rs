@@ -47,7 +47,7 @@ pub fn apply(target: &Target, changes: &[Change]) -> Vec<Outcome> {
     // It holds a directory of each mount open.
     let new = changes.iter();
     let new = new.map(|change| (change.instance, change.watch, Mask(change.after)));
-    let opener = &target.live.opener_while(new);
+    let opener = &target.handle.opener_while(new);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let share = changes.len().div_ceil(threads).max(SHARE);
     let one = |changes: &[Change]| {

@@ -5,7 +5,7 @@ use super::pass::{Failed, Pass};
 use super::plan::{By, Change};
 use super::planned::Planned;
 use super::undo::Undone;
-use inspect::gather::Live;
+use inspect::gather::ProcessHandle;
 use inspect::model::{Failure, Mask, Name, StillWoken};
 use serde::Serialize;
 use std::time::Duration;
@@ -124,9 +124,9 @@ impl OfProcess {
     }
 
     /// Of one that would be healed.
-    pub fn planned(live: &Live, exit: Exit, planned: &Planned) -> OfProcess {
+    pub fn planned(handle: &ProcessHandle, exit: Exit, planned: &Planned) -> OfProcess {
         let changed = |change: &Change| {
-            let instance = live.process().inotify.get(change.instance)?;
+            let instance = handle.process().inotify.get(change.instance)?;
             let path = instance.watches.get(change.watch)?.path.clone();
             Some(Changed::new(change, instance.fd, path))
         };
@@ -138,7 +138,7 @@ impl OfProcess {
             changes,
             not_changed: planned.failed.iter().map(NotChanged::of).collect(),
             found_later: planned.later.iter().map(NotChanged::of).collect(),
-            ..OfProcess::new(live.process().pid, exit)
+            ..OfProcess::new(handle.process().pid, exit)
         }
     }
 

@@ -7,7 +7,7 @@ use super::pass::Stopped;
 use super::refused::Refused;
 use crate::sys::poll::{self, For, Ready};
 use crate::sys::{pidfd, signal};
-use inspect::gather::Signs;
+use inspect::gather::Fingerprint;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ pub fn follow(pid: u32, mut look: impl FnMut() -> Result<bool, Stopped>) -> Resu
     let process = pidfd::open(pid).map_err(|e| Refused::opening(pid, &e))?;
     let asked = signal::requests_to_end()
         .map_err(|e| Stopped::Unprepared(format!("process {pid} cannot be followed: {e}")))?;
-    let mut signs = Signs::of(pid).map_err(|_| Refused::ended(pid))?;
+    let mut fingerprint = Fingerprint::of(pid).map_err(|_| Refused::ended(pid))?;
     let mut pause = Duration::ZERO;
     loop {
         let (ended, asked) = (For::Input(process.as_fd()), For::Input(asked.as_fd()));
@@ -46,12 +46,12 @@ pub fn follow(pid: u32, mut look: impl FnMut() -> Result<bool, Stopped>) -> Resu
         }
         let start = Instant::now();
         // When its descriptors cannot be listed any more, it is ending.
-        if signs.changed().unwrap_or(false) {
+        if fingerprint.changed().unwrap_or(false) {
             match look() {
                 Err(Stopped::Refused(Refused::NoProcess(_))) => return Ok(End::Process),
                 Err(other) => return Err(other),
                 // What was seen before is no more what is to be compared with.
-                Ok(true) => signs.forget(),
+                Ok(true) => fingerprint.forget(),
                 Ok(false) => {}
             }
         }

@@ -36,7 +36,7 @@ use crate::sys::inotify;
 use document::OfProcess;
 use exit::Exit;
 use inspect::findings::{Remedies, still_woken};
-use inspect::gather::{Gaps, Live};
+use inspect::gather::{Gaps, ProcessHandle};
 use inspect::output;
 use pass::{Pass, Stopped};
 use plan::Change;
@@ -135,7 +135,7 @@ pub fn in_place(pid: u32, rules: &Rules<'_>) -> Result<String, String> {
         .and_then(|mut target| {
             let mut nothing = |_: &Target, _: &[Change]| Ok(());
             let mut pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut nothing)?;
-            pass.unjudged = plan::unjudged(target.live.process(), rules);
+            pass.unjudged = plan::unjudged(target.handle.process(), rules);
             Ok(pass)
         });
     match pass {
@@ -178,9 +178,9 @@ fn recorded(pid: u32, settings: &Settings, log: &Log) -> Result<Pass, Stopped> {
     let mut target = Target::open(pid)?;
     let mut note = |target: &Target, changes: &[Change]| note(target, changes, settings);
     let mut pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut note)?;
-    let process = target.live.process();
+    let process = target.handle.process();
     pass.unjudged = plan::unjudged(process, rules);
-    pass.still_woken = still_woken(process, &Remedies::new(inspect::gather::here));
+    pass.still_woken = still_woken(process, &Remedies::new(inspect::gather::local_system));
     for done in &pass.done {
         log.line(pid, format_args!("{}", report::decision(done)));
     }
@@ -191,7 +191,7 @@ fn recorded(pid: u32, settings: &Settings, log: &Log) -> Result<Pass, Stopped> {
 fn note(target: &Target, changes: &[Change], settings: &Settings) -> Result<(), String> {
     let write = || {
         let runtime = Runtime::open().map_err(|e| e.to_string())?;
-        let process = target.live.process();
+        let process = target.handle.process();
         let mut record = Record::read(&runtime, process)?.unwrap_or_default();
         record.add(target, changes);
         record.add_rules(settings.lasting());
@@ -204,15 +204,15 @@ fn note(target: &Target, changes: &[Change], settings: &Settings) -> Result<(), 
 
 fn dry_run(pid: u32, rules: &Rules<'_>) -> Result<Answer, Stopped> {
     // What may be read is enough.
-    let mut live = Live::open(pid).map_err(Refused::from_failure)?;
-    live.look(pass::PATIENCE, &mut Gaps::default());
-    live.read_databases();
-    let found = planned::planned(&live, &plan::changes(&live, rules));
+    let mut handle = ProcessHandle::open(pid).map_err(Refused::from_failure)?;
+    handle.look(pass::PATH_TIMEOUT, &mut Gaps::default());
+    handle.read_databases();
+    let found = planned::planned(&handle, &plan::changes(&handle, rules));
     let exit = Exit::of(found.failed.is_empty());
     Ok(Answer {
         exit,
-        text: found.text(&live),
-        data: OfProcess::planned(&live, exit, &found),
+        text: found.text(&handle),
+        data: OfProcess::planned(&handle, exit, &found),
         restart: None,
         flags_lost: false,
     })

@@ -8,14 +8,14 @@ use super::apply::{Outcome, apply};
 use super::plan::{self, Change};
 use super::refused::Refused;
 use super::target::Target;
-use inspect::gather::Live;
+use inspect::gather::ProcessHandle;
 use inspect::model::{Name, StillWoken, Watch};
 use rules::Rules;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// For all looks together, and for finding paths in them.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For finding them in one look, as long as looks lead to changes: the next one may list more.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -116,7 +116,7 @@ pub type Prepare<'a> = dyn FnMut(&Target, &[Change]) -> Result<(), String> + 'a;
 
 /// What the rules ask for.
 pub fn by_rules<'a>(rules: &'a Rules<'_>) -> impl FnMut(&Target) -> Vec<Change> + 'a {
-    |target| plan::changes(&target.live, rules)
+    |target| plan::changes(&target.handle, rules)
 }
 
 /// Makes the changes of `plan` until it has none.
@@ -139,19 +139,20 @@ pub fn run(
     let mut round = Duration::ZERO;
     let left = loop {
         let began = Instant::now();
-        let rest = PATIENCE.saturating_sub(start.elapsed());
+        let rest = PATH_TIMEOUT.saturating_sub(start.elapsed());
         target.read(if progress { rest.min(GLANCE) } else { rest });
         // Where watches reported opens, databases can be told from other files once they do not any more.
         if looks <= 1 {
-            target.live.read_databases();
+            target.handle.read_databases();
         }
-        if target.live.has_ended() {
+        if target.handle.has_ended() {
             return Err(Refused::ended(target.pid()).into());
         }
         let left = plan(target);
         let is_new = |change: &&Change| !missed.contains(&key(change));
         let changes: Vec<Change> = left.iter().filter(is_new).copied().collect();
-        if changes.is_empty() || stuck || looks == LOOKS || start.elapsed() + round >= PATIENCE {
+        if changes.is_empty() || stuck || looks == LOOKS || start.elapsed() + round >= PATH_TIMEOUT
+        {
             break left;
         }
         looks += 1;
@@ -204,7 +205,7 @@ fn failed(target: &Target, left: &[Change], mut why: impl FnMut(&Change) -> Stri
     let failed = left.iter().map(|change| Failed {
         change: *change,
         why: why(change),
-        place: place(&target.live, change),
+        place: place(&target.handle, change),
     });
     failed.collect()
 }
@@ -218,29 +219,29 @@ fn key(change: &Change) -> Key {
 
 /// The masks of the last look, by instance and wd.
 fn masks(target: &Target) -> HashMap<Key, u32> {
-    let instances = target.live.process().inotify.iter().enumerate();
+    let instances = target.handle.process().inotify.iter().enumerate();
     instances
         .flat_map(|(at, instance)| instance.watches.iter().map(move |w| ((at, w.wd), w.mask.0)))
         .collect()
 }
 
 fn made(target: &Target, change: &Change) -> Done {
-    let instance = target.live.process().inotify.get(change.instance);
+    let instance = target.handle.process().inotify.get(change.instance);
     Done {
         change: *change,
         fd: instance.map_or(-1, |instance| instance.fd),
-        path: watch(&target.live, change).and_then(|watch| watch.path.clone()),
+        path: watch(&target.handle, change).and_then(|watch| watch.path.clone()),
     }
 }
 
-fn watch<'l>(live: &'l Live, change: &Change) -> Option<&'l Watch> {
-    let instance = live.process().inotify.get(change.instance)?;
+fn watch<'l>(handle: &'l ProcessHandle, change: &Change) -> Option<&'l Watch> {
+    let instance = handle.process().inotify.get(change.instance)?;
     instance.watches.get(change.watch)
 }
 
 /// A path, or inode and device.
-pub fn place(live: &Live, change: &Change) -> String {
-    match watch(live, change) {
+pub fn place(handle: &ProcessHandle, change: &Change) -> String {
+    match watch(handle, change) {
         Some(Watch {
             path: Some(path), ..
         }) => path.to_string(),

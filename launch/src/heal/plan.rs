@@ -1,6 +1,6 @@
 //! What is to become of each watch.
 
-use inspect::gather::Live;
+use inspect::gather::ProcessHandle;
 use inspect::model::{Identity, Process, Watch};
 use rules::event::{ALL_EVENTS, EXCL_UNLINK, MASK_ADD, MODIFY, ONESHOT};
 use rules::watch::{Fate, mute, reduce};
@@ -58,11 +58,11 @@ impl Change {
 }
 
 /// The changes the rules ask for, in the order the watches are listed.
-pub fn changes(live: &Live, rules: &Rules<'_>) -> Vec<Change> {
+pub fn changes(handle: &ProcessHandle, rules: &Rules<'_>) -> Vec<Change> {
     if rules.off {
         return Vec::new();
     }
-    let (process, opener) = (live.process(), live.opener());
+    let (process, opener) = (handle.process(), handle.opener());
     let own = own_databases(process, rules);
     let last = last_in_budget(process, rules);
     let mut changes = Vec::new();

@@ -3,7 +3,7 @@
 use super::pass::{Failed, place};
 use super::plan::Change;
 use super::report::{Group, Lines};
-use inspect::gather::{LOOKS, Live, may_be_healed};
+use inspect::gather::{LOOKS, ProcessHandle, may_be_healed};
 use inspect::model::{Name, Watch};
 use inspect::render::roll_up;
 use inspect::words::{agree, number, plural, sanitize};
@@ -23,9 +23,9 @@ pub struct Planned {
 
 /// Sorts out the changes the rules ask for. Every inode is looked for, as healing would, but what it would find once it
 /// has changed others.
-pub fn planned(live: &Live, changes: &[Change]) -> Planned {
-    let instances = &live.process().inotify;
-    let opener = live.opener();
+pub fn planned(handle: &ProcessHandle, changes: &[Change]) -> Planned {
+    let instances = &handle.process().inotify;
+    let opener = handle.opener();
     let mut planned = Planned {
         watches: instances.iter().map(|i| i.watches.len()).sum(),
         now: Vec::new(),
@@ -51,14 +51,14 @@ pub fn planned(live: &Live, changes: &[Change]) -> Planned {
                 list.push(Failed {
                     change: *change,
                     why: why.into(),
-                    place: place(live, change),
+                    place: place(handle, change),
                 });
             }
             _ => planned.now.push(*change),
         }
     }
     // Where no watch reports a look any more, healing lists what it must not list now.
-    if planned.now.is_empty() || !quiets(live, changes) {
+    if planned.now.is_empty() || !quiets(handle, changes) {
         planned.failed.append(&mut planned.later);
     }
     planned
@@ -66,10 +66,10 @@ pub fn planned(live: &Live, changes: &[Change]) -> Planned {
 
 impl Planned {
     /// The table.
-    pub fn text(&self, live: &Live) -> String {
+    pub fn text(&self, handle: &ProcessHandle) -> String {
         let mut lines = Lines::default();
         let total = plural(self.watches, "watch", "watches");
-        let pid = live.process().pid;
+        let pid = handle.process().pid;
         match self.now.len() + self.later.len() {
             0 if self.failed.is_empty() => lines.add(format_args!(
                 "nothing to heal: {total} of process {pid} {} the right mask",
@@ -80,7 +80,7 @@ impl Planned {
                 number(some as u64)
             )),
         }
-        let instances = &live.process().inotify;
+        let instances = &handle.process().inotify;
         let mut groups: BTreeMap<(i32, Group), Vec<Option<&[u8]>>> = BTreeMap::new();
         for change in &self.now {
             let Some(instance) = instances.get(change.instance) else {
@@ -117,12 +117,12 @@ impl Planned {
 }
 
 /// Whether no watch reports looks once these changes are made.
-fn quiets(live: &Live, changes: &[Change]) -> bool {
+fn quiets(handle: &ProcessHandle, changes: &[Change]) -> bool {
     let after: HashMap<_, _> = changes
         .iter()
         .map(|change| ((change.instance, change.wd), change.after))
         .collect();
-    let instances = live.process().inotify.iter().enumerate();
+    let instances = handle.process().inotify.iter().enumerate();
     let mut masks = instances.flat_map(|(at, instance)| {
         let mask = |w: &Watch| after.get(&(at, w.wd)).copied().unwrap_or(w.mask.0);
         instance.watches.iter().map(mask).collect::<Vec<_>>()

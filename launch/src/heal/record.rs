@@ -29,7 +29,7 @@ impl Record {
     /// Notes changes that are about to be made: what a watch had at first stays noted for as long as it
     /// has the mask heal gave it.
     pub fn add(&mut self, target: &Target, changes: &[Change]) {
-        let instances = &target.live.process().inotify;
+        let instances = &target.handle.process().inotify;
         for change in changes {
             let Some(instance) = instances.get(change.instance) else {
                 continue;

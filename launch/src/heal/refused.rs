@@ -1,7 +1,7 @@
 //! Why a process cannot be healed at all, and what would help.
 
 use crate::sys::pidfd;
-use inspect::gather::{Missing, missing_access};
+use inspect::gather::{MissingPermission, missing_access};
 use inspect::model::{Failure, FailureKind};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -92,27 +92,27 @@ fn this_program() -> String {
 fn missing(pid: u32) -> Option<String> {
     let sudo = format!("sudo {} heal {pid}", this_program());
     Some(match missing_access(pid)? {
-        Missing::OtherUser(uid) => format!(
+        MissingPermission::OtherUser(uid) => format!(
             "process {pid} belongs to user {uid}: run watchfix as that user, or as root ({sudo})"
         ),
-        Missing::Privileged => format!(
+        MissingPermission::Privileged => format!(
             "process {pid} has privileges its user has not, or is not dumpable \
              (PR_SET_DUMPABLE): only CAP_SYS_PTRACE may change it ({sudo})"
         ),
-        Missing::Yama(3) => format!(
+        MissingPermission::Yama(3) => format!(
             "process {pid} cannot be changed: kernel.yama.ptrace_scope is 3, which refuses it \
              even to root until the machine is started again"
         ),
-        Missing::Yama(2) => format!(
+        MissingPermission::Yama(2) => format!(
             "process {pid} cannot be changed: kernel.yama.ptrace_scope is 2, which asks for \
              CAP_SYS_PTRACE ({sudo})"
         ),
-        Missing::Yama(_) => format!(
+        MissingPermission::Yama(_) => format!(
             "process {pid} cannot be changed: kernel.yama.ptrace_scope is 1, which lets a process \
              be changed by the one that started it and by root only ({sudo}, or sysctl \
              kernel.yama.ptrace_scope=0 for as long as it takes)"
         ),
-        Missing::Capability => format!(
+        MissingPermission::Capability => format!(
             "process {pid} cannot be changed: root needs CAP_SYS_PTRACE for it here \
              (docker run --cap-add SYS_PTRACE)"
         ),

@@ -2,7 +2,7 @@
 
 use super::refused::Refused;
 use crate::sys::pidfd;
-use inspect::gather::{Live, is_same_file};
+use inspect::gather::{ProcessHandle, is_same_file};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// A process and its inotify instances.
 pub struct Target {
     /// What is read of it.
-    pub live: Live,
+    pub handle: ProcessHandle,
     pidfd: OwnedFd,
     /// Its descriptor, the lowest where it has several of one instance, and our copy.
     copies: Vec<(i32, OwnedFd)>,
@@ -52,13 +52,13 @@ impl Target {
     /// There is no such process, or it may not be changed.
     pub fn open(pid: u32) -> Result<Target, Refused> {
         let pidfd = pidfd::open(pid).map_err(|e| Refused::opening(pid, &e))?;
-        let live = Live::open(pid).map_err(Refused::from_failure)?;
+        let handle = ProcessHandle::open(pid).map_err(Refused::from_failure)?;
         // The PID was not given to another process in between.
         if is_gone(pidfd.as_fd()) {
             return Err(Refused::ended(pid));
         }
         let mut target = Target {
-            live,
+            handle,
             pidfd,
             copies: Vec::new(),
             left: Vec::new(),
@@ -69,8 +69,8 @@ impl Target {
     }
 
     fn copy_instances(&mut self) -> Result<(), Refused> {
-        let process = self.live.process();
-        let thread = match self.live.thread() {
+        let process = self.handle.process();
+        let thread = match self.handle.thread() {
             // Its descriptors went with its main thread; another thread has them.
             other if other != process.pid => {
                 Some(
@@ -83,14 +83,14 @@ impl Target {
             _ => None,
         };
         let from = thread.as_ref().unwrap_or(&self.pidfd).as_fd();
-        for fd in self.live.inotify_fds() {
+        for fd in self.handle.inotify_fds() {
             match pidfd::get_fd(from, fd) {
                 Ok(copy) => keep(&mut self.copies, fd, copy),
                 Err(e) if e.raw_os_error() == Some(libc::EBADF) => {}
                 Err(e) => return Err(Refused::copying(process.pid, &e)),
             }
         }
-        for (other, fds) in self.live.other_tables() {
+        for (other, fds) in self.handle.other_tables() {
             let copied = pidfd::open_thread(other).and_then(|thread| {
                 for fd in fds {
                     match pidfd::get_fd(thread.as_fd(), fd) {
@@ -119,7 +119,7 @@ impl Target {
 
     /// Its PID.
     pub fn pid(&self) -> u32 {
-        self.live.process().pid
+        self.handle.process().pid
     }
 
     /// Our copy of an instance, by its place among the instances.
@@ -128,9 +128,9 @@ impl Target {
     }
 
     /// Reads the watches as they are now; paths that are not known yet are looked for.
-    pub fn read(&mut self, patience: Duration) {
+    pub fn read(&mut self, timeout: Duration) {
         let copies: Vec<_> = self.copies.iter().map(|(fd, c)| (*fd, c.as_fd())).collect();
-        self.live.read(&copies, patience);
+        self.handle.read(&copies, timeout);
     }
 }
 

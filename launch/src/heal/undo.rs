@@ -31,7 +31,7 @@ impl Undone {
 /// # Errors
 /// The process has ended, or the record cannot be read.
 pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, Stopped> {
-    let read = Record::read(runtime, target.live.process());
+    let read = Record::read(runtime, target.handle.process());
     let Some(mut record) = read.map_err(Stopped::Unprepared)? else {
         return Ok(None);
     };
@@ -53,7 +53,7 @@ pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, St
     });
     record.0.masks = left;
     record
-        .write(runtime, target.live.process())
+        .write(runtime, target.handle.process())
         .map_err(Stopped::Unprepared)?;
     Ok(Some(undone))
 }
@@ -81,7 +81,7 @@ fn each(
     record: &BTreeMap<HealKey, HealedMasks>,
     mut visit: impl FnMut(usize, usize, &Watch, HealKey, HealedMasks),
 ) {
-    for (at, instance) in target.live.process().inotify.iter().enumerate() {
+    for (at, instance) in target.handle.process().inotify.iter().enumerate() {
         for (place, watch) in instance.watches.iter().enumerate() {
             let key = HealKey::of(instance.fd, watch);
             if let Some(&masks) = record.get(&key) {

@@ -12,7 +12,7 @@ use super::owners::{Found, Owner, Owners, identity};
 use super::rights::Guard;
 use super::tree::{Tree, interval};
 use crate::sys::{inotify, pidfd};
-use inspect::gather::{Live, masks_of, watches_of};
+use inspect::gather::{ProcessHandle, masks_of, watches_of};
 use inspect::model::Identity;
 use rules::Rules;
 use rules::event::{ACCESS, CLOSE_NOWRITE, MODIFY, OPEN};
@@ -200,7 +200,8 @@ impl Watcher {
 
     /// Reads what the process has open now: copies of its instances, and where its databases lie.
     fn look(&self, process: u32, rules: &Rules<'_>) -> io::Result<(Vec<OwnedFd>, Directories)> {
-        let mut live = Live::open(process).map_err(|failure| io::Error::other(failure.why))?;
+        let mut live =
+            ProcessHandle::open(process).map_err(|failure| io::Error::other(failure.why))?;
         // Its masks have been judged by its own rules, which say where it settles.
         if live.process().preload.mapped == Some(true) {
             return Ok(Default::default());

@@ -34,7 +34,7 @@ impl Remedies {
 
     fn no_heal(&self, process: &Process) -> Option<String> {
         let pid = process.pid;
-        let watchfix = self.here().watchfix.as_ref();
+        let watchfix = self.system().watchfix.as_ref();
         let path = watchfix.map_or_else(|| "watchfix".into(), |program| quote(&program.path));
         match self.reach(process) {
             Reach::Host(why) => Some(format!(
@@ -61,13 +61,13 @@ impl Remedies {
                 "It is linked statically, which only `watchfix run` reaches, and that cannot be used here: {why}. From the host, as root: watchfix heal, with the PID the process has there."
             ));
         }
-        let nothing = self.here().watchfix.is_none() && self.here().library.is_none();
-        let not_run = !process.is_dynamic() && self.here().watchfix.is_none();
+        let nothing = self.system().watchfix.is_none() && self.system().library.is_none();
+        let not_run = !process.is_dynamic() && self.system().watchfix.is_none();
         (nothing || not_run).then(|| self.not_installed())
     }
 
     fn not_installed(&self) -> String {
-        let what = match self.here().library {
+        let what = match self.system().library {
             Some(_) => "watchfix, which could change that, is not installed here: it is",
             None => {
                 "watchfix and libwatchfix.so, which could change that, are not installed here: they are"
@@ -82,19 +82,19 @@ impl Remedies {
 #[cfg(test)]
 mod tests {
     use super::super::reach::{NO_CAPABILITY, Reach};
-    use super::super::remedies::tests::here;
+    use super::super::remedies::tests::system;
     use super::*;
     use crate::findings::fixture::Fixture;
-    use crate::model::{Copies, Here};
+    use crate::model::{Copies, LocalSystem};
 
-    fn user(change: impl FnOnce(&mut Here)) -> Remedies {
-        let mut here = Here {
+    fn user(change: impl FnOnce(&mut LocalSystem)) -> Remedies {
+        let mut system = LocalSystem {
             person: 1000,
             sudo: true,
-            ..here()
+            ..system()
         };
-        change(&mut here);
-        Remedies::of(here)
+        change(&mut system);
+        Remedies::of(system)
     }
 
     /// The process is user 1000's, and has watches.
@@ -112,13 +112,13 @@ mod tests {
             (Some(2), Some("sudo /usr/bin/watchfix heal 42")),
             (Some(3), None),
         ] {
-            let remedies = user(|here| here.ptrace_scope = scope);
+            let remedies = user(|system| system.ptrace_scope = scope);
             assert_eq!(remedies.heal(&process).as_deref(), wanted, "{scope:?}");
         }
         let root = |scope| {
-            user(|here| {
-                here.person = 0;
-                here.ptrace_scope = scope;
+            user(|system| {
+                system.person = 0;
+                system.ptrace_scope = scope;
             })
         };
         let said = root(Some(2)).heal(&process).unwrap();
@@ -131,12 +131,12 @@ mod tests {
     #[test]
     fn the_process_of_another_user_is_roots_to_change() {
         let process = process();
-        let other = user(|here| here.person = 1001);
+        let other = user(|system| system.person = 1001);
         let said = other.heal(&process).unwrap();
         assert_eq!(said, "sudo /usr/bin/watchfix heal 42");
-        let without_sudo = user(|here| {
-            here.person = 1001;
-            here.sudo = false;
+        let without_sudo = user(|system| {
+            system.person = 1001;
+            system.sudo = false;
         });
         assert_eq!(without_sudo.heal(&process), None);
         let notes = without_sudo.obstacles(&process, true, false);
@@ -152,10 +152,10 @@ mod tests {
     fn in_a_container_that_refuses_it_the_host_is_named_and_no_command_that_fails() {
         let mut process = process();
         process.linkage = Some(Linkage::Static);
-        let docker = user(|here| {
-            here.copies = Copies::Refused;
-            here.person = 0;
-            here.root_may_trace = false;
+        let docker = user(|system| {
+            system.copies = Copies::Refused;
+            system.person = 0;
+            system.root_may_trace = false;
         });
         assert_eq!(docker.heal(&process), None);
         assert_eq!(docker.start(&process), None);
@@ -177,9 +177,9 @@ mod tests {
             Vec::<String>::new()
         );
         // No profile, but no capability either.
-        let bare = user(|here| {
-            here.person = 0;
-            here.root_may_trace = false;
+        let bare = user(|system| {
+            system.person = 0;
+            system.root_may_trace = false;
         });
         assert_eq!(bare.reach(&process), Reach::Host(NO_CAPABILITY));
         process.uid = Some(0);
@@ -189,9 +189,9 @@ mod tests {
     #[test]
     fn what_is_not_installed_is_said_in_words() {
         let process = process();
-        let nothing = user(|here| {
-            here.watchfix = None;
-            here.library = None;
+        let nothing = user(|system| {
+            system.watchfix = None;
+            system.library = None;
         });
         assert_eq!(nothing.heal(&process), None);
         assert_eq!(nothing.start(&process), None);
@@ -202,11 +202,11 @@ mod tests {
 
     #[test]
     fn a_supervisor_is_an_ancestor_which_yama_1_allows_and_yama_2_does_not() {
-        let at = |scope| user(|here| here.ptrace_scope = Some(scope)).cannot_supervise();
+        let at = |scope| user(|system| system.ptrace_scope = Some(scope)).cannot_supervise();
         assert_eq!(at(1), None);
         assert!(at(2).is_some());
         assert!(
-            user(|here| here.supervisors = false)
+            user(|system| system.supervisors = false)
                 .cannot_supervise()
                 .is_some()
         );

@@ -1,6 +1,6 @@
 //! What can work here: who may change the watches of a process, and whether it could be supervised.
 
-use crate::model::{Copies, Here, Process};
+use crate::model::{Copies, LocalSystem, Process};
 
 /// How the watches of a process can be changed from here.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,17 +22,17 @@ pub const NO_CAPABILITY: &str = "root has no CAP_SYS_PTRACE in this container";
 
 /// How the watches of a process can be changed: ptrace(2), "Ptrace access mode checking", and Yama
 /// (Documentation/admin-guide/LSM/Yama.rst).
-pub fn reach(here: &Here, process: &Process) -> Reach {
-    match here.copies {
+pub fn reach(system: &LocalSystem, process: &Process) -> Reach {
+    match system.copies {
         Copies::Allowed => {}
         Copies::Refused => return Reach::Host(REFUSED),
         Copies::Missing => return Reach::Never("this kernel has no pidfd_getfd (Linux 5.6)"),
     }
-    let scope = here.ptrace_scope.unwrap_or(0);
+    let scope = system.ptrace_scope.unwrap_or(0);
     if scope >= 3 {
         return Reach::Never("kernel.yama.ptrace_scope is 3, which refuses it to everybody");
     }
-    let mine = process.uid == Some(here.person);
+    let mine = process.uid == Some(system.person);
     let why = match (mine, scope) {
         (true, 0) => return Reach::Plain,
         (true, scope) => format!("kernel.yama.ptrace_scope is {scope}"),
@@ -41,10 +41,10 @@ pub fn reach(here: &Here, process: &Process) -> Reach {
             None => "it is not known whose it is".into(),
         },
     };
-    if !here.root_may_trace {
+    if !system.root_may_trace {
         return Reach::Host(NO_CAPABILITY);
     }
-    match (here.person, here.sudo) {
+    match (system.person, system.sudo) {
         (0, _) => Reach::Plain,
         (_, true) => Reach::Sudo,
         (_, false) => Reach::Root(why),
@@ -52,19 +52,19 @@ pub fn reach(here: &Here, process: &Process) -> Reach {
 }
 
 /// Why `watchfix run` cannot supervise here, which it does for static programs.
-pub fn cannot_supervise(here: &Here) -> Option<&'static str> {
-    match here.copies {
+pub fn cannot_supervise(system: &LocalSystem) -> Option<&'static str> {
+    match system.copies {
         Copies::Refused => return Some(REFUSED),
         Copies::Missing => return Some("this kernel has no pidfd_getfd (Linux 5.6)"),
         Copies::Allowed => {}
     }
-    if !here.supervisors {
+    if !system.supervisors {
         return Some("no seccomp listener is to be had (Linux 5.0)");
     }
     // A supervisor is an ancestor of what it supervises: scope 1 allows that.
-    match here.ptrace_scope {
+    match system.ptrace_scope {
         Some(3..) => Some("kernel.yama.ptrace_scope is 3"),
-        Some(2) if here.person != 0 => Some("kernel.yama.ptrace_scope is 2"),
+        Some(2) if system.person != 0 => Some("kernel.yama.ptrace_scope is 2"),
         _ => None,
     }
 }

@@ -3,7 +3,8 @@
 use super::quote::{quote, quote_bytes, quote_text};
 use super::reach::{self, Reach};
 use super::words::{added, command_line, flags, pattern, patterns, settled, variables};
-use crate::model::{Finding, Here, Linkage, Name, Process};
+use crate::model::{Finding, Linkage, LocalSystem, Name, Process};
+use crate::words::open_files_of;
 use rules::rule::Rule;
 use std::cell::LazyCell;
 
@@ -15,36 +16,36 @@ const SETTLE: &str = "WATCHFIX_SETTLE";
 /// without one.
 #[derive(Debug)]
 pub struct Remedies {
-    here: LazyCell<Here, Box<dyn FnOnce() -> Here>>,
+    system: LazyCell<LocalSystem, Box<dyn FnOnce() -> LocalSystem>>,
 }
 
 impl Remedies {
     /// For the place that `look` finds, if a command has to know it.
-    pub fn new(look: fn() -> Here) -> Remedies {
+    pub fn new(look: fn() -> LocalSystem) -> Remedies {
         Remedies {
-            here: LazyCell::new(Box::new(look)),
+            system: LazyCell::new(Box::new(look)),
         }
     }
 
     /// For a place that is known.
-    pub fn of(here: Here) -> Remedies {
+    pub fn of(system: LocalSystem) -> Remedies {
         Remedies {
-            here: LazyCell::new(Box::new(|| here)),
+            system: LazyCell::new(Box::new(|| system)),
         }
     }
 
-    pub(super) fn here(&self) -> &Here {
-        &self.here
+    pub(super) fn system(&self) -> &LocalSystem {
+        &self.system
     }
 
     /// How the watches of a process can be changed.
     pub(super) fn reach(&self, process: &Process) -> Reach {
-        reach::reach(self.here(), process)
+        reach::reach(self.system(), process)
     }
 
     /// Why `watchfix run` cannot supervise here, which it does for static programs.
     pub(super) fn cannot_supervise(&self) -> Option<&'static str> {
-        reach::cannot_supervise(self.here())
+        reach::cannot_supervise(self.system())
     }
 
     /// Starts the program again with the default rules: by preload if it is dynamic, else (and when that
@@ -95,8 +96,8 @@ impl Remedies {
 
     /// Whether the library, which sees names, would be in the process from its next start on.
     fn sees_names(&self, process: &Process) -> bool {
-        let by_run = process.supervised && self.here().watchfix.is_some();
-        process.is_dynamic() && (by_run || self.here().library.is_some())
+        let by_run = process.supervised && self.system().watchfix.is_some();
+        process.is_dynamic() && (by_run || self.system().library.is_some())
     }
 
     /// The same with `new` added to a rule, where the program loads the library.
@@ -121,7 +122,7 @@ impl Remedies {
     }
 
     fn supervised(&self, process: &Process, variables: &str, flags: &str) -> Option<String> {
-        let watchfix = self.here().watchfix.as_ref()?;
+        let watchfix = self.system().watchfix.as_ref()?;
         if process.linkage != Some(Linkage::Dynamic) && self.cannot_supervise().is_some() {
             return None;
         }
@@ -137,7 +138,7 @@ impl Remedies {
     fn started(&self, process: &Process, variables: &str, before: &str) -> Option<String> {
         let anothers = self.is_anothers(process);
         let command = command_line(process, anothers)?;
-        let dir = process.around.cwd.as_ref().filter(|dir| {
+        let dir = process.surroundings.cwd.as_ref().filter(|dir| {
             let path = dir.as_bytes();
             // proc_pid_cwd(5): one that was removed.
             path.starts_with(b"/") && path != b"/" && !path.ends_with(b" (deleted)")
@@ -155,12 +156,12 @@ impl Remedies {
 
     /// Whether a start must be made another user's first: pasted as it is, the program would be its starter's.
     fn is_anothers(&self, process: &Process) -> bool {
-        self.here().sudo && process.uid.is_some_and(|uid| uid != self.here().person)
+        self.system().sudo && process.uid.is_some_and(|uid| uid != self.system().person)
     }
 
     /// How a command begins that runs as another user: by sudo(8), or where root has none by runuser(1).
     fn as_user(&self, uid: u32) -> Option<String> {
-        match (self.here().sudo, self.here().person, uid) {
+        match (self.system().sudo, self.system().person, uid) {
             (true, _, 0) => Some("sudo".into()),
             (true, ..) => Some(format!("sudo -u '#{uid}'")),
             (false, 0, _) => Some(format!("runuser -u \"$(id -nu {uid})\" --")),
@@ -172,9 +173,9 @@ impl Remedies {
     /// reach it, and where `watchfix run` does it.
     fn preload(&self, process: &Process) -> Option<String> {
         // It loads the library itself, and reaches what the library does not.
-        let by_run = process.supervised && self.here().watchfix.is_some();
+        let by_run = process.supervised && self.system().watchfix.is_some();
         let library = self
-            .here()
+            .system()
             .library
             .as_ref()
             .filter(|_| process.is_dynamic() && !by_run)?;
@@ -211,7 +212,7 @@ impl Remedies {
     }
 
     fn heal_with(&self, process: &Process, rule: Option<(Rule, Vec<u8>)>) -> Option<String> {
-        let watchfix = self.here().watchfix.as_ref()?;
+        let watchfix = self.system().watchfix.as_ref()?;
         let watchfix = match self.reach(process) {
             Reach::Plain => watchfix.word("watchfix"),
             Reach::Sudo => format!("sudo {}", quote(&watchfix.path)),
@@ -223,10 +224,10 @@ impl Remedies {
 
     /// Gives the watches the masks back they had before user `by` healed them: that user has the record.
     pub fn undo(&self, process: &Process, by: u32) -> Option<String> {
-        let watchfix = self.here().watchfix.as_ref()?;
+        let watchfix = self.system().watchfix.as_ref()?;
         let path = quote(&watchfix.path);
         let watchfix = match self.reach(process) {
-            Reach::Plain if by == self.here().person => watchfix.word("watchfix"),
+            Reach::Plain if by == self.system().person => watchfix.word("watchfix"),
             Reach::Plain | Reach::Sudo => format!("{} {path}", self.as_user(by)?),
             _ => return None,
         };
@@ -240,7 +241,7 @@ impl Remedies {
 
     /// This program with other arguments.
     pub fn fdscan(&self, arguments: &str) -> String {
-        let fdscan = self.here().fdscan.as_ref();
+        let fdscan = self.system().fdscan.as_ref();
         let fdscan = fdscan.map_or_else(|| "fdscan".into(), |fdscan| fdscan.word("fdscan"));
         format!("{fdscan} {arguments}")
     }
@@ -263,7 +264,7 @@ impl Remedies {
     pub fn rescue(&self, pid: u32, files: &[(Option<i32>, &Name)]) -> String {
         let copies = files.iter().map(|(fd, path)| {
             let from = match fd {
-                Some(fd) => format!("/proc/{pid}/fd/{fd}"),
+                Some(fd) => format!("{}/{fd}", open_files_of(pid)),
                 None => quote(path),
             };
             let to = [&path.shown()[..], b".saved"].concat();
@@ -305,10 +306,10 @@ impl Remedies {
         of_system: bool,
         command: &str,
     ) -> Result<String, &'static str> {
-        if command.contains("sqlite3 ") && !self.here().sqlite3 {
+        if command.contains("sqlite3 ") && !self.system().sqlite3 {
             return Err("sqlite3, which would help, is not installed here");
         }
-        let person = self.here().person;
+        let person = self.system().person;
         let needs_root = of_system || owners.iter().any(|&uid| uid != person);
         // The one asks by itself (polkit(8)), or is for this user's own units; the other is for who made a namespace.
         let asks = ["systemctl ", "nsenter "];
@@ -316,7 +317,7 @@ impl Remedies {
         if person == 0 || !needs_root || asks {
             return Ok(command.into());
         }
-        if !self.here().sudo {
+        if !self.system().sudo {
             return Err("Only root can change that, and there is no sudo here");
         }
         if !command.contains([';', '&', '|', '<', '>']) {

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 /// One instance, by a descriptor that stands for it.
 #[derive(Debug)]
-pub struct Known<T> {
+pub struct KnownInstance<T> {
     /// The process of that descriptor.
     pub pid: u32,
     /// The descriptor.
@@ -20,7 +20,7 @@ pub struct Known<T> {
 #[derive(Debug)]
 pub struct Instances<T> {
     /// In the order of kcmp(2).
-    list: Vec<Known<T>>,
+    list: Vec<KnownInstance<T>>,
     uncompared: usize,
 }
 
@@ -38,7 +38,7 @@ impl<T> Instances<T> {
 
     /// The instance behind a descriptor, if it was met before; else where it belongs. What cannot be
     /// compared counts as new.
-    pub fn find(&mut self, pid: u32, fd: i32) -> Result<&Known<T>, Place> {
+    pub fn find(&mut self, pid: u32, fd: i32) -> Result<&KnownInstance<T>, Place> {
         let mut failed = false;
         let found = self.list.binary_search_by(|old| {
             sys::compare_files((old.pid, old.fd), (pid, fd)).unwrap_or_else(|_| {
@@ -54,7 +54,7 @@ impl<T> Instances<T> {
     }
 
     /// Adds an instance that was not found.
-    pub fn add(&mut self, place: Place, new: Known<T>) {
+    pub fn add(&mut self, place: Place, new: KnownInstance<T>) {
         self.list.insert(place.0, new);
     }
 

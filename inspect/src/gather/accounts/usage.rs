@@ -4,7 +4,7 @@
 //! Only links are read, and fdinfo of inotify descriptors alone, whose lines are counted and not parsed.
 
 use crate::gather::accounts::charged::{Accounts, Limits};
-use crate::gather::accounts::instances::{Instances, Known};
+use crate::gather::accounts::instances::{Instances, KnownInstance};
 use crate::gather::descriptors::fdinfo;
 use crate::gather::process::processes::Processes;
 use crate::gather::process::unit::Names;
@@ -58,7 +58,7 @@ pub fn usage(
     for Counted { pid, fd, watches } in own {
         if let Err(place) = scan.instances.find(pid, fd) {
             let what = Charged { from: 0, watches };
-            scan.instances.add(place, Known { pid, fd, what });
+            scan.instances.add(place, KnownInstance { pid, fd, what });
         }
     }
     if let Ok(mut all) = Processes::open() {
@@ -209,21 +209,21 @@ impl Scan<'_> {
 
     fn process(&mut self, all: &mut Processes, pid: u32) -> io::Result<()> {
         // A thread of the kernel has none, and most processes of a small system are those.
-        let glance = all.glance(pid)?;
-        if glance.count == Some(0) {
+        let summary = all.summary(pid)?;
+        if summary.count == Some(0) {
             return Ok(());
         }
-        if !self.count_watches && glance.count.is_some_and(|count| count <= STREAMS) {
+        if !self.count_watches && summary.count.is_some_and(|count| count <= STREAMS) {
             self.passed_over = true;
             return Ok(());
         }
         // Who is charged is as dear to ask as what there is, so of the users wanted it is asked only where
         // something was found. What seems root's may be anybody's.
         let wanted = |uid| self.charged.iter().any(|(account, _)| account.uid == uid);
-        let from = if wanted(glance.owner) {
+        let from = if wanted(summary.owner) {
             None
         } else {
-            let uid = match glance.owner {
+            let uid = match summary.owner {
                 0 => all.user(pid)?,
                 owner => owner,
             };
@@ -233,7 +233,7 @@ impl Scan<'_> {
             return Ok(());
         }
         let mut found = Vec::new();
-        let looked = all.each_link(pid, glance.count, |fd, link| {
+        let looked = all.each_link(pid, summary.count, |fd, link| {
             if link == b"anon_inode:inotify" {
                 found.push(fd);
             }
@@ -257,7 +257,7 @@ impl Scan<'_> {
                     false => 0,
                 };
                 let what = Charged { from, watches };
-                self.instances.add(place, Known { pid, fd, what });
+                self.instances.add(place, KnownInstance { pid, fd, what });
             }
         }
         Ok(())

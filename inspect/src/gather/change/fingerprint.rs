@@ -15,7 +15,7 @@ use std::os::unix::fs::FileExt;
 const INOTIFY: &[u8] = b"anon_inode:inotify";
 
 /// What a process had open when it was last looked at.
-pub struct Signs {
+pub struct Fingerprint {
     dir: ProcDir,
     /// By descriptor: its fdinfo, held open. The kernel keeps the buffer it has grown for such a file, so
     /// that the next read takes a third of the time (fs/seq_file.c).
@@ -24,13 +24,13 @@ pub struct Signs {
     buffer: Vec<u8>,
 }
 
-impl Signs {
+impl Fingerprint {
     /// Of a process.
     ///
     /// # Errors
     /// There is none.
-    pub fn of(pid: u32) -> io::Result<Signs> {
-        Ok(Signs {
+    pub fn of(pid: u32) -> io::Result<Fingerprint> {
+        Ok(Fingerprint {
             dir: ProcDir::open(pid)?,
             instances: BTreeMap::new(),
             last: None,

@@ -6,7 +6,7 @@
 
 use crate::gather::descriptors::census::Reader;
 use crate::gather::descriptors::{census, fdinfo};
-use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::inotify::watches;
 use crate::gather::process::status;
 use crate::gather::sqlite;
@@ -39,7 +39,7 @@ pub struct Sampler {
     /// The side files of databases, by path.
     sides: HashMap<Name, Side>,
     /// The number of watches these were read at.
-    wakes: Option<(u64, Wakes)>,
+    side_effects: Option<(u64, SideEffects)>,
     buffer: Vec<u8>,
 }
 
@@ -75,7 +75,7 @@ impl Sampler {
             dir,
             instances: HashMap::new(),
             sides: HashMap::new(),
-            wakes: None,
+            side_effects: None,
             buffer: Vec::new(),
         })
     }
@@ -234,7 +234,7 @@ impl Sampler {
             if handles.wal == 0 && (handles.shm == 0 || handles.database == 0) {
                 continue;
             }
-            self.refresh_wakes(inotify, watches);
+            self.refresh_side_effects(inotify, watches);
             let wal = held("-wal").and_then(|held| self.part(&base, "-wal", held));
             let shm = held("-shm").and_then(|held| self.part(&base, "-shm", held));
             let disk_free_bytes = wal.as_ref().and_then(|part| self.room(part));
@@ -254,12 +254,16 @@ impl Sampler {
         found
     }
 
-    fn refresh_wakes(&mut self, inotify: &[i32], watches: u64) {
-        if self.wakes.as_ref().is_none_or(|(at, _)| *at != watches) {
+    fn refresh_side_effects(&mut self, inotify: &[i32], watches: u64) {
+        if self
+            .side_effects
+            .as_ref()
+            .is_none_or(|(at, _)| *at != watches)
+        {
             let fds = inotify.iter().copied();
             let read = watches::read(&self.dir, fds, false, &mut Gaps::default());
-            let wakes = Wakes::of(read.iter().map(|read| &read.instance));
-            self.wakes = Some((watches, wakes));
+            let side_effects = SideEffects::of(read.iter().map(|read| &read.instance));
+            self.side_effects = Some((watches, side_effects));
         }
     }
 
@@ -282,8 +286,8 @@ impl Sampler {
 
     /// The file, opened once for as long as the process has the same one open.
     fn side(&mut self, part: &Part) -> Option<File> {
-        let wakes = &self.wakes.as_ref()?.1;
-        if wakes.by_opening(part.identity, part.parent) {
+        let side_effects = &self.side_effects.as_ref()?.1;
+        if side_effects.by_opening(part.identity, part.parent) {
             self.sides.remove(&part.path);
             return None;
         }

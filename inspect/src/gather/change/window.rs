@@ -1,7 +1,7 @@
 //! Two samples and what grew between them.
 
 use crate::gather::change::sample::{Sampler, beside, log};
-use crate::gather::servers::respawns::{Lookout, PACE};
+use crate::gather::servers::respawns::{INTERVAL, RespawnWatch};
 use crate::gather::sqlite;
 use crate::gather::sqlite::databases;
 use crate::gather::subject::Subject;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub struct Window {
     sampler: Sampler,
     first: Sample,
-    lookout: Option<Lookout>,
+    respawns: Option<RespawnWatch>,
     /// When its databases' locks were read.
     looked_at: Option<Instant>,
 }
@@ -30,34 +30,34 @@ impl Window {
         Ok(Window {
             sampler,
             first,
-            lookout: None,
+            respawns: None,
             looked_at: None,
         })
     }
 
     /// Looks out from now on for who is started like it, now that it is known.
     pub fn look_out(&mut self, process: &Process) {
-        self.lookout = Lookout::beside(process);
+        self.respawns = RespawnWatch::beside(process);
         self.looked_at = (!process.sqlite.is_empty()).then(Instant::now);
     }
 
     /// Since when everything is looked at.
     pub fn began(&self) -> Instant {
-        let lookout = self.lookout.as_ref().map(Lookout::began);
+        let respawns = self.respawns.as_ref().map(RespawnWatch::began);
         // However long the first look took, a lock is to be held for as long as was asked for.
-        lookout.max(self.looked_at).unwrap_or(self.first.at)
+        respawns.max(self.looked_at).unwrap_or(self.first.at)
     }
 
     /// Looks once more, where something happens between the samples; says when to look again.
     pub fn look(&mut self) -> Option<Duration> {
-        self.lookout.as_mut()?.look();
-        Some(PACE)
+        self.respawns.as_mut()?.look();
+        Some(INTERVAL)
     }
 
     /// Takes the second sample and compares them: the process has what grew. That it has ended or may not
     /// be read goes into `gaps`.
     pub fn close(mut self, process: &mut Process, gaps: &mut Gaps) {
-        process.around.starts = self.lookout.map(Lookout::end);
+        process.surroundings.respawns = self.respawns.map(RespawnWatch::end);
         match self.sampler.sample() {
             Ok(second) => {
                 let (dir, mounts) = (self.sampler.dir(), self.sampler.mounts());

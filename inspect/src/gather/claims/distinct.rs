@@ -1,16 +1,16 @@
 //! Claims that tell two processes of one program apart: one of them is named, the other is not.
 
-use crate::gather::subject::view::{Last, View};
-use crate::model::{Name, OneSided, Place, Process};
+use crate::gather::subject::view::{FinalLink, View};
+use crate::model::{ClaimOwner, Name, Place, Process};
 use std::collections::{BTreeMap, HashSet};
 
 /// The claims beside a process's state that hold, and for whom.
-pub fn claimed(process: &Process) -> Vec<OneSided> {
-    let claims = process.around.claims.iter();
+pub fn claimed(process: &Process) -> Vec<ClaimOwner> {
+    let claims = process.surroundings.claims.iter();
     claims
         .filter(|claim| claim.verdict.holds())
         .filter_map(|claim| {
-            Some(OneSided {
+            Some(ClaimOwner {
                 path: claim.path.clone(),
                 pid: claim.pid?,
             })
@@ -19,7 +19,7 @@ pub fn claimed(process: &Process) -> Vec<OneSided> {
 }
 
 /// Of these, those that name one of the two. None where each has a claim of its own.
-pub fn between(process: &Process, other: u32) -> Vec<OneSided> {
+pub fn between(process: &Process, other: u32) -> Vec<ClaimOwner> {
     let mut claims = claimed(process);
     claims.retain(|claim| claim.pid == process.pid || claim.pid == other);
     let sides: HashSet<u32> = claims.iter().map(|claim| claim.pid).collect();
@@ -32,14 +32,14 @@ pub fn between(process: &Process, other: u32) -> Vec<OneSided> {
 /// Keeps those claims of one process that lie where the other one has its state: it could be meant there.
 /// That it merely works there says nothing.
 pub fn keep_shared(
-    claims: &mut Vec<OneSided>,
+    claims: &mut Vec<ClaimOwner>,
     own: &View<'_>,
     theirs: &View<'_>,
     places: &BTreeMap<Name, Place>,
 ) {
     // Each has its own mounts: a path of the one may be another directory for the other.
     let identity = |view: &View<'_>, path: &[u8]| {
-        let stat = view.stat(path, Last::Follow).ok()?;
+        let stat = view.stat(path, FinalLink::Follow).ok()?;
         Some((stat.st_dev, stat.st_ino))
     };
     let kept: HashSet<_> = places

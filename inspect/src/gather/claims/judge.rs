@@ -10,7 +10,7 @@ use crate::gather::subject::gaps::{Gaps, errno_text};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Claim, ClaimKind, Name, Place, Verdict};
 use crate::sys;
 use std::cell::OnceCell;
@@ -67,7 +67,7 @@ impl Judge<'_> {
 
     /// Judges what the user named.
     fn path(&self, path: &[u8]) -> Vec<Claim> {
-        let found = view::named(self.view, path, Last::Follow);
+        let found = view::named(self.view, path, FinalLink::Follow);
         if let Ok(found) = &found
             && sys::is_directory(found.as_fd())
         {
@@ -82,7 +82,9 @@ impl Judge<'_> {
         {
             return vec![bare_port(path.into(), port)];
         }
-        vec![self.one(path, found, || view::named(self.view, path, Last::Stay))]
+        vec![self.one(path, found, || {
+            view::named(self.view, path, FinalLink::Stay)
+        })]
     }
 
     /// Judges what was found at a path. Where there is nothing, `link` finds the link that leads there.
@@ -144,7 +146,7 @@ impl Judge<'_> {
             let kind = sys::stat_at(entry.as_fd(), b"", 0).ok()?.st_mode & libc::S_IFMT;
             let is_link = kind == libc::S_IFLNK;
             let found = match is_link {
-                true => self.view.find(&path, Last::Follow),
+                true => self.view.find(&path, FinalLink::Follow),
                 false => entry.try_clone(),
             };
             let dangling = found

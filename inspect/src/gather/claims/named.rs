@@ -4,7 +4,7 @@ use super::judge::Judge;
 use super::owners::{self, State};
 use crate::findings::quote;
 use crate::gather::claims::pid_reuse;
-use crate::gather::subject::view::Last;
+use crate::gather::subject::view::FinalLink;
 use crate::model::{Claim, Name, Verdict};
 use crate::words::duration;
 
@@ -78,7 +78,7 @@ impl Judge<'_> {
             None => b".",
         };
         // The link itself is what would be removed, so what counts is where that lies.
-        let local = self.view.find(place, Last::Follow).is_ok();
+        let local = self.view.find(place, FinalLink::Follow).is_ok();
         claim.remedy = local.then(|| format!("rm -- {}", quote(&claim.path)));
     }
 }

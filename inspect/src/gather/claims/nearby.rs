@@ -3,10 +3,10 @@
 use super::judge::{Judge, TTL};
 use super::socket_file::SocketFile;
 use super::{content, link, places};
-use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::gather::subject::{Subject, view};
 use crate::model::{Claim, Name, Process};
 use crate::sys;
@@ -33,9 +33,9 @@ pub fn of_process(subject: &mut Subject<'_>) -> Vec<Claim> {
         ttl: TTL,
     };
     let mut found = Vec::new();
-    let around = &process.around;
-    let cwd = around.cwd.as_ref();
-    for (directory, place) in places::of(dir, &process.descriptors, &around.listeners, cwd) {
+    let surroundings = &process.surroundings;
+    let cwd = surroundings.cwd.as_ref();
+    for (directory, place) in places::of(dir, &process.descriptors, &surroundings.listeners, cwd) {
         for name in names(&view, process, &directory, gaps) {
             if found.len() == CLAIMS {
                 return found;
@@ -50,7 +50,7 @@ pub fn of_process(subject: &mut Subject<'_>) -> Vec<Claim> {
 /// Judges what lies at a path of the process. What is neither file, socket nor a link that claims
 /// something, or no longer there, is `None`.
 fn judge_one(judge: &Judge<'_>, view: &View<'_>, path: Name) -> Option<Claim> {
-    let found = view.find(path.as_bytes(), Last::Stay).ok()?;
+    let found = view.find(path.as_bytes(), FinalLink::Stay).ok()?;
     let stat = sys::stat_at(found.as_fd(), b"", 0).ok()?;
     let socket = SocketFile::of(&stat);
     let real = path.clone();
@@ -82,18 +82,20 @@ fn same_namespace(dir: &ProcDir) -> bool {
 /// Names of claims in a directory. One that is watched for reads is left alone, and so is one whose
 /// parent is: opening it would wake the process.
 fn names(view: &View<'_>, process: &Process, directory: &Name, gaps: &mut Gaps) -> Vec<Vec<u8>> {
-    let wakes = Wakes::of(process.inotify.iter());
-    let identity = |path: &[u8]| view.identity(path, Last::Follow);
+    let side_effects = SideEffects::of(process.inotify.iter());
+    let identity = |path: &[u8]| view.identity(path, FinalLink::Follow);
     // What is not there is watched by nobody.
     let missing = |e: std::io::Error| e.kind() == std::io::ErrorKind::NotFound;
     if view
-        .stat(directory.as_bytes(), Last::Follow)
+        .stat(directory.as_bytes(), FinalLink::Follow)
         .is_err_and(missing)
     {
         return Vec::new();
     }
     let parent = directory.parent().unwrap_or(b"/");
-    if !wakes.is_empty() && wakes.by_opening(identity(directory.as_bytes()), identity(parent)) {
+    if !side_effects.is_empty()
+        && side_effects.by_opening(identity(directory.as_bytes()), identity(parent))
+    {
         gaps.note(
             format!("the claims in {directory}"),
             "the process watches it for reads, and looking would wake it",

@@ -12,7 +12,7 @@ use crate::gather::process::status;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Claim, ClaimHolder, ClaimKind, Name, Verdict};
 use crate::sys;
 use std::collections::HashSet;
@@ -145,6 +145,6 @@ impl<'a> Look<'a> {
 fn file_of(pid: u32, path: &[u8]) -> Option<(u64, u64)> {
     let dir = ProcDir::open(pid).ok()?;
     let mounts = Mounts::of(&dir, &mut Gaps::default());
-    let stat = View::of(&dir, &mounts).stat(path, Last::Follow).ok()?;
+    let stat = View::of(&dir, &mounts).stat(path, FinalLink::Follow).ok()?;
     Some((stat.st_dev, stat.st_ino))
 }

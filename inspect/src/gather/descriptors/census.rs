@@ -5,7 +5,7 @@ use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Descriptor, Fds, Identity, Kind, Name};
 use crate::sys;
 use std::collections::{BTreeMap, HashMap};
@@ -321,7 +321,7 @@ impl<'a> Reader<'a> {
             stat.st_nlink > 0
                 && self
                     .view
-                    .stat(path, Last::Stay)
+                    .stat(path, FinalLink::Stay)
                     .is_ok_and(|named| (named.st_ino, named.st_dev) == (stat.st_ino, stat.st_dev))
         });
         if lives {
@@ -337,7 +337,7 @@ impl<'a> Reader<'a> {
         if let Some(known) = self.parents.get(parent) {
             return *known;
         }
-        let identity = self.view.identity(parent, Last::Stay);
+        let identity = self.view.identity(parent, FinalLink::Stay);
         self.parents.insert(parent.to_vec(), identity);
         identity
     }

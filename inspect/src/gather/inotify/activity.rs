@@ -29,13 +29,13 @@ pub fn listen(
     watched: usize,
     time: Duration,
 ) -> Option<Woken> {
-    let mut ear = Ear::new().ok()?;
-    ear.place(inodes, watched);
-    ear.is_placed().then(|| ear.listen(time).clone())
+    let mut monitor = Monitor::new().ok()?;
+    monitor.place(inodes, watched);
+    monitor.is_placed().then(|| monitor.listen(time).clone())
 }
 
 /// An inotify instance of this program's own, beside those of one process.
-pub struct Ear {
+pub struct Monitor {
     own: Inotify,
     /// Its watches on what the process watches.
     placed: HashSet<i32>,
@@ -44,13 +44,13 @@ pub struct Ear {
     woken: Woken,
 }
 
-impl Ear {
+impl Monitor {
     /// One that is placed nowhere yet.
     ///
     /// # Errors
     /// EMFILE: this program's user can have no instance more.
-    pub fn new() -> io::Result<Ear> {
-        Ok(Ear {
+    pub fn new() -> io::Result<Monitor> {
+        Ok(Monitor {
             own: Inotify::new()?,
             placed: HashSet::new(),
             began: Instant::now(),
@@ -131,13 +131,13 @@ impl Ear {
 }
 
 /// How many listen at once: each takes one of the 128 instances a user has by default.
-const EARS: usize = 8;
+const MONITORS: usize = 8;
 
 /// Who listens beside processes for longer than a moment.
 #[derive(Default)]
-pub struct Ears(HashMap<u32, Ear>);
+pub struct Monitors(HashMap<u32, Monitor>);
 
-impl Ears {
+impl Monitors {
     /// Listens beside process `pid` from now on, to these inodes and no other.
     pub fn place(
         &mut self,
@@ -146,30 +146,30 @@ impl Ears {
         watched: usize,
     ) {
         use std::collections::hash_map::Entry;
-        let room = self.0.len() < EARS;
-        let ear = match self.0.entry(pid) {
+        let room = self.0.len() < MONITORS;
+        let monitor = match self.0.entry(pid) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) if room => match Ear::new() {
-                Ok(ear) => new.insert(ear),
+            Entry::Vacant(new) if room => match Monitor::new() {
+                Ok(monitor) => new.insert(monitor),
                 Err(_) => return,
             },
             Entry::Vacant(_) => return,
         };
-        ear.place(inodes, watched);
-        if !ear.is_placed() {
+        monitor.place(inodes, watched);
+        if !monitor.is_placed() {
             self.0.remove(&pid);
         }
     }
 
     /// Forgets what came so far. Says whether anybody listens.
     pub fn begin(&mut self) -> bool {
-        self.0.values_mut().for_each(Ear::begin);
+        self.0.values_mut().for_each(Monitor::begin);
         !self.0.is_empty()
     }
 
     /// What was heard beside a process.
     pub fn hear(&mut self, pid: u32) -> Option<Woken> {
-        self.0.get_mut(&pid).map(|ear| ear.hear().clone())
+        self.0.get_mut(&pid).map(|monitor| monitor.hear().clone())
     }
 
     /// Listens no more beside the others.

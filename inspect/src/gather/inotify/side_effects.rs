@@ -11,21 +11,21 @@ pub const LOOKS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
 
 /// The inodes whose watches report opens.
 #[derive(Default)]
-pub struct Wakes {
+pub struct SideEffects {
     known: HashSet<Identity>,
     /// Those that nothing tells from others of their number.
     vague: HashSet<Identity>,
 }
 
-impl Wakes {
+impl SideEffects {
     /// Collects them from all instances of a process.
-    pub fn of<'a>(instances: impl Iterator<Item = &'a Instance>) -> Wakes {
+    pub fn of<'a>(instances: impl Iterator<Item = &'a Instance>) -> SideEffects {
         let watches = instances.flat_map(|instance| &instance.watches);
-        Wakes::default().and(watches.filter(|watch| watch.mask.has(LOOKS)))
+        SideEffects::default().and(watches.filter(|watch| watch.mask.has(LOOKS)))
     }
 
     /// Adds watches that are about to report opens.
-    pub fn and<'a>(mut self, soon: impl Iterator<Item = &'a Watch>) -> Wakes {
+    pub fn and<'a>(mut self, soon: impl Iterator<Item = &'a Watch>) -> SideEffects {
         for watch in soon {
             match watch.identity() {
                 Some(id) => self.known.insert(id),

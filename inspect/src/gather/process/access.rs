@@ -7,7 +7,7 @@ use procfs::process::Status;
 
 /// A permission that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
+pub enum MissingPermission {
     /// The process belongs to this other user.
     OtherUser(u32),
     /// It has privileges this program has not, or is not dumpable (prctl(2), `PR_SET_DUMPABLE`).
@@ -22,7 +22,7 @@ pub enum Missing {
 const CAP_SYS_PTRACE: u64 = 1 << 19;
 
 /// What is missing for changing the descriptors of a process; `None` if nothing is known to be.
-pub fn missing(pid: u32) -> Option<Missing> {
+pub fn missing(pid: u32) -> Option<MissingPermission> {
     let own = sys::effective_user();
     let yama = yama();
     let mine = status(std::process::id());
@@ -30,20 +30,20 @@ pub fn missing(pid: u32) -> Option<Missing> {
         .as_ref()
         .is_some_and(|s| s.capeff & CAP_SYS_PTRACE != 0)
     {
-        return (yama == Some(3)).then_some(Missing::Yama(3));
+        return (yama == Some(3)).then_some(MissingPermission::Yama(3));
     }
     if own == 0 {
-        return Some(Missing::Capability);
+        return Some(MissingPermission::Capability);
     }
     let theirs = status(pid)?;
     if theirs.euid != own {
-        return Some(Missing::OtherUser(theirs.euid));
+        return Some(MissingPermission::OtherUser(theirs.euid));
     }
     let more = mine.is_some_and(|mine| theirs.capprm & !mine.capprm != 0);
     if more || is_undumpable(pid, own) {
-        return Some(Missing::Privileged);
+        return Some(MissingPermission::Privileged);
     }
-    yama.filter(|&scope| scope > 0).map(Missing::Yama)
+    yama.filter(|&scope| scope > 0).map(MissingPermission::Yama)
 }
 
 /// Files of an undumpable process belong to root (fs/proc/base.c, `task_dump_owner`).

@@ -3,7 +3,7 @@
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{HealRecord, Healed, Process};
 use crate::sys;
 use std::io::Read;
@@ -50,7 +50,7 @@ fn places(uid: u32) -> Vec<(u32, PathBuf)> {
 
 fn read(view: &View<'_>, uid: u32, path: PathBuf, process: &Process) -> Option<Healed> {
     let path = path.as_os_str().as_encoded_bytes();
-    let file = view.open(path, Last::Stay, 0).ok()?;
+    let file = view.open(path, FinalLink::Stay, 0).ok()?;
     let metadata = file.metadata().ok()?;
     // In /tmp anybody may have been first.
     if metadata.uid() != uid {

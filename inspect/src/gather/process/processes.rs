@@ -25,7 +25,7 @@ pub struct Processes {
 
 /// What any user may know of a process's descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Glance {
+pub struct DescriptorSummary {
     /// Whose they are: the process's user, or root when it may not be dumped ([`Processes::user`]).
     pub owner: u32,
     /// How many there are, 0 for a thread of the kernel. `None` before Linux 6.2.
@@ -68,9 +68,9 @@ impl Processes {
     ///
     /// # Errors
     /// ENOENT when it has gone.
-    pub fn glance(&self, pid: u32) -> io::Result<Glance> {
+    pub fn summary(&self, pid: u32) -> io::Result<DescriptorSummary> {
         let fd = sys::stat_at(self.proc.as_fd(), format!("{pid}/fd").as_bytes(), 0)?;
-        Ok(Glance {
+        Ok(DescriptorSummary {
             owner: fd.st_uid,
             count: self.sized.then(|| u64::try_from(fd.st_size).unwrap_or(0)),
         })
@@ -86,7 +86,7 @@ impl Processes {
     }
 
     /// Visits every descriptor of a process, by its number and the text of its link, until `visit` breaks.
-    /// `count` is how many there are, where that is known (`Glance::count`).
+    /// `count` is how many there are, where that is known (`DescriptorSummary::count`).
     ///
     /// # Errors
     /// EACCES when its descriptors may not be read, ENOENT or ESRCH when it has gone.
@@ -163,7 +163,7 @@ mod tests {
             assert!(processes.pids().unwrap().contains(&own));
         }
         assert_eq!(processes.user(own).unwrap(), sys::effective_user());
-        assert_ne!(processes.glance(own).unwrap().count, Some(0));
+        assert_ne!(processes.summary(own).unwrap().count, Some(0));
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
         let mut processes = Processes::open().unwrap();
         // Above the kernel's highest PID (PID_MAX_LIMIT, 2^22).
         let none = 1 << 23;
-        assert!(processes.glance(none).is_err());
+        assert!(processes.summary(none).is_err());
         let visit = |_: i32, _: &[u8]| panic!("it has no descriptors");
         assert!(processes.each_link(none, None, visit).is_err());
     }

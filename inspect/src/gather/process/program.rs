@@ -2,7 +2,7 @@
 
 use crate::gather::process::status;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Name, of_title};
 
 /// A command as it was started.
@@ -85,7 +85,7 @@ impl Program {
 
 /// A relative path is followed from where the process is now: where it was started nobody knows.
 fn identify(view: &View<'_>, script: Name) -> Script {
-    match view.stat(script.as_bytes(), Last::Follow) {
+    match view.stat(script.as_bytes(), FinalLink::Follow) {
         Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFREG => {
             Script::File(stat.st_dev, stat.st_ino)
         }

@@ -3,7 +3,7 @@
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::own_files::with_own_view;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View, join};
+use crate::gather::subject::view::{FinalLink, View, join};
 use crate::model::{Name, Process, Program};
 use crate::sys;
 use std::env;
@@ -33,9 +33,9 @@ pub fn in_path(
         .find(|file| can_run(&view, file))?;
     // What it was called may be no more than a name (execve(2)).
     let exe = view
-        .stat(process.exe.as_ref()?.as_bytes(), Last::Follow)
+        .stat(process.exe.as_ref()?.as_bytes(), FinalLink::Follow)
         .ok()?;
-    let there = view.stat(&found, Last::Follow).ok()?;
+    let there = view.stat(&found, FinalLink::Follow).ok()?;
     if (exe.st_dev, exe.st_ino) != (there.st_dev, there.st_ino) {
         return None;
     }
@@ -51,7 +51,7 @@ pub fn in_path(
 
 /// Whether a shell would start it.
 pub fn can_run(view: &View<'_>, file: &[u8]) -> bool {
-    let stat = view.stat(file, Last::Follow);
+    let stat = view.stat(file, FinalLink::Follow);
     stat.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG && stat.st_mode & 0o111 != 0)
 }
 

@@ -5,7 +5,7 @@ use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Failure, FailureKind, Library, Linkage, Name, Process, is_title};
 use crate::sys;
 use procfs::prelude::*;
@@ -71,7 +71,7 @@ pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
         without_main = headless(&stat);
         process.ppid = u32::try_from(stat.ppid).ok();
         process.state = Some(stat.state);
-        process.around.session = u32::try_from(stat.session).ok();
+        process.surroundings.session = u32::try_from(stat.session).ok();
         process.kernel_thread = stat.flags & KERNEL_THREAD != 0;
         process.start_time = start_time(stat.starttime);
         process.start_ticks = Some(stat.starttime);
@@ -299,7 +299,7 @@ fn look_at_library(dir: &ProcDir, mounts: &Mounts, path: &Name) -> Option<Librar
     if !path.starts_with(b"/") {
         return None;
     }
-    let file = match View::of(dir, mounts).open(path, Last::Follow, 0) {
+    let file = match View::of(dir, mounts).open(path, FinalLink::Follow, 0) {
         Ok(file) => file,
         Err(e) => {
             return match e.raw_os_error() {

@@ -12,7 +12,7 @@ const ALIKE: usize = 3;
 
 /// Who is called so.
 #[derive(Debug, Default)]
-pub struct Called {
+pub struct NamedProcesses {
     /// The processes, in ascending order. One that has ended counts only where no other is called so.
     pub pids: Vec<u32>,
     /// If there is none: names of others that contain the one asked for, each once.
@@ -26,8 +26,8 @@ pub struct Called {
 ///
 /// # Errors
 /// The errno of opening or listing /proc.
-pub fn called(name: &Name) -> io::Result<Called> {
-    let mut found = Called::default();
+pub fn called(name: &Name) -> io::Result<NamedProcesses> {
+    let mut found = NamedProcesses::default();
     let mut ended = Vec::new();
     let pids = Processes::open()?.pids()?;
     found.others_are_hidden = are_hidden(&pids);

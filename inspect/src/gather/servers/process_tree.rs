@@ -3,22 +3,22 @@
 use crate::gather::process::processes::Processes;
 use crate::gather::process::unit;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::model::{Origin, Relative, Starters, Unit};
+use crate::model::{Origin, ProcessRef, StartedBy, Unit};
 use procfs::prelude::*;
 use procfs::process::Stat;
 use std::collections::HashMap;
 
 /// Every process, as /proc/PID/stat had it when it was read.
-pub struct Family {
+pub struct ProcessTree {
     by_pid: HashMap<u32, Stat>,
 }
 
-impl Family {
+impl ProcessTree {
     /// Reads all of them, but those that have ended.
-    pub fn read() -> Family {
+    pub fn read() -> ProcessTree {
         let pids = Processes::open().and_then(|mut all| all.pids());
         let pids = pids.into_iter().flatten();
-        Family {
+        ProcessTree {
             by_pid: pids.filter_map(|pid| Some((pid, living(pid)?))).collect(),
         }
     }
@@ -49,12 +49,12 @@ impl Family {
 
     /// Who started a process that began after `own`. What began before `since`, in clock ticks, did so for
     /// another reason than starting it: so does who supervises, however young.
-    pub fn starters(&self, of: &Stat, own: &Stat, since: u64) -> Starters {
+    pub fn started_by(&self, of: &Stat, own: &Stat, since: u64) -> StartedBy {
         // Whoever takes in orphans need not have started anything.
         let handed_on = of.ppid == own.ppid || of.ppid == 1 || is_init(of.ppid);
         let is_older = |other: &&Stat| !is_younger(other, own) || other.starttime < since;
         let older = self.ancestors(of).find(is_older);
-        Starters {
+        StartedBy {
             parent: self.parent(of).map(relative),
             supervisor: older.filter(|_| !handed_on).map(relative),
             below_its_parent: self.ancestors(of).skip(1).any(|at| at.pid == own.ppid),
@@ -134,8 +134,8 @@ pub fn is_younger(a: &Stat, b: &Stat) -> bool {
     (a.starttime, a.pid) > (b.starttime, b.pid)
 }
 
-fn relative(stat: &Stat) -> Relative {
-    Relative {
+fn relative(stat: &Stat) -> ProcessRef {
+    ProcessRef {
         pid: u32::try_from(stat.pid).unwrap_or_default(),
         comm: stat.comm.as_str().into(),
     }
@@ -179,8 +179,8 @@ mod tests {
     const NEXT: u32 = REAPER + 4;
 
     /// PID, parent and start; each leads its session.
-    fn family(list: &[(u32, u32, u64)]) -> Family {
-        let mut family = Family {
+    fn tree(list: &[(u32, u32, u64)]) -> ProcessTree {
+        let mut tree = ProcessTree {
             by_pid: HashMap::new(),
         };
         for &(pid, parent, start) in list {
@@ -191,13 +191,13 @@ mod tests {
                 ["0"; 30].join(" ")
             );
             let stat = Stat::from_read(text.as_bytes()).unwrap();
-            family.add(pid, stat);
+            tree.add(pid, stat);
         }
-        family
+        tree
     }
 
-    fn starters(family: &Family, of: u32, own: u32) -> (Option<u32>, Option<u32>, bool) {
-        let found = family.starters(family.get(of).unwrap(), family.get(own).unwrap(), 0);
+    fn started_by(tree: &ProcessTree, of: u32, own: u32) -> (Option<u32>, Option<u32>, bool) {
+        let found = tree.started_by(tree.get(of).unwrap(), tree.get(own).unwrap(), 0);
         (
             found.parent.map(|parent| parent.pid),
             found.supervisor.map(|supervisor| supervisor.pid),
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn the_supervisor_is_the_nearest_ancestor_older_than_the_orphan() {
-        let family = family(&[
+        let tree = tree(&[
             (INIT, 0, 0),
             (SUPERVISOR, INIT, 5),
             (ORPHAN, INIT, 9),
@@ -215,19 +215,19 @@ mod tests {
             (NEXT, BOOTSTRAP, 71),
         ]);
         assert_eq!(
-            starters(&family, NEXT, ORPHAN),
+            started_by(&tree, NEXT, ORPHAN),
             (Some(BOOTSTRAP), Some(SUPERVISOR), true)
         );
         // A supervisor with no bootstrap.
         assert_eq!(
-            starters(&family, BOOTSTRAP, ORPHAN),
+            started_by(&tree, BOOTSTRAP, ORPHAN),
             (Some(SUPERVISOR), Some(SUPERVISOR), true)
         );
     }
 
     #[test]
     fn a_supervisor_that_is_younger_than_the_orphan_is_named_and_not_the_shell_it_came_from() {
-        let family = family(&[
+        let tree = tree(&[
             (INIT, 0, 0),
             (REAPER, INIT, 2),
             (ORPHAN, INIT, 9),
@@ -235,8 +235,8 @@ mod tests {
             (BOOTSTRAP, SUPERVISOR, 70),
             (NEXT, BOOTSTRAP, 71),
         ]);
-        let (next, own) = (family.get(NEXT).unwrap(), family.get(ORPHAN).unwrap());
-        let supervisor = |since| family.starters(next, own, since).supervisor.unwrap().pid;
+        let (next, own) = (tree.get(NEXT).unwrap(), tree.get(ORPHAN).unwrap());
+        let supervisor = |since| tree.started_by(next, own, since).supervisor.unwrap().pid;
         assert_eq!(supervisor(60), SUPERVISOR);
         assert_eq!(supervisor(0), REAPER);
     }
@@ -244,18 +244,18 @@ mod tests {
     #[test]
     fn who_takes_in_orphans_started_nothing() {
         // The bootstrap of the next one has gone, too.
-        let family = family(&[
+        let tree = tree(&[
             (INIT, 0, 0),
             (REAPER, INIT, 2),
             (ORPHAN, REAPER, 9),
             (NEXT, REAPER, 71),
         ]);
-        assert_eq!(starters(&family, NEXT, ORPHAN), (Some(REAPER), None, false));
+        assert_eq!(started_by(&tree, NEXT, ORPHAN), (Some(REAPER), None, false));
     }
 
     #[test]
     fn the_orphan_of_a_subreaper_is_below_it_by_way_of_another() {
-        let family = family(&[
+        let tree = tree(&[
             (INIT, 0, 0),
             (REAPER, INIT, 2),
             (ORPHAN, REAPER, 9),
@@ -263,7 +263,7 @@ mod tests {
             (NEXT, BOOTSTRAP, 71),
         ]);
         assert_eq!(
-            starters(&family, NEXT, ORPHAN),
+            started_by(&tree, NEXT, ORPHAN),
             (Some(BOOTSTRAP), Some(REAPER), true)
         );
     }
@@ -271,23 +271,23 @@ mod tests {
     #[test]
     fn orphans_that_a_users_service_manager_takes_in_were_started_apart() {
         for (comm, together) in [("systemd", false), ("node", true)] {
-            let mut family = family(&[(REAPER, INIT, 2), (ORPHAN, REAPER, 9), (NEXT, REAPER, 71)]);
-            family.by_pid.get_mut(&REAPER).unwrap().comm = comm.into();
-            let [reaper, a, b] = [REAPER, ORPHAN, NEXT].map(|pid| family.get(pid).unwrap());
-            assert_eq!(family.are_of_one_start(a, b), together, "{comm}");
-            assert!(!family.are_of_one_line(a, b) && family.are_of_one_line(reaper, b));
+            let mut tree = tree(&[(REAPER, INIT, 2), (ORPHAN, REAPER, 9), (NEXT, REAPER, 71)]);
+            tree.by_pid.get_mut(&REAPER).unwrap().comm = comm.into();
+            let [reaper, a, b] = [REAPER, ORPHAN, NEXT].map(|pid| tree.get(pid).unwrap());
+            assert_eq!(tree.are_of_one_start(a, b), together, "{comm}");
+            assert!(!tree.are_of_one_line(a, b) && tree.are_of_one_line(reaper, b));
         }
     }
 
     #[test]
     fn a_list_that_changed_while_it_was_read_may_have_a_loop() {
-        let family = family(&[
+        let tree = tree(&[
             (ORPHAN, BOOTSTRAP, 9),
             (BOOTSTRAP, NEXT, 70),
             (NEXT, BOOTSTRAP, 71),
         ]);
         assert_eq!(
-            starters(&family, NEXT, ORPHAN),
+            started_by(&tree, NEXT, ORPHAN),
             (Some(BOOTSTRAP), None, true)
         );
     }

@@ -3,19 +3,19 @@
 
 use crate::gather::process::processes::Processes;
 use crate::gather::process::status;
-use crate::gather::servers::process_tree::{Family, living};
+use crate::gather::servers::process_tree::{ProcessTree, living};
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::model::{Name, Process, Start, Starts};
+use crate::model::{Name, Process, Respawn, Respawns};
 use crate::sys;
 use procfs::process::Stat;
 use std::time::{Duration, Instant};
 
 /// Between two looks. Of a program that fails at once, an interpreter takes some 20 ms to begin.
-pub const PACE: Duration = Duration::from_millis(5);
+pub const INTERVAL: Duration = Duration::from_millis(5);
 
-/// A lookout beside one process.
-pub struct Lookout {
-    family: Family,
+/// Sees which processes start beside one.
+pub struct RespawnWatch {
+    tree: ProcessTree,
     own: Stat,
     command: Vec<Name>,
     /// Its working directory and the ports it listens on: whoever wants these wants its place, whatever
@@ -26,13 +26,13 @@ pub struct Lookout {
     since: u64,
     /// The PID that was given out last.
     newest: Option<Vec<u8>>,
-    young: Vec<Young>,
-    seen: Starts,
+    new_processes: Vec<NewProcess>,
+    seen: Respawns,
     began: Instant,
 }
 
 /// A process that began meanwhile.
-struct Young {
+struct NewProcess {
     pid: u32,
     stat: Stat,
     same_place: bool,
@@ -41,29 +41,29 @@ struct Young {
     due: Instant,
 }
 
-impl Lookout {
+impl RespawnWatch {
     /// Begins to look; `None` for a process that listens nowhere, whose place nobody else can want.
-    pub fn beside(process: &Process) -> Option<Lookout> {
-        if process.around.listeners.is_empty() {
+    pub fn beside(process: &Process) -> Option<RespawnWatch> {
+        if process.surroundings.listeners.is_empty() {
             return None;
         }
         let newest = newest_pid();
-        let family = Family::read();
-        Some(Lookout {
-            own: family.get(process.pid)?.clone(),
+        let tree = ProcessTree::read();
+        Some(RespawnWatch {
+            own: tree.get(process.pid)?.clone(),
             command: process.cmdline.clone()?,
-            cwd: process.around.cwd.clone(),
+            cwd: process.surroundings.cwd.clone(),
             ports: process
-                .around
+                .surroundings
                 .listeners
                 .iter()
                 .filter_map(|listener| Some(listener.port?.to_string()))
                 .collect(),
             since: sys::since_boot().as_millis() as u64 * procfs::ticks_per_second() / 1000,
-            family,
+            tree,
             newest,
-            young: Vec::new(),
-            seen: Starts::default(),
+            new_processes: Vec::new(),
+            seen: Respawns::default(),
             began: Instant::now(),
         })
     }
@@ -81,16 +81,16 @@ impl Lookout {
             self.find_new();
         }
         let now = Instant::now();
-        self.look_again(|young| young.due <= now);
+        self.look_again(|process| process.due <= now);
     }
 
     /// Ends it, with a last look.
-    pub fn end(mut self) -> Starts {
+    pub fn end(mut self) -> Respawns {
         self.look_again(|_| true);
         // The bootstrap of a start under way when the look began is as old as a supervisor, and ends with
         // its start. Who supervises lives on.
         for start in &mut self.seen.ended {
-            let by = &mut start.starters.supervisor;
+            let by = &mut start.started_by.supervisor;
             by.take_if(|by| living(by.pid).is_none());
         }
         self.seen.seconds = self.began.elapsed().as_millis() as f64 / 1000.0;
@@ -100,49 +100,50 @@ impl Lookout {
     fn find_new(&mut self) {
         let pids = Processes::open().and_then(|mut all| all.pids());
         for pid in pids.into_iter().flatten() {
-            if self.family.get(pid).is_some() {
+            if self.tree.get(pid).is_some() {
                 continue;
             }
             let Some(stat) = living(pid) else { continue };
             // Kept also of who ends soon: a bootstrap is gone before the server it started.
-            self.family.add(pid, stat.clone());
+            self.tree.add(pid, stat.clone());
             // Somebody at a terminal is a client.
-            if stat.tty_nr == 0 && !self.family.related(&self.own, &stat) {
-                self.young.push(Young {
+            if stat.tty_nr == 0 && !self.tree.related(&self.own, &stat) {
+                self.new_processes.push(NewProcess {
                     pid,
                     stat,
                     same_place: false,
-                    wait: PACE,
+                    wait: INTERVAL,
                     due: Instant::now(),
                 });
             }
         }
     }
 
-    fn look_again(&mut self, is_due: impl Fn(&Young) -> bool) {
-        let (family, own, ended) = (&self.family, &self.own, &mut self.seen.ended);
+    fn look_again(&mut self, is_due: impl Fn(&NewProcess) -> bool) {
+        let (tree, own, ended) = (&self.tree, &self.own, &mut self.seen.ended);
         let (command, cwd, ports, since) = (&self.command, &self.cwd, &self.ports, self.since);
-        self.young.retain_mut(|young| {
-            if !is_due(young) {
+        self.new_processes.retain_mut(|process| {
+            if !is_due(process) {
                 return true;
             }
-            let alive = living(young.pid).is_some_and(|at| at.starttime == young.stat.starttime);
+            let alive =
+                living(process.pid).is_some_and(|at| at.starttime == process.stat.starttime);
             if !alive {
-                if young.same_place {
-                    ended.push(Start {
-                        pid: young.pid,
-                        starters: family.starters(&young.stat, own, since),
+                if process.same_place {
+                    ended.push(Respawn {
+                        pid: process.pid,
+                        started_by: tree.started_by(&process.stat, own, since),
                     });
                 }
                 return false;
             }
-            let theirs = ProcDir::open(young.pid).ok();
-            young.same_place = theirs.is_some_and(|dir| {
+            let theirs = ProcDir::open(process.pid).ok();
+            process.same_place = theirs.is_some_and(|dir| {
                 let line = status::command_line(&dir);
                 line.as_ref() == Some(command) || wants(&dir, line.as_deref(), cwd.as_ref(), ports)
             });
-            young.due = Instant::now() + young.wait;
-            young.wait *= 2;
+            process.due = Instant::now() + process.wait;
+            process.wait *= 2;
             true
         });
     }

@@ -4,7 +4,7 @@ use crate::gather::process::status;
 use crate::gather::servers::process_tree;
 use crate::gather::servers::process_tree::living;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::model::{Name, Relative, Unit};
+use crate::model::{Name, ProcessRef, Unit};
 
 /// Who will start it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum Restarter {
     /// The service manager, as the unit says.
     Unit(Unit),
     /// Its parent, by what that one is.
-    Parent(Relative),
+    Parent(ProcessRef),
 }
 
 /// Programs that start what they run again, by the names they are called by.
@@ -51,7 +51,7 @@ pub fn restarter(pid: u32) -> Option<Restarter> {
     let parent = u32::try_from(living(pid)?.ppid).ok()?;
     let comm = living(parent)?.comm.as_str().into();
     let words = status::command_line(&ProcDir::open(parent).ok()?).unwrap_or_default();
-    starts_again(&comm, &words).then_some(Restarter::Parent(Relative { pid: parent, comm }))
+    starts_again(&comm, &words).then_some(Restarter::Parent(ProcessRef { pid: parent, comm }))
 }
 
 fn starts_again(comm: &Name, words: &[Name]) -> bool {

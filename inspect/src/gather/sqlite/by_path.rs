@@ -9,7 +9,7 @@ use crate::gather::subject::gaps::{Gaps, errno_text};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{
     Database, DatabaseFailure, FailureKind, Identity, Name, OrphanFile, Part, SeenDatabase,
 };
@@ -39,7 +39,7 @@ pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFa
     let own = Own::open(gaps)
         .map_err(|e| no_database(format!("/proc cannot be read: {}", errno_text(&e))))?;
     // SQLite puts the side files beside what a symbolic link leads to (os_unix.c, unixFullPathname).
-    let found = view::named(&own.view(), path.as_os_str().as_bytes(), Last::Follow);
+    let found = view::named(&own.view(), path.as_os_str().as_bytes(), FinalLink::Follow);
     let opened = found.and_then(|found| {
         let real = PathBuf::from(OsString::from_vec(view::real_path(found.as_fd())?));
         Ok((view::open_unnoticed(found.as_fd())?, real))
@@ -208,7 +208,7 @@ fn everyone(own: &Own, database: &Database, gaps: &mut Gaps) -> Option<holders::
     };
     let mut beside = database.database.as_bytes().to_vec();
     beside.extend(foreign_locks::DOTFILE.as_bytes());
-    let dotfile = own.view().find(&beside, Last::Stay);
+    let dotfile = own.view().find(&beside, FinalLink::Stay);
     let dotfile = dotfile.is_ok_and(|found| sys::is_directory(found.as_fd()));
     foreign_locks::note(database, &table, dotfile, gaps);
     let paths = ["", "-wal", "-shm"].map(|suffix| {
@@ -255,7 +255,7 @@ impl Own {
     pub fn open_side(&self, path: &[u8]) -> io::Result<File> {
         let path = Name::from(path);
         let directory = path.parent().unwrap_or(b"/");
-        let directory = view::named(&self.view(), directory, Last::Follow)?;
+        let directory = view::named(&self.view(), directory, FinalLink::Follow)?;
         let found = sys::find_on_mount(directory.as_fd(), path.base(), libc::O_PATH)?;
         view::open_unnoticed(found.as_fd())
     }

@@ -5,11 +5,11 @@
 //! watch of the process would report that open. Format: <https://sqlite.org/fileformat2.html>, section 1.3.
 
 use crate::gather::descriptors::census::identity;
-use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::sqlite::{Mode, database_mode};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::gather::subject::{Subject, view};
 use crate::model::{Database, Descriptor, Identity, Kind, Name, Part};
 use crate::sys;
@@ -39,10 +39,10 @@ pub fn group(subject: &mut Subject<'_>) {
         process,
         gaps,
     } = subject;
-    let wakes = Wakes::of(process.inotify.iter());
+    let side_effects = SideEffects::of(process.inotify.iter());
     let (mut untouched, mut wal2) = (0, 0);
     let mut found = group_files(&unite(&process.descriptors), |file| {
-        if wakes.by_opening(file.identity, file.parent) {
+        if side_effects.by_opening(file.identity, file.parent) {
             untouched += 1;
             return None;
         }
@@ -52,7 +52,7 @@ pub fn group(subject: &mut Subject<'_>) {
     });
     for database in found.iter_mut().filter(|database| database.deleted) {
         let path = database.database.as_bytes();
-        database.replaced = View::of(dir, mounts).stat(path, Last::Stay).is_ok();
+        database.replaced = View::of(dir, mounts).stat(path, FinalLink::Stay).is_ok();
     }
     if wal2 > 0 {
         gaps.count(
@@ -106,8 +106,8 @@ fn rested(stat: &libc::stat) -> Option<Duration> {
 /// the directory, its removal, came after the last one of the database.
 fn makes_journals(view: &View<'_>, database: &Name, stat: &libc::stat) -> bool {
     let journal = [database.as_bytes(), b"-journal"].concat();
-    let lies_there = view.stat(&journal, Last::Stay).is_ok();
-    let directory = database.parent().map(|dir| view.stat(dir, Last::Stay));
+    let lies_there = view.stat(&journal, FinalLink::Stay).is_ok();
+    let directory = database.parent().map(|dir| view.stat(dir, FinalLink::Stay));
     let removed = directory.and_then(Result::ok).is_some_and(|dir| {
         (dir.st_mtime, dir.st_mtime_nsec) >= (stat.st_mtime, stat.st_mtime_nsec)
     });

@@ -8,7 +8,7 @@ use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::errno_text;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Database, Descriptor, Holder, Identity, Part, Process, RollbackKind};
 use std::collections::{HashMap, HashSet};
 
@@ -76,7 +76,7 @@ pub fn is_dotfile(dir: &ProcDir, mounts: &Mounts, database: &Database) -> bool {
         foreign_locks::DOTFILE.as_bytes(),
     ]
     .concat();
-    let found = View::of(dir, mounts).stat(&path, Last::Stay);
+    let found = View::of(dir, mounts).stat(&path, FinalLink::Stay);
     found.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
 }
 

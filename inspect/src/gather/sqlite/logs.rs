@@ -1,13 +1,13 @@
 //! What the -shm, -wal and -journal of a database say, where they can be opened unnoticed.
 
-use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::sqlite::databases::open_safely;
 use crate::gather::sqlite::{header, log_state};
 use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Database, Journal, Part, Wal};
 use std::fs::File;
 
@@ -19,9 +19,9 @@ pub fn logs(subject: &mut Subject<'_>) {
         process,
         gaps,
     } = subject;
-    let wakes = Wakes::of(process.inotify.iter());
+    let side_effects = SideEffects::of(process.inotify.iter());
     for database in &mut process.sqlite {
-        let wakes_it = |part: &Part| wakes.by_opening(part.identity, part.parent);
+        let wakes_it = |part: &Part| side_effects.by_opening(part.identity, part.parent);
         let open = |part: &Part| {
             if wakes_it(part) {
                 return None;
@@ -41,7 +41,7 @@ pub fn logs(subject: &mut Subject<'_>) {
             database.journal = part(database, "-journal")
                 .and_then(open)
                 .and_then(|file| journal(&file))
-                .or_else(|| journal_of_another(dir, mounts, &wakes, database, process.pid));
+                .or_else(|| journal_of_another(dir, mounts, &side_effects, database, process.pid));
         }
     }
 }
@@ -51,17 +51,20 @@ pub fn logs(subject: &mut Subject<'_>) {
 pub fn journal_of_another(
     dir: &ProcDir,
     mounts: &Mounts,
-    wakes: &Wakes,
+    side_effects: &SideEffects,
     database: &Database,
     own: u32,
 ) -> Option<Journal> {
     let holder = database.exclusive_holder()?;
     let main = part(database, "").filter(|main| !main.deleted)?;
-    if holder == own || database.wal_mode != Some(false) || wakes.by_opening(None, main.parent) {
+    if holder == own
+        || database.wal_mode != Some(false)
+        || side_effects.by_opening(None, main.parent)
+    {
         return None;
     }
     let path = [main.path.as_bytes(), b"-journal"].concat();
-    let file = View::of(dir, mounts).open(&path, Last::Stay, 0).ok()?;
+    let file = View::of(dir, mounts).open(&path, FinalLink::Stay, 0).ok()?;
     journal(&file)
 }
 

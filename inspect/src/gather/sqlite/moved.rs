@@ -5,7 +5,7 @@
 //! before, or on the command line: nothing is there any more, and the database was renamed since the process started.
 
 use crate::gather::subject::Subject;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Database, Kind, Name, Part, Process, RollbackKind};
 use crate::sys;
 use std::os::fd::AsFd;
@@ -102,7 +102,7 @@ fn named(process: &Process, view: &View<'_>) -> Vec<Name> {
 
 /// Nothing has this name.
 fn is_nowhere(view: &View<'_>, path: &Name) -> bool {
-    let found = view.stat(path.as_bytes(), Last::Stay);
+    let found = view.stat(path.as_bytes(), FinalLink::Stay);
     found.is_err_and(|e| e.raw_os_error() == Some(libc::ENOENT))
 }
 
@@ -117,7 +117,7 @@ fn was_renamed(view: &View<'_>, file: &Part, old: &Name, started: Duration) -> b
     let (Some(now), Some(before)) = (file.path.parent(), old.parent()) else {
         return false;
     };
-    let stat = view.stat(now, Last::Stay);
+    let stat = view.stat(now, FinalLink::Stay);
     same && is_nowhere(view, &before.into()) && stat.is_ok_and(|s| changed_alone(&s, started))
 }
 

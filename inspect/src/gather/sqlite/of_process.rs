@@ -1,6 +1,6 @@
 //! The logs, locks and files of the databases a process has open.
 
-use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::sqlite::databases::open_safely;
 use crate::gather::sqlite::held_locks::{fill_locks, holder, locks};
 use crate::gather::sqlite::lasting::AGAIN;
@@ -8,7 +8,7 @@ use crate::gather::sqlite::logs::{journal_of_another, logs, part};
 use crate::gather::sqlite::{moved, overwritten};
 use crate::gather::subject::Subject;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::Last;
+use crate::gather::subject::view::FinalLink;
 use crate::model::{Database, Holder, Part, RollbackKind};
 
 /// Fills in the logs and locks of the databases of `process`.
@@ -25,12 +25,13 @@ pub fn look(subject: &mut Subject<'_>) {
         process,
         ..
     } = subject;
-    let wakes = Wakes::of(process.inotify.iter());
+    let side_effects = SideEffects::of(process.inotify.iter());
     for database in &mut process.sqlite {
         if let Some(found) = &found {
             fill_locks(database, found);
         }
-        if let Some(journal) = journal_of_another(dir, mounts, &wakes, database, process.pid) {
+        if let Some(journal) = journal_of_another(dir, mounts, &side_effects, database, process.pid)
+        {
             database.journal = Some(journal);
         }
         let mut all = vec![Holder {
@@ -107,7 +108,7 @@ fn renamed(subject: &mut Subject<'_>) {
     }
     for log in &mut process.sqlite {
         if log.handles == 0 && log.wal_deleted == Some(false) {
-            let taken = view.stat(log.database.as_bytes(), Last::Stay);
+            let taken = view.stat(log.database.as_bytes(), FinalLink::Stay);
             log.replaced = taken.is_ok();
             log.renamed_to = Some(to.clone());
         }
@@ -122,11 +123,11 @@ fn displaced(subject: &mut Subject<'_>) {
         process,
         ..
     } = subject;
-    let wakes = Wakes::of(process.inotify.iter());
+    let side_effects = SideEffects::of(process.inotify.iter());
     for database in &mut process.sqlite {
         let [main, wal, shm] = ["", "-wal", "-shm"].map(|suffix| {
             let part = part(database, suffix).filter(|part| !part.deleted)?;
-            let unseen = !wakes.by_opening(part.identity, part.parent);
+            let unseen = !side_effects.by_opening(part.identity, part.parent);
             unseen.then(|| open_safely(dir, mounts, part)).flatten()
         });
         if let (Some(main), Some(wal), Some(shm)) = (main, wal, shm) {

@@ -2,13 +2,13 @@
 
 use crate::gather::process::processes::Processes;
 use crate::gather::subject::own_files::with_own_view;
-use crate::gather::subject::view::Last;
+use crate::gather::subject::view::FinalLink;
 use crate::model::SeenDatabase;
 
 /// The users, each once.
 pub fn owners_of(seen: &SeenDatabase) -> Vec<u32> {
     let path = seen.database.database.as_bytes();
-    let file = with_own_view(|view| view.stat(path, Last::Follow).ok());
+    let file = with_own_view(|view| view.stat(path, FinalLink::Follow).ok());
     let holders = seen.database.holders.iter().map(|holder| holder.pid);
     let pids = holders.chain(seen.orphans.iter().map(|orphan| orphan.pid));
     let all = Processes::open().ok();

@@ -8,7 +8,7 @@
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::{Mount, Mounts};
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Device, Identity, Watch};
 use crate::sys;
 use crate::sys::FileHandle;
@@ -40,7 +40,7 @@ pub fn mark_of(handle: &FileHandle) -> Option<u64> {
 }
 
 /// A path below a directory, and whether a final symbolic link is followed. An empty path is the directory itself.
-pub type Way<'a> = (BorrowedFd<'a>, &'a [u8], bool);
+pub type PathBelow<'a> = (BorrowedFd<'a>, &'a [u8], bool);
 
 impl Mount {
     /// Whether several of its files may have one inode number.
@@ -56,7 +56,7 @@ impl Mounts {
         &self,
         mount: &Mount,
         inode: u64,
-        (dir, path, follow): Way<'_>,
+        (dir, path, follow): PathBelow<'_>,
     ) -> Option<Identity> {
         let number = Identity::plain(mount.device, inode);
         if !mount.shares_numbers() {
@@ -80,7 +80,7 @@ impl Mounts {
     }
 
     /// The identity of what `path` below `dir` leads to; `mount` is the one it lies on.
-    pub fn identity_at(&self, mount: &Mount, way: Way<'_>) -> Option<Identity> {
+    pub fn identity_at(&self, mount: &Mount, way: PathBelow<'_>) -> Option<Identity> {
         let (dir, path, follow) = way;
         let stat = sys::stat_at(dir, path, flags(path, follow)).ok()?;
         self.identity(mount, stat.st_ino, way)
@@ -136,7 +136,7 @@ impl Mounts {
         if self
             .of_path(path)
             .is_some_and(|on| on.device == mount.device)
-            && let Ok(stat) = View::of(dir, self).stat(path, Last::Stay)
+            && let Ok(stat) = View::of(dir, self).stat(path, FinalLink::Stay)
         {
             self.note(mount, &stat);
         }

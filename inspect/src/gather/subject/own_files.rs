@@ -4,7 +4,7 @@ use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -12,7 +12,7 @@ use std::path::Path;
 /// A path of this program without links; `None` where nothing is there, or nobody answers.
 pub fn resolved(path: &[u8]) -> Option<Vec<u8>> {
     with_own_view(|view| {
-        let found = view::named(view, path, Last::Follow).ok()?;
+        let found = view::named(view, path, FinalLink::Follow).ok()?;
         view::real_path(found.as_fd()).ok()
     })
 }
@@ -20,14 +20,14 @@ pub fn resolved(path: &[u8]) -> Option<Vec<u8>> {
 /// Why nothing can be written at a path of this program: the file system it leads to does not answer.
 pub fn unanswered(path: &Path) -> Option<&'static str> {
     with_own_view(|view| {
-        let found = view::named(view, path.as_os_str().as_bytes(), Last::Follow);
+        let found = view::named(view, path.as_os_str().as_bytes(), FinalLink::Follow);
         view::left_out(&found.err()?)
     })
 }
 
 /// Whether a regular file is at a path of this program, where looking cannot hang.
 pub fn is_file(path: &[u8]) -> bool {
-    let stat = with_own_view(|view| view.stat(path, Last::Follow).ok());
+    let stat = with_own_view(|view| view.stat(path, FinalLink::Follow).ok());
     stat.is_some_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
 }
 

@@ -3,6 +3,6 @@
 
 pub(crate) mod pass;
 pub(crate) mod process;
+pub(crate) mod process_handle;
 pub(crate) mod same_program;
 pub(crate) mod surroundings;
-pub(crate) mod target;

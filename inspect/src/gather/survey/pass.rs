@@ -2,7 +2,7 @@
 //! descriptors, fdinfo of inotify instances, sizes and headers of SQLite logs. No path is looked for.
 
 use crate::gather::accounts::charged::{Accounts, Limits};
-use crate::gather::accounts::instances::{Instances, Known};
+use crate::gather::accounts::instances::{Instances, KnownInstance};
 use crate::gather::accounts::limits;
 use crate::gather::accounts::users::Users;
 use crate::gather::descriptors::census;
@@ -173,19 +173,19 @@ impl Reader<'_> {
         all: &mut Processes,
         pid: u32,
     ) -> io::Result<Option<(Process, bool, Chain)>> {
-        let glance = all.glance(pid)?;
-        if glance.count == Some(0) {
+        let summary = all.summary(pid)?;
+        if summary.count == Some(0) {
             return Ok(None);
         }
         // The descriptors of a process that may not be dumped belong to root, whoever runs it.
-        let uid = match glance.owner {
+        let uid = match summary.owner {
             0 => all.user(pid)?,
             owner => owner,
         };
         if self.selection.uid.is_some_and(|wanted| wanted != uid) {
             return Ok(None);
         }
-        let links = match Links::read(all, pid, glance.count) {
+        let links = match Links::read(all, pid, summary.count) {
             Ok(links) if links.open == 0 => return Ok(None),
             Ok(links) => Some(links),
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => None,
@@ -208,7 +208,7 @@ impl Reader<'_> {
         share.unreadable = u64::from(links.is_none());
         share.fds = links
             .as_ref()
-            .map_or(glance.count, |links| Some(links.open));
+            .map_or(summary.count, |links| Some(links.open));
         self.units
             .entry(process.unit.clone())
             .or_default()
@@ -225,7 +225,7 @@ impl Reader<'_> {
         }
         process.fds.open = links
             .as_ref()
-            .map_or(glance.count, |links| Some(links.open));
+            .map_or(summary.count, |links| Some(links.open));
         process.cmdline = status::command_line(&dir);
         limits::of_process(&dir, &mut process.fds, &mut Gaps::default());
         if let Some(links) = &links {
@@ -276,7 +276,7 @@ impl Reader<'_> {
                         masks: new.masks.clone(),
                     };
                     let pid = dir.pid;
-                    self.instances.add(place, Known { pid, fd, what });
+                    self.instances.add(place, KnownInstance { pid, fd, what });
                     seen.insert((dir.pid, fd), fd);
                     new
                 }

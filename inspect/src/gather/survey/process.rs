@@ -4,7 +4,7 @@ use crate::gather::accounts::charged::Accounts;
 use crate::gather::accounts::usage::Counted;
 use crate::gather::accounts::{limits, usage};
 use crate::gather::descriptors::{census, open_files};
-use crate::gather::inotify::activity::Ears;
+use crate::gather::inotify::activity::Monitors;
 use crate::gather::inotify::{paths, watches};
 use crate::gather::process::healed::healed;
 use crate::gather::process::{status, unit};
@@ -26,7 +26,7 @@ pub struct Session {
     pub limits: InotifyLimits,
     accounts: Accounts,
     /// Who listens for longer than the look itself takes.
-    ears: Option<Ears>,
+    monitors: Option<Monitors>,
     names: unit::Names,
     /// By who is charged, and by whether the watches were counted.
     users: HashMap<(Account, bool), (Vec<UserUsage>, Gaps)>,
@@ -40,32 +40,32 @@ impl Session {
             options,
             accounts: Accounts::new(limits.clone()),
             limits,
-            ears: options.window.map(|_| Ears::default()),
+            monitors: options.window.map(|_| Monitors::default()),
             names: unit::Names::default(),
             users: HashMap::new(),
         }
     }
 
     /// Listens with these instead, from now on.
-    pub fn with(mut self, ears: Ears) -> Session {
-        self.ears = Some(ears);
+    pub fn with(mut self, monitors: Monitors) -> Session {
+        self.monitors = Some(monitors);
         self
     }
 
     /// Begins to count what is heard beside the processes that were read: no look follows. Says whether there is
     /// anything to listen to.
     pub fn begin_to_hear(&mut self) -> bool {
-        self.ears.as_mut().is_some_and(Ears::begin)
+        self.monitors.as_mut().is_some_and(Monitors::begin)
     }
 
     /// What was heard beside a process, where somebody listens.
-    pub fn heard(&mut self, pid: u32) -> Option<Woken> {
-        self.ears.as_mut()?.hear(pid)
+    pub fn woken(&mut self, pid: u32) -> Option<Woken> {
+        self.monitors.as_mut()?.hear(pid)
     }
 
     /// Those it listens with, to be kept or to be asked.
-    pub fn ears(self) -> Ears {
-        self.ears.unwrap_or_default()
+    pub fn monitors(self) -> Monitors {
+        self.monitors.unwrap_or_default()
     }
 
     /// Reads one process. Both parts of the answer may be there: a process of another user still shows
@@ -118,16 +118,16 @@ impl Session {
         watches::read_others(dir, &mut read, self.options.paths, subject.gaps);
         mounts.identify(dir, watches::watches(&mut read));
         if self.options.paths {
-            let learnt = paths::resolve(subject, &mut read, &self.options);
-            subject.process.watch_trees = learnt.trees;
-            subject.process.woken = match &mut self.ears {
-                Some(ears) => {
-                    paths::place(dir, mounts, &read, ears);
-                    learnt.woken
+            let resolution = paths::resolve(subject, &mut read, &self.options);
+            subject.process.watch_trees = resolution.trees;
+            subject.process.woken = match &mut self.monitors {
+                Some(monitors) => {
+                    paths::place(dir, mounts, &read, monitors);
+                    resolution.woken
                 }
                 None => {
                     let listen = || paths::listen(dir, mounts, &read, self.options.listen);
-                    learnt.woken.or_else(listen)
+                    resolution.woken.or_else(listen)
                 }
             };
         }

@@ -6,12 +6,14 @@ use crate::gather::claims::{distinct, kind_of, places};
 use crate::gather::descriptors::census;
 use crate::gather::descriptors::sockets::Tables;
 use crate::gather::process::program::Program;
-use crate::gather::servers::process_tree::{Family, is_younger};
+use crate::gather::servers::process_tree::{ProcessTree, is_younger};
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Cache;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::View;
-use crate::model::{ClaimKind, Descriptor, Fds, Identity, Kin, Kind, Name, Process, SharedFile};
+use crate::model::{
+    ClaimKind, Descriptor, Fds, Identity, Kind, Name, Process, SameProgram, SharedFile,
+};
 use crate::sys;
 use procfs::process::Stat;
 use std::collections::HashSet;
@@ -19,20 +21,20 @@ use std::collections::HashSet;
 /// Processes of the same program whose descriptors are read.
 const READ: usize = 32;
 
-/// Fills in `around.origin` and `around.kin` of a process that listens or claims something, or beside
+/// Fills in `surroundings.origin` and `surroundings.same_program` of a process that listens or claims something, or beside
 /// whose state another one does.
 pub fn read(dir: &ProcDir, process: &mut Process) {
     let claims = process.descriptors.iter().any(claim_written);
     let claimed = !distinct::claimed(process).is_empty();
-    let left = process.around.client_gone;
-    if process.around.listeners.is_empty() && !claims && !claimed && !left {
+    let left = process.surroundings.client_gone;
+    if process.surroundings.listeners.is_empty() && !claims && !claimed && !left {
         return;
     }
-    let all = Family::read();
+    let all = ProcessTree::read();
     let Some(own) = all.get(process.pid) else {
         return;
     };
-    process.around.origin = all.origin(dir, own);
+    process.surroundings.origin = all.origin(dir, own);
     let mut cache = Cache::default();
     let mounts = cache.of(dir);
     let view = View::of(dir, &mounts);
@@ -57,9 +59,9 @@ pub fn read(dir: &ProcDir, process: &mut Process) {
             .any(|claim| i64::from(claim.pid) == i64::from(stat.pid))
     };
     list.sort_by_key(|other| std::cmp::Reverse((is_named(other), other.starttime)));
-    let mut kin = Vec::new();
+    let mut others = Vec::new();
     for other in list {
-        if kin.len() == READ {
+        if others.len() == READ {
             break;
         }
         let pid = u32::try_from(other.pid).ok();
@@ -69,10 +71,10 @@ pub fn read(dir: &ProcDir, process: &mut Process) {
         let mounts = cache.of(&theirs);
         let theirs = View::of(&theirs, &mounts);
         if let Some(runs) = Program::of(&theirs).filter(|runs| runs.is(&own.program)) {
-            kin.extend(self::kin(&all, &own, other, &theirs, &runs));
+            others.extend(examine(&all, &own, other, &theirs, &runs));
         }
     }
-    process.around.kin = kin;
+    process.surroundings.same_program = others;
 }
 
 /// The process that is looked at.
@@ -94,11 +96,17 @@ fn claim_written(file: &Descriptor) -> bool {
         )
 }
 
-fn kin(all: &Family, own: &Own<'_>, other: &Stat, view: &View<'_>, runs: &Program) -> Option<Kin> {
+fn examine(
+    all: &ProcessTree,
+    own: &Own<'_>,
+    other: &Stat,
+    view: &View<'_>,
+    runs: &Program,
+) -> Option<SameProgram> {
     let theirs = view.dir();
     let process = own.process;
     // Whoever has lost its client belongs to nobody any more, whatever session that had.
-    let apart = process.around.client_gone || !all.are_of_one_start(own.stat, other);
+    let apart = process.surroundings.client_gone || !all.are_of_one_start(own.stat, other);
     let same_command = runs.is_command(&own.program);
     let mut claims = distinct::between(process, theirs.pid);
     // What was started together may be one server's processes.
@@ -108,7 +116,12 @@ fn kin(all: &Family, own: &Own<'_>, other: &Stat, view: &View<'_>, runs: &Progra
     let mut gaps = Gaps::default();
     let descriptors = census::read(theirs, view.mounts(), &mut Fds::default(), &mut gaps).ok()?;
     let listeners = Tables::of(theirs).of_descriptors(&descriptors);
-    let ours: HashSet<u64> = process.around.listeners.iter().map(|l| l.inode).collect();
+    let ours: HashSet<u64> = process
+        .surroundings
+        .listeners
+        .iter()
+        .map(|l| l.inode)
+        .collect();
     // A socket that was handed over: workers of one server.
     if listeners
         .iter()
@@ -121,15 +134,15 @@ fn kin(all: &Family, own: &Own<'_>, other: &Stat, view: &View<'_>, runs: &Progra
         let places = places::of(theirs, &descriptors, &listeners, cwd.as_ref());
         distinct::keep_shared(&mut claims, own.view, view, &places);
     }
-    let serve = !process.around.listeners.is_empty() && !listeners.is_empty();
+    let serve = !process.surroundings.listeners.is_empty() && !listeners.is_empty();
     if !apart && (claims.is_empty() || !serve) {
         return None;
     }
-    Some(Kin {
+    Some(SameProgram {
         pid: theirs.pid,
-        starters: all.starters(other, own.stat, long_before(other)),
+        started_by: all.started_by(other, own.stat, long_before(other)),
         same_command,
-        same_cwd: cwd.is_some() && cwd == process.around.cwd,
+        same_cwd: cwd.is_some() && cwd == process.surroundings.cwd,
         younger: is_younger(other, own.stat),
         terminal: other.tty_nr != 0,
         listeners,

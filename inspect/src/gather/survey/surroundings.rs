@@ -10,18 +10,18 @@ use crate::model::{Kind, Name};
 /// Where it listens, where it came from, who is like it, and what it claims.
 pub fn read(subject: &mut Subject<'_>) {
     let (view, dir) = (subject.view(), subject.dir);
-    subject.process.around.cwd = view.working_directory().map(Name::from);
+    subject.process.surroundings.cwd = view.working_directory().map(Name::from);
     // Tables of a whole network namespace are read for who has a socket only.
     let descriptors = &subject.process.descriptors;
     if descriptors.iter().any(|d| d.kind == Kind::Socket) {
         let wanted = endpoints::wanted(descriptors);
         let tables = Tables::keeping(dir, &wanted);
-        subject.process.around.listeners = tables.of_descriptors(descriptors);
-        subject.process.around.sockets = endpoints::of(&tables, wanted);
+        subject.process.surroundings.listeners = tables.of_descriptors(descriptors);
+        subject.process.surroundings.sockets = endpoints::of(&tables, wanted);
     }
-    subject.process.around.claims = claims::of_process(subject);
+    subject.process.surroundings.claims = claims::of_process(subject);
     let process = &mut *subject.process;
     // What has no state of its own is in nobody's way.
-    process.around.client_gone = !process.sqlite.is_empty() && stdio::is_gone(dir, process);
+    process.surroundings.client_gone = !process.sqlite.is_empty() && stdio::is_gone(dir, process);
     same_program::read(dir, process);
 }

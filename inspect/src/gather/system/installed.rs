@@ -6,8 +6,8 @@ use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view;
-use crate::gather::subject::view::{Last, View};
-use crate::model::{Copies, Here, Name, Program};
+use crate::gather::subject::view::{FinalLink, View};
+use crate::model::{Copies, LocalSystem, Name, Program};
 use crate::sys;
 use std::env;
 use std::os::fd::AsFd;
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 const LIBRARY: &str = "libwatchfix.so";
 
 /// Looks around.
-pub fn here() -> Here {
+pub fn local_system() -> LocalSystem {
     let own = env::current_exe().ok();
     let beside = own.as_deref().and_then(Path::parent);
     let person = person(sys::effective_user(), env::var("SUDO_UID").ok());
@@ -65,7 +65,7 @@ pub fn here() -> Here {
         can_be_named(file) && files.is_file(file)
     });
     let installed = |name: &str| usual.iter().any(|dir| files.can_run(&dir.join(name)));
-    Here {
+    LocalSystem {
         person,
         sudo: installed("sudo"),
         sqlite3: installed("sqlite3"),
@@ -135,7 +135,10 @@ struct Files<'a> {
 
 impl Files<'_> {
     fn is_file(&self, path: &Path) -> bool {
-        let stat = |view: &View<'_>| view.stat(path.as_os_str().as_bytes(), Last::Follow).ok();
+        let stat = |view: &View<'_>| {
+            view.stat(path.as_os_str().as_bytes(), FinalLink::Follow)
+                .ok()
+        };
         let stat = self.view.and_then(stat);
         stat.is_some_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
     }
@@ -148,7 +151,7 @@ impl Files<'_> {
     fn real(&self, path: &Path) -> Option<Vec<u8>> {
         let found = self
             .view?
-            .find(path.as_os_str().as_bytes(), Last::Follow)
+            .find(path.as_os_str().as_bytes(), FinalLink::Follow)
             .ok()?;
         view::real_path(found.as_fd()).ok()
     }

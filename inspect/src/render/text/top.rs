@@ -253,7 +253,7 @@ fn limit(limit: Option<u64>) -> String {
     }
 }
 
-/// `root`, or `root in user:[4026532178]` as lsns(8) and links of /proc name a namespace.
+/// `root`, or `root in user:[4026532178]` as lsns(8) names a namespace.
 fn user_name(user: &User) -> String {
     let name = name(user.name.as_ref(), Some(user.account.uid));
     match user.account.user_namespace {

@@ -5,17 +5,17 @@ use crate::model::{Copies, Program};
 impl Remedies {
     /// For tests of findings.
     pub fn sample() -> Remedies {
-        Remedies::of(here())
+        Remedies::of(system())
     }
 }
 
 /// A machine where everything is installed and root pastes.
-pub fn here() -> Here {
+pub fn system() -> LocalSystem {
     let program = |path: &str| Program {
         path: path.into(),
         in_path: true,
     };
-    Here {
+    LocalSystem {
         person: 0,
         sudo: false,
         sqlite3: true,
@@ -65,16 +65,16 @@ fn a_static_program_is_started_by_watchfix_run() {
 fn a_program_is_started_where_it_works_and_as_who_it_works() {
     let mut fixture = dynamic();
     fixture.process.cmdline = Some(vec!["./tool".into(), "app.py".into()]);
-    fixture.process.around.cwd = Some("/srv/my app".into());
+    fixture.process.surroundings.cwd = Some("/srv/my app".into());
     let start = |person, sudo, fixture: &Fixture| {
         let library = Some("/l/libwatchfix.so".into());
-        let here = Here {
+        let system = LocalSystem {
             person,
             sudo,
             library,
-            ..here()
+            ..system()
         };
-        Remedies::of(here).start(&fixture.process).unwrap()
+        Remedies::of(system).start(&fixture.process).unwrap()
     };
     let plain = "cd '/srv/my app' && LD_PRELOAD=/l/libwatchfix.so ./tool app.py";
     assert_eq!(start(1000, true, &fixture), plain);
@@ -85,7 +85,7 @@ fn a_program_is_started_where_it_works_and_as_who_it_works() {
         "sudo -u '#1000' env -C '/srv/my app' LD_PRELOAD=/l/libwatchfix.so ./tool app.py"
     );
     for nowhere in ["/", "/srv/gone (deleted)"] {
-        fixture.process.around.cwd = Some(nowhere.into());
+        fixture.process.surroundings.cwd = Some(nowhere.into());
         assert_eq!(
             start(1000, true, &fixture),
             "LD_PRELOAD=/l/libwatchfix.so ./tool app.py"
@@ -105,9 +105,9 @@ fn names_are_ignored_by_the_library_and_settled_by_engines_that_see_masks_only()
         r"WATCHFIX_IGNORE='+out.log:a\:b' LD_PRELOAD='/opt/it'\''s/libwatchfix.so' tool"
     );
     let by_run = "watchfix run --settle +/d -- tool";
-    let without = Remedies::of(Here {
+    let without = Remedies::of(LocalSystem {
         library: None,
-        ..here()
+        ..system()
     });
     assert_eq!(start(&without, &fixture).unwrap(), by_run);
     let mut fixture = fixture;
@@ -117,7 +117,12 @@ fn names_are_ignored_by_the_library_and_settled_by_engines_that_see_masks_only()
 
 #[test]
 fn a_program_that_a_shell_would_not_find_is_named_by_its_path() {
-    let with = |watchfix| Remedies::of(Here { watchfix, ..here() });
+    let with = |watchfix| {
+        Remedies::of(LocalSystem {
+            watchfix,
+            ..system()
+        })
+    };
     let elsewhere = Program {
         path: "/home/me/w f/watchfix".into(),
         in_path: false,
@@ -137,10 +142,10 @@ fn a_program_that_a_shell_would_not_find_is_named_by_its_path() {
 fn what_takes_root_is_asked_of_sudo_as_a_whole() {
     let process = Fixture::new().process;
     let as_user = |person, sudo| {
-        Remedies::of(Here {
+        Remedies::of(LocalSystem {
             person,
             sudo,
-            ..here()
+            ..system()
         })
     };
     let kill = "kill 42";
@@ -164,9 +169,9 @@ fn what_takes_root_is_asked_of_sudo_as_a_whole() {
 
 #[test]
 fn what_is_not_installed_is_no_command() {
-    let without = Remedies::of(Here {
+    let without = Remedies::of(LocalSystem {
         sqlite3: false,
-        ..here()
+        ..system()
     });
     let checkpoint = without.checkpoint(&"/d/a.db".into());
     let why = without.permitted(&[], false, &checkpoint).unwrap_err();

@@ -2,7 +2,7 @@
 
 use crate::gather::inotify::paths::wanted::Wanted;
 use crate::gather::inotify::watches::ReadInstance;
-use crate::gather::subject::view::{Last, View, join};
+use crate::gather::subject::view::{FinalLink, View, join};
 use crate::model::{Device, Kind, Name, Process, ResolvedBy};
 use std::collections::{HashSet, VecDeque};
 use std::os::fd::AsFd;
@@ -42,7 +42,7 @@ pub fn resolve(view: &View<'_>, process: &Process, wanted: &mut Wanted<'_>) -> V
         if wanted.left() == 0 {
             break;
         }
-        if let Ok(found) = view.find(&path, Last::Stay) {
+        if let Ok(found) = view.find(&path, FinalLink::Stay) {
             let watched = wanted.compare(found.as_fd(), b"", &path, ResolvedBy::Candidate);
             compared.push(Place { path, watched });
         }
@@ -100,7 +100,7 @@ pub fn usual(view: &View<'_>, known: &[Place], wanted: &mut Wanted<'_>) -> Vec<P
             }
             left -= 1;
             let path = join(&above, name);
-            if let Ok(there) = view.find(&path, Last::Stay)
+            if let Ok(there) = view.find(&path, FinalLink::Stay)
                 && wanted.compare(there.as_fd(), b"", &path, ResolvedBy::Candidate)
             {
                 around.push_back(path.clone());

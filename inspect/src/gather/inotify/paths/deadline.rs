@@ -24,7 +24,7 @@ impl Clock {
 }
 
 /// One deadline for all paths of a process, and the line that shows how far it is.
-pub struct Patience {
+pub struct Deadline {
     /// Directories may be listed.
     pub walk: bool,
     /// Directories listed so far.
@@ -34,12 +34,12 @@ pub struct Patience {
     total: usize,
 }
 
-impl Patience {
+impl Deadline {
     /// From now on. `total` watches wait for a path; with `progress` standard error shows how it goes.
-    pub fn new(timeout: Duration, total: usize, progress: bool) -> Patience {
+    pub fn new(timeout: Duration, total: usize, progress: bool) -> Deadline {
         let now = Instant::now();
         let walk = !timeout.is_zero();
-        Patience {
+        Deadline {
             walk,
             listed: 0,
             deadline: Clock(now.checked_add(if walk { timeout } else { HANDLES_ONLY })),
@@ -77,7 +77,7 @@ impl Patience {
     }
 }
 
-impl Drop for Patience {
+impl Drop for Deadline {
     fn drop(&mut self) {
         if self.line.as_ref().is_some_and(|line| line.shown) {
             let _ = io::stderr().write_all(b"\r\x1b[K");
@@ -135,14 +135,14 @@ mod tests {
 
     #[test]
     fn a_timeout_beyond_the_clock_never_ends_and_a_past_one_has() {
-        assert!(!Patience::new(Duration::MAX, 1, false).is_over());
-        assert!(Patience::new(Duration::from_nanos(1), 1, false).is_over());
+        assert!(!Deadline::new(Duration::MAX, 1, false).is_over());
+        assert!(Deadline::new(Duration::from_nanos(1), 1, false).is_over());
     }
 
     #[test]
     fn without_time_nothing_is_listed_and_handles_are_still_tried() {
-        let patience = Patience::new(Duration::ZERO, 1, false);
-        assert!(!patience.walk);
-        assert!(!patience.is_over());
+        let deadline = Deadline::new(Duration::ZERO, 1, false);
+        assert!(!deadline.walk);
+        assert!(!deadline.is_over());
     }
 }

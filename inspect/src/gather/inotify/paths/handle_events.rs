@@ -14,14 +14,14 @@ const HEAD: usize = 16;
 
 /// Own watches on directories the process watches.
 #[derive(Default)]
-pub struct Heed {
+pub struct LookupWatches {
     inotify: Option<Inotify>,
     wds: HashMap<Vec<u8>, i32>,
     /// The kernel gives no watch: nothing can be told.
     refused: bool,
 }
 
-impl Heed {
+impl LookupWatches {
     /// Takes notice of looks at a directory, from now on. It is open as `directory`.
     pub fn take(&mut self, path: &[u8], directory: BorrowedFd<'_>) {
         if self.refused || self.wds.contains_key(path) {
@@ -87,15 +87,15 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().as_os_str().as_encoded_bytes();
         fs::create_dir(temp.path().join("in")).unwrap();
-        let mut heed = Heed::default();
-        assert_eq!(heed.saw(path), None);
-        heed.take(path, File::open(temp.path()).unwrap().as_fd());
-        heed.forget();
-        assert_eq!(heed.saw(path), Some(false));
+        let mut lookups = LookupWatches::default();
+        assert_eq!(lookups.saw(path), None);
+        lookups.take(path, File::open(temp.path()).unwrap().as_fd());
+        lookups.forget();
+        assert_eq!(lookups.saw(path), Some(false));
         fs::read_dir(temp.path().join("in")).unwrap().count();
-        assert_eq!(heed.saw(path), Some(false));
+        assert_eq!(lookups.saw(path), Some(false));
         fs::read_dir(temp.path()).unwrap().count();
-        assert_eq!(heed.saw(path), Some(true));
-        assert_eq!(heed.saw(path), Some(false));
+        assert_eq!(lookups.saw(path), Some(true));
+        assert_eq!(lookups.saw(path), Some(false));
     }
 }

@@ -11,13 +11,13 @@ const ONE_IN: usize = 50;
 
 /// The handles opened so far.
 #[derive(Default)]
-pub struct Pace {
+pub struct HandleTiming {
     opened: usize,
     slow: usize,
     least: Option<Duration>,
 }
 
-impl Pace {
+impl HandleTiming {
     /// Counts a handle that `took` so long, and says whether its name was not cached. Then opening it
     /// `again` is faster: the kernel has found the name.
     pub fn is_slow(&mut self, took: Duration, again: impl FnOnce() -> Duration) -> bool {
@@ -34,7 +34,7 @@ impl Pace {
     }
 
     /// Takes in what another thread has seen.
-    pub fn join(&mut self, other: &Pace) {
+    pub fn join(&mut self, other: &HandleTiming) {
         self.opened += other.opened;
         self.slow += other.slow;
         self.least = [self.least, other.least].into_iter().flatten().min();
@@ -66,31 +66,31 @@ mod tests {
 
     #[test]
     fn handles_that_are_as_slow_again_are_not_cold() {
-        let mut pace = Pace::default();
+        let mut timing = HandleTiming::default();
         for took in [2, 40, 3, 50, 40, 60, 70, 80] {
-            assert!(!pace.is_slow(us(took), || us(took)));
+            assert!(!timing.is_slow(us(took), || us(took)));
         }
-        assert!(!pace.is_cold());
+        assert!(!timing.is_cold());
     }
 
     #[test]
     fn a_handful_of_slow_handles_is_chance_and_more_are_cold() {
-        let mut pace = Pace::default();
+        let mut timing = HandleTiming::default();
         for _ in 0..CHANCE {
-            assert!(pace.is_slow(us(20), || us(2)));
-            assert!(!pace.is_cold());
+            assert!(timing.is_slow(us(20), || us(2)));
+            assert!(!timing.is_cold());
         }
-        assert!(pace.is_slow(us(20), || us(2)));
-        assert!(pace.is_cold());
+        assert!(timing.is_slow(us(20), || us(2)));
+        assert!(timing.is_cold());
     }
 
     #[test]
     fn one_slow_handle_in_a_hundred_is_chance() {
-        let mut pace = Pace::default();
+        let mut timing = HandleTiming::default();
         for at in 0..10_000 {
             let took = if at % 100 == 50 { us(4000) } else { us(2) };
-            pace.is_slow(took, || us(2));
-            assert!(!pace.is_cold(), "{at}");
+            timing.is_slow(took, || us(2));
+            assert!(!timing.is_cold(), "{at}");
         }
     }
 }

@@ -3,21 +3,21 @@
 //! That is so while the kernel knows the directory's name. When its caches are cold it opens and lists the
 //! parent to find the name again (fs/exportfs/expfs.c, `get_name`), for every handle anew: ten thousand
 //! directories in one cost as many listings of it, and every watch on it sees them. So the time each
-//! handle takes is looked at ([`Pace`]). Once they are cold, a handle shows where a directory lies, and the
-//! walk lists that once for all that lie there; where the process has seen it ([`Heed`]), no handle is opened any
+//! handle takes is looked at ([`HandleTiming`]). Once they are cold, a handle shows where a directory lies, and the
+//! walk lists that once for all that lie there; where the process has seen it ([`LookupWatches`]), no handle is opened any
 //! more.
 
-use crate::gather::inotify::paths::deadline::{Clock, Patience};
-use crate::gather::inotify::paths::handle_events::Heed;
-use crate::gather::inotify::paths::handle_timing::Pace;
+use crate::gather::inotify::paths::deadline::{Clock, Deadline};
+use crate::gather::inotify::paths::handle_events::LookupWatches;
+use crate::gather::inotify::paths::handle_timing::HandleTiming;
 use crate::gather::inotify::paths::look::Look;
 use crate::gather::inotify::paths::resolver::{Names, Resolver};
-use crate::gather::inotify::paths::{Pending, Why};
+use crate::gather::inotify::paths::{HandleFailure, Pending};
 use crate::gather::inotify::side_effects::LOOKS;
 use crate::gather::inotify::watches::{Handles, ReadInstance};
-use crate::gather::subject::view::Last;
+use crate::gather::subject::view::FinalLink;
 use crate::model::{Device, Name, Process, ResolvedBy, Watch};
-use crate::sys::{FileHandle, OwnPlace};
+use crate::sys::{FileHandle, OwnWorkingDirectory};
 use std::cmp::Reverse;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -48,7 +48,7 @@ pub struct Found {
 /// Finds paths by handle.
 pub struct Finder<'a> {
     round: Round<'a>,
-    hand: Hand,
+    worker: Worker,
 }
 
 /// What threads that find them side by side share.
@@ -62,10 +62,10 @@ struct Round<'a> {
 }
 
 /// What each of them has of its own.
-struct Hand {
+struct Worker {
     names: Option<Names>,
-    pace: Pace,
-    heed: Heed,
+    timing: HandleTiming,
+    lookups: LookupWatches,
     /// Directories whose watches reported that the kernel looked for a name.
     seen: usize,
 }
@@ -82,62 +82,68 @@ struct Part<'r> {
 impl<'a> Finder<'a> {
     /// For the watches in `read`.
     pub fn new(look: Look<'a>, process: &Process, read: &[ReadInstance]) -> Finder<'a> {
-        let Look { view, wakes } = look;
+        let Look { view, side_effects } = look;
         let instances = read.iter().map(|r| &r.instance);
         Finder {
             round: Round {
                 look,
-                resolver: Resolver::new(view.dir(), view.mounts(), wakes, process, instances),
+                resolver: Resolver::new(
+                    view.dir(),
+                    view.mounts(),
+                    side_effects,
+                    process,
+                    instances,
+                ),
                 cold: AtomicBool::new(false),
                 left: AtomicUsize::new(0),
             },
-            hand: Hand::new(),
+            worker: Worker::new(),
         }
     }
 
     /// Resolves what it can and returns the rest, oldest first. It ends when handles turn out to be cold.
-    pub fn resolve(&mut self, read: &mut [ReadInstance], patience: &mut Patience) -> Vec<Pending> {
+    pub fn resolve(&mut self, read: &mut [ReadInstance], deadline: &mut Deadline) -> Vec<Pending> {
         let count = read.iter().map(|r| r.instance.watches.len()).sum();
         let threads = match count {
             ..MANY => 0,
             MANY..VERY_MANY => 1,
             // Each of them would wake the process some times before it knows that names are not cached.
-            _ if !self.round.look.wakes.is_empty() => 1,
+            _ if !self.round.look.side_effects.is_empty() => 1,
             _ => std::thread::available_parallelism().map_or(1, |n| n.get().min(THREADS)),
         };
         *self.round.left.get_mut() = count;
-        let clock = patience.clock();
+        let clock = deadline.clock();
         let parts = Mutex::new(parts(read).into_iter());
         let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
         let round = &self.round;
         let mut pending = std::thread::scope(|scope| {
             let mut others = Vec::new();
-            let mut shows = Some(&mut *patience);
+            let mut shows = Some(&mut *deadline);
             for _ in 0..threads {
-                let mut patience = shows.take();
+                let mut deadline = shows.take();
                 let work = move || {
-                    let place = OwnPlace::of_this_thread().ok();
-                    let mut hand = Hand::new();
+                    let place = OwnWorkingDirectory::of_this_thread().ok();
+                    let mut worker = Worker::new();
                     let mut pending = Vec::new();
                     while let Some(part) = next() {
-                        let patience = patience.as_deref_mut();
-                        pending.extend(hand.work(round, place.as_ref(), part, clock, patience));
+                        let deadline = deadline.as_deref_mut();
+                        pending.extend(worker.work(round, place.as_ref(), part, clock, deadline));
                     }
-                    (hand, pending)
+                    (worker, pending)
                 };
                 others.extend(Builder::new().spawn_scoped(scope, work));
             }
             let mut pending = Vec::new();
             if others.is_empty() {
                 while let Some(part) = next() {
-                    pending.extend(self.hand.work(round, None, part, clock, None));
+                    pending.extend(self.worker.work(round, None, part, clock, None));
                 }
             }
             for other in others {
                 // It has not panicked: that ends the program.
-                if let Ok((hand, rest)) = other.join() {
-                    self.hand.pace.join(&hand.pace);
-                    self.hand.seen += hand.seen;
+                if let Ok((worker, rest)) = other.join() {
+                    self.worker.timing.join(&worker.timing);
+                    self.worker.seen += worker.seen;
                     pending.extend(rest);
                 }
             }
@@ -150,14 +156,14 @@ impl<'a> Finder<'a> {
     /// Lets the kernel look for the names of many handles side by side, on threads that wait for the disk.
     /// Nothing comes of it but that opening them again is fast; and nothing at all is done where the
     /// process would see it.
-    pub fn find_names(&self, handles: &[(Device, u64, FileHandle)], patience: &Patience) {
+    pub fn find_names(&self, handles: &[(Device, u64, FileHandle)], deadline: &Deadline) {
         let round = &self.round;
-        if !round.look.wakes.is_empty() {
+        if !round.look.side_effects.is_empty() {
             return;
         }
         let work = |first: usize| {
             for (device, inode, handle) in handles.iter().skip(first).step_by(THREADS) {
-                if patience.is_over() {
+                if deadline.is_over() {
                     return;
                 }
                 let _ = round
@@ -176,12 +182,16 @@ impl<'a> Finder<'a> {
 
     /// Whether names have left the kernel's cache.
     pub fn is_cold(&self) -> bool {
-        self.hand.pace.is_cold()
+        self.worker.timing.is_cold()
     }
 
     /// The path of one watch.
-    pub fn open(&mut self, watch: &Watch, handle: Option<&FileHandle>) -> Result<Found, Why> {
-        self.hand.open(&self.round, None, watch, handle)
+    pub fn open(
+        &mut self,
+        watch: &Watch,
+        handle: Option<&FileHandle>,
+    ) -> Result<Found, HandleFailure> {
+        self.worker.open(&self.round, None, watch, handle)
     }
 }
 
@@ -205,12 +215,12 @@ fn parts(read: &mut [ReadInstance]) -> Vec<Part<'_>> {
     all
 }
 
-impl Hand {
-    fn new() -> Hand {
-        Hand {
+impl Worker {
+    fn new() -> Worker {
+        Worker {
             names: Names::open().ok(),
-            pace: Pace::default(),
-            heed: Heed::default(),
+            timing: HandleTiming::default(),
+            lookups: LookupWatches::default(),
             seen: 0,
         }
     }
@@ -219,10 +229,10 @@ impl Hand {
     fn work(
         &mut self,
         round: &Round<'_>,
-        place: Option<&OwnPlace>,
+        place: Option<&OwnWorkingDirectory>,
         part: Part<'_>,
         clock: Clock,
-        mut patience: Option<&mut Patience>,
+        mut deadline: Option<&mut Deadline>,
     ) -> Vec<Pending> {
         let mut pending = Vec::new();
         let mut untried = None;
@@ -230,14 +240,14 @@ impl Hand {
         for (nth, (at, watch)) in watches.enumerate() {
             if untried.is_none() && nth.is_multiple_of(STRIDE) {
                 if self.is_cold(round) {
-                    untried = Some(Why::Cold);
+                    untried = Some(HandleFailure::Cold);
                 }
                 if clock.is_over() {
-                    untried = Some(Why::TimeUp);
+                    untried = Some(HandleFailure::TimeUp);
                 }
                 let left = round.left.fetch_sub(STRIDE, Ordering::Relaxed);
-                if let Some(patience) = &mut patience {
-                    patience.show(left);
+                if let Some(deadline) = &mut deadline {
+                    deadline.show(left);
                 }
             }
             let at = part.first + at;
@@ -260,7 +270,7 @@ impl Hand {
     }
 
     fn is_cold(&self, round: &Round<'_>) -> bool {
-        if self.pace.is_cold() {
+        if self.timing.is_cold() {
             round.cold.store(true, Ordering::Relaxed);
         }
         round.cold.load(Ordering::Relaxed)
@@ -270,26 +280,26 @@ impl Hand {
     fn open(
         &mut self,
         round: &Round<'_>,
-        place: Option<&OwnPlace>,
+        place: Option<&OwnWorkingDirectory>,
         watch: &Watch,
         handle: Option<&FileHandle>,
-    ) -> Result<Found, Why> {
-        if self.pace.is_too_many(self.seen) {
-            return Err(Why::Forgotten);
+    ) -> Result<Found, HandleFailure> {
+        if self.timing.is_too_many(self.seen) {
+            return Err(HandleFailure::Forgotten);
         }
-        let names = self.names.as_mut().ok_or(Why::Failed)?;
-        let (resolver, pace, heed) = (&round.resolver, &mut self.pace, &mut self.heed);
-        heed.forget();
+        let names = self.names.as_mut().ok_or(HandleFailure::Failed)?;
+        let (resolver, timing, lookups) = (&round.resolver, &mut self.timing, &mut self.lookups);
+        lookups.forget();
         let found = resolver.open(watch.device, watch.inode, handle, |opened| {
             let again = || match handle.map(|handle| opened.mount.open(handle, watch.inode)) {
                 Some(Ok(again)) => again.took,
                 _ => opened.took,
             };
-            let slow = pace.is_slow(opened.took, again);
+            let slow = timing.is_slow(opened.took, again);
             let (path, deleted) = resolver.path_of(&opened, names, place)?;
             // What lies in it is opened after it.
-            if pace.is_suspicious() && watch.mask.has(LOOKS) {
-                heed.take(path.as_bytes(), opened.fd.as_fd());
+            if timing.is_suspicious() && watch.mask.has(LOOKS) {
+                lookups.take(path.as_bytes(), opened.fd.as_fd());
             }
             Ok(Found {
                 path,
@@ -311,11 +321,11 @@ impl Hand {
         if !look.is_seen(parent) {
             return false;
         }
-        if let Some(saw) = self.heed.saw(parent) {
+        if let Some(saw) = self.lookups.saw(parent) {
             return saw;
         }
-        if let Ok(directory) = look.view.find(parent, Last::Follow) {
-            self.heed.take(parent, directory.as_fd());
+        if let Ok(directory) = look.view.find(parent, FinalLink::Follow) {
+            self.lookups.take(parent, directory.as_fd());
         }
         false
     }

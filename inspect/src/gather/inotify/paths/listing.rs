@@ -1,7 +1,7 @@
 //! Opening directories of one mount to list them.
 
 use crate::gather::inotify::paths::look::Look;
-use crate::gather::subject::view::Last;
+use crate::gather::subject::view::FinalLink;
 use crate::model::{Device, Name};
 use crate::sys;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,21 +27,24 @@ pub fn is_leaf(dir: BorrowedFd<'_>, name: &[u8]) -> bool {
 
 /// Whether opening this entry of a directory that may be opened would be seen.
 pub fn would_wake(look: &Look<'_>, root: &Root, dir: BorrowedFd<'_>, name: &[u8]) -> bool {
-    if look.wakes.is_empty() {
+    if look.side_effects.is_empty() {
         return false;
     }
     // The number in the listing is not the inode's on an overlayfs or at the root of a btrfs subvolume.
     let mount = look.view.mounts().by_id(root.mount);
     let identity =
         mount.and_then(|mount| look.view.mounts().identity_at(mount, (dir, name, false)));
-    look.wakes.by_opening(identity, identity)
+    look.side_effects.by_opening(identity, identity)
 }
 
 /// Opens a mount by the path the process has for it. `None` if another one lies on top.
 pub fn open_root(look: &Look<'_>, id: i32) -> Option<Root> {
     let mounts = look.view.mounts();
     let mount = mounts.by_id(id).filter(|mount| !mount.may_hang)?;
-    let fd = look.view.find(mount.point.as_bytes(), Last::Follow).ok()?;
+    let fd = look
+        .view
+        .find(mount.point.as_bytes(), FinalLink::Follow)
+        .ok()?;
     if sys::mount_id(fd.as_fd()).is_some_and(|found| found != id) {
         return None;
     }

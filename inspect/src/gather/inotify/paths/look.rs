@@ -1,21 +1,21 @@
 //! Looking at paths as the process sees them, and whether it would see us open them.
 
-use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::subject::mounts::Mount;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Identity, Name};
 
 /// What every look at a path needs.
 #[derive(Clone, Copy)]
 pub struct Look<'a> {
     pub view: &'a View<'a>,
-    pub wakes: &'a Wakes,
+    pub side_effects: &'a SideEffects,
 }
 
 impl Look<'_> {
     /// Whether the process's watches would report that this directory is opened.
     pub fn is_seen(&self, path: &[u8]) -> bool {
-        if self.wakes.is_empty() {
+        if self.side_effects.is_empty() {
             return false;
         }
         let itself = self.identity(path);
@@ -25,7 +25,7 @@ impl Look<'_> {
             Some(mount) => self.above_mount(mount).or(itself),
             None => self.identity(Name::from(path).parent().unwrap_or(b"/")),
         };
-        self.wakes.by_opening(itself, parent)
+        self.side_effects.by_opening(itself, parent)
     }
 
     fn above_mount(&self, mount: &Mount) -> Option<Identity> {
@@ -34,6 +34,6 @@ impl Look<'_> {
 
     /// What a path leads to, without opening it; `None` also where looking could hang.
     fn identity(&self, path: &[u8]) -> Option<Identity> {
-        self.view.identity(path, Last::Stay)
+        self.view.identity(path, FinalLink::Stay)
     }
 }

@@ -18,17 +18,17 @@ mod roots;
 mod walk;
 mod wanted;
 
-use crate::gather::inotify::activity::Ears;
-use crate::gather::inotify::paths::deadline::Patience;
+use crate::gather::inotify::activity::Monitors;
+use crate::gather::inotify::paths::deadline::Deadline;
 use crate::gather::inotify::paths::handles::Finder;
 use crate::gather::inotify::paths::listen::listen as listen_to;
 use crate::gather::inotify::paths::look::Look;
 pub use crate::gather::inotify::paths::open::Opener;
 pub use crate::gather::inotify::paths::reasons::may_be_healed;
-use crate::gather::inotify::paths::reasons::{Pending, Search, Why};
-use crate::gather::inotify::paths::roots::Ground;
+use crate::gather::inotify::paths::reasons::{HandleFailure, Pending, Search};
+use crate::gather::inotify::paths::roots::WalkScope;
 use crate::gather::inotify::paths::wanted::Wanted;
-use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::inotify::watches::ReadInstance;
 use crate::gather::subject::Subject;
 use crate::gather::subject::mounts::Mounts;
@@ -41,7 +41,7 @@ use std::time::Duration;
 
 /// What was learnt beside paths.
 #[derive(Default)]
-pub struct Learnt {
+pub struct Resolution {
     /// What was heard before directories were listed; `None` where that was not asked for, as where nothing was left.
     pub woken: Option<Woken>,
     /// Where the watches are that are left.
@@ -49,7 +49,11 @@ pub struct Learnt {
 }
 
 /// Finds the paths of all watches in `read`.
-pub fn resolve(subject: &mut Subject<'_>, read: &mut [ReadInstance], options: &Options) -> Learnt {
+pub fn resolve(
+    subject: &mut Subject<'_>,
+    read: &mut [ReadInstance],
+    options: &Options,
+) -> Resolution {
     let Subject {
         dir,
         mounts,
@@ -58,38 +62,38 @@ pub fn resolve(subject: &mut Subject<'_>, read: &mut [ReadInstance], options: &O
     } = subject;
     let total = read.iter().map(|r| r.instance.watches.len()).sum();
     if total == 0 {
-        return Learnt::default();
+        return Resolution::default();
     }
-    let mut patience = Patience::new(options.path_timeout, total, options.progress);
-    let wakes = &Wakes::of(read.iter().map(|r| &r.instance));
+    let mut deadline = Deadline::new(options.path_timeout, total, options.progress);
+    let side_effects = &SideEffects::of(read.iter().map(|r| &r.instance));
     let view = &View::of(dir, mounts);
-    let look = Look { view, wakes };
+    let look = Look { view, side_effects };
     let mut finder = Finder::new(look, process, read);
-    let pending = finder.resolve(read, &mut patience);
+    let pending = finder.resolve(read, &mut deadline);
     if pending.is_empty() {
-        return Learnt::default();
+        return Resolution::default();
     }
     let mut places = candidates::known(read);
     let mut wanted = Wanted::new(mounts, read, pending);
     places.extend(candidates::resolve(view, process, &mut wanted));
     wanted.prove_guesses();
     let mut woken = None;
-    let mut ground = Ground::default();
-    if !wakes.is_empty() && wanted.left() > 0 {
+    let mut scope = WalkScope::default();
+    if !side_effects.is_empty() && wanted.left() > 0 {
         places.extend(candidates::usual(view, &places, &mut wanted));
-        ground = Ground::of(view, wanted.read());
-        woken = listen_to(view, wakes, wanted.read(), options.listen);
+        scope = WalkScope::of(view, wanted.read());
+        woken = listen_to(view, side_effects, wanted.read(), options.listen);
     }
-    patience.wait_longer(
+    deadline.wait_longer(
         woken
             .as_ref()
             .map_or(Duration::ZERO, |woken| woken.listened),
     );
     // One look more is nothing to whoever is woken by those of others all the time.
-    let nobody = Wakes::default();
+    let nobody = SideEffects::default();
     let look = match options.wake || woken.as_ref().is_some_and(Woken::by_looks) {
         true => Look {
-            wakes: &nobody,
+            side_effects: &nobody,
             ..look
         },
         false => look,
@@ -98,16 +102,16 @@ pub fn resolve(subject: &mut Subject<'_>, read: &mut [ReadInstance], options: &O
         look,
         &mut finder,
         places,
-        &ground,
+        &scope,
         &mut wanted,
-        &mut patience,
+        &mut deadline,
     );
-    let mut reasons: BTreeMap<(Why, Option<Search>), usize> = BTreeMap::new();
+    let mut reasons: BTreeMap<(HandleFailure, Option<Search>), usize> = BTreeMap::new();
     for (one, search) in wanted.give_up(|device| outcome.of(device)) {
         *reasons.entry((one.why, search)).or_insert(0) += 1;
     }
     mounts.identify(dir, crate::gather::inotify::watches::watches(read));
-    let trees = ground.trees(read);
+    let trees = scope.trees(read);
     read.iter_mut().for_each(ReadInstance::drop_vague_guesses);
     for ((why, search), count) in reasons {
         let text = match search {
@@ -116,7 +120,7 @@ pub fn resolve(subject: &mut Subject<'_>, read: &mut [ReadInstance], options: &O
         };
         gaps.count(count, "paths of watches", text);
     }
-    Learnt { woken, trees }
+    Resolution { woken, trees }
 }
 
 /// Listens for up to `time` to what is known of its watches that report looks.
@@ -126,12 +130,12 @@ pub fn listen(
     read: &[ReadInstance],
     time: Duration,
 ) -> Option<Woken> {
-    let wakes = Wakes::of(read.iter().map(|r| &r.instance));
-    listen_to(&View::of(dir, mounts), &wakes, read, time)
+    let side_effects = SideEffects::of(read.iter().map(|r| &r.instance));
+    listen_to(&View::of(dir, mounts), &side_effects, read, time)
 }
 
-/// Listens to the same for as long as `ears` are kept.
-pub fn place(dir: &ProcDir, mounts: &Mounts, read: &[ReadInstance], ears: &mut Ears) {
-    let wakes = Wakes::of(read.iter().map(|r| &r.instance));
-    listen::place(&View::of(dir, mounts), &wakes, read, ears);
+/// Listens to the same for as long as `monitors` are kept.
+pub fn place(dir: &ProcDir, mounts: &Mounts, read: &[ReadInstance], monitors: &mut Monitors) {
+    let side_effects = SideEffects::of(read.iter().map(|r| &r.instance));
+    listen::place(&View::of(dir, mounts), &side_effects, read, monitors);
 }

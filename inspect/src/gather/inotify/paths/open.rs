@@ -2,13 +2,13 @@
 //! what it is for as long as the descriptor is held.
 
 use crate::gather::inotify::paths::proof::Candidate;
-use crate::gather::inotify::paths::reasons::Why;
+use crate::gather::inotify::paths::reasons::HandleFailure;
 use crate::gather::inotify::paths::resolver::Resolver;
-use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::inotify::watches::{Guess, Handles};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Instance, Process, Watch};
 use crate::sys;
 use std::collections::HashMap;
@@ -24,12 +24,12 @@ pub struct Opener<'a> {
 }
 
 impl<'a> Opener<'a> {
-    /// For the watches of `instances`, whose handles are `handles`. What `wakes` is left alone.
+    /// For the watches of `instances`, whose handles are `handles`. What `side_effects` is left alone.
     pub(in crate::gather) fn new(
         dir: &'a ProcDir,
         mounts: &'a Mounts,
         process: &Process,
-        wakes: &Wakes,
+        side_effects: &SideEffects,
         instances: &'a [Instance],
         handles: &'a [Handles],
         guesses: &'a [HashMap<usize, Guess>],
@@ -39,7 +39,7 @@ impl<'a> Opener<'a> {
             instances,
             handles,
             guesses,
-            by_handle: Resolver::new(dir, mounts, wakes, process, instances.iter()),
+            by_handle: Resolver::new(dir, mounts, side_effects, process, instances.iter()),
         }
     }
 
@@ -50,7 +50,7 @@ impl<'a> Opener<'a> {
     pub fn open(&self, instance: usize, watch: usize) -> Result<OwnedFd, &'static str> {
         let seen = self.instances.get(instance);
         let Some(seen) = seen.and_then(|instance| instance.watches.get(watch)) else {
-            return Err(Why::Failed.text());
+            return Err(HandleFailure::Failed.text());
         };
         let handles = self.handles.get(instance);
         let handle = handles.and_then(|handles| handles.to_open(watch));
@@ -93,6 +93,6 @@ impl<'a> Opener<'a> {
     }
 
     fn find(&self, path: &[u8]) -> Option<OwnedFd> {
-        self.view.find(path, Last::Stay).ok()
+        self.view.find(path, FinalLink::Stay).ok()
     }
 }

@@ -9,8 +9,8 @@ use crate::model::Watch;
 pub fn may_be_healed(watch: &Watch) -> bool {
     let reasons = [
         Search::Ambiguous.text(),
-        Why::WouldWake.text(),
-        Why::Forgotten.text(),
+        HandleFailure::WouldWake.text(),
+        HandleFailure::Forgotten.text(),
         Search::WouldWake.text(),
     ];
     watch.unresolved.is_some_and(|why| reasons.contains(&why))
@@ -18,7 +18,7 @@ pub fn may_be_healed(watch: &Watch) -> bool {
 
 /// Why a file handle did not lead to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
+pub enum HandleFailure {
     NotPermitted,
     NoHandle,
     NoMount,
@@ -37,39 +37,46 @@ pub enum Why {
     TimeUp,
 }
 
-impl Why {
+impl HandleFailure {
     pub fn text(self) -> &'static str {
         match self {
-            Why::NotPermitted => "opening file handles needs root (CAP_DAC_READ_SEARCH)",
-            Why::NoHandle => "the file system has no file handles",
-            Why::NoMount => "no mount the process sees has this device",
-            Why::Hidden => "the mount cannot be reached: hidden below another, or not permitted",
-            Why::MayHang => MAY_HANG,
-            Why::Deleted => "deleted: the file system does not find the handle any more",
-            Why::Overlay => "an overlayfs does not open file handles",
-            Why::NotOpenable => "the file system has handles that cannot be opened (procfs, sysfs)",
-            Why::NotCached => "the kernel has no name in its cache",
-            Why::Outside => "outside of what the process's mounts show",
-            Why::OtherInode => "the file handle now leads to another inode",
-            Why::Failed => "opening the file handle failed",
-            Why::WouldWake => {
+            HandleFailure::NotPermitted => "opening file handles needs root (CAP_DAC_READ_SEARCH)",
+            HandleFailure::NoHandle => "the file system has no file handles",
+            HandleFailure::NoMount => "no mount the process sees has this device",
+            HandleFailure::Hidden => {
+                "the mount cannot be reached: hidden below another, or not permitted"
+            }
+            HandleFailure::MayHang => MAY_HANG,
+            HandleFailure::Deleted => "deleted: the file system does not find the handle any more",
+            HandleFailure::Overlay => "an overlayfs does not open file handles",
+            HandleFailure::NotOpenable => {
+                "the file system has handles that cannot be opened (procfs, sysfs)"
+            }
+            HandleFailure::NotCached => "the kernel has no name in its cache",
+            HandleFailure::Outside => "outside of what the process's mounts show",
+            HandleFailure::OtherInode => "the file handle now leads to another inode",
+            HandleFailure::Failed => "opening the file handle failed",
+            HandleFailure::WouldWake => {
                 "opening the mount for file handles would wake the process: its watches report opens"
             }
-            Why::Forgotten => {
+            HandleFailure::Forgotten => {
                 "the kernel has forgotten the name, and to find it again would wake the process: its watches report opens"
             }
-            Why::Cold | Why::TimeUp => Search::TimeUp.text(),
+            HandleFailure::Cold | HandleFailure::TimeUp => Search::TimeUp.text(),
         }
     }
 
     /// Whether its handle was not opened yet.
     pub fn is_untried(self) -> bool {
-        matches!(self, Why::Cold | Why::TimeUp)
+        matches!(self, HandleFailure::Cold | HandleFailure::TimeUp)
     }
 
     /// Whether a name may be there that candidates or the walk can find.
     pub fn may_have_a_name(self) -> bool {
-        !matches!(self, Why::NoMount | Why::MayHang | Why::Deleted)
+        !matches!(
+            self,
+            HandleFailure::NoMount | HandleFailure::MayHang | HandleFailure::Deleted
+        )
     }
 }
 
@@ -115,5 +122,5 @@ pub struct Pending {
     /// Index in the instance's watches.
     pub watch: usize,
     /// Why its handle did not lead to a path.
-    pub why: Why,
+    pub why: HandleFailure,
 }

@@ -1,14 +1,14 @@
 //! File handles opened on a mount of their device, verified, and their paths as the process sees them.
 
-use crate::gather::inotify::paths::Why;
+use crate::gather::inotify::paths::HandleFailure;
 use crate::gather::inotify::paths::look::Look;
-use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::subject::mounts::{Mount, Mounts};
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Device, Instance, Name, Process};
 use crate::sys;
-use crate::sys::{FileHandle, OwnPlace};
+use crate::sys::{FileHandle, OwnWorkingDirectory};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// What opens handles: a mount of every device there are watches on.
 pub struct Resolver<'a> {
     view: View<'a>,
-    devices: HashMap<Device, Result<Vec<OpenMount>, Why>>,
+    devices: HashMap<Device, Result<Vec<OpenMount>, HandleFailure>>,
     /// The kernel refused: it will refuse every other handle too.
     refused: AtomicBool,
 }
@@ -40,12 +40,15 @@ impl<'a> Resolver<'a> {
     pub fn new<'i>(
         dir: &'a ProcDir,
         mounts: &'a Mounts,
-        wakes: &Wakes,
+        side_effects: &SideEffects,
         process: &Process,
         instances: impl Iterator<Item = &'i Instance>,
     ) -> Resolver<'a> {
         let view = View::of(dir, mounts);
-        let look = Look { view: &view, wakes };
+        let look = Look {
+            view: &view,
+            side_effects,
+        };
         let watches = instances.flat_map(|instance| &instance.watches);
         let devices: BTreeSet<Device> = watches.map(|watch| watch.device).collect();
         // Whoever may open no handle need not open a mount for them: somebody may watch it.
@@ -67,24 +70,24 @@ impl<'a> Resolver<'a> {
         device: Device,
         inode: u64,
         handle: Option<&FileHandle>,
-        mut accept: impl FnMut(Opened<'_>) -> Result<T, Why>,
-    ) -> Result<T, Why> {
+        mut accept: impl FnMut(Opened<'_>) -> Result<T, HandleFailure>,
+    ) -> Result<T, HandleFailure> {
         let mounts = match self.devices.get(&device) {
             Some(Ok(mounts)) => mounts,
             Some(Err(why)) => return Err(*why),
-            None => return Err(Why::NoMount),
+            None => return Err(HandleFailure::NoMount),
         };
-        let handle = handle.ok_or(Why::NoHandle)?;
+        let handle = handle.ok_or(HandleFailure::NoHandle)?;
         if self.refused.load(Ordering::Relaxed) {
-            return Err(Why::NotPermitted);
+            return Err(HandleFailure::NotPermitted);
         }
-        let mut last = Why::NoMount;
+        let mut last = HandleFailure::NoMount;
         for mount in mounts {
             match mount.open(handle, inode).and_then(&mut accept) {
                 Ok(done) => return Ok(done),
-                Err(Why::NotPermitted) => {
+                Err(HandleFailure::NotPermitted) => {
                     self.refused.store(true, Ordering::Relaxed);
-                    return Err(Why::NotPermitted);
+                    return Err(HandleFailure::NotPermitted);
                 }
                 Err(why) => last = why,
             }
@@ -97,12 +100,12 @@ impl<'a> Resolver<'a> {
         &self,
         opened: &Opened<'_>,
         names: &mut Names,
-        place: Option<&OwnPlace>,
-    ) -> Result<(Name, bool), Why> {
+        place: Option<&OwnWorkingDirectory>,
+    ) -> Result<(Name, bool), HandleFailure> {
         let mount = opened.mount;
         let link = names
             .of(opened.fd.as_fd(), place)
-            .map_err(|_| Why::Failed)?;
+            .map_err(|_| HandleFailure::Failed)?;
         let is_gone = || stat(&opened.fd).is_ok_and(|stat| stat.st_nlink == 0);
         let (path, deleted) = match link.strip_suffix(b" (deleted)") {
             Some(bare) if is_gone() => (bare, true),
@@ -111,13 +114,13 @@ impl<'a> Resolver<'a> {
         let path = mount.inside(path, opened.inode)?;
         // Through a mount of a part, a file outside of that part has a path that means nothing.
         if !mount.whole {
-            let there = self.view.stat(&path, Last::Stay);
-            let here = stat(&opened.fd).map_err(|_| Why::Failed)?;
+            let there = self.view.stat(&path, FinalLink::Stay);
+            let here = stat(&opened.fd).map_err(|_| HandleFailure::Failed)?;
             // The device is the subvolume's, where there are such.
             let same =
                 |there: libc::stat| (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino);
             if !there.is_ok_and(same) {
-                return Err(Why::Outside);
+                return Err(HandleFailure::Outside);
             }
         }
         Ok((path.into(), deleted))
@@ -156,7 +159,7 @@ impl Names {
 
     /// The path the kernel has for a descriptor. To go there and ask where one is takes half as long as reading
     /// a link, and is refused for what is not a directory or a deleted one.
-    fn of(&mut self, fd: BorrowedFd<'_>, place: Option<&OwnPlace>) -> io::Result<&[u8]> {
+    fn of(&mut self, fd: BorrowedFd<'_>, place: Option<&OwnWorkingDirectory>) -> io::Result<&[u8]> {
         if let Some(place) = place
             && place.of(fd, &mut self.link).is_ok()
         {
@@ -171,20 +174,22 @@ impl Names {
 
 impl OpenMount {
     /// Opens a file of its file system.
-    pub fn open(&self, handle: &FileHandle, inode: u64) -> Result<Opened<'_>, Why> {
+    pub fn open(&self, handle: &FileHandle, inode: u64) -> Result<Opened<'_>, HandleFailure> {
         let start = Instant::now();
         let opened = sys::open_by_handle(self.fd.as_fd(), handle);
         let took = start.elapsed();
         let fd = opened.map_err(|e| match e.raw_os_error() {
-            Some(libc::EPERM) => Why::NotPermitted,
-            Some(libc::ESTALE) if self.overlay => Why::Overlay,
-            Some(libc::ESTALE) if self.opens_handles() => Why::Deleted,
-            Some(libc::ESTALE | libc::EOPNOTSUPP | libc::EINVAL) => Why::NotOpenable,
-            _ => Why::Failed,
+            Some(libc::EPERM) => HandleFailure::NotPermitted,
+            Some(libc::ESTALE) if self.overlay => HandleFailure::Overlay,
+            Some(libc::ESTALE) if self.opens_handles() => HandleFailure::Deleted,
+            Some(libc::ESTALE | libc::EOPNOTSUPP | libc::EINVAL) => HandleFailure::NotOpenable,
+            _ => HandleFailure::Failed,
         })?;
         // The file is asked only where the handle does not say it already.
-        if handle.inode() != Some(inode) && stat(&fd).map_err(|_| Why::Failed)?.st_ino != inode {
-            return Err(Why::OtherInode);
+        if handle.inode() != Some(inode)
+            && stat(&fd).map_err(|_| HandleFailure::Failed)?.st_ino != inode
+        {
+            return Err(HandleFailure::OtherInode);
         }
         Ok(Opened {
             mount: self,
@@ -202,23 +207,23 @@ impl OpenMount {
     }
 
     /// Turns what we see into what the process sees.
-    fn inside(&self, path: &[u8], inode: u64) -> Result<Vec<u8>, Why> {
+    fn inside(&self, path: &[u8], inode: u64) -> Result<Vec<u8>, HandleFailure> {
         if path == self.shown {
             // A file the kernel opened without knowing its name is shown as the root, without an error.
             return if inode == self.root_inode {
                 Ok(self.point.as_bytes().to_vec())
             } else {
-                Err(Why::NotCached)
+                Err(HandleFailure::NotCached)
             };
         }
         if path == b"/" {
-            return Err(Why::NotCached);
+            return Err(HandleFailure::NotCached);
         }
         let shown = self.shown.strip_suffix(b"/").unwrap_or(&self.shown);
         let rest = path
             .strip_prefix(shown)
             .filter(|rest| rest.starts_with(b"/"))
-            .ok_or(Why::Outside)?;
+            .ok_or(HandleFailure::Outside)?;
         let point = self.point.as_bytes();
         let point = point.strip_suffix(b"/").unwrap_or(point);
         Ok([point, rest].concat())
@@ -238,19 +243,19 @@ fn open_mounts(
     anchors: &[Vec<u8>],
     device: Device,
     refused: bool,
-) -> Result<Vec<OpenMount>, Why> {
+) -> Result<Vec<OpenMount>, HandleFailure> {
     let mut opened = Vec::new();
-    let mut why = Why::NoMount;
+    let mut why = HandleFailure::NoMount;
     for mount in look.view.mounts().of_device(device) {
         if mount.may_hang {
-            why = Why::MayHang;
+            why = HandleFailure::MayHang;
             continue;
         }
         if refused {
             if reach(look, mount, mount.point.as_bytes()).is_some() {
                 return Ok(opened);
             }
-            why = Why::Hidden;
+            why = HandleFailure::Hidden;
             continue;
         }
         match open_mount(look, anchors, mount) {
@@ -274,21 +279,25 @@ fn open_mounts(
 /// What a path of a mount leads to: through the process's root, so that it is right in another mount namespace
 /// and below a chroot.
 fn reach(look: &Look<'_>, mount: &Mount, path: &[u8]) -> Option<OwnedFd> {
-    let found = look.view.find(path, Last::Follow).ok()?;
+    let found = look.view.find(path, FinalLink::Follow).ok()?;
     // Another mount may lie on top of this one.
     let other = sys::mount_id(found.as_fd()).is_some_and(|id| id != mount.id);
     (!other).then_some(found)
 }
 
-fn open_mount(look: &Look<'_>, anchors: &[Vec<u8>], mount: &Mount) -> Result<OpenMount, Why> {
+fn open_mount(
+    look: &Look<'_>,
+    anchors: &[Vec<u8>],
+    mount: &Mount,
+) -> Result<OpenMount, HandleFailure> {
     let point = mount.point.as_bytes();
     let find = |path: &[u8]| reach(look, mount, path);
-    let root = find(point).ok_or(Why::Hidden)?;
-    let root_inode = stat(&root).map_err(|_| Why::Failed)?.st_ino;
-    let mut names = Names::open().map_err(|_| Why::Failed)?;
+    let root = find(point).ok_or(HandleFailure::Hidden)?;
+    let root_inode = stat(&root).map_err(|_| HandleFailure::Failed)?.st_ino;
+    let mut names = Names::open().map_err(|_| HandleFailure::Failed)?;
     let shown = names
         .of(root.as_fd(), None)
-        .map_err(|_| Why::Failed)?
+        .map_err(|_| HandleFailure::Failed)?
         .to_vec();
     // O_PATH is not enough for open_by_handle_at(2); any directory of the mount is.
     let on_it = |path: &&[u8]| {
@@ -306,9 +315,9 @@ fn open_mount(look: &Look<'_>, anchors: &[Vec<u8>], mount: &Mount) -> Result<Ope
             sys::open_at(find(path)?.as_fd(), b".", flags).ok()
         })
         .ok_or(if look.is_seen(point) {
-            Why::WouldWake
+            HandleFailure::WouldWake
         } else {
-            Why::Failed
+            HandleFailure::Failed
         })?;
     Ok(OpenMount {
         fd,

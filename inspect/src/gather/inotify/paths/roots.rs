@@ -3,7 +3,7 @@
 use crate::gather::inotify::side_effects::LOOKS;
 use crate::gather::inotify::watches::ReadInstance;
 use crate::gather::subject::mounts::is_below;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Device, Name, WatchTree};
 use crate::sys;
 use std::collections::{BTreeMap, HashSet};
@@ -14,20 +14,20 @@ const MOST: usize = 10;
 
 /// Where the walk may list: on devices with such trees below their tops only.
 #[derive(Default)]
-pub struct Ground {
-    tops: BTreeMap<Device, Tops>,
+pub struct WalkScope {
+    tops: BTreeMap<Device, TreeRoots>,
 }
 
 /// The tops of the trees on one device, none below another.
 #[derive(Default)]
-struct Tops {
+struct TreeRoots {
     sorted: Vec<Vec<u8>>,
     all: HashSet<Vec<u8>>,
 }
 
-impl Ground {
+impl WalkScope {
     /// Of the watches in `read` whose paths are known.
-    pub fn of(view: &View<'_>, read: &[ReadInstance]) -> Ground {
+    pub fn of(view: &View<'_>, read: &[ReadInstance]) -> WalkScope {
         let mut tops: BTreeMap<Device, Vec<Vec<u8>>> = BTreeMap::new();
         for watch in read.iter().flat_map(|entry| &entry.instance.watches) {
             if let Some(path) = watch.path.as_ref()
@@ -39,7 +39,7 @@ impl Ground {
             }
         }
         let is_directory = |path: &[u8]| {
-            let found = view.find(path, Last::Stay);
+            let found = view.find(path, FinalLink::Stay);
             found.is_ok_and(|found| sys::is_directory(found.as_fd()))
         };
         // Below files lies nothing.
@@ -49,9 +49,9 @@ impl Ground {
             sorted.sort_by(|a, b| parts(a).cmp(parts(b)));
             sorted.dedup_by(|below, top| is_below(below, top));
             let all = sorted.iter().cloned().collect();
-            (device, Tops { sorted, all })
+            (device, TreeRoots { sorted, all })
         });
-        Ground {
+        WalkScope {
             tops: tops.collect(),
         }
     }
@@ -98,7 +98,7 @@ impl Ground {
         let trees = self
             .tops
             .iter()
-            .filter_map(|(device, Tops { sorted, .. })| {
+            .filter_map(|(device, TreeRoots { sorted, .. })| {
                 let &(watches, found) = counts.get(device)?;
                 (found < watches).then(|| WatchTree {
                     tops: sorted
@@ -127,16 +127,16 @@ mod tests {
     fn what_lies_at_or_below_a_top_may_be_listed_and_all_of_a_device_without_one() {
         let device = Device::parse("8:1").unwrap();
         let all: HashSet<Vec<u8>> = [b"/a/b".to_vec()].into();
-        let tops = Tops {
+        let tops = TreeRoots {
             sorted: all.iter().cloned().collect(),
             all,
         };
-        let ground = Ground {
+        let scope = WalkScope {
             tops: [(device, tops)].into(),
         };
-        let has = |path: &str| ground.has(device, path.as_bytes());
+        let has = |path: &str| scope.has(device, path.as_bytes());
         assert!(has("/a/b") && has("/a/b/c/d"));
         assert!(!has("/a") && !has("/a/bc") && !has("/") && !has("/c/a/b"));
-        assert!(ground.has(Device::parse("8:2").unwrap(), b"/a"));
+        assert!(scope.has(Device::parse("8:2").unwrap(), b"/a"));
     }
 }

@@ -3,18 +3,18 @@
 //! getdents(2) gives inode numbers, so only entries whose number is wanted are looked at; each match is
 //! verified ([`Wanted::compare`]). `RESOLVE_NO_XDEV` (openat2(2)) keeps the walk on one mount even when
 //! something is mounted meanwhile: no network, FUSE or autofs mount is ever entered. Directories whose
-//! opening the process's own watches would report are left out (`gather::wakes`), and so is what lies
+//! opening the process's own watches would report are left out (`gather::side_effects`), and so is what lies
 //! below them: no other way leads to the names in a directory without an event. Where the process is woken by
 //! others all the time, or its user allows it, they are listed, each once, level by level; and never what lies
-//! outside of the watched trees that are known ([`Ground`]).
+//! outside of the watched trees that are known ([`WalkScope`]).
 
 use crate::gather::inotify::paths::Search;
 use crate::gather::inotify::paths::candidates::Place;
-use crate::gather::inotify::paths::deadline::Patience;
+use crate::gather::inotify::paths::deadline::Deadline;
 use crate::gather::inotify::paths::handles::Finder;
 use crate::gather::inotify::paths::listing::{Root, is_leaf, open_below, open_root, would_wake};
 use crate::gather::inotify::paths::look::Look;
-use crate::gather::inotify::paths::roots::Ground;
+use crate::gather::inotify::paths::roots::WalkScope;
 use crate::gather::inotify::paths::wanted::Wanted;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::view::join;
@@ -73,15 +73,15 @@ pub fn run(
     look: Look<'_>,
     finder: &mut Finder<'_>,
     places: Vec<Place>,
-    ground: &Ground,
+    scope: &WalkScope,
     wanted: &mut Wanted<'_>,
-    patience: &mut Patience,
+    deadline: &mut Deadline,
 ) -> Outcome {
     let mut walk = Walk {
         look,
-        ground,
+        scope,
         wanted,
-        patience,
+        deadline,
         open: HashMap::new(),
         seen: HashSet::new(),
         foreign: HashSet::new(),
@@ -89,13 +89,13 @@ pub fn run(
         later: VecDeque::new(),
         leaves: VecDeque::new(),
         outcome: Outcome {
-            confined: ground.devices().collect(),
+            confined: scope.devices().collect(),
             ..Outcome::default()
         },
     };
     let mut buffer = vec![0; BUFFER];
     walk.around_handles(finder, &mut buffer);
-    if walk.patience.walk {
+    if walk.deadline.walk {
         walk.all(places, &mut buffer);
     } else {
         walk.outcome.not_allowed = true;
@@ -113,9 +113,9 @@ struct Task {
 
 struct Walk<'a, 'w> {
     look: Look<'a>,
-    ground: &'a Ground,
+    scope: &'a WalkScope,
     wanted: &'a mut Wanted<'w>,
-    patience: &'a mut Patience,
+    deadline: &'a mut Deadline,
     open: HashMap<i32, Option<Root>>,
     /// Directories that were listed, as stat(2) knows them: the device is the subvolume's, where there are such.
     seen: HashSet<(u64, u64)>,
@@ -141,7 +141,7 @@ impl Walk<'_, '_> {
             let before = self.wanted.left();
             let opened = self.handles(first, finder, buffer);
             if before - self.wanted.left() < opened * FEW {
-                finder.find_names(&self.wanted.handles(rest), self.patience);
+                finder.find_names(&self.wanted.handles(rest), self.deadline);
             }
             self.handles(rest, finder, buffer);
         }
@@ -156,13 +156,13 @@ impl Walk<'_, '_> {
             }
             opened += usize::from(self.wanted.waits(at));
             if let Some(parent) = self.wanted.open(at, finder)
-                && self.patience.walk
+                && self.deadline.walk
                 && finder.is_cold()
                 && let Some(task) = self.task_of(parent)
             {
                 self.list(&task, buffer);
             }
-            self.patience.show(self.wanted.left());
+            self.deadline.show(self.wanted.left());
         }
         opened
     }
@@ -172,7 +172,7 @@ impl Walk<'_, '_> {
         let mounts = self.look.view.mounts();
         let inside = |place: &Place| {
             let device = mounts.of_path(&place.path).map(|mount| mount.device);
-            device.is_none_or(|device| self.ground.has(device, &place.path))
+            device.is_none_or(|device| self.scope.has(device, &place.path))
         };
         let places = places.into_iter().filter(inside);
         let (watched, others): (Vec<_>, Vec<_>) = places.partition(|p| p.watched);
@@ -201,14 +201,14 @@ impl Walk<'_, '_> {
 
     /// A watched tree is gone down to its end, or level by level where each listing wakes the process.
     fn next_likely(&mut self) -> Option<Task> {
-        match self.ground.is_empty() {
+        match self.scope.is_empty() {
             true => self.likely.pop_back(),
             false => self.likely.pop_front(),
         }
     }
 
     fn is_done(&mut self) -> bool {
-        self.outcome.time_up |= self.wanted.left() > 0 && self.patience.is_over();
+        self.outcome.time_up |= self.wanted.left() > 0 && self.deadline.is_over();
         self.outcome.time_up || self.wanted.left() == 0
     }
 
@@ -264,7 +264,7 @@ impl Walk<'_, '_> {
         if !self.foreign.contains(&known.st_uid) && sys::keep_access_time(opened.as_fd()).is_err() {
             self.foreign.insert(known.st_uid);
         }
-        self.patience.listed += 1;
+        self.deadline.listed += 1;
         let (overlay, subvolumes) = (root.overlay, root.subvolumes);
         let mut entries = 0usize;
         let mount = self.look.view.mounts().by_id(root.mount);
@@ -273,7 +273,7 @@ impl Walk<'_, '_> {
         // An error in the middle only makes the list shorter.
         let _ = sys::each_entry(opened.as_fd(), buffer, |entry| {
             entries += 1;
-            if entries.is_multiple_of(STRIDE) && self.patience.is_over() {
+            if entries.is_multiple_of(STRIDE) && self.deadline.is_over() {
                 return ControlFlow::Break(());
             }
             let directory = entry.may_be_directory();
@@ -305,7 +305,7 @@ impl Walk<'_, '_> {
                         mount: task.mount,
                         path: join(&task.path, entry.name),
                     };
-                    if !self.ground.is_empty() && is_leaf(opened.as_fd(), entry.name) {
+                    if !self.scope.is_empty() && is_leaf(opened.as_fd(), entry.name) {
                         self.leaves.push_back(task);
                     } else if watched {
                         self.likely.push_back(task);
@@ -320,6 +320,6 @@ impl Walk<'_, '_> {
             ControlFlow::Continue(())
         });
         self.wanted.prove_guesses();
-        self.patience.show(self.wanted.left());
+        self.deadline.show(self.wanted.left());
     }
 }

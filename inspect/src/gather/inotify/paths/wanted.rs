@@ -2,7 +2,7 @@
 
 use crate::gather::inotify::paths::handles::Finder;
 use crate::gather::inotify::paths::proof::Candidate;
-use crate::gather::inotify::paths::{Pending, Search, Why};
+use crate::gather::inotify::paths::{HandleFailure, Pending, Search};
 use crate::gather::inotify::watches::{Guess, ReadInstance};
 use crate::gather::subject::mounts::Mounts;
 use crate::model::{Device, Name, ResolvedBy};
@@ -23,21 +23,21 @@ pub struct Wanted<'a> {
     left: usize,
     by_device: HashMap<Device, usize>,
     /// What may be watched, by the index in `pending`.
-    guesses: HashMap<usize, Met>,
+    guesses: HashMap<usize, NumberMatch>,
     /// Overlayfs whose files are known to have numbers of their own.
     numbered: HashSet<Device>,
 }
 
 /// What was met that has the number of a watch, though nothing proves that it is what is watched.
 #[derive(Default)]
-struct Met {
+struct NumberMatch {
     directory: Option<(Name, ResolvedBy)>,
     files: bool,
     /// A file the process names.
     files_by_name: bool,
 }
 
-impl Met {
+impl NumberMatch {
     /// Whether the watch is as likely on a file. A directory the process names is likelier than one of all files.
     fn is_contested(&self) -> bool {
         match self.directory {
@@ -113,7 +113,7 @@ impl<'a> Wanted<'a> {
     /// Those whose handles were not opened because the kernel's caches are cold, oldest first.
     pub fn cold(&self) -> Vec<usize> {
         let all = self.pending.iter().enumerate();
-        all.filter(|(_, one)| one.why == Why::Cold)
+        all.filter(|(_, one)| one.why == HandleFailure::Cold)
             .map(|(at, _)| at)
             .collect()
     }

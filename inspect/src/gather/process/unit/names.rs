@@ -11,7 +11,7 @@ use crate::gather::process::status::command_of;
 use crate::gather::subject::own_files::with_own_view;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view;
-use crate::gather::subject::view::Last;
+use crate::gather::subject::view::FinalLink;
 use crate::model::{Name, Unit, UnitKind};
 use crate::sys;
 use std::collections::HashMap;
@@ -124,7 +124,7 @@ impl Pods {
 /// The names in a directory of ours; none where it is not there or does not answer.
 fn entries(path: &[u8]) -> Vec<Vec<u8>> {
     let list = with_own_view(|view| {
-        let found = view::named(view, path, Last::Follow).ok()?;
+        let found = view::named(view, path, FinalLink::Follow).ok()?;
         let directory =
             sys::open_at(found.as_fd(), b".", libc::O_RDONLY | libc::O_DIRECTORY).ok()?;
         let mut list = Vec::new();
@@ -157,7 +157,7 @@ fn pod_log(name: &[u8]) -> Option<(Vec<u8>, [Vec<u8>; 2])> {
 fn of_docker(id: &Name) -> Option<Name> {
     let path = format!("{DOCKER}/{id}/config.v2.json");
     let text = with_own_view(|view| {
-        let found = view::named(view, path.as_bytes(), Last::Follow).ok()?;
+        let found = view::named(view, path.as_bytes(), FinalLink::Follow).ok()?;
         let file = view::open_regular(found.as_fd(), 0).ok()?;
         let mut text = Vec::new();
         file.take(MOST_BYTES).read_to_end(&mut text).ok()?;

@@ -9,10 +9,10 @@
 //! What is left to chance is a mount that comes between the look at the table and the step: FUSE asks nothing of
 //! its server for such a step (`O_PATH`), and to mount anything else takes root.
 
-mod silence;
+mod unanswered;
 mod walk;
 
-pub use crate::gather::subject::view::walk::Last;
+pub use crate::gather::subject::view::walk::FinalLink;
 use crate::gather::subject::view::walk::unsafe_to_follow;
 
 use crate::gather::subject::mounts::Mounts;
@@ -56,7 +56,7 @@ pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
 ///
 /// # Errors
 /// One that [`is_unsafe`] where nobody answered; else the kernel's errno.
-pub fn named(own: &View<'_>, path: &[u8], last: Last) -> io::Result<OwnedFd> {
+pub fn named(own: &View<'_>, path: &[u8], last: FinalLink) -> io::Result<OwnedFd> {
     let absolute = || {
         let cwd = own.working_directory().unwrap_or_default();
         match path.first() {
@@ -67,12 +67,12 @@ pub fn named(own: &View<'_>, path: &[u8], last: Last) -> io::Result<OwnedFd> {
     let mut stop = Vec::new();
     match own.find_or_stop(path, last, &mut stop) {
         Err(e) if is_unsafe(&e) => {
-            if !silence::answers(&stop, path) {
+            if !unanswered::answers(&stop, path) {
                 return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
             }
             let end = match last {
-                Last::Follow => 0,
-                Last::Stay => libc::O_NOFOLLOW,
+                FinalLink::Follow => 0,
+                FinalLink::Stay => libc::O_NOFOLLOW,
             };
             // An absolute path needs no directory.
             sys::open_at(own.dir().as_fd(), &absolute(), libc::O_PATH | end)
@@ -128,12 +128,17 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// One that [`is_unsafe`]; else the kernel's errno.
-    pub fn find(&self, path: &[u8], last: Last) -> io::Result<OwnedFd> {
+    pub fn find(&self, path: &[u8], last: FinalLink) -> io::Result<OwnedFd> {
         self.find_or_stop(path, last, &mut Vec::new())
     }
 
     /// The same. `stop` becomes the mount point that was not entered because it may not answer.
-    fn find_or_stop(&self, path: &[u8], last: Last, stop: &mut Vec<u8>) -> io::Result<OwnedFd> {
+    fn find_or_stop(
+        &self,
+        path: &[u8],
+        last: FinalLink,
+        stop: &mut Vec<u8>,
+    ) -> io::Result<OwnedFd> {
         let root = self.root().ok_or_else(unsafe_to_follow)?;
         let whole;
         let path = match path.first() {
@@ -152,12 +157,12 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// As [`View::find`].
-    pub fn stat(&self, path: &[u8], last: Last) -> io::Result<libc::stat> {
+    pub fn stat(&self, path: &[u8], last: FinalLink) -> io::Result<libc::stat> {
         sys::stat_at(self.find(path, last)?.as_fd(), b"", 0)
     }
 
     /// What a path means to the process, as the kernel knows files.
-    pub fn identity(&self, path: &[u8], last: Last) -> Option<Identity> {
+    pub fn identity(&self, path: &[u8], last: FinalLink) -> Option<Identity> {
         let found = self.find(path, last).ok()?;
         let mount = self.mounts.answering(found.as_fd())?;
         self.mounts.identity_at(mount, (found.as_fd(), b"", false))
@@ -167,7 +172,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// As [`View::find`]; EINVAL if it is not a regular file.
-    pub fn open(&self, path: &[u8], last: Last, flags: libc::c_int) -> io::Result<File> {
+    pub fn open(&self, path: &[u8], last: FinalLink, flags: libc::c_int) -> io::Result<File> {
         open_regular(self.find(path, last)?.as_fd(), flags)
     }
 
@@ -176,7 +181,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// As [`View::find`].
     pub fn list(&self, path: &[u8]) -> io::Result<OwnedFd> {
-        let found = self.find(path, Last::Follow)?;
+        let found = self.find(path, FinalLink::Follow)?;
         sys::open_at(found.as_fd(), b".", libc::O_RDONLY | libc::O_DIRECTORY)
     }
 

@@ -53,7 +53,7 @@ fn a_path_means_what_it_means_to_the_kernel() {
         ] {
             let path = dir.join(path);
             let bytes = path.as_os_str().as_bytes();
-            let found = view.find(bytes, Last::Follow);
+            let found = view.find(bytes, FinalLink::Follow);
             let found = found.and_then(|found| real_path(found.as_fd()));
             let wanted = path.canonicalize();
             let errno = |e: io::Error| e.raw_os_error();
@@ -71,17 +71,17 @@ fn a_path_means_what_it_means_to_the_kernel() {
             stat.map(|stat| stat.st_mode & libc::S_IFMT).ok()
         };
         let link = dir.join("a/end");
-        assert_eq!(kind(&link, Last::Stay), Some(libc::S_IFLNK));
-        assert_eq!(kind(&link, Last::Follow), Some(libc::S_IFREG));
+        assert_eq!(kind(&link, FinalLink::Stay), Some(libc::S_IFLNK));
+        assert_eq!(kind(&link, FinalLink::Follow), Some(libc::S_IFREG));
         // What /proc/self means depends on who asks.
-        assert_eq!(kind(&dir.join("proc/stat"), Last::Follow), None);
+        assert_eq!(kind(&dir.join("proc/stat"), FinalLink::Follow), None);
     });
 }
 
 #[test]
 fn a_fifo_or_device_is_not_opened() {
     own(|view| {
-        let opened = view.open(b"/dev/null", Last::Follow, 0);
+        let opened = view.open(b"/dev/null", FinalLink::Follow, 0);
         assert_eq!(opened.unwrap_err().raw_os_error(), Some(libc::EINVAL));
     });
 }
@@ -90,6 +90,6 @@ fn a_fifo_or_device_is_not_opened() {
 fn where_the_table_has_no_mount_nothing_is_followed() {
     let dir = ProcDir::open(std::process::id()).unwrap();
     let mounts = Mounts::default();
-    let found = View::of(&dir, &mounts).find(b"/etc", Last::Follow);
+    let found = View::of(&dir, &mounts).find(b"/etc", FinalLink::Follow);
     assert!(is_unsafe(&found.unwrap_err()));
 }

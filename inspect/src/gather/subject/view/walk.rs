@@ -12,7 +12,7 @@ const STEPS: usize = 10_000;
 
 /// What becomes of a symbolic link at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Last {
+pub enum FinalLink {
     /// It is followed.
     Follow,
     /// It is what is found.
@@ -33,7 +33,7 @@ pub fn find(
     root: BorrowedFd<'_>,
     mounts: &Mounts,
     path: &[u8],
-    last: Last,
+    last: FinalLink,
     stop: &mut Vec<u8>,
 ) -> io::Result<OwnedFd> {
     let mut walk = Walk {
@@ -67,7 +67,7 @@ struct Walk<'w> {
     proc: bool,
     /// What is left: empty, or with a `/` in front once a step was taken.
     rest: Vec<u8>,
-    last: Last,
+    last: FinalLink,
     links: usize,
     stop: &'w mut Vec<u8>,
 }
@@ -82,8 +82,8 @@ impl Walk<'_> {
         }
         // Mostly all that is left lies on this mount, and no link leads there.
         let end = match self.last {
-            Last::Follow => 0,
-            Last::Stay => libc::O_NOFOLLOW,
+            FinalLink::Follow => 0,
+            FinalLink::Stay => libc::O_NOFOLLOW,
         };
         match sys::find_on_mount(self.at.as_fd(), &self.rest, libc::O_PATH | end) {
             Err(e)
@@ -130,7 +130,7 @@ impl Walk<'_> {
             (self.at, self.place) = (found, path);
             return Ok(None);
         }
-        if self.rest.is_empty() && self.last == Last::Stay {
+        if self.rest.is_empty() && self.last == FinalLink::Stay {
             return Ok(Some(found));
         }
         self.links += 1;

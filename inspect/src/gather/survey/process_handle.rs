@@ -6,7 +6,7 @@
 
 use crate::gather::descriptors::census;
 use crate::gather::inotify::paths::Opener;
-use crate::gather::inotify::side_effects::{LOOKS, Wakes};
+use crate::gather::inotify::side_effects::{LOOKS, SideEffects};
 use crate::gather::inotify::watches::{Guess, Handles, ReadInstance};
 use crate::gather::inotify::{paths, watches};
 use crate::gather::process::{status, threads};
@@ -26,7 +26,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 /// One process, held by its directory in /proc: a PID that is given to another one is noticed.
-pub struct Live {
+pub struct ProcessHandle {
     dir: ProcDir,
     own: ProcDir,
     mounts: Mounts,
@@ -35,12 +35,12 @@ pub struct Live {
     guesses: Vec<HashMap<usize, Guess>>,
 }
 
-impl Live {
+impl ProcessHandle {
     /// Reads who it is and what it has open.
     ///
     /// # Errors
     /// There is no such process, or its descriptors may not be read.
-    pub fn open(pid: u32) -> Result<Live, Failure> {
+    pub fn open(pid: u32) -> Result<ProcessHandle, Failure> {
         let (dir, mut process) = status::identify(pid)?;
         let failure = |why| Failure {
             pid: Some(pid),
@@ -57,11 +57,13 @@ impl Live {
             process: &mut process,
             gaps: &mut gaps,
         });
-        process.around.cwd = View::of(&dir, &mounts).working_directory().map(Name::from);
+        process.surroundings.cwd = View::of(&dir, &mounts).working_directory().map(Name::from);
         process.descriptors = match census::read(&dir, &mounts, &mut process.fds, &mut gaps) {
             Ok(list) => list,
             // Its main thread has ended just now, and another one has them.
-            Err(_) if status::is_headless(&dir).unwrap_or(false) => return Live::open(pid),
+            Err(_) if status::is_headless(&dir).unwrap_or(false) => {
+                return ProcessHandle::open(pid);
+            }
             Err(_) if status::has_ended(&dir) => {
                 return Err(Failure {
                     pid: Some(pid),
@@ -76,7 +78,7 @@ impl Live {
                 )));
             }
         };
-        Ok(Live {
+        Ok(ProcessHandle {
             dir,
             own,
             mounts,
@@ -86,8 +88,8 @@ impl Live {
         })
     }
 
-    /// What is known of it. Its instances are there after [`Live::read`], its databases after
-    /// [`Live::read_databases`].
+    /// What is known of it. Its instances are there after [`ProcessHandle::read`], its databases after
+    /// [`ProcessHandle::read_databases`].
     pub fn process(&self) -> &Process {
         &self.process
     }
@@ -116,9 +118,9 @@ impl Live {
     }
 
     /// Reads the watches of `copies`: its number of a descriptor, and this program's copy of it. A watch
-    /// that was read before and has a path keeps it; the others are looked for, for at most `patience`;
+    /// that was read before and has a path keeps it; the others are looked for, for at most `timeout`;
     /// where that is in vain the reason stands with the watch.
-    pub fn read(&mut self, copies: &[(i32, BorrowedFd<'_>)], patience: Duration) {
+    pub fn read(&mut self, copies: &[(i32, BorrowedFd<'_>)], timeout: Duration) {
         let before = mem::take(&mut self.process.inotify);
         let mut buffer = Vec::new();
         let mut read: Vec<ReadInstance> = copies
@@ -133,13 +135,13 @@ impl Live {
             .collect();
         self.mounts.identify(&self.dir, watches::watches(&mut read));
         keep_paths(&before, &mut read);
-        self.resolve(read, &silently(patience), &mut Gaps::default());
+        self.resolve(read, &silently(timeout), &mut Gaps::default());
     }
 
     /// Reads the watches as the process's own fdinfo shows them: no copy of a descriptor is needed, and
     /// no right to have one. What is missing goes into `gaps`.
-    pub fn look(&mut self, patience: Duration, gaps: &mut Gaps) {
-        self.look_with(&silently(patience), gaps);
+    pub fn look(&mut self, timeout: Duration, gaps: &mut Gaps) {
+        self.look_with(&silently(timeout), gaps);
     }
 
     /// The same; paths are looked for as `options` say.
@@ -152,8 +154,8 @@ impl Live {
     }
 
     fn resolve(&mut self, mut read: Vec<ReadInstance>, options: &Options, gaps: &mut Gaps) {
-        let learnt = paths::resolve(&mut self.subject(gaps), &mut read, options);
-        self.process.watch_trees = learnt.trees;
+        let resolution = paths::resolve(&mut self.subject(gaps), &mut read, options);
+        self.process.watch_trees = resolution.trees;
         self.process.inotify.clear();
         self.handles.clear();
         self.guesses.clear();
@@ -200,7 +202,7 @@ impl Live {
             &self.dir,
             &self.mounts,
             &self.process,
-            &Wakes::of(instances.iter()).and(soon),
+            &SideEffects::of(instances.iter()).and(soon),
             instances,
             &self.handles,
             &self.guesses,
@@ -209,10 +211,10 @@ impl Live {
 }
 
 /// Paths are looked for without waking anybody.
-fn silently(patience: Duration) -> Options {
+fn silently(timeout: Duration) -> Options {
     Options {
         paths: true,
-        path_timeout: patience,
+        path_timeout: timeout,
         listen: Duration::ZERO,
         wake: false,
         progress: false,

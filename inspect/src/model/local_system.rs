@@ -4,7 +4,7 @@ use super::Name;
 
 /// The machine or container this program runs in, and who reads what it says.
 #[derive(Debug, Clone)]
-pub struct Here {
+pub struct LocalSystem {
     /// Who pastes the commands: who ran sudo(8), else this program's user.
     pub person: u32,
     /// sudo(8) is installed.

@@ -11,18 +11,18 @@ const ROOM: usize = 4096;
 /// The right of this thread to change its working directory: no other thread shares it. It stays where it
 /// was made.
 #[derive(Debug)]
-pub struct OwnPlace(PhantomData<*const ()>);
+pub struct OwnWorkingDirectory(PhantomData<*const ()>);
 
-impl OwnPlace {
+impl OwnWorkingDirectory {
     /// Takes the working directory of this thread apart from the process's (unshare(2) with CLONE_FS; no
     /// privilege is needed). Not for the main thread of a program that goes on to use relative paths.
     ///
     /// # Errors
     /// The kernel's errno.
-    pub fn of_this_thread() -> io::Result<OwnPlace> {
+    pub fn of_this_thread() -> io::Result<OwnWorkingDirectory> {
         // SAFETY: it takes an integer; what is shared afterwards is fewer, no memory changes.
         check(unsafe { libc::unshare(libc::CLONE_FS) })?;
-        Ok(OwnPlace(PhantomData))
+        Ok(OwnWorkingDirectory(PhantomData))
     }
 
     /// The path of the directory `fd`, put into `path`: goes there and asks the kernel where that is.
@@ -65,7 +65,7 @@ mod tests {
         fs::create_dir(&inner).unwrap();
         let file = File::open(&inner).unwrap();
         std::thread::spawn(move || {
-            let place = OwnPlace::of_this_thread().unwrap();
+            let place = OwnWorkingDirectory::of_this_thread().unwrap();
             let mut path = Vec::new();
             place.of(file.as_fd(), &mut path).unwrap();
             assert_eq!(path, inner.as_os_str().as_bytes());

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 /// What surrounds a process.
 #[derive(Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Around {
+pub struct Surroundings {
     /// Its session (setsid(2)).
     pub session: Option<u32>,
     /// Where it listens, in its own network namespace.
@@ -26,10 +26,10 @@ pub struct Around {
     pub origin: Option<Origin>,
     /// Other processes of the same program that are not its relatives.
     #[serde(skip)]
-    pub kin: Vec<Kin>,
+    pub same_program: Vec<SameProgram>,
     /// Who was started like it in vain; `None` if nobody waited for that.
     #[serde(skip)]
-    pub starts: Option<Starts>,
+    pub respawns: Option<Respawns>,
     /// Claims in the directories it works in.
     #[serde(skip)]
     pub claims: Vec<Claim>,
@@ -83,7 +83,7 @@ pub enum TcpState {
 /// Another process, by what a reader knows it by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Relative {
+pub struct ProcessRef {
     /// Its PID.
     pub pid: u32,
     /// Its name.
@@ -94,7 +94,7 @@ pub struct Relative {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// Its parent now.
-    pub parent: Relative,
+    pub parent: ProcessRef,
     /// The parent is the init of its PID namespace.
     pub parent_is_init: bool,
     /// It is the init of a PID namespace itself: a container's first process.
@@ -118,11 +118,11 @@ pub struct Origin {
 /// Another process of the same program, neither ancestor nor descendant; of the same session or parent
 /// only where a claim tells the two apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kin {
+pub struct SameProgram {
     /// Its PID.
     pub pid: u32,
     /// Who started it.
-    pub starters: Starters,
+    pub started_by: StartedBy,
     /// Its arguments are the same.
     pub same_command: bool,
     /// Its working directory is the same.
@@ -136,7 +136,7 @@ pub struct Kin {
     /// Files both have open for writing that only one may own.
     pub shared: Vec<SharedFile>,
     /// Claims where both keep their state that name one of the two and not the other.
-    pub claims: Vec<OneSided>,
+    pub claims: Vec<ClaimOwner>,
     /// Both run for longer than a start takes that waits for the other's.
     pub settled: bool,
 }
@@ -144,7 +144,7 @@ pub struct Kin {
 /// A claim that names one of two processes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct OneSided {
+pub struct ClaimOwner {
     /// Its path.
     pub path: Name,
     /// The process it names.
@@ -153,32 +153,32 @@ pub struct OneSided {
 
 /// Who started a process that began after the scanned one, as far as that can be seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Starters {
+pub struct StartedBy {
     /// Its parent.
-    pub parent: Option<Relative>,
+    pub parent: Option<ProcessRef>,
     /// The nearest ancestor that is older than the scanned process; between them lies what that one
     /// started for it. `None` where its parent is merely who takes in orphans.
-    pub supervisor: Option<Relative>,
+    pub supervisor: Option<ProcessRef>,
     /// The scanned process's parent is an ancestor of its parent.
     pub below_its_parent: bool,
 }
 
 /// Who was started with the scanned process's command while that one was looked at, and ended.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Starts {
+pub struct Respawns {
     /// For how long.
     pub seconds: f64,
     /// In the order they were seen to end.
-    pub ended: Vec<Start>,
+    pub ended: Vec<Respawn>,
 }
 
 /// A process that began and ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Start {
+pub struct Respawn {
     /// Its PID.
     pub pid: u32,
     /// Who started it.
-    pub starters: Starters,
+    pub started_by: StartedBy,
 }
 
 /// A file two processes have open for writing.

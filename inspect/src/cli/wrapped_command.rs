@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 
 /// Puts `--` before the command that `program NAME [OPTIONS] CMD ARGS...` is to run, where there is none and the first
 /// word is not one that `is_ours`. `args` begins with the program's own name.
-pub fn part_off(
+pub fn split_off_command(
     mut args: Vec<OsString>,
     program: &Command,
     name: &str,
@@ -87,7 +87,7 @@ mod tests {
 
     fn parted(line: &str) -> String {
         let args = line.split(' ').map(OsString::from).collect();
-        let args = part_off(args, &Cli::command(), "check", Target::is_number);
+        let args = split_off_command(args, &Cli::command(), "check", Target::is_number);
         args.join(OsStr::new(" ")).into_string().unwrap()
     }
 

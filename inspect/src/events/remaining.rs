@@ -11,7 +11,7 @@ pub const READS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
 pub const CHANGES: u32 = event::ALL_EVENTS & !(READS | event::ATTRIB);
 
 /// What the rules in force leave of the events.
-pub struct Left<'a> {
+pub struct Remaining<'a> {
     pub total: u64,
     pub reads: u64,
     pub attrib: u64,
@@ -21,9 +21,9 @@ pub struct Left<'a> {
     pub gone: Vec<&'a FileEvents>,
 }
 
-impl<'a> Left<'a> {
+impl<'a> Remaining<'a> {
     /// Of what was heard.
-    pub fn of(process: &Process, scan: &'a EventsScan, all: &Bits) -> Left<'a> {
+    pub fn of(process: &Process, scan: &'a EventsScan, all: &Bits) -> Remaining<'a> {
         let removed = |file: &&FileEvents| rules_in_force::ignores(process, file.path.base());
         let gone: Vec<_> = scan.files.iter().filter(removed).collect();
         let of = |mask: u32| -> u64 {
@@ -33,7 +33,7 @@ impl<'a> Left<'a> {
                 .map(|entry| entry.count)
                 .sum()
         };
-        let mut left = Left {
+        let mut left = Remaining {
             total: scan.total,
             reads: all.of(READS).saturating_sub(of(READS)),
             attrib: all.of(event::ATTRIB).saturating_sub(of(event::ATTRIB)),
