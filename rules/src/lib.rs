@@ -7,8 +7,16 @@
 //! WATCHFIX_* text --[rule]--> Rules --[watch]--> the mask the kernel is asked for
 //!                               |
 //!                               +-----[record]--> what becomes of each record, and so of the buffer
-//!                                        [attrib]: is an attribute change a touch, or an end?
 //! ```
+//!
+//! | rule | its file in [`rule`] | carried out by |
+//! | --- | --- | --- |
+//! | strip | `strip.rs` | [`watch`]; its word `chmod` by [`record`] and [`attrib`] |
+//! | drop | `drop.rs` | [`watch`] |
+//! | ignore | `ignore.rs` | [`record`]; for a watch on the file itself, [`watch`] |
+//! | settle | `settle.rs` | [`watch`] and [`record`] |
+//! | max-watches | `max_watches.rs` | [`budget`] |
+//! | log, off | `log.rs`, `off.rs` | the programs |
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -2,9 +2,12 @@
 
 use crate::pattern::Patterns;
 
+use super::engine::Engine;
 use super::error::Error;
-use super::kinds::{DEFAULT_IGNORE, DEFAULT_STRIP, Engine, Log, Rule, Texts};
-use super::parse::{parse_log, parse_number, parse_off, parse_patterns, parse_strip, plus};
+use super::kinds::{Rule, Texts};
+use super::log::Log;
+use super::problem::Wrong;
+use super::{drop, ignore, log, max_watches, off, settle, strip};
 
 /// The rules in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +43,12 @@ impl<'a> Rules<'a> {
     pub const fn of(engine: Engine) -> Rules<'static> {
         Rules {
             off: false,
-            strip: DEFAULT_STRIP,
+            strip: strip::DEFAULT_STRIP,
             chmod: true,
             drop: Patterns::EMPTY,
-            ignore: Patterns::new(DEFAULT_IGNORE, b""),
+            ignore: Patterns::new(ignore::DEFAULT_IGNORE, b""),
             settle: Patterns::EMPTY,
-            settle_own: engine.settle_own(),
+            settle_own: settle::own_by_default(engine),
             max_watches: None,
             log: Log::None,
             home: None,
@@ -60,26 +63,25 @@ impl<'a> Rules<'a> {
         };
         for (rule, text) in Rule::ALL.into_iter().zip(texts.values) {
             if let Some(text) = text.filter(|text| !text.is_empty())
-                && let Err(error) = rules.set(engine, rule, text)
+                && let Err(found) = rules.set(engine, rule, text)
             {
-                wrong(error);
+                wrong(Error::of(rule, found));
             }
         }
         rules
     }
 
-    fn set(&mut self, engine: Engine, rule: Rule, text: &'a [u8]) -> Result<(), Error<'a>> {
+    fn set(&mut self, engine: Engine, rule: Rule, text: &'a [u8]) -> Result<(), Wrong<'a>> {
         match rule {
-            Rule::Strip => (self.strip, self.chmod) = parse_strip(text)?,
-            Rule::Drop => self.drop = parse_patterns(rule, text, self.home)?,
-            Rule::Ignore => self.ignore = parse_patterns(rule, text, None)?,
+            Rule::Strip => (self.strip, self.chmod) = strip::parse(text)?,
+            Rule::Drop => self.drop = drop::parse(text, self.home)?,
+            Rule::Ignore => self.ignore = ignore::parse(text)?,
             Rule::Settle => {
-                self.settle = parse_patterns(rule, text, self.home)?;
-                self.settle_own = plus(text).2 && engine.settle_own();
+                (self.settle, self.settle_own) = settle::parse(engine, text, self.home)?;
             }
-            Rule::MaxWatches => self.max_watches = parse_number(text)?,
-            Rule::Log => self.log = parse_log(text)?,
-            Rule::Off => self.off = parse_off(text)?,
+            Rule::MaxWatches => self.max_watches = max_watches::parse(text)?,
+            Rule::Log => self.log = log::parse(text)?,
+            Rule::Off => self.off = off::parse(text)?,
         }
         Ok(())
     }
