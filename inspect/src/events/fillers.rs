@@ -1,5 +1,5 @@
 //! Where the rules of libwatchfix.so remove all that was heard. A read of which nothing is left returns one record of
-//! wd -1 (rules/src/record.rs): watchers skip it, and who acts on every read() whatever it says is woken by it.
+//! wd -1 (rules/src/record/compact.rs): watchers skip it, and who acts on every read() whatever it says is woken by it.
 
 use super::causes::events;
 use super::files::{stem, written_again};
