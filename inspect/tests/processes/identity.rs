@@ -1,24 +1,15 @@
 //! One inode number, several files: subvolumes of a btrfs, layers of an overlayfs. A path is proved, or it is not given.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::common::{Fixture, Process, Stage, is_root};
+use crate::common::{Fixture, Process, Stage};
 
 /// Starts what `script` ends in, in a mount namespace of its own; `$0` is mkfds, `$1` an empty directory on a tmpfs.
 /// With `uid`, `$2` is what begins a command of that user.
 fn start(stage: &Stage, dir: &Path, uid: Option<u32>, script: &str) -> Option<Fixture> {
-    let mounts = Command::new("unshare").args(["--mount", "true"]).status();
-    if !is_root() || !mounts.is_ok_and(|status| status.success()) {
-        support::skip_optional("mount namespaces cannot be made here");
-        return None;
-    }
-    let script = format!("set -e; mount -t tmpfs t \"$1\"; cd \"$1\"; {script}");
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", &script]);
-    command.arg(stage.mkfds_binary()).arg(dir);
+    let mut command = support::in_own_mounts(stage.mkfds_binary(), dir, script)?;
     command.arg(uid.map_or("env".into(), |uid| {
         format!("setpriv --reuid={uid} --regid={uid} --clear-groups")
     }));
@@ -26,10 +17,11 @@ fn start(stage: &Stage, dir: &Path, uid: Option<u32>, script: &str) -> Option<Fi
 }
 
 /// A btrfs with the subvolumes a and b, whose directories d0 to d9 have the same numbers, at `$1/a` and `$1/b`.
-const BTRFS: &str = "i=$(mktemp); truncate -s 128M $i; mkfs.btrfs -q $i; mkdir top a b; mount -o loop $i top; rm $i; \
-    for s in a b; do btrfs -q subvolume create top/$s; \
-        for d in 0 1 2 3 4 5 6 7 8 9; do mkdir top/$s/d$d; done; done; chmod -R a+rwX top; \
-    for s in a b; do mount --bind top/$s $s; done;";
+fn btrfs() -> String {
+    support::subvolumes(
+        "for d in 0 1 2 3 4 5 6 7 8 9; do mkdir top/$s/d$d; done; chmod -R a+rwX top;",
+    )
+}
 
 fn look(stage: &Stage, fixture: &Fixture, uid: Option<u32>) -> Process {
     let pid = fixture.pid().to_string();
@@ -83,8 +75,10 @@ fn directories_of_two_subvolumes_with_the_same_numbers_have_their_own_paths() {
                 true => (paths.replace("$1/", "$1/top/"), dir.join("top")),
                 false => (paths.clone(), dir.clone()),
             };
-            let script =
-                format!("{BTRFS} {above}; cd /; exec $2 \"$0\" watch-these --mask 0x3ce {paths}");
+            let script = format!(
+                "{} {above}; cd /; exec $2 \"$0\" watch-these --mask 0x3ce {paths}",
+                btrfs()
+            );
             let Some(fixture) = start(&stage, &dir, uid, &script) else {
                 return;
             };
@@ -103,8 +97,9 @@ fn roots_of_subvolumes_which_all_have_one_number_are_found() {
         return;
     }
     let script = format!(
-        "{BTRFS} umount -l a; umount -l b; cd /; \
-         exec $2 \"$0\" watch-these --mask 0x3ce \"$1/top\" \"$1/top/a\" \"$1/top/b\""
+        "{} umount -l a; umount -l b; cd /; \
+         exec $2 \"$0\" watch-these --mask 0x3ce \"$1/top\" \"$1/top/a\" \"$1/top/b\"",
+        btrfs()
     );
     let Some(fixture) = start(&stage, &dir, Some(60402), &script) else {
         return;
@@ -117,9 +112,10 @@ fn roots_of_subvolumes_which_all_have_one_number_are_found() {
 /// A database in a/d2, and a watch on `watched`.
 fn beside_a_database(stage: &Stage, dir: &Path, watched: &str) -> Option<Fixture> {
     let script = format!(
-        "{BTRFS} umount -l top; printf 'SQLite format 3\\0' >a/d2/s.db; truncate -s 4096 a/d2/s.db; : >a/d2/s.db-wal; \
+        "{} umount -l top; printf 'SQLite format 3\\0' >a/d2/s.db; truncate -s 4096 a/d2/s.db; : >a/d2/s.db-wal; \
          touch -d '1 hour' a/d2/s.db a/d2/s.db-wal; \
-         exec 3<>a/d2/s.db 4<>a/d2/s.db-wal; cd /; exec \"$0\" watch-these --mask 0x3ee \"$1/{watched}\""
+         exec 3<>a/d2/s.db 4<>a/d2/s.db-wal; cd /; exec \"$0\" watch-these --mask 0x3ee \"$1/{watched}\"",
+        btrfs()
     );
     start(stage, dir, None, &script)
 }
@@ -151,9 +147,8 @@ fn a_directory_of_another_subvolume_is_not_taken_for_the_databases() {
 /// An overlayfs at `$1/m` whose layers lie on two file systems, `lower` and a tmpfs: 300 files and as many directories.
 fn overlay(lower: &str) -> String {
     format!(
-        "mkdir l u m; {lower}; mount -t tmpfs u u; mkdir u/u u/w; \
-         mount -t overlay -o lowerdir=l,upperdir=u/u,workdir=u/w,xino=off o m; cd m; \
-         for i in $(seq -w 0 299); do : >f000$i; mkdir d000$i; done; ls -lR >/dev/null; cd /;"
+        "{} cd m; for i in $(seq -w 0 299); do : >f000$i; mkdir d000$i; done; ls -lR >/dev/null; cd /;",
+        support::overlay(&format!("{lower};"))
     )
 }
 
@@ -200,10 +195,11 @@ fn a_file_that_was_copied_up_to_another_file_system_is_found() {
     let stage = Stage::new();
     let dir = stage.make("mounts");
     // It keeps its number, and is listed with the new one.
-    let script = "mkdir l u m; mount -t tmpfs l l; for i in $(seq 50); do : >l/x$i; done; echo x >l/f; \
-        mount -t tmpfs u u; mkdir u/u u/w; mount -t overlay -o lowerdir=l,upperdir=u/u,workdir=u/w,xino=off o m; \
-        chmod 700 m/f; cd /; exec \"$0\" watch-these --mask 0x2 \"$1/m/f\" \"$1/m\"";
-    let Some(fixture) = start(&stage, &dir, None, script) else {
+    let script = format!(
+        "{} chmod 700 m/f; cd /; exec \"$0\" watch-these --mask 0x2 \"$1/m/f\" \"$1/m\"",
+        support::overlay("mount -t tmpfs l l; for i in $(seq 50); do : >l/x$i; done; echo x >l/f;")
+    );
+    let Some(fixture) = start(&stage, &dir, None, &script) else {
         return;
     };
     let watched = ["m/f", "m"].map(|name| dir.join(name).display().to_string());

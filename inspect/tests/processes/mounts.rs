@@ -11,20 +11,8 @@ const MADE: [&str; 3] = ["d000000", "d000001", "d000002"];
 
 /// Runs `script` in a mount namespace of its own, with `$0` mkfds and `$1` an empty directory.
 fn in_own_mounts(stage: &Stage, dir: &Path, script: &str) -> Option<Fixture> {
-    let may = is_root()
-        && Command::new("unshare")
-            .args(["--mount", "true"])
-            .status()
-            .is_ok_and(|status| status.success());
-    if !may {
-        support::skip_optional("mount namespaces cannot be made here");
-        return None;
-    }
-    let mut command = Command::new("unshare");
-    let script = format!("set -e; mount -t tmpfs t \"$1\"; cd \"$1\"; {script}");
-    command.args(["--mount", "sh", "-c", &script]);
-    command.arg(stage.mkfds_binary()).arg(dir);
-    Some(Fixture::start(&mut command))
+    support::in_own_mounts(stage.mkfds_binary(), dir, script)
+        .map(|mut command| Fixture::start(&mut command))
 }
 
 fn look(stage: &Stage, fixture: &Fixture) -> Process {

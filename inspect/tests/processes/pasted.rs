@@ -32,13 +32,7 @@ fn notes(process: &Value) -> String {
 /// A copy of a program in a directory of its own.
 fn alone(stage: &Stage, program: &Path) -> PathBuf {
     let copy = stage.make("alone").join(program.file_name().unwrap());
-    // Another process copies it: a fork of another test would keep our descriptor open for writing.
-    let status = Command::new("install")
-        .args(["-m", "755"])
-        .arg(program)
-        .arg(&copy)
-        .status();
-    assert!(status.unwrap().success());
+    support::install(program, &copy);
     copy
 }
 

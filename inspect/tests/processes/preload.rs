@@ -1,7 +1,6 @@
 //! LD_PRELOAD: asked for, and whether it is there.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::common::{Fixture, Process, Stage, is_root};
 
@@ -25,13 +24,7 @@ fn requested(process: &Process) -> Vec<&str> {
 /// The product's library, where every user may read it.
 fn library(stage: &Stage) -> PathBuf {
     let copy = stage.make("lib").join("libwatchfix.so");
-    let status = Command::new("install")
-        .args(["-m", "755"])
-        .arg(support::libwatchfix())
-        .arg(&copy)
-        .status()
-        .unwrap();
-    assert!(status.success());
+    support::install(support::libwatchfix(), &copy);
     copy
 }
 

@@ -438,13 +438,7 @@ fn a_name_obeys_nobody_and_may_be_any_bytes() {
     let path: PathBuf = stage
         .make("odd")
         .join(std::ffi::OsStr::from_bytes(b"odd\xff"));
-    let mut install = Command::new("install");
-    let status = install
-        .args(["-m", "755"])
-        .arg(stage.mkfds_binary())
-        .arg(&path)
-        .status();
-    assert!(status.unwrap().success());
+    support::install(stage.mkfds_binary(), &path);
     let fixture = Fixture::start(
         Command::new("sh")
             .args(["-c", "exec \"$0\" idle"])

@@ -92,13 +92,7 @@ fn a_watched_program_is_not_opened() {
     let dir = stage.make("bin");
     // The directory its own program and library lie in: its ELF headers are read.
     let program = dir.join("tool");
-    let copied = std::process::Command::new("install")
-        .args(["-m", "755"])
-        .arg(stage.mkfds_binary())
-        .arg(&program)
-        .status()
-        .unwrap();
-    assert!(copied.success());
+    support::install(stage.mkfds_binary(), &program);
     let mut command = stage.command(&program);
     command
         .args(with_all(&["self-watch"]))

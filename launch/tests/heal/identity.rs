@@ -7,12 +7,10 @@ use std::process::Command;
 use support::Victim;
 
 /// keeper in a mount namespace of its own, after `script`, whose `$1` is an empty directory.
-fn keeper_after(path: &Path, script: &str) -> Victim {
-    let mut command = Command::new("unshare");
-    let script =
-        format!("set -e; mount -t tmpfs t \"$1\"; cd \"$1\"; {script} cd /; exec \"$2\" serve");
-    command.args(["--mount", "sh", "-c", &script, "sh"]);
-    ready(command.arg(path).arg(super::stage::keeper_binary()))
+fn keeper_after(path: &Path, script: &str) -> Option<Victim> {
+    let script = format!("{script} cd /; exec \"$0\" serve");
+    support::in_own_mounts(super::stage::keeper_binary(), path, &script)
+        .map(|mut command| ready(&mut command))
 }
 
 #[test]
@@ -21,13 +19,14 @@ fn a_directory_settles_for_a_database_in_it_and_not_for_one_in_another_subvolume
         return;
     }
     let (_dir, path) = directory();
-    let mut victim = keeper_after(
-        &path,
-        "i=$(mktemp); truncate -s 128M $i; mkfs.btrfs -q $i; mkdir top a b; mount -o loop $i top; rm $i; \
-         for s in a b; do btrfs -q subvolume create top/$s; mkdir top/$s/d; mount --bind top/$s $s; done; umount -l top; \
-         printf 'SQLite format 3\\0' >a/d/s.db; truncate -s 4096 a/d/s.db; : >a/d/s.db-wal; \
+    let script = format!(
+        "{} umount -l top; printf 'SQLite format 3\\0' >a/d/s.db; truncate -s 4096 a/d/s.db; : >a/d/s.db-wal; \
          exec 3<>a/d/s.db 4<>a/d/s.db-wal;",
+        support::subvolumes("mkdir top/$s/d;")
     );
+    let Some(mut victim) = keeper_after(&path, &script) else {
+        return;
+    };
     let fd = ask(&mut victim, "new");
     ask(&mut victim, &format!("add {fd} 3ee {}/a/d", path.display()));
     ask(&mut victim, &format!("add {fd} 3ee {}/b/d", path.display()));
@@ -40,51 +39,55 @@ fn a_directory_settles_for_a_database_in_it_and_not_for_one_in_another_subvolume
 }
 
 /// Files and directories of an overlayfs that share their numbers: on a ramfs below no handle tells them apart.
-const OVERLAY: &str = "mkdir l u m; mount -t ramfs l l; mount -t tmpfs u u; mkdir u/u u/w; \
-    mount -t overlay -o lowerdir=l,upperdir=u/u,workdir=u/w,xino=off o m; cd m; \
-    for i in $(seq 100); do : >f$i; mkdir d$i; done; ls -lR >/dev/null;";
+fn keeper_on_an_overlay(path: &Path) -> Option<Victim> {
+    let script = format!(
+        "{} cd m; for i in $(seq 100); do : >f$i; mkdir d$i; done; ls -lR >/dev/null;",
+        support::overlay("mount -t ramfs l l;")
+    );
+    keeper_after(path, &script)
+}
 
-#[test]
-fn directories_that_only_the_kernel_can_tell_are_healed_where_it_confirms_them() {
-    if !needs_root() {
-        return;
-    }
-    let (_dir, path) = directory();
-    let mut victim = keeper_after(&path, OVERLAY);
-    let fd = ask(&mut victim, "new");
+/// An instance of keeper's with watches on the hundred inodes whose paths begin with `prefix`.
+fn watch_hundred(keeper: &mut Victim, prefix: &Path) -> i32 {
+    let fd = ask(keeper, "new");
     for i in 1..=100 {
-        ask(
-            &mut victim,
-            &format!("add {fd} 3ee {}/m/d{i}", path.display()),
-        );
+        ask(keeper, &format!("add {fd} 3ee {}{i}", prefix.display()));
     }
-    let dry = heal(victim.pid(), &["--dry-run"]).good();
-    assert!(dry.starts_with("would heal 100 of 100 watches "), "{dry}");
-    let said = heal(victim.pid(), &[]).good();
-    assert!(said.starts_with("healed 100 of 100 watches,"), "{said}");
-    assert_eq!(masks(victim.pid()), BTreeMap::from([(0x3ce, 100)]));
-    // Nothing was placed and taken away.
-    assert_eq!(ask(&mut victim, &format!("waiting {fd}")), 0);
+    fd
+}
+
+/// Fails if a watch was placed beside the hundred and taken away: the next one would not be the 101st.
+#[track_caller]
+fn no_other_watch_was_placed(keeper: &mut Victim, fd: i32, path: &Path) {
+    assert_eq!(ask(keeper, &format!("waiting {fd}")), 0);
     assert_eq!(
-        ask(&mut victim, &format!("add {fd} 3ee {}", path.display())),
+        ask(keeper, &format!("add {fd} 3ee {}", path.display())),
         101
     );
 }
 
 #[test]
-fn what_cannot_be_proved_is_left_alone_and_counted_as_the_kernel_shows_it() {
-    if !needs_root() {
-        return;
-    }
+fn directories_that_only_the_kernel_can_tell_are_healed_where_it_confirms_them() {
     let (_dir, path) = directory();
-    let mut victim = keeper_after(&path, OVERLAY);
-    let fd = ask(&mut victim, "new");
-    for i in 1..=100 {
-        ask(
-            &mut victim,
-            &format!("add {fd} 3ee {}/m/f{i}", path.display()),
-        );
-    }
+    let Some(mut victim) = keeper_on_an_overlay(&path) else {
+        return;
+    };
+    let fd = watch_hundred(&mut victim, &path.join("m/d"));
+    let dry = heal(victim.pid(), &["--dry-run"]).good();
+    assert!(dry.starts_with("would heal 100 of 100 watches "), "{dry}");
+    let said = heal(victim.pid(), &[]).good();
+    assert!(said.starts_with("healed 100 of 100 watches,"), "{said}");
+    assert_eq!(masks(victim.pid()), BTreeMap::from([(0x3ce, 100)]));
+    no_other_watch_was_placed(&mut victim, fd, &path);
+}
+
+#[test]
+fn what_cannot_be_proved_is_left_alone_and_counted_as_the_kernel_shows_it() {
+    let (_dir, path) = directory();
+    let Some(mut victim) = keeper_on_an_overlay(&path) else {
+        return;
+    };
+    let fd = watch_hundred(&mut victim, &path.join("m/f"));
     let run = heal(victim.pid(), &[]);
     assert_eq!(run.code, 1, "{}", run.out);
     let now = masks(victim.pid());
@@ -102,12 +105,8 @@ fn what_cannot_be_proved_is_left_alone_and_counted_as_the_kernel_shows_it() {
         run.out
     );
     assert!(run.out.contains("may share inode numbers"), "{}", run.out);
-    // Nothing was placed and taken away, though there are directories with the numbers of files.
-    assert_eq!(ask(&mut victim, &format!("waiting {fd}")), 0);
-    assert_eq!(
-        ask(&mut victim, &format!("add {fd} 3ee {}", path.display())),
-        101
-    );
+    // Though there are directories with the numbers of files.
+    no_other_watch_was_placed(&mut victim, fd, &path);
 }
 
 #[test]

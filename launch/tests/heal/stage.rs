@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use support::Victim;
+
+pub use support::ready;
 use tempfile::TempDir;
 
 /// watchfix, with no rules but those of the test.
@@ -12,13 +14,9 @@ pub fn watchfix() -> Command {
     bare(Command::new(env!("CARGO_BIN_EXE_watchfix")))
 }
 
-/// Takes the rules out of a command's environment.
+/// Takes the rules of whoever runs the tests out of a command's environment.
 pub fn bare(mut command: Command) -> Command {
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("WATCHFIX_") {
-            command.env_remove(name);
-        }
-    }
+    support::without_rules(&mut command);
     command
 }
 
@@ -83,13 +81,6 @@ pub fn keeper_binary() -> &'static Path {
     path
 }
 
-/// Starts a command and waits until it says that it is ready.
-pub fn ready(command: &mut Command) -> Victim {
-    let mut victim = Victim::spawn(command);
-    victim.lines_until("READY", |line| line == "READY");
-    victim
-}
-
 /// What `keeper serve` answers to a line.
 #[track_caller]
 pub fn ask(keeper: &mut Victim, line: &str) -> i32 {
@@ -117,27 +108,15 @@ pub fn shared() -> (TempDir, PathBuf) {
     };
     mode(&path, 0o777);
     for program in [Path::new(env!("CARGO_BIN_EXE_watchfix")), keeper_binary()] {
-        // Another process copies it: one that another test's thread forks would keep it open for writing.
-        let status = Command::new("install")
-            .args(["-m", "755"])
-            .arg(program)
-            .arg(&path)
-            .status();
-        assert!(status.unwrap().success());
+        support::install(program, &path.join(program.file_name().unwrap()));
     }
     (dir, path)
 }
 
 /// `program` as user `uid`, without groups and capabilities.
 pub fn as_user(uid: u32, program: &Path) -> Command {
-    let mut command = bare(Command::new("setpriv"));
-    command
-        .arg(format!("--reuid={uid}"))
-        .arg(format!("--regid={uid}"))
-        .arg("--clear-groups")
-        .arg(program)
-        .env_remove("XDG_RUNTIME_DIR")
-        .current_dir("/");
+    let mut command = bare(support::as_user(uid, program));
+    command.env_remove("XDG_RUNTIME_DIR");
     command
 }
 

@@ -62,11 +62,7 @@ pub fn calls() -> &'static Path {
 /// `program` without the variables of whoever runs the tests, and without the signals that are ignored there.
 pub fn without_rules(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
-    let own =
-        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WATCHFIX_"));
-    for (name, _) in own {
-        command.env_remove(name);
-    }
+    support::without_rules(&mut command);
     support::with_usual_signals(&mut command);
     command
 }
@@ -125,11 +121,9 @@ impl Dir {
     pub fn install(&self, program: &Path) -> PathBuf {
         let everybody = fs::Permissions::from_mode(0o755);
         fs::set_permissions(self.0.path(), everybody).unwrap();
-        // Another process copies it: one that another test's thread forks would keep it open for writing.
-        let mut install = Command::new("install");
-        let status = install.args(["-m", "755"]).arg(program).arg(self.0.path());
-        assert!(status.status().unwrap().success());
-        self.0.path().join(program.file_name().unwrap())
+        let copy = self.0.path().join(program.file_name().unwrap());
+        support::install(program, &copy);
+        copy
     }
 
     /// The path of `name` in it.

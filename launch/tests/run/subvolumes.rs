@@ -1,27 +1,24 @@
 //! A database settles its directory where subvolumes share inode numbers, and no other directory of that number.
 
-use super::given::{Dir, output, probe, without_rules};
+use super::given::{Dir, output, probe};
+use std::path::Path;
 use std::process::Command;
 use support::{DEADLINE, Victim, watches};
 
 /// `watchfix run` in a mount namespace of its own, where `a/d` and `b/d` below the directory lie in two subvolumes and
 /// have one inode number.
 fn run_beside_subvolumes(dir: &Dir) -> Option<Command> {
-    let made = Command::new("mkfs.btrfs").arg("--version").output().is_ok();
-    let known = std::fs::read_to_string("/proc/filesystems").is_ok_and(|all| all.contains("btrfs"));
-    let loops = std::fs::exists("/dev/loop-control").unwrap_or(false);
-    if !(made && known && loops && inspect::effective_user() == 0) {
-        support::skip_optional("btrfs needs root, mkfs.btrfs, the file system and a loop device");
+    if !support::has_btrfs() {
         return None;
     }
-    // The image lies elsewhere: on the tmpfs, whose directory may go before its last process, it would hold itself.
-    let script = "set -e; mount -t tmpfs t \"$1\"; cd \"$1\"; i=$(mktemp); truncate -s 128M $i; \
-        mkfs.btrfs -q $i; mkdir top a b; mount -o loop $i top; rm $i; for s in a b; do btrfs -q subvolume create top/$s; mkdir top/$s/d; \
-        mount --bind top/$s $s; done; umount -l top; shift; exec \"$@\"";
-    let mut command = without_rules("unshare");
-    command.args(["--mount", "sh", "-c", script, "sh"]);
-    command.arg(dir.path(""));
-    command.args([env!("CARGO_BIN_EXE_watchfix"), "run", "--"]);
+    let script = format!(
+        "{} umount -l top; shift; exec \"$0\" \"$@\"",
+        support::subvolumes("mkdir top/$s/d;")
+    );
+    let watchfix = Path::new(env!("CARGO_BIN_EXE_watchfix"));
+    let mut command = support::in_own_mounts(watchfix, Path::new(&dir.path("")), &script)?;
+    support::with_usual_signals(support::without_rules(&mut command));
+    command.args(["run", "--"]);
     Some(command)
 }
 

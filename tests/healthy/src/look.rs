@@ -1,6 +1,5 @@
 //! `fdscan` on every process of a program.
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -20,21 +19,11 @@ pub fn must_be_healthy(program: &Program<'_>) {
     }
     if support::is_root() {
         // The repository may lie where only root may look.
-        let copy = copy(&fdscan, program.stage.dir());
+        let copy = program.stage.dir().join("fdscan");
+        support::install(&fdscan, &copy);
         look(program, &mut program.stage.command(&copy));
     }
     assert!(program.is_running(), "it has ended");
-}
-
-/// Another process copies it: one that another test's thread forks would keep it open for writing.
-fn copy(program: &Path, dir: &Path) -> PathBuf {
-    let status = Command::new("install")
-        .args(["-m", "755"])
-        .arg(program)
-        .arg(dir)
-        .status();
-    assert!(status.unwrap().success());
-    dir.join("fdscan")
 }
 
 #[track_caller]

@@ -89,15 +89,7 @@ impl Stage {
     pub fn command(&self, program: &Path) -> Command {
         let mut command = match self.user {
             None => Command::new(program),
-            Some(User { uid, .. }) => {
-                let mut command = Command::new("setpriv");
-                command
-                    .arg(format!("--reuid={uid}"))
-                    .arg(format!("--regid={uid}"))
-                    .arg("--clear-groups")
-                    .arg(program);
-                command
-            }
+            Some(User { uid, .. }) => support::as_user(uid, program),
         };
         command
             .current_dir(self.dir())

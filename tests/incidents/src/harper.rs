@@ -9,10 +9,8 @@ use std::process::Command;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use support::{Next, Victim};
+use support::{Next, Victim, without_rules};
 use tempfile::TempDir;
-
-use crate::product::without_rules;
 
 /// What one deploy writes.
 pub const FILES: usize = 800;

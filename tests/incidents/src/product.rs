@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use support::Victim;
+use support::{Victim, without_rules};
 
 /// The programs a replay runs.
 pub struct Product {
@@ -136,13 +136,3 @@ impl Product {
 
 /// An exit status of `watchfix heal` (docs/exit-statuses.md).
 const NOT_PERMITTED: i32 = 4;
-
-/// Takes the caller's rules, and its preload, out of what a command inherits.
-pub(crate) fn without_rules(command: &mut Command) -> &mut Command {
-    for (variable, _) in std::env::vars_os() {
-        if variable == "LD_PRELOAD" || variable.to_string_lossy().starts_with("WATCHFIX_") {
-            command.env_remove(variable);
-        }
-    }
-    command
-}

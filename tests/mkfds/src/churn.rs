@@ -13,9 +13,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
-use crate::Outcome;
 use crate::inotify::Instance;
-use crate::report::{self, Report};
+use crate::report::{self, Outcome, Report};
 use crate::sqlite;
 
 /// Files that say by their size which they are.

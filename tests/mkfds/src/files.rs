@@ -7,9 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
-use crate::Outcome;
 use crate::inotify::Instance;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 
 /// The number of this process's open descriptors, without the one that counts them.
 pub fn open_count() -> Result<u64, String> {

@@ -7,10 +7,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use rusqlite::Connection;
 
-use crate::Outcome;
 use crate::files::{allow_open, set_soft_limit};
 use crate::inotify::Instance;
-use crate::report::{self, Report};
+use crate::report::{self, Outcome, Report};
 use crate::sqlite::{begin_reading, open, open_wal, read, report_database};
 
 /// What there is more of with every step.

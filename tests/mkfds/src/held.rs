@@ -8,9 +8,8 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use crate::Outcome;
 use crate::files::allow_open;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 
 /// How a file comes to have no name.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,6 +6,19 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use clap::ValueEnum;
+
+/// The file a self-watch looks at.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// The directory the file lies in.
+    Directory,
+    /// The file itself.
+    File,
+    /// The database's -wal (only for SQLite).
+    Wal,
+}
+
 /// One inotify instance.
 pub struct Instance(OwnedFd);
 

@@ -7,9 +7,8 @@ use std::os::unix::net::UnixStream;
 
 use clap::ValueEnum;
 
-use crate::Outcome;
 use crate::files::{allow_open, epoll, eventfd, memfd, open_count, pidfd, set_soft_limit, timerfd};
-use crate::report::{self, Report};
+use crate::report::{self, Outcome, Report};
 
 /// What is leaked.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

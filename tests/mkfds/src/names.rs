@@ -7,9 +7,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::Outcome;
 use crate::inotify::Instance;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 use crate::sqlite;
 
 /// One name for each way a name can break an output.

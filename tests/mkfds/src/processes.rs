@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, PipeWriter, Read};
 use std::process::{Command, ExitCode};
 
-use crate::Outcome;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 
 /// A forked child that holds everything its parent held and ends when this is dropped.
 pub struct Child {

@@ -5,8 +5,10 @@ use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::Outcome;
 use crate::inotify::Instance;
+
+/// Why a state could not be reached, as a sentence.
+pub type Outcome = Result<(), String>;
 
 /// The lines of one fixture. The PID stands there from the start, so that a test can find a fixture that
 /// does not get ready.

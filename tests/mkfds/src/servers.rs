@@ -11,8 +11,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use rusqlite::Connection;
 
-use crate::Outcome;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 
 /// What ties the started processes to this one, and what they say.
 struct Ties {

@@ -8,9 +8,9 @@ use std::process::Command;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::inotify::Instance;
-use crate::report::Report;
-use crate::{Outcome, Target, files};
+use crate::files;
+use crate::inotify::{Instance, Target};
+use crate::report::{Outcome, Report};
 
 pub fn failed(what: &str, path: &Path, error: &rusqlite::Error) -> String {
     format!("{} {what}: {error}.", path.display())

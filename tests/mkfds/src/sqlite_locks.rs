@@ -5,9 +5,8 @@ use std::path::Path;
 use clap::ValueEnum;
 use rusqlite::Connection;
 
-use crate::Outcome;
 use crate::inotify::Instance;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 use crate::sqlite::{begin_reading, failed, open, open_wal, read, report_database};
 
 /// When a reader looks at the database.

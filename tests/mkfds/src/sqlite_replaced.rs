@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::Outcome;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 use crate::sqlite::{failed, open, open_wal};
 
 /// Rows that are committed.

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::Outcome;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 use crate::sqlite::{beside, failed, open, read, report_database};
 
 /// Threads that read. While one begins, another one is in the middle.

@@ -3,9 +3,9 @@
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use crate::inotify::Instance;
-use crate::report::Report;
-use crate::{Outcome, Target, files, processes};
+use crate::inotify::{Instance, Target};
+use crate::report::{Outcome, Report};
+use crate::{files, processes};
 
 /// Makes `count` directories below `dir` and returns their paths in the order they were made.
 pub fn make_directories(dir: &Path, count: usize) -> Result<Vec<PathBuf>, String> {

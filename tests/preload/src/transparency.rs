@@ -123,11 +123,7 @@ fn play(program: &Path, engine: &Engine, scenario: &str) -> Vec<String> {
     words.extend([program.into(), scenario.into(), place.into()]);
     let mut command = Command::new(words.remove(0));
     command.args(words);
-    for (name, _) in std::env::vars_os() {
-        if name == "LD_PRELOAD" || name.to_string_lossy().starts_with("WATCHFIX_") {
-            command.env_remove(name);
-        }
-    }
+    support::without_rules(&mut command);
     command.envs(engine.variables.iter().map(|(name, text)| (name, text)));
     let mut player = Victim::spawn(&mut command);
     match &engine.between {

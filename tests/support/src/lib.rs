@@ -9,6 +9,8 @@ mod edit;
 mod halting;
 mod idle;
 mod machine;
+mod mounts;
+mod process;
 mod signals;
 mod skip;
 mod terminal;
@@ -22,6 +24,8 @@ pub use edit::{append, append_times, install, open_and_close, overwrite, rename_
 pub use halting::Halting;
 pub use idle::{Ended, ended};
 pub use machine::{free_port, has_btrfs, is_root};
+pub use mounts::{in_own_mounts, overlay, subvolumes};
+pub use process::{as_user, ready, without_rules};
 pub use signals::with_usual_signals;
 pub use skip::{skip, skip_optional};
 pub use terminal::{Terminal, quoted};

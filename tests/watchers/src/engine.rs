@@ -95,10 +95,6 @@ fn behind(arguments: &[&str], command: &Command) -> Command {
 }
 
 fn without_rules(mut command: Command) -> Command {
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("WATCHFIX_") {
-            command.env_remove(name);
-        }
-    }
+    support::without_rules(&mut command);
     command
 }

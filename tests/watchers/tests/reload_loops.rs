@@ -52,9 +52,9 @@ fn install() -> TempDir {
         support::watchfix().to_path_buf(),
         support::libwatchfix().to_path_buf(),
     ];
-    let mut install = Command::new("install");
-    install.args(["-m", "755"]).args(programs).arg(dir.path());
-    assert!(install.status().unwrap().success());
+    for program in &programs {
+        support::install(program, &dir.path().join(program.file_name().unwrap()));
+    }
     dir
 }
 

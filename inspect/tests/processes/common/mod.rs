@@ -104,7 +104,7 @@ impl Stage {
     /// `program`, as the victims' user.
     pub fn command(&self, program: &Path) -> Command {
         match self.uid {
-            Some(uid) => user::command(uid, program),
+            Some(uid) => support::as_user(uid, program),
             None => Command::new(program),
         }
     }
@@ -132,14 +132,7 @@ impl Stage {
     /// mkfds, called `name`.
     pub fn mkfds_called(&self, name: &str, args: &[&str]) -> Fixture {
         let copy = self.make(&format!("of-{name}")).join(name);
-        // Another process copies it: see `user::share`.
-        let mut install = Command::new("install");
-        let status = install
-            .args(["-m", "755"])
-            .arg(&self.mkfds)
-            .arg(&copy)
-            .status();
-        assert!(status.unwrap().success());
+        support::install(&self.mkfds, &copy);
         Fixture::start(self.command(&copy).args(args))
     }
 

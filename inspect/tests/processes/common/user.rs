@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 /// Takes the user `uid` for this test. One that another test has alone, or that this one wants alone, is not to be had:
@@ -35,31 +34,11 @@ pub fn give(path: &Path, uid: u32) {
     std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
 }
 
-/// A copy of a program that everyone may run. Another process copies it: a test in another thread
-/// that forks meanwhile would keep our descriptor open for writing, and exec would answer ETXTBSY.
+/// A copy of a program that everyone may run.
 pub fn share(program: &Path, dir: &Path) -> PathBuf {
     let copy = dir.join(program.file_name().unwrap());
-    let status = Command::new("install")
-        .args(["-m", "755"])
-        .arg(program)
-        .arg(&copy)
-        .status()
-        .unwrap();
-    assert!(status.success());
+    support::install(program, &copy);
     copy
-}
-
-/// `program` as the user `uid`, without groups and capabilities.
-pub fn command(uid: u32, program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command
-        .arg(format!("--reuid={uid}"))
-        .arg(format!("--regid={uid}"))
-        .arg("--clear-groups")
-        .arg(program)
-        // The tests' directory may be one that user must not enter.
-        .current_dir("/");
-    command
 }
 
 /// Kills one process the test started.

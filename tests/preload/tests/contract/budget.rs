@@ -223,10 +223,7 @@ fn as_nobody(program: &Path) -> std::process::Command {
     if !support::is_root() {
         return std::process::Command::new(program);
     }
-    let mut command = std::process::Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    command.arg(program);
-    command
+    support::as_user(65534, program)
 }
 
 #[test]

@@ -107,10 +107,8 @@ fn an_unprivileged_user_is_served_as_well() {
     let dir = dir();
     let so = dir.path().join("libwatchfix.so");
     fs::copy(support::libwatchfix(), &so).unwrap();
-    let mut command = std::process::Command::new("setpriv");
+    let mut command = support::as_user(65534, &preload::probe_program());
     command
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .arg(preload::probe_program())
         .env("LD_PRELOAD", &so)
         .env("WATCHFIX_DROP", dir.path().join("state"));
     fs::create_dir(dir.path().join("state")).unwrap();
