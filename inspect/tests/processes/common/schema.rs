@@ -1,50 +1,23 @@
 //! The schema `fdscan/1`, as design.md has it, as a table; and what must hold between its values.
 
+mod agree;
 mod check_command;
 mod events;
 mod reading;
+mod shape;
 mod top;
 mod wal;
 
+pub use agree::not_known;
 pub use reading::violations as reading_violations;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::OnceLock;
 
-/// What may stand at one place.
-enum Shape {
-    Text,
-    /// A whole number, 0 or more.
-    Count,
-    /// A time in seconds, above 0.
-    Seconds,
-    /// Any number.
-    Number,
-    Flag,
-    /// RFC 3339.
-    Time,
-    /// `0x` and hexadecimal digits.
-    Mask,
-    /// `major:minor`.
-    Device,
-    Const(&'static str),
-    OneOf(&'static [&'static str]),
-    List(&'static Shape),
-    Map(&'static Shape),
-    /// An object with any keys.
-    Open,
-    Object(&'static [Key]),
-    OrNull(&'static Shape),
-}
-
-/// A key of an object: `Must` is the contract's, `May` was added since and may be left out.
-enum Key {
-    Must(&'static str, Shape),
-    May(&'static str, Shape),
-}
-
-use Key::{May, Must};
-use Shape::*;
+use agree::agree;
+use shape::Key::{May, Must};
+use shape::Shape::*;
+use shape::{Key, Shape, check, check_keys};
 
 const TEXTS: Shape = List(&Text);
 
@@ -304,16 +277,6 @@ const CODES: &[&str] = &[
     "preload-ineffective",
 ];
 
-/// Worst first.
-const SEVERITIES: &[&str] = &["critical", "warning", "info"];
-
-const WATCH_TREE: &[Key] = &[
-    Must("tops", List(&Text)),
-    Must("more_tops", Count),
-    Must("watches", Count),
-    Must("found", Count),
-];
-
 /// inotify(7)'s events, by bit. A table of its own: the product's must agree with it.
 const EVENTS: &[&str] = &[
     "access",
@@ -328,6 +291,16 @@ const EVENTS: &[&str] = &[
     "delete",
     "delete_self",
     "move_self",
+];
+
+/// Worst first.
+const SEVERITIES: &[&str] = &["critical", "warning", "info"];
+
+const WATCH_TREE: &[Key] = &[
+    Must("tops", List(&Text)),
+    Must("more_tops", Count),
+    Must("watches", Count),
+    Must("found", Count),
 ];
 
 /// Everything in which `doc` differs from the contract, a line each.
@@ -375,237 +348,5 @@ pub fn not_as_documented(doc: &Value) -> Vec<String> {
     let errors = validator.iter_errors(doc);
     errors
         .map(|e| format!("{}: {e}", e.instance_path()))
-        .collect()
-}
-
-fn check(at: &str, value: &Value, shape: &Shape, found: &mut Vec<String>) {
-    let fits = match shape {
-        OrNull(_) if value.is_null() => true,
-        OrNull(inner) => return check(at, value, inner, found),
-        Text => value.is_string(),
-        Count => value.is_u64(),
-        Number => value.is_number(),
-        Seconds => value.as_f64().is_some_and(|seconds| seconds > 0.0),
-        Flag => value.is_boolean(),
-        Time => value
-            .as_str()
-            .is_some_and(|t| t.parse::<jiff::Timestamp>().is_ok()),
-        Mask => value.as_str().is_some_and(|t| mask_bits(t).is_some()),
-        Device => value.as_str().is_some_and(|t| {
-            t.split_once(':').is_some_and(|(major, minor)| {
-                major.parse::<u32>().is_ok() && minor.parse::<u32>().is_ok()
-            })
-        }),
-        Const(text) => value == text,
-        OneOf(texts) => value.as_str().is_some_and(|t| texts.contains(&t)),
-        Open => value.is_object(),
-        List(inner) => match value.as_array() {
-            Some(list) => {
-                for (i, item) in list.iter().enumerate() {
-                    check(&format!("{at}[{i}]"), item, inner, found);
-                }
-                true
-            }
-            None => false,
-        },
-        Map(inner) => match value.as_object() {
-            Some(map) => {
-                for (key, item) in map {
-                    check(&format!("{at}.{key}"), item, inner, found);
-                }
-                true
-            }
-            None => false,
-        },
-        Object(keys) => match value.as_object() {
-            Some(map) => {
-                check_keys(at, map, keys, found);
-                true
-            }
-            None => false,
-        },
-    };
-    if !fits {
-        let shown: String = value.to_string().chars().take(80).collect();
-        found.push(format!("{at} is {shown}"));
-    }
-}
-
-fn check_keys(at: &str, map: &Map<String, Value>, keys: &[Key], found: &mut Vec<String>) {
-    for key in keys {
-        let (name, shape, must) = match key {
-            Must(name, shape) => (*name, shape, true),
-            May(name, shape) => (*name, shape, false),
-        };
-        match map.get(name) {
-            Some(value) => check(&format!("{at}.{name}"), value, shape, found),
-            None if must => found.push(format!("{at}.{name} is missing")),
-            None => {}
-        }
-    }
-    for name in map.keys() {
-        if !keys
-            .iter()
-            .any(|k| matches!(k, Must(known, _) | May(known, _) if known == name))
-        {
-            found.push(format!("{at}.{name} is not in the contract"));
-        }
-    }
-}
-
-/// The bits of a mask written as `0x3ee`.
-pub fn mask_bits(text: &str) -> Option<u32> {
-    u32::from_str_radix(text.strip_prefix("0x")?, 16).ok()
-}
-
-/// What must hold between the values of one process.
-fn agree(process: &Value, found: &mut Vec<String>) {
-    let mut claim = |holds: bool, sentence: String| {
-        if !holds {
-            found.push(sentence);
-        }
-    };
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let number = |value: &Value| value.as_u64().unwrap_or(0);
-    let mut unresolved = 0;
-    let mut databases = Vec::new();
-    for database in list(&process["sqlite"]) {
-        wal::agree(&database, &mut databases);
-    }
-
-    for instance in list(&process["inotify"]) {
-        let fd = number(&instance["fd"]);
-        let watches = list(&instance["watches"]);
-        let masks = list(&instance["masks"]);
-        if let Some(first) = instance.get("same_instance_as").filter(|v| !v.is_null()) {
-            // Its watches stand there once, at the descriptor it names.
-            claim(
-                list(&process["inotify"]).iter().any(|other| {
-                    other["fd"] == *first
-                        && other["watch_count"] == instance["watch_count"]
-                        && other.get("same_instance_as").is_none_or(Value::is_null)
-                }),
-                format!("fd {fd} is said to be the instance at {first}"),
-            );
-            continue;
-        }
-        claim(
-            watches.len() as u64 == number(&instance["watch_count"]),
-            format!("fd {fd}: watch_count is not the number of watches"),
-        );
-        let mut rolled_up = std::collections::BTreeMap::<_, u64>::new();
-        let mut wds = std::collections::BTreeSet::new();
-        for watch in &watches {
-            *rolled_up.entry(watch["mask"].to_string()).or_default() += 1;
-            claim(
-                wds.insert(number(&watch["wd"])) && number(&watch["wd"]) > 0,
-                format!("fd {fd}: wd {} stands there twice, or is 0", watch["wd"]),
-            );
-            claim(
-                watch["path"].is_null() == watch["resolved_by"].is_null(),
-                format!("a path and the way it was found go together: {watch}"),
-            );
-            unresolved += usize::from(watch["path"].is_null());
-            claim(
-                watch["path"].is_null() || watch.get("unresolved").is_none(),
-                format!("what has a path is not unresolved: {watch}"),
-            );
-        }
-        for roll_up in &masks {
-            claim(
-                rolled_up.remove(&roll_up["mask"].to_string()) == roll_up["watches"].as_u64(),
-                format!("fd {fd}: the roll-up of {} is wrong", roll_up["mask"]),
-            );
-        }
-        claim(
-            rolled_up.is_empty(),
-            format!("fd {fd}: masks without a roll-up: {rolled_up:?}"),
-        );
-        for item in watches.iter().chain(&masks) {
-            let bits = item["mask"].as_str().and_then(mask_bits).unwrap_or(0);
-            let named: Vec<Value> = list(&item["events"]);
-            let right = EVENTS
-                .iter()
-                .enumerate()
-                .all(|(bit, name)| named.contains(&(*name).into()) == (bits & (1 << bit) != 0));
-            claim(
-                right,
-                format!("{} are not the events of {}", item["events"], item["mask"]),
-            );
-        }
-    }
-
-    if let (Some(open), Some(by_type)) = (
-        process["fds"]["open"].as_u64(),
-        process["fds"]["by_type"].as_object(),
-    ) {
-        // Where descriptors could not be looked at, only their number is known.
-        let known: u64 = by_type.values().map(number).sum();
-        let gaps = !list(&process["incomplete"]).is_empty();
-        claim(
-            known == open || (gaps && known < open),
-            format!("{open} descriptors are open, {known} have a type"),
-        );
-    }
-
-    let severities: Vec<usize> = list(&process["findings"])
-        .iter()
-        .filter_map(|f| SEVERITIES.iter().position(|s| f["severity"] == *s))
-        .collect();
-    claim(
-        severities.is_sorted(),
-        format!("the worst finding comes first: {severities:?}"),
-    );
-    for finding in list(&process["findings"]) {
-        claim(
-            finding["message"]
-                .as_str()
-                .is_some_and(|m| m.ends_with('.')),
-            format!("a message is a sentence: {}", finding["message"]),
-        );
-    }
-    claim(
-        unresolved == 0 || !list(&process["incomplete"]).is_empty(),
-        format!("{unresolved} watches have no path, and `incomplete` says nothing"),
-    );
-    found.append(&mut databases);
-    let mut claim = |holds: bool, sentence: String| {
-        if !holds {
-            found.push(sentence);
-        }
-    };
-    let unknown = not_known(process);
-    // A kernel thread has no program: nothing is missing.
-    let has_none = process["cmdline"].as_array().is_some_and(Vec::is_empty);
-    claim(
-        unknown.is_empty() || has_none || !list(&process["incomplete"]).is_empty(),
-        format!(
-            "{} not known, and `incomplete` says nothing",
-            unknown.join(", ")
-        ),
-    );
-}
-
-/// The values that are `null` although fdscan must know them of a live process it may read.
-pub fn not_known(process: &Value) -> Vec<&'static str> {
-    const KNOWN: &[&str] = &[
-        "/ppid",
-        "/comm",
-        "/exe",
-        "/cmdline",
-        "/uid",
-        "/start_time",
-        "/linkage",
-        "/preload/requested",
-        "/preload/mapped",
-        "/fds/open",
-        "/fds/soft_limit",
-        "/fds/hard_limit",
-        "/fds/by_type",
-    ];
-    KNOWN
-        .iter()
-        .copied()
-        .filter(|at| process.pointer(at).is_none_or(Value::is_null))
         .collect()
 }
