@@ -20,8 +20,11 @@
 //! one that a valid PID file names): without a rival it is not reported. The first process of a container, which never
 //! is. ssh-agent and tmux, which have no TCP port. `duplicate-instance`, where both listen.
 
+mod rivals;
+
+use self::rivals::{Rivals, is_claimed};
 use super::{Facts, Finding, Severity, quote};
-use crate::model::{Listener, Origin, Process, ProcessRef, Respawn, SameProgram, StartedBy, Unit};
+use crate::model::{Listener, Origin, Process, Unit};
 use crate::words::plural;
 use serde_json::json;
 
@@ -50,44 +53,6 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     vec![finding(facts, origin, &rivals)]
 }
 
-/// Who was started with its command after it and has no place to listen at.
-struct Rivals<'a> {
-    alive: Vec<&'a SameProgram>,
-    ended: &'a [Respawn],
-}
-
-impl<'a> Rivals<'a> {
-    fn of(process: &'a Process) -> Rivals<'a> {
-        let others = &process.surroundings.same_program;
-        let respawns = process.surroundings.respawns.as_ref();
-        let failing = |other: &&SameProgram| is_failing(other) && !is_worker(other, others);
-        let alive = match is_claimed(process) {
-            // Whoever starts beside it sees the claim and leaves, or has a state of its own.
-            true => Vec::new(),
-            false => others.iter().filter(failing).collect(),
-        };
-        Rivals {
-            alive,
-            ended: respawns.map_or(&[], |respawns| &respawns.ended),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.alive.is_empty() && self.ended.is_empty()
-    }
-
-    fn started_by(&self) -> impl Iterator<Item = &StartedBy> {
-        let alive = self.alive.iter().map(|other| &other.started_by);
-        alive.chain(self.ended.iter().map(|start| &start.started_by))
-    }
-
-    /// The last start knows best: of the first, a part may have begun before the look did.
-    fn supervisor(&self) -> Option<&ProcessRef> {
-        let all = self.started_by().filter_map(|by| by.supervisor.as_ref());
-        all.last()
-    }
-}
-
 /// Its parent did not start it: it was handed on when who made its session ended. Who leads a session of
 /// its own may have been started so, unless its parent takes in everyone's orphans: init does, and so does
 /// (prctl(2), PR_SET_CHILD_SUBREAPER) an ancestor of who starts its rivals.
@@ -97,19 +62,6 @@ fn is_orphan(origin: &Origin, rivals: &Rivals<'_>) -> bool {
     } else {
         !origin.leader_alive && !origin.parent_in_session
     }
-}
-
-/// The same command, started later and from elsewhere, that should listen and does not. Somebody at a
-/// terminal is a client (tmux), not a server that fails.
-fn is_failing(other: &SameProgram) -> bool {
-    other.same_command && other.younger && !other.terminal && other.listeners.is_empty()
-}
-
-/// The child of another server of the same program, which listens for it.
-fn is_worker(other: &SameProgram, all: &[SameProgram]) -> bool {
-    let parent = other.started_by.parent.as_ref().map(|parent| parent.pid);
-    all.iter()
-        .any(|other| Some(other.pid) == parent && !other.listeners.is_empty())
 }
 
 /// Without a sibling in sight: a port that outlives who opened it. Daemons the system started, those of a
@@ -131,12 +83,6 @@ fn is_worth_knowing(process: &Process, origin: &Origin) -> bool {
         && !is_claimed(process)
         && !origin.own_service
         && origin.after_parent > SAME_GENERATION
-}
-
-/// A command finds it by its PID file, and stops it.
-fn is_claimed(process: &Process) -> bool {
-    let mut claims = process.surroundings.claims.iter();
-    claims.any(|claim| claim.pid == Some(process.pid) && claim.verdict.holds())
 }
 
 fn finding(facts: &Facts<'_>, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
@@ -261,231 +207,4 @@ fn place_of(listener: &Listener) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::findings::fixture::{Fixture, claim};
-    use crate::model::UnitKind;
-    use crate::model::{Respawns, Verdict};
-
-    fn relative(pid: u32) -> ProcessRef {
-        ProcessRef {
-            pid,
-            comm: "p".into(),
-        }
-    }
-
-    /// A bootstrap of its own, below this supervisor.
-    fn started_by(supervisor: u32) -> StartedBy {
-        StartedBy {
-            parent: Some(relative(48)),
-            supervisor: Some(relative(supervisor)),
-            below_its_parent: false,
-        }
-    }
-
-    /// What incident 4 looks like from the orphan: its own session, taken in by init long after the boot.
-    fn orphan() -> Fixture {
-        let mut fixture = Fixture::new();
-        let surroundings = &mut fixture.process.surroundings;
-        surroundings.listeners = vec![Listener {
-            fd: 3,
-            protocol: "tcp",
-            address: Some("127.0.0.1".into()),
-            port: Some(8787),
-            inode: 1,
-        }];
-        surroundings.origin = Some(Origin {
-            parent: relative(1),
-            parent_is_init: true,
-            is_init: false,
-            leads_session: true,
-            leader_alive: true,
-            parent_in_session: false,
-            after_parent: 100_000,
-            unit: None,
-            own_service: false,
-            ignores_hangup: false,
-        });
-        fixture
-    }
-
-    fn sibling() -> SameProgram {
-        SameProgram {
-            pid: 50,
-            started_by: started_by(49),
-            same_command: true,
-            same_cwd: true,
-            younger: true,
-            terminal: false,
-            listeners: Vec::new(),
-            shared: Vec::new(),
-            claims: Vec::new(),
-            settled: false,
-        }
-    }
-
-    fn severity(fixture: &Fixture) -> Option<Severity> {
-        fixture.look(look).first().map(|finding| finding.severity)
-    }
-
-    #[test]
-    fn with_a_failing_sibling_it_is_a_warning_that_names_the_supervisor() {
-        let mut fixture = orphan();
-        fixture.process.surroundings.same_program = vec![sibling()];
-        let finding = fixture.only(look);
-        assert_eq!(finding.severity, Severity::Warning);
-        assert_eq!(finding.evidence["port"], 8787);
-        assert_eq!(finding.evidence["siblings"][0], 50);
-        assert_eq!(finding.evidence["supervisor"]["pid"], 49);
-        assert_eq!(finding.remedy.as_deref(), Some("kill 42"));
-        assert!(finding.message.contains("'sport = :8787'"));
-    }
-
-    #[test]
-    fn starts_that_ended_are_counted_and_name_the_supervisor() {
-        let mut fixture = orphan();
-        let start = |pid, started_by| Respawn { pid, started_by };
-        fixture.process.surroundings.respawns = Some(Respawns {
-            seconds: 2.0,
-            ended: vec![start(60, StartedBy::default()), start(70, started_by(49))],
-        });
-        let finding = fixture.only(look);
-        assert_eq!(finding.severity, Severity::Warning);
-        assert_eq!(finding.evidence["starts_in_vain"], 2);
-        assert_eq!(finding.evidence["siblings"], json!([60, 70]));
-        assert!(
-            finding.message.contains(
-                "Within 2.0 s its command was started 2 times and ended each time, as that place is taken: p (PID 49) starts it in vain."
-            ),
-            "{}",
-            finding.message
-        );
-    }
-
-    #[test]
-    fn nobody_is_seen_to_try_only_while_somebody_looked() {
-        let mut fixture = orphan();
-        let once = fixture.only(look);
-        assert!(once.message.contains("`fdscan 42 --for 15` sees whether"));
-        assert!(once.evidence["starts_in_vain"].is_null());
-        fixture.process.surroundings.respawns = Some(Respawns::default());
-        let waited = fixture.only(look);
-        assert_eq!(waited.severity, Severity::Info);
-        assert_eq!(waited.evidence["starts_in_vain"], 0);
-    }
-
-    #[test]
-    fn the_orphan_of_a_subreaper_is_known_by_where_its_rivals_come_from() {
-        let mut fixture = orphan();
-        let origin = fixture.process.surroundings.origin.as_mut().unwrap();
-        origin.parent_is_init = false;
-        fixture.process.surroundings.same_program = vec![sibling()];
-        assert_eq!(severity(&fixture), None);
-        fixture.process.surroundings.same_program[0]
-            .started_by
-            .below_its_parent = true;
-        assert_eq!(severity(&fixture), Some(Severity::Warning));
-    }
-
-    #[test]
-    fn the_orphan_of_a_service_is_ended_by_its_service_manager() {
-        for (of_user, wanted) in [
-            (
-                false,
-                "systemctl kill webui.service && systemctl restart webui.service",
-            ),
-            (
-                true,
-                "systemctl --user kill webui.service && systemctl --user restart webui.service",
-            ),
-        ] {
-            let mut fixture = orphan();
-            fixture.process.surroundings.same_program = vec![sibling()];
-            let origin = fixture.process.surroundings.origin.as_mut().unwrap();
-            let name = "webui.service".into();
-            origin.unit = Some(Unit::systemd(UnitKind::Service, name, of_user));
-            assert_eq!(fixture.only(look).remedy.as_deref(), Some(wanted));
-        }
-    }
-
-    #[test]
-    fn a_client_an_older_or_another_server_is_no_failing_sibling() {
-        let changes: [fn(&mut SameProgram, &Listener); 4] = [
-            |other, _| other.terminal = true,
-            |other, _| other.younger = false,
-            |other, _| other.same_command = false,
-            |other, listener| other.listeners.push(listener.clone()),
-        ];
-        for change in changes {
-            let mut fixture = orphan();
-            let mut other = sibling();
-            change(&mut other, &fixture.process.surroundings.listeners[0]);
-            fixture.process.surroundings.same_program = vec![other];
-            assert_eq!(severity(&fixture), Some(Severity::Info));
-        }
-    }
-
-    #[test]
-    fn a_worker_of_another_server_is_no_failing_sibling() {
-        let mut fixture = orphan();
-        let mut other = sibling();
-        other.pid = 48;
-        other.listeners = fixture.process.surroundings.listeners.clone();
-        fixture.process.surroundings.same_program = vec![sibling(), other];
-        assert_eq!(severity(&fixture), Some(Severity::Info));
-    }
-
-    #[test]
-    fn daemons_the_system_started_are_no_orphans() {
-        let changes: [fn(&mut Process, &mut Origin); 8] = [
-            |_, origin| origin.ignores_hangup = true,
-            |process, _| process.surroundings.cwd = Some("/".into()),
-            |_, origin| origin.own_service = true,
-            |_, origin| origin.after_parent = 3,
-            |_, origin| origin.is_init = true,
-            // A supervisor that gives its children sessions of their own, as s6 does.
-            |_, origin| origin.parent_is_init = false,
-            |_, origin| (origin.leads_session, origin.parent_in_session) = (false, true),
-            |process, _| process.surroundings.listeners[0].protocol = "unix",
-        ];
-        for (n, change) in changes.iter().enumerate() {
-            let mut fixture = orphan();
-            let mut origin = fixture.process.surroundings.origin.clone().unwrap();
-            change(&mut fixture.process, &mut origin);
-            fixture.process.surroundings.origin = Some(origin);
-            assert_eq!(severity(&fixture), None, "change {n}");
-        }
-    }
-
-    #[test]
-    fn a_daemon_that_a_pid_file_names_is_stopped_by_it() {
-        for (verdict, pid, wanted) in [
-            (Verdict::Live, 42, None),
-            (Verdict::Held, 42, None),
-            (Verdict::Live, 43, Some(Severity::Info)),
-            (Verdict::Reused, 42, Some(Severity::Info)),
-        ] {
-            let mut fixture = orphan();
-            let mut claim = claim("/s/serve.pid", verdict);
-            claim.pid = Some(pid);
-            fixture.process.surroundings.claims = vec![claim];
-            assert_eq!(severity(&fixture), wanted, "{verdict:?} {pid}");
-            // A second start of the command that has not listened yet.
-            fixture.process.surroundings.same_program = vec![sibling()];
-            let wanted = wanted.map(|_| Severity::Warning);
-            assert_eq!(severity(&fixture), wanted, "{verdict:?} {pid}");
-        }
-    }
-
-    #[test]
-    fn a_classic_double_fork_below_a_subreaper_is_an_orphan() {
-        let mut fixture = orphan();
-        let origin = fixture.process.surroundings.origin.as_mut().unwrap();
-        (
-            origin.parent_is_init,
-            origin.leads_session,
-            origin.leader_alive,
-        ) = (false, false, false);
-        assert_eq!(severity(&fixture), Some(Severity::Info));
-    }
-}
+mod tests;

@@ -48,10 +48,11 @@ pub use subject::gaps::{Gaps, errno_text, is_gone};
 pub use subject::identity::identity_of;
 pub use subject::options::Options;
 pub use subject::own_files::{is_file, resolved, unanswered};
-pub use survey::pass::{Named, Pass, Selection, pass};
+pub use survey::pass::{Pass, pass};
 pub use survey::process::Session;
 pub use survey::process_handle::{
     ProcessHandle, is_gone_since, is_same_file, own_watches, watches_of,
 };
+pub use survey::selection::{Named, Selection};
 pub use system::installed::{library_places, local_system, package_places, without_dots};
 pub use system::kernel::{host_name, system};

@@ -1,79 +1,12 @@
-//! Counters of a process at two moments, and what grew between them.
+//! What grew between two moments of a process.
 
-use super::{Kind, Name};
+use super::change::whole_millis;
+use super::{Change, DatabaseGrowth, DatabaseSample, Handles, Kind, LimitAhead, Name, Sample};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant};
 
 /// Patterns listed, most grown first: the rest is in [`Growth::of_pattern`].
 const PATTERNS: usize = 10;
-
-/// The counters of a process at one moment. `None` stands for what may not be read.
-#[derive(Debug, Clone)]
-pub struct Sample {
-    /// When it was taken.
-    pub at: Instant,
-    /// Open descriptors.
-    pub descriptors: Option<u64>,
-    /// Inotify instances, one that stands at several descriptors counted once.
-    pub instances: Option<u64>,
-    /// Watches of all of them.
-    pub watches: Option<u64>,
-    /// Descriptors by the path of what they stand on. Empty where `instances` is `None`.
-    pub files: HashMap<Name, u64>,
-    /// Descriptors by kind, of what has no path. Empty where `instances` is `None`.
-    pub kinds: BTreeMap<Kind, u64>,
-    /// Databases with a -wal or -shm open, by path. Empty where `instances` is `None`.
-    pub databases: BTreeMap<Name, DatabaseSample>,
-}
-
-/// A database at one moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DatabaseSample {
-    /// Descriptors of the database, its -wal and its -shm; `None` where they were not counted, because
-    /// the database was looked at by its path.
-    pub handles: Option<Handles>,
-    /// Size of the -wal.
-    pub wal_bytes: Option<u64>,
-    /// What its -shm says, or without one to believe its -wal.
-    pub log: Option<LogSample>,
-    /// Bytes that can still be written to the file system of its -wal; `None` also where the database was
-    /// looked at by its path.
-    pub disk_free_bytes: Option<u64>,
-}
-
-/// Descriptors of a database's files.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Handles {
-    /// Of the database.
-    pub database: u64,
-    /// Of its -wal.
-    pub wal: u64,
-    /// Of its -shm.
-    pub shm: u64,
-}
-
-/// A write-ahead log at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogSample {
-    /// Valid frames, `mxFrame`.
-    pub frames: u32,
-    /// Frames that are in the database already, `nBackfill`; only a -shm says that.
-    pub checkpointed_frames: Option<u32>,
-    /// They change when the log begins anew.
-    pub salts: [u8; 8],
-    /// Bytes of a page.
-    pub page_size: Option<u32>,
-}
-
-impl LogSample {
-    /// Bytes of the frames that are not in the database yet.
-    pub fn pending_bytes(&self) -> Option<u64> {
-        let pending = self.frames.saturating_sub(self.checkpointed_frames?);
-        // A frame is its header of 24 bytes and a page (sqlite.org/fileformat2.html, section 4.1).
-        Some(u64::from(pending) * (24 + u64::from(self.page_size?)))
-    }
-}
 
 /// What grew between two samples of one process.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -115,26 +48,6 @@ pub struct LimitsAhead {
     pub watches: Option<LimitAhead>,
 }
 
-/// A limit and when it is met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct LimitAhead {
-    /// How many there may be.
-    pub limit: u64,
-    /// In so many seconds.
-    pub seconds_left: u64,
-}
-
-/// A counter before and after.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Change {
-    /// In the first sample.
-    pub from: u64,
-    /// In the second.
-    pub to: u64,
-}
-
 /// Open files of one directory and extension that have become more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -145,67 +58,6 @@ pub struct PatternGrowth {
     pub extension: Option<Name>,
     /// How many descriptors more.
     pub descriptors: u64,
-}
-
-/// What became of a database between two samples.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct DatabaseGrowth {
-    /// How far the samples lie apart.
-    pub seconds: f64,
-    /// Descriptors of the database; `None`, as the other two, where they were not counted.
-    pub handles: Option<Change>,
-    /// Descriptors of its -wal.
-    pub wal_handles: Option<Change>,
-    /// Descriptors of its -shm.
-    pub shm_handles: Option<Change>,
-    /// Size of its -wal.
-    pub wal_bytes: Option<Change>,
-    /// Valid frames.
-    pub frames: Option<Change>,
-    /// Frames that are in the database already.
-    pub checkpointed_frames: Option<Change>,
-    /// The log did not begin anew in between: its salts are the same.
-    pub same_log: Option<bool>,
-}
-
-impl Change {
-    /// How much more, or less when negative.
-    pub fn by(self) -> i64 {
-        let more = i128::from(self.to) - i128::from(self.from);
-        // No counter of the kernel's comes near the ends of i64.
-        i64::try_from(more).unwrap_or(if more < 0 { i64::MIN } else { i64::MAX })
-    }
-
-    /// How much more; `None` if it did not grow.
-    pub fn more(self) -> Option<u64> {
-        self.to.checked_sub(self.from).filter(|&more| more > 0)
-    }
-
-    /// Seconds until `left` more are taken, if it goes on as it did for `seconds`; `None` if it did not
-    /// grow.
-    pub fn seconds_until(self, left: u64, seconds: f64) -> Option<u64> {
-        let rate = self.more()? as f64 / seconds;
-        // From f64 saturates: a limit that is never met is far away.
-        (rate > 0.0).then(|| (left as f64 / rate) as u64)
-    }
-
-    /// When `limit` is met, of which `used` were taken at a look that counted `own` of this: what was taken between that
-    /// look and the second sample is gone as well. `None` if it did not grow within `seconds`.
-    pub fn until(self, limit: u64, used: u64, own: u64, seconds: f64) -> Option<LimitAhead> {
-        let since = self.to.saturating_sub(own);
-        let left = limit.saturating_sub(used).saturating_sub(since);
-        let seconds_left = self.seconds_until(left, seconds)?;
-        Some(LimitAhead {
-            limit,
-            seconds_left,
-        })
-    }
-
-    fn between(before: Option<u64>, after: Option<u64>) -> Option<Change> {
-        let (from, to) = (before?, after?);
-        Some(Change { from, to })
-    }
 }
 
 impl Growth {
@@ -266,43 +118,6 @@ impl Growth {
     }
 }
 
-impl DatabaseGrowth {
-    /// Compares two looks at one database that lie `apart`.
-    pub fn between(apart: Duration, before: &DatabaseSample, after: &DatabaseSample) -> Self {
-        let handles = |count: fn(&Handles) -> u64| {
-            let of = |sample: &DatabaseSample| sample.handles.as_ref().map(count);
-            Change::between(of(before), of(after))
-        };
-        let logs = before.log.zip(after.log);
-        let log = |count: fn(&LogSample) -> Option<u32>| {
-            let of = |log: &LogSample| count(log).map(u64::from);
-            logs.and_then(|(before, after)| Change::between(of(&before), of(&after)))
-        };
-        DatabaseGrowth {
-            seconds: whole_millis(apart),
-            handles: handles(|handles| handles.database),
-            wal_handles: handles(|handles| handles.wal),
-            shm_handles: handles(|handles| handles.shm),
-            wal_bytes: Change::between(before.wal_bytes, after.wal_bytes),
-            frames: log(|log| Some(log.frames)),
-            checkpointed_frames: log(|log| log.checkpointed_frames),
-            same_log: logs.map(|(before, after)| before.salts == after.salts),
-        }
-    }
-
-    /// The log is written and nothing of it comes into the database: it is the same log, it has more
-    /// frames, and no more of them were checkpointed. `None` where one of these is not known.
-    pub fn starved(&self) -> Option<bool> {
-        let (frames, done) = (self.frames?, self.checkpointed_frames?);
-        Some(self.same_log? && frames.more().is_some() && done.by() == 0)
-    }
-}
-
-/// Seconds, to the millisecond.
-fn whole_millis(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1000.0).round() / 1000.0
-}
-
 fn changed_files(before: &HashMap<Name, u64>, after: &HashMap<Name, u64>) -> HashMap<Name, i64> {
     let count = |list: &HashMap<Name, u64>, path| list.get(path).copied().unwrap_or(0);
     before
@@ -355,7 +170,9 @@ fn grown_patterns(files: &HashMap<Name, i64>) -> Vec<PatternGrowth> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::LogSample;
     use std::time::Duration;
+    use std::time::Instant;
 
     fn sample(at: Instant, files: &[(&str, u64)]) -> Sample {
         Sample {

@@ -2,9 +2,11 @@
 //!
 //! These types serialise to the schema `fdscan/1`: keys may be added, never renamed.
 
+mod change;
 mod check;
 mod claim;
 mod command_line;
+mod database_growth;
 mod database_scan;
 mod descriptor;
 mod device;
@@ -23,6 +25,7 @@ mod process;
 mod reading;
 mod redact;
 mod report;
+mod sample;
 mod scan;
 mod sqlite;
 mod sqlite_locks;
@@ -30,13 +33,16 @@ mod sqlite_wal;
 mod surroundings;
 mod top;
 mod unit;
+mod unit_use;
 mod watch;
 mod watch_tree;
 mod woken;
 
+pub use change::{Change, LimitAhead};
 pub use check::{Breach, CheckScan, CheckedProcess, CommandRun, FoundIn, RuleResult};
 pub use claim::{Claim, ClaimHolder, ClaimKind, ClaimScan, Place, Verdict};
 pub use command_line::{CommandLine, is_title, of_title};
+pub use database_growth::DatabaseGrowth;
 pub use database_scan::{DatabaseFailure, DatabaseReport, DatabaseScan, OrphanFile, SeenDatabase};
 pub use descriptor::{Descriptor, ExtensionCount, Fds, FileCount, Identity, Kind};
 pub use device::Device;
@@ -46,10 +52,7 @@ pub use events::{
 pub use failure::{Failure, FailureKind};
 pub use finding::{Finding, Severity};
 pub use gap::Gap;
-pub use growth::{
-    Change, DatabaseGrowth, DatabaseSample, Growth, Handles, LimitAhead, LimitsAhead, LogSample,
-    PatternGrowth, Sample,
-};
+pub use growth::{Growth, LimitsAhead, PatternGrowth};
 pub use heal_record::{HealKey, HealRecord, HealedMasks};
 pub use healed::{Healed, StillWoken};
 pub use inotify_limits::InotifyLimits;
@@ -60,6 +63,7 @@ pub use process::{Account, Library, LimitHolder, Linkage, Preload, Process, Unit
 pub use reading::{FdsReading, LogReading, Reading, UserReading};
 pub use redact::redact_names;
 pub use report::{BugReport, Point, System};
+pub use sample::{DatabaseSample, Handles, LogSample, Sample};
 pub use scan::{Report, SCHEMA, Scan};
 pub use sqlite::{Database, Journal, Overwritten, Part};
 pub use sqlite_locks::Blocked;
@@ -70,8 +74,9 @@ pub use surroundings::{
     ClaimOwner, Endpoint, Listener, Origin, ProcessRef, Respawn, Respawns, SameProgram, SharedFile,
     StartedBy, Surroundings, TcpState,
 };
-pub use top::{FdsInUse, FindingSummary, LogInUse, Row, Sort, Top, UnitRow, UnitUse, User};
+pub use top::{FdsInUse, FindingSummary, LogInUse, Row, Sort, Top, User};
 pub use unit::{Unit, UnitKind};
+pub use unit_use::{UnitRow, UnitUse};
 pub use watch::{Instance, MaskCount, ResolvedBy, Watch};
 pub use watch_tree::WatchTree;
 pub use woken::{Bits, Woken};

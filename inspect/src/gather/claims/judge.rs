@@ -1,17 +1,18 @@
 //! What is judged of a claim by its file and the kernel's tables.
 
+use super::claim::claim;
 use super::content::{self, Content, kind_of};
 use super::owners;
+use super::port::{bare_port, port_of};
 use super::socket_file::SocketFile;
 use crate::gather::descriptors::census::identity;
 use crate::gather::descriptors::sockets::Tables;
-use crate::gather::servers::listeners::on_port;
 use crate::gather::subject::gaps::{Gaps, errno_text};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view;
 use crate::gather::subject::view::{FinalLink, View};
-use crate::model::{Claim, ClaimKind, Name, Place, Verdict};
+use crate::model::{Claim, ClaimKind, Name, Verdict};
 use crate::sys;
 use std::cell::OnceCell;
 use std::ffi::OsStr;
@@ -335,65 +336,8 @@ impl Judge<'_> {
     }
 }
 
-/// A port somebody asked for by its number: who listens there, for TCP or UDP.
-fn bare_port(name: Name, port: u16) -> Claim {
-    let mut claim = claim(name, Verdict::Unknown, String::new());
-    claim.kind = ClaimKind::Port;
-    claim.address = Some(port.to_string().as_str().into());
-    (claim.verdict, claim.why) = match on_port(port) {
-        Err(e) => (
-            Verdict::Unknown,
-            format!("/proc cannot be listed: {}.", errno_text(&e)),
-        ),
-        // Nobody has claimed it: it may be had.
-        Ok(found) if found.sockets.is_empty() => (
-            Verdict::Free,
-            format!("Nobody listens on port {port}, for TCP or UDP."),
-        ),
-        Ok(found) => {
-            let pids = found.pids.iter().take(owners::NAMED);
-            claim.holders = pids.map(|&pid| owners::holder(pid, None)).collect();
-            let why = format!(
-                "Port {port} is listened on {}{}.",
-                found.place(),
-                found.unseen(port)
-            );
-            (Verdict::Live, why)
-        }
-    };
-    claim.severity = claim.verdict.severity();
-    claim
-}
-
 /// Whether a lock file lies in a repository of git's.
 fn is_gits(path: &Path) -> bool {
     let mut parts = path.parent().into_iter().flat_map(Path::components);
     parts.any(|part| part.as_os_str().as_encoded_bytes().ends_with(b".git"))
-}
-
-/// `8080` or `:8080`.
-fn port_of(path: &[u8]) -> Option<u16> {
-    let text = std::str::from_utf8(path).ok()?;
-    let digits = text.strip_prefix(':').unwrap_or(text);
-    let port = digits.parse().ok().filter(|&port| port > 0);
-    port.filter(|_| digits.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// A claim of which no more is known than this.
-pub fn claim(path: Name, verdict: Verdict, why: String) -> Claim {
-    Claim {
-        kind: kind_of(path.base()).unwrap_or(ClaimKind::Unknown),
-        path,
-        verdict,
-        severity: verdict.severity(),
-        pid: None,
-        start: None,
-        address: None,
-        holders: Vec::new(),
-        age_seconds: None,
-        why,
-        remedy: None,
-        place: Place::Written,
-        denied: false,
-    }
 }

@@ -1,7 +1,8 @@
 //! Claims that are symbolic links to nothing: making one is atomic on every file system, and its text
 //! names the machine and the process (Firefox, Chromium and Emacs do so).
 
-use super::judge::{Judge, claim};
+use super::claim::claim;
+use super::judge::Judge;
 use crate::model::{Claim, ClaimKind, Name, Verdict};
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};

@@ -2,6 +2,7 @@
 //!
 //! It reads the file and the kernel's tables, never connects, never locks, never deletes.
 
+mod claim;
 pub mod content;
 pub(super) mod distinct;
 mod judge;
@@ -11,6 +12,7 @@ mod nearby;
 mod owners;
 mod pid_reuse;
 pub(super) mod places;
+mod port;
 mod socket;
 mod socket_file;
 

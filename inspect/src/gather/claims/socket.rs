@@ -3,7 +3,8 @@
 //! A path leads to a unix socket of any network namespace (net/unix/af_unix.c, `unix_find_bsd`), so all
 //! that may be seen are looked through.
 
-use super::judge::{Judge, claim};
+use super::claim::claim;
+use super::judge::Judge;
 use super::owners;
 use super::socket_file::SocketFile;
 use crate::gather::descriptors::sockets::{UnixSocket, unix_sockets};

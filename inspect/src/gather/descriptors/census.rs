@@ -1,10 +1,11 @@
 //! /proc/PID/fd and the headers of /proc/PID/fdinfo: the census of descriptors.
 
 use crate::gather::descriptors::fdinfo;
-use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
+use crate::gather::descriptors::kind::{kind_by_link, kind_by_mode};
+use crate::gather::descriptors::unread::Unread;
+use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::gather::subject::view;
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Descriptor, Fds, Identity, Kind, Name};
 use crate::sys;
@@ -39,13 +40,13 @@ pub fn read(
     for fd in numbers {
         match reader.descriptor(fd) {
             Ok(descriptor) => list.push(descriptor),
-            Err(e) => reader.lost.add(&e),
+            Err(e) => reader.unread.add(&e),
         }
     }
-    if list.is_empty() && reader.lost.refused > 0 {
+    if list.is_empty() && reader.unread.refused > 0 {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    reader.lost.report(gaps);
+    reader.unread.report(gaps);
     let mut by_type = BTreeMap::new();
     for descriptor in &list {
         *by_type.entry(descriptor.kind).or_insert(0) += 1;
@@ -102,54 +103,6 @@ pub fn inotify(dir: &ProcDir) -> io::Result<Vec<i32>> {
     Ok(fds)
 }
 
-/// Descriptors that could not be read, by reason.
-#[derive(Default)]
-struct Lost {
-    vanished: usize,
-    refused: usize,
-    other: BTreeMap<String, usize>,
-    unsafe_to_touch: usize,
-    of_unknown_mounts: usize,
-}
-
-impl Lost {
-    fn add(&mut self, error: &io::Error) {
-        if is_gone(error) {
-            self.vanished += 1;
-        } else {
-            self.refused += usize::from(error.kind() == io::ErrorKind::PermissionDenied);
-            *self.other.entry(errno_text(error)).or_insert(0) += 1;
-        }
-    }
-
-    fn report(self, gaps: &mut Gaps) {
-        if self.vanished > 0 {
-            gaps.count(
-                self.vanished,
-                "descriptors",
-                "they were closed during the scan",
-            );
-        }
-        if self.unsafe_to_touch > 0 {
-            gaps.count(
-                self.unsafe_to_touch,
-                "sizes and types of files",
-                view::MAY_HANG,
-            );
-        }
-        if self.of_unknown_mounts > 0 {
-            gaps.count(
-                self.of_unknown_mounts,
-                "sizes and types of files",
-                "on a mount that the process's list does not have (unmounted meanwhile, or another namespace's), which is not touched: it may be one that hangs",
-            );
-        }
-        for (why, count) in self.other {
-            gaps.count(count, "descriptors", why);
-        }
-    }
-}
-
 /// Reads descriptors one by one.
 pub struct Reader<'a> {
     dir: &'a ProcDir,
@@ -160,7 +113,7 @@ pub struct Reader<'a> {
     link: Vec<u8>,
     again: Vec<u8>,
     parents: HashMap<Vec<u8>, Option<Identity>>,
-    lost: Lost,
+    unread: Unread,
 }
 
 impl<'a> Reader<'a> {
@@ -174,7 +127,7 @@ impl<'a> Reader<'a> {
             link: Vec::new(),
             again: Vec::new(),
             parents: HashMap::new(),
-            lost: Lost::default(),
+            unread: Unread::default(),
         }
     }
 
@@ -275,8 +228,8 @@ impl<'a> Reader<'a> {
         }
         let Some(stat) = stat else {
             let lost = match mount {
-                Some(_) => &mut self.lost.unsafe_to_touch,
-                None => &mut self.lost.of_unknown_mounts,
+                Some(_) => &mut self.unread.unsafe_to_touch,
+                None => &mut self.unread.of_unknown_mounts,
             };
             *lost += usize::from(!safe);
             return whole;
@@ -343,51 +296,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What a link's text says by itself; [`Kind::Unknown`] for a path.
-fn kind_by_link(link: &[u8]) -> Kind {
-    // inotify's is the one anonymous inode without brackets (fs/notify/inotify/inotify_user.c).
-    if let Some(name) = link.strip_prefix(b"anon_inode:") {
-        return match name {
-            b"inotify" => Kind::Inotify,
-            b"[eventpoll]" => Kind::Epoll,
-            b"[eventfd]" => Kind::Eventfd,
-            b"[timerfd]" => Kind::Timerfd,
-            b"[signalfd]" => Kind::Signalfd,
-            b"[pidfd]" => Kind::Pidfd,
-            b"[io_uring]" => Kind::IoUring,
-            b"[fanotify]" => Kind::Fanotify,
-            _ => Kind::Anonymous,
-        };
-    }
-    if link.starts_with(b"socket:[") {
-        Kind::Socket
-    } else if link.starts_with(b"pipe:[") {
-        Kind::Pipe
-    } else if link.starts_with(b"pidfd:[") {
-        Kind::Pidfd
-    } else if link.starts_with(b"/memfd:") {
-        Kind::Memfd
-    } else if link.starts_with(b"/") {
-        Kind::Unknown
-    } else if link.ends_with(b"]") && link.windows(2).any(|w| w == b":[") {
-        Kind::Namespace
-    } else {
-        Kind::Anonymous
-    }
-}
-
-fn kind_by_mode(mode: libc::mode_t) -> Kind {
-    match mode & libc::S_IFMT {
-        libc::S_IFREG => Kind::File,
-        libc::S_IFDIR => Kind::Directory,
-        libc::S_IFCHR => Kind::CharDevice,
-        libc::S_IFBLK => Kind::BlockDevice,
-        libc::S_IFIFO => Kind::Pipe,
-        libc::S_IFSOCK => Kind::Socket,
-        _ => Kind::Unknown,
-    }
-}
-
 /// The identity of an open file of this program, with the device locks are listed by.
 pub fn identity(file: &File, mounts: &Mounts) -> Option<Identity> {
     let text = std::fs::read(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
@@ -405,24 +313,4 @@ pub fn is_writable(pid: u32, fd: i32) -> Option<bool> {
         .ok()?;
     let flags = fdinfo::header(&text).flags?;
     Some(flags & libc::O_ACCMODE != libc::O_RDONLY)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn inotify_is_recognised_without_brackets_and_the_others_with_them() {
-        assert_eq!(kind_by_link(b"anon_inode:inotify"), Kind::Inotify);
-        assert_eq!(kind_by_link(b"anon_inode:[eventpoll]"), Kind::Epoll);
-        assert_eq!(kind_by_link(b"anon_inode:bpf-map"), Kind::Anonymous);
-    }
-
-    #[test]
-    fn links_without_a_path_are_told_apart() {
-        assert_eq!(kind_by_link(b"socket:[123]"), Kind::Socket);
-        assert_eq!(kind_by_link(b"net:[4026531840]"), Kind::Namespace);
-        assert_eq!(kind_by_link(b"/memfd:x (deleted)"), Kind::Memfd);
-        assert_eq!(kind_by_link(b"/socket:[1]"), Kind::Unknown);
-    }
 }

@@ -4,7 +4,9 @@
 pub(crate) mod census;
 pub(crate) mod endpoints;
 pub mod fdinfo;
+mod kind;
 pub mod locks;
 pub(crate) mod open_files;
 pub(crate) mod sockets;
 pub(crate) mod stdio;
+mod unread;

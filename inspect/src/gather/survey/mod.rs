@@ -1,8 +1,10 @@
 //! The surveys, which ask all other rooms: one process source by source, what is around it, all processes in one pass,
 //! and a process whose watches are about to be changed.
 
+mod links;
 pub(crate) mod pass;
 pub(crate) mod process;
 pub(crate) mod process_handle;
 pub(crate) mod same_program;
+pub(crate) mod selection;
 pub(crate) mod surroundings;

@@ -10,47 +10,21 @@ use crate::gather::inotify::watches;
 use crate::gather::process::processes::Processes;
 use crate::gather::process::unit::Names;
 use crate::gather::process::{processes, status};
-use crate::gather::servers::by_name;
 use crate::gather::sqlite;
 use crate::gather::sqlite::databases;
 use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
 use crate::gather::subject::mounts::Cache;
 use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::survey::links::Links;
+use crate::gather::survey::selection::Selection;
 use crate::model::{
     Account, InotifyLimits, Instance, MaskCount, Process, Unit, UnitUse, User, UserUsage,
 };
 use crate::sys;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
-use std::ops::ControlFlow;
 use std::rc::Rc;
-
-const DELETED: &[u8] = b" (deleted)";
-
-/// Which processes are shown.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    /// Of this user only; others are not read at all.
-    pub uid: Option<u32>,
-    /// Of these; `None` stands for all.
-    pub named: Option<Named>,
-}
-
-/// Processes by name or number.
-#[derive(Debug, Clone, Default)]
-pub struct Named {
-    /// Parts of the names they can be asked for by.
-    pub names: Vec<String>,
-    /// PIDs.
-    pub pids: Vec<u32>,
-}
-
-impl Named {
-    fn has(&self, dir: &ProcDir) -> bool {
-        self.pids.contains(&dir.pid) || by_name::has_part(dir, &self.names)
-    }
-}
 
 /// What a pass has seen.
 pub struct Pass {
@@ -356,32 +330,5 @@ impl Reader<'_> {
                 }
             })
             .collect()
-    }
-}
-
-/// The descriptors of a process by what their links say.
-#[derive(Default)]
-struct Links {
-    open: u64,
-    inotify: Vec<i32>,
-    /// What has a path, without ` (deleted)`.
-    files: Vec<(i32, Vec<u8>)>,
-}
-
-impl Links {
-    fn read(all: &mut Processes, pid: u32, count: Option<u64>) -> io::Result<Links> {
-        let mut links = Links::default();
-        all.each_link(pid, count, |fd, link| {
-            links.open += 1;
-            if link == b"anon_inode:inotify" {
-                links.inotify.push(fd);
-            } else if link.starts_with(b"/") {
-                let path = link.strip_suffix(DELETED).unwrap_or(link);
-                links.files.push((fd, path.to_vec()));
-            }
-            ControlFlow::Continue(())
-        })?;
-        links.inotify.sort_unstable();
-        Ok(links)
     }
 }

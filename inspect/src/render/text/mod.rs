@@ -10,6 +10,7 @@ mod files;
 mod findings;
 mod gaps;
 mod growth;
+mod holders;
 mod layout;
 mod processes;
 mod rollup;

@@ -1,0 +1,60 @@
+//! Who was started to take a server's place.
+
+use crate::model::{Process, ProcessRef, Respawn, SameProgram, StartedBy};
+
+/// Who was started with its command after it and has no place to listen at.
+pub struct Rivals<'a> {
+    pub alive: Vec<&'a SameProgram>,
+    pub ended: &'a [Respawn],
+}
+
+impl<'a> Rivals<'a> {
+    pub fn of(process: &'a Process) -> Rivals<'a> {
+        let others = &process.surroundings.same_program;
+        let respawns = process.surroundings.respawns.as_ref();
+        let failing = |other: &&SameProgram| is_failing(other) && !is_worker(other, others);
+        let alive = match is_claimed(process) {
+            // Whoever starts beside it sees the claim and leaves, or has a state of its own.
+            true => Vec::new(),
+            false => others.iter().filter(failing).collect(),
+        };
+        Rivals {
+            alive,
+            ended: respawns.map_or(&[], |respawns| &respawns.ended),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.alive.is_empty() && self.ended.is_empty()
+    }
+
+    pub fn started_by(&self) -> impl Iterator<Item = &StartedBy> {
+        let alive = self.alive.iter().map(|other| &other.started_by);
+        alive.chain(self.ended.iter().map(|start| &start.started_by))
+    }
+
+    /// The last start knows best: of the first, a part may have begun before the look did.
+    pub fn supervisor(&self) -> Option<&ProcessRef> {
+        let all = self.started_by().filter_map(|by| by.supervisor.as_ref());
+        all.last()
+    }
+}
+
+/// The same command, started later and from elsewhere, that should listen and does not. Somebody at a
+/// terminal is a client (tmux), not a server that fails.
+pub fn is_failing(other: &SameProgram) -> bool {
+    other.same_command && other.younger && !other.terminal && other.listeners.is_empty()
+}
+
+/// The child of another server of the same program, which listens for it.
+pub fn is_worker(other: &SameProgram, all: &[SameProgram]) -> bool {
+    let parent = other.started_by.parent.as_ref().map(|parent| parent.pid);
+    all.iter()
+        .any(|other| Some(other.pid) == parent && !other.listeners.is_empty())
+}
+
+/// A command finds it by its PID file, and stops it.
+pub fn is_claimed(process: &Process) -> bool {
+    let mut claims = process.surroundings.claims.iter();
+    claims.any(|claim| claim.pid == Some(process.pid) && claim.verdict.holds())
+}

@@ -1,0 +1,23 @@
+//! A claim of which no more is known than its path.
+
+use super::content::kind_of;
+use crate::model::{Claim, ClaimKind, Name, Place, Verdict};
+
+/// A claim of which no more is known than this.
+pub fn claim(path: Name, verdict: Verdict, why: String) -> Claim {
+    Claim {
+        kind: kind_of(path.base()).unwrap_or(ClaimKind::Unknown),
+        path,
+        verdict,
+        severity: verdict.severity(),
+        pid: None,
+        start: None,
+        address: None,
+        holders: Vec::new(),
+        age_seconds: None,
+        why,
+        remedy: None,
+        place: Place::Written,
+        denied: false,
+    }
+}
