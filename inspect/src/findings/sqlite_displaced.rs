@@ -6,10 +6,12 @@
 //! reads mix both, and the next checkpoint writes old pages into the new file.
 //!
 //! Evidence: `database` (path). `shows_by`: "page-size" (another one than in the log), "mode" (its header is that of a
-//! database without a log), "shorter" (than the log says) or "pages" (up to 64 checkpointed pages are compared).
-//! `database_bytes` and `wal_bytes` (sizes in bytes). `pids` are the processes that have it open. One look decides: it
-//! reads the files until two readings agree. Before the first checkpoint into the database nothing in the log tells a
-//! WAL-mode backup of its page size from it.
+//! database without a log), "shorter" (it ends before a page that is not in the log), "longer" (it has more pages than
+//! the log says), "change-counter" (not the one the log goes on from) or "pages" (up to 64 checkpointed pages are
+//! compared). `database_bytes` and `wal_bytes` (sizes in bytes). `pids` are the processes that have it open. One look
+//! decides: it reads the files until two readings agree. Not seen, before the first checkpoint into the database: a
+//! backup in WAL mode with the same page size, number of pages and change counter. Where the log has no page 1, the
+//! counter is not asked. After a checkpoint of the whole log, only what it brought into the database tells.
 //!
 //! Severity: critical.
 //!
@@ -66,7 +68,9 @@ fn overwritten(database: &Database, how: Overwritten) -> Finding {
     let shows = match how {
         Overwritten::PageSize => "its pages have another size than those of its log",
         Overwritten::Mode => "its header is that of a database without a log",
-        Overwritten::Shorter => "it is shorter than its log says",
+        Overwritten::Shorter => "it ends before a page that is not in its log either",
+        Overwritten::Longer => "it has more pages than its log says",
+        Overwritten::Counter => "its change counter is not the one its log goes on from",
         Overwritten::Pages => "pages that were written to it are not there",
     };
     let pids: Vec<_> = database.holders.iter().map(|holder| holder.pid).collect();

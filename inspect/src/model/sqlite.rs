@@ -93,8 +93,12 @@ pub enum Overwritten {
     PageSize,
     /// Its header says that it has no log.
     Mode,
-    /// It is shorter than its log says.
+    /// It ends before a page that its log does not have.
     Shorter,
+    /// It has more pages than its log says.
+    Longer,
+    /// Its change counter is not the one its log goes on from.
+    Counter,
     /// Pages that were checkpointed are not in it.
     Pages,
 }
@@ -106,6 +110,8 @@ impl Overwritten {
             Overwritten::PageSize => "page-size",
             Overwritten::Mode => "mode",
             Overwritten::Shorter => "shorter",
+            Overwritten::Longer => "longer",
+            Overwritten::Counter => "change-counter",
             Overwritten::Pages => "pages",
         }
     }

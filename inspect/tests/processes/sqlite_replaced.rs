@@ -90,6 +90,38 @@ fn a_backup_copied_over_an_open_database_is_found_by_process_and_by_path() {
     process.must_not_raise("sqlite-renamed");
 }
 
+/// A program that adds a row to `live.db` and goes on.
+fn adds_a_row(dir: &Path) -> Fixture {
+    let script = "import sqlite3, sys, time\n\
+        c = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+        c.execute('INSERT INTO entries (body) VALUES (zeroblob(50000))')\n\
+        print('READY', flush=True)\n\
+        time.sleep(600)\n";
+    let mut python = Command::new("/usr/bin/python3");
+    Fixture::start(python.args(["-c", script]).arg(dir.join("live.db")))
+}
+
+#[test]
+fn a_backup_copied_over_before_anything_was_checkpointed_is_found_if_it_is_of_another_state() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let (live, backup) = (dir.join("live.db"), dir.join("backup.db"));
+    // Each run of a program that closes its database leaves another state of the same size.
+    let run = |sql: &str| Connection::open(&live).unwrap().execute_batch(sql).unwrap();
+    run("PRAGMA journal_mode = wal; CREATE TABLE entries (body);
+         INSERT INTO entries (body) VALUES (zeroblob(50000));");
+    std::fs::copy(&live, &backup).unwrap();
+    run("CREATE TABLE other (a)");
+    run("DROP TABLE other; VACUUM");
+    let fixture = adds_a_row(&dir);
+    let process = stage.look(&fixture);
+    process.must_not_raise("sqlite-overwritten");
+    std::fs::write(&live, std::fs::read(&backup).unwrap()).unwrap();
+    let process = stage.look(&fixture);
+    let finding = process.finding("sqlite-overwritten", "critical");
+    assert_eq!(finding["evidence"]["shows_by"], "change-counter");
+}
+
 #[test]
 fn what_was_copied_over_is_whole_again_once_the_backup_is_restored_through_sqlite() {
     let stage = Stage::new();

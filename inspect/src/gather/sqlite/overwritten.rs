@@ -4,10 +4,11 @@
 //! What the -shm calls checkpointed is in the database, page for page: `walCheckpoint` (sqlite/src/wal.c) copies it
 //! unchanged, encrypted or not. So a page that differs from its last such frame was not written by SQLite.
 
-use crate::gather::sqlite::header;
-use crate::gather::sqlite::header::{FRAME_HEADER, Mode, WAL_HEADER};
+use crate::gather::sqlite::frame::{Frame, MOST, SEARCHED, frame, place};
+use crate::gather::sqlite::header::{FRAME_HEADER, Mode};
 use crate::gather::sqlite::log_state::{filled, index};
 use crate::gather::sqlite::shm::Index;
+use crate::gather::sqlite::{header, log_base};
 use crate::model::Overwritten;
 use std::collections::HashSet;
 use std::fs::File;
@@ -16,10 +17,6 @@ use std::os::unix::fs::FileExt;
 
 /// Pages that are compared: a restore seldom has those of the last transactions.
 const COMPARED: usize = 64;
-/// Frames whose headers are read: more are too many for a look in passing.
-const MOST: u32 = 4096;
-/// Frames whose headers are read where the database differs from its log: 4 GiB of usual pages.
-const SEARCHED: u32 = 1 << 20;
 /// How often it is looked at again while somebody writes.
 const TRIES: usize = 4;
 /// Looks that must find it.
@@ -30,7 +27,7 @@ pub fn look(main: &File, wal: &File, shm: &File) -> Option<Overwritten> {
     let mut agree = 0;
     for _ in 0..TRIES {
         let before = index(shm, Some(wal)).ok()?;
-        let found = look_once(main, wal, &before)?;
+        let found = look_once(main, wal, shm, &before)?;
         // What was written meanwhile may explain the difference.
         if index(shm, Some(wal)).ok()? == before {
             agree += 1;
@@ -42,13 +39,13 @@ pub fn look(main: &File, wal: &File, shm: &File) -> Option<Overwritten> {
     None
 }
 
-fn look_once(main: &File, wal: &File, log: &Index) -> Option<Overwritten> {
-    let found = difference(main, wal, log)?;
+fn look_once(main: &File, wal: &File, shm: &File, log: &Index) -> Option<Overwritten> {
+    let found = difference(main, wal, shm, log)?;
     // A restore through SQLite has written all of it anew since: nobody reads the file below that.
     (!is_covered(wal, log)).then_some(found)
 }
 
-fn difference(main: &File, wal: &File, log: &Index) -> Option<Overwritten> {
+fn difference(main: &File, wal: &File, shm: &File, log: &Index) -> Option<Overwritten> {
     let page_size = log.page_size?;
     let mut start = [0; 100];
     let start = filled(main, &mut start);
@@ -64,12 +61,8 @@ fn difference(main: &File, wal: &File, log: &Index) -> Option<Overwritten> {
             return Some(Overwritten::Mode);
         }
     }
-    let bytes = main.metadata().ok()?.len();
-    let whole = u64::from(log.pages) * u64::from(page_size);
-    if log.backfilled == log.frames && bytes < whole {
-        return Some(Overwritten::Shorter);
-    }
-    differs(main, wal, log, page_size).then_some(Overwritten::Pages)
+    log_base::difference(main, wal, shm, log)
+        .or_else(|| differs(main, wal, log, page_size).then_some(Overwritten::Pages))
 }
 
 /// Whether every page of the database is in the log, and not brought into the database yet.
@@ -181,31 +174,6 @@ fn last_log(wal: &File, log: &Index, page_size: u32) -> Vec<(u32, Frame)> {
     let whole = found.len() < MOST as usize;
     found.truncate(ended.filter(|_| whole).map_or(0, |ended| ended + 1));
     found
-}
-
-/// The header of a frame (<https://sqlite.org/fileformat2.html>, section 4.1).
-struct Frame {
-    page: u32,
-    /// The size of the database after the transaction it ends.
-    pages: Option<u32>,
-    salts: [u8; 8],
-}
-
-/// Frame `number`, counted from 1.
-fn frame(wal: &File, number: u32, page_size: u32) -> Option<Frame> {
-    let mut bytes = [0; FRAME_HEADER as usize];
-    wal.read_exact_at(&mut bytes, place(number, page_size))
-        .ok()?;
-    let word = |at: usize| Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
-    Some(Frame {
-        page: word(0)?,
-        pages: word(4).filter(|&pages| pages > 0),
-        salts: *bytes.get(8..)?.first_chunk()?,
-    })
-}
-
-fn place(number: u32, page_size: u32) -> u64 {
-    WAL_HEADER + header::frame_bytes(number - 1, page_size)
 }
 
 #[cfg(test)]

@@ -10,6 +10,10 @@ use crate::gather::sqlite::header::{VERSION, page_size};
 pub const LENGTH: usize = 136;
 /// A copy of the header, the checksum at its end included.
 const COPY: usize = 48;
+/// The bytes of a block: the page numbers of its frames, and a hash of them.
+const BLOCK: u64 = 1 << 15;
+/// The frames of a block (`HASHTABLE_NPAGE`).
+const FRAMES: usize = 4096;
 /// What a read mark says that is not in use (`READMARK_NOT_USED`).
 const UNUSED: u32 = u32::MAX;
 
@@ -113,6 +117,34 @@ pub fn parse(bytes: &[u8]) -> Result<Index, Doubt> {
     })
 }
 
+/// The pages that the first `frames` frames have, one after the other (walformat.html, section 2.2), from `read`, which
+/// fills a buffer from an offset or says that it could not.
+pub fn page_numbers(read: impl Fn(&mut [u8], u64) -> bool, frames: u32) -> Option<Vec<u32>> {
+    let mut found = Vec::new();
+    let mut left = frames as usize;
+    for block in 0.. {
+        if left == 0 {
+            break;
+        }
+        // The header takes the place of the first numbers.
+        let header = if block == 0 { LENGTH } else { 0 };
+        let here = left.min(FRAMES - header / 4);
+        let mut bytes = vec![0; here * 4];
+        if !read(&mut bytes, block * BLOCK + header as u64) {
+            return None;
+        }
+        found.extend(
+            bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|&word| u32::from_ne_bytes(word)),
+        );
+        left -= here;
+    }
+    Some(found)
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -157,6 +189,28 @@ pub(super) mod tests {
         assert_eq!(index.page_size, Some(4096));
         assert_eq!(index.marks, [Some(0), Some(4), None, None, Some(9)]);
         assert_eq!(index.salts, [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn page_numbers_stand_in_blocks_the_first_of_them_shorter_by_the_header() {
+        let at = |block: usize, number: usize| block * BLOCK as usize + number * 4;
+        let mut bytes = vec![0; at(2, 0)];
+        let mut put = |at: usize, page: u32| bytes[at..at + 4].copy_from_slice(&page.to_ne_bytes());
+        put(LENGTH, 7);
+        put(at(0, FRAMES - 1), 8);
+        put(at(1, 0), 9);
+        put(at(1, 1), 10);
+        let read = |to: &mut [u8], at: u64| {
+            let from = bytes
+                .get(at as usize..)
+                .and_then(|rest| rest.get(..to.len()));
+            from.map(|from| to.copy_from_slice(from)).is_some()
+        };
+        let found = page_numbers(read, 4064).unwrap();
+        assert_eq!((found.len(), found[0]), (4064, 7));
+        assert_eq!(found[4061..], [8, 9, 10]);
+        assert_eq!(page_numbers(read, 0), Some(Vec::new()));
+        assert_eq!(page_numbers(read, 9000), None);
     }
 
     #[test]

@@ -1,0 +1,239 @@
+//! Whether a database is the one its log goes on from: what can be told before any of the log is brought into it.
+//!
+//! A page is in the log or in the database: no other place has one. And who logs page 1 gives it the file change
+//! counter of the page 1 read last, plus 1 (pager.c, `pager_write_changecounter`). So the first one in the log has the
+//! counter of the database, where its writer goes on from an earlier log, or the next; and so has each later one of the
+//! one before. What a checkpoint brings into the database is one of these.
+
+use crate::gather::sqlite::frame::{MOST, SEARCHED, frame, place};
+use crate::gather::sqlite::header::{self, FRAME_HEADER};
+use crate::gather::sqlite::log_state::filled;
+use crate::gather::sqlite::shm::{self, Index};
+use crate::model::Overwritten;
+use std::collections::HashSet;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// The bytes of page 1 that are a header (<https://sqlite.org/fileformat2.html>, section 1.3).
+const HEADER: usize = 100;
+/// Where the lock bytes are: SQLite never writes their page (os.h, `PENDING_BYTE`).
+const LOCK_BYTES: u32 = 0x4000_0000;
+
+/// How it shows that a log does not go on from this database.
+pub fn difference(main: &File, wal: &File, shm: &File, log: &Index) -> Option<Overwritten> {
+    let page_size = log.page_size?;
+    if log.frames > SEARCHED {
+        return None;
+    }
+    let read = |to: &mut [u8], at| shm.read_exact_at(to, at).is_ok();
+    let logged = shm::page_numbers(read, log.frames)?;
+    let stored = main.metadata().ok()?.len() / u64::from(page_size);
+    let pending = logged.get(log.backfilled as usize..)?;
+    if lacks_pages(stored, log.pages, pending, page_size) {
+        return Some(Overwritten::Shorter);
+    }
+    if log.frames == 0 {
+        return None;
+    }
+    let mut start = [0; HEADER];
+    let stored = Header::of(filled(main, &mut start))?;
+    let numbers = (1..).zip(&logged).filter(|&(_, &page)| page == 1);
+    let numbers: Vec<u32> = numbers.map(|(number, _)| number).collect();
+    if numbers.is_empty() {
+        // Whoever changes the number of pages writes page 1.
+        return (stored.pages > log.pages).then_some(Overwritten::Longer);
+    }
+    if numbers.len() > MOST as usize {
+        return None;
+    }
+    for number in numbers {
+        let counter = counter(wal, log, number, page_size)?;
+        if counter == stored.counter || counter == stored.counter.wrapping_add(1) {
+            return None;
+        }
+    }
+    Some(Overwritten::Counter)
+}
+
+/// Whether a page of the database is neither in it, which has `stored`, nor `pending` in the log.
+fn lacks_pages(stored: u64, pages: u32, pending: &[u32], page_size: u32) -> bool {
+    let stored = u32::try_from(stored).unwrap_or(u32::MAX);
+    if stored >= pages {
+        return false;
+    }
+    let pending: HashSet<u32> = pending.iter().copied().collect();
+    let lock_page = LOCK_BYTES / page_size + 1;
+    (stored + 1..=pages).any(|page| page != lock_page && !pending.contains(&page))
+}
+
+/// The counter of the page 1 that frame `number` has.
+fn counter(wal: &File, log: &Index, number: u32, page_size: u32) -> Option<u32> {
+    let mut start = [0; HEADER];
+    let at = place(number, page_size) + FRAME_HEADER;
+    wal.read_exact_at(&mut start, at).ok()?;
+    // Whether it was this log's when it was read, its header tells, which is written first.
+    let still = frame(wal, number, page_size)?;
+    if (still.page, still.salts) != (1, log.salts) {
+        return None;
+    }
+    Header::of(&start).map(|header| header.counter)
+}
+
+/// What page 1 says of its database.
+struct Header {
+    counter: u32,
+    pages: u32,
+}
+
+impl Header {
+    /// `None` for an encrypted one, and for one whose last writer did not keep the counter: it stands there twice
+    /// (version-valid-for).
+    fn of(page: &[u8]) -> Option<Header> {
+        header::database(page)?;
+        let word = |at: usize| Some(u32::from_be_bytes(*page.get(at..)?.first_chunk()?));
+        let counter = word(24)?;
+        (word(92)? == counter).then_some(Header {
+            counter,
+            pages: word(28)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::gather::sqlite::overwritten::look;
+    use crate::model::Overwritten;
+    use rusqlite::Connection;
+    use std::fs::File;
+    use std::path::{Path, PathBuf};
+
+    fn look_at(database: &Path) -> Option<Overwritten> {
+        let open = |suffix| File::open(format!("{}{suffix}", database.display())).unwrap();
+        look(&open(""), &open("-wal"), &open("-shm"))
+    }
+
+    fn open(database: &Path, sql: &str) -> Connection {
+        let connection = Connection::open(database).unwrap();
+        let all = format!("PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0; {sql}");
+        connection.execute_batch(&all).unwrap();
+        connection
+    }
+
+    /// As cp(1) does: the inode stays.
+    fn copy_over(database: &Path, backup: &Path) {
+        std::fs::write(database, std::fs::read(backup).unwrap()).unwrap();
+    }
+
+    const FILL: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB);
+        INSERT INTO t (body) VALUES (randomblob(100000));";
+    /// Changes the number of pages, and so page 1.
+    const GROW: &str = "INSERT INTO t (body) VALUES (randomblob(50000))";
+    /// Changes pages in their place.
+    const ALTER: &str = "UPDATE t SET body = randomblob(50000) WHERE id > 1";
+
+    /// A database that was closed, and its copies.
+    struct Shop {
+        dir: tempfile::TempDir,
+        database: PathBuf,
+    }
+
+    impl Shop {
+        fn new() -> Shop {
+            let dir = tempfile::tempdir().unwrap();
+            let database = dir.path().join("live.db");
+            drop(open(&database, FILL));
+            Shop { dir, database }
+        }
+
+        fn copy(&self, name: &str) -> PathBuf {
+            let copy = self.dir.path().join(name);
+            std::fs::copy(&self.database, &copy).unwrap();
+            copy
+        }
+
+        fn run(&self, sql: &str) {
+            drop(open(&self.database, sql));
+        }
+    }
+
+    #[test]
+    fn an_older_state_of_the_same_size_shows_by_its_counter() {
+        let shop = Shop::new();
+        let backup = shop.copy("backup.db");
+        for _ in 0..3 {
+            shop.run("CREATE TABLE u (a); DROP TABLE u; VACUUM");
+        }
+        assert_eq!(
+            std::fs::metadata(&backup).unwrap().len(),
+            std::fs::metadata(&shop.database).unwrap().len()
+        );
+        let live = open(&shop.database, GROW);
+        live.execute_batch(ALTER).unwrap();
+        assert_eq!(look_at(&shop.database), None);
+        copy_over(&shop.database, &backup);
+        assert_eq!(look_at(&shop.database), Some(Overwritten::Counter));
+    }
+
+    #[test]
+    fn where_page_1_is_not_in_the_log_a_smaller_one_lacks_pages_and_a_larger_one_has_too_many() {
+        for shows_by in [Overwritten::Shorter, Overwritten::Longer] {
+            let shop = Shop::new();
+            shop.run(GROW);
+            let large = shop.copy("large.db");
+            shop.run("DELETE FROM t WHERE id = 2; VACUUM");
+            let small = shop.copy("small.db");
+            let backup = match shows_by {
+                Overwritten::Shorter => {
+                    copy_over(&shop.database, &large);
+                    small
+                }
+                _ => large,
+            };
+            let live = open(&shop.database, "");
+            let alter = "UPDATE t SET body = zeroblob(100000) WHERE id = 1";
+            live.execute_batch(alter).unwrap();
+            assert_eq!(look_at(&shop.database), None);
+            copy_over(&shop.database, &backup);
+            assert_eq!(look_at(&shop.database), Some(shows_by));
+        }
+    }
+
+    #[test]
+    fn a_log_goes_on_from_its_database_whoever_wrote_the_last_one() {
+        let shop = Shop::new();
+        let (one, two) = (open(&shop.database, ""), open(&shop.database, ""));
+        for round in 0..6 {
+            // One that writes alone keeps the counter, one that reads another's page 1 raises it.
+            let writers = match round % 3 {
+                0 => vec![&one],
+                1 => vec![&one, &two],
+                _ => vec![&two],
+            };
+            for sql in [GROW, ALTER, "DELETE FROM t WHERE id > 2", "VACUUM", GROW] {
+                for writer in &writers {
+                    writer.execute_batch(sql).unwrap();
+                    assert_eq!(look_at(&shop.database), None, "{round}: {sql}");
+                }
+            }
+            let how = ["PASSIVE", "RESTART", "TRUNCATE"][round % 3];
+            one.execute_batch(&format!("PRAGMA wal_checkpoint({how})"))
+                .unwrap();
+            assert_eq!(look_at(&shop.database), None, "{round}: {how}");
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_that_a_reader_stops_half_way_leaves_one_of_the_log_s_counters() {
+        let shop = Shop::new();
+        let live = open(&shop.database, GROW);
+        let reader = open(&shop.database, "BEGIN; SELECT count(*) FROM t");
+        for _ in 0..3 {
+            open(&shop.database, "").execute_batch(GROW).unwrap();
+        }
+        live.execute_batch("PRAGMA wal_checkpoint").unwrap();
+        assert_eq!(look_at(&shop.database), None);
+        drop(reader);
+        live.execute_batch("PRAGMA wal_checkpoint").unwrap();
+        assert_eq!(look_at(&shop.database), None);
+    }
+}
