@@ -11,7 +11,7 @@
 //! more, or `--for` must have seen 16 more. Inotify instances: 64, or half of the user's limit.
 //!
 //! Severity: warning. Where these are at least half of what `fd-limit-near` or `instance-limit-near` counts, it is as
-//! bad as that one.
+//! bad as that one. Info where `--for` saw none added and half of the limit is not in use: they are kept open.
 //!
 //! Remedy: no command closes descriptors from outside. A restart frees them. The program must close each one.
 //!
@@ -20,7 +20,7 @@
 //! is what a leak leads to.
 
 use super::file_handle_leak::MANY;
-use super::{Facts, Finding, Severity, growth, limit};
+use super::{Facts, Finding, growth, leak, limit};
 use crate::model::{Kind, Process};
 use crate::words::number;
 use serde_json::json;
@@ -59,14 +59,7 @@ fn is_leak(facts: &Facts<'_>, kind: Kind, count: usize) -> bool {
     match kind {
         // file-handle-leak, sqlite-handle-leak and socket-leak speak of these.
         Kind::File | Kind::Socket | Kind::Unknown => return false,
-        Kind::Inotify => {
-            let limit = facts.process.instances_account();
-            let limit = limit.and_then(|usage| usage.max_instances);
-            if limit.is_some_and(|max| count > 1 && count as u64 * 2 >= max) {
-                return true;
-            }
-            return count >= MANY_INSTANCES;
-        }
+        Kind::Inotify => return is_half_of_instances(facts, count) || count >= MANY_INSTANCES,
         _ if count < MANY => return false,
         _ => {}
     }
@@ -77,6 +70,13 @@ fn is_leak(facts: &Facts<'_>, kind: Kind, count: usize) -> bool {
         _ => true,
     };
     by_number || is_dominant(facts, count) || grows(facts.process, kind)
+}
+
+/// These instances are half of those its user may have, and more than one.
+fn is_half_of_instances(facts: &Facts<'_>, count: usize) -> bool {
+    let limit = facts.process.instances_account();
+    let limit = limit.and_then(|usage| usage.max_instances);
+    limit.is_some_and(|max| count > 1 && count as u64 * 2 >= max)
 }
 
 /// Half of the limit on descriptors is gone, and of no kind there are more than these.
@@ -158,17 +158,24 @@ fn finding(facts: &Facts<'_>, kind: Kind, count: usize) -> Finding {
     let since = grown.map_or_else(String::new, |(seconds, more, ahead)| {
         growth::sentence(seconds, more, ahead)
     });
+    // Of instances, half of the user's limit is enough as well.
+    let room = kind != Kind::Inotify || !is_half_of_instances(facts, count);
+    let kept = room && leak::is_kept(process, grown.map(|(_, more, _)| more));
     let why = match kind {
-        Kind::Inotify => {
+        Kind::Inotify if !kept => {
             " One instance has room for every watch of a program: it is the program that makes too many, not the limit of its user that is too low."
         }
         _ => "",
     };
+    let leaked = format!(
+        ": they are opened and not closed.{why} No command closes them from outside: a restart frees them, closing each in the program keeps them from coming back."
+    );
+    let (severity, judged) = leak::verdict(kept, &leaked, &since);
     Finding {
         code: "descriptor-leak",
-        severity: Severity::Warning,
+        severity,
         message: format!(
-            "{} {} are open at once{share}: they are opened and not closed.{why} No command closes them from outside: a restart frees them, closing each in the program keeps them from coming back.{since}",
+            "{} {} are open at once{share}{judged}",
             number(count as u64),
             named(kind, count),
         ),
@@ -187,6 +194,7 @@ fn finding(facts: &Facts<'_>, kind: Kind, count: usize) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::Severity;
     use crate::findings::fixture::Fixture;
     use crate::model::{Change, Growth};
 
@@ -226,6 +234,18 @@ mod tests {
             ..Growth::default()
         });
         assert_eq!(children.only(look).evidence["growth"]["more"], 20);
+    }
+
+    #[test]
+    fn what_does_not_become_more_is_kept_open_unless_half_of_a_limit_is_gone() {
+        let mut fixture = with(Kind::Eventfd, 200, |_| "anon_inode:[eventfd]".into());
+        assert_eq!(fixture.only(look).severity, Severity::Warning);
+        fixture.process.growth = Some(Growth::default());
+        let finding = fixture.only(look);
+        assert_eq!(finding.severity, Severity::Info);
+        assert!(finding.message.ends_with("kept open and not leaked."));
+        fixture.process.fds.soft_limit = Some(400);
+        assert_eq!(fixture.only(look).severity, Severity::Warning);
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //! share of it. `names` are up to five paths. `growth` is null without `--for`, else it has `seconds` and how many
 //! `more` there were after them. Judged by 128 descriptors of one file, or 128 files of one extension in one directory.
 //!
-//! Severity: warning. Where these are at least half of what `fd-limit-near` counts, it is as bad as that one.
+//! Severity: warning. Where these are at least half of what `fd-limit-near` counts, it is as bad as that one. Info where
+//! `--for` saw none added and half of the soft limit is not in use: they are kept open.
 //!
 //! Remedy: no command closes descriptors from outside. A restart frees them. The program must close each one.
 //!
@@ -17,8 +18,8 @@
 //! LevelDB, InnoDB, Lucene and PostgreSQL, packs of git, jars and libraries, one log for each site of a web server. The
 //! files of a SQLite database: see `sqlite-handle-leak`.
 
-use super::{Facts, Finding, Severity, growth};
-use crate::model::{Descriptor, Growth, Identity, Kind, Name};
+use super::{Facts, Finding, growth, leak};
+use crate::model::{Descriptor, Growth, Identity, Kind, Name, Process};
 use crate::words::{number, plural};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -59,12 +60,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     found.extend(same_pattern(&files));
     found.sort_by_key(|group| std::cmp::Reverse(group.files.len()));
     found.truncate(MOST);
-    let limit = process.fds.soft_limit;
-    let growth = process.growth.as_ref();
-    found
-        .iter()
-        .map(|group| group.finding(limit, growth))
-        .collect()
+    found.iter().map(|group| group.finding(process)).collect()
 }
 
 /// Descriptors that belong together.
@@ -134,14 +130,21 @@ impl Group<'_> {
         }
     }
 
-    fn finding(&self, limit: Option<u64>, growth: Option<&Growth>) -> Finding {
-        let grown = growth.map(|growth| {
+    fn finding(&self, process: &Process) -> Finding {
+        let limit = process.fds.soft_limit;
+        let grown = process.growth.as_ref().map(|growth| {
             let more = self.more(growth);
             (growth.seconds, more, growth.limits.descriptors)
         });
         let since = grown.map_or_else(String::new, |(seconds, more, ahead)| {
             growth::sentence(seconds, more, ahead)
         });
+        let kept = leak::is_kept(process, grown.map(|(_, more, _)| more));
+        let (severity, judged) = leak::verdict(
+            kept,
+            ": they are opened and not closed. No command closes them from outside: a restart frees them, closing each file in the program keeps them from coming back.",
+            &since,
+        );
         let handles = self.files.len() as u64;
         let inodes: HashSet<_> = self.files.iter().filter_map(|file| file.identity).collect();
         let what = match (&self.pattern, self.files.first()) {
@@ -181,10 +184,8 @@ impl Group<'_> {
         };
         Finding {
             code: "file-handle-leak",
-            severity: Severity::Warning,
-            message: format!(
-                "{what} are open at once{share}: they are opened and not closed. No command closes them from outside: a restart frees them, closing each file in the program keeps them from coming back.{since}",
-            ),
+            severity,
+            message: format!("{what} are open at once{share}{judged}"),
             evidence: json!({
                 "kind": kind,
                 "file": file,
@@ -208,6 +209,7 @@ impl Group<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::Severity;
     use crate::findings::fixture::Fixture;
 
     fn with(count: usize, path: impl Fn(usize) -> String, inode: impl Fn(usize) -> u64) -> Fixture {
@@ -232,6 +234,25 @@ mod tests {
         assert_eq!(finding.evidence["kind"], "file");
         assert_eq!(finding.evidence["file"], "/s/a.jsonl");
         assert_eq!(finding.evidence["handles"], 200);
+    }
+
+    #[test]
+    fn files_of_which_none_is_added_are_kept_open() {
+        let mut fixture = with(200, |n| format!("/s/{n}.jsonl"), |n| n as u64);
+        (fixture.process.fds.open, fixture.process.fds.soft_limit) = (Some(204), Some(1024));
+        assert_eq!(fixture.only(look).severity, Severity::Warning);
+        fixture.process.growth = Some(Growth {
+            seconds: 2.0,
+            ..Growth::default()
+        });
+        let finding = fixture.only(look);
+        assert_eq!(finding.severity, Severity::Info);
+        assert_eq!(
+            finding.message,
+            "200 descriptors of 200 files *.jsonl in /s are open at once, 19 % of its limit. Within 2.0 s none was added. As far as that shows, they are kept open and not leaked."
+        );
+        fixture.process.fds.open = Some(512);
+        assert_eq!(fixture.only(look).severity, Severity::Warning);
     }
 
     #[test]

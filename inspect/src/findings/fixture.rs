@@ -151,6 +151,7 @@ impl Fixture {
             parked: Some(0),
             libraries: Some(1),
             parts,
+            often: Some(true),
             ..Database::default()
         });
         self

@@ -10,6 +10,7 @@ mod fd_limit_near;
 mod file_handle_leak;
 mod growth;
 mod instance_limit_near;
+mod leak;
 mod limit;
 mod order;
 mod orphaned_server;

@@ -12,7 +12,8 @@
 //! reported one at a time, the largest: where half of the soft limit is in use and no kind of descriptor has more than
 //! sockets have, or where `--for` saw 16 more sockets.
 //!
-//! Severity: warning. Where these are at least half of what `fd-limit-near` counts, it is as bad as that one.
+//! Severity: warning. Where these are at least half of what `fd-limit-near` counts, it is as bad as that one. Info where
+//! `--for` saw none added and half of the soft limit is not in use, unless they are in CLOSE_WAIT: they are kept open.
 //!
 //! Remedy: no command closes sockets from outside. A restart frees them. The program must close its end; an idle
 //! timeout ends clients that nobody uses.
@@ -21,7 +22,7 @@
 //! connections. Pairs that are shared with children.
 
 use super::file_handle_leak::MANY;
-use super::{Facts, Finding, Severity, descriptor_leak, growth};
+use super::{Facts, Finding, descriptor_leak, growth, leak};
 use crate::model::{Endpoint, Kind, TcpState};
 use crate::words::number;
 use serde_json::json;
@@ -156,7 +157,7 @@ fn finding(
     let share = percent.map_or_else(String::new, |p| format!(", {p} % of its limit"));
     let peer = sockets.and_then(|sockets| commonest_peer(sockets));
     let with = peer.map_or_else(String::new, |(ip, many)| {
-        format!(" {} of them are with {ip}.", number(many as u64))
+        format!(". {} of them are with {ip}", number(many as u64))
     });
     let grown = facts.process.growth.as_ref().map(|growth| {
         let more = growth.of_kind(Kind::Socket);
@@ -165,6 +166,9 @@ fn finding(
     let since = grown.map_or_else(String::new, |(seconds, more, ahead)| {
         growth::sentence(seconds, more, ahead).replacen(" none", " no socket", 1)
     });
+    let more = grown.map(|(_, more, _)| more);
+    // Nothing has a use for an end whose peer has gone, however few there are.
+    let kept = group != Group::CloseWait && leak::is_kept(facts.process, more);
     let what_ends_it = match group {
         Group::CloseWait => {
             "The program does not close its own ends. No command closes them from outside: a restart frees them, closing each socket when its peer has closed keeps them from coming back."
@@ -176,11 +180,13 @@ fn finding(
             "They are opened and not closed. No command closes them from outside: a restart frees them, closing each in the program keeps them from coming back."
         }
     };
+    let leaked = format!(". {what_ends_it}");
+    let (severity, judged) = leak::verdict(kept, &leaked, &since);
     Finding {
         code: "socket-leak",
-        severity: Severity::Warning,
+        severity,
         message: format!(
-            "{} {} are open at once{share}.{with} {what_ends_it}{since}",
+            "{} {} are open at once{share}{with}{judged}",
             number(count as u64),
             group.what(),
         ),
@@ -210,6 +216,7 @@ fn commonest_peer(sockets: &[&Endpoint]) -> Option<(IpAddr, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::Severity;
     use crate::findings::fixture::Fixture;
 
     fn with(count: usize, state: TcpState, accepted: bool) -> Fixture {
@@ -240,6 +247,20 @@ mod tests {
             "{said}"
         );
         assert!(with(127, TcpState::CloseWait, true).look(look).is_empty());
+    }
+
+    #[test]
+    fn what_does_not_become_more_is_kept_open_unless_its_peer_has_closed_it() {
+        let grown = |mut fixture: Fixture| {
+            fixture.process.growth = Some(crate::model::Growth::default());
+            fixture.only(look).severity
+        };
+        let mut unused = with(200, TcpState::Other, false);
+        unused.process.around.sockets.clear();
+        assert_eq!(unused.only(look).severity, Severity::Warning);
+        assert_eq!(grown(unused), Severity::Info);
+        let closed = with(200, TcpState::CloseWait, true);
+        assert_eq!(grown(closed), Severity::Warning);
     }
 
     #[test]

@@ -11,8 +11,9 @@
 //! `--for`, else it has `seconds` and how many `more` there were after them. Judged by 32 connections of one process,
 //! or 32 parked descriptors. With a rollback journal, descriptors of the database count.
 //!
-//! Severity: warning from 128, or where they became more during `--for`, and for 32 that are parked. Else info. As bad
-//! as `fd-limit-near` where the `handles` are at least half of what that counts.
+//! Severity: warning from 128, or where they became more during `--for`, and for 32 that are parked. Else info, also
+//! where `--for` saw no connection added and half of the soft limit is not in use. As bad as `fd-limit-near` where the
+//! `handles` are at least half of what that counts.
 //!
 //! Remedy: no command closes them. A restart frees them. The program must close each connection; parked ones go when
 //! all connections are closed for a moment.
@@ -20,8 +21,8 @@
 //! Not to be confused with: a connection pool, which has a size and does not grow: `--for 60` tells. Many processes
 //! with a few connections each, which are judged one by one.
 
-use super::{Facts, Finding, Severity, growth};
-use crate::model::{Database, Growth, Holder};
+use super::{Facts, Finding, Severity, growth, leak};
+use crate::model::{Database, Growth, Holder, Process};
 use crate::words::number;
 use serde_json::json;
 
@@ -41,8 +42,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             wal: database.wal_handles,
             shm: database.shm_handles,
             holder: None,
-            open: process.fds.open,
-            growth: process.growth.as_ref(),
+            process: Some(process),
         };
         own.findings()
     };
@@ -58,8 +58,7 @@ pub fn of(database: &Database) -> Vec<Finding> {
             wal: holder.wal_handles?,
             shm: holder.shm_handles?,
             holder: Some(holder),
-            open: None,
-            growth: None,
+            process: None,
         };
         Some(theirs.findings())
     };
@@ -74,10 +73,8 @@ struct Handles<'a> {
     shm: usize,
     /// Who has them; `None` for the process that was asked for.
     holder: Option<&'a Holder>,
-    /// All descriptors it has.
-    open: Option<u64>,
-    /// What grew in the process that was asked for.
-    growth: Option<&'a Growth>,
+    /// The process that was asked for.
+    process: Option<&'a Process>,
 }
 
 impl Handles<'_> {
@@ -92,7 +89,7 @@ impl Handles<'_> {
     fn connections(&self) -> Option<Finding> {
         (self.wal >= MANY).then(|| {
             let all = self.main + self.wal + self.shm;
-            let of = self.open.map_or_else(
+            let of = self.open().map_or_else(
                 || " in all".into(),
                 |open| format!(" of the {} it has open", number(open)),
             );
@@ -164,7 +161,9 @@ impl Handles<'_> {
         let leak = "Connections are opened and not closed. No command closes them: a restart frees them, closing each connection in the program keeps them from coming back.";
         match (grew, &self.holder) {
             (Some(true), _) => leak.into(),
-            _ if connections >= MORE_THAN_A_POOL => format!("No pool has so many. {leak}"),
+            _ if connections >= MORE_THAN_A_POOL && !self.is_kept("connections") => {
+                format!("No pool has so many. {leak}")
+            }
             (Some(false), _) => "They did not become more: it may be a pool.".into(),
             (None, None) => {
                 "It may be a pool, or connections that are not closed: `--for 60` shows whether they become more.".into()
@@ -174,6 +173,22 @@ impl Handles<'_> {
                 holder.pid
             ),
         }
+    }
+
+    /// All descriptors of the process that was asked for.
+    fn open(&self) -> Option<u64> {
+        self.process?.fds.open
+    }
+
+    /// What grew in it.
+    fn growth(&self) -> Option<&Growth> {
+        self.process?.growth.as_ref()
+    }
+
+    fn is_kept(&self, kind: &str) -> bool {
+        let more = self.grown(kind).map(|(_, more)| more);
+        self.process
+            .is_some_and(|process| leak::is_kept(process, more))
     }
 
     /// In how many seconds how many more were opened. A database's growth counts the descriptors of the
@@ -189,7 +204,7 @@ impl Handles<'_> {
             };
             return Some((growth.seconds, change.by()));
         }
-        let growth = self.growth?;
+        let growth = self.growth()?;
         Some((growth.seconds, growth.of_file(&self.database.database)))
     }
 
@@ -198,8 +213,11 @@ impl Handles<'_> {
             message = format!("Process {} ({}): {message}", holder.pid, holder.command());
         }
         let grown = self.grown(kind);
-        let ahead = self.growth.and_then(|growth| growth.limits.descriptors);
-        let leaks = connections >= MORE_THAN_A_POOL || grown.is_some_and(|(_, more)| more > 0);
+        let ahead = self.growth().and_then(|growth| growth.limits.descriptors);
+        // A parked descriptor has no use, whether more come or not.
+        let kept = kind == "connections" && self.is_kept(kind);
+        let many = connections >= MORE_THAN_A_POOL && !kept;
+        let leaks = many || grown.is_some_and(|(_, more)| more > 0);
         if let Some((seconds, more)) = grown {
             message += &growth::sentence(seconds, more, ahead);
         }
@@ -221,7 +239,7 @@ impl Handles<'_> {
                 "connections": self.wal,
                 "libraries": self.shm,
                 "parked": self.main.saturating_sub(self.wal),
-                "open": self.open,
+                "open": self.open(),
                 "growth": grown.map(|(seconds, more)| growth::evidence(seconds, more, ahead)),
             }),
             remedy: None,

@@ -7,10 +7,12 @@
 //! Evidence: `inode` and `device` (major:minor) are what the watch is on, `path` is its path or null. `database`
 //! (path), `database_bytes` and `wal_bytes` (sizes in bytes). `fd` is the inotify descriptor, `wd` the watch
 //! descriptor, `mask` the event mask in hexadecimal, `events` its names. `files` are those it can write and would be
-//! told about, `rested_seconds` since the last write to one of them.
+//! told about, `rested_seconds` since the last write to one of them. `often`: it is written to many times a second, or
+//! null where nobody looked.
 //!
-//! Severity: critical where that was within 10 s, or the log changed meanwhile; else warning. By the -journal alone,
-//! warning, else info. Info where libwatchfix hides the -wal.
+//! Severity: critical where it is written to often: in 4 moments of 50 ms within half a second, or with 20 transactions
+//! in its log for each second the process has run. Else warning. By the -journal alone, warning, else info. Info where
+//! libwatchfix hides the -wal.
 //!
 //! Remedy: from the next start on, libwatchfix ignores the names of the database and its files. For now, `watchfix heal
 //! PID` takes `modify` out of the mask; no mask hides a -journal.
@@ -21,13 +23,10 @@
 use super::watched_files::{ReportingWatch, Watches, Written};
 use super::{Facts, Finding, Severity, rollback_journal};
 use crate::findings::rules_in_force;
-use crate::model::{Database, Name, Part, Process};
+use crate::model::{Database, LATELY, Name, Part, Process};
 use crate::words::{bytes, duration};
 use serde_json::json;
 use std::time::Duration;
-
-/// A loop writes at least once in so much time.
-const LATELY: Duration = Duration::from_secs(10);
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let process = facts.process;
@@ -79,10 +78,16 @@ fn finding(
                 duration(rested.as_secs()),
             ),
         ),
+        _ if database.often != Some(true) => (
+            Severity::Warning,
+            format!(
+                "It watches {place}, where it writes its own SQLite database {name}: each write wakes it, and a program that logs what woke it there never comes to rest. This one was not seen to write many times a second."
+            ),
+        ),
         _ => (
             Severity::Critical,
             format!(
-                "It watches {place}, where it writes its own SQLite database {name}: each write wakes it, and if it logs what woke it, the log grows without end."
+                "It watches {place}, where it writes its own SQLite database {name} many times a second: each write wakes it, and if it logs what woke it, the log grows without end."
             ),
         ),
     };
@@ -153,6 +158,7 @@ fn found(process: &Process, database: &Database, reporting: ReportingWatch<'_>) 
             "events": watch.mask.events(),
             "files": files,
             "rested_seconds": rested.map(|rested| rested.as_secs()),
+            "often": database.often,
         }),
         remedy: None,
         remedy_live: None,
@@ -258,10 +264,14 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_rests_is_a_warning_and_one_whose_log_grows_is_not() {
+    fn only_what_is_written_again_and_again_is_critical() {
         let mut fixture = codex();
         rests(&mut fixture, 9);
         assert_eq!(fixture.only(look).severity, Severity::Critical);
+        fixture.process.sqlite[0].often = Some(false);
+        let finding = fixture.only(look);
+        assert_eq!(finding.severity, Severity::Warning);
+        assert!(!finding.message.contains("not written for"));
         rests(&mut fixture, 300);
         let finding = fixture.only(look);
         assert_eq!(finding.severity, Severity::Warning);
@@ -272,12 +282,11 @@ mod tests {
             same_log: Some(true),
             ..DatabaseGrowth::default()
         };
-        for (growth, severity) in [
-            (frames(7, 7), Severity::Warning),
-            (frames(7, 8), Severity::Critical),
-        ] {
+        for (growth, rests) in [(frames(7, 7), true), (frames(7, 8), false)] {
             fixture.process.sqlite[0].growth = Some(growth);
-            assert_eq!(fixture.only(look).severity, severity);
+            let finding = fixture.only(look);
+            assert_eq!(finding.severity, Severity::Warning);
+            assert_eq!(finding.message.contains("not written for"), rests);
         }
     }
 

@@ -65,7 +65,7 @@ pub use redact::redact_names;
 pub use report::{BugReport, Point, System};
 pub use sample::{DatabaseSample, Handles, LogSample, Sample};
 pub use scan::{Report, SCHEMA, Scan};
-pub use sqlite::{Database, Journal, Overwritten, Part};
+pub use sqlite::{Database, Journal, LATELY, Overwritten, Part};
 pub use sqlite_locks::Blocked;
 pub use sqlite_wal::{
     AUTOCHECKPOINT, Holder, Lock, LockKind, Pin, RollbackKind, RollbackLock, Wal,

@@ -59,6 +59,9 @@ pub struct Database {
     /// Its commits make a -journal, in rollback mode.
     #[serde(skip)]
     pub makes_journals: bool,
+    /// It is written to again and again, as in a loop; `None` where that was not looked at.
+    #[serde(skip)]
+    pub often: Option<bool>,
     /// What its -journal says, in rollback mode; `None` where none is open, or it cannot be read.
     #[serde(skip)]
     pub journal: Option<Journal>,
@@ -85,6 +88,9 @@ impl Database {
         self.holders.iter().find(|holder| Some(holder.pid) == pid)
     }
 }
+
+/// A loop that is woken by what it writes writes at least once in so much time.
+pub const LATELY: Duration = Duration::from_secs(10);
 
 /// How it shows that another file was copied over a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

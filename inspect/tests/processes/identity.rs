@@ -130,7 +130,7 @@ fn a_directory_of_another_subvolume_is_not_taken_for_the_databases() {
     let Some(own) = beside_a_database(&stage, &dir, "a/d2") else {
         return;
     };
-    look(&stage, &own, None).finding("sqlite-self-watch", "critical");
+    look(&stage, &own, None).finding("sqlite-self-watch", "warning");
     drop(own);
     let foreign = beside_a_database(&stage, &dir, "b/d2").unwrap();
     let process = look(&stage, &foreign, None);

@@ -290,9 +290,38 @@ fn a_database_that_rests_in_a_watched_directory_is_a_warning() {
     let (_, lines) = long.finish();
     let doc: Value = serde_json::from_str(&lines.join("\n")).unwrap();
     let found = doc["processes"][0]["findings"].as_array().unwrap().iter();
-    let severities = found.filter(|f| f["code"] == "sqlite-self-watch");
-    let severities: Vec<_> = severities.map(|f| &f["severity"]).collect();
-    assert_eq!(severities, ["critical"]);
+    let mut found = found.filter(|f| f["code"] == "sqlite-self-watch");
+    let finding = found.next().unwrap();
+    assert_eq!(finding["severity"], "warning");
+    let message = finding["message"].as_str().unwrap();
+    assert!(
+        message.contains("not seen to write many times a second"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_database_that_is_written_without_end_in_a_watched_directory_is_critical_in_every_mode() {
+    let script = "import ctypes, sqlite3, sys\n\
+        libc = ctypes.CDLL(None)\n\
+        libc.inotify_add_watch(libc.inotify_init1(0), sys.argv[1].encode(), 0xfee)\n\
+        c = sqlite3.connect(sys.argv[1] + '/state.db', isolation_level=None)\n\
+        c.execute('PRAGMA journal_mode = ' + sys.argv[2])\n\
+        c.execute('PRAGMA synchronous = off')\n\
+        c.execute('CREATE TABLE entries (id INTEGER PRIMARY KEY, body TEXT)')\n\
+        print('READY', flush=True)\n\
+        while True:\n    \
+            c.execute('INSERT OR REPLACE INTO entries VALUES (1, 1)')\n";
+    for mode in ["wal", "delete"] {
+        let stage = Stage::new();
+        let dir = stage.make("state");
+        let mut python = Command::new("/usr/bin/python3");
+        python.args(["-c", script]).arg(&dir);
+        let fixture = Fixture::start(python.arg(mode));
+        let process = stage.look(&fixture);
+        let finding = process.finding("sqlite-self-watch", "critical");
+        assert_eq!(finding["evidence"]["often"], true, "{mode}");
+    }
 }
 
 #[test]

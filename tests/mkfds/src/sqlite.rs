@@ -102,6 +102,16 @@ fn set_time(path: &Path, time: &str) -> Outcome {
     }
 }
 
+/// As many transactions as a program makes that is woken by each of them.
+fn log_often(connection: &Connection, database: &Path) -> Outcome {
+    for _ in 0..4000 {
+        connection
+            .execute_batch("INSERT INTO entries (body) VALUES ('woken')")
+            .map_err(|e| failed("cannot be written", database, &e))?;
+    }
+    Ok(())
+}
+
 /// A database held open while its directory, itself or its -wal is watched.
 pub fn hold_self_watch(
     mut report: Report,
@@ -119,7 +129,10 @@ pub fn hold_self_watch(
         dir.to_owned()
     };
     let database = home.join("logs.sqlite");
-    let _connection = open_wal(&database)?;
+    let connection = open_wal(&database)?;
+    if !rested {
+        log_often(&connection, &database)?;
+    }
     let time = if rested { "1 hour ago" } else { "1 hour" };
     for file in [database.clone(), beside(&database, "-wal")] {
         set_time(&file, time)?;

@@ -61,19 +61,18 @@ impl Window {
         match self.sampler.sample() {
             Ok(second) => {
                 let (dir, mounts) = (self.sampler.dir(), self.sampler.mounts());
+                let mut subject = Subject {
+                    dir,
+                    mounts,
+                    process,
+                    gaps,
+                };
                 if let Some(since) = self.looked_at.map(|at| at.elapsed()) {
-                    sqlite::lasting(
-                        &mut Subject {
-                            dir,
-                            mounts,
-                            process,
-                            gaps,
-                        },
-                        since,
-                    );
+                    sqlite::lasting(&mut subject, since);
                 }
-                if !process.inotify.is_empty() {
-                    databases::rest(dir, mounts, &mut process.sqlite);
+                if !subject.process.inotify.is_empty() {
+                    databases::rest(dir, mounts, &mut subject.process.sqlite);
+                    sqlite::write_rate(&mut subject);
                 }
                 process.grew(Growth::between(&self.first, &second));
             }

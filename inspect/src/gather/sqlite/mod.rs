@@ -20,6 +20,7 @@ pub(crate) mod of_process;
 pub(crate) mod overwritten;
 pub(crate) mod owners;
 pub mod shm;
+pub(crate) mod write_rate;
 
 pub use by_path::{Own, again, database};
 pub use frames::Effort;
@@ -29,3 +30,4 @@ pub use log_state::{count, index};
 pub use logs::logs;
 pub use of_process::look;
 pub use owners::owners_of;
+pub use write_rate::write_rate;

@@ -129,7 +129,7 @@ fn changed_alone(stat: &libc::stat, started: Duration) -> bool {
 }
 
 /// When the process started, since 1970.
-fn started(process: &Process) -> Option<Duration> {
+pub fn started(process: &Process) -> Option<Duration> {
     let at: jiff::Timestamp = process.start_time.as_ref()?.parse().ok()?;
     u64::try_from(at.as_second()).ok().map(Duration::from_secs)
 }

@@ -101,6 +101,10 @@ impl Session {
         databases::group(subject);
         sqlite::look(subject);
         sqlite::watch_writers(subject);
+        // Who looks for longer looks at the end.
+        if self.options.window.is_none() && !self.options.listen.is_zero() {
+            sqlite::write_rate(subject);
+        }
         surroundings::read(subject);
         self.charge(subject, counted);
         if self.options.all {

@@ -1,0 +1,136 @@
+//! How often the databases are written to whose writes wake the process: a program that is woken by what it logs writes
+//! again at once, one that writes by a timer does not.
+//!
+//! The times of the files are looked at again for a moment; no file is opened for that. And the transactions in the log
+//! are counted, for a loop that has just come to an end.
+
+use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::sqlite::databases::open_safely;
+use crate::gather::sqlite::frame::{MOST, frame};
+use crate::gather::sqlite::logs::part;
+use crate::gather::sqlite::moved::started;
+use crate::gather::subject::Subject;
+use crate::gather::subject::view::View;
+use crate::model::{Database, LATELY, Part, Process};
+use crate::sys;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// One write or many within this are one: a commit is a few writes.
+const MOMENT: Duration = Duration::from_millis(50);
+/// A loop writes in so many moments; what a timer of half a second or more writes falls into fewer.
+const OFTEN: usize = 4;
+/// Moments looked at, and those after which one that was not written to at all is left.
+const MOMENTS: usize = 10;
+const FIRST: usize = 4;
+/// Transactions a second, over the life of the process, that only a loop makes.
+const PER_SECOND: u64 = 20;
+
+/// Looks how often they are written to.
+pub fn write_rate(subject: &mut Subject<'_>) {
+    let (dir, mounts) = (subject.dir, subject.mounts);
+    let view = View::of(dir, mounts);
+    let mut databases = std::mem::take(&mut subject.process.sqlite);
+    let process = &*subject.process;
+    let wakes = Wakes::of(process.inotify.iter());
+    let woken_by = |part: &Part| was_written(part) && is_watched(process, part);
+    for database in &mut databases {
+        if !database.parts.iter().any(woken_by) {
+            continue;
+        }
+        let log = part(database, "-wal").filter(|wal| !wakes.by_opening(wal.identity, wal.parent));
+        let log = log.and_then(|wal| open_safely(dir, mounts, wal));
+        let commits = log.and_then(|log| commits(&log, database));
+        let enough = PER_SECOND * age(process).max(LATELY.as_secs());
+        let times = || times(&view, database);
+        let often = commits.is_some_and(|commits| commits >= enough) || in_moments(times);
+        database.often = Some(often);
+    }
+    subject.process.sqlite = databases;
+}
+
+fn was_written(part: &Part) -> bool {
+    part.rested.is_some_and(|rested| rested <= LATELY)
+}
+
+/// Whether a watch is on it or on its directory.
+fn is_watched(process: &Process, part: &Part) -> bool {
+    let mut watches = process
+        .inotify
+        .iter()
+        .flat_map(|instance| &instance.watches);
+    let path = [Some(part.path.as_bytes()), part.path.parent()];
+    watches.any(|watch| {
+        let by_inode = watch.identity().map(Some);
+        let by_path = watch.path.as_ref().map(|path| Some(path.as_bytes()));
+        by_inode.is_some_and(|id| [part.identity, part.parent].contains(&id))
+            || by_path.is_some_and(|watched| path.contains(&watched))
+    })
+}
+
+/// When each of its files was written last.
+fn times(view: &View<'_>, database: &Database) -> Vec<Option<(i64, i64)>> {
+    let parts = database.parts.iter();
+    let parts = parts.filter(|part| part.writable && !part.deleted);
+    let time = |part: &Part| {
+        let found = view.descriptor(part.fd).ok()?;
+        let stat = sys::stat_at(found.as_fd(), b"", 0).ok()?;
+        Some((stat.st_mtime, stat.st_mtime_nsec))
+    };
+    parts.map(time).collect()
+}
+
+/// Whether what `times` tells changes in as many moments as only a loop writes in.
+fn in_moments<T: PartialEq>(times: impl Fn() -> T) -> bool {
+    let (mut last, mut written) = (times(), 0);
+    for moment in 1..=MOMENTS {
+        std::thread::sleep(MOMENT);
+        let now = times();
+        written += usize::from(now != last);
+        last = now;
+        if written == OFTEN || moment == FIRST && written == 0 {
+            break;
+        }
+    }
+    written == OFTEN
+}
+
+/// The transactions in its log, of the last [`MOST`] frames.
+fn commits(log: &File, database: &Database) -> Option<u64> {
+    let wal = database.wal.as_ref()?;
+    let (frames, page_size) = (wal.frames?, wal.page_size?);
+    let numbers = frames.saturating_sub(MOST) + 1..=frames;
+    let ends = numbers.filter_map(|number| frame(log, number, page_size)?.pages);
+    Some(ends.count() as u64)
+}
+
+/// For how many seconds the process has run; for ever where that is not known.
+fn age(process: &Process) -> u64 {
+    let now = UNIX_EPOCH.elapsed().unwrap_or_default();
+    let age = started(process).map(|started| now.saturating_sub(started));
+    age.map_or(u64::MAX / PER_SECOND, |age| age.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// What is written in every `every`th moment.
+    fn each(every: usize) -> impl Fn() -> usize {
+        let looks = Cell::new(0);
+        move || {
+            looks.set(looks.get() + 1);
+            looks.get() / every
+        }
+    }
+
+    #[test]
+    fn what_is_written_again_and_again_within_half_a_second_is_told_from_what_is_not() {
+        assert!(in_moments(each(1)));
+        assert!(in_moments(each(2)));
+        assert!(!in_moments(each(4)));
+        assert!(!in_moments(each(100)));
+    }
+}
