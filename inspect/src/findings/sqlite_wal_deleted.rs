@@ -8,11 +8,11 @@
 //! `replaced` (another file has the database's name), `database_deleted`, `wal_bytes` (size) and `wal_handles`
 //! (descriptors of the -wal). `fdscan wal DB` adds the `pid`. One look decides.
 //!
-//! Severity: critical.
+//! Severity: critical. Warning for a scratch database: see `sqlite-deleted`.
 //!
 //! Remedy: a command that stops the process for a moment and copies all files of the database beside their old names,
-//! with `.saved` behind. If it fails, nothing is saved: copy them elsewhere. Only then end the process, take `.saved`
-//! from all names together, and start it again.
+//! with `.saved` behind; where their directory has gone, into the nearest one above it. If it fails, nothing is saved:
+//! copy them elsewhere. Only then end the process, take `.saved` from all names together, and start it again.
 //!
 //! Not to be confused with: a -wal that SQLite removes when the last connection is closed: nobody has that open.
 //! `deleted-file-held`, which counts the space.
@@ -24,7 +24,9 @@
 //! Evidence: as for `sqlite-wal-deleted`; `wal` and `wal_bytes` are null, and `fd` and `inode` are those of the
 //! database.
 //!
-//! Severity: critical.
+//! Severity: critical. Warning for what seems to be a scratch database: its other files are unlinked as well, this
+//! process alone has it open, and it was below /tmp, /var/tmp, /usr/tmp, or $TMPDIR or $SQLITE_TMPDIR of the process.
+//! Who unlinked it, nobody can tell.
 //!
 //! Remedy: as for `sqlite-wal-deleted`.
 //!
@@ -84,8 +86,26 @@ use std::collections::BTreeMap;
 /// `SQLITE_TEMP_FILE_PREFIX`).
 const TEMPORARY: &[u8] = b"etilqs_";
 
-/// What the command does, and what comes after it.
-const SAVE: &str = "The command given here saves its files as of one moment beside their old names, with `.saved` behind. If it fails, nothing is saved: copy them elsewhere. Only then end the process, take `.saved` from all names together, and start it again.";
+/// What the command does, and what comes after it. Where their directory has gone, the files are saved `at` another.
+fn save(database: &Name, at: Option<&Name>) -> String {
+    let (beside, then) = match at {
+        None => ("beside their old names".into(), String::new()),
+        Some(at) => {
+            let directory = database.parent().map(Name::from).unwrap_or_default();
+            let place = match at.as_bytes() {
+                b"." => "in the directory where it is pasted".into(),
+                _ => format!("in {at}"),
+            };
+            (
+                format!("{place}, because {directory} has gone"),
+                format!("make {directory} again, move them there, "),
+            )
+        }
+    };
+    format!(
+        "The command given here saves its files as of one moment {beside}, with `.saved` behind. If it fails, nothing is saved: copy them elsewhere. Only then end the process, {then}take `.saved` from all names together, and start it again."
+    )
+}
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let databases = facts.process.sqlite.iter();
@@ -113,15 +133,20 @@ fn of_process(facts: &Facts<'_>, database: &Database) -> Option<Finding> {
     // A -shm is made anew from the -wal.
     let kept = database.parts.iter().filter(|part| part.suffix != "-shm");
     let files: Vec<_> = kept.map(|part| (Some(part.fd), &part.path)).collect();
-    let mut finding = finding(
-        &database.database,
-        pid,
-        wal.is_some(),
-        &files,
-        facts.remedies,
-    );
+    let at = database.nearest.as_ref();
+    let name = &database.database;
+    let save = save(name, at);
+    let remedy = facts.remedies.rescue(pid, &files, at);
+    let mut finding = finding(name, pid, wal.is_some(), &save, remedy);
     if let (None, None, Some(side)) = (wal, main, side) {
-        side_deleted(&mut finding, &database.database, pid, side.suffix);
+        side_deleted(&mut finding, name, pid, side.suffix, &save);
+    }
+    let mut holders = database.holders.iter();
+    if database.scratch && holders.all(|holder| holder.pid == pid) {
+        finding.severity = Severity::Warning;
+        finding.message = format!(
+            "{name} is unlinked but open in process {pid} alone, in a place for temporary files: a program that makes a scratch database does that on purpose. If somebody expects it to last, what is in it is lost when it is closed. {save}"
+        );
     }
     if database.replaced {
         let beside = database.parts.iter();
@@ -129,7 +154,7 @@ fn of_process(facts: &Facts<'_>, database: &Database) -> Option<Finding> {
         let beside = beside
             .map(|part| part.suffix)
             .find(|suffix| *suffix != "-shm");
-        replaced(&mut finding, &database.database, pid, beside);
+        replaced(&mut finding, name, pid, beside, GIVEN);
     }
     if let Value::Object(evidence) = &mut finding.evidence {
         evidence.insert("replaced".into(), json!(database.replaced));
@@ -165,14 +190,19 @@ pub fn of_orphans(database: &Name, orphans: &[OrphanFile], remedies: &Remedies) 
         if !files.contains_key(database) {
             kept.insert(0, (None, database));
         }
-        let mut finding = finding(database, pid, wal.is_some(), &kept, remedies);
+        let remedy = remedies.rescue(pid, &kept, None);
+        let mut finding = finding(database, pid, wal.is_some(), &save(database, None), remedy);
         // The one that was asked for lies there: the one that is open is another.
         if main.is_some() {
-            replaced(&mut finding, database, pid, None);
-            if wal.is_none() {
-                // Whether the -wal that lies there is the old one's, the process's descriptors show.
-                finding.remedy = Some(remedies.scan(pid));
-            }
+            let how = match wal {
+                Some(_) => GIVEN.into(),
+                None => {
+                    // Whether the -wal that lies there is the old one's, the process's descriptors show.
+                    finding.remedy = Some(remedies.scan(pid));
+                    format!("`fdscan {pid}` gives the command that saves the old one.")
+                }
+            };
+            replaced(&mut finding, database, pid, None, &how);
         }
         if let Value::Object(evidence) = &mut finding.evidence {
             evidence.insert("wal".into(), json!(wal.map(|wal| &wal.path)));
@@ -186,7 +216,7 @@ pub fn of_orphans(database: &Name, orphans: &[OrphanFile], remedies: &Remedies) 
 }
 
 /// Says what it means that nobody else finds its -shm or its -journal.
-fn side_deleted(finding: &mut Finding, database: &Name, pid: u32, suffix: &str) {
+fn side_deleted(finding: &mut Finding, database: &Name, pid: u32, suffix: &str, save: &str) {
     let (code, what) = match suffix {
         "-shm" => (
             "sqlite-shm-deleted",
@@ -203,12 +233,15 @@ fn side_deleted(finding: &mut Finding, database: &Name, pid: u32, suffix: &str) 
     };
     finding.code = code;
     finding.message =
-        format!("The {suffix} of {database} is unlinked but open in process {pid}: {what} {SAVE}");
+        format!("The {suffix} of {database} is unlinked but open in process {pid}: {what} {save}");
 }
+
+/// The command stands with the finding.
+const GIVEN: &str = "The command given here saves the old one with `.saved` behind its names.";
 
 /// Says that another database has the name now. One whose -wal or -journal still lies `beside` it is the worst:
 /// whoever opens it makes one of two.
-fn replaced(finding: &mut Finding, database: &Name, pid: u32, beside: Option<&str>) {
+fn replaced(finding: &mut Finding, database: &Name, pid: u32, beside: Option<&str>, how: &str) {
     let trap = beside.map_or_else(String::new, |suffix| {
         format!(
             " Worse, {database}{suffix} belongs to the old one: whoever opens {database} now spoils the new one. Open it when process {pid} has ended and {suffix} and -shm are removed."
@@ -216,17 +249,11 @@ fn replaced(finding: &mut Finding, database: &Name, pid: u32, beside: Option<&st
     });
     finding.code = "sqlite-replaced";
     finding.message = format!(
-        "{database} was replaced while process {pid} had it open: the process goes on with the old file, which has no name any more. What it commits no other program sees, and it is lost when the database is closed.{trap} The command here, or that of fdscan {pid}, saves the old one with `.saved` behind its names. If it fails, nothing is saved: copy it elsewhere. Only then end the process, and choose which of the two goes on."
+        "{database} was replaced while process {pid} had it open: the process goes on with the old file, which has no name any more. What it commits no other program sees, and it is lost when the database is closed.{trap} {how} If it fails, nothing is saved: copy it elsewhere. Only then end the process, and choose which of the two goes on."
     );
 }
 
-fn finding(
-    database: &Name,
-    pid: u32,
-    wal: bool,
-    files: &[(Option<i32>, &Name)],
-    remedies: &Remedies,
-) -> Finding {
+fn finding(database: &Name, pid: u32, wal: bool, save: &str, remedy: String) -> Finding {
     let (code, what) = match wal {
         true => ("sqlite-wal-deleted", format!("The -wal of {database}")),
         false => ("sqlite-deleted", format!("{database}")),
@@ -235,10 +262,10 @@ fn finding(
         code,
         severity: Severity::Critical,
         message: format!(
-            "{what} is unlinked but open in process {pid}: what it commits is invisible to every other program and lost when it closes the database. {SAVE}",
+            "{what} is unlinked but open in process {pid}: what it commits is invisible to every other program and lost when it closes the database. {save}",
         ),
         evidence: json!({ "database": database }),
-        remedy: Some(remedies.rescue(pid, files)),
+        remedy: Some(remedy),
         remedy_live: None,
     }
 }

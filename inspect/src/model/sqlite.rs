@@ -29,6 +29,12 @@ pub struct Database {
     /// The database is unlinked, and another file has its name.
     #[serde(skip)]
     pub replaced: bool,
+    /// All of it was unlinked in a place for temporary files.
+    #[serde(skip)]
+    pub scratch: bool,
+    /// Its directory has gone: where its files can be saved instead.
+    #[serde(skip)]
+    pub nearest: Option<Name>,
     /// Another one was copied over it while it was open.
     #[serde(skip)]
     pub overwritten: Option<Overwritten>,

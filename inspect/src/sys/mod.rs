@@ -206,6 +206,15 @@ pub fn is_directory(fd: BorrowedFd<'_>) -> bool {
     stat.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
 }
 
+/// Whether this user may make files in a directory.
+pub fn may_write(directory: BorrowedFd<'_>) -> bool {
+    let may = libc::W_OK | libc::X_OK;
+    // SAFETY: the path is a C string, and nothing is written.
+    let answer =
+        unsafe { libc::faccessat(directory.as_raw_fd(), c".".as_ptr(), may, libc::AT_EACCESS) };
+    answer == 0
+}
+
 /// The ID of the mount `fd` lies on, as in mountinfo. Before Linux 5.8 the descriptor's own fdinfo tells it
 /// (proc_pid_fdinfo(5)).
 pub fn mount_id(fd: BorrowedFd<'_>) -> Option<i32> {

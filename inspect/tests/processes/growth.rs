@@ -64,13 +64,32 @@ fn one_file_that_is_opened_again_and_again_is_counted_by_its_path() {
 }
 
 #[test]
-fn what_does_not_grow_is_said_not_to() {
+fn what_does_not_grow_is_said_not_to_and_is_no_leak() {
     let process = growing(&["--what", "files", "--count", "150", "--most", "150"]);
     assert_eq!(more(&process.0["growth"]["descriptors"]), 0);
-    let finding = process.finding("file-handle-leak", "warning");
+    let finding = process.finding("file-handle-leak", "info");
     assert_eq!(finding["evidence"]["growth"]["more"], 0);
     let message = finding["message"].as_str().unwrap();
     assert!(message.contains("none was added"), "{message}");
+}
+
+#[test]
+fn the_line_of_counts_has_what_was_open_in_the_end() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let args = [
+        "growing", "--what", "files", "--most", "5000", "--every", "20",
+    ];
+    let fixture = stage.mkfds_in(&dir, &args);
+    let scan = stage.scan(&[&fixture.pid().to_string(), "--for", "1"]);
+    let text = scan.text();
+    let mut rows = text
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("descriptors "));
+    let mut cells = rows.next().unwrap().split_whitespace();
+    let (before, after) = (cells.next().unwrap(), cells.next().unwrap());
+    assert_ne!(before, after, "{text}");
+    assert!(text.contains(&format!("{after} of ")), "{text}");
 }
 
 /// The time left must follow from the figures beside it.

@@ -203,7 +203,7 @@ fn what_the_remedy_saves_of_a_removed_database_is_all_of_it() {
         (&["sqlite-deleted", "--wal-only"], "sqlite-wal-deleted"),
         (&["sqlite-deleted", "--rollback"], "sqlite-deleted"),
     ] {
-        let stage = Stage::new();
+        let stage = Stage::lasting();
         let dir = stage.make("state");
         let fixture = stage.mkfds_in(&dir, state);
         let process = stage.look(&fixture);
@@ -304,7 +304,7 @@ fn a_database_that_rests_in_a_watched_directory_is_a_warning() {
 fn a_database_that_is_written_without_end_in_a_watched_directory_is_critical_in_every_mode() {
     let script = "import ctypes, sqlite3, sys\n\
         libc = ctypes.CDLL(None)\n\
-        libc.inotify_add_watch(libc.inotify_init1(0), sys.argv[1].encode(), 0xfee)\n\
+        libc.inotify_add_watch(libc.inotify_init1(0), sys.argv[1].encode(), 0xfce)\n\
         c = sqlite3.connect(sys.argv[1] + '/state.db', isolation_level=None)\n\
         c.execute('PRAGMA journal_mode = ' + sys.argv[2])\n\
         c.execute('PRAGMA synchronous = off')\n\

@@ -226,14 +226,101 @@ fn a_command_that_could_not_save_says_so_and_the_process_goes_on() {
     let stage = Stage::new();
     let dir = stage.make("state");
     let fixture = keeper(&dir, "wal");
-    std::fs::remove_dir_all(&dir).unwrap();
+    std::fs::remove_file(dir.join("state.db-wal")).unwrap();
     let process = stage.look(&fixture);
     let remedy = process.finding("sqlite-wal-deleted", "critical")["remedy"].clone();
     let remedy = remedy.as_str().unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
     let ran = Command::new("sh").args(["-c", remedy]).output().unwrap();
     assert!(!ran.status.success(), "{remedy}");
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", fixture.pid())).unwrap();
     assert!(!stat.contains(") T "), "{stat}");
+}
+
+#[test]
+fn a_database_whose_directory_has_gone_is_saved_in_the_nearest_one_that_is_there() {
+    for (mode, code, rows) in [
+        ("wal", "sqlite-wal-deleted", 3001),
+        ("delete", "sqlite-deleted", 3000),
+    ] {
+        let stage = Stage::lasting();
+        let top = stage.make("srv");
+        let dir = top.join("app").join("state");
+        std::fs::create_dir_all(&dir).unwrap();
+        let fixture = keeper(&dir, mode);
+        std::fs::remove_dir_all(top.join("app")).unwrap();
+        let process = stage.look(&fixture);
+        let finding = process.finding(code, "critical");
+        let message = finding["message"].as_str().unwrap();
+        let (place, gone) = (top.display(), dir.display());
+        let says = format!(
+            "in {place}, because {gone} has gone, with `.saved` behind. If it fails, nothing is saved: copy them elsewhere. Only then end the process, make {gone} again"
+        );
+        assert!(message.contains(&says), "{message}");
+        run(finding);
+        assert_eq!(rows_restored(fixture, &top), rows, "{mode}");
+    }
+}
+
+#[test]
+fn a_scratch_database_is_a_warning_and_one_that_somebody_shares_or_removed_in_part_is_critical() {
+    let severity_of = |stage: &Stage, dir: &Path, suffixes: &[&str], shared: bool| {
+        let fixture = keeper(dir, "wal");
+        let other = shared.then(|| {
+            let hold = "import sys, time; f = open(sys.argv[1]); print('READY', flush=True); time.sleep(600)";
+            let mut python = Command::new("/usr/bin/python3");
+            Fixture::start(python.args(["-c", hold]).arg(dir.join("state.db")))
+        });
+        for suffix in suffixes {
+            std::fs::remove_file(dir.join(format!("state.db{suffix}"))).unwrap();
+        }
+        let process = stage.look(&fixture);
+        drop(other);
+        let mut findings = process.list("findings").iter();
+        let finding = findings.find(|f| {
+            f["code"]
+                .as_str()
+                .is_some_and(|code| code.ends_with("-deleted"))
+        });
+        finding.unwrap()["severity"].as_str().unwrap().to_owned()
+    };
+    let all = ["", "-wal", "-shm"];
+    // A stage is below the directory for temporary files, a lasting one is not.
+    let stage = Stage::new();
+    let severity = severity_of(&stage, &stage.make("scratch"), &all, false);
+    assert_eq!(severity, "warning");
+    let severity = severity_of(&stage, &stage.make("shared"), &all, true);
+    assert_eq!(severity, "critical");
+    let severity = severity_of(&stage, &stage.make("in-part"), &[""], false);
+    assert_eq!(severity, "critical");
+    let stage = Stage::lasting();
+    let severity = severity_of(&stage, &stage.make("lasting"), &all, false);
+    assert_eq!(severity, "critical");
+}
+
+#[test]
+fn who_asks_for_an_unlinked_database_by_its_name_is_told_who_has_it_open() {
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let fixture = keeper(&dir, "wal");
+    let path = dir.join("state.db");
+    let link = dir.join("link");
+    std::os::unix::fs::symlink(&dir, &link).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let pid = fixture.pid();
+    for asked in [path.clone(), link.join("state.db")] {
+        let scan = stage.scan(&["wal", asked.to_str().unwrap()]);
+        assert_eq!(scan.status.code(), Some(3), "{}", scan.stderr);
+        for part in [
+            format!("process {pid} (python3) at /proc/{pid}/fd/"),
+            format!("`fdscan {pid}` says what that means and how to save it"),
+        ] {
+            assert!(scan.stderr.contains(&part), "{}", scan.stderr);
+        }
+    }
+    drop(fixture);
+    let scan = stage.scan(&["wal", path.to_str().unwrap()]);
+    assert!(!scan.stderr.contains("unlinked"), "{}", scan.stderr);
 }
 
 #[test]

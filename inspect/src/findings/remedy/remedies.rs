@@ -261,13 +261,23 @@ impl Remedies {
     /// Copies the files of a database, unlinked ones through the descriptors that keep them: those of one
     /// moment, because a -wal means nothing without the database it was written for. The process stands
     /// still meanwhile, and goes on whether the copies were made or not; the exit status tells which.
-    pub fn rescue(&self, pid: u32, files: &[(Option<i32>, &Name)]) -> String {
+    /// They are made in the directory `at`, or beside their old names.
+    pub fn rescue(&self, pid: u32, files: &[(Option<i32>, &Name)], at: Option<&Name>) -> String {
         let copies = files.iter().map(|(fd, path)| {
             let from = match fd {
                 Some(fd) => format!("{}/{fd}", open_files_of(pid)),
                 None => quote(path),
             };
-            let to = [&path.shown()[..], b".saved"].concat();
+            let to = match at {
+                Some(at) => [
+                    &at.shown()[..],
+                    b"/",
+                    Name::from(path.base()).shown().as_ref(),
+                ]
+                .concat(),
+                None => path.shown().into_owned(),
+            };
+            let to = [&to[..], b".saved"].concat();
             format!(" && cp -p {from} {}", quote_bytes(&to))
         });
         let copies: String = copies.collect();

@@ -4,7 +4,9 @@ use crate::gather::descriptors::fdinfo;
 use crate::gather::sqlite::held_locks::{fill_locks, holder, wanted};
 use crate::gather::sqlite::holders::Wanted;
 use crate::gather::sqlite::logs::{journal, log};
-use crate::gather::sqlite::{Mode, database_mode, foreign_locks, holders, log_state, overwritten};
+use crate::gather::sqlite::{
+    Mode, database_mode, foreign_locks, holders, log_state, lost, overwritten,
+};
 use crate::gather::subject::gaps::{Gaps, errno_text};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
@@ -52,7 +54,10 @@ pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFa
         _ if e.raw_os_error() == Some(libc::EINVAL) => {
             no_database(format!("{shown} is not a regular file"))
         }
-        io::ErrorKind::NotFound => no_database(format!("there is no file {shown}")),
+        io::ErrorKind::NotFound => {
+            let held = lost::holders_of(&own.view(), path);
+            no_database(format!("there is no file {shown}{held}"))
+        }
         io::ErrorKind::PermissionDenied => fail(
             FailureKind::NotPermitted,
             format!("{shown} cannot be opened for reading: permission denied"),

@@ -6,7 +6,7 @@
 
 use crate::gather::descriptors::census::identity;
 use crate::gather::inotify::side_effects::SideEffects;
-use crate::gather::sqlite::{Mode, database_mode};
+use crate::gather::sqlite::{Mode, database_mode, unlinked};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{FinalLink, View};
@@ -50,9 +50,9 @@ pub fn group(subject: &mut Subject<'_>) {
         wal2 += usize::from(mode == Some(Mode::Wal2));
         mode
     });
-    for database in found.iter_mut().filter(|database| database.deleted) {
-        let path = database.database.as_bytes();
-        database.replaced = View::of(dir, mounts).stat(path, FinalLink::Stay).is_ok();
+    let view = View::of(dir, mounts);
+    for database in &mut found {
+        unlinked::look(dir, &view, database);
     }
     if wal2 > 0 {
         gaps.count(

@@ -13,7 +13,8 @@ use crate::model::{Database, Descriptor, Holder, Identity, Part, Process, Rollba
 use std::collections::{HashMap, HashSet};
 
 /// The locks of the process and of everybody who shares its databases; `None` where none can be read. Who shares a
-/// database that this process lets nobody into holds no lock, and is looked for if `all` are wanted.
+/// database that this process lets nobody into holds no lock, and is looked for if `all` are wanted, as is who shares one
+/// that seems to be nobody else's.
 pub fn locks(subject: &mut Subject<'_>, all: bool) -> Option<Found> {
     let Subject {
         dir,
@@ -44,8 +45,9 @@ pub fn locks(subject: &mut Subject<'_>, all: bool) -> Option<Found> {
         .collect();
     let own = holders::of_descriptors(dir, &fds, &wanted, process.pid);
     let own_ofd = own.iter().filter(|owned| owned.line.pid.is_none()).count();
-    let everyone =
-        holders::anonymous(&wanted, &table) > own_ofd || (all && has_alone(process, &own));
+    let scratch = process.sqlite.iter().any(|database| database.scratch);
+    let everyone = holders::anonymous(&wanted, &table) > own_ofd
+        || (all && (scratch || has_alone(process, &own)));
     for database in &process.sqlite {
         let dotfile = is_dotfile(dir, mounts, database);
         foreign_locks::note(database, &table, dotfile, gaps);

@@ -15,11 +15,13 @@ pub(crate) mod lock_bytes;
 pub(crate) mod log_base;
 pub(crate) mod log_state;
 pub(crate) mod logs;
+pub(crate) mod lost;
 pub(crate) mod moved;
 pub(crate) mod of_process;
 pub(crate) mod overwritten;
 pub(crate) mod owners;
 pub mod shm;
+pub(crate) mod unlinked;
 pub(crate) mod write_rate;
 
 pub use by_path::{Own, again, database};

@@ -4,9 +4,10 @@
 //! The times of the files are looked at again for a moment; no file is opened for that. And the transactions in the log
 //! are counted, for a loop that has just come to an end.
 
-use crate::gather::inotify::side_effects::Wakes;
+use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::sqlite::databases::open_safely;
 use crate::gather::sqlite::frame::{MOST, frame};
+use crate::gather::sqlite::header::frame_bytes;
 use crate::gather::sqlite::logs::part;
 use crate::gather::sqlite::moved::started;
 use crate::gather::subject::Subject;
@@ -24,6 +25,8 @@ const OFTEN: usize = 4;
 /// Moments looked at, and those after which one that was not written to at all is left.
 const MOMENTS: usize = 10;
 const FIRST: usize = 4;
+/// The bytes of a page where nothing else was asked for (`SQLITE_DEFAULT_PAGE_SIZE`).
+const USUAL_PAGE: u32 = 4096;
 /// Transactions a second, over the life of the process, that only a loop makes.
 const PER_SECOND: u64 = 20;
 
@@ -33,7 +36,7 @@ pub fn write_rate(subject: &mut Subject<'_>) {
     let view = View::of(dir, mounts);
     let mut databases = std::mem::take(&mut subject.process.sqlite);
     let process = &*subject.process;
-    let wakes = Wakes::of(process.inotify.iter());
+    let wakes = SideEffects::of(process.inotify.iter());
     let woken_by = |part: &Part| was_written(part) && is_watched(process, part);
     for database in &mut databases {
         if !database.parts.iter().any(woken_by) {
@@ -41,7 +44,9 @@ pub fn write_rate(subject: &mut Subject<'_>) {
         }
         let log = part(database, "-wal").filter(|wal| !wakes.by_opening(wal.identity, wal.parent));
         let log = log.and_then(|wal| open_safely(dir, mounts, wal));
-        let commits = log.and_then(|log| commits(&log, database));
+        let commits = log
+            .and_then(|log| commits(&log, database))
+            .or_else(|| by_size(database));
         let enough = PER_SECOND * age(process).max(LATELY.as_secs());
         let times = || times(&view, database);
         let often = commits.is_some_and(|commits| commits >= enough) || in_moments(times);
@@ -103,6 +108,11 @@ fn commits(log: &File, database: &Database) -> Option<u64> {
     let numbers = frames.saturating_sub(MOST) + 1..=frames;
     let ends = numbers.filter_map(|number| frame(log, number, page_size)?.pages);
     Some(ends.count() as u64)
+}
+
+/// How many there may be in a log that must not be opened: one a frame of the usual size.
+fn by_size(database: &Database) -> Option<u64> {
+    Some(database.wal_bytes? / frame_bytes(1, USUAL_PAGE))
 }
 
 /// For how many seconds the process has run; for ever where that is not known.

@@ -2,21 +2,28 @@
 
 use super::wrap::wrap;
 use super::{Detail, Layout};
-use crate::model::{Finding, Process, Scan, Severity};
+use crate::model::{Change, Database, Finding, Growth, Process, Scan, Severity};
 use crate::words::{bytes, number, plural};
 use std::io::{self, Write};
 
 /// `2,043 watches (1 instance), 61 of 1,024 descriptors, 2 databases (-wal 11.1 GiB)`
 pub fn counts(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     let mut parts = Vec::new();
-    let instances = process.instances().count();
+    // Of what was looked at for a while, the last count.
+    let growth = process.growth.as_ref();
+    let last = |count: usize, change: fn(&Growth) -> Option<Change>| {
+        let change = growth.and_then(change);
+        change.map_or(count, |change| usize::try_from(change.to).unwrap_or(count))
+    };
+    let instances = last(process.instances().count(), |growth| growth.instances);
     if instances > 0 {
         let watches = process.instances().map(|i| i.watch_count).sum();
-        let watches = plural(watches, "watch", "watches");
+        let watches = plural(last(watches, |growth| growth.watches), "watch", "watches");
         let instances = plural(instances, "instance", "instances");
         parts.push(format!("{watches} ({instances})"));
     }
-    if let Some(open) = process.fds.open {
+    let descriptors = growth.and_then(|growth| growth.descriptors);
+    if let Some(open) = descriptors.map(|change| change.to).or(process.fds.open) {
         parts.push(match process.fds.soft_limit {
             Some(limit) => format!("{} of {} descriptors", number(open), number(limit)),
             None => plural(open as usize, "descriptor", "descriptors"),
@@ -24,7 +31,11 @@ pub fn counts(process: &Process, layout: Layout, to: &mut impl Write) -> io::Res
     }
     if !process.sqlite.is_empty() {
         let databases = plural(process.sqlite.len(), "database", "databases");
-        let logs: u64 = process.sqlite.iter().filter_map(|db| db.wal_bytes).sum();
+        let size = |database: &Database| {
+            let growth = database.growth.and_then(|growth| growth.wal_bytes);
+            growth.map(|change| change.to).or(database.wal_bytes)
+        };
+        let logs: u64 = process.sqlite.iter().filter_map(size).sum();
         parts.push(match logs {
             0 => databases,
             logs => format!("{databases} (-wal {})", bytes(logs)),

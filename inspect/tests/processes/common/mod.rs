@@ -39,9 +39,18 @@ pub struct Stage {
 impl Stage {
     /// As the user who runs the tests.
     pub fn new() -> Stage {
+        Stage::below(&std::env::temp_dir())
+    }
+
+    /// The same, in no directory for temporary files.
+    pub fn lasting() -> Stage {
+        Stage::below(Path::new("/dev/shm"))
+    }
+
+    fn below(parent: &Path) -> Stage {
         installed();
         Stage {
-            dir: TempDir::new().unwrap(),
+            dir: TempDir::new_in(parent).unwrap(),
             mkfds: support::binary("mkfds", "mkfds"),
             fdscan: env!("CARGO_BIN_EXE_fdscan").into(),
             uid: None,

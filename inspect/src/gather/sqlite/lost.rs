@@ -1,0 +1,51 @@
+//! Who still has a file open that has no name any more, for whoever asks for it by that name.
+
+use crate::gather::sqlite::holders::{self, Orphan, Peer, Wanted};
+use crate::gather::subject::gaps::Gaps;
+use crate::gather::subject::view::{self, FinalLink, View, join};
+use crate::model::Name;
+use crate::words::list_words;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Processes that are named.
+const NAMED: usize = 3;
+
+/// Who has the file open, and what to ask next, as the rest of a sentence; empty where nobody is found.
+pub fn holders_of(own: &View<'_>, path: &Path) -> String {
+    let Ok(absolute) = std::path::absolute(path) else {
+        return String::new();
+    };
+    let absolute = Name::from(absolute.as_os_str().as_bytes());
+    // The kernel shows names without links; where the directory has gone as well, nothing tells of them.
+    let directory = absolute.parent().unwrap_or(b"/");
+    let real = view::named(own, directory, FinalLink::Follow);
+    let real = real.and_then(|found| view::real_path(found.as_fd()));
+    let wanted = Wanted {
+        names: [absolute.base().to_vec()].into(),
+        paths: [join(&real.unwrap_or(directory.to_vec()), absolute.base())].into(),
+        ..Wanted::default()
+    };
+    let found = holders::find(&wanted, &[], None, true, &mut Gaps::default());
+    let held = found.peers.iter().filter_map(|peer| {
+        let orphan = peer.orphans.first()?;
+        Some((peer, orphan))
+    });
+    let held: Vec<(&Peer, &Orphan)> = held.take(NAMED).collect();
+    let Some((first, _)) = held.first() else {
+        return String::new();
+    };
+    let who = held.iter().map(|(peer, orphan)| {
+        let comm = peer.comm.as_ref().map(|comm| format!(" ({comm})"));
+        let comm = comm.unwrap_or_default();
+        format!("process {0}{comm} at /proc/{0}/fd/{1}", peer.pid, orphan.fd)
+    });
+    let who: Vec<String> = who.collect();
+    let who: Vec<&str> = who.iter().map(String::as_str).collect();
+    format!(
+        " any more, but it is open, unlinked, in {}: `fdscan {}` says what that means and how to save it",
+        list_words(&who, "and"),
+        first.pid,
+    )
+}
