@@ -256,7 +256,7 @@ mod tests {
             fixture.only(look).severity
         };
         let mut unused = with(200, TcpState::Other, false);
-        unused.process.around.sockets.clear();
+        unused.process.surroundings.sockets.clear();
         assert_eq!(unused.only(look).severity, Severity::Warning);
         assert_eq!(grown(unused), Severity::Info);
         let closed = with(200, TcpState::CloseWait, true);
