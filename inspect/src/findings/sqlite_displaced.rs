@@ -9,9 +9,9 @@
 //! database without a log), "shorter" (it ends before a page that is not in the log), "longer" (it has more pages than
 //! the log says), "change-counter" (not the one the log goes on from) or "pages" (up to 64 checkpointed pages are
 //! compared). `database_bytes` and `wal_bytes` (sizes in bytes). `pids` are the processes that have it open. One look
-//! decides: it reads the files until two readings agree. Not seen, before the first checkpoint into the database: a
-//! backup in WAL mode with the same page size, number of pages and change counter. Where the log has no page 1, the
-//! counter is not asked. After a checkpoint of the whole log, only what it brought into the database tells.
+//! decides: it reads the files until two readings agree. Not found, before the first checkpoint: a backup in WAL mode
+//! with the same page size, number of pages and change counter (without a page 1 in the log, with any counter); and one
+//! while the log has every page of the database: then nothing is mixed, and the next checkpoint undoes the copy.
 //!
 //! Severity: critical.
 //!
