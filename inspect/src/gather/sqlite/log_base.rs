@@ -101,6 +101,7 @@ impl Header {
 
 #[cfg(test)]
 mod tests {
+    use super::{LOCK_BYTES, lacks_pages};
     use crate::gather::sqlite::overwritten::look;
     use crate::model::Overwritten;
     use rusqlite::Connection;
@@ -154,6 +155,19 @@ mod tests {
         fn run(&self, sql: &str) {
             drop(open(&self.database, sql));
         }
+    }
+
+    #[test]
+    fn the_page_of_the_lock_bytes_is_nowhere_and_is_not_missed() {
+        let lock_page = LOCK_BYTES / 65536 + 1;
+        let mut pending: Vec<u32> = (3..=lock_page + 2)
+            .filter(|&page| page != lock_page)
+            .collect();
+        assert!(!lacks_pages(2, lock_page + 2, &pending, 65536));
+        pending.pop();
+        assert!(lacks_pages(2, lock_page + 2, &pending, 65536));
+        assert!(!lacks_pages(2, lock_page + 1, &pending, 65536));
+        assert!(!lacks_pages(9, 9, &[], 4096));
     }
 
     #[test]
