@@ -145,7 +145,7 @@ fn of_process(facts: &Facts<'_>, database: &Database) -> Option<Finding> {
     if database.scratch && holders.all(|holder| holder.pid == pid) {
         finding.severity = Severity::Warning;
         finding.message = format!(
-            "{name} is unlinked but open in process {pid} alone, in a place for temporary files: a program that makes a scratch database does that on purpose. If somebody expects it to last, what is in it is lost when it is closed. {save}"
+            "{name} is unlinked but open in process {pid}, and in no other that can be seen. It was in a place for temporary files: a program that makes a scratch database unlinks it on purpose. If somebody expects it to last, what is in it is lost when it is closed. {save}"
         );
     }
     if database.replaced {
