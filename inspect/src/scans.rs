@@ -54,10 +54,13 @@ fn children(pid: u32, options: Options) -> Vec<Process> {
         window: None,
         ..options
     };
-    let mut session = Session::new(options).with(Monitors::default());
+    let mut below = gather::watching(pid, CHILDREN).peekable();
+    if below.peek().is_none() {
+        return Vec::new();
+    }
+    let mut session = Session::new(options).with(Ears::default());
     // What could not be seen of them is said where they are looked at themselves.
-    let read = gather::watching(pid, CHILDREN)
-        .filter_map(|pid| session.process(pid, &mut Gaps::default()).0);
+    let read = below.filter_map(|pid| session.process(pid, &mut Gaps::default()).0);
     let mut found: Vec<_> = read.collect();
     if session.begin_to_hear() {
         std::thread::sleep(MOMENT);

@@ -47,6 +47,13 @@ fn something(kept: u32, asked: u32) -> u32 {
     }
 }
 
+/// Whether a watch that asked for events of files hears of none any more: its own end is all that is left. Who watches
+/// reads on purpose has to be told.
+pub fn hears_nothing(asked: u32, left: u32) -> bool {
+    const OF_FILES: u32 = ALL_EVENTS & !(DELETE_SELF | MOVE_SELF);
+    asked & OF_FILES != 0 && left & OF_FILES == 0
+}
+
 fn settles(strip: u32, fate: Fate, mask: u32) -> bool {
     fate == Fate::Settled && mask & !strip & MODIFY != 0
 }
@@ -145,6 +152,20 @@ mod tests {
     #[test]
     fn a_mask_of_which_nothing_is_left_never_fires_and_is_accepted() {
         assert_eq!(plain(OPEN | ONLYDIR), UNMOUNT | ONLYDIR);
+    }
+
+    #[test]
+    fn a_watch_for_reads_alone_hears_nothing_once_they_are_taken_out() {
+        for reads in [
+            OPEN,
+            OPEN | ACCESS | CLOSE_NOWRITE,
+            OPEN | DELETE_SELF | ONLYDIR,
+        ] {
+            assert!(hears_nothing(reads, plain(reads)), "{reads:x}");
+        }
+        for other in [OPEN | CREATE, MODIFY, DELETE_SELF, 0, OPEN | ATTRIB] {
+            assert!(!hears_nothing(other, plain(other)), "{other:x}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rules::budget::Booking;
 use rules::event::{ALL_EVENTS, ATTRIB, MASK_ADD, MODIFY};
 use rules::record;
 use rules::rule::{Log, Rule};
-use rules::watch::{Asked, Fate, reduce};
+use rules::watch::{Asked, Fate, hears_nothing, reduce};
 
 use crate::attrib::Before;
 use crate::config::{self, Config};
@@ -191,6 +191,8 @@ fn report(config: &Config, fd: c_int, path: &CStr, mask: u32, now: u32, rule: Op
             _ => b", muted by ",
         });
         line.text(rule.variable().as_bytes());
+    } else if hears_nothing(mask, now) {
+        line.text(b", hears nothing");
     }
     log::end(config, &mut line);
 }

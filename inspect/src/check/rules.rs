@@ -133,6 +133,15 @@ impl Rule {
         format!("{} {what}", self.name())
     }
 
+    /// That there is none of the findings it is about: what is less than that is not named here.
+    pub fn nothing(self) -> String {
+        match self {
+            Rule::FailOn(Severity::Warning) => "No warning and nothing critical was found.".into(),
+            Rule::FailOn(Severity::Critical) => "Nothing critical was found.".into(),
+            _ => "Nothing was found.".into(),
+        }
+    }
+
     /// A number of what it is about, in words.
     pub fn amount(self, value: u64) -> String {
         let count = usize::try_from(value).unwrap_or(usize::MAX);

@@ -186,7 +186,7 @@ impl Watched {
         }
         let (passed, message) = match (count, scanned) {
             (0, false) => (None, "It could not be measured.".into()),
-            (0, true) => (Some(true), "Nothing was found.".into()),
+            (0, true) => (Some(true), self.rule.nothing()),
             _ => {
                 let list = codes.join(", ");
                 let text = format!("{}: {list}{}.", self.rule.amount(count), self.since());
@@ -308,6 +308,7 @@ mod tests {
             evidence: serde_json::json!({}),
             remedy: None,
             remedy_live: None,
+            change: None,
         };
         let mut tally = Tally::new(&[Rule::FailOn(Severity::Warning)]);
         tally.findings(&process(1), vec![finding(Severity::Info)], Some(0.1));

@@ -4,6 +4,7 @@ use super::processes::several_or_command;
 use super::{answer, complain, layout};
 use inspect::MOMENT;
 use inspect::cli::ScanArgs;
+use inspect::findings::may_be_in_the_way;
 use inspect::render::{self, Detail};
 use inspect::words::sanitize;
 use inspect::{Exit, Options};
@@ -35,6 +36,19 @@ pub fn scan(args: &ScanArgs) -> Exit {
     let layout = layout(args.answer.color, detail);
     if let Err(exit) = answer(args.answer, &scan, |to| render::text(&scan, layout, to)) {
         return exit;
+    }
+    if args.window.is_none() && !args.answer.json {
+        let mut on_ports = scan.processes.iter();
+        let alone = on_ports.find(|report| {
+            found.on_ports.contains(&report.process.pid)
+                && may_be_in_the_way(&report.process, &report.findings)
+        });
+        if let Some(report) = alone {
+            complain(&format!(
+                "whether somebody starts another one for that port in vain shows with --for: fdscan --for 15 {}",
+                report.process.pid
+            ));
+        }
     }
     for error in &scan.errors {
         complain(&sanitize(&error.why));

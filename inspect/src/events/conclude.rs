@@ -7,7 +7,9 @@ use super::files::{
 use super::remaining::{READS, Remaining};
 use super::{beyond_masks, coverage, fillers};
 use crate::findings::{Remedies, rollback_journal};
-use crate::model::{Bits, Conclusion, Database, EventsScan, FileEvents, Name, Process};
+use crate::model::{
+    Attrib, Bits, Conclusion, Database, EventsScan, FileEvents, Heal, Name, Process, Restart,
+};
 use crate::words::{agree, list_words, number};
 use rules::event;
 use std::collections::BTreeMap;
@@ -75,16 +77,21 @@ fn judge(
             );
             // Engines that see masks only strip attrib when it is named.
             let attrib = mask == event::ATTRIB;
+            let start = Restart {
+                attrib: match attrib {
+                    true => Attrib::OutOfMasks,
+                    false => Attrib::Judged,
+                },
+                ..Restart::default()
+            };
+            let heal = Heal {
+                attrib,
+                ..Heal::default()
+            };
             return Conclusion {
                 message,
-                remedy: match attrib {
-                    true => remedies.start_stripping(process, &named),
-                    false => remedies.start(process),
-                },
-                remedy_live: match attrib {
-                    true => remedies.heal_stripping(process, &named),
-                    false => remedies.heal(process),
-                },
+                remedy: remedies.start(process, &start),
+                remedy_live: remedies.heal(process, &heal),
                 is_to_heal: true,
                 is_to_start: true,
                 ..Conclusion::default()
@@ -178,22 +185,24 @@ fn of_file(
             names.push(name);
         }
     }
-    let (remedy, remedy_live) = match (own, dir) {
+    let (start, heal) = match (own, dir) {
         // More masks end nothing.
-        _ if !beyond.is_empty() && !to_heal => (remedies.start_without(process, &names), None),
+        _ if !beyond.is_empty() && !to_heal => (Some(Restart::without(&names)), None),
         // The default rules have the names, and where heal settles its own databases it needs no more.
-        (Some(_), _) if names.is_empty() => (remedies.start(process), remedies.heal(process)),
-        (None, Some(_)) if names.is_empty() => (remedies.start(process), None),
+        (Some(_), _) if names.is_empty() => (Some(Restart::default()), Some(Heal::default())),
+        (None, Some(_)) if names.is_empty() => (Some(Restart::default()), None),
         (own, Some(dir)) => (
-            remedies.start_ignoring(process, &names, &dir),
+            Some(Restart::ignoring(&names, &dir)),
             match own {
                 _ if !writer.itself => None,
-                Some(_) => remedies.heal(process),
-                None => remedies.heal_settling(process, &dir),
+                Some(_) => Some(Heal::default()),
+                None => Some(Heal::settling(&dir)),
             },
         ),
         _ => (None, None),
     };
+    let remedy = start.and_then(|start| remedies.start(process, &start));
+    let remedy_live = heal.and_then(|heal| remedies.heal(process, &heal));
     Conclusion {
         message,
         remedy,

@@ -76,5 +76,6 @@ fn finding(child: &Process, theirs: Finding, remedies: &Remedies) -> Finding {
         }),
         remedy: Some(remedies.scan(pid)),
         remedy_live: theirs.remedy_live,
+        change: None,
     }
 }

@@ -83,6 +83,7 @@ fn finding(first: &Claim, claims: &[&Claim], severity: Severity) -> Finding {
         evidence,
         remedy: (!removed.is_empty()).then(|| format!("rm -- {}", removed.join(" "))),
         remedy_live: None,
+        change: None,
     }
 }
 

@@ -75,6 +75,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         // Truncating through the descriptor would free the space and lose the content.
         remedy: None,
         remedy_live: None,
+        change: None,
     }]
 }
 

@@ -188,6 +188,7 @@ fn finding(facts: &Facts<'_>, kind: Kind, count: usize) -> Finding {
         }),
         remedy: None,
         remedy_live: None,
+        change: None,
     }
 }
 

@@ -102,6 +102,7 @@ fn finding(process: &Process, other: &SameProgram) -> Option<Finding> {
             .filter(|unclaimed| unclaimed.reached_by.is_none())
             .map(|unclaimed| format!("kill {}", unclaimed.pid)),
         remedy_live: None,
+        change: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! What a finding may look at, and how several look.
 
-use super::{Remedies, order};
+use super::{Remedies, one_command, order};
 use crate::model::{Finding, InotifyLimits, Process};
 
 /// What a finding may look at.
@@ -19,6 +19,7 @@ pub type Look = fn(&Facts<'_>) -> Vec<Finding>;
 /// What `looks` find, worst first, with commands that run as they are pasted.
 pub fn of(facts: &Facts<'_>, looks: &[Look]) -> Vec<Finding> {
     let mut findings: Vec<_> = looks.iter().flat_map(|look| look(facts)).collect();
+    one_command::write(facts.process, facts.remedies, &mut findings);
     for finding in &mut findings {
         facts.remedies.paste(finding, facts.process.uid.as_slice());
     }

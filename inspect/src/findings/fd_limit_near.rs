@@ -79,6 +79,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         }),
         remedy: room.map(|hard| facts.remedies.raise_fd_limit(facts.process.pid, hard)),
         remedy_live: None,
+        change: None,
     }]
 }
 

@@ -202,6 +202,7 @@ impl Group<'_> {
             }),
             remedy: None,
             remedy_live: None,
+            change: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A process made of data, for the tests of findings.
 
-use super::{Facts, Finding, Look, Remedies};
+use super::{Facts, Finding, Look, Remedies, one_command};
 use crate::model::{
     Claim, ClaimKind, Database, Descriptor, Device, Identity, InotifyLimits, Instance, Kind, Mask,
     MaskCount, Part, Place, Process, Verdict, Watch,
@@ -158,11 +158,14 @@ impl Fixture {
     }
 
     pub fn look(&self, look: Look) -> Vec<Finding> {
-        look(&Facts {
+        let remedies = Remedies::sample();
+        let mut findings = look(&Facts {
             process: &self.process,
             limits: &self.limits,
-            remedies: &Remedies::sample(),
-        })
+            remedies: &remedies,
+        });
+        one_command::write(&self.process, &remedies, &mut findings);
+        findings
     }
 
     pub fn only(&self, look: Look) -> Finding {

@@ -41,7 +41,9 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let own = facts.process.instances().count() as u64;
     let growth = facts.process.growth.as_ref();
     let grown = growth.and_then(|growth| growth.instances);
-    let Some(severity) = limit::blame(limit::with_growth(own, grown), user.instances, max) else {
+    let uses = !facts.process.inotify.is_empty();
+    let blamed = limit::with_growth(own, grown);
+    let Some(severity) = limit::blame(blamed, user.instances, max, uses) else {
         return Vec::new();
     };
     let forecast = LimitForecast::new(
@@ -89,6 +91,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             limit::raise(facts, user.account, "instances", of_namespace, wanted)
         }),
         remedy_live: None,
+        change: None,
     }]
 }
 

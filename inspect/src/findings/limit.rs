@@ -33,10 +33,12 @@ pub fn percent(used: u64, limit: u64) -> u64 {
 const PART: u64 = 10;
 
 /// How bad a limit its user is near is for a process that has `own` of the `used`: as bad as it is for who has
-/// brought it there, a warning for who meets it, and a note for who has none of it.
-pub fn blame(own: u64, used: u64, limit: u64) -> Option<Severity> {
+/// brought it there, a warning for who meets it, and a note for who has none of it. Who `uses` inotify and has none has
+/// met a full one, most likely just now.
+pub fn blame(own: u64, used: u64, limit: u64, uses: bool) -> Option<Severity> {
     let severity = severity(used, limit)?;
     Some(match own {
+        0 if uses && used >= limit => Severity::Warning,
         0 => Severity::Info,
         own if own >= used.div_ceil(PART) => severity,
         _ => Severity::Warning,
@@ -175,11 +177,20 @@ mod tests {
 
     #[test]
     fn who_has_a_tenth_of_it_is_to_blame_and_who_has_none_is_not() {
-        assert_eq!(blame(0, 1000, 1000), Some(Severity::Info));
-        assert_eq!(blame(99, 1000, 1000), Some(Severity::Warning));
-        assert_eq!(blame(100, 1000, 1000), Some(Severity::Critical));
-        assert_eq!(blame(100, 850, 1000), Some(Severity::Warning));
-        assert_eq!(blame(700, 700, 1000), None);
+        for uses in [false, true] {
+            let blame = |own, used| blame(own, used, 1000, uses);
+            assert_eq!(blame(0, 999), Some(Severity::Info));
+            assert_eq!(blame(99, 1000), Some(Severity::Warning));
+            assert_eq!(blame(100, 1000), Some(Severity::Critical));
+            assert_eq!(blame(100, 850), Some(Severity::Warning));
+            assert_eq!(blame(700, 700), None);
+        }
+    }
+
+    #[test]
+    fn who_uses_inotify_and_has_none_has_met_a_full_limit() {
+        assert_eq!(blame(0, 1000, 1000, true), Some(Severity::Warning));
+        assert_eq!(blame(0, 1000, 1000, false), Some(Severity::Info));
     }
 
     #[test]

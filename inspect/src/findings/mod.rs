@@ -12,6 +12,7 @@ mod growth;
 mod instance_limit_near;
 mod leak;
 mod limit;
+mod one_command;
 mod order;
 mod orphaned_server;
 mod orphaned_stdio;
@@ -30,6 +31,7 @@ mod sqlite_wal_pinned;
 mod sqlite_write_locked;
 mod watch_limit_near;
 mod watch_wakes_on_attrib;
+pub(crate) mod watch_wakes_on_filler;
 mod watch_wakes_on_read;
 mod watched_files;
 
@@ -39,8 +41,9 @@ pub(crate) mod fixture;
 pub(crate) use descriptor_leak::named;
 pub use facts::Facts;
 use facts::{Look, of};
+pub use orphaned_server::may_be_in_the_way;
+pub(crate) use remedy::quote;
 pub use remedy::{Remedies, quoted};
-pub(crate) use remedy::{pattern, quote};
 pub use rollback_journal::still_woken;
 
 use crate::model::{Finding, FindingSummary, Process, Row, SeenDatabase, Severity, User};
@@ -71,6 +74,7 @@ const ALL: &[Look] = &[
     duplicate_instance::look,
     claim_stale::look,
     preload_ineffective::look,
+    watch_wakes_on_filler::look,
     watch_wakes_on_attrib::look,
 ];
 
@@ -141,6 +145,7 @@ pub fn of_failure(user: &User, rows: &[Row], remedies: &Remedies) -> Vec<Finding
             }),
             remedy: None,
             remedy_live: None,
+            change: None,
         })
     };
     let watches = full(

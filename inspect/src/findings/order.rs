@@ -75,6 +75,7 @@ mod tests {
             evidence,
             remedy: None,
             remedy_live: None,
+            change: None,
         }
     }
 

@@ -139,7 +139,24 @@ fn finding(facts: &Facts<'_>, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
         }),
         remedy: (!rivals.is_empty()).then(|| remedy(process.pid, origin.unit.as_ref())),
         remedy_live: None,
+        change: None,
     }
+}
+
+/// Whether somebody may try in vain to start what listens here, which only a longer look sees: no service manager keeps
+/// it, and nothing was said of that yet.
+pub fn may_be_in_the_way(process: &Process, findings: &[Finding]) -> bool {
+    let around = &process.around;
+    let kept = |origin: &Origin| origin.own_service || origin.is_init;
+    let tcp = around
+        .listeners
+        .iter()
+        .any(|l| l.protocol.starts_with("tcp"));
+    tcp && around.starts.is_none()
+        && around.origin.as_ref().is_some_and(|origin| !kept(origin))
+        && findings
+            .iter()
+            .all(|finding| finding.code != "orphaned-server")
 }
 
 /// Who else wants its place.
@@ -207,4 +224,242 @@ fn place_of(listener: &Listener) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::findings::fixture::{Fixture, claim};
+    use crate::model::UnitKind;
+    use crate::model::{Starts, Verdict};
+
+    fn relative(pid: u32) -> Relative {
+        Relative {
+            pid,
+            comm: "p".into(),
+        }
+    }
+
+    /// A bootstrap of its own, below this supervisor.
+    fn starters(supervisor: u32) -> Starters {
+        Starters {
+            parent: Some(relative(48)),
+            supervisor: Some(relative(supervisor)),
+            below_its_parent: false,
+        }
+    }
+
+    /// What incident 4 looks like from the orphan: its own session, taken in by init long after the boot.
+    fn orphan() -> Fixture {
+        let mut fixture = Fixture::new();
+        let around = &mut fixture.process.around;
+        around.listeners = vec![Listener {
+            fd: 3,
+            protocol: "tcp",
+            address: Some("127.0.0.1".into()),
+            port: Some(8787),
+            inode: 1,
+        }];
+        around.origin = Some(Origin {
+            parent: relative(1),
+            parent_is_init: true,
+            is_init: false,
+            leads_session: true,
+            leader_alive: true,
+            parent_in_session: false,
+            after_parent: 100_000,
+            unit: None,
+            own_service: false,
+            ignores_hangup: false,
+        });
+        fixture
+    }
+
+    fn sibling() -> Kin {
+        Kin {
+            pid: 50,
+            starters: starters(49),
+            same_command: true,
+            same_cwd: true,
+            younger: true,
+            terminal: false,
+            listeners: Vec::new(),
+            shared: Vec::new(),
+            claims: Vec::new(),
+            settled: false,
+        }
+    }
+
+    fn severity(fixture: &Fixture) -> Option<Severity> {
+        fixture.look(look).first().map(|finding| finding.severity)
+    }
+
+    #[test]
+    fn who_is_kept_by_no_service_manager_may_be_in_somebodys_way() {
+        let mut fixture = orphan();
+        assert!(may_be_in_the_way(&fixture.process, &[]));
+        let finding = fixture.look(look).pop();
+        assert!(!may_be_in_the_way(&fixture.process, finding.as_slice()));
+        fixture.process.around.starts = Some(Starts::default());
+        assert!(!may_be_in_the_way(&fixture.process, &[]));
+        fixture.process.around.starts = None;
+        fixture.process.around.origin.as_mut().unwrap().own_service = true;
+        assert!(!may_be_in_the_way(&fixture.process, &[]));
+    }
+
+    #[test]
+    fn with_a_failing_sibling_it_is_a_warning_that_names_the_supervisor() {
+        let mut fixture = orphan();
+        fixture.process.around.kin = vec![sibling()];
+        let finding = fixture.only(look);
+        assert_eq!(finding.severity, Severity::Warning);
+        assert_eq!(finding.evidence["port"], 8787);
+        assert_eq!(finding.evidence["siblings"][0], 50);
+        assert_eq!(finding.evidence["supervisor"]["pid"], 49);
+        assert_eq!(finding.remedy.as_deref(), Some("kill 42"));
+        assert!(finding.message.contains("'sport = :8787'"));
+    }
+
+    #[test]
+    fn starts_that_ended_are_counted_and_name_the_supervisor() {
+        let mut fixture = orphan();
+        let start = |pid, starters| Start { pid, starters };
+        fixture.process.around.starts = Some(Starts {
+            seconds: 2.0,
+            ended: vec![start(60, Starters::default()), start(70, starters(49))],
+        });
+        let finding = fixture.only(look);
+        assert_eq!(finding.severity, Severity::Warning);
+        assert_eq!(finding.evidence["starts_in_vain"], 2);
+        assert_eq!(finding.evidence["siblings"], json!([60, 70]));
+        assert!(
+            finding.message.contains(
+                "Within 2.0 s its command was started 2 times and ended each time, as that place is taken: p (PID 49) starts it in vain."
+            ),
+            "{}",
+            finding.message
+        );
+    }
+
+    #[test]
+    fn nobody_is_seen_to_try_only_while_somebody_looked() {
+        let mut fixture = orphan();
+        let once = fixture.only(look);
+        assert!(once.message.contains("`fdscan 42 --for 15` sees whether"));
+        assert!(once.evidence["starts_in_vain"].is_null());
+        fixture.process.around.starts = Some(Starts::default());
+        let waited = fixture.only(look);
+        assert_eq!(waited.severity, Severity::Info);
+        assert_eq!(waited.evidence["starts_in_vain"], 0);
+    }
+
+    #[test]
+    fn the_orphan_of_a_subreaper_is_known_by_where_its_rivals_come_from() {
+        let mut fixture = orphan();
+        let origin = fixture.process.around.origin.as_mut().unwrap();
+        origin.parent_is_init = false;
+        fixture.process.around.kin = vec![sibling()];
+        assert_eq!(severity(&fixture), None);
+        fixture.process.around.kin[0].starters.below_its_parent = true;
+        assert_eq!(severity(&fixture), Some(Severity::Warning));
+    }
+
+    #[test]
+    fn the_orphan_of_a_service_is_ended_by_its_service_manager() {
+        for (of_user, wanted) in [
+            (
+                false,
+                "systemctl kill webui.service && systemctl restart webui.service",
+            ),
+            (
+                true,
+                "systemctl --user kill webui.service && systemctl --user restart webui.service",
+            ),
+        ] {
+            let mut fixture = orphan();
+            fixture.process.around.kin = vec![sibling()];
+            let origin = fixture.process.around.origin.as_mut().unwrap();
+            let name = "webui.service".into();
+            origin.unit = Some(Unit::systemd(UnitKind::Service, name, of_user));
+            assert_eq!(fixture.only(look).remedy.as_deref(), Some(wanted));
+        }
+    }
+
+    #[test]
+    fn a_client_an_older_or_another_server_is_no_failing_sibling() {
+        let changes: [fn(&mut Kin, &Listener); 4] = [
+            |kin, _| kin.terminal = true,
+            |kin, _| kin.younger = false,
+            |kin, _| kin.same_command = false,
+            |kin, listener| kin.listeners.push(listener.clone()),
+        ];
+        for change in changes {
+            let mut fixture = orphan();
+            let mut kin = sibling();
+            change(&mut kin, &fixture.process.around.listeners[0]);
+            fixture.process.around.kin = vec![kin];
+            assert_eq!(severity(&fixture), Some(Severity::Info));
+        }
+    }
+
+    #[test]
+    fn a_worker_of_another_server_is_no_failing_sibling() {
+        let mut fixture = orphan();
+        let mut other = sibling();
+        other.pid = 48;
+        other.listeners = fixture.process.around.listeners.clone();
+        fixture.process.around.kin = vec![sibling(), other];
+        assert_eq!(severity(&fixture), Some(Severity::Info));
+    }
+
+    #[test]
+    fn daemons_the_system_started_are_no_orphans() {
+        let changes: [fn(&mut Process, &mut Origin); 8] = [
+            |_, origin| origin.ignores_hangup = true,
+            |process, _| process.around.cwd = Some("/".into()),
+            |_, origin| origin.own_service = true,
+            |_, origin| origin.after_parent = 3,
+            |_, origin| origin.is_init = true,
+            // A supervisor that gives its children sessions of their own, as s6 does.
+            |_, origin| origin.parent_is_init = false,
+            |_, origin| (origin.leads_session, origin.parent_in_session) = (false, true),
+            |process, _| process.around.listeners[0].protocol = "unix",
+        ];
+        for (n, change) in changes.iter().enumerate() {
+            let mut fixture = orphan();
+            let mut origin = fixture.process.around.origin.clone().unwrap();
+            change(&mut fixture.process, &mut origin);
+            fixture.process.around.origin = Some(origin);
+            assert_eq!(severity(&fixture), None, "change {n}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_that_a_pid_file_names_is_stopped_by_it() {
+        for (verdict, pid, wanted) in [
+            (Verdict::Live, 42, None),
+            (Verdict::Held, 42, None),
+            (Verdict::Live, 43, Some(Severity::Info)),
+            (Verdict::Reused, 42, Some(Severity::Info)),
+        ] {
+            let mut fixture = orphan();
+            let mut claim = claim("/s/serve.pid", verdict);
+            claim.pid = Some(pid);
+            fixture.process.around.claims = vec![claim];
+            assert_eq!(severity(&fixture), wanted, "{verdict:?} {pid}");
+            // A second start of the command that has not listened yet.
+            fixture.process.around.kin = vec![sibling()];
+            let wanted = wanted.map(|_| Severity::Warning);
+            assert_eq!(severity(&fixture), wanted, "{verdict:?} {pid}");
+        }
+    }
+
+    #[test]
+    fn a_classic_double_fork_below_a_subreaper_is_an_orphan() {
+        let mut fixture = orphan();
+        let origin = fixture.process.around.origin.as_mut().unwrap();
+        (
+            origin.parent_is_init,
+            origin.leads_session,
+            origin.leader_alive,
+        ) = (false, false, false);
+        assert_eq!(severity(&fixture), Some(Severity::Info));
+    }
+}

@@ -56,6 +56,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         }),
         remedy: Some(format!("kill {}", process.pid)),
         remedy_live: None,
+        change: None,
     }]
 }
 

@@ -18,7 +18,7 @@
 //! is not judged.
 
 use super::{Facts, Finding, Severity};
-use crate::model::{Library, Linkage, Name, Process};
+use crate::model::{Heal, Library, Linkage, Name, Process, Restart, WatchChange};
 use serde_json::json;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -34,11 +34,14 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let (reason, why) = why(process, library);
-    let remedy = match reason {
+    let start = match reason {
         // The loader obeys nobody for such a program, and `watchfix run` would take its privileges.
         "secure" => None,
-        "missing" | "not-elf" => facts.remedies.start(process),
-        _ => facts.remedies.run(process),
+        "missing" | "not-elf" => Some(Restart::default()),
+        _ => Some(Restart {
+            by_run: true,
+            ..Restart::default()
+        }),
     };
     vec![Finding {
         code: "preload-ineffective",
@@ -50,10 +53,12 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "linkage": process.linkage,
             "reason": reason,
         }),
-        remedy,
-        remedy_live: (!process.inotify.is_empty())
-            .then(|| facts.remedies.heal(process))
-            .flatten(),
+        remedy: None,
+        remedy_live: None,
+        change: Some(WatchChange {
+            start,
+            heal: (!process.inotify.is_empty()).then(Heal::default),
+        }),
     }]
 }
 

@@ -4,7 +4,7 @@
 use super::Remedies;
 use super::watched_files::{ReportingWatch, Watches, Written};
 use crate::findings::rules_in_force;
-use crate::model::{Database, Mask, Name, Part, Process, StillWoken};
+use crate::model::{Database, Mask, Name, Part, Process, Restart, StillWoken};
 use rules::event;
 
 /// What a commit does to a -journal that a mask without `modify` reports.
@@ -62,10 +62,10 @@ pub fn sentence(database: &Database, journal: &Name, mask: Mask) -> String {
 }
 
 /// What ends it from the next start on. Only the library sees names.
-pub fn next_start(process: &Process, database: &Database, remedies: &Remedies) -> Option<String> {
+pub fn next_start(database: &Database) -> Restart {
     let names = names(database);
     let names: Vec<_> = names.iter().map(Vec::as_slice).collect();
-    remedies.start_without(process, &names)
+    Restart::without(&names)
 }
 
 /// The names to be ignored so that a database wakes nobody, without those the default rules have.
@@ -82,15 +82,23 @@ pub fn names(database: &Database) -> Vec<Vec<u8>> {
 
 /// The databases that wake the process though its watches have the masks `watchfix heal` gives them.
 pub fn still_woken(process: &Process, remedies: &Remedies) -> Vec<StillWoken> {
-    let each = process.sqlite.iter().filter_map(|database| {
-        let (watch, journal) = reporting_watch(process, database)?;
-        Some(StillWoken {
+    let databases = process.sqlite.iter();
+    let woken = databases.filter_map(|database| Some((database, over(process, database)?)));
+    let woken: Vec<_> = woken.collect();
+    let mut start = Restart::default();
+    for (database, _) in &woken {
+        start.join(next_start(database));
+    }
+    // One start ends it for all.
+    let command = remedies.start(process, &start);
+    let each = woken
+        .into_iter()
+        .map(|(database, (watch, journal))| StillWoken {
             why: sentence(database, &journal, watch.watch.mask),
             database: database.database.clone(),
             journal,
-            next_start: next_start(process, database, remedies),
-        })
-    });
+            next_start: command.clone(),
+        });
     each.collect()
 }
 

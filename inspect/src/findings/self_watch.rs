@@ -22,7 +22,7 @@
 use super::watched_files::{ReportingWatch, Watches, Written};
 use super::{Facts, Finding, Severity};
 use crate::findings::rules_in_force;
-use crate::model::{Descriptor, Identity, Kind, Process};
+use crate::model::{Descriptor, Heal, Identity, Kind, Process, Restart, WatchChange};
 use crate::words::plural;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
@@ -67,7 +67,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     groups.truncate(MOST);
     let mut findings: Vec<_> = groups
         .iter()
-        .map(|(reporting, files)| finding(facts, *reporting, files))
+        .map(|(over, files)| finding(*over, files))
         .collect();
     if more > 0
         && let Some(last) = findings.last_mut()
@@ -80,8 +80,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-fn finding(facts: &Facts<'_>, reporting: ReportingWatch<'_>, files: &[&Descriptor]) -> Finding {
-    let watch = reporting.watch;
+fn finding(over: Over<'_>, files: &[&Descriptor]) -> Finding {
+    let watch = over.watch;
     let first = files.first();
     let itself =
         first.is_some_and(|file| file.identity.is_some() && file.identity == watch.identity());
@@ -124,15 +124,17 @@ fn finding(facts: &Facts<'_>, reporting: ReportingWatch<'_>, files: &[&Descripto
             "files": names,
             "file_count": files.len(),
         }),
-        remedy: directory.as_ref().and_then(|dir| {
+        remedy: None,
+        remedy_live: None,
+        change: directory.as_ref().map(|dir| {
             let names: Vec<_> = files.iter().map(|file| file.target.base()).collect();
             // A rule of a hundred names helps nobody: then the names change as well.
             let names = names.get(..NAMED).unwrap_or(&names);
-            facts.remedies.start_ignoring(facts.process, names, dir)
+            WatchChange {
+                start: Some(Restart::ignoring(names, dir)),
+                heal: Some(Heal::settling(dir)),
+            }
         }),
-        remedy_live: directory
-            .as_ref()
-            .and_then(|dir| facts.remedies.heal_settling(facts.process, dir)),
     }
 }
 

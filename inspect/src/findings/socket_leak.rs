@@ -201,6 +201,7 @@ fn finding(
         }),
         remedy: None,
         remedy_live: None,
+        change: None,
     }
 }
 

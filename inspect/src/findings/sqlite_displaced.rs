@@ -91,6 +91,7 @@ fn overwritten(database: &Database, how: Overwritten) -> Finding {
         }),
         remedy: None,
         remedy_live: None,
+        change: None,
     }
 }
 
@@ -122,6 +123,7 @@ fn renamed(database: &Database, to: &Name) -> Finding {
         }),
         remedy,
         remedy_live: None,
+        change: None,
     }
 }
 
@@ -158,5 +160,6 @@ fn moved_away(database: &Database, from: &Name) -> Finding {
         }),
         remedy,
         remedy_live: None,
+        change: None,
     }
 }

@@ -244,6 +244,7 @@ impl Handles<'_> {
             }),
             remedy: None,
             remedy_live: None,
+            change: None,
         }
     }
 }

@@ -23,7 +23,7 @@
 use super::watched_files::{ReportingWatch, Watches, Written};
 use super::{Facts, Finding, Severity, rollback_journal};
 use crate::findings::rules_in_force;
-use crate::model::{Database, LATELY, Name, Part, Process};
+use crate::model::{Database, Heal, LATELY, Name, Part, Process, Restart, WatchChange};
 use crate::words::{bytes, duration};
 use serde_json::json;
 use std::time::Duration;
@@ -101,9 +101,11 @@ fn finding(
     Finding {
         severity,
         message,
-        remedy: remedy(facts, database),
-        remedy_live: facts.remedies.heal(process),
-        ..found(process, database, reporting)
+        change: Some(WatchChange {
+            start: Some(start(database)),
+            heal: Some(Heal::default()),
+        }),
+        ..found(process, database, over)
     }
 }
 
@@ -114,9 +116,9 @@ fn by_commits(
     (reporting, journal): (ReportingWatch<'_>, Name),
 ) -> Finding {
     let rests = rested(facts.process, database).is_some_and(|rested| rested > LATELY);
-    let why = rollback_journal::sentence(database, &journal, reporting.watch.mask);
-    let remedy = rollback_journal::next_start(facts.process, database, facts.remedies);
-    let ends = match &remedy {
+    let why = rollback_journal::sentence(database, &journal, over.watch.mask);
+    let start = rollback_journal::next_start(database);
+    let ends = match facts.remedies.start(facts.process, &start) {
         Some(_) => "only another start ends the loop",
         None => "only a database in WAL mode, or elsewhere, ends the loop",
     };
@@ -130,8 +132,11 @@ fn by_commits(
             "It watches {}, where its own SQLite database lies. {why}: if it writes there when that wakes it, {ends}.",
             place(database, reporting),
         ),
-        remedy,
-        ..found(facts.process, database, reporting)
+        change: Some(WatchChange {
+            start: Some(start),
+            heal: None,
+        }),
+        ..found(facts.process, database, over)
     }
 }
 
@@ -162,6 +167,7 @@ fn found(process: &Process, database: &Database, reporting: ReportingWatch<'_>) 
         }),
         remedy: None,
         remedy_live: None,
+        change: None,
     }
 }
 
@@ -193,16 +199,12 @@ fn only_checkpoints(process: &Process, database: &Database) -> bool {
 }
 
 /// The default rules cover the side files and the usual names; any other name has to be given.
-fn remedy(facts: &Facts<'_>, database: &Database) -> Option<String> {
+fn start(database: &Database) -> Restart {
     let names = rollback_journal::names(database);
     let names: Vec<_> = names.iter().map(Vec::as_slice).collect();
     match database.database.parent() {
-        Some(dir) if !names.is_empty() => {
-            facts
-                .remedies
-                .start_ignoring(facts.process, &names, &dir.into())
-        }
-        _ => facts.remedies.start(facts.process),
+        Some(dir) if !names.is_empty() => Restart::ignoring(&names, &dir.into()),
+        _ => Restart::default(),
     }
 }
 

@@ -267,6 +267,7 @@ fn finding(database: &Name, pid: u32, wal: bool, save: &str, remedy: String) -> 
         evidence: json!({ "database": database }),
         remedy: Some(remedy),
         remedy_live: None,
+        change: None,
     }
 }
 

@@ -139,6 +139,7 @@ pub fn of(database: &Database, loops: bool, remedies: &Remedies) -> Option<Findi
         }),
         remedy: (helps && !gone && !written).then(|| remedies.checkpoint(&database.database)),
         remedy_live: None,
+        change: None,
     })
 }
 

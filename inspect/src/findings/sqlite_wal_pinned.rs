@@ -120,6 +120,7 @@ pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
             )
         }),
         remedy_live: None,
+        change: None,
     })
 }
 

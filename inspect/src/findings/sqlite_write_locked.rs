@@ -150,6 +150,7 @@ fn finding(
         }),
         remedy: None,
         remedy_live: None,
+        change: None,
     }
 }
 

@@ -20,8 +20,8 @@
 //! Not to be confused with: a full disk, which fails with the same words. `instance-limit-near`, which fails with
 //! EMFILE. A queue that overflows (fs.inotify.max_queued_events) loses events and is not reported here.
 
-use super::growth::LimitForecast;
-use super::{Facts, Finding, Severity, limit};
+use super::growth::Outlook;
+use super::{Facts, Finding, limit};
 use crate::model::{Instance, Process};
 use crate::words::plural;
 use serde_json::json;
@@ -50,14 +50,10 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let growth = facts.process.growth.as_ref();
     let grown = growth.and_then(|growth| growth.watches);
     let blamed = limit::with_growth(own as u64, grown);
-    let Some(mut severity) = limit::blame(blamed, watches, max) else {
+    let Some(severity) = limit::blame(blamed, watches, max, true) else {
         return Vec::new();
     };
-    // Who has an instance and no watch has most likely met the limit just now.
-    if watches >= max && !facts.process.inotify.is_empty() {
-        severity = severity.max(Severity::Warning);
-    }
-    let forecast = LimitForecast::new(
+    let outlook = Outlook::new(
         watches,
         max,
         own as u64,
@@ -109,6 +105,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             wanted,
         )),
         remedy_live: None,
+        change: None,
     }]
 }
 

@@ -10,7 +10,7 @@
 //!
 //! Remedy: from the next start on, libwatchfix takes out changes of metadata that are neither a touch nor an end. For
 //! now, and for a program it cannot be loaded into, `watchfix` takes `attrib` out of the mask (`--strip
-//! open,access,close_nowrite,attrib`). A mask cannot tell changes apart: without `attrib`, a touch is not reported
+//! +attrib`). Beside another finding about watches the commands are that one's, and this rule is left to you. A mask cannot tell changes apart: without `attrib`, a touch is not reported
 //! either, nor is the end of a watched file that is still open or has another name.
 //!
 //! Not to be confused with: `watch-wakes-on-read`. Writes, which are `modify`. A process with libwatchfix in force,
@@ -18,11 +18,9 @@
 
 use super::{Facts, Finding, Severity, watched_files};
 use crate::findings::rules_in_force;
+use crate::model::{Attrib, Heal, Restart, WatchChange};
 use rules::event;
 use serde_json::json;
-
-/// What has to be said to engines that see masks only: there attrib goes only when asked for.
-const STRIP: &str = "open,access,close_nowrite,attrib";
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let process = facts.process;
@@ -41,8 +39,18 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         severity: Severity::Info,
         message,
         evidence: json!({ "watches": watches, "masks": masks }),
-        remedy: facts.remedies.start_stripping(process, STRIP),
-        remedy_live: facts.remedies.heal_stripping(process, STRIP),
+        remedy: None,
+        remedy_live: None,
+        change: Some(WatchChange {
+            start: Some(Restart {
+                attrib: Attrib::OutOfMasks,
+                ..Restart::default()
+            }),
+            heal: Some(Heal {
+                attrib: true,
+                ..Heal::default()
+            }),
+        }),
     }]
 }
 

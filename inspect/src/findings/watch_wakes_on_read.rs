@@ -21,9 +21,10 @@
 
 use super::{Facts, Finding, Severity, self_watch, sqlite_self_watch, watched_files};
 use crate::findings::rules_in_force;
-use crate::model::{Name, Process, Woken};
-use crate::words::{list_words, number, plural};
+use crate::model::{Heal, MaskCount, Name, Process, Restart, WatchChange, Woken};
+use crate::words::{agree, list_words, number, plural};
 use rules::event;
+use rules::watch::hears_nothing;
 use serde_json::{Value, json};
 use std::time::Duration;
 use watched_files::Watches;
@@ -64,8 +65,11 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     if cured {
         message +=
             " libwatchfix.so is loaded and takes these events out when the process reads them.";
-    } else if !woken && own.is_none() {
-        message += &quiet(facts, heard);
+    } else {
+        if !woken && own.is_none() {
+            message += &quiet(facts, heard);
+        }
+        message += &reads_alone(&masks);
     }
     vec![Finding {
         code: "watch-wakes-on-read",
@@ -81,9 +85,28 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "own_output": own,
             "heard": heard.map(evidence),
         }),
-        remedy: (!cured).then(|| facts.remedies.start(process)).flatten(),
-        remedy_live: (!cured).then(|| facts.remedies.heal(process)).flatten(),
+        remedy: None,
+        remedy_live: None,
+        change: (!cured).then(|| WatchChange {
+            start: Some(Restart::default()),
+            heal: Some(Heal::default()),
+        }),
     }]
+}
+
+/// That some watches ask for nothing else, which an audit tool does on purpose.
+fn reads_alone(masks: &[MaskCount]) -> String {
+    let alone = masks
+        .iter()
+        .filter(|m| hears_nothing(m.mask.0, m.mask.0 & !BITS));
+    match alone.map(|m| m.watches).sum::<usize>() {
+        0 => String::new(),
+        count => format!(
+            " {} for nothing else: healed, or with the library, {} nothing. A program that watches reads on purpose needs that.",
+            plural(count, "watch asks", "watches ask"),
+            agree(count as u64, "it hears", "they hear"),
+        ),
+    }
 }
 
 /// A file of its own, held open for writing, that such a watch stands over.
@@ -182,6 +205,18 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_for_reads_alone_is_told_that_nothing_is_left() {
+        let says = |mask| Fixture::new().with_watches(2, mask).only(look).message;
+        for mask in [0x20, 0x31, 0xc20] {
+            let message = says(mask);
+            let wanted =
+                "2 watches ask for nothing else: healed, or with the library, they hear nothing.";
+            assert!(message.contains(wanted), "{message}");
+        }
+        assert!(!says(0x22).contains("nothing else"));
+    }
+
+    #[test]
     fn a_mask_of_changes_alone_has_no_finding() {
         assert!(Fixture::new().with_watches(10, 0x3ca).look(look).is_empty());
     }
@@ -211,6 +246,7 @@ mod tests {
             watched: 3,
             events: 1,
             by,
+            files: Vec::new(),
         }
     }
 

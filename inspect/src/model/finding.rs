@@ -1,5 +1,6 @@
 //! What is wrong, in words and figures. The findings make them; everything above shows them.
 
+use super::WatchChange;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -47,6 +48,9 @@ pub struct Finding {
     /// A command that helps the process as it runs, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy_live: Option<String>,
+    /// What its commands are to change about watches: one command does it for all findings of a process.
+    #[serde(skip)]
+    pub change: Option<WatchChange>,
 }
 
 impl Finding {
@@ -59,6 +63,7 @@ impl Finding {
                 | "self-watch"
                 | "watch-wakes-on-read"
                 | "watch-wakes-on-attrib"
+                | "watch-wakes-on-filler"
                 | "preload-ineffective"
         )
     }

@@ -1,6 +1,7 @@
 //! What commands can rest on in the place where they will be pasted.
 
 use super::Name;
+use std::collections::BTreeMap;
 
 /// The machine or container this program runs in, and who reads what it says.
 #[derive(Debug, Clone)]
@@ -9,6 +10,14 @@ pub struct LocalSystem {
     pub person: u32,
     /// sudo(8) is installed.
     pub sudo: bool,
+    /// runuser(1) is installed.
+    pub runuser: bool,
+    /// su(1) is installed.
+    pub su: bool,
+    /// setpriv(1) is installed: that of util-linux, for busybox's sets no user.
+    pub setpriv: bool,
+    /// The users that have a name, by number.
+    pub logins: BTreeMap<u32, Login>,
     /// sqlite3(1) is installed.
     pub sqlite3: bool,
     /// `watchfix`, where it was found.
@@ -25,6 +34,15 @@ pub struct LocalSystem {
     pub root_may_trace: bool,
     /// `kernel.yama.ptrace_scope`; `None` where the kernel has no Yama.
     pub ptrace_scope: Option<u8>,
+}
+
+/// How a user logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The name.
+    pub name: Name,
+    /// The home directory.
+    pub home: Name,
 }
 
 /// A program that commands begin with.

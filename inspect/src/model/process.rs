@@ -22,6 +22,9 @@ pub struct Process {
     pub cmdline: Option<Vec<Name>>,
     /// Its effective user: inotify charges are made to it.
     pub uid: Option<u32>,
+    /// Its effective group.
+    #[serde(skip)]
+    pub gid: Option<u32>,
     /// When it started: RFC 3339, UTC.
     pub start_time: Option<String>,
     /// The same in clock ticks since boot: exact, so with the PID it names the process for good.

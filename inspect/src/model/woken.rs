@@ -1,6 +1,6 @@
 //! Counts of events, and whether a process was being woken while it was looked at.
 
-use super::EventCount;
+use super::{EventCount, Name};
 use rules::event;
 use std::time::Duration;
 
@@ -67,6 +67,17 @@ pub struct Woken {
     pub watched: usize,
     /// Records: a record has one event. A lower bound where the queue ran over.
     pub events: u64,
+    /// By event.
+    pub by: Bits,
+    /// By file, most first, where libwatchfix may remove some by their names.
+    pub files: Vec<WokenFile>,
+}
+
+/// What was heard of one file.
+#[derive(Debug, Clone)]
+pub struct WokenFile {
+    /// Its path.
+    pub path: Name,
     /// By event.
     pub by: Bits,
 }

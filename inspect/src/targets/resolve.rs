@@ -16,6 +16,8 @@ pub struct Found {
     pub pids: Vec<u32>,
     /// Which process a name or a port led to: sentences without their full stop.
     pub notes: Vec<String>,
+    /// Of these, those a port led to.
+    pub on_ports: Vec<u32>,
     /// What led to none.
     pub failures: Vec<Failure>,
 }
@@ -141,6 +143,7 @@ impl Found {
         self.notes
             .push(format!("port {port} is listened on {place} by {pids}"));
         self.add(&found.pids);
+        self.on_ports.extend(&found.pids);
         Ok(())
     }
 }

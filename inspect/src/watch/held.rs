@@ -109,6 +109,7 @@ impl Held {
             }),
             remedy: None,
             remedy_live: None,
+            change: None,
         }
     }
 

@@ -420,7 +420,7 @@ const ACTS_ON_EVERY_READ: &str = "import ctypes, os, sys, time\n\
     instance = libc.inotify_init1(0)\n\
     libc.inotify_add_watch(instance, sys.argv[1].encode(), 0x3ca)\n\
     log = open(sys.argv[1] + '/app.log', 'a')\n\
-    print('READY', flush=True)\n\
+    print(f'pid={os.getpid()}', 'READY', sep='\\n', flush=True)\n\
     while True:\n\
     \x20   print('x', file=log, flush=True)\n\
     \x20   os.read(instance, 4096)\n\
@@ -460,11 +460,10 @@ fn who_acts_on_every_read_loops_under_the_library_and_is_told_what_ends_it() {
     let command = doc["conclusion"]["remedy_live"].as_str().unwrap();
     let wanted = format!("heal --ignore +app.log --settle +{} {pid}", dir.display());
     assert!(command.ends_with(&wanted), "{command}");
+    // By run, which reaches a watch that is placed past the library too.
     let start = doc["conclusion"]["remedy"].as_str().unwrap();
-    let settled = format!(
-        "WATCHFIX_IGNORE=+app.log WATCHFIX_SETTLE=+{} LD_PRELOAD=",
-        dir.display()
-    );
+    let settled = format!("run --settle +{} -- ", dir.display());
+    assert!(start.contains("WATCHFIX_IGNORE=+app.log "), "{start}");
     assert!(start.contains(&settled), "{start}");
     let done = Command::new("sh").args(["-c", command]).output().unwrap();
     assert!(done.status.success(), "{done:?}");
@@ -476,4 +475,38 @@ fn who_acts_on_every_read_loops_under_the_library_and_is_told_what_ends_it() {
     let before = size();
     fs::write(dir.join("edited"), "x").unwrap();
     support::wait_until("it hears no edit", || size() > before);
+}
+
+/// What `fdscan PID` says of it too, and the start that is printed is one after which an edit wakes it once.
+#[test]
+fn the_start_that_a_scan_prints_for_who_acts_on_every_read_ends_its_loop() {
+    let stage = Stage::new();
+    let dir = stage.make("d");
+    let log = dir.join("app.log");
+    let size = || fs::metadata(&log).unwrap().len();
+    let mut python = Command::new("/usr/bin/python3");
+    python.args(["-c", ACTS_ON_EVERY_READ]).arg(&dir);
+    python.env("LD_PRELOAD", &installed()[1]);
+    let looping = Fixture::start(python.env("WATCHFIX_IGNORE", "+app.log"));
+    let before = size();
+    support::wait_until("it does not loop", || size() >= before + 40);
+    let look = stage.look(&looping);
+    let finding = look.finding("watch-wakes-on-filler", "info");
+    assert_eq!(finding["evidence"]["files"][0]["held"], true, "{finding}");
+    let remedy = finding["remedy"].as_str().unwrap().to_owned();
+    assert!(remedy.contains("run --settle "), "{remedy}");
+    drop(looping);
+
+    let before = size();
+    let mut shell = Command::new("bash");
+    let started = Fixture::start(shell.args(["-c", &remedy]).current_dir("/"));
+    // It writes once before it reads.
+    let line = "x\n".len() as u64;
+    support::wait_until("it does not start", || size() == before + line);
+    let pid = started.fact("pid");
+    let process = stage.scan(&[pid, "--json"]).process();
+    assert_eq!(process.all("watch-wakes-on-filler").len(), 0);
+    assert_eq!(size(), before + line, "it loops");
+    fs::write(dir.join("edited"), "x").unwrap();
+    support::wait_until("it hears no edit", || size() > before + line);
 }

@@ -148,6 +148,7 @@ mod tests {
             evidence: serde_json::Value::Null,
             remedy: None,
             remedy_live: None,
+            change: None,
         };
         Row {
             linkage: "static",

@@ -82,6 +82,8 @@ struct Changed {
     after: Mask,
     /// `strip`, `settle`, `drop`, `ignore`, `budget` or `undo`.
     rule: &'static str,
+    /// It asked for nothing but what is taken out.
+    hears_nothing: bool,
 }
 
 #[derive(Serialize)]
@@ -183,6 +185,7 @@ impl Changed {
                 By::Budget => "budget",
                 By::Undo => "undo",
             },
+            hears_nothing: change.silences(),
         }
     }
 }

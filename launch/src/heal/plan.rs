@@ -3,7 +3,7 @@
 use inspect::gather::ProcessHandle;
 use inspect::model::{Identity, Process, Watch};
 use rules::event::{ALL_EVENTS, EXCL_UNLINK, MASK_ADD, MODIFY, ONESHOT};
-use rules::watch::{Fate, mute, reduce};
+use rules::watch::{Fate, hears_nothing, mute, reduce};
 use rules::{Rules, record};
 use std::collections::HashSet;
 
@@ -49,6 +49,11 @@ impl Change {
     /// The new mask as fdinfo will show it.
     pub fn shown(&self) -> u32 {
         self.after & SHOWN
+    }
+
+    /// It asked for nothing but what is taken out: a program that watches reads on purpose hears nothing any more.
+    pub fn silences(&self) -> bool {
+        matches!(self.by, By::Strip | By::Settle) && hears_nothing(self.before, self.after)
     }
 
     /// A write is told when the file is closed, and was told at once before.

@@ -86,8 +86,7 @@ impl Planned {
             let Some(instance) = instances.get(change.instance) else {
                 continue;
             };
-            let watch = instance.watches.get(change.watch);
-            let path = watch.and_then(|watch| watch.path.as_ref());
+            let path = path(live, change);
             let group = groups.entry((instance.fd, Group::of(change))).or_default();
             group.push(path.map(Name::as_bytes));
         }
@@ -99,11 +98,24 @@ impl Planned {
                 let path = sanitize(&path.to_string()).into_owned();
                 lines.add(format_args!("    {:>8}  {path}", number(*below as u64)));
             }
+            if let Some((root, count)) = &top.root {
+                let path = sanitize(&root.to_string()).into_owned();
+                lines.add(format_args!(
+                    "    {:>8}  {path} itself",
+                    number(*count as u64)
+                ));
+            }
             if top.elsewhere > 0 {
                 let more = number(top.elsewhere as u64);
                 lines.add(format_args!("    {more:>8}  elsewhere"));
             }
         }
+        let now = self.now.iter().map(|change| (change, path(live, change)));
+        let later = self
+            .later
+            .iter()
+            .map(|one| (&one.change, path(live, &one.change)));
+        lines.silenced("would hear nothing", "would hear nothing", now.chain(later));
         if !self.later.is_empty() {
             let watches = plural(self.later.len(), "watch", "watches");
             lines.add(format_args!(
@@ -114,6 +126,11 @@ impl Planned {
         lines.not_done("would not be changed", &self.failed);
         lines.0
     }
+}
+
+fn path<'l>(live: &'l Live, change: &Change) -> Option<&'l Name> {
+    let instance = live.process().inotify.get(change.instance)?;
+    instance.watches.get(change.watch)?.path.as_ref()
 }
 
 /// Whether no watch reports looks once these changes are made.

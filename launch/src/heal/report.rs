@@ -5,8 +5,9 @@ use super::pass::{Done, Failed, Pass};
 use super::plan::{By, Change};
 use super::undo::Undone;
 use inspect::gather::{comm_of, watching_below};
-use inspect::model::Mask;
-use inspect::words::{agree, number, plural, sanitize};
+use inspect::model::{Mask, Name};
+use inspect::words::{agree, list_words, number, plural, sanitize};
+use rules::event;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -55,6 +56,11 @@ pub fn healed(pid: u32, pass: &Pass, took: Duration) -> String {
         all => {
             lines.summary("healed", pass.good(), all, pass, took);
             lines.settled(pass);
+            let done = pass
+                .done
+                .iter()
+                .map(|done| (&done.change, done.path.as_ref()));
+            lines.silenced("hears nothing now", "hear nothing now", done);
         }
     }
     lines.still_woken(pass);
@@ -191,22 +197,58 @@ impl Lines {
         ));
     }
 
-    /// What no mask ends, and what does.
+    /// Which watches asked for nothing but what was, or would be, taken out.
+    pub fn silenced<'a>(
+        &mut self,
+        one: &str,
+        several: &str,
+        changes: impl Iterator<Item = (&'a Change, Option<&'a Name>)>,
+    ) {
+        let silenced: Vec<_> = changes.filter(|(change, _)| change.silences()).collect();
+        let Some((_, first)) = silenced.first() else {
+            return;
+        };
+        let asked = silenced
+            .iter()
+            .fold(0, |all, (change, _)| all | change.before);
+        let asked: Vec<_> = event::names(asked & event::ALL_EVENTS).collect();
+        let asked = list_words(&asked, "or");
+        let mut place = first.map_or_else(
+            || "?".into(),
+            |path| sanitize(&path.to_string()).into_owned(),
+        );
+        if let Some(more @ 1..) = silenced.len().checked_sub(1) {
+            place += &format!(" and {} more", number(more as u64));
+        }
+        let count = silenced.len() as u64;
+        self.add(format_args!(
+            "{} ({place}) {} for nothing but {asked}, and {}. A program that watches that on purpose needs {}: \
+             --strip none leaves such events in the masks, and --undo gives them back",
+            plural(silenced.len(), "watch", "watches"),
+            agree(count, "asks", "ask"),
+            agree(count, one, several),
+            agree(count, "it", "them"),
+        ));
+    }
+
+    /// What no mask ends, and what does: one start for all.
     fn still_woken(&mut self, pass: &Pass) {
+        let writes = "If the process writes to it when that wakes it, only";
         for woken in &pass.still_woken {
             let why = sanitize(&woken.why).into_owned();
             match &woken.next_start {
-                Some(command) => {
-                    self.add(format_args!(
-                        "still woken: {why}. If the process writes to it when that wakes it, only another start ends the loop:"
-                    ));
-                    self.add(format_args!("    {}", sanitize(command)));
-                }
+                Some(_) => self.add(format_args!(
+                    "still woken: {why}. {writes} another start ends the loop:"
+                )),
                 None => self.add(format_args!(
-                    "still woken: {why}. If the process writes to it when that wakes it, only a database in WAL mode, or \
-                     elsewhere, ends the loop: names cannot be filtered in this program"
+                    "still woken: {why}. {writes} a database in WAL mode, or elsewhere, ends the loop: names cannot be \
+                     filtered in this program"
                 )),
             }
+        }
+        let starts = pass.still_woken.iter();
+        if let Some(command) = starts.filter_map(|woken| woken.next_start.as_ref()).next() {
+            self.add(format_args!("    {}", sanitize(command)));
         }
     }
 

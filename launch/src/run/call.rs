@@ -25,7 +25,7 @@ use inspect::words::agree;
 use libc::seccomp_notif;
 use rules::event::{ALL_EVENTS, ATTRIB, DONT_FOLLOW, MASK_CREATE, MODIFY};
 use rules::pattern::Patterns;
-use rules::watch::{Fate, reduce};
+use rules::watch::{Fate, hears_nothing, reduce};
 use rules::{Rule, Rules, record};
 use std::collections::HashSet;
 use std::ffi::CStr;
@@ -328,7 +328,14 @@ fn say(
     match placed {
         Ok(Some(placed)) => {
             let (now, by) = (placed.mask, placed.by.variable());
-            log.line(notice.pid, format_args!("{call} -> {now:#x} by {by}"));
+            let nothing = match placed.by == Rule::Strip && hears_nothing(mask, now) {
+                true => ", hears nothing",
+                false => "",
+            };
+            log.line(
+                notice.pid,
+                format_args!("{call} -> {now:#x} by {by}{nothing}"),
+            );
         }
         Ok(None) => log.line(notice.pid, format_args!("{call} stays")),
         Err(error) => {

@@ -92,6 +92,44 @@ fn a_mask_of_which_nothing_is_left_never_fires_and_needs_no_more_healing() {
 }
 
 #[test]
+fn who_asks_for_reads_alone_is_told_before_and_after_that_nothing_is_left() {
+    let (_dir, path) = directory();
+    let args = [
+        "watches", "--count", "3", "--mask", "0x20", "--mask", "0x3ee", "--mask", "0x10",
+    ];
+    let victim = mkfds(&path, &args);
+    let pid = victim.pid();
+    for (flags, verb) in [
+        (&["--dry-run"][..], "would hear nothing"),
+        (&[], "hear nothing now"),
+    ] {
+        let json = [flags, &["--json"]].concat();
+        // The document of the dry run; healing is told once.
+        if !flags.is_empty() {
+            let document: serde_json::Value =
+                serde_json::from_str(&heal(pid, &json).good()).unwrap();
+            let changes = document["processes"][0]["changes"].as_array().unwrap();
+            let silent: Vec<_> = changes.iter().map(|c| &c["hears_nothing"]).collect();
+            assert_eq!(silent, [true, false, true], "{document}");
+        }
+        let said = heal(pid, flags).good();
+        let line = format!(" and 1 more) ask for nothing but close_nowrite or open, and {verb}.");
+        assert!(
+            said.contains(&format!("2 watches ({}/d00000", path.display())),
+            "{said}"
+        );
+        assert!(said.contains(&line), "{said}");
+        assert!(said.contains("--strip none"), "{said}");
+    }
+    let undone = heal(pid, &["--undo"]).good();
+    assert!(!undone.contains("nothing but"), "{undone}");
+    let kept = heal(pid, &["--strip", "none"]).good();
+    assert!(!kept.contains("nothing but"), "{kept}");
+    let wanted = BTreeMap::from([(0x10, 1), (0x20, 1), (0x3ee, 1)]);
+    assert_eq!(masks(pid), wanted);
+}
+
+#[test]
 fn an_instance_at_several_descriptors_is_healed_once_and_every_instance_is() {
     let (_dir, path) = directory();
     let args = [

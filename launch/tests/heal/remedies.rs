@@ -58,8 +58,9 @@ fn paste(command: &str) -> String {
 #[test]
 fn every_remedy_for_a_process_in_hand_changes_what_it_speaks_of_and_is_taken_back_by_the_command_fdscan_gives()
  {
-    let states: [(&[&str], u32, u32); 3] = [
-        (&["watches", "--count", "3", "--mask", "0xfff"], 0xfff, 0x35),
+    let states: [(&[&str], u32, u32); 4] = [
+        (&["watches", "--count", "3", "--mask", "0xfff"], 0xfff, 0x31),
+        (&["watches", "--count", "3", "--mask", "0x3ce"], 0x3ce, 0x4),
         (&["sqlite-self-watch", "--mask", "0xfca"], 0xfca, 0x2),
         (&["self-watch", "--mask", "0x3ca"], 0x3ca, 0x2),
     ];

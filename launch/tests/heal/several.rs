@@ -27,6 +27,7 @@ fn violations(doc: &Value) -> Vec<String> {
         ("before", "mask"),
         ("after", "mask"),
         ("rule", "text"),
+        ("hears_nothing", "truth"),
     ];
     const REST: &[(&str, &str)] = &[
         ("wd", "number"),
@@ -69,6 +70,7 @@ fn violations(doc: &Value) -> Vec<String> {
                 _ if found.is_null() => kind.ends_with('?'),
                 "number" => found.as_f64().is_some_and(|n| n >= 0.0),
                 "text" => found.is_string(),
+                "truth" => found.is_boolean(),
                 "mask" => found.as_str().is_some_and(|mask| mask.starts_with("0x")),
                 _ => found.is_array(),
             });

@@ -61,8 +61,15 @@ impl Remedies {
                 "It is linked statically, which only `watchfix run` reaches, and that cannot be used here: {why}. From the host, as root: watchfix heal, with the PID the process has there."
             ));
         }
-        let nothing = self.system().watchfix.is_none() && self.system().library.is_none();
-        let not_run = !process.is_dynamic() && self.system().watchfix.is_none();
+        if let Some(uid) = process.uid.filter(|_| self.is_anothers(process))
+            && self.as_owner(uid, process.gid).is_none()
+        {
+            return Some(format!(
+                "It belongs to user {uid}, and nothing here starts a program as that user: its next start with the rules is theirs to make."
+            ));
+        }
+        let nothing = self.here().watchfix.is_none() && self.here().library.is_none();
+        let not_run = !process.is_dynamic() && self.here().watchfix.is_none();
         (nothing || not_run).then(|| self.not_installed())
     }
 
@@ -85,7 +92,7 @@ mod tests {
     use super::super::remedies::tests::system;
     use super::*;
     use crate::findings::fixture::Fixture;
-    use crate::model::{Copies, LocalSystem};
+    use crate::model::{Copies, Heal, Here, Restart};
 
     fn user(change: impl FnOnce(&mut LocalSystem)) -> Remedies {
         let mut system = LocalSystem {
@@ -112,8 +119,12 @@ mod tests {
             (Some(2), Some("sudo /usr/bin/watchfix heal 42")),
             (Some(3), None),
         ] {
-            let remedies = user(|system| system.ptrace_scope = scope);
-            assert_eq!(remedies.heal(&process).as_deref(), wanted, "{scope:?}");
+            let remedies = user(|here| here.ptrace_scope = scope);
+            assert_eq!(
+                remedies.heal(&process, &Heal::default()).as_deref(),
+                wanted,
+                "{scope:?}"
+            );
         }
         let root = |scope| {
             user(|system| {
@@ -121,9 +132,9 @@ mod tests {
                 system.ptrace_scope = scope;
             })
         };
-        let said = root(Some(2)).heal(&process).unwrap();
+        let said = root(Some(2)).heal(&process, &Heal::default()).unwrap();
         assert_eq!(said, "watchfix heal 42");
-        assert_eq!(root(Some(3)).heal(&process), None);
+        assert_eq!(root(Some(3)).heal(&process, &Heal::default()), None);
         let notes = root(Some(3)).obstacles(&process, true, false);
         assert!(notes[0].contains("ptrace_scope is 3"), "{notes:?}");
     }
@@ -131,14 +142,14 @@ mod tests {
     #[test]
     fn the_process_of_another_user_is_roots_to_change() {
         let process = process();
-        let other = user(|system| system.person = 1001);
-        let said = other.heal(&process).unwrap();
+        let other = user(|here| here.person = 1001);
+        let said = other.heal(&process, &Heal::default()).unwrap();
         assert_eq!(said, "sudo /usr/bin/watchfix heal 42");
         let without_sudo = user(|system| {
             system.person = 1001;
             system.sudo = false;
         });
-        assert_eq!(without_sudo.heal(&process), None);
+        assert_eq!(without_sudo.heal(&process, &Heal::default()), None);
         let notes = without_sudo.obstacles(&process, true, false);
         assert_eq!(
             notes,
@@ -157,9 +168,8 @@ mod tests {
             system.person = 0;
             system.root_may_trace = false;
         });
-        assert_eq!(docker.heal(&process), None);
-        assert_eq!(docker.start(&process), None);
-        assert_eq!(docker.run(&process), None);
+        assert_eq!(docker.heal(&process, &Heal::default()), None);
+        assert_eq!(docker.start(&process, &Restart::default()), None);
         let notes = docker.obstacles(&process, true, true);
         assert_eq!(notes.len(), 2, "{notes:?}");
         for note in &notes {
@@ -171,7 +181,12 @@ mod tests {
         }
         // The preload needs nothing of this.
         process.linkage = Some(Linkage::Dynamic);
-        assert!(docker.start(&process).unwrap().contains("LD_PRELOAD="));
+        assert!(
+            docker
+                .start(&process, &Restart::default())
+                .unwrap()
+                .contains("LD_PRELOAD=")
+        );
         assert_eq!(
             docker.obstacles(&process, false, true),
             Vec::<String>::new()
@@ -193,8 +208,8 @@ mod tests {
             system.watchfix = None;
             system.library = None;
         });
-        assert_eq!(nothing.heal(&process), None);
-        assert_eq!(nothing.start(&process), None);
+        assert_eq!(nothing.heal(&process, &Heal::default()), None);
+        assert_eq!(nothing.start(&process, &Restart::default()), None);
         let notes = nothing.obstacles(&process, true, true);
         assert_eq!(notes.len(), 1, "{notes:?}");
         assert!(notes[0].contains("not installed here"), "{notes:?}");

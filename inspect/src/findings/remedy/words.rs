@@ -1,7 +1,7 @@
 //! The words commands are made of: the command line of a process, and rules as `watchfix` takes them.
 
 use super::quote::{quote, quote_bytes};
-use crate::model::{Name, Process, is_title};
+use crate::model::{Heal, Name, Process, is_title};
 use rules::rule::Rule;
 
 /// The command line, quoted. Its program is named by path where the process was given a name that a
@@ -68,38 +68,47 @@ fn joined(known: Option<&[u8]>, variable: &Name, new: &[u8]) -> Vec<u8> {
 
 /// The rules in force as they stand before a command, with `instead` for those of these names. An empty one is left to
 /// a flag.
-pub fn variables(process: &Process, instead: &[(&str, Vec<u8>)]) -> String {
+pub fn variables(process: &Process, instead: &[(Rule, Vec<u8>)]) -> String {
     let given = |name: &Name| {
         let mut all = instead.iter();
-        all.any(|(other, _)| name.as_bytes() == other.as_bytes())
+        all.any(|(rule, _)| name.as_bytes() == rule.variable().as_bytes())
     };
     let kept = rules_of(process).into_iter();
     let kept = kept.filter(|(name, _)| !given(name));
     let kept = kept.map(|(name, value)| format!("{}={} ", quote(&name), quote_bytes(&value)));
     let new = instead.iter().filter(|(_, value)| !value.is_empty());
-    let new = new.map(|(name, value)| format!("{name}={} ", quote_bytes(value)));
+    let new = new.map(|(rule, value)| format!("{}={} ", rule.variable(), quote_bytes(value)));
     kept.chain(new).collect()
 }
 
-/// The rules in force as flags of `watchfix heal`, with `instead` for that rule.
-pub fn flags(process: &Process, instead: Option<(Rule, Vec<u8>)>) -> String {
+/// The rules in force as flags of `watchfix heal`, with what is wanted besides.
+pub fn flags(process: &Process, heal: &Heal) -> String {
     let rules = rules_of(process);
     let flag = |rule: Rule| {
-        let value = match &instead {
-            Some((given, value)) if *given == rule => value.clone(),
-            _ => {
+        let new = match rule {
+            Rule::Strip if heal.attrib => b"attrib".to_vec(),
+            Rule::Drop => patterns(&heal.drop),
+            Rule::Settle => patterns(&heal.settle),
+            // Where the log goes that is the process's own.
+            Rule::Log => return None,
+            _ => Vec::new(),
+        };
+        let value = match new.is_empty() {
+            false => added(process, rule, &new),
+            true => {
                 let mut all = rules.iter();
                 let (_, value) = all.find(|(n, _)| n.as_bytes() == rule.variable().as_bytes())?;
-                match rule {
-                    // Where the log goes that is the process's own.
-                    Rule::Log => return None,
-                    // Those of its databases are settled as well: the library does not do that.
-                    Rule::Settle if value != b"none" && !value.starts_with(b"+") => {
-                        [b"+", &value[..]].concat()
-                    }
-                    _ => value.clone(),
-                }
+                value.clone()
             }
+        };
+        let value = match rule {
+            // Those of its databases are settled as well: the library does not do that.
+            Rule::Settle if value != b"none" && !value.starts_with(b"+") => {
+                [b"+", &value[..]].concat()
+            }
+            // There is nothing to be added to.
+            Rule::Drop if !new.is_empty() => value.strip_prefix(b"+").unwrap_or(&value).to_vec(),
+            _ => value,
         };
         Some(format!("{} {} ", rule.flag()?, quote_bytes(&value)))
     };
@@ -107,25 +116,11 @@ pub fn flags(process: &Process, instead: Option<(Rule, Vec<u8>)>) -> String {
 }
 
 /// A list of patterns with these behind what stands in it: a rule that is given anew replaces the one in force.
-pub fn added(process: &Process, variable: &str, new: &[u8]) -> Vec<u8> {
-    let variable = Name::from(variable);
+pub fn added(process: &Process, rule: Rule, new: &[u8]) -> Vec<u8> {
+    let variable = Name::from(rule.variable());
     let all = rules_of(process);
     let known = all.iter().find(|(name, _)| *name == variable);
     joined(known.map(|(_, known)| known.as_slice()), &variable, new)
-}
-
-/// The rule that settles directories, with another one, besides those of the process's own databases.
-pub fn settled(process: &Process, dir: &Name) -> Vec<u8> {
-    let rule = added(process, Rule::Settle.variable(), &pattern(dir));
-    match rule.strip_prefix(b"+") {
-        Some(_) => rule,
-        None => [b"+", &rule[..]].concat(),
-    }
-}
-
-/// A name as the pattern that means only itself.
-pub fn pattern(name: &Name) -> Vec<u8> {
-    patterns(std::slice::from_ref(name))
 }
 
 /// Names as patterns that mean only themselves, separated by colons.
@@ -167,7 +162,7 @@ mod tests {
                 seconds: 0,
                 rules: names(healed),
             });
-            (variables(&process, &[]), flags(&process, None))
+            (variables(&process, &[]), flags(&process, &Heal::default()))
         };
         let said = |variables: &str, flags: &str| (variables.to_owned(), flags.to_owned());
         let ignore = |value| ("WATCHFIX_IGNORE", value);
@@ -243,8 +238,8 @@ mod tests {
                 .iter()
                 .map(|&(name, value)| (name.into(), value.into()));
             process.watchfix_rules = rules.collect();
-            let name = "WATCHFIX_IGNORE";
-            variables(&process, &[(name, added(&process, name, b"b.log"))])
+            let rule = Rule::Ignore;
+            variables(&process, &[(rule, added(&process, rule, b"b.log"))])
         };
         assert_eq!(with(&[]), "WATCHFIX_IGNORE=+b.log ");
         assert_eq!(

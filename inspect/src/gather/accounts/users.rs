@@ -1,12 +1,12 @@
 //! The names of users: passwd(5).
 
-use crate::model::Name;
-use std::collections::HashMap;
+use crate::model::{Login, Name};
+use std::collections::{BTreeMap, HashMap};
 
 /// The users of /etc/passwd. Those of a directory service have a number only: asking it may take long.
 #[derive(Debug, Default)]
 pub struct Users {
-    by_uid: HashMap<u32, Name>,
+    by_uid: HashMap<u32, Login>,
 }
 
 impl Users {
@@ -21,9 +21,14 @@ impl Users {
             let mut fields = line.split(|&b| b == b':');
             let (name, uid) = (fields.next(), fields.nth(1));
             let uid = uid.and_then(|uid| std::str::from_utf8(uid).ok()?.parse().ok());
+            // Behind the group and the comment.
+            let home = fields.nth(2).filter(|home| !home.is_empty());
             if let (Some(name), Some(uid)) = (name, uid) {
                 // Of two names for one number, getpwuid(3) gives the first.
-                by_uid.entry(uid).or_insert_with(|| name.into());
+                by_uid.entry(uid).or_insert_with(|| Login {
+                    name: name.into(),
+                    home: home.unwrap_or(b"/").into(),
+                });
             }
         }
         Users { by_uid }
@@ -31,7 +36,12 @@ impl Users {
 
     /// The name of a user.
     pub fn name(&self, uid: u32) -> Option<&Name> {
-        self.by_uid.get(&uid)
+        self.by_uid.get(&uid).map(|login| &login.name)
+    }
+
+    /// All of them by number.
+    pub fn logins(self) -> BTreeMap<u32, Login> {
+        self.by_uid.into_iter().collect()
     }
 
     /// The names of people: numbers below 1,000 are the distribution's, 65,534 is nobody (login.defs(5)).
@@ -44,14 +54,15 @@ impl Users {
         people.sort_by_key(|(uid, _)| **uid);
         people
             .into_iter()
-            .map(|(_, name)| name.as_bytes().to_vec())
+            .map(|(_, login)| login.name.as_bytes().to_vec())
             .collect()
     }
 
     /// The number of a user given by name or number.
     pub fn uid(&self, user: &str) -> Option<u32> {
-        let named =
-            |(uid, name): (&u32, &Name)| (name.as_bytes() == user.as_bytes()).then_some(*uid);
+        let named = |(uid, login): (&u32, &Login)| {
+            (login.name.as_bytes() == user.as_bytes()).then_some(*uid)
+        };
         self.by_uid
             .iter()
             .find_map(named)

@@ -2,12 +2,13 @@
 //!
 //! The inodes are opened as O_PATH, which raises no event, and nothing of the process is used.
 
-use crate::model::{Bits, Woken};
+use crate::gather::subject::view::join;
+use crate::model::{Bits, Name, Woken, WokenFile};
 use crate::sys;
 use crate::sys::Inotify;
 use rules::event;
 use rules::record::Record;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -19,26 +20,36 @@ pub const MOST: usize = 1024;
 /// It is enough to have heard so much in a [`BIT`].
 const ENOUGH: u64 = 64;
 const BIT: Duration = Duration::from_millis(50);
+/// Files that are told apart: of a loop there are few.
+const FILES: usize = 256;
 /// Read at a time: 2,000 records with short names.
 const BUFFER: usize = 1 << 16;
 
+/// An inode that is listened to.
+pub struct Spot {
+    /// The inode.
+    pub inode: OwnedFd,
+    /// The events asked of it.
+    pub mask: u32,
+    /// Its path, where it is to be told which files the events are about.
+    pub path: Option<Name>,
+}
+
 /// Listens to inodes, each with the events asked of it, until the time is up or enough was heard: for [`MOMENT`] once
 /// it is known that looks wake it. `None` where there can be no instance or no watch for this program. `watched` inodes there are in all.
-pub fn listen(
-    inodes: impl Iterator<Item = (OwnedFd, u32)>,
-    watched: usize,
-    time: Duration,
-) -> Option<Woken> {
-    let mut monitor = Monitor::new().ok()?;
-    monitor.place(inodes, watched);
-    monitor.is_placed().then(|| monitor.listen(time).clone())
+pub fn listen(spots: impl Iterator<Item = Spot>, watched: usize, time: Duration) -> Option<Woken> {
+    let mut ear = Ear::new().ok()?;
+    ear.place(spots, watched);
+    ear.is_placed().then(|| ear.listen(time).clone())
 }
 
 /// An inotify instance of this program's own, beside those of one process.
 pub struct Monitor {
     own: Inotify,
     /// Its watches on what the process watches.
-    placed: HashSet<i32>,
+    placed: HashMap<i32, Option<Name>>,
+    /// What came of each file.
+    files: HashMap<Name, Bits>,
     /// Since when it hears.
     began: Instant,
     woken: Woken,
@@ -52,7 +63,8 @@ impl Monitor {
     pub fn new() -> io::Result<Monitor> {
         Ok(Monitor {
             own: Inotify::new()?,
-            placed: HashSet::new(),
+            placed: HashMap::new(),
+            files: HashMap::new(),
             began: Instant::now(),
             woken: Woken {
                 listened: Duration::ZERO,
@@ -60,26 +72,28 @@ impl Monitor {
                 watched: 0,
                 events: 0,
                 by: Bits::default(),
+                files: Vec::new(),
             },
         })
     }
 
     /// Listens from now on to these inodes, each with the events asked of it, and to no other. `watched` inodes
     /// there are in all.
-    pub fn place(&mut self, inodes: impl Iterator<Item = (OwnedFd, u32)>, watched: usize) {
-        let mut placed = HashSet::new();
-        for (inode, mask) in inodes.take(MOST) {
-            match self.own.add(inode.as_fd(), mask) {
+    pub fn place(&mut self, spots: impl Iterator<Item = Spot>, watched: usize) {
+        let mut placed = HashMap::new();
+        for spot in spots.take(MOST) {
+            match self.own.add(spot.inode.as_fd(), spot.mask) {
                 Ok(wd) => {
-                    placed.insert(wd);
+                    placed.insert(wd, spot.path);
                 }
                 Err(e) if e.raw_os_error() == Some(libc::ENOSPC) => break,
                 // It may not be read, or has no more watches to give.
                 Err(_) => {}
             }
         }
-        for &left in self.placed.difference(&placed) {
-            self.own.remove(left);
+        let left = self.placed.keys().filter(|wd| !placed.contains_key(wd));
+        for &wd in left {
+            self.own.remove(wd);
         }
         (self.woken.inodes, self.woken.watched) = (placed.len(), watched);
         self.placed = placed;
@@ -95,11 +109,35 @@ impl Monitor {
         while matches!(self.own.read(&mut [0; BUFFER]), Ok(1..)) {}
         (self.began, self.woken.events) = (Instant::now(), 0);
         self.woken.by = Bits::default();
+        self.files.clear();
     }
 
     /// Takes in what came, without waiting.
     pub fn hear(&mut self) -> &Woken {
         self.listen(Duration::ZERO)
+    }
+
+    /// Counts what is in some records.
+    fn count(&mut self, mut records: &[u8]) {
+        while let Some(record) = Record::read(records) {
+            records = records.get(record.size..).unwrap_or_default();
+            let events = record.mask & event::ALL_EVENTS;
+            // The end of a watch or a mount is not an event of a file.
+            if events == 0 {
+                continue;
+            }
+            self.woken.events += 1;
+            self.woken.by.add(events);
+            if let Some(Some(place)) = self.placed.get(&record.wd) {
+                let path = match record.name {
+                    b"" => place.clone(),
+                    name => join(place.as_bytes(), name).into(),
+                };
+                if self.files.len() < FILES || self.files.contains_key(&path) {
+                    self.files.entry(path).or_default().add(events);
+                }
+            }
+        }
     }
 
     /// The same for some time, or until enough was heard.
@@ -115,7 +153,7 @@ impl Monitor {
             // A writer that is faster than this must not keep it from ending.
             while let Ok(length @ 1..) = self.own.read(&mut buffer) {
                 let records = buffer.get(..length).unwrap_or_default();
-                self.woken.hear(records);
+                self.count(records);
                 if began.elapsed() >= until {
                     break;
                 }
@@ -123,6 +161,7 @@ impl Monitor {
             let left = until.saturating_sub(began.elapsed());
             if left.is_zero() {
                 self.woken.listened = self.began.elapsed();
+                self.woken.files = by_count(&self.files);
                 return &self.woken;
             }
             sys::becomes_ready(self.own.as_fd(), left);
@@ -139,12 +178,7 @@ pub struct Monitors(HashMap<u32, Monitor>);
 
 impl Monitors {
     /// Listens beside process `pid` from now on, to these inodes and no other.
-    pub fn place(
-        &mut self,
-        pid: u32,
-        inodes: impl Iterator<Item = (OwnedFd, u32)>,
-        watched: usize,
-    ) {
+    pub fn place(&mut self, pid: u32, spots: impl Iterator<Item = Spot>, watched: usize) {
         use std::collections::hash_map::Entry;
         let room = self.0.len() < MONITORS;
         let monitor = match self.0.entry(pid) {
@@ -155,8 +189,8 @@ impl Monitors {
             },
             Entry::Vacant(_) => return,
         };
-        monitor.place(inodes, watched);
-        if !monitor.is_placed() {
+        ear.place(spots, watched);
+        if !ear.is_placed() {
             self.0.remove(&pid);
         }
     }
@@ -178,18 +212,15 @@ impl Monitors {
     }
 }
 
-impl Woken {
-    fn hear(&mut self, mut records: &[u8]) {
-        while let Some(record) = Record::read(records) {
-            records = records.get(record.size..).unwrap_or_default();
-            let events = record.mask & event::ALL_EVENTS;
-            // The end of a watch or a mount is not an event of a file.
-            if events != 0 {
-                self.events += 1;
-                self.by.add(events);
-            }
-        }
-    }
+/// Files, most events first.
+fn by_count(files: &HashMap<Name, Bits>) -> Vec<WokenFile> {
+    let files = files.iter().map(|(path, by)| WokenFile {
+        path: path.clone(),
+        by: *by,
+    });
+    let mut files: Vec<_> = files.collect();
+    files.sort_by(|a, b| (b.by.sum().cmp(&a.by.sum())).then(a.path.cmp(&b.path)));
+    files
 }
 
 #[cfg(test)]
@@ -199,9 +230,12 @@ mod tests {
     use std::path::Path;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    fn on(path: &Path) -> impl Iterator<Item = (OwnedFd, u32)> {
-        let directory = File::open(path).unwrap();
-        std::iter::once((directory.into(), event::OPEN | event::CREATE))
+    fn on(path: &Path) -> impl Iterator<Item = Spot> {
+        std::iter::once(Spot {
+            inode: File::open(path).unwrap().into(),
+            mask: event::OPEN | event::CREATE,
+            path: Some(path.as_os_str().as_encoded_bytes().into()),
+        })
     }
 
     #[test]
@@ -247,5 +281,10 @@ mod tests {
             waits.join().unwrap().unwrap()
         });
         assert!(woken.events > 0 && !woken.by_looks(), "{woken:?}");
+        // Which files it was about, each with what came of it.
+        let file = &woken.files[0];
+        let dir = temp.path().as_os_str().as_encoded_bytes();
+        assert_eq!(file.path.parent(), Some(dir), "{woken:?}");
+        assert_eq!(file.by.of(event::CREATE), 1, "{woken:?}");
     }
 }

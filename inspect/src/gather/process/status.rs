@@ -63,9 +63,9 @@ const KERNEL_THREAD: u32 = 0x20_0000;
 pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
     // The directory always belongs to the effective user (fs/proc/base.c, task_dump_owner), and to root
     // once the process has gone: what is read after it shows that it had not.
-    let owner = sys::stat_at(dir.as_fd(), b"", 0)?.st_uid;
+    let owner = sys::stat_at(dir.as_fd(), b"", 0)?;
     let stat = dir.read("stat")?;
-    process.uid = Some(owner);
+    (process.uid, process.gid) = (Some(owner.st_uid), Some(owner.st_gid));
     let mut without_main = false;
     if let Ok(stat) = Stat::from_read(&stat[..]) {
         without_main = headless(&stat);
@@ -162,8 +162,9 @@ fn split_nul(text: &[u8]) -> Vec<Name> {
     text.split(|&b| b == 0).map(Name::from).collect()
 }
 
-/// What needs permission to look into the process: its program, environment and mappings.
-pub fn program(subject: &mut Subject<'_>) {
+/// What needs permission to look into the process: its program, environment and mappings. Returns its environment, as
+/// far as it may be read.
+pub fn program(subject: &mut Subject<'_>) -> Vec<u8> {
     let Subject {
         dir,
         mounts,
@@ -180,13 +181,12 @@ pub fn program(subject: &mut Subject<'_>) {
         Err(e) if e.raw_os_error() == Some(libc::ENOENT) => {
             if !process.kernel_thread && process.state != Some('Z') {
                 gaps.note("its program, environment and mappings", "it is ending");
-                return;
+                return Vec::new();
             }
         }
         Err(e) => gaps.note("its program and how it is linked", errno_text(&e)),
     }
     let environ = preload(dir, process, gaps);
-    process.found_in_path = search::in_path(dir, mounts, process, &environ);
     // It is opened only when it is missing: see auxv on opens that are seen.
     let requested = process.preload.requested.iter().flatten();
     if process.preload.mapped == Some(false)
@@ -202,6 +202,22 @@ pub fn program(subject: &mut Subject<'_>) {
             "it is a zombie: it has ended, and only its exit status waits for its parent",
         );
     }
+    environ
+}
+
+/// Where its own PATH has it, which only another start has to know.
+pub fn place_in_path(subject: &mut Subject<'_>, environ: &[u8]) {
+    let found = search::in_path(subject.dir, subject.mounts, subject.process, environ);
+    subject.process.found_in_path = found;
+}
+
+/// Whether another start may help: it watches something, or does not have the library it asked for.
+pub fn may_start_again(process: &Process) -> bool {
+    let preload = &process.preload;
+    let mut requested = preload.requested.iter().flatten();
+    let missed =
+        preload.mapped == Some(false) && requested.any(|path| maps::is_library(path.as_bytes()));
+    !process.inotify.is_empty() || missed
 }
 
 /// Whether libwatchfix is in the process, and with which rules. Returns its environment, as far as it may be read.

@@ -4,7 +4,8 @@ use crate::gather::accounts::charged::Accounts;
 use crate::gather::accounts::usage::Counted;
 use crate::gather::accounts::{limits, usage};
 use crate::gather::descriptors::{census, open_files};
-use crate::gather::inotify::activity::Monitors;
+use crate::gather::inotify::activity::Ears;
+use crate::gather::inotify::paths::Hearing;
 use crate::gather::inotify::{paths, watches};
 use crate::gather::process::healed::healed;
 use crate::gather::process::{status, unit};
@@ -89,7 +90,7 @@ impl Session {
     /// Source by source: what a later one rests on, an earlier one has read.
     fn survey(&mut self, subject: &mut Subject<'_>) -> Option<Failure> {
         subject.process.unit = self.names.of(subject.dir);
-        status::program(subject);
+        let environ = status::program(subject);
         match descriptors(subject) {
             Ok(true) => {}
             Ok(false) => return None,
@@ -97,6 +98,9 @@ impl Session {
         }
         // From here on it is known which looks of our own its watches would report.
         let counted = self.inotify(subject);
+        if status::may_start_again(subject.process) {
+            status::place_in_path(subject, &environ);
+        }
         subject.process.healed = healed(subject.process);
         databases::group(subject);
         sqlite::look(subject);
@@ -122,16 +126,17 @@ impl Session {
         watches::read_others(dir, &mut read, self.options.paths, subject.gaps);
         mounts.identify(dir, watches::watches(&mut read));
         if self.options.paths {
-            let resolution = paths::resolve(subject, &mut read, &self.options);
-            subject.process.watch_trees = resolution.trees;
-            subject.process.woken = match &mut self.monitors {
-                Some(monitors) => {
-                    paths::place(dir, mounts, &read, monitors);
-                    resolution.woken
+            let learnt = paths::resolve(subject, &mut read, &self.options);
+            subject.process.watch_trees = learnt.trees;
+            let hearing = Hearing::of(subject.process);
+            subject.process.woken = match &mut self.ears {
+                Some(ears) => {
+                    paths::place(dir, mounts, hearing, &read, ears);
+                    learnt.woken
                 }
                 None => {
-                    let listen = || paths::listen(dir, mounts, &read, self.options.listen);
-                    resolution.woken.or_else(listen)
+                    let listen = || paths::listen(dir, mounts, hearing, &read, self.options.listen);
+                    learnt.woken.or_else(listen)
                 }
             };
         }

@@ -51,13 +51,15 @@ impl ProcessHandle {
             .map_err(|e| failure(format!("/proc cannot be read: {}", errno_text(&e))))?;
         let mut gaps = Gaps::default();
         let mounts = Mounts::of(&dir, &mut gaps);
-        status::program(&mut Subject {
+        let subject = &mut Subject {
             dir: &dir,
             mounts: &mounts,
             process: &mut process,
             gaps: &mut gaps,
-        });
-        process.surroundings.cwd = View::of(&dir, &mounts).working_directory().map(Name::from);
+        };
+        let environ = status::program(subject);
+        status::place_in_path(subject, &environ);
+        process.around.cwd = View::of(&dir, &mounts).working_directory().map(Name::from);
         process.descriptors = match census::read(&dir, &mounts, &mut process.fds, &mut gaps) {
             Ok(list) => list,
             // Its main thread has ended just now, and another one has them.

@@ -1,5 +1,6 @@
 //! Where commands will be pasted: what is installed there, and what the kernel allows there.
 
+use crate::gather::accounts::users::Users;
 use crate::gather::process::access;
 use crate::gather::process::search::{can_run, path_of_person, person};
 use crate::gather::subject::gaps::Gaps;
@@ -64,10 +65,22 @@ pub fn local_system() -> LocalSystem {
         };
         can_be_named(file) && files.is_file(file)
     });
-    let installed = |name: &str| usual.iter().any(|dir| files.can_run(&dir.join(name)));
-    LocalSystem {
+    let found = |name: &str| {
+        let mut all = usual.iter().map(|dir| dir.join(name));
+        all.find(|file| files.can_run(file))
+    };
+    let installed = |name: &str| found(name).is_some();
+    let is_busybox = |file: &PathBuf| {
+        let real = files.real(file);
+        real.is_some_and(|real| real.ends_with(b"/busybox"))
+    };
+    Here {
         person,
         sudo: installed("sudo"),
+        runuser: installed("runuser"),
+        su: installed("su"),
+        setpriv: found("setpriv").is_some_and(|file| !is_busybox(&file)),
+        logins: Users::read().logins(),
         sqlite3: installed("sqlite3"),
         watchfix: program("watchfix"),
         fdscan: program("fdscan"),

@@ -11,7 +11,9 @@ const SHOWN: usize = 10;
 pub struct Top {
     /// Directories that do not contain each other, with the watches at and below each; most first.
     pub rows: Vec<(Name, usize)>,
-    /// Watches with a path that lie in none of them.
+    /// The directory all of them lie in, with the watches on it itself, where there are any.
+    pub root: Option<(Name, usize)>,
+    /// Watches with a path that lie in none of them and are not on that.
     pub elsewhere: usize,
 }
 
@@ -27,6 +29,7 @@ pub fn roll_up<'a>(paths: impl Iterator<Item = &'a [u8]> + Clone) -> Top {
     let Some(start) = paths.clone().reduce(common) else {
         return Top {
             rows: Vec::new(),
+            root: None,
             elsewhere: 0,
         };
     };
@@ -57,6 +60,7 @@ pub fn roll_up<'a>(paths: impl Iterator<Item = &'a [u8]> + Clone) -> Top {
     if rows.is_empty() || shown * 2 < inside {
         return Top {
             rows: vec![(start.into(), total)],
+            root: None,
             elsewhere: 0,
         };
     }
@@ -65,7 +69,8 @@ pub fn roll_up<'a>(paths: impl Iterator<Item = &'a [u8]> + Clone) -> Top {
             .into_iter()
             .map(|group| (group.holds.into(), group.watches))
             .collect(),
-        elsewhere: total - shown,
+        root: (total > inside).then(|| (start.into(), total - inside)),
+        elsewhere: inside - shown,
     }
 }
 
@@ -120,6 +125,9 @@ mod tests {
         paths.push("/p/node_modules");
         let wanted = [("/p/node_modules".to_owned(), 4), ("/p/src".to_owned(), 2)];
         assert_eq!(shown(&paths), wanted);
+        // What is on the directory they all lie in is nowhere else.
+        let top = roll_up(paths.iter().map(|path| path.as_bytes()));
+        assert_eq!((top.root, top.elsewhere), (Some(("/p".into(), 1)), 0));
     }
 
     #[test]

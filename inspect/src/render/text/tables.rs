@@ -235,6 +235,11 @@ fn directories(process: &Process, layout: Layout, to: &mut impl Write) -> io::Re
         sheet.row(&[number(*count as u64), path.to_string()]);
     }
     sheet.write("Directories with most watches", layout, to)?;
+    if let Some((root, count)) = &top.root {
+        let count = number(*count as u64);
+        let line = format!("and {count} on {} itself", sanitize(&root.to_string()));
+        wrap(&line, layout.width, "  ", to)?;
+    }
     if top.elsewhere > 0 {
         let rest = number(top.elsewhere as u64);
         writeln!(to, "  and {rest} elsewhere (--all lists every watch)")?;

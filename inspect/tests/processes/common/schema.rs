@@ -250,6 +250,7 @@ const GAP: &[Key] = &[
 const CODES: &[&str] = &[
     "watch-wakes-on-read",
     "watch-wakes-on-attrib",
+    "watch-wakes-on-filler",
     "self-watch",
     "child-loops",
     "sqlite-self-watch",

@@ -1,6 +1,7 @@
 use super::*;
 use crate::findings::fixture::Fixture;
-use crate::model::{Copies, Program};
+use crate::model::{Copies, Heal, Linkage, Login, Program, Restart};
+use std::collections::BTreeMap;
 
 impl Remedies {
     /// For tests of findings.
@@ -9,15 +10,23 @@ impl Remedies {
     }
 }
 
-/// A machine where everything is installed and root pastes.
-pub fn system() -> LocalSystem {
+/// A machine where everything but sudo is installed, and the user of [`Fixture`]'s process pastes.
+pub fn here() -> Here {
     let program = |path: &str| Program {
         path: path.into(),
         in_path: true,
     };
-    LocalSystem {
-        person: 0,
+    Here {
+        person: 1000,
         sudo: false,
+        runuser: true,
+        su: true,
+        setpriv: true,
+        logins: BTreeMap::from([
+            login(0, "root", "/root"),
+            login(1000, "me", "/home/me"),
+            login(1001, "you", "/home/you"),
+        ]),
         sqlite3: true,
         watchfix: Some(program("/usr/bin/watchfix")),
         fdscan: Some(program("/usr/bin/fdscan")),
@@ -27,6 +36,14 @@ pub fn system() -> LocalSystem {
         root_may_trace: true,
         ptrace_scope: None,
     }
+}
+
+fn login(uid: u32, name: &str, home: &str) -> (u32, Login) {
+    let login = Login {
+        name: name.into(),
+        home: home.into(),
+    };
+    (uid, login)
 }
 
 fn remedies() -> Remedies {
@@ -45,7 +62,9 @@ fn a_dynamic_program_is_started_with_the_preload_and_its_real_command_line() {
     fixture.process.cmdline = Some(vec!["apx".into(), "dev".into(), "a b".into()]);
     fixture.process.preload.requested = Some(vec!["/usr/lib/other.so".into()]);
     assert_eq!(
-        remedies().start(&fixture.process).unwrap(),
+        remedies()
+            .start(&fixture.process, &Restart::default())
+            .unwrap(),
         r"LD_PRELOAD='/opt/it'\''s/libwatchfix.so:/usr/lib/other.so' apx dev 'a b'"
     );
 }
@@ -56,7 +75,9 @@ fn a_static_program_is_started_by_watchfix_run() {
     fixture.process.linkage = Some(Linkage::Static);
     fixture.process.cmdline = Some(vec!["codex".into()]);
     assert_eq!(
-        remedies().start(&fixture.process).unwrap(),
+        remedies()
+            .start(&fixture.process, &Restart::default())
+            .unwrap(),
         "watchfix run -- codex"
     );
 }
@@ -65,32 +86,71 @@ fn a_static_program_is_started_by_watchfix_run() {
 fn a_program_is_started_where_it_works_and_as_who_it_works() {
     let mut fixture = dynamic();
     fixture.process.cmdline = Some(vec!["./tool".into(), "app.py".into()]);
-    fixture.process.surroundings.cwd = Some("/srv/my app".into());
-    let start = |person, sudo, fixture: &Fixture| {
+    fixture.process.around.cwd = Some("/srv/my app".into());
+    let start = |fixture: &Fixture, change: &dyn Fn(&mut Here)| {
         let library = Some("/l/libwatchfix.so".into());
-        let system = LocalSystem {
-            person,
-            sudo,
-            library,
-            ..system()
-        };
-        Remedies::of(system).start(&fixture.process).unwrap()
+        let mut here = Here { library, ..here() };
+        change(&mut here);
+        Remedies::of(here).start(&fixture.process, &Restart::default())
     };
-    let plain = "cd '/srv/my app' && LD_PRELOAD=/l/libwatchfix.so ./tool app.py";
-    assert_eq!(start(1000, true, &fixture), plain);
-    // Without sudo nothing better can be said.
-    assert_eq!(start(0, false, &fixture), plain);
+    let said = |fixture: &Fixture, change: &dyn Fn(&mut Here)| start(fixture, change).unwrap();
+    let own = "LD_PRELOAD=/l/libwatchfix.so ./tool app.py";
+    let in_place = format!("cd '/srv/my app' && {own}");
+    let me = |here: &mut Here| here.sudo = true;
+    let root = |here: &mut Here| here.person = 0;
+    assert_eq!(said(&fixture, &me), in_place);
     assert_eq!(
-        start(0, true, &fixture),
-        "sudo -u '#1000' env -C '/srv/my app' LD_PRELOAD=/l/libwatchfix.so ./tool app.py"
+        said(&fixture, &root),
+        format!("cd '/srv/my app' && runuser -u me -- env HOME=/home/me {own}")
     );
+    let by_sudo = |here: &mut Here| (here.person, here.sudo) = (0, true);
+    assert_eq!(
+        said(&fixture, &by_sudo),
+        format!("cd '/srv/my app' && sudo -u '#1000' env {own}")
+    );
+    // Who is not root may not enter every directory.
+    let you = |here: &mut Here| (here.person, here.sudo) = (1001, true);
+    assert_eq!(
+        said(&fixture, &you),
+        format!("sudo -u '#1000' env -C '/srv/my app' {own}")
+    );
+    let alpine = |here: &mut Here| (here.person, here.runuser, here.setpriv) = (0, false, false);
+    assert_eq!(
+        said(&fixture, &alpine),
+        format!(r"su -s /bin/sh me -c 'cd '\''/srv/my app'\'' && {own}'")
+    );
+    // Never as root what is not root's.
+    let nothing = |here: &mut Here| (here.person, here.runuser, here.su) = (0, false, false);
+    assert_eq!(start(&fixture, &nothing), None);
+    (fixture.process.uid, fixture.process.gid) = (Some(4711), Some(4712));
+    let by_number = "setpriv --reuid=4711 --regid=4712 --clear-groups env HOME=/";
+    assert_eq!(
+        said(&fixture, &root),
+        format!("cd '/srv/my app' && {by_number} {own}")
+    );
+    assert_eq!(start(&fixture, &alpine), None);
+    (fixture.process.uid, fixture.process.gid) = (Some(1000), None);
     for nowhere in ["/", "/srv/gone (deleted)"] {
-        fixture.process.surroundings.cwd = Some(nowhere.into());
-        assert_eq!(
-            start(1000, true, &fixture),
-            "LD_PRELOAD=/l/libwatchfix.so ./tool app.py"
-        );
+        fixture.process.around.cwd = Some(nowhere.into());
+        assert_eq!(said(&fixture, &me), own);
     }
+}
+
+#[test]
+fn a_start_as_another_user_that_nothing_makes_is_said_in_words() {
+    let fixture = dynamic();
+    let root = |runuser| {
+        Remedies::of(Here {
+            person: 0,
+            runuser,
+            su: false,
+            ..here()
+        })
+    };
+    let notes = root(false).obstacles(&fixture.process, false, true);
+    assert!(notes[0].contains("It belongs to user 1000"), "{notes:?}");
+    let none = root(true).obstacles(&fixture.process, false, true);
+    assert_eq!(none, Vec::<String>::new());
 }
 
 #[test]
@@ -98,7 +158,7 @@ fn names_are_ignored_by_the_library_and_settled_by_engines_that_see_masks_only()
     let names: [&[u8]; 2] = [b"out.log", b"a:b"];
     let fixture = dynamic();
     let start = |remedies: &Remedies, fixture: &Fixture| {
-        remedies.start_ignoring(&fixture.process, &names, &"/d".into())
+        remedies.start(&fixture.process, &Restart::ignoring(&names, &"/d".into()))
     };
     assert_eq!(
         start(&remedies(), &fixture).unwrap(),
@@ -129,13 +189,13 @@ fn a_program_that_a_shell_would_not_find_is_named_by_its_path() {
     };
     let remedies = with(Some(elsewhere));
     let process = Fixture::new().process;
-    let said = remedies.heal(&process).unwrap();
+    let said = remedies.heal(&process, &Heal::default()).unwrap();
     assert_eq!(said, "'/home/me/w f/watchfix' heal 42");
-    let said = remedies.run(&process).unwrap();
+    let said = remedies.start(&process, &Restart::default()).unwrap();
     assert_eq!(said, "'/home/me/w f/watchfix' run -- tool");
     let remedies = with(None);
-    assert_eq!(remedies.heal(&process), None);
-    assert_eq!(remedies.run(&process), None);
+    assert_eq!(remedies.heal(&process, &Heal::default()), None);
+    assert_eq!(remedies.start(&process, &Restart::default()), None);
 }
 
 #[test]
@@ -181,9 +241,20 @@ fn what_is_not_installed_is_no_command() {
 }
 
 #[test]
-fn what_a_user_healed_root_undoes_as_that_user_also_without_sudo() {
+fn what_a_user_healed_root_undoes_as_that_user_whatever_is_installed() {
     let fixture = dynamic();
-    let undo = remedies().undo(&fixture.process, 1000).unwrap();
-    let whose = "runuser -u \"$(id -nu 1000)\" -- /usr/bin/watchfix heal --undo 42";
-    assert_eq!(undo, whose);
+    let undo = |change: &dyn Fn(&mut Here)| {
+        let mut here = Here {
+            person: 0,
+            ..here()
+        };
+        change(&mut here);
+        Remedies::of(here).undo(&fixture.process, 1000).unwrap()
+    };
+    let command = "/usr/bin/watchfix heal --undo 42";
+    assert_eq!(undo(&|_| {}), format!("runuser -u me -- {command}"));
+    let by_sudo = undo(&|here| here.sudo = true);
+    assert_eq!(by_sudo, format!("sudo -u '#1000' {command}"));
+    let by_su = undo(&|here| here.runuser = false);
+    assert_eq!(by_su, format!("su -s /bin/sh me -c '{command}'"));
 }

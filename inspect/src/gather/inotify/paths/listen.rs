@@ -1,54 +1,79 @@
 //! What the process is told while it is looked at, as far as its watches are found.
 
 use crate::gather::inotify::activity;
-use crate::gather::inotify::activity::Monitors;
+use crate::gather::inotify::activity::{Ears, Spot};
 use crate::gather::inotify::paths::proof::Candidate;
 use crate::gather::inotify::side_effects::{LOOKS, SideEffects};
 use crate::gather::inotify::watches::ReadInstance;
-use crate::gather::subject::view::{FinalLink, View};
-use crate::model::Woken;
+use crate::gather::subject::view::{Last, View};
+use crate::model::{Process, Woken};
 use rules::event;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-/// Listens for up to `time` to watched inodes whose watches report looks, oldest first: the top of a tree is placed
-/// before what lies below it. `None` where there is none that was found, or nothing can be listened to.
+/// Which of its watches are listened to.
+#[derive(Debug, Clone, Copy)]
+pub struct Hearing {
+    /// Those that ask for one of these events.
+    events: u32,
+    /// By file as well.
+    by_file: bool,
+}
+
+impl Hearing {
+    /// Looks wake a process that reads; where libwatchfix is in it, whatever is removed by its name does.
+    pub fn of(process: &Process) -> Hearing {
+        let by_file = process.preload.mapped == Some(true);
+        Hearing {
+            events: if by_file { event::ALL_EVENTS } else { LOOKS },
+            by_file,
+        }
+    }
+}
+
+/// Listens for up to `time` to watched inodes, oldest first: the top of a tree is placed before what lies below it.
+/// `None` where there is none that was found, or nothing can be listened to.
 pub fn listen(
     view: &View<'_>,
-    side_effects: &SideEffects,
+    hearing: Hearing,
     read: &[ReadInstance],
     time: Duration,
 ) -> Option<Woken> {
-    if time.is_zero() || side_effects.is_empty() {
+    let count = count(hearing, read);
+    if time.is_zero() || count == 0 {
         return None;
     }
-    activity::listen(found(view, read), side_effects.count(), time)
+    activity::listen(found(view, hearing, read), count, time)
 }
 
-/// Listens to the same inodes for as long as `monitors` are kept.
-pub fn place(
-    view: &View<'_>,
-    side_effects: &SideEffects,
-    read: &[ReadInstance],
-    monitors: &mut Monitors,
-) {
-    monitors.place(view.dir().pid, found(view, read), side_effects.count());
+/// Listens to the same inodes for as long as `ears` are kept.
+pub fn place(view: &View<'_>, hearing: Hearing, read: &[ReadInstance], ears: &mut Ears) {
+    let spots = found(view, hearing, read);
+    ears.place(view.dir().pid, spots, count(hearing, read));
 }
 
-fn found(view: &View<'_>, read: &[ReadInstance]) -> impl Iterator<Item = (OwnedFd, u32)> {
+/// How many inodes there are to be listened to, found or not.
+fn count(hearing: Hearing, read: &[ReadInstance]) -> usize {
+    Wakes::asking(hearing.events, read.iter().map(|r| &r.instance)).count()
+}
+
+fn found(view: &View<'_>, hearing: Hearing, read: &[ReadInstance]) -> impl Iterator<Item = Spot> {
     read.iter().flat_map(move |entry| {
         let watches = entry.instance.watches.iter().enumerate().rev();
         watches.filter_map(move |(at, watch)| {
-            if !watch.mask.has(LOOKS) || watch.deleted {
+            if !watch.mask.has(hearing.events) || watch.deleted {
                 return None;
             }
-            let path = watch.path.as_ref()?.as_bytes();
-            let inode: OwnedFd = view.find(path, FinalLink::Stay).ok()?;
+            let path = watch.path.as_ref()?;
+            let inode: OwnedFd = view.find(path.as_bytes(), Last::Stay).ok()?;
             // Something else may lie there by now.
-            let candidate = Candidate::new(view.mounts(), inode.as_fd(), b"", path)?;
+            let candidate = Candidate::new(view.mounts(), inode.as_fd(), b"", path.as_bytes())?;
             let same = candidate.is(watch, entry.handles.get(at));
-            let asked = watch.mask.0 & (event::ALL_EVENTS | event::EXCL_UNLINK);
-            same.then_some((inode, asked))
+            same.then(|| Spot {
+                inode,
+                mask: watch.mask.0 & (event::ALL_EVENTS | event::EXCL_UNLINK),
+                path: hearing.by_file.then(|| path.clone()),
+            })
         })
     })
 }

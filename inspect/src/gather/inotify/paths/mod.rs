@@ -21,6 +21,7 @@ mod wanted;
 use crate::gather::inotify::activity::Monitors;
 use crate::gather::inotify::paths::deadline::Deadline;
 use crate::gather::inotify::paths::handles::Finder;
+pub use crate::gather::inotify::paths::listen::Hearing;
 use crate::gather::inotify::paths::listen::listen as listen_to;
 use crate::gather::inotify::paths::look::Look;
 pub use crate::gather::inotify::paths::open::Opener;
@@ -81,8 +82,8 @@ pub fn resolve(
     let mut scope = WalkScope::default();
     if !side_effects.is_empty() && wanted.left() > 0 {
         places.extend(candidates::usual(view, &places, &mut wanted));
-        scope = WalkScope::of(view, wanted.read());
-        woken = listen_to(view, side_effects, wanted.read(), options.listen);
+        ground = Ground::of(view, wanted.read());
+        woken = listen_to(view, Hearing::of(process), wanted.read(), options.listen);
     }
     deadline.wait_longer(
         woken
@@ -123,19 +124,24 @@ pub fn resolve(
     Resolution { woken, trees }
 }
 
-/// Listens for up to `time` to what is known of its watches that report looks.
+/// Listens for up to `time` to what is known of its watches.
 pub fn listen(
     dir: &ProcDir,
     mounts: &Mounts,
+    hearing: Hearing,
     read: &[ReadInstance],
     time: Duration,
 ) -> Option<Woken> {
-    let side_effects = SideEffects::of(read.iter().map(|r| &r.instance));
-    listen_to(&View::of(dir, mounts), &side_effects, read, time)
+    listen_to(&View::of(dir, mounts), hearing, read, time)
 }
 
-/// Listens to the same for as long as `monitors` are kept.
-pub fn place(dir: &ProcDir, mounts: &Mounts, read: &[ReadInstance], monitors: &mut Monitors) {
-    let side_effects = SideEffects::of(read.iter().map(|r| &r.instance));
-    listen::place(&View::of(dir, mounts), &side_effects, read, monitors);
+/// Listens to the same for as long as `ears` are kept.
+pub fn place(
+    dir: &ProcDir,
+    mounts: &Mounts,
+    hearing: Hearing,
+    read: &[ReadInstance],
+    ears: &mut Ears,
+) {
+    listen::place(&View::of(dir, mounts), hearing, read, ears);
 }

@@ -1,0 +1,88 @@
+//! How a command runs as another user: the one way for all commands that must.
+
+use super::Remedies;
+use super::quote::{quote, quote_text};
+use crate::model::{Login, Name};
+
+/// How a command becomes one of another user.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// These words stand before it, and these variables behind them. What begins so can enter a directory the user who
+    /// pastes may not.
+    Words {
+        words: String,
+        variables: String,
+        enters: bool,
+    },
+    /// These words take it as one more, which a shell reads.
+    Shell(String),
+}
+
+impl Remedies {
+    /// How a command runs as user `uid`, whose group is `gid` where that is known; `None` where nothing that is installed
+    /// here can do that.
+    pub(super) fn as_owner(&self, uid: u32, gid: Option<u32>) -> Option<Owner> {
+        let here = self.here();
+        let root = here.person == 0;
+        let login = here.logins.get(&uid);
+        let words = |words: String, variables: String| Owner::Words {
+            words,
+            variables,
+            enters: !root,
+        };
+        Some(match login {
+            // It is root's own user by whatever name.
+            _ if here.sudo && uid == 0 => words("sudo".into(), String::new()),
+            // sudo(8) knows no user without a name.
+            Some(_) if here.sudo => words(format!("sudo -u '#{uid}'"), String::new()),
+            // runuser(1) leaves HOME, which is root's.
+            Some(Login { name, home }) if root && here.runuser => words(
+                format!("runuser -u {} --", quote(name)),
+                format!("HOME={} ", quote(home)),
+            ),
+            Some(Login { name, .. }) if root && here.su => {
+                Owner::Shell(format!("su -s /bin/sh {} -c", quote(name)))
+            }
+            None if here.setpriv && (root || here.sudo) => {
+                let sudo = if root { "" } else { "sudo " };
+                let gid = gid.unwrap_or(uid);
+                words(
+                    format!("{sudo}setpriv --reuid={uid} --regid={gid} --clear-groups"),
+                    "HOME=/ ".into(),
+                )
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Owner {
+    /// A command, with variables that end in a blank.
+    pub fn before(&self, variables: &str, command: &str) -> String {
+        match self {
+            Owner::Words { words, .. } => format!("{words} {variables}{command}"),
+            Owner::Shell(words) => format!("{words} {}", quote_text(command)),
+        }
+    }
+
+    /// A command that begins with variables, in a directory.
+    pub fn starts(&self, dir: Option<&Name>, command: &str) -> String {
+        let dir = dir.map(quote);
+        match (self, dir) {
+            (Owner::Shell(_), Some(dir)) => self.before("", &format!("cd {dir} && {command}")),
+            (Owner::Shell(_), None) => self.before("", command),
+            (
+                Owner::Words {
+                    words,
+                    variables,
+                    enters,
+                },
+                dir,
+            ) => match (dir, enters) {
+                (Some(dir), true) => format!("{words} env -C {dir} {variables}{command}"),
+                (Some(dir), false) => format!("cd {dir} && {words} env {variables}{command}"),
+                (None, _) => format!("{words} env {variables}{command}"),
+            },
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! How a program is started again, with the rules that help.
+
+use super::Remedies;
+use super::quote::{quote, quote_bytes};
+use super::words::{added, command_line, patterns, variables};
+use crate::model::{Attrib, Linkage, Process, Restart};
+use rules::rule::Rule;
+
+const LIBRARY: &str = "libwatchfix.so";
+
+impl Remedies {
+    /// Starts the program again with these rules: by preload if it is dynamic, else (and when that is not known) by
+    /// `watchfix run`, which works for every program. `None` where nothing would be better then.
+    pub fn start(&self, process: &Process, start: &Restart) -> Option<String> {
+        let preload = self.preload(process).filter(|_| !start.by_run);
+        if !self.helps(process, start) {
+            return None;
+        }
+        let rules = self.rules(process, start);
+        Some(match preload {
+            Some(preload) => {
+                let variables = variables(process, &rules);
+                self.started(process, &format!("{variables}{preload} "), "")?
+            }
+            None => {
+                let without: Vec<_> = rules.iter().map(|&(rule, _)| (rule, Vec::new())).collect();
+                let flags = rules.iter().filter_map(|(rule, value)| {
+                    Some(format!("{} {} ", rule.flag()?, quote_bytes(value)))
+                });
+                let flags: String = flags.collect();
+                self.supervised(process, &variables(process, &without), &flags)?
+            }
+        })
+    }
+
+    /// Whether such a start changes what is to be changed: engines that see masks only cannot ignore names.
+    pub fn helps(&self, process: &Process, start: &Restart) -> bool {
+        let only_names = !start.ignore.is_empty()
+            && start.instead.is_empty()
+            && start.settle.is_empty()
+            && start.drop.is_empty();
+        self.sees_names(process, start) || !only_names
+    }
+
+    /// What such a start adds to the rules in force, by rule.
+    fn rules(&self, process: &Process, start: &Restart) -> Vec<(Rule, Vec<u8>)> {
+        let names = self.sees_names(process, start);
+        let by_masks = self.preload(process).is_none() || start.by_run;
+        let mut settle = start.settle.clone();
+        if !names {
+            let more = start.instead.iter();
+            settle.extend(more.filter(|dir| !start.settle.contains(dir)).cloned());
+        }
+        let ignore = if names { &start.ignore[..] } else { &[] };
+        let attrib = match start.attrib {
+            Attrib::Out => true,
+            Attrib::OutOfMasks => by_masks,
+            Attrib::Judged => false,
+        };
+        let strip = if attrib { &b"attrib"[..] } else { b"" };
+        let all = [
+            (Rule::Strip, strip.to_vec()),
+            (Rule::Drop, patterns(&start.drop)),
+            (Rule::Ignore, patterns(ignore)),
+            (Rule::Settle, patterns(&settle)),
+        ];
+        let all = all.into_iter().filter(|(_, new)| !new.is_empty());
+        all.map(|(rule, new)| (rule, added(process, rule, &new)))
+            .collect()
+    }
+
+    /// Whether the library, which sees names, would be in the process from such a start on.
+    fn sees_names(&self, process: &Process, start: &Restart) -> bool {
+        let by_run = process.supervised && self.here().watchfix.is_some();
+        process.is_dynamic() && !start.by_run && (by_run || self.here().library.is_some())
+    }
+
+    /// Starts the program again under `watchfix run`.
+    fn supervised(&self, process: &Process, variables: &str, flags: &str) -> Option<String> {
+        let watchfix = self.here().watchfix.as_ref()?;
+        if process.linkage != Some(Linkage::Dynamic) && self.cannot_supervise().is_some() {
+            return None;
+        }
+        let watchfix = match self.is_anothers(process) {
+            true => quote(&watchfix.path),
+            false => watchfix.word("watchfix"),
+        };
+        self.started(process, variables, &format!("{watchfix} run {flags}-- "))
+    }
+
+    /// A start in the directory the process works in, as its user. `variables` and what is put `before` the command
+    /// end in a blank.
+    fn started(&self, process: &Process, variables: &str, before: &str) -> Option<String> {
+        let anothers = self.is_anothers(process);
+        let command = command_line(process, anothers)?;
+        let dir = process.around.cwd.as_ref().filter(|dir| {
+            let path = dir.as_bytes();
+            // proc_pid_cwd(5): one that was removed.
+            path.starts_with(b"/") && path != b"/" && !path.ends_with(b" (deleted)")
+        });
+        let command = format!("{variables}{before}{command}");
+        if anothers {
+            let owner = self.as_owner(process.uid?, process.gid)?;
+            return Some(owner.starts(dir, &command));
+        }
+        Some(match dir {
+            Some(dir) => format!("cd {} && {command}", quote(dir)),
+            None => command,
+        })
+    }
+
+    /// Whether a start must be made another user's first: pasted as it is, the program would be its starter's.
+    pub(super) fn is_anothers(&self, process: &Process) -> bool {
+        process.uid.is_some_and(|uid| uid != self.here().person)
+    }
+
+    /// `LD_PRELOAD=` with the library, and behind it what the process preloads already; `None` where that does not
+    /// reach it, and where `watchfix run` does it.
+    fn preload(&self, process: &Process) -> Option<String> {
+        // It loads the library itself, and reaches what the library does not.
+        let by_run = process.supervised && self.here().watchfix.is_some();
+        let library = self
+            .here()
+            .library
+            .as_ref()
+            .filter(|_| process.is_dynamic() && !by_run)?;
+        // This program may lie in somebody's home: a name like any other.
+        let mut list = library.shown().into_owned();
+        let others = process.preload.requested.iter().flatten();
+        for other in others.filter(|entry| entry.base() != LIBRARY.as_bytes()) {
+            list.push(b':');
+            list.extend_from_slice(&other.shown());
+        }
+        Some(format!("LD_PRELOAD={}", quote_bytes(&list)))
+    }
+}
