@@ -58,7 +58,7 @@ fn children(pid: u32, options: Options) -> Vec<Process> {
     if below.peek().is_none() {
         return Vec::new();
     }
-    let mut session = Session::new(options).with(Ears::default());
+    let mut session = Session::new(options).with(Monitors::default());
     // What could not be seen of them is said where they are looked at themselves.
     let read = below.filter_map(|pid| session.process(pid, &mut Gaps::default()).0);
     let mut found: Vec<_> = read.collect();

@@ -3,7 +3,7 @@
 
 use super::causes::events;
 use super::files::written_again;
-use super::left::Left;
+use super::remaining::Remaining;
 use crate::findings::Remedies;
 use crate::findings::watch_wakes_on_filler::{self, Ends, SKIPPED};
 use crate::model::{Cause, Conclusion, EventsScan, FileEvents, Process};

@@ -83,7 +83,8 @@ pub fn names(database: &Database) -> Vec<Vec<u8>> {
 /// The databases that wake the process though its watches have the masks `watchfix heal` gives them.
 pub fn still_woken(process: &Process, remedies: &Remedies) -> Vec<StillWoken> {
     let databases = process.sqlite.iter();
-    let woken = databases.filter_map(|database| Some((database, over(process, database)?)));
+    let woken =
+        databases.filter_map(|database| Some((database, reporting_watch(process, database)?)));
     let woken: Vec<_> = woken.collect();
     let mut start = Restart::default();
     for (database, _) in &woken {

@@ -80,8 +80,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
-fn finding(over: Over<'_>, files: &[&Descriptor]) -> Finding {
-    let watch = over.watch;
+fn finding(reporting: ReportingWatch<'_>, files: &[&Descriptor]) -> Finding {
+    let watch = reporting.watch;
     let first = files.first();
     let itself =
         first.is_some_and(|file| file.identity.is_some() && file.identity == watch.identity());

@@ -105,7 +105,7 @@ fn finding(
             start: Some(start(database)),
             heal: Some(Heal::default()),
         }),
-        ..found(process, database, over)
+        ..found(process, database, reporting)
     }
 }
 
@@ -116,7 +116,7 @@ fn by_commits(
     (reporting, journal): (ReportingWatch<'_>, Name),
 ) -> Finding {
     let rests = rested(facts.process, database).is_some_and(|rested| rested > LATELY);
-    let why = rollback_journal::sentence(database, &journal, over.watch.mask);
+    let why = rollback_journal::sentence(database, &journal, reporting.watch.mask);
     let start = rollback_journal::next_start(database);
     let ends = match facts.remedies.start(facts.process, &start) {
         Some(_) => "only another start ends the loop",
@@ -136,7 +136,7 @@ fn by_commits(
             start: Some(start),
             heal: None,
         }),
-        ..found(facts.process, database, over)
+        ..found(facts.process, database, reporting)
     }
 }
 

@@ -20,7 +20,7 @@
 //! Not to be confused with: a full disk, which fails with the same words. `instance-limit-near`, which fails with
 //! EMFILE. A queue that overflows (fs.inotify.max_queued_events) loses events and is not reported here.
 
-use super::growth::Outlook;
+use super::growth::LimitForecast;
 use super::{Facts, Finding, limit};
 use crate::model::{Instance, Process};
 use crate::words::plural;
@@ -53,7 +53,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(severity) = limit::blame(blamed, watches, max, true) else {
         return Vec::new();
     };
-    let outlook = Outlook::new(
+    let forecast = LimitForecast::new(
         watches,
         max,
         own as u64,

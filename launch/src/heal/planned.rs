@@ -86,7 +86,7 @@ impl Planned {
             let Some(instance) = instances.get(change.instance) else {
                 continue;
             };
-            let path = path(live, change);
+            let path = path(handle, change);
             let group = groups.entry((instance.fd, Group::of(change))).or_default();
             group.push(path.map(Name::as_bytes));
         }
@@ -110,11 +110,11 @@ impl Planned {
                 lines.add(format_args!("    {more:>8}  elsewhere"));
             }
         }
-        let now = self.now.iter().map(|change| (change, path(live, change)));
+        let now = self.now.iter().map(|change| (change, path(handle, change)));
         let later = self
             .later
             .iter()
-            .map(|one| (&one.change, path(live, &one.change)));
+            .map(|one| (&one.change, path(handle, &one.change)));
         lines.silenced("would hear nothing", "would hear nothing", now.chain(later));
         if !self.later.is_empty() {
             let watches = plural(self.later.len(), "watch", "watches");
@@ -128,8 +128,8 @@ impl Planned {
     }
 }
 
-fn path<'l>(live: &'l Live, change: &Change) -> Option<&'l Name> {
-    let instance = live.process().inotify.get(change.instance)?;
+fn path<'l>(handle: &'l ProcessHandle, change: &Change) -> Option<&'l Name> {
+    let instance = handle.process().inotify.get(change.instance)?;
     instance.watches.get(change.watch)?.path.as_ref()
 }
 

@@ -64,6 +64,23 @@ fn severity(fixture: &Fixture) -> Option<Severity> {
 }
 
 #[test]
+fn who_is_kept_by_no_service_manager_may_be_in_somebodys_way() {
+    let mut fixture = orphan();
+    assert!(may_be_in_the_way(&fixture.process, &[]));
+    let finding = fixture.look(look).pop();
+    assert!(!may_be_in_the_way(&fixture.process, finding.as_slice()));
+    let surroundings = |fixture: &mut Fixture, respawns, own_service| {
+        let around = &mut fixture.process.surroundings;
+        around.respawns = respawns;
+        around.origin.as_mut().unwrap().own_service = own_service;
+    };
+    surroundings(&mut fixture, Some(Respawns::default()), false);
+    assert!(!may_be_in_the_way(&fixture.process, &[]));
+    surroundings(&mut fixture, None, true);
+    assert!(!may_be_in_the_way(&fixture.process, &[]));
+}
+
+#[test]
 fn with_a_failing_sibling_it_is_a_warning_that_names_the_supervisor() {
     let mut fixture = orphan();
     fixture.process.surroundings.same_program = vec![sibling()];

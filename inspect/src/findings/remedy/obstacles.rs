@@ -68,8 +68,8 @@ impl Remedies {
                 "It belongs to user {uid}, and nothing here starts a program as that user: its next start with the rules is theirs to make."
             ));
         }
-        let nothing = self.here().watchfix.is_none() && self.here().library.is_none();
-        let not_run = !process.is_dynamic() && self.here().watchfix.is_none();
+        let nothing = self.system().watchfix.is_none() && self.system().library.is_none();
+        let not_run = !process.is_dynamic() && self.system().watchfix.is_none();
         (nothing || not_run).then(|| self.not_installed())
     }
 
@@ -92,7 +92,7 @@ mod tests {
     use super::super::remedies::tests::system;
     use super::*;
     use crate::findings::fixture::Fixture;
-    use crate::model::{Copies, Heal, Here, Restart};
+    use crate::model::{Copies, Heal, LocalSystem, Restart};
 
     fn user(change: impl FnOnce(&mut LocalSystem)) -> Remedies {
         let mut system = LocalSystem {

@@ -22,7 +22,7 @@ impl Remedies {
     /// How a command runs as user `uid`, whose group is `gid` where that is known; `None` where nothing that is installed
     /// here can do that.
     pub(super) fn as_owner(&self, uid: u32, gid: Option<u32>) -> Option<Owner> {
-        let here = self.here();
+        let here = self.system();
         let root = here.person == 0;
         let login = here.logins.get(&uid);
         let words = |words: String, variables: String| Owner::Words {

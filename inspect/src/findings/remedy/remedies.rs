@@ -3,7 +3,8 @@
 use super::quote::{quote, quote_bytes, quote_text};
 use super::reach::{self, Reach};
 use super::words::flags;
-use crate::model::{Finding, Heal, Here, Name, Process};
+use crate::model::{Finding, Heal, LocalSystem, Name, Process};
+use crate::words::open_files_of;
 use std::cell::LazyCell;
 
 /// Writes commands. Knows what is installed here, and what is allowed, once the first is written: most looks end
@@ -44,7 +45,7 @@ impl Remedies {
 
     /// Changes the watches of the running process.
     pub fn heal(&self, process: &Process, heal: &Heal) -> Option<String> {
-        let watchfix = self.here().watchfix.as_ref()?;
+        let watchfix = self.system().watchfix.as_ref()?;
         let watchfix = match self.reach(process) {
             Reach::Plain => watchfix.word("watchfix"),
             Reach::Sudo => format!("sudo {}", quote(&watchfix.path)),
@@ -59,7 +60,7 @@ impl Remedies {
         let watchfix = self.system().watchfix.as_ref()?;
         let path = quote(&watchfix.path);
         let watchfix = match self.reach(process) {
-            Reach::Plain if by == self.here().person => watchfix.word("watchfix"),
+            Reach::Plain if by == self.system().person => watchfix.word("watchfix"),
             Reach::Plain | Reach::Sudo => {
                 let command = format!("{path} heal --undo {}", process.pid);
                 return Some(self.as_owner(by, None)?.before("", &command));

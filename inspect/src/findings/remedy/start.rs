@@ -71,13 +71,13 @@ impl Remedies {
 
     /// Whether the library, which sees names, would be in the process from such a start on.
     fn sees_names(&self, process: &Process, start: &Restart) -> bool {
-        let by_run = process.supervised && self.here().watchfix.is_some();
-        process.is_dynamic() && !start.by_run && (by_run || self.here().library.is_some())
+        let by_run = process.supervised && self.system().watchfix.is_some();
+        process.is_dynamic() && !start.by_run && (by_run || self.system().library.is_some())
     }
 
     /// Starts the program again under `watchfix run`.
     fn supervised(&self, process: &Process, variables: &str, flags: &str) -> Option<String> {
-        let watchfix = self.here().watchfix.as_ref()?;
+        let watchfix = self.system().watchfix.as_ref()?;
         if process.linkage != Some(Linkage::Dynamic) && self.cannot_supervise().is_some() {
             return None;
         }
@@ -93,7 +93,7 @@ impl Remedies {
     fn started(&self, process: &Process, variables: &str, before: &str) -> Option<String> {
         let anothers = self.is_anothers(process);
         let command = command_line(process, anothers)?;
-        let dir = process.around.cwd.as_ref().filter(|dir| {
+        let dir = process.surroundings.cwd.as_ref().filter(|dir| {
             let path = dir.as_bytes();
             // proc_pid_cwd(5): one that was removed.
             path.starts_with(b"/") && path != b"/" && !path.ends_with(b" (deleted)")
@@ -111,16 +111,16 @@ impl Remedies {
 
     /// Whether a start must be made another user's first: pasted as it is, the program would be its starter's.
     pub(super) fn is_anothers(&self, process: &Process) -> bool {
-        process.uid.is_some_and(|uid| uid != self.here().person)
+        process.uid.is_some_and(|uid| uid != self.system().person)
     }
 
     /// `LD_PRELOAD=` with the library, and behind it what the process preloads already; `None` where that does not
     /// reach it, and where `watchfix run` does it.
     fn preload(&self, process: &Process) -> Option<String> {
         // It loads the library itself, and reaches what the library does not.
-        let by_run = process.supervised && self.here().watchfix.is_some();
+        let by_run = process.supervised && self.system().watchfix.is_some();
         let library = self
-            .here()
+            .system()
             .library
             .as_ref()
             .filter(|_| process.is_dynamic() && !by_run)?;

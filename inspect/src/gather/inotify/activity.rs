@@ -38,9 +38,9 @@ pub struct Spot {
 /// Listens to inodes, each with the events asked of it, until the time is up or enough was heard: for [`MOMENT`] once
 /// it is known that looks wake it. `None` where there can be no instance or no watch for this program. `watched` inodes there are in all.
 pub fn listen(spots: impl Iterator<Item = Spot>, watched: usize, time: Duration) -> Option<Woken> {
-    let mut ear = Ear::new().ok()?;
-    ear.place(spots, watched);
-    ear.is_placed().then(|| ear.listen(time).clone())
+    let mut monitor = Monitor::new().ok()?;
+    monitor.place(spots, watched);
+    monitor.is_placed().then(|| monitor.listen(time).clone())
 }
 
 /// An inotify instance of this program's own, beside those of one process.
@@ -189,8 +189,8 @@ impl Monitors {
             },
             Entry::Vacant(_) => return,
         };
-        ear.place(spots, watched);
-        if !ear.is_placed() {
+        monitor.place(spots, watched);
+        if !monitor.is_placed() {
             self.0.remove(&pid);
         }
     }

@@ -19,14 +19,14 @@ pub struct SideEffects {
 
 impl SideEffects {
     /// Collects them from all instances of a process.
-    pub fn of<'a>(instances: impl Iterator<Item = &'a Instance>) -> Wakes {
-        Wakes::asking(LOOKS, instances)
+    pub fn of<'a>(instances: impl Iterator<Item = &'a Instance>) -> SideEffects {
+        SideEffects::asking(LOOKS, instances)
     }
 
     /// The same for watches that ask for one of `events`.
-    pub fn asking<'a>(events: u32, instances: impl Iterator<Item = &'a Instance>) -> Wakes {
+    pub fn asking<'a>(events: u32, instances: impl Iterator<Item = &'a Instance>) -> SideEffects {
         let watches = instances.flat_map(|instance| &instance.watches);
-        Wakes::default().and(watches.filter(|watch| watch.mask.has(events)))
+        SideEffects::default().and(watches.filter(|watch| watch.mask.has(events)))
     }
 
     /// Adds watches that are about to report opens.

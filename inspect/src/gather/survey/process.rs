@@ -4,7 +4,7 @@ use crate::gather::accounts::charged::Accounts;
 use crate::gather::accounts::usage::Counted;
 use crate::gather::accounts::{limits, usage};
 use crate::gather::descriptors::{census, open_files};
-use crate::gather::inotify::activity::Ears;
+use crate::gather::inotify::activity::Monitors;
 use crate::gather::inotify::paths::Hearing;
 use crate::gather::inotify::{paths, watches};
 use crate::gather::process::healed::healed;
@@ -129,9 +129,9 @@ impl Session {
             let learnt = paths::resolve(subject, &mut read, &self.options);
             subject.process.watch_trees = learnt.trees;
             let hearing = Hearing::of(subject.process);
-            subject.process.woken = match &mut self.ears {
-                Some(ears) => {
-                    paths::place(dir, mounts, hearing, &read, ears);
+            subject.process.woken = match &mut self.monitors {
+                Some(monitors) => {
+                    paths::place(dir, mounts, hearing, &read, monitors);
                     learnt.woken
                 }
                 None => {

@@ -59,7 +59,7 @@ impl ProcessHandle {
         };
         let environ = status::program(subject);
         status::place_in_path(subject, &environ);
-        process.around.cwd = View::of(&dir, &mounts).working_directory().map(Name::from);
+        process.surroundings.cwd = View::of(&dir, &mounts).working_directory().map(Name::from);
         process.descriptors = match census::read(&dir, &mounts, &mut process.fds, &mut gaps) {
             Ok(list) => list,
             // Its main thread has ended just now, and another one has them.

@@ -74,7 +74,7 @@ pub fn local_system() -> LocalSystem {
         let real = files.real(file);
         real.is_some_and(|real| real.ends_with(b"/busybox"))
     };
-    Here {
+    LocalSystem {
         person,
         sudo: installed("sudo"),
         runuser: installed("runuser"),

@@ -11,12 +11,12 @@ impl Remedies {
 }
 
 /// A machine where everything but sudo is installed, and the user of [`Fixture`]'s process pastes.
-pub fn here() -> Here {
+pub fn system() -> LocalSystem {
     let program = |path: &str| Program {
         path: path.into(),
         in_path: true,
     };
-    Here {
+    LocalSystem {
         person: 1000,
         sudo: false,
         runuser: true,
@@ -86,41 +86,48 @@ fn a_static_program_is_started_by_watchfix_run() {
 fn a_program_is_started_where_it_works_and_as_who_it_works() {
     let mut fixture = dynamic();
     fixture.process.cmdline = Some(vec!["./tool".into(), "app.py".into()]);
-    fixture.process.around.cwd = Some("/srv/my app".into());
-    let start = |fixture: &Fixture, change: &dyn Fn(&mut Here)| {
+    fixture.process.surroundings.cwd = Some("/srv/my app".into());
+    let start = |fixture: &Fixture, change: &dyn Fn(&mut LocalSystem)| {
         let library = Some("/l/libwatchfix.so".into());
-        let mut here = Here { library, ..here() };
-        change(&mut here);
-        Remedies::of(here).start(&fixture.process, &Restart::default())
+        let mut system = LocalSystem {
+            library,
+            ..system()
+        };
+        change(&mut system);
+        Remedies::of(system).start(&fixture.process, &Restart::default())
     };
-    let said = |fixture: &Fixture, change: &dyn Fn(&mut Here)| start(fixture, change).unwrap();
+    let said =
+        |fixture: &Fixture, change: &dyn Fn(&mut LocalSystem)| start(fixture, change).unwrap();
     let own = "LD_PRELOAD=/l/libwatchfix.so ./tool app.py";
     let in_place = format!("cd '/srv/my app' && {own}");
-    let me = |here: &mut Here| here.sudo = true;
-    let root = |here: &mut Here| here.person = 0;
+    let me = |system: &mut LocalSystem| system.sudo = true;
+    let root = |system: &mut LocalSystem| system.person = 0;
     assert_eq!(said(&fixture, &me), in_place);
     assert_eq!(
         said(&fixture, &root),
         format!("cd '/srv/my app' && runuser -u me -- env HOME=/home/me {own}")
     );
-    let by_sudo = |here: &mut Here| (here.person, here.sudo) = (0, true);
+    let by_sudo = |system: &mut LocalSystem| (system.person, system.sudo) = (0, true);
     assert_eq!(
         said(&fixture, &by_sudo),
         format!("cd '/srv/my app' && sudo -u '#1000' env {own}")
     );
     // Who is not root may not enter every directory.
-    let you = |here: &mut Here| (here.person, here.sudo) = (1001, true);
+    let you = |system: &mut LocalSystem| (system.person, system.sudo) = (1001, true);
     assert_eq!(
         said(&fixture, &you),
         format!("sudo -u '#1000' env -C '/srv/my app' {own}")
     );
-    let alpine = |here: &mut Here| (here.person, here.runuser, here.setpriv) = (0, false, false);
+    let alpine = |system: &mut LocalSystem| {
+        (system.person, system.runuser, system.setpriv) = (0, false, false)
+    };
     assert_eq!(
         said(&fixture, &alpine),
         format!(r"su -s /bin/sh me -c 'cd '\''/srv/my app'\'' && {own}'")
     );
     // Never as root what is not root's.
-    let nothing = |here: &mut Here| (here.person, here.runuser, here.su) = (0, false, false);
+    let nothing =
+        |system: &mut LocalSystem| (system.person, system.runuser, system.su) = (0, false, false);
     assert_eq!(start(&fixture, &nothing), None);
     (fixture.process.uid, fixture.process.gid) = (Some(4711), Some(4712));
     let by_number = "setpriv --reuid=4711 --regid=4712 --clear-groups env HOME=/";
@@ -131,7 +138,7 @@ fn a_program_is_started_where_it_works_and_as_who_it_works() {
     assert_eq!(start(&fixture, &alpine), None);
     (fixture.process.uid, fixture.process.gid) = (Some(1000), None);
     for nowhere in ["/", "/srv/gone (deleted)"] {
-        fixture.process.around.cwd = Some(nowhere.into());
+        fixture.process.surroundings.cwd = Some(nowhere.into());
         assert_eq!(said(&fixture, &me), own);
     }
 }
@@ -140,11 +147,11 @@ fn a_program_is_started_where_it_works_and_as_who_it_works() {
 fn a_start_as_another_user_that_nothing_makes_is_said_in_words() {
     let fixture = dynamic();
     let root = |runuser| {
-        Remedies::of(Here {
+        Remedies::of(LocalSystem {
             person: 0,
             runuser,
             su: false,
-            ..here()
+            ..system()
         })
     };
     let notes = root(false).obstacles(&fixture.process, false, true);
@@ -243,18 +250,18 @@ fn what_is_not_installed_is_no_command() {
 #[test]
 fn what_a_user_healed_root_undoes_as_that_user_whatever_is_installed() {
     let fixture = dynamic();
-    let undo = |change: &dyn Fn(&mut Here)| {
-        let mut here = Here {
+    let undo = |change: &dyn Fn(&mut LocalSystem)| {
+        let mut system = LocalSystem {
             person: 0,
-            ..here()
+            ..system()
         };
-        change(&mut here);
-        Remedies::of(here).undo(&fixture.process, 1000).unwrap()
+        change(&mut system);
+        Remedies::of(system).undo(&fixture.process, 1000).unwrap()
     };
     let command = "/usr/bin/watchfix heal --undo 42";
     assert_eq!(undo(&|_| {}), format!("runuser -u me -- {command}"));
-    let by_sudo = undo(&|here| here.sudo = true);
+    let by_sudo = undo(&|system| system.sudo = true);
     assert_eq!(by_sudo, format!("sudo -u '#1000' {command}"));
-    let by_su = undo(&|here| here.runuser = false);
+    let by_su = undo(&|system| system.runuser = false);
     assert_eq!(by_su, format!("su -s /bin/sh me -c '{command}'"));
 }

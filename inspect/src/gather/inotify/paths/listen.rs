@@ -1,11 +1,11 @@
 //! What the process is told while it is looked at, as far as its watches are found.
 
 use crate::gather::inotify::activity;
-use crate::gather::inotify::activity::{Ears, Spot};
+use crate::gather::inotify::activity::{Monitors, Spot};
 use crate::gather::inotify::paths::proof::Candidate;
 use crate::gather::inotify::side_effects::{LOOKS, SideEffects};
 use crate::gather::inotify::watches::ReadInstance;
-use crate::gather::subject::view::{Last, View};
+use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Process, Woken};
 use rules::event;
 use std::os::fd::{AsFd, OwnedFd};
@@ -46,15 +46,15 @@ pub fn listen(
     activity::listen(found(view, hearing, read), count, time)
 }
 
-/// Listens to the same inodes for as long as `ears` are kept.
-pub fn place(view: &View<'_>, hearing: Hearing, read: &[ReadInstance], ears: &mut Ears) {
+/// Listens to the same inodes for as long as `monitors` are kept.
+pub fn place(view: &View<'_>, hearing: Hearing, read: &[ReadInstance], monitors: &mut Monitors) {
     let spots = found(view, hearing, read);
-    ears.place(view.dir().pid, spots, count(hearing, read));
+    monitors.place(view.dir().pid, spots, count(hearing, read));
 }
 
 /// How many inodes there are to be listened to, found or not.
 fn count(hearing: Hearing, read: &[ReadInstance]) -> usize {
-    Wakes::asking(hearing.events, read.iter().map(|r| &r.instance)).count()
+    SideEffects::asking(hearing.events, read.iter().map(|r| &r.instance)).count()
 }
 
 fn found(view: &View<'_>, hearing: Hearing, read: &[ReadInstance]) -> impl Iterator<Item = Spot> {
@@ -65,7 +65,7 @@ fn found(view: &View<'_>, hearing: Hearing, read: &[ReadInstance]) -> impl Itera
                 return None;
             }
             let path = watch.path.as_ref()?;
-            let inode: OwnedFd = view.find(path.as_bytes(), Last::Stay).ok()?;
+            let inode: OwnedFd = view.find(path.as_bytes(), FinalLink::Stay).ok()?;
             // Something else may lie there by now.
             let candidate = Candidate::new(view.mounts(), inode.as_fd(), b"", path.as_bytes())?;
             let same = candidate.is(watch, entry.handles.get(at));

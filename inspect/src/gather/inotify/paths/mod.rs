@@ -82,7 +82,7 @@ pub fn resolve(
     let mut scope = WalkScope::default();
     if !side_effects.is_empty() && wanted.left() > 0 {
         places.extend(candidates::usual(view, &places, &mut wanted));
-        ground = Ground::of(view, wanted.read());
+        scope = WalkScope::of(view, wanted.read());
         woken = listen_to(view, Hearing::of(process), wanted.read(), options.listen);
     }
     deadline.wait_longer(
@@ -135,13 +135,13 @@ pub fn listen(
     listen_to(&View::of(dir, mounts), hearing, read, time)
 }
 
-/// Listens to the same for as long as `ears` are kept.
+/// Listens to the same for as long as `monitors` are kept.
 pub fn place(
     dir: &ProcDir,
     mounts: &Mounts,
     hearing: Hearing,
     read: &[ReadInstance],
-    ears: &mut Ears,
+    monitors: &mut Monitors,
 ) {
-    listen::place(&View::of(dir, mounts), hearing, read, ears);
+    listen::place(&View::of(dir, mounts), hearing, read, monitors);
 }
