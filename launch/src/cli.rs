@@ -55,7 +55,7 @@ pub struct RuleArgs {
     #[arg(long, value_name = "DIRS")]
     pub drop: Option<OsString>,
 
-    /// Files that are not heard of; by default SQLite databases and their logs
+    /// Files whose events are ignored; by default SQLite databases and their logs
     #[arg(long, value_name = "NAMES")]
     pub ignore: Option<OsString>,
 

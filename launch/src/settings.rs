@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_become_the_librarys_variables() {
+    fn flags_become_variables_of_the_library() {
         let flags = RuleArgs {
             strip: Some("open".into()),
             settle: Some("/d".into()),

@@ -31,8 +31,8 @@ pub struct Look {
 /// both times, anything else the change time alone.
 ///
 /// Below two seconds, because FAT stores the modification time in steps of two. A modification time in the
-/// future counts as well. So does one after `read`, when the program last read its events: the touch may lie
-/// further back than the change that came after it, and it was not heard of yet.
+/// future counts as well. So does one after `read`, when the program last read its events: another change may
+/// have followed the touch, and the program has not read of either.
 pub fn is_touch(look: &Look, read: Time) -> bool {
     if look.modified > read {
         return true;
@@ -111,7 +111,7 @@ mod tests {
 
     /// A busy program reads late: a touch, and a chmod long after it, are read at once.
     #[test]
-    fn a_touch_that_was_not_heard_of_yet_is_not_hidden_by_what_came_after_it() {
+    fn a_touch_that_was_not_read_yet_is_not_hidden_by_what_came_after_it() {
         let both = look(7, (100, 5), (200, 0));
         assert!(is_touch(&both, (100, 4)));
         assert!(!is_touch(&both, (100, 5)));

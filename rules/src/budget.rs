@@ -1,8 +1,8 @@
-//! How many watches a process may have, and what it is told past that.
+//! How many watches a process may have, and what it gets past that.
 //!
-//! A watch past the budget gets an invented watch descriptor: to the program one like any other, that never
-//! fires. The kernel knows nothing of it. An inode already watched is not a new watch, so which inode of which
-//! instance has which watch is remembered here.
+//! A watch past the budget gets an invented watch descriptor. To the program it looks like any other, and it never
+//! fires; the kernel does not have it. Watching an inode again is not a new watch, so this remembers which inode of
+//! which instance has which watch.
 //!
 //! Lock-free: a slot is taken by its inode and given up by its watch, each in one compare-and-swap. A
 //! thread that is between the two has its slot counted.

@@ -1,4 +1,4 @@
-//! Which file systems answer whoever looks at a file, by their type.
+//! Which types of file systems always answer when a file is looked at.
 
 /// Those that answer by themselves: from a disk of this machine, or from memory. One text, as a list would be mostly
 /// pointers in the library.
@@ -7,7 +7,7 @@ const ANSWER: &[u8] = b"adfs affs aufs bcachefs befs bfs binder binfmt_misc bpf 
     jffs2 jfs minix mqueue msdos nilfs2 nsfs ntfs ntfs3 overlay proc pstore ramfs reiser4 reiserfs resctrl romfs rootfs \
     securityfs selinuxfs smackfs squashfs sysfs sysv tmpfs tracefs ubifs udf ufs vfat xfs zfs zonefs";
 
-/// True for a file system that may keep whoever looks at its files waiting for ever: it may ask a server or a user's
+/// True for a file system that may never answer when a file is looked at: it may ask a server or a user's
 /// program (nfs, cifs, 9p, fuse, virtiofs, whatever a module brings), or mount something first (autofs). What is not
 /// known to answer is not touched. `name` is its type as /proc/PID/mountinfo has it (proc(5)).
 pub fn may_hang(name: &[u8]) -> bool {

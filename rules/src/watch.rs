@@ -6,7 +6,7 @@ use crate::event::{
 };
 
 /// Set by the library under `watchfix run` in the masks it hands to the kernel: the filter lets them
-/// pass, as they have been judged. Both bits are the kernel's own to report: it takes no notice of them in a mask
+/// pass, as they have been judged. The kernel reports both bits and ignores them in a mask
 /// that is asked for (INOTIFY_USER_MASK of fs/notify/inotify/inotify_user.c).
 pub const JUDGED: u32 = Q_OVERFLOW | IGNORED;
 
@@ -23,9 +23,9 @@ pub enum Fate {
 
 /// The mask in place of `mask`.
 ///
-/// A settled watch is told of a write when the file is closed, also where CLOSE_WRITE is stripped: it stands
-/// in for MODIFY, and who sees the records shows it as that. Nothing else is ever asked of the kernel that the
-/// caller did not ask for. A mask without any event stays as it is: the errno is the kernel's.
+/// A settled watch reports a write when the file is closed, also where CLOSE_WRITE is stripped: CLOSE_WRITE
+/// stands in for MODIFY, and an engine that sees the records shows it as MODIFY. Nothing else is added to what
+/// the caller asked for. A mask without any event stays as it is: the errno is the kernel's.
 #[inline]
 pub fn reduce(strip: u32, fate: Fate, mask: u32) -> u32 {
     let events = mask & ALL_EVENTS;
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(reduce(DEFAULT_STRIP | ATTRIB, Fate::Plain, 0x3ee), 0x3ca);
     }
 
-    /// Bits the kernel takes no notice of in a request.
+    /// The kernel ignores these bits in a request.
     #[test]
     fn the_mark_of_a_judged_mask_is_of_bits_that_are_only_reported() {
         assert_eq!(JUDGED, 0xc000);

@@ -130,7 +130,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_no_sequence_of_records_is_left_as_it_is(
+    fn what_is_not_a_sequence_of_records_is_left_as_it_is(
         events in prop::collection::vec(event(), 0..3),
         tail in prop::collection::vec(any::<u8>(), 1..50),
     ) {

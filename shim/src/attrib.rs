@@ -15,8 +15,8 @@ use crate::{mounts, sandbox, sys};
 /// (coroutines, signal handlers).
 const PATH: usize = 1280;
 
-/// What is looked at before a watch is placed. After would be too late: a file that is replaced in between
-/// would pass for the one that is watched.
+/// What a path leads to before a watch is placed. A look afterwards would be too late: a file that is replaced in
+/// between would pass for the watched one.
 pub struct Before(Option<(Identity, bool)>);
 
 /// Looks at what is about to be watched with `mask`, if its records will have to be judged.
@@ -28,7 +28,7 @@ pub fn before(config: &Config, path: &CStr, mask: u32) -> Before {
     Before(look(path, mask))
 }
 
-/// A one-shot watch ends with the record, and must not end unheard.
+/// A one-shot watch ends with its record: it is never judged, so that the program gets the record.
 #[inline(never)]
 fn look(path: &CStr, mask: u32) -> Option<(Identity, bool)> {
     if mask & ONESHOT != 0 {
@@ -147,7 +147,7 @@ fn nofollow(mask: u32) -> bool {
     mask & DONT_FOLLOW != 0
 }
 
-/// False if the file system of this device may keep whoever looks at its files waiting, or is not known.
+/// False if the file system of this device may not answer, or is not known.
 fn answers(device: u64) -> bool {
     // Only a file system without a block device has a server behind it.
     if libc::major(device) != 0 {

@@ -1,4 +1,4 @@
-//! The budget of watches: what is counted, and who is told what past it.
+//! The budget of watches: what counts, and what a program gets past it.
 
 use core::ffi::{CStr, c_int};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -13,10 +13,10 @@ use crate::{log, look, next, sys};
 /// Instances with watches that are remembered. Nothing tells when one is closed.
 static HOLDERS: Fds = Fds::new();
 
-/// The budget was used up once, and that was said.
+/// The budget was used up once, and that has been logged.
 static USED_UP: AtomicBool = AtomicBool::new(false);
 
-/// Whether the kernel is to be asked for a watch, and if it is to be counted; else what the program is told.
+/// Whether the kernel is asked for a watch, and whether it counts; else the answer the program gets.
 #[cold]
 #[inline(never)]
 pub fn admit(
@@ -55,7 +55,7 @@ fn decide(
     if let Admission::Ask(booking) = admission {
         return Ok(Some(booking));
     }
-    // What the kernel would refuse it is asked for: the errno is its own.
+    // The kernel is asked for what it will refuse: the errno is its own.
     let directory = mode & libc::S_IFMT == libc::S_IFDIR;
     if mask & ONLYDIR != 0 && !directory || !sys::may_read(file) || !sys::takes_watch(fd, mask) {
         return Ok(None);
@@ -120,8 +120,8 @@ pub fn remove(fd: c_int, wd: c_int, kernel: impl FnOnce() -> c_int) -> c_int {
     if answer == 0 {
         budget.remove(fd, wd);
     } else if USED_UP.load(Relaxed) && wd > 0 && sys::is_inotify(fd) {
-        // It went with its directory. @parcel/watcher learns that from the directory above alone, whose
-        // watch may be an invented one, and throws when a removal fails.
+        // The watch went with its directory. @parcel/watcher learns that from the directory above alone, whose
+        // watch may be an invented one, and it throws when a removal fails.
         errno.restore();
         return 0;
     }

@@ -145,8 +145,8 @@ pub unsafe extern "C" fn syscall(
     unsafe { judged(n, a, b, c, d, e, f) }
 }
 
-/// The system calls the rules are about. They go on to the next syscall: whoever stands behind the function of that
-/// name may make the call by this one.
+/// The system calls the rules are about. They go on to the next `syscall`, not to the next function of
+/// that name: that one may make its call through this hook.
 ///
 /// # Safety
 /// As libc's syscall.

@@ -1,5 +1,5 @@
-//! A path as a program passes it: a pointer that may lead nowhere, which is the kernel's to say (EFAULT) and no
-//! reason to fall.
+//! A path as a program passes it. The pointer may be invalid: the kernel then answers EFAULT, and the library must not
+//! crash.
 
 use core::ffi::{CStr, c_char};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -9,8 +9,8 @@ use crate::sys;
 /// The smallest page there is; a larger one is several of these.
 const PAGE: usize = 4096;
 
-/// Pages in which strings were found, by their number. What holds one stays mapped: to ask the kernel every time
-/// would cost a tenth of what a watch does.
+/// Pages in which strings were found, by their number. They stay mapped. Asking the kernel every time would
+/// cost a tenth of what placing a watch costs.
 static FOUND: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
 
 /// The string at `path`; `None` if it cannot be read, or is longer than a path may be.

@@ -1,7 +1,7 @@
-//! What a sandbox of the program's own forbids: to ask the kernel about a descriptor may be death.
+//! Sandboxes: a question to the kernel about a descriptor may kill a program that runs in one.
 //!
-//! A filter that the program was started under let the loader do more than is ever done here. One that it
-//! puts up itself is seen by the call that does it.
+//! A filter that was there when the program started let the loader do more than this library ever does. A filter that
+//! the program installs itself is noticed by the call that installs it.
 
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -21,7 +21,7 @@ const FILTER: u8 = 1;
 /// Nothing but read, write and exit is.
 const STRICT: u8 = 2;
 
-/// True if the program has put up a sandbox: no call is made that it does not make itself.
+/// True if the program has entered a sandbox: from then on the library makes only calls that the program makes itself.
 #[inline]
 pub fn entered() -> bool {
     SANDBOX.load(Relaxed) != NONE
@@ -32,8 +32,8 @@ pub fn seen(fd: c_int) {
     SEEN.insert(fd);
 }
 
-/// True if `fd` is an inotify instance and the kernel may be asked. In a sandbox it is only asked by the call
-/// that the program has its watches by, and only about what that call was made with.
+/// True if `fd` is an inotify instance and the kernel may be asked. In a sandbox it is asked only by the call the
+/// program places its watches with, and only about descriptors that the program has used with it.
 pub fn is_inotify(fd: c_int) -> bool {
     match SANDBOX.load(Relaxed) {
         NONE => sys::is_inotify(fd),

@@ -63,11 +63,11 @@ struct Call<'a> {
     before: Before,
 }
 
-/// What becomes of a call that the kernel is not asked for as it is judged.
+/// What becomes of a call that does not go to the kernel with the judged mask.
 enum Other {
     /// The kernel gets the program's own mask, as the errno will be its own.
     Unchanged,
-    /// The program is told this.
+    /// The program gets this answer.
     Answer(c_int),
 }
 
@@ -163,7 +163,7 @@ fn remember(call: &Call<'_>, wd: c_int) {
     });
 }
 
-/// What the kernel is to be asked for in place of `mask`, and what is noted of it.
+/// The mask the kernel is asked for in place of `mask`, and what is remembered of the call.
 #[inline(always)]
 fn judge(config: &'static Config, fd: c_int, path: &CStr, mask: u32) -> (u32, Asked) {
     log::errors_once(config);

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_the_command_line_is_no_command_to_the_terminal() {
+    fn a_word_of_the_command_line_is_not_a_command_to_the_terminal() {
         let text = said("fdscan 1 --\x1b[2J\n::error::x");
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(!text.contains('\x1b'), "{text}");

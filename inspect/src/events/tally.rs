@@ -85,7 +85,7 @@ mod tests {
     use crate::model::EventCount;
 
     #[test]
-    fn events_are_counted_by_bit_watch_and_name_and_notices_are_none() {
+    fn events_are_counted_by_bit_watch_and_name_and_notices_are_not() {
         let mut tally = Tally::default();
         tally.record(1, event::OPEN, b"a");
         tally.record(1, event::OPEN | event::ISDIR, b"d");

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_that_hold_are_no_finding() {
+    fn claims_that_hold_are_not_a_finding() {
         for verdict in [
             Verdict::Live,
             Verdict::Held,

@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn pipes_to_children_are_no_leak_and_pipes_to_itself_are_one() {
+    fn pipes_to_children_are_not_a_leak_and_pipes_to_itself_are_one() {
         let own = with(Kind::Pipe, 300, |n| format!("pipe:[{}]", n / 2));
         assert_eq!(own.only(look).evidence["handles"], 300);
         let mut children = with(Kind::Pipe, 300, |n| format!("pipe:[{n}]"));

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_that_only_wait_for_one_lock_are_no_servers() {
+    fn programs_that_only_wait_for_one_lock_are_not_servers() {
         let mut fixture = pair(&[("/t/.cargo-lock", "claim")], true);
         fixture.process.surroundings.listeners.clear();
         fixture.process.surroundings.same_program[0]
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_that_waits_for_another_is_no_server() {
+    fn a_start_that_waits_for_another_is_not_a_server() {
         let mut fixture = claimed();
         fixture.process.surroundings.listeners.clear();
         assert!(fixture.look(look).is_empty());

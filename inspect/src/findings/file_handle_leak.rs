@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn many_files_of_one_pattern_are_a_leak_and_one_less_is_none() {
+    fn many_files_of_one_pattern_are_a_leak_and_one_less_is_not() {
         let name = |n: usize| format!("/s/{n}.jsonl");
         let finding = with(128, name, |n| n as u64).only(look);
         assert_eq!(finding.evidence["pattern"], "*.jsonl");
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn files_kept_open_on_purpose_are_no_leak() {
+    fn files_kept_open_on_purpose_are_not_a_leak() {
         for pattern in ["sst", "IBD", "jar", "log"] {
             let fixture = with(2000, |n| format!("/db/x{n}.{pattern}"), |n| n as u64);
             assert!(fixture.look(look).is_empty(), "{pattern}");
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_many_directories_are_no_pattern() {
+    fn files_of_many_directories_are_not_a_pattern() {
         let fixture = with(2000, |n| format!("/s/{}/{n}.jsonl", n % 100), |n| n as u64);
         assert!(fixture.look(look).is_empty());
     }

@@ -102,7 +102,7 @@ mod tests {
     use crate::model::{Account, UserUsage};
 
     #[test]
-    fn all_instances_in_use_is_a_note_to_who_has_none_of_them() {
+    fn all_instances_in_use_is_a_note_to_a_process_without_any() {
         let mut fixture = Fixture::new();
         fixture.process.user = Some(UserUsage {
             account: Account {

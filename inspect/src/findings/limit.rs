@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_a_tenth_of_it_is_to_blame_and_who_has_none_is_not() {
+    fn a_process_with_a_tenth_of_it_is_to_blame_and_one_without_any_is_not() {
         for uses in [false, true] {
             let blame = |own, used| blame(own, used, 1000, uses);
             assert_eq!(blame(0, 999), Some(Severity::Info));

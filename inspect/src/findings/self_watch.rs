@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_deleting_or_not_asking_for_modify_is_no_self_watch() {
+    fn reading_deleting_or_not_asking_for_modify_is_not_a_self_watch() {
         let watched = || Fixture::new().with_watch(1, 100, 0x2, None);
         let mut reading = watched().with_file(5, "/d/x", 200, 100);
         reading.process.descriptors[0].writable = Some(false);

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_with_itself_are_a_leak_and_pairs_with_children_are_none() {
+    fn pairs_with_itself_are_a_leak_and_pairs_with_children_are_not() {
         for (step, leaks) in [(1, true), (2, false)] {
             let mut fixture = with(440, TcpState::Other, false);
             for socket in &mut fixture.process.surroundings.sockets {

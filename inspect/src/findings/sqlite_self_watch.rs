@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_shm_alone_is_no_self_watch() {
+    fn an_open_shm_alone_is_not_a_self_watch() {
         let mut fixture = codex();
         for part in &mut fixture.process.sqlite[0].parts {
             part.writable = part.suffix == "-shm";

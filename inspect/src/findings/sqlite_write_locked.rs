@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn in_wal_mode_a_lock_on_the_database_itself_is_no_transaction() {
+    fn in_wal_mode_a_lock_on_the_database_itself_is_not_a_transaction() {
         let mut fixture = locked(None);
         let database = &mut fixture.process.sqlite[0];
         database.rollback_locks = Some(vec![RollbackLock {
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_outlasts_transactions_is_none() {
+    fn a_lock_that_outlasts_transactions_is_not_a_finding() {
         let mut fixture = exclusive();
         fixture.process.sqlite[0].journal = Some(Journal::Ended);
         assert!(fixture.look(look).is_empty());

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_library_that_is_switched_off_is_no_cure() {
+    fn a_library_that_is_switched_off_does_not_help() {
         let mut fixture = Fixture::new().with_watches(1, 0xfff);
         fixture.process.preload.mapped = Some(true);
         fixture.process.watchfix_rules = vec![("WATCHFIX_OFF".into(), "1".into())];
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_heard_reading_makes_it_a_warning_and_who_changes_does_not() {
+    fn reads_that_are_seen_make_it_a_warning_and_changes_do_not() {
         let mut fixture = Fixture::new().with_watches(3, 0x3ee);
         for (mask, severity, says) in [
             (event::OPEN, Severity::Warning, "it was woken 1 time by"),

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_that_are_no_utf8_are_escaped_and_the_rest_stays() {
+    fn bytes_that_are_not_utf8_are_escaped_and_the_rest_stays() {
         let name = Name::from(&b"a\xff\xc3\xa9\xc3"[..]);
         assert_eq!(name.to_string(), "a\\xffé\\xc3");
         assert_eq!(serde_json::to_string(&name).unwrap(), r#""a\\xffé\\xc3""#);

@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn who_moves_a_mark_is_no_reader() {
+    fn who_moves_a_mark_is_not_a_reader() {
         assert!(kept(&wal(1, 40, true)).is_empty());
     }
 

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_command_stays_as_it_is() {
+    fn what_is_not_a_command_stays_as_it_is() {
         for text in ["a::b\n", "std::fs\n  x ::y\n", "## [x]\n# a", "", "größe\n"] {
             assert_eq!(guarded(text), text);
         }

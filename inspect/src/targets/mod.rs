@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_as_a_number_and_is_none_is_an_error() {
+    fn what_begins_with_a_digit_and_is_not_a_number_is_an_error() {
         for wrong in [
             "",
             "0",

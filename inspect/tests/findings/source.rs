@@ -255,7 +255,7 @@ fn judged(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_sound_file_has_no_fault() {
+fn a_correct_file_has_no_fault() {
     assert_eq!(judged(SOUND), Vec::<String>::new());
     let source = Source::of("x.rs", SOUND);
     assert_eq!(source.sections[0].code, "some-code");

@@ -41,7 +41,7 @@ fn a_pid_that_does_not_exist_is_3() {
 }
 
 #[test]
-fn pid_0_is_no_process() {
+fn pid_0_is_not_a_process() {
     let scan = Stage::new().scan(&["0"]);
     // Either "no number of a process" or "no such process".
     assert!([2, 3].contains(&scan.code()), "{}", scan.status);
@@ -104,7 +104,7 @@ fn another_users_process_is_4() {
 }
 
 #[test]
-fn another_users_process_among_ones_own_does_not_hide_them() {
+fn another_users_process_among_the_callers_own_does_not_hide_these() {
     if !is_root() {
         return support::skip("only root can start another user's process");
     }
@@ -220,7 +220,7 @@ fn a_zombie_is_said_to_be_one() {
 }
 
 #[test]
-fn a_zombie_of_ones_own_is_not_said_to_be_anothers() {
+fn a_zombie_of_the_same_user_is_not_said_to_be_another_users() {
     let stage = Stage::unprivileged(60154);
     let (_parent, pid) = zombie(&stage);
     // The kernel refuses a zombie's fd directory to its own user: that is not a question of permission.
@@ -242,7 +242,7 @@ fn fdscan_can_look_at_itself() {
 }
 
 #[test]
-fn the_same_pid_twice_is_no_error() {
+fn the_same_pid_twice_is_not_an_error() {
     let stage = Stage::new();
     let fixture = stage.mkfds(&["idle"]);
     let pid = fixture.pid().to_string();
@@ -252,7 +252,7 @@ fn the_same_pid_twice_is_no_error() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_crash() {
+fn a_reader_that_goes_away_is_not_a_crash() {
     let stage = Stage::new();
     let dir = stage.make("tree");
     // More than a pipe holds.
@@ -330,7 +330,7 @@ fn with_output(line: &str, to: &str) -> Scan {
 }
 
 #[test]
-fn an_answer_that_cannot_be_written_is_no_success_of_any_command() {
+fn an_answer_that_cannot_be_written_is_not_a_success_of_any_command() {
     let stage = Stage::new();
     let fixture = stage.mkfds(&["idle"]);
     for line in answering(fixture.pid()) {
@@ -350,7 +350,7 @@ fn an_answer_that_cannot_be_written_is_no_success_of_any_command() {
 }
 
 #[test]
-fn what_is_said_elsewhere_needs_no_standard_output() {
+fn what_is_written_elsewhere_needs_no_standard_output() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("metrics");
     for line in [
@@ -365,7 +365,7 @@ fn what_is_said_elsewhere_needs_no_standard_output() {
 }
 
 #[test]
-fn closed_standard_descriptors_are_no_crash() {
+fn closed_standard_descriptors_are_not_a_crash() {
     let stage = Stage::new();
     let fixture = stage.mkfds(&["idle"]);
     let mut command = Command::new("sh");

@@ -160,7 +160,7 @@ fn a_command_keeps_its_status_when_nothing_is_broken() {
 }
 
 #[test]
-fn a_command_needs_no_dashes_and_a_number_is_no_command() {
+fn a_command_needs_no_dashes_and_a_number_is_not_a_command() {
     let scan = check(&[
         "--fail-on",
         "never",

@@ -3,7 +3,7 @@
 use crate::common::{Stage, holds_number, is_root};
 
 #[test]
-fn descriptors_and_limits_are_the_processs_own() {
+fn descriptors_and_limits_are_those_of_the_process() {
     let stage = Stage::new();
     let dir = stage.make("kinds");
     let fixture = stage.mkfds_in(&dir, &["kinds"]);

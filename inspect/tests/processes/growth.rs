@@ -26,7 +26,7 @@ fn more(change: &Value) -> u64 {
 }
 
 #[test]
-fn one_sample_knows_of_no_growth() {
+fn one_sample_shows_no_growth() {
     let stage = Stage::new();
     let dir = stage.make("state");
     let fixture = stage.mkfds_in(&dir, &["sqlite-connections", "--count", "40"]);

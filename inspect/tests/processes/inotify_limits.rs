@@ -14,7 +14,7 @@ fn share(limit: u64, percent: u64) -> u64 {
 }
 
 #[test]
-fn the_limits_are_the_kernels() {
+fn the_limits_are_those_of_the_kernel() {
     let stage = Stage::new();
     let fixture = stage.mkfds(&["idle"]);
     let doc = stage.scan(&[&fixture.pid().to_string(), "--json"]).json();

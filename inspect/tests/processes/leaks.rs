@@ -28,24 +28,24 @@ fn nine_hundred_and_ninety_one_session_files_are_a_leak() {
 }
 
 #[test]
-fn a_hundred_session_files_are_no_leak() {
+fn a_hundred_session_files_are_not_a_leak() {
     pattern(&["100"]).0.must_not_raise("file-handle-leak");
 }
 
 #[test]
-fn files_of_as_many_directories_are_no_leak() {
+fn files_of_as_many_directories_are_not_a_leak() {
     let (process, _) = pattern(&["300", "--spread"]);
     process.must_not_raise("file-handle-leak");
 }
 
 #[test]
-fn the_tables_of_a_storage_engine_are_no_leak() {
+fn the_tables_of_a_storage_engine_are_not_a_leak() {
     let (process, _) = pattern(&["600", "--extension", "sst"]);
     process.must_not_raise("file-handle-leak");
 }
 
 #[test]
-fn one_file_open_two_hundred_times_is_a_leak_and_twenty_times_is_none() {
+fn one_file_open_two_hundred_times_is_a_leak_and_twenty_times_is_not() {
     let stage = Stage::new();
     for (name, count) in [("leak", "200"), ("healthy", "20")] {
         let dir = stage.make(name);
@@ -108,7 +108,7 @@ fn connections_whose_peers_have_gone_are_a_leak_at_any_limit() {
 }
 
 #[test]
-fn clients_that_are_served_are_no_leak_until_half_of_the_limit_is_gone() {
+fn clients_that_are_served_are_not_a_leak_until_half_of_the_limit_is_gone() {
     leaked("accepted", "300", &["--limit", "2000"]).must_not_raise("socket-leak");
     let process = leaked("accepted", "300", &["--limit", "600"]);
     let evidence = &process.finding("socket-leak", "warning")["evidence"];
@@ -138,7 +138,7 @@ fn many_of_any_kind_are_a_leak() {
 }
 
 #[test]
-fn pipes_with_both_ends_here_are_a_leak_and_ends_of_children_are_none() {
+fn pipes_with_both_ends_here_are_a_leak_and_ends_of_children_are_not() {
     let process = leaked("pipes", "380", &[]);
     let evidence = &process.finding("descriptor-leak", "warning")["evidence"];
     assert_eq!(evidence["kind"], "pipe");
@@ -224,7 +224,7 @@ fn sixty_five_mebibytes_of_a_deleted_log_are_a_warning_and_counted_once() {
 }
 
 #[test]
-fn a_few_mebibytes_of_a_deleted_file_are_a_remark() {
+fn a_few_mebibytes_of_a_deleted_file_are_a_note() {
     nameless("6", "deleted").finding("deleted-file-held", "info");
 }
 

@@ -53,7 +53,7 @@ fn paths_of_another_mount_namespace_are_those_the_process_sees() {
 }
 
 #[test]
-fn directories_of_an_overlayfs_are_found_through_the_processs_namespace() {
+fn directories_of_an_overlayfs_are_found_through_the_namespace_of_the_process() {
     let stage = Stage::new();
     let dir = stage.make("mounts");
     // d000000 comes from below, the others are made above.
@@ -133,7 +133,7 @@ fn in_jail(stage: &Stage, jail: &Path, user: Option<u32>) -> Option<Fixture> {
 }
 
 #[test]
-fn below_a_chroot_that_is_no_mount_paths_are_those_the_process_sees() {
+fn below_a_chroot_that_is_not_a_mount_paths_are_those_the_process_sees() {
     let stage = Stage::new();
     let jail = stage.make("jail");
     std::fs::create_dir(jail.join("w")).unwrap();
@@ -185,7 +185,7 @@ fn fdscan_finds_paths_below_the_same_chroot_too() {
 }
 
 #[test]
-fn below_a_chroot_the_processs_own_user_sees_its_paths_too() {
+fn below_a_chroot_the_user_of_the_process_sees_its_paths_too() {
     let stage = Stage::unprivileged(60311);
     let jail = stage.make("jail");
     let watched = jail.join("w");

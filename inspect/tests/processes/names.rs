@@ -129,7 +129,7 @@ fn an_empty_word_of_the_command_line_is_kept() {
 }
 
 #[test]
-fn a_title_in_place_of_the_arguments_is_no_command_to_type() {
+fn a_title_in_place_of_the_arguments_is_not_a_command_to_type() {
     let stage = Stage::new();
     let dir = stage.make("watched");
     let text = "import ctypes, os, sys\n\

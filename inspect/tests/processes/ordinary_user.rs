@@ -211,7 +211,7 @@ fn an_idle_process_is_woken_where_its_user_allows_it() {
 }
 
 #[test]
-fn events_that_heard_nothing_of_most_cannot_tell_and_says_what_can() {
+fn events_that_listened_to_few_inodes_cannot_tell_and_says_what_can() {
     let _quiet = quiet();
     let mut scene = Scene::new(60_504, "0x3ee");
     let doc = scene.events(&["--for", "0.1"]);

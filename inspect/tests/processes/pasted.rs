@@ -176,7 +176,7 @@ fn in_a_container_that_refuses_it_nothing_is_named_that_needs_it() {
 }
 
 #[test]
-fn a_program_that_only_the_processs_own_path_has_is_named_by_its_path() {
+fn a_program_that_only_the_path_of_its_process_has_is_named_by_its_path() {
     let stage = Stage::new();
     let dir = stage.make("tree");
     let copy = alone(&stage, stage.mkfds_binary());

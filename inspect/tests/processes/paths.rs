@@ -75,7 +75,7 @@ fn paths_are_right_or_unknown(process: &Process, fixture: &Fixture) {
 }
 
 #[test]
-fn regular_files_have_their_names_or_none() {
+fn regular_files_have_their_own_names_or_no_name() {
     let stage = Stage::new();
     let dir = stage.make("tree");
     let fixture = stage.mkfds_in(&dir, &["watch-files", "--count", "300"]);

@@ -116,7 +116,7 @@ fn a_library_that_is_not_there_is_not_mapped() {
 }
 
 #[test]
-fn another_library_is_none_of_our_business() {
+fn another_preloaded_library_is_ignored() {
     let stage = Stage::new();
     let fixture = preloaded(&stage, "/nonexistent/libother.so");
     let process = stage.look(&fixture);
@@ -151,7 +151,7 @@ fn a_preload_that_was_deleted_after_the_start_is_still_mapped() {
 }
 
 #[test]
-fn a_process_without_preload_asked_for_none() {
+fn a_process_without_a_preload_has_no_finding_about_one() {
     let stage = Stage::new();
     let fixture = stage.mkfds_with(&["idle"], |c| {
         c.env_remove("LD_PRELOAD");

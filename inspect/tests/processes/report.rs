@@ -124,7 +124,7 @@ fn an_interruption_ends_the_sample_and_writes_the_report() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error_for_any_command() {
+fn a_reader_that_has_seen_enough_is_not_an_error_for_any_command() {
     let stage = Stage::new();
     let dir = stage.make("d");
     let fixture = stage.mkfds_in(&dir, &["watches", "--count", "2000"]);

@@ -50,7 +50,7 @@ fn an_orphan_that_leads_its_session_is_known_by_its_parent_being_init() {
 }
 
 #[test]
-fn an_orphan_without_a_sibling_is_no_warning() {
+fn an_orphan_without_a_sibling_is_not_a_warning() {
     let stage = Stage::new();
     let fixture = stage.mkfds(&["orphan"]);
     let process = server(&stage, &fixture);
@@ -63,7 +63,7 @@ fn an_orphan_without_a_sibling_is_no_warning() {
 }
 
 #[test]
-fn a_server_whose_supervisor_is_its_parent_is_no_orphan() {
+fn a_server_whose_supervisor_is_its_parent_is_not_an_orphan() {
     let stage = Stage::new();
     for args in [
         &["orphan", "--supervised"][..],
@@ -75,7 +75,7 @@ fn a_server_whose_supervisor_is_its_parent_is_no_orphan() {
 }
 
 #[test]
-fn the_respawned_server_itself_is_no_orphan() {
+fn the_respawned_server_itself_is_not_an_orphan() {
     let stage = Stage::new();
     let fixture = stage.mkfds(&["orphan", "--respawn"]);
     let scan = stage.scan(&[fixture.fact("sibling"), "--json"]);
@@ -172,7 +172,7 @@ fn a_script_is_the_same_program_by_whichever_path_it_was_started() {
 }
 
 #[test]
-fn two_servers_with_states_of_their_own_are_no_duplicates() {
+fn two_servers_with_states_of_their_own_are_not_duplicates() {
     let stage = Stage::new();
     let pair = ["one", "two"].map(|name| {
         let dir = stage.make(name);
@@ -184,7 +184,7 @@ fn two_servers_with_states_of_their_own_are_no_duplicates() {
 }
 
 #[test]
-fn a_worker_that_was_forked_with_everything_open_is_no_duplicate() {
+fn a_worker_that_was_forked_with_everything_open_is_not_a_duplicate() {
     let stage = Stage::new();
     let dir = stage.make("state");
     let fixture = stage.mkfds_in(&dir, &["server", "--database", "--pid-file", "--worker"]);
@@ -202,7 +202,7 @@ fn is_in_order(stage: &Stage, pid: &str) {
 }
 
 #[test]
-fn what_was_put_into_the_background_on_purpose_is_no_orphan() {
+fn what_was_put_into_the_background_on_purpose_is_not_an_orphan() {
     let stage = Stage::new();
     for args in [
         &["orphan", "--background", "nohup"][..],
@@ -402,7 +402,7 @@ fn starts_in_vain_outweigh_a_parent_that_lives_on() {
 }
 
 #[test]
-fn a_bootstrap_that_was_under_way_when_the_look_began_is_no_supervisor() {
+fn a_bootstrap_that_was_under_way_when_the_look_began_is_not_a_supervisor() {
     let stage = Stage::new();
     let keeper = "python3 server.py 0; :";
     let again = "while :; do (sleep 0.7; python3 server.py PORT; :); done";

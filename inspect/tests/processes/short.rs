@@ -222,7 +222,7 @@ fn evidence_is_shown_with_all_and_in_json() {
 }
 
 #[test]
-fn a_command_that_helps_twice_is_given_once() {
+fn a_command_that_two_findings_need_is_printed_once() {
     let stage = Stage::new();
     let dir = stage.make("tree");
     let fixture = stage.mkfds_in(&dir, &["sqlite-self-watch", "--mask", "0xfea"]);

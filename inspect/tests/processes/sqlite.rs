@@ -90,7 +90,7 @@ fn thirty_two_connections_to_one_database_may_be_a_pool_and_are_a_remark() {
 }
 
 #[test]
-fn thirty_one_connections_to_one_database_are_none() {
+fn thirty_one_connections_to_one_database_are_not_a_leak() {
     let stage = Stage::new();
     let dir = stage.make("state");
     let fixture = stage.mkfds_in(&dir, &["sqlite-connections", "--count", "31"]);
@@ -98,7 +98,7 @@ fn thirty_one_connections_to_one_database_are_none() {
 }
 
 #[test]
-fn many_connections_to_many_databases_are_no_leak() {
+fn many_connections_to_many_databases_are_not_a_leak() {
     let stage = Stage::new();
     let dir = stage.make("state");
     let fixture = stage.mkfds_in(
@@ -121,7 +121,7 @@ fn descriptors_sqlite_parked_are_told_apart_from_connections() {
 }
 
 #[test]
-fn thirty_one_parked_descriptors_are_no_leak() {
+fn thirty_one_parked_descriptors_are_not_a_leak() {
     let stage = Stage::new();
     let dir = stage.make("state");
     let fixture = stage.mkfds_in(&dir, &["sqlite-parked", "--count", "31"]);

@@ -337,7 +337,7 @@ fn the_table_of_logs_names_locks_marks_and_processes() {
 }
 
 #[test]
-fn a_database_under_the_processs_own_watch_is_not_opened_and_its_locks_are_known_all_the_same() {
+fn a_database_its_process_watches_is_not_opened_and_its_locks_are_known_all_the_same() {
     let stage = Stage::new();
     for (mask, opened) in [("0xfff", false), ("0xfce", true), ("0x3ca", true)] {
         let dir = stage.make(mask);

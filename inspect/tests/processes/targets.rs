@@ -75,7 +75,7 @@ fn a_script_is_found_by_its_own_name_though_its_program_is_another() {
 }
 
 #[test]
-fn a_title_is_found_by_whom_it_is_of_and_code_is_no_name() {
+fn a_title_is_found_by_its_program_and_code_is_not_a_name() {
     let stage = Stage::new();
     let name = unique("gunner");
     let text = format!(
@@ -179,7 +179,7 @@ fn who_listens_on_a_port_is_found_for_tcp_and_udp_and_either_address() {
 }
 
 #[test]
-fn a_port_nobody_listens_on_is_no_process() {
+fn a_port_nobody_listens_on_is_not_a_process() {
     let stage = Stage::new();
     // Bound and not listening: nobody else can take it.
     let script = "import socket, sys; s = socket.socket(); s.bind(('127.0.0.1', 0)); \
@@ -314,7 +314,7 @@ fn a_user_has_all_of_their_processes_and_a_name_of_theirs_only_those() {
 }
 
 #[test]
-fn a_word_that_is_no_process_is_said_to_be_none_and_may_be_a_command() {
+fn a_word_that_names_no_process_may_be_a_command_and_the_message_says_so() {
     let stage = Stage::new();
     for (word, meant) in [("tpo", "top"), ("wacth", "watch"), ("claim", "claims")] {
         let scan = stage.scan(&[word]);
@@ -425,7 +425,7 @@ fn names_and_ports_are_targets_of_every_command_that_takes_a_process() {
 }
 
 #[test]
-fn a_name_obeys_nobody_and_may_be_any_bytes() {
+fn a_name_may_be_any_bytes_and_cannot_steer_a_terminal() {
     use std::os::unix::ffi::OsStrExt;
     let stage = Stage::new();
     let name = std::ffi::OsStr::from_bytes(b"evil\x1b[2J\n::error::\xff");

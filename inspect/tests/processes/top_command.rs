@@ -305,7 +305,7 @@ fn fail_on_judges_all_processes_asked_for_and_not_only_those_listed() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_reader_that_has_seen_enough_is_not_an_error() {
     must_end_with_its_reader(&["top", "--limit", "0"]);
 }
 

@@ -75,7 +75,7 @@ fn a_watched_database_is_not_opened() {
 }
 
 #[test]
-fn the_counting_of_events_is_no_empty_claim() {
+fn the_test_counts_events_that_do_happen() {
     let _quiet = quiet();
     let stage = Stage::unprivileged(60185);
     let dir = stage.make("tree");

@@ -121,7 +121,7 @@ fn masks_are_rolled_up_and_each_watch_keeps_its_own() {
 }
 
 #[test]
-fn bits_that_are_no_events_stay_in_the_mask() {
+fn bits_that_are_not_events_stay_in_the_mask() {
     let stage = Stage::new();
     let dir = stage.make("tree");
     // IN_EXCL_UNLINK | IN_ONESHOT: fdinfo shows them since Linux 5.19, the mask before without them.
@@ -276,7 +276,7 @@ fn who_is_being_woken_by_reads_is_warned_of_and_first() {
 }
 
 #[test]
-fn a_look_for_a_while_is_not_heard_as_a_read() {
+fn looking_for_a_while_is_not_counted_as_a_read() {
     let stage = Stage::new();
     let dir = stage.make("tree");
     // fdscan looks into the database, and would into the directory.
@@ -313,7 +313,7 @@ fn a_mask_without_events_of_reading_wakes_nobody_by_reading() {
 }
 
 #[test]
-fn attrib_in_a_mask_is_worth_a_remark() {
+fn attrib_in_a_mask_is_a_note() {
     let stage = Stage::new();
     let dir = stage.make("tree");
     let fixture = stage.mkfds_in(&dir, &["watches", "--count", "9", "--mask", "0x3ce"]);
@@ -323,7 +323,7 @@ fn attrib_in_a_mask_is_worth_a_remark() {
 }
 
 #[test]
-fn a_mask_without_attrib_is_worth_no_remark() {
+fn a_mask_without_attrib_has_no_note() {
     let stage = Stage::new();
     let dir = stage.make("tree");
     // Everything but attrib.
@@ -350,7 +350,7 @@ fn a_watch_on_the_log_itself_is_a_self_watch() {
 }
 
 #[test]
-fn a_file_open_for_reading_is_no_self_watch() {
+fn a_file_open_for_reading_is_not_a_self_watch() {
     let stage = Stage::new();
     let dir = stage.make("logs");
     let fixture = stage.mkfds_in(&dir, &["self-watch", "--read-only"]);
@@ -358,7 +358,7 @@ fn a_file_open_for_reading_is_no_self_watch() {
 }
 
 #[test]
-fn a_log_below_the_watched_directory_is_no_self_watch() {
+fn a_log_below_the_watched_directory_is_not_a_self_watch() {
     let stage = Stage::new();
     let dir = stage.make("logs");
     // inotify reports entries of the directory, not of directories below it.
@@ -367,7 +367,7 @@ fn a_log_below_the_watched_directory_is_no_self_watch() {
 }
 
 #[test]
-fn a_mask_without_modify_is_no_self_watch() {
+fn a_mask_without_modify_is_not_a_self_watch() {
     let stage = Stage::new();
     let dir = stage.make("logs");
     let fixture = stage.mkfds_in(&dir, &["self-watch", "--mask", "0x3c8"]);

@@ -59,7 +59,7 @@ fn hostile(stage: &Stage) -> (Vec<PathBuf>, Fixture) {
 }
 
 #[test]
-fn no_name_becomes_a_command() {
+fn a_name_never_becomes_a_command() {
     if !Path::new("/usr/bin/python3").exists() {
         return support::skip("it needs python3");
     }

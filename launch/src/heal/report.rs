@@ -193,7 +193,7 @@ impl Lines {
         }
         self.add(format_args!(
             "settled {place}: a file there is reported when it is closed, not at every write; a \
-             program that takes no notice of close_write hears of new and replaced files only"
+             program that ignores close_write notices new and replaced files only"
         ));
     }
 

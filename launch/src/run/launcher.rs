@@ -193,7 +193,7 @@ impl Launcher {
         }
     }
 
-    /// Passes on what was sent to this process, and hears of its children.
+    /// Passes on the signals sent to this process, and notices what its children do.
     fn pass_signals_on(&mut self) -> Option<Change> {
         let mut last = None;
         while let Some(signal) = signal::next(self.signals.as_fd()) {

@@ -181,7 +181,7 @@ impl Supervisor<'_> {
                 self.log.command_has_ended();
             }
             if let Some(launcher) = &self.launcher {
-                // It stops when the command does: it has to go on to hear of anything else.
+                // It stops when the command does, and must go on to notice anything else.
                 if !matches!(change, Change::Stopped(_)) {
                     signal::send(self.launcher_pid, libc::SIGCONT);
                 }

@@ -35,7 +35,7 @@ fn ended((child, begun): (Child, Instant), what: &[&str]) -> Run {
 }
 
 #[test]
-fn a_dead_file_system_holds_up_nothing_and_what_lies_there_is_said() {
+fn a_dead_file_system_holds_up_nothing_and_the_watches_there_are_named() {
     let (_dir, path) = directory();
     if !needs_root() {
         return;

@@ -187,7 +187,7 @@ fn a_watch_on_the_database_itself_or_its_log_is_muted() {
 }
 
 #[test]
-fn a_name_that_is_ignored_mutes_a_file_and_no_directory() {
+fn an_ignored_name_mutes_a_file_and_not_a_directory() {
     let (_dir, path) = directory();
     let (file, dir) = (path.join("a.sqlite"), path.join("b.sqlite"));
     std::fs::write(&file, "").unwrap();

@@ -170,7 +170,7 @@ fn a_watched_directory_that_may_not_be_read_is_listed_with_the_reason() {
 }
 
 #[test]
-fn what_is_no_process_has_status_3_and_what_is_no_pid_has_status_2() {
+fn what_is_not_a_process_has_status_3_and_what_is_not_a_pid_has_status_2() {
     let mut child = Command::new("true").spawn().unwrap();
     let pid = child.id();
     child.wait().unwrap();

@@ -76,7 +76,7 @@ fn assert_as_bare_there_and_back(
 }
 
 #[test]
-fn turned_off_it_cannot_be_told() {
+fn a_program_cannot_tell_that_watchfix_is_there_but_off() {
     assert_as_bare(Dynamically, None, |pid| {
         let mut command = watchfix();
         command.env("WATCHFIX_OFF", "1");
@@ -86,26 +86,26 @@ fn turned_off_it_cannot_be_told() {
 }
 
 #[test]
-fn rules_about_nothing_cannot_be_told() {
+fn a_program_cannot_tell_that_it_is_healed_by_rules_about_nothing() {
     assert_as_bare(Dynamically, None, |pid| {
         good_or_in_part(heal(pid, &ABOUT_NOTHING));
     });
 }
 
 #[test]
-fn rules_about_nothing_cannot_be_told_by_a_static_program() {
+fn a_static_program_cannot_tell_that_it_is_healed_by_rules_about_nothing() {
     assert_as_bare(Statically, None, |pid| {
         good_or_in_part(heal(pid, &ABOUT_NOTHING));
     });
 }
 
 #[test]
-fn what_was_healed_and_undone_between_two_steps_cannot_be_told() {
+fn a_program_cannot_tell_that_it_was_healed_and_undone_between_two_steps() {
     assert_as_bare_there_and_back(Dynamically, None, &ABOUT_EVERYTHING, heal);
 }
 
 #[test]
-fn nor_by_a_static_program_where_the_default_rules_were_in_force() {
+fn a_static_program_cannot_tell_that_the_default_rules_were_applied_and_undone() {
     assert_as_bare_there_and_back(Statically, None, &[], heal);
 }
 
@@ -113,7 +113,7 @@ fn nor_by_a_static_program_where_the_default_rules_were_in_force() {
 const USER: u32 = 60_991;
 
 #[test]
-fn rules_about_nothing_cannot_be_told_where_a_user_without_privileges_heals() {
+fn a_program_cannot_tell_that_a_user_without_privileges_heals_it_by_rules_about_nothing() {
     if !needs_root() {
         return;
     }
@@ -124,7 +124,7 @@ fn rules_about_nothing_cannot_be_told_where_a_user_without_privileges_heals() {
 }
 
 #[test]
-fn nor_what_such_a_user_healed_and_undid() {
+fn a_program_cannot_tell_that_a_user_without_privileges_healed_and_undid_it() {
     if !needs_root() {
         return;
     }

@@ -11,7 +11,7 @@ fn obeyed(output: &str) -> Vec<&str> {
 }
 
 #[test]
-fn no_name_becomes_a_command() {
+fn a_name_never_becomes_a_command() {
     let (_dir, path) = directory();
     let place = path.join(":: ::stop-commands::x ##[group]y");
     std::fs::create_dir(&place).unwrap();

@@ -123,7 +123,7 @@ fn a_command_that_cannot_be_started_has_the_shells_status_and_one_sentence() {
 }
 
 #[test]
-fn names_in_sentences_obey_nobody() {
+fn names_in_sentences_cannot_steer_a_terminal() {
     let name = "no\x1b[2J\n::error::\u{202e}such";
     let shown = "no\\x1b[2J\\n::error::\\u{202e}such";
     for (flags, status) in [
@@ -254,7 +254,7 @@ fn a_broken_pipe_ends_the_command_unless_it_was_ignored_and_so_does_a_file_at_it
 }
 
 #[test]
-fn a_parent_that_ignores_its_children_is_no_obstacle() {
+fn a_parent_that_ignores_its_children_is_not_an_obstacle() {
     let line = format!(
         "trap '' CHLD; {} run -- sh -c 'exit 5'",
         env!("CARGO_BIN_EXE_watchfix")

@@ -75,7 +75,7 @@ fn kill(pid: u32) {
 }
 
 #[test]
-fn a_call_that_hangs_holds_up_no_other_and_not_the_end() {
+fn a_call_that_hangs_holds_up_neither_other_calls_nor_the_end() {
     let script = "\"$1\" add \"$2/dead/x\" 0x3ee & read go; \"$1\" add \"$2\" 0x3ee; read go; \
                   kill -9 $!; wait; exit 7";
     let Some(mut stage) = Stage::new(script) else {
@@ -133,7 +133,7 @@ fn when_every_judge_hangs_calls_are_left_to_the_kernel_until_one_is_back() {
 }
 
 #[test]
-fn a_supervisor_killed_while_a_call_hangs_loses_none() {
+fn a_supervisor_killed_while_a_call_hangs_loses_no_call() {
     let script =
         "\"$1\" add \"$2/dead/x\" 0x3ee & read go; \"$1\" add \"$2\" 0x3ee; wait; echo done";
     let Some(mut stage) = Stage::new(script) else {
@@ -156,7 +156,7 @@ fn a_supervisor_killed_while_a_call_hangs_loses_none() {
 }
 
 #[test]
-fn nothing_is_asked_of_a_file_system_that_would_not_be_without_a_supervisor() {
+fn a_supervisor_asks_no_file_system_that_the_program_would_not_ask() {
     // To watch the directory it is mounted on takes no answer.
     let Some(stage) = Stage::new("\"$1\" add \"$2/dead\" 0x3ee") else {
         return;

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 
 #[test]
-fn who_gives_up_root_gains_no_watch_he_could_not_place_himself() {
+fn a_program_that_gives_up_root_gains_no_watch_it_could_not_place_itself() {
     if !support::is_root() {
         return support::skip("there are no rights to lend");
     }
@@ -46,7 +46,7 @@ fn who_gives_up_root_gains_no_watch_he_could_not_place_himself() {
 }
 
 #[test]
-fn root_without_capabilities_and_a_user_namespace_lend_none_either() {
+fn a_supervisor_of_root_without_capabilities_or_in_a_user_namespace_lends_no_rights() {
     if !support::is_root() {
         return support::skip("there are no rights to lend");
     }
@@ -88,7 +88,7 @@ fn root_without_capabilities_and_a_user_namespace_lend_none_either() {
 }
 
 #[test]
-fn a_directory_that_is_changed_for_a_link_while_it_settles_lends_none_either() {
+fn a_directory_replaced_by_a_link_while_it_settles_gives_no_right_to_the_target() {
     if !support::is_root() {
         return support::skip("there are no rights to lend");
     }
@@ -112,7 +112,7 @@ fn a_directory_that_is_changed_for_a_link_while_it_settles_lends_none_either() {
 }
 
 #[test]
-fn root_that_stays_root_may_watch_what_is_nobodys() {
+fn root_may_watch_the_files_of_others() {
     if !support::is_root() {
         return support::skip("there are no rights to lend");
     }

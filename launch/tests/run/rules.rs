@@ -52,7 +52,7 @@ fn attribute_changes_are_left_alone_and_the_log_says_so_once() {
 }
 
 #[test]
-fn the_kernel_takes_no_notice_of_the_marks_of_a_judged_mask() {
+fn the_kernel_ignores_the_marks_of_a_judged_mask() {
     let dir = Dir::new();
     let text = output(std::process::Command::new(probe()).args(["add", &dir.path(""), "0xc3ee"]));
     assert!(text.ends_with(" 0x3ee\n"), "{text}");

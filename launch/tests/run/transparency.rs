@@ -24,36 +24,36 @@ fn supervised(rules: &[&str]) -> Engine {
 }
 
 #[test]
-fn turned_off_it_cannot_be_told() {
+fn a_program_cannot_tell_that_watchfix_is_there_but_off() {
     let mut engine = supervised(&["--drop", "/"]);
     engine.variables.push(("WATCHFIX_OFF", "1".into()));
     assert_as_bare(&engine, Dynamically);
 }
 
 #[test]
-fn with_rules_about_nothing_it_cannot_be_told() {
+fn a_program_cannot_tell_rules_about_nothing() {
     assert_as_bare(&supervised(&NOTHING), Dynamically);
 }
 
 #[test]
-fn with_rules_that_match_nothing_it_cannot_be_told_though_every_watch_is_judged() {
+fn a_program_cannot_tell_that_every_watch_is_judged_by_rules_that_match_nothing() {
     assert_as_bare(&supervised(&ABOUT_NOTHING), Dynamically);
 }
 
 #[test]
-fn nor_by_a_static_program() {
+fn a_static_program_cannot_tell_that_it_is_supervised() {
     assert_as_bare(&supervised(&ABOUT_NOTHING), Statically);
 }
 
 #[test]
-fn nor_with_the_library_in_the_program_and_a_supervisor_beside_it() {
+fn a_program_cannot_tell_that_it_has_the_library_and_a_supervisor() {
     // The library lies beside it.
     let watchfix = support::watchfix();
     assert_as_bare(&under(watchfix, "auto", &ABOUT_NOTHING), Dynamically);
 }
 
 #[test]
-fn nor_by_a_user_without_privileges() {
+fn a_user_without_privileges_cannot_tell_that_a_program_is_supervised() {
     if !has_places_of_its_own() {
         return support::skip("needs root, to be another user with a file system of its own");
     }

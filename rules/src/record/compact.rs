@@ -22,8 +22,8 @@ const fn filler_mask(known: bool) -> u32 {
 ///
 /// Where they are not a sequence of records to the end, all of it stays as it is. When nothing is left,
 /// a filler is, so the result is never 0 for `filled` of 16 or more. Where the caller's buffer was `full` it stays
-/// full, by a filler at its end: who asked for just the bytes that FIONREAD announced may read until it has
-/// them (busybox inotifyd), and a readv goes on to its next part.
+/// full, by a filler at its end: a program that asks for exactly the bytes FIONREAD announced may read until it
+/// has them (busybox inotifyd), and a readv goes on to its next part.
 ///
 /// `known` says that the watches were placed through the hook. It decides how a filler looks.
 pub fn compact(

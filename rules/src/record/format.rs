@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_never_writes_is_none() {
+    fn what_the_kernel_never_writes_is_not_a_record() {
         for wd in [0, -1, -2, i32::MIN] {
             assert!(!is_read(wd, MODIFY, 0, 0, b""), "{wd}");
         }

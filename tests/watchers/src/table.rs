@@ -115,7 +115,7 @@ attributes and names stay.
   transactions of a SQLite database beside it.
 - `replace` renames another file over one. With `late-close` the new file is closed after that, as GLib saves; with `held`
   a process has the old one open, with `linked` it has a second name elsewhere, with `executed` it is a running program: a
-  watch on such a file hears of its end by ATTRIB alone. (A build in JavaScript has no running program among its files.)
+  watch on such a file reports its end by ATTRIB alone. (A build in JavaScript has no running program among its files.)
 - `touch` is the program; `utime` is one `utimensat` by path, as of Python's `os.utime` and node's `utimes`; `touch-c` is
   `touch -c` and `busybox-touch` busybox's, which do the same.
 - `create` is a file with a line in it, `empty` one with none; `lock` is a file that is opened for reading and writing and

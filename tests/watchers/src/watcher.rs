@@ -114,12 +114,12 @@ pub struct Exception {
     pub why: &'static str,
 }
 
-/// It hears of a file by a watch on that file.
+/// It learns of a file by a watch on that file.
 pub const EACH_FILE: &[Exception] = &[Exception {
     engine: Engine::Heal,
     operation: Operation::Sqlite,
     noticed: false,
-    why: "it hears of a file by a watch on that file, and heal mutes those on SQLite's",
+    why: "it learns of a file by a watch on that file, and heal mutes those on SQLite's",
 }];
 
 impl Watcher {

@@ -161,7 +161,7 @@ fn the_orphan_of_a_service_is_ended_by_its_service_manager() {
 }
 
 #[test]
-fn a_client_an_older_or_another_server_is_no_failing_sibling() {
+fn a_client_an_older_or_another_server_is_not_a_failing_sibling() {
     let changes: [fn(&mut SameProgram, &Listener); 4] = [
         |other, _| other.terminal = true,
         |other, _| other.younger = false,
@@ -178,7 +178,7 @@ fn a_client_an_older_or_another_server_is_no_failing_sibling() {
 }
 
 #[test]
-fn a_worker_of_another_server_is_no_failing_sibling() {
+fn a_worker_of_another_server_is_not_a_failing_sibling() {
     let mut fixture = orphan();
     let mut other = sibling();
     other.pid = 48;
@@ -188,7 +188,7 @@ fn a_worker_of_another_server_is_no_failing_sibling() {
 }
 
 #[test]
-fn daemons_the_system_started_are_no_orphans() {
+fn daemons_the_system_started_are_not_orphans() {
     let changes: [fn(&mut Process, &mut Origin); 8] = [
         |_, origin| origin.ignores_hangup = true,
         |process, _| process.surroundings.cwd = Some("/".into()),

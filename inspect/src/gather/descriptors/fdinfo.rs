@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_cut_before_its_mask_is_no_watch() {
+    fn a_line_cut_before_its_mask_is_not_a_watch() {
         let end = LINE.windows(5).position(|w| w == b"mask:").unwrap();
         for cut in 0..end + 5 {
             assert_eq!(watch(&LINE[..cut]), None, "cut at {cut}");

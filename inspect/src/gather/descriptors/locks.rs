@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn flocks_and_leases_are_read_and_are_no_ranges() {
+    fn flocks_and_leases_are_read_and_are_not_ranges() {
         for text in [
             &b"1: FLOCK  ADVISORY  WRITE 27 fe:00:5 0 EOF"[..],
             b"1: LEASE  ACTIVE    READ  27 fe:00:5 0 EOF",

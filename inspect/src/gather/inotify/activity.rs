@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reads_all_the_time_is_heard_and_enough_is_enough() {
+    fn constant_reads_are_seen_and_listening_ends_when_there_are_enough() {
         let temp = tempfile::tempdir().unwrap();
         let done = AtomicBool::new(false);
         let woken = std::thread::scope(|scope| {
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_heard_of_what_nobody_touches_and_nothing_of_what_is_not_there() {
+    fn an_inode_nobody_touches_and_one_that_is_gone_report_nothing() {
         let temp = tempfile::tempdir().unwrap();
         let woken = listen(on(temp.path()), 2, BIT).unwrap();
         assert_eq!((woken.events, woken.by_looks()), (0, false));
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_wakes_but_is_no_look() {
+    fn a_change_wakes_the_process_but_is_not_a_look() {
         let temp = tempfile::tempdir().unwrap();
         let inodes = on(temp.path());
         let woken = std::thread::scope(|scope| {

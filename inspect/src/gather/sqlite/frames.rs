@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_cut_off_is_none() {
+    fn a_frame_that_is_cut_off_is_not_valid() {
         let bytes = written(&[true; 3]);
         assert_eq!(
             frames(&bytes[..bytes.len() - 1], Effort::Checksums),

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_sqlite_does_itself_is_no_overwriting() {
+    fn whatever_sqlite_does_itself_is_not_an_overwriting() {
         let temp = tempfile::tempdir().unwrap();
         let database = temp.path().join("a.db");
         let live = live(&database);

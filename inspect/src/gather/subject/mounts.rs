@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_that_is_no_escape_stays() {
+    fn a_backslash_that_is_not_an_escape_stays() {
         assert_eq!(unescape(b"a\\134b\\9\\04"), b"a\\b\\9\\04");
     }
 }

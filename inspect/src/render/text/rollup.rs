@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn one_watch_is_its_own_row_and_none_is_no_row() {
+    fn one_watch_is_its_own_row_and_no_watch_is_no_row() {
         assert_eq!(shown(&["/a/b"]), [("/a/b".to_owned(), 1)]);
         assert_eq!(shown(&["/"]), [("/".to_owned(), 1)]);
         assert!(shown(&[]).is_empty());

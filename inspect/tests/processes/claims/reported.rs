@@ -11,7 +11,7 @@ use crate::common::{Fixture, Stage, quiet};
 use super::{nobody, verdict_once_closed, write};
 
 #[test]
-fn a_stale_claim_where_a_process_writes_is_a_finding_and_a_live_one_is_none() {
+fn a_stale_claim_where_a_process_writes_is_a_finding_and_a_live_one_is_not() {
     let stage = Stage::new();
     let dir = stage.make("state");
     let fixture = stage.mkfds_in(&dir, &["server", "--database"]);
@@ -30,7 +30,7 @@ fn a_stale_claim_where_a_process_writes_is_a_finding_and_a_live_one_is_none() {
 }
 
 #[test]
-fn another_programs_leftover_beside_a_log_or_redirected_output_is_none_of_this_one() {
+fn a_leftover_of_another_program_beside_a_log_or_redirected_output_is_ignored() {
     let stage = Stage::new();
     let dir = stage.make("logs");
     write(&dir, "other.pid", &nobody().to_string());

@@ -437,7 +437,7 @@ fn two_servers_are_named_wherever_they_were_started() {
 
 /// The server that no PID file names, when the port file leads clients to it.
 #[test]
-fn a_server_that_clients_are_led_to_is_no_one_to_kill() {
+fn a_server_that_clients_are_led_to_is_not_to_be_killed() {
     let product = common::product();
     let Some(home) = home(Claiming::Faulty) else {
         return;

@@ -149,7 +149,7 @@ fn at_the_limit(table: &mut Table) -> Result<(), String> {
     table.row(
         Part::Diagnosis,
         "after that restart",
-        format!("{left} of {normal} watches: the rest is not heard of, and nothing says so"),
+        format!("{left} of {normal} watches: changes in the rest are missed, and nothing says so"),
     );
     Ok(())
 }
@@ -172,7 +172,7 @@ fn drop_by_preload(table: &mut Table) -> Result<(), String> {
     let what = format!("the preload, `WATCHFIX_DROP='{DROP}'`");
     dropped(table, &what, &Under::Preload(&rules))?;
 
-    // chokidar watches every file, and a watch always hears of its own file's end.
+    // chokidar watches every file, and a watch always reports the end of its own file.
     let site = Site::new(Packages::Replaced);
     let deploy = Harper::start(&site, &Under::Preload(&rules), None)?.deploy(true);
     assert!(deploy.in_modules > 0);

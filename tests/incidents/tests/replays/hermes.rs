@@ -66,7 +66,7 @@ fn open(hermes: &Hermes) -> usize {
 
 /// The whole incident, as its page tells it.
 #[test]
-fn leak_orphan_port_and_race_are_named_and_ended_and_the_fixed_server_has_none() {
+fn leak_orphan_port_and_race_are_named_and_ended_and_the_fixed_server_has_no_finding() {
     let product = common::product();
     let mut table = Table::new("4 hermes");
     let mut hermes = Hermes::start(Server::Leaky, Orphans::GoWhereTheyGo);

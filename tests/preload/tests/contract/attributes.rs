@@ -18,7 +18,7 @@ const MASK: u32 = IN_MODIFY | IN_ATTRIB | libc::IN_DELETE_SELF | libc::IN_MOVE_S
 /// Something done to `f` in a directory, by a shell in it. `old` is a file of the same content.
 type Act<'a> = (&'a str, &'a str);
 
-/// What bare hears of, and so must a program with the library.
+/// Changes that are reported without the library, and must be with it.
 const HEARD: &[Act<'_>] = &[
     ("touch", "touch f"),
     ("touch without creating", "touch -c f"),
@@ -53,7 +53,7 @@ const HEARD: &[Act<'_>] = &[
     ("a copy over it", "touch old; cp -p old f"),
 ];
 
-/// What bare hears of as ATTRIB and the library takes away.
+/// Changes that are reported as ATTRIB without the library, and removed by it.
 const SILENT: &[Act<'_>] = &[
     ("chmod", "chmod 600 f"),
     ("chown", "chown 1:1 f"),
@@ -139,7 +139,7 @@ fn cannot(script: &str) -> bool {
 }
 
 #[test]
-fn what_bare_hears_of_is_heard_of_and_nothing_else() {
+fn an_event_is_reported_exactly_where_it_is_without_the_library() {
     for (what, script) in HEARD {
         if cannot(script) {
             continue;
@@ -150,7 +150,7 @@ fn what_bare_hears_of_is_heard_of_and_nothing_else() {
 }
 
 #[test]
-fn what_is_neither_a_touch_nor_an_end_is_not_heard_of() {
+fn attribute_changes_that_are_neither_a_touch_nor_an_end_are_ignored() {
     for (what, script) in SILENT {
         let attrib = |(mask, _): &(u32, String)| mask & IN_ATTRIB != 0;
         let mut bare = heard(Probe::bare(), script);
@@ -160,7 +160,7 @@ fn what_is_neither_a_touch_nor_an_end_is_not_heard_of() {
     }
 }
 
-/// `attrib` takes the bit itself, and hears no touch.
+/// `attrib` takes the bit itself, so a touch is not reported.
 #[test]
 fn without_the_bit_there_is_nothing_to_ask() {
     let probe = Probe::shimmed(&[("WATCHFIX_STRIP", "+attrib")]);
@@ -174,7 +174,7 @@ fn without_the_bit_there_is_nothing_to_ask() {
 
 /// An executable that runs cannot be written, so it is always replaced.
 #[test]
-fn a_program_that_runs_is_heard_of_when_it_is_replaced() {
+fn replacing_a_running_program_is_reported() {
     let heard = |mut probe: Probe| {
         let dir = stage();
         let program = dir.path().join("f");
@@ -288,7 +288,7 @@ fn what_cannot_be_asked_is_kept() {
 
 /// Its first record is its last, and must not be the one that is hidden.
 #[test]
-fn a_one_shot_watch_does_not_end_unheard() {
+fn a_one_shot_watch_ends_only_with_its_event() {
     for earlier in [false, true] {
         let dir = stage();
         let mut probe = Probe::shimmed(&[]);
@@ -305,7 +305,7 @@ fn a_one_shot_watch_does_not_end_unheard() {
 
 /// A file has one watch, whichever of its names were watched, and the end of each is one.
 #[test]
-fn of_a_file_that_is_watched_by_two_names_both_are_heard_of() {
+fn a_file_that_is_watched_by_two_names_reports_both() {
     let heard = |mut probe: Probe, replaced: &str| {
         let dir = stage();
         act(dir.path(), "ln f g");
@@ -324,7 +324,7 @@ fn of_a_file_that_is_watched_by_two_names_both_are_heard_of() {
 
 /// Who is busy reads late: a touch is not hidden by the chmod that came long after it.
 #[test]
-fn a_touch_that_was_not_read_yet_is_heard_of_whatever_came_after_it() {
+fn a_touch_that_was_not_read_yet_is_reported_whatever_came_after_it() {
     let dir = stage();
     let file = dir.path().join("f");
     let mut probe = Probe::shimmed(&[]);
@@ -344,7 +344,7 @@ fn a_touch_that_was_not_read_yet_is_heard_of_whatever_came_after_it() {
         fs::metadata(&file).unwrap().ctime() > touched + 2
     });
     assert_eq!(probe.events(fd), [(IN_ATTRIB, "f".to_owned())]);
-    // It has been heard of now.
+    // It has been read now.
     chmod(&file);
     assert_eq!(probe.read(fd), preload::filler(true));
 }

@@ -147,7 +147,7 @@ fn a_standard_error_that_is_read_gets_the_line() {
 }
 
 #[test]
-fn a_log_that_is_no_regular_file_is_left_alone() {
+fn a_log_that_is_not_a_regular_file_is_left_alone() {
     let dir = dir();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let fifo = path("fifo");
@@ -220,7 +220,7 @@ fn a_budget_without_memory_leaves_the_other_rules() {
 
 /// A set-user-ID program acts for its owner, and its variables are somebody else's.
 #[test]
-fn who_has_more_rights_than_its_user_believes_no_variable() {
+fn a_program_with_more_rights_than_its_user_ignores_the_variables() {
     if !support::is_root() {
         return support::skip("a set-user-ID program of root's needs root");
     }
@@ -261,7 +261,7 @@ fn who_has_more_rights_than_its_user_believes_no_variable() {
 }
 
 #[test]
-fn valgrind_has_nothing_to_say() {
+fn valgrind_reports_nothing() {
     let dir = dir();
     let mut command = Command::new("valgrind");
     command

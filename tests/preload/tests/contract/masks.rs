@@ -149,7 +149,7 @@ fn qt_is_known_by_any_descriptor() {
 }
 
 /// `watchfix run` has its filter let pass what the library judged. The kernel reports these bits and
-/// takes no notice of them in a mask that is asked for.
+/// ignores them in a mask that is asked for.
 #[test]
 fn the_mark_of_a_judged_mask_changes_nothing() {
     let dir = dir();
@@ -172,7 +172,7 @@ fn the_mark_of_a_judged_mask_changes_nothing() {
 }
 
 #[test]
-fn under_run_every_judged_mask_is_marked_and_else_none() {
+fn every_judged_mask_is_marked_under_run_and_only_there() {
     let dir = dir();
     let spy = preload::program("handed", "cc", &["-shared", "-fPIC"]).unwrap();
     let list = [support::libwatchfix(), &spy].map(|p| p.to_str().unwrap());

@@ -1,4 +1,4 @@
-//! State directories and files: watched, and never heard of.
+//! State directories and files: watched, and their events removed.
 
 use std::fs;
 use std::path::Path;

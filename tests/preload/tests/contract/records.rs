@@ -68,7 +68,7 @@ fn a_write_is_seen_as_what_was_asked_for() {
 }
 
 #[test]
-fn create_rename_and_delete_are_seen_as_ever() {
+fn create_rename_and_delete_are_reported_as_before() {
     let act = |path: &std::path::Path| {
         let other = path.with_file_name("g");
         fs::rename(path, &other).unwrap();

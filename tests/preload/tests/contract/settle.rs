@@ -71,7 +71,7 @@ fn who_asked_for_close_write_gets_it_after_modify() {
 }
 
 #[test]
-fn a_touch_is_one_as_ever() {
+fn a_touch_is_reported_as_before() {
     let dir = dir();
     write(dir.path().join("f"), "x");
     let (mut probe, fd) = settled(dir.path(), 0xfc6);

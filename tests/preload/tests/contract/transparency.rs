@@ -7,7 +7,7 @@ fn assert_it_cannot_be_told(rules: &[(&'static str, &str)]) {
 }
 
 #[test]
-fn turned_off_it_cannot_be_told() {
+fn a_program_cannot_tell_that_watchfix_is_there_but_off() {
     assert_it_cannot_be_told(&[
         ("WATCHFIX_OFF", "1"),
         ("WATCHFIX_DROP", "/"),
@@ -17,12 +17,12 @@ fn turned_off_it_cannot_be_told() {
 }
 
 #[test]
-fn with_rules_that_strip_and_ignore_nothing_it_cannot_be_told() {
+fn a_program_cannot_tell_rules_that_strip_and_ignore_nothing() {
     assert_it_cannot_be_told(&[("WATCHFIX_STRIP", "none"), ("WATCHFIX_IGNORE", "none")]);
 }
 
 #[test]
-fn with_rules_that_match_nothing_it_cannot_be_told() {
+fn a_program_cannot_tell_rules_that_match_nothing() {
     assert_it_cannot_be_told(&[
         ("WATCHFIX_STRIP", "none"),
         ("WATCHFIX_IGNORE", "no such file"),

@@ -156,7 +156,7 @@ fn the_log_has_one_line_per_decision() {
 
 /// Else every decision would be an event, and every event a decision.
 #[test]
-fn the_log_s_own_file_is_not_heard_of() {
+fn events_of_the_logs_own_file_are_ignored() {
     let dir = dir();
     let log = dir.path().join("log.txt");
     let mut probe = Probe::shimmed(&[("WATCHFIX_LOG", log.to_str().unwrap())]);

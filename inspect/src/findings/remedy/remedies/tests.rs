@@ -235,7 +235,7 @@ fn what_takes_root_is_asked_of_sudo_as_a_whole() {
 }
 
 #[test]
-fn what_is_not_installed_is_no_command() {
+fn what_is_not_installed_is_not_a_command() {
     let without = Remedies::of(LocalSystem {
         sqlite3: false,
         ..system()

@@ -278,7 +278,7 @@ fn what_nobody_known_made_is_nothing() {
 }
 
 #[test]
-fn a_service_is_the_group_that_ends_so_and_a_login_is_none() {
+fn a_group_named_service_is_a_service_and_a_login_is_not() {
     assert!(service(b"0::/system.slice/ssh.service\n").is_some());
     assert!(service(b"1:name=systemd:/system.slice/a.service\n0::/x\n").is_some());
     assert!(service(b"0::/user.slice/user-0.slice/session-3.scope\n").is_none());
