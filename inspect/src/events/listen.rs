@@ -179,7 +179,7 @@ impl Listener {
                 alive = Instant::now();
             }
             let ready = !left.is_zero() && signals.wait(&sources, left.min(ALIVE));
-            // Whoever causes an event may end at once: it is asked for its name first.
+            // A process that causes an event may end at once: its name is read first.
             self.causes(pid, &mut buffer, &mut observed);
             if self.records(&mut buffer, &mut observed.tally) {
                 let at = began.elapsed();

@@ -65,8 +65,8 @@ pub fn in_use(user: &UserUsage, what: &str, [used, max, left, own]: [u64; 4]) ->
     )
 }
 
-/// Who has most of them, as sentences after another one; then where to look for the others. The units come first: what
-/// is restarted, or given less, is mostly one of those.
+/// The largest holders, as sentences; then where to look for the others. Units come first: one restarts a unit, or
+/// gives it less.
 pub fn holders(
     remedies: &Remedies,
     user: &UserUsage,

@@ -53,9 +53,9 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     vec![finding(facts, origin, &rivals)]
 }
 
-/// Its parent did not start it: it was handed on when who made its session ended. Who leads a session of
-/// its own may have been started so, unless its parent takes in everyone's orphans: init does, and so does
-/// (prctl(2), PR_SET_CHILD_SUBREAPER) an ancestor of who starts its rivals.
+/// Its parent did not start it but took it in when the leader of its session ended. A process that leads a
+/// session of its own may have been started that way, unless its parent takes in everyone's orphans: init does, and
+/// so does an ancestor of the process that starts its rivals (prctl(2), PR_SET_CHILD_SUBREAPER).
 fn is_orphan(origin: &Origin, rivals: &Rivals<'_>) -> bool {
     if origin.leads_session {
         origin.parent_is_init || rivals.started_by().any(|by| by.below_its_parent)

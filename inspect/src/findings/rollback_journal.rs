@@ -29,8 +29,8 @@ pub fn reporting_watch<'a>(
     Some((reporting, path))
 }
 
-/// The file of a database each commit writes, where it makes a -journal for that. Who keeps the database locked when
-/// a transaction has ended keeps the -journal open as well.
+/// The file that each commit writes, for a database that makes a -journal with each transaction. A process that keeps
+/// the database locked after a transaction keeps the -journal open as well.
 fn written_by_commits(database: &Database) -> Option<&Part> {
     let kept = database
         .kept()

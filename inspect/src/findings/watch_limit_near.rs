@@ -41,7 +41,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(watches) = user.watches else {
         return Vec::new();
     };
-    // Who has no instance has no use for watches.
+    // A process without an instance has no use for watches.
     if facts.process.inotify.is_empty() {
         return Vec::new();
     }

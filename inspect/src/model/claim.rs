@@ -142,7 +142,7 @@ impl Verdict {
         }
     }
 
-    /// How bad it is. Who reads a corrupt claim as the rules say takes it for none.
+    /// How bad it is. A reader that follows the rules treats a corrupt claim as no claim.
     pub fn severity(self) -> Option<Severity> {
         match self {
             Verdict::Stale | Verdict::Reused | Verdict::Expired | Verdict::Corrupt => {

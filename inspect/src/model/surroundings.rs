@@ -18,7 +18,8 @@ pub struct Surroundings {
     /// Its working directory.
     #[serde(skip)]
     pub cwd: Option<Name>,
-    /// Whoever spoke to it through its standard input and output has gone. Looked at where it has a database open.
+    /// The client that spoke to it through its standard input and output has gone. Read for a process that has a
+    /// database open.
     #[serde(skip)]
     pub client_gone: bool,
     /// Where it came from. Read for a process that listens.
@@ -27,7 +28,7 @@ pub struct Surroundings {
     /// Other processes of the same program that are not its relatives.
     #[serde(skip)]
     pub same_program: Vec<SameProgram>,
-    /// Who was started like it in vain; `None` if nobody waited for that.
+    /// Processes that were started like it in vain; `None` without `--for`.
     #[serde(skip)]
     pub respawns: Option<Respawns>,
     /// Claims in the directories it works in.
@@ -80,7 +81,7 @@ pub enum TcpState {
     Other,
 }
 
-/// Another process, by what a reader knows it by.
+/// Another process, by its PID and name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProcessRef {
@@ -157,13 +158,13 @@ pub struct StartedBy {
     /// Its parent.
     pub parent: Option<ProcessRef>,
     /// The nearest ancestor that is older than the scanned process; between them lies what that one
-    /// started for it. `None` where its parent is merely who takes in orphans.
+    /// started for it. `None` where its parent only takes in orphans.
     pub supervisor: Option<ProcessRef>,
     /// The scanned process's parent is an ancestor of its parent.
     pub below_its_parent: bool,
 }
 
-/// Who was started with the scanned process's command while that one was looked at, and ended.
+/// Processes that were started with the command of the scanned one while it was looked at, and ended.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Respawns {
     /// For how long.

@@ -35,9 +35,9 @@ pub struct Top {
     pub by_unit: bool,
 }
 
-/// What one user has in use. The kernel charges an instance and its watches to whom created it
-/// (fs/notify/inotify/inotify_user.c, `inotify_new_group`); that is not shown anywhere, so it is taken to be
-/// the user of the first process that has it. Who made that user's namespace is charged, too.
+/// What one user has in use. The kernel charges an instance and its watches to the user who created it
+/// (fs/notify/inotify/inotify_user.c, `inotify_new_group`). That user is not shown anywhere, so it is taken to be
+/// the user of the first process that has it. The user who made that user's namespace is charged, too.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct User {

@@ -4,8 +4,8 @@ use super::check;
 use std::io;
 
 /// Makes this process the parent of whatever its descendants leave behind (prctl(2),
-/// PR_SET_CHILD_SUBREAPER), so that a daemon stays in the tree. Who started this program may have had
-/// children reaped unseen (SIGCHLD ignored, which exec keeps): here each one's end is wanted.
+/// PR_SET_CHILD_SUBREAPER), so that a daemon stays in the tree. The starter of this program may have ignored
+/// SIGCHLD, which exec keeps and which reaps children unseen: here the end of each child is wanted.
 ///
 /// # Errors
 /// EINVAL before Linux 3.4.

@@ -128,16 +128,7 @@ fn shift(buf: &mut [u8], from: usize, len: usize, to: usize) {
 mod tests {
     use super::*;
     use crate::event::*;
-    use std::vec::Vec;
-
-    fn raw(wd: i32, mask: u32, cookie: u32, len: u32, name: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for word in [wd as u32, mask, cookie, len] {
-            bytes.extend(word.to_ne_bytes());
-        }
-        bytes.extend(name);
-        bytes
-    }
+    use crate::record::format::raw;
 
     /// busybox inotifyd counts IGNORED, pyinotify warns of a mask it does not know.
     #[test]

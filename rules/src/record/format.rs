@@ -65,20 +65,21 @@ impl<'b> Record<'b> {
     }
 }
 
+/// A record's bytes.
+#[cfg(test)]
+pub(super) fn raw(wd: i32, mask: u32, cookie: u32, len: u32, name: &[u8]) -> std::vec::Vec<u8> {
+    let mut bytes = std::vec::Vec::new();
+    for word in [wd as u32, mask, cookie, len] {
+        bytes.extend(word.to_ne_bytes());
+    }
+    bytes.extend(name);
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::*;
-    use std::vec::Vec;
-
-    fn raw(wd: i32, mask: u32, cookie: u32, len: u32, name: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for word in [wd as u32, mask, cookie, len] {
-            bytes.extend(word.to_ne_bytes());
-        }
-        bytes.extend(name);
-        bytes
-    }
 
     fn is_read(wd: i32, mask: u32, cookie: u32, len: u32, name: &[u8]) -> bool {
         Record::read(&raw(wd, mask, cookie, len, name)).is_some()

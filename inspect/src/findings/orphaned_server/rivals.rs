@@ -1,8 +1,8 @@
-//! Who was started to take a server's place.
+//! Processes that were started to take a server's place.
 
 use crate::model::{Process, ProcessRef, Respawn, SameProgram, StartedBy};
 
-/// Who was started with its command after it and has no place to listen at.
+/// Processes that were started later with its command and have no place to listen at.
 pub struct Rivals<'a> {
     pub alive: Vec<&'a SameProgram>,
     pub ended: &'a [Respawn],
@@ -14,7 +14,7 @@ impl<'a> Rivals<'a> {
         let respawns = process.surroundings.respawns.as_ref();
         let failing = |other: &&SameProgram| is_failing(other) && !is_worker(other, others);
         let alive = match is_claimed(process) {
-            // Whoever starts beside it sees the claim and leaves, or has a state of its own.
+            // Another process sees the claim and leaves, or has a state of its own.
             true => Vec::new(),
             false => others.iter().filter(failing).collect(),
         };

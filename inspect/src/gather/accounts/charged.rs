@@ -1,7 +1,7 @@
 //! Who is charged for inotify instances and watches, and what the limits are.
 //!
-//! The kernel charges a user in the user namespace in which it acts, then who made that namespace in the one
-//! above, and so on to the first (kernel/ucount.c, `inc_ucount`). Each namespace has limits of its own.
+//! The kernel charges a user in the user namespace in which it acts, then the user who made that namespace, in
+//! the namespace above, and so on up to the first (kernel/ucount.c, `inc_ucount`). Each namespace has limits of its own.
 
 use crate::gather::accounts::limits;
 use crate::model::{Account, InotifyLimits};
@@ -74,7 +74,7 @@ impl Accounts {
             },
             here,
         );
-        // Who may not know where a process is cannot see its watches either.
+        // Without the right to read its namespaces its watches cannot be read either.
         let link = link(pid).filter(|link| self.own.as_ref().is_some_and(|own| own != link));
         let Some(link) = link else {
             return vec![own];

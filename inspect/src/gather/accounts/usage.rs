@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 
-/// So many descriptors are the standard streams, as a rule.
+/// A process with no more descriptors than these has its standard streams alone, as a rule.
 const STREAMS: u64 = 3;
 /// Holders of a limit that are named.
 const HOLDERS: usize = 3;
@@ -35,9 +35,9 @@ pub struct Counted {
 }
 
 /// Sums up what is charged to the accounts `charged` of process `pid`. `own` are its instances, already read;
-/// watches are summed only with `count_watches`. Without, neighbours that have hardly more than their standard streams
-/// are passed over: of a process that has no instance no finding tells more than that others have most of what there
-/// may be, and those have more descriptors.
+/// watches are summed only with `count_watches`. Without it, processes with hardly more than their standard streams
+/// are skipped: a finding of a process without an instance only says that others have most of the limit, and those
+/// have more descriptors.
 pub fn usage(
     accounts: &mut Accounts,
     charged: &[(Account, Limits)],
@@ -88,7 +88,7 @@ pub fn usage(
         let those = || scan.instances.iter().filter(move |i| i.from <= at);
         let watches = count_watches.then(|| those().map(|i| i.watches).sum());
         let instances = those().count() as u64;
-        // Who has them is asked near a limit alone.
+        // The holders are read only near a limit.
         let near = is_near(watches, limits.watches) || is_near(Some(instances), limits.instances);
         any_near |= near;
         let list = if near {
@@ -217,8 +217,8 @@ impl Scan<'_> {
             self.passed_over = true;
             return Ok(());
         }
-        // Who is charged is as dear to ask as what there is, so of the users wanted it is asked only where
-        // something was found. What seems root's may be anybody's.
+        // Reading who is charged costs as much as reading the instances, so it is read only where some were
+        // found. What seems root's may be anybody's.
         let wanted = |uid| self.charged.iter().any(|(account, _)| account.uid == uid);
         let from = if wanted(summary.owner) {
             None
@@ -263,8 +263,8 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// The first of the accounts wanted that a process is charged to; whoever is charged to one is charged
-    /// to those above it.
+    /// The first of the wanted accounts that a process is charged to. What is charged to one account is charged
+    /// to those above it too.
     fn from(&mut self, pid: u32, uid: u32) -> Option<usize> {
         let its = self.accounts.of(pid, uid);
         let has =

@@ -1,4 +1,4 @@
-//! Signs that a process has other watches, instances or files than a moment ago, found cheaply: for who
+//! Whether a process has other watches, instances or files than a moment ago, found cheaply: for a program that
 //! follows it.
 
 use crate::gather::subject::proc_dir::ProcDir;

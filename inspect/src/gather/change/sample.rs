@@ -230,7 +230,7 @@ impl Sampler {
                 wal: count("-wal") + count("-wal2"),
                 shm: count("-shm"),
             };
-            // As in a report: a -shm without its database is none.
+            // As in a report: a -shm without its database does not count.
             if handles.wal == 0 && (handles.shm == 0 || handles.database == 0) {
                 continue;
             }

@@ -35,16 +35,16 @@ impl Window {
         })
     }
 
-    /// Looks out from now on for who is started like it, now that it is known.
+    /// From now on, looks for processes that are started like it.
     pub fn look_out(&mut self, process: &Process) {
         self.respawns = RespawnWatch::beside(process);
         self.looked_at = (!process.sqlite.is_empty()).then(Instant::now);
     }
 
-    /// Since when everything is looked at.
+    /// When everything began to be looked at.
     pub fn began(&self) -> Instant {
         let respawns = self.respawns.as_ref().map(RespawnWatch::began);
-        // However long the first look took, a lock is to be held for as long as was asked for.
+        // However long the first look took, a lock must be held for the time that was asked for.
         respawns.max(self.looked_at).unwrap_or(self.first.at)
     }
 

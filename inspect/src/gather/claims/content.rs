@@ -118,7 +118,7 @@ fn url(scheme: &str, rest: &str) -> Content {
 /// `host:port`, `[v6]:port`, or with a default a bare host.
 fn host_and_port(text: &str, default: Option<u16>) -> Option<Content> {
     let (host, number) = match text.rsplit_once(':') {
-        // The colon of a bare v6 address is none before a port.
+        // A colon of a bare IPv6 address does not stand before a port.
         Some((host, number)) if !host.contains(':') || host.ends_with(']') => {
             (host, port(number.parse().ok()?)?)
         }

@@ -29,8 +29,8 @@ pub fn between(process: &Process, other: u32) -> Vec<ClaimOwner> {
     claims
 }
 
-/// Keeps those claims of one process that lie where the other one has its state: it could be meant there.
-/// That it merely works there says nothing.
+/// Keeps those claims of one process that lie where the other one has its state: they could mean that one.
+/// A working directory alone proves nothing.
 pub fn keep_shared(
     claims: &mut Vec<ClaimOwner>,
     own: &View<'_>,

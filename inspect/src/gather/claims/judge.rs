@@ -34,7 +34,7 @@ pub struct Judge<'a> {
     pub view: &'a View<'a>,
     /// Who listens there.
     pub tables: &'a OnceCell<Tables>,
-    /// PIDs mean what they mean to this program.
+    /// PIDs in the claims are of this program's PID namespace.
     pub same_pids: bool,
     /// How long a sentinel holds.
     pub ttl: Duration,
@@ -216,7 +216,7 @@ impl Judge<'_> {
             claim.verdict = Verdict::Held;
             claim.why = "It is locked: who holds the lock is alive.".into();
             claim.holders = holders.clone();
-            // A descriptor may be held where it cannot be seen: an unknown holder is none with a PID.
+            // The lock may be held through a descriptor that cannot be seen: such a holder has no PID here.
             claim.holders.retain(|holder| holder.pid > 0);
             return;
         }
@@ -230,7 +230,7 @@ impl Judge<'_> {
                 claim.why = "The kernel's locks cannot be read here.".into();
             }
             (ClaimKind::Lock, ..) if is_gits(real) => self.existence(claim, real),
-            // What stands in a lock file means nothing: Cargo.lock and yarn.lock are none at all.
+            // The content of a lock file means nothing: Cargo.lock and yarn.lock are not locks at all.
             (ClaimKind::Lock, ..) => {
                 claim.verdict = Verdict::Free;
                 claim.why = "Nobody has it locked.".into();

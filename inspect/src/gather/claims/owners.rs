@@ -21,7 +21,7 @@ pub const NAMED: usize = 8;
 pub enum State {
     /// No process has it.
     Gone,
-    /// A process that has ended has it, until its parent looks.
+    /// A process that has ended keeps it until its parent waits for it.
     Zombie,
     /// It is a thread's, of this process.
     Thread(u32),
@@ -101,7 +101,7 @@ pub fn of_lock(file: Identity, path: &[u8]) -> Option<Vec<ClaimHolder>> {
     let mut held: Vec<(u32, &'static str)> = Vec::new();
     for lock in locks::of_table(&table).filter(|lock| holds(lock, file)) {
         match lock.pid {
-            // The PID of a flock is that of who took it; a child may have inherited it.
+            // The PID of a flock is that of the process that took it; a child may have inherited it.
             Some(pid) if lock.kind == LockType::Posix => held.push((pid, name(lock.kind))),
             _ => unnamed = true,
         }
@@ -116,7 +116,7 @@ pub fn of_lock(file: Identity, path: &[u8]) -> Option<Vec<ClaimHolder>> {
         .map(|&(pid, lock)| holder(pid, Some(lock)))
         .collect();
     if holders.is_empty() && unnamed {
-        // Who took it has no descriptor that may be seen: the table's own word is all there is.
+        // No descriptor of its holder may be seen: only the table tells.
         let taken = locks::of_table(&table).find(|lock| holds(lock, file));
         holders.extend(taken.and_then(|lock| Some(holder(lock.pid?, Some(name(lock.kind))))));
         if holders.is_empty() {

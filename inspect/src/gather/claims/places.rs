@@ -37,7 +37,7 @@ pub fn of(
     let files = descriptors
         .iter()
         .filter(|file| (file.kind, file.writable, file.deleted) == (Kind::File, Some(true), false))
-        // Logs of many programs lie side by side, and where output goes the caller chose.
+        // Logs of many programs lie side by side, and the caller chose where output goes.
         .filter(|file| file.fd > 2 && !is_log(&file.target));
     let sockets = listeners.iter().filter(|l| l.protocol == "unix");
     let paths = files

@@ -122,8 +122,8 @@ impl<'a> Look<'a> {
         false
     }
 
-    /// The table has the path a socket was bound by: relative, or of another mount namespace. Who has the
-    /// socket open shows what it means.
+    /// The table has the path a socket was bound by: relative, or of another mount namespace. The
+    /// processes that have the socket open show what it means.
     fn is_it(&mut self, socket: &UnixSocket) -> bool {
         let holders = owners::of_socket(socket.inode);
         let files: Vec<_> = holders

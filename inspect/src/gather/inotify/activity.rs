@@ -13,11 +13,11 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// How long is listened.
+/// How long to listen.
 pub const MOMENT: Duration = Duration::from_millis(200);
 /// Inodes listened to at most: the watches count against the limit of this program's user.
 pub const MOST: usize = 1024;
-/// It is enough to have heard so much in a [`BIT`].
+/// So many events within a [`BIT`] are enough.
 const ENOUGH: u64 = 64;
 const BIT: Duration = Duration::from_millis(50);
 /// Files that are told apart: of a loop there are few.
@@ -35,8 +35,9 @@ pub struct Spot {
     pub path: Option<Name>,
 }
 
-/// Listens to inodes, each with the events asked of it, until the time is up or enough was heard: for [`MOMENT`] once
-/// it is known that looks wake it. `None` where there can be no instance or no watch for this program. `watched` inodes there are in all.
+/// Listens to inodes, each for its events, until the time is up or there were enough: for [`MOMENT`] once it is known
+/// that looks wake the process. `None` if this program can have no instance or no watch. `watched` is how many inodes
+/// there are in all.
 pub fn listen(spots: impl Iterator<Item = Spot>, watched: usize, time: Duration) -> Option<Woken> {
     let mut monitor = Monitor::new().ok()?;
     monitor.place(spots, watched);
@@ -50,7 +51,7 @@ pub struct Monitor {
     placed: HashMap<i32, Option<Name>>,
     /// What came of each file.
     files: HashMap<Name, Bits>,
-    /// Since when it hears.
+    /// When it began to listen.
     began: Instant,
     woken: Woken,
 }
@@ -112,7 +113,7 @@ impl Monitor {
         self.files.clear();
     }
 
-    /// Takes in what came, without waiting.
+    /// Reads the events that have come, without waiting.
     pub fn hear(&mut self) -> &Woken {
         self.listen(Duration::ZERO)
     }
@@ -140,7 +141,7 @@ impl Monitor {
         }
     }
 
-    /// The same for some time, or until enough was heard.
+    /// The same for some time, or until there were enough.
     fn listen(&mut self, time: Duration) -> &Woken {
         let mut buffer = vec![0; BUFFER];
         let began = Instant::now();
@@ -172,7 +173,7 @@ impl Monitor {
 /// How many listen at once: each takes one of the 128 instances a user has by default.
 const MONITORS: usize = 8;
 
-/// Who listens beside processes for longer than a moment.
+/// Monitors beside processes, for longer than a moment.
 #[derive(Default)]
 pub struct Monitors(HashMap<u32, Monitor>);
 
@@ -201,12 +202,12 @@ impl Monitors {
         !self.0.is_empty()
     }
 
-    /// What was heard beside a process.
+    /// The events beside a process so far.
     pub fn hear(&mut self, pid: u32) -> Option<Woken> {
         self.0.get_mut(&pid).map(|monitor| monitor.hear().clone())
     }
 
-    /// Listens no more beside the others.
+    /// Ends the monitors beside all other processes.
     pub fn keep(&mut self, pids: &[u32]) {
         self.0.retain(|pid, _| pids.contains(pid));
     }

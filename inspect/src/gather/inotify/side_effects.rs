@@ -1,4 +1,4 @@
-//! Which looks of our own the scanned process would see: opening a file or directory is an event for a
+//! Side effects of a scan: which of our looks the scanned process would see as events. Opening a file or directory is an event for a
 //! watch with open, access or close_nowrite on it or on the directory it lies in. A process that drowns
 //! in such events must not get more of them from its diagnosis.
 
@@ -13,7 +13,7 @@ pub const LOOKS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
 #[derive(Default)]
 pub struct SideEffects {
     known: HashSet<Identity>,
-    /// Those that nothing tells from others of their number.
+    /// Inodes known by number alone: others may share it.
     vague: HashSet<Identity>,
 }
 

@@ -47,10 +47,10 @@ impl ProcessTree {
         std::iter::successors(self.parent(of), |at| self.parent(at)).take(64)
     }
 
-    /// Who started a process that began after `own`. What began before `since`, in clock ticks, did so for
-    /// another reason than starting it: so does who supervises, however young.
+    /// Who started a process that began after `own`. A process that began before `since`, in clock ticks, was not
+    /// made for that start: such is a supervisor, however young.
     pub fn started_by(&self, of: &Stat, own: &Stat, since: u64) -> StartedBy {
-        // Whoever takes in orphans need not have started anything.
+        // A process that takes in orphans need not have started anything.
         let handed_on = of.ppid == own.ppid || of.ppid == 1 || is_init(of.ppid);
         let is_older = |other: &&Stat| !is_younger(other, own) || other.starttime < since;
         let older = self.ancestors(of).find(is_older);
@@ -85,8 +85,8 @@ impl ProcessTree {
         })
     }
 
-    /// A service of systemd has a control group of its own. Who is the oldest in it was started for it;
-    /// who is not may be the orphan of a supervisor that is.
+    /// A service of systemd has a control group of its own. The oldest process in it was started for
+    /// it; any other may be the orphan of a supervisor.
     fn began(&self, group: &Vec<u8>, own: &Stat) -> bool {
         !self.by_pid.values().any(|other| {
             other.starttime < own.starttime

@@ -1,5 +1,5 @@
-//! Who is started with the command of a process while that one is looked at. What a supervisor starts in
-//! vain ends at once: one look seldom meets it.
+//! Processes that are started with the command of a process while that one is looked at. What a supervisor
+//! starts in vain ends at once, and one look seldom meets it.
 
 use crate::gather::process::processes::Processes;
 use crate::gather::process::status;
@@ -36,13 +36,13 @@ struct NewProcess {
     pid: u32,
     stat: Stat,
     same_place: bool,
-    /// It is looked at again after this time, which doubles: soon it is what it will be.
+    /// It is looked at again after this time, which doubles: a new process soon runs its final program.
     wait: Duration,
     due: Instant,
 }
 
 impl RespawnWatch {
-    /// Begins to look; `None` for a process that listens nowhere, whose place nobody else can want.
+    /// Begins to look; `None` for a process that does not listen, as no other one can want its place.
     pub fn beside(process: &Process) -> Option<RespawnWatch> {
         if process.surroundings.listeners.is_empty() {
             return None;
@@ -87,8 +87,8 @@ impl RespawnWatch {
     /// Ends it, with a last look.
     pub fn end(mut self) -> Respawns {
         self.look_again(|_| true);
-        // The bootstrap of a start under way when the look began is as old as a supervisor, and ends with
-        // its start. Who supervises lives on.
+        // The bootstrap of a start under way when the look began is as old as a supervisor, but it ends
+        // with its start. A supervisor lives on.
         for start in &mut self.seen.ended {
             let by = &mut start.started_by.supervisor;
             by.take_if(|by| living(by.pid).is_none());
@@ -104,7 +104,7 @@ impl RespawnWatch {
                 continue;
             }
             let Some(stat) = living(pid) else { continue };
-            // Kept also of who ends soon: a bootstrap is gone before the server it started.
+            // Also kept if it ends soon: a bootstrap is gone before the server it started.
             self.tree.add(pid, stat.clone());
             // Somebody at a terminal is a client.
             if stat.tty_nr == 0 && !self.tree.related(&self.own, &stat) {

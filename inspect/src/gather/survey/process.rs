@@ -26,10 +26,10 @@ pub struct Session {
     /// The limits of the system.
     pub limits: InotifyLimits,
     accounts: Accounts,
-    /// Who listens for longer than the look itself takes.
+    /// Monitors that listen for longer than one look takes.
     monitors: Option<Monitors>,
     names: unit::Names,
-    /// By who is charged, and by whether the watches were counted.
+    /// By the account that is charged, and by whether watches were counted.
     users: HashMap<(Account, bool), (Vec<UserUsage>, Gaps)>,
 }
 

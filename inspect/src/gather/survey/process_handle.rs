@@ -1,8 +1,8 @@
 //! A process whose watches are about to be changed.
 //!
-//! Whoever changes them holds copies of its inotify descriptors (pidfd_getfd(2)). The watches are read
-//! through this program's own fdinfo of those copies: so they are those of that very instance, whatever
-//! the process does with its descriptor numbers meanwhile.
+//! The program that changes them holds copies of its inotify descriptors (pidfd_getfd(2)). The watches are read
+//! from the fdinfo of those copies, so they belong to that very instance, whatever the process does with its
+//! descriptor numbers meanwhile.
 
 use crate::gather::descriptors::census;
 use crate::gather::inotify::paths::Opener;
@@ -121,7 +121,7 @@ impl ProcessHandle {
 
     /// Reads the watches of `copies`: its number of a descriptor, and this program's copy of it. A watch
     /// that was read before and has a path keeps it; the others are looked for, for at most `timeout`;
-    /// where that is in vain the reason stands with the watch.
+    /// a watch whose path is not found keeps the reason.
     pub fn read(&mut self, copies: &[(i32, BorrowedFd<'_>)], timeout: Duration) {
         let before = mem::take(&mut self.process.inotify);
         let mut buffer = Vec::new();
@@ -225,8 +225,8 @@ fn silently(timeout: Duration) -> Options {
     }
 }
 
-/// Whether two descriptors of this program are one open file (kcmp(2)). Where that call is refused a lock tells:
-/// the kernel shows it with every descriptor of the file it was taken by, and with no other.
+/// Whether two descriptors of this program are one open file (kcmp(2)). Where that call is refused, a lock tells:
+/// the kernel shows it at every descriptor of the open file that took it, and at no other.
 pub fn is_same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
     let own = std::process::id();
     match sys::compare_files((own, a.as_raw_fd()), (own, b.as_raw_fd())) {
@@ -254,7 +254,7 @@ pub fn own_watches(instance: BorrowedFd<'_>) -> Vec<Watch> {
     read.instance.watches
 }
 
-/// The same of an instance of process `pid`, with what tells the inodes from others.
+/// The same of an instance of process `pid`, with the identities of the inodes.
 pub fn watches_of(pid: u32, instance: BorrowedFd<'_>) -> Vec<Watch> {
     let mut watches = own_watches(instance);
     let identified = ProcDir::open(pid).map(|dir| {

@@ -51,7 +51,7 @@ pub fn read(dir: &ProcDir, process: &mut Process) {
         .all()
         .filter(|other| other.comm == own.stat.comm && !all.are_of_one_line(own.stat, other))
         .collect();
-    // Whom a claim names, then the youngest.
+    // Processes that a claim names come first, then the youngest.
     let named = distinct::claimed(process);
     let is_named = |stat: &Stat| {
         named
@@ -105,7 +105,7 @@ fn examine(
 ) -> Option<SameProgram> {
     let theirs = view.dir();
     let process = own.process;
-    // Whoever has lost its client belongs to nobody any more, whatever session that had.
+    // A server that has lost its client belongs to nobody any more, whatever its session.
     let apart = process.surroundings.client_gone || !all.are_of_one_start(own.stat, other);
     let same_command = runs.is_command(&own.program);
     let mut claims = distinct::between(process, theirs.pid);

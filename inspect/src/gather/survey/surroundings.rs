@@ -1,4 +1,4 @@
-//! What is around a process: sockets, claims, its client, and who else runs its program.
+//! The surroundings of a process: sockets, claims, its client, and other processes of its program.
 
 use crate::gather::claims;
 use crate::gather::descriptors::sockets::Tables;
@@ -11,7 +11,7 @@ use crate::model::{Kind, Name};
 pub fn read(subject: &mut Subject<'_>) {
     let (view, dir) = (subject.view(), subject.dir);
     subject.process.surroundings.cwd = view.working_directory().map(Name::from);
-    // Tables of a whole network namespace are read for who has a socket only.
+    // The tables of a whole network namespace are read only for a process that has a socket.
     let descriptors = &subject.process.descriptors;
     if descriptors.iter().any(|d| d.kind == Kind::Socket) {
         let wanted = endpoints::wanted(descriptors);
@@ -21,7 +21,7 @@ pub fn read(subject: &mut Subject<'_>) {
     }
     subject.process.surroundings.claims = claims::of_process(subject);
     let process = &mut *subject.process;
-    // What has no state of its own is in nobody's way.
+    // A process without a state of its own is in nobody's way.
     process.surroundings.client_gone = !process.sqlite.is_empty() && stdio::is_gone(dir, process);
     same_program::read(dir, process);
 }

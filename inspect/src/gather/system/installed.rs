@@ -96,7 +96,7 @@ pub fn local_system() -> LocalSystem {
     }
 }
 
-/// Where packages, and who installs by hand, put a program.
+/// Where packages, and people who install by hand, put a program.
 fn program_places(name: &str) -> impl Iterator<Item = PathBuf> {
     let dirs = ["/usr/local/bin", "/usr/bin", "/opt/watchfix/bin"];
     dirs.map(|dir| Path::new(dir).join(name)).into_iter()
@@ -124,8 +124,8 @@ pub fn package_places() -> Vec<PathBuf> {
     dirs.map(|dir| Path::new(dir).join(LIBRARY)).into()
 }
 
-/// The path without `..`, which names the directory above: who runs this program got its own path from the kernel,
-/// without links.
+/// The path with each `..` resolved to the directory above. The path of this program comes from the kernel, so it has
+/// no links.
 pub fn without_dots(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {

@@ -70,7 +70,7 @@ fn last(top: &Top) -> String {
 }
 
 fn users(users: &[User], layout: Layout, to: &mut impl Write) -> io::Result<()> {
-    // Who has nothing is no news; of whom nothing is known, that is.
+    // Users without an instance are left out; users of whom nothing is known are not.
     let mut list: Vec<&User> = users.iter().filter(|u| u.instances != Some(0)).collect();
     list.sort_by_key(|user| Reverse((user.watches, user.instances)));
     let header = [

@@ -1,8 +1,8 @@
-//! Whether a handle that was slow to open has woken the process: only the kernel can say it. On a busy or emulated
+//! Whether opening a slow handle has woken the process: only the kernel can tell. On a busy or emulated
 //! machine any handle may be slow.
 //!
 //! The directories whose watches report looks are watched by an instance of this program's own, for the same events:
-//! what it is told of, the process is told of.
+//! an event that it gets, the process gets too.
 
 use crate::gather::inotify::side_effects::LOOKS;
 use crate::sys::Inotify;
@@ -17,12 +17,12 @@ const HEAD: usize = 16;
 pub struct LookupWatches {
     inotify: Option<Inotify>,
     wds: HashMap<Vec<u8>, i32>,
-    /// The kernel gives no watch: nothing can be told.
+    /// The kernel refused a watch: nothing is known.
     refused: bool,
 }
 
 impl LookupWatches {
-    /// Takes notice of looks at a directory, from now on. It is open as `directory`.
+    /// Watches a directory for looks from now on. It is open as `directory`.
     pub fn take(&mut self, path: &[u8], directory: BorrowedFd<'_>) {
         if self.refused || self.wds.contains_key(path) {
             return;

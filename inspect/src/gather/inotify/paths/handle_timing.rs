@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-/// So many times slower than again at once is slow.
+/// A handle is slow if opening it again at once is so many times faster.
 const FACTOR: u32 = 3;
-/// A scheduler may make this many slow, and one in [`ONE_IN`] of all.
+/// A busy scheduler may make this many slow, plus one in [`ONE_IN`] of all.
 const CHANCE: usize = 4;
 const ONE_IN: usize = 50;
 

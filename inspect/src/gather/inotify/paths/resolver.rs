@@ -51,7 +51,7 @@ impl<'a> Resolver<'a> {
         };
         let watches = instances.flat_map(|instance| &instance.watches);
         let devices: BTreeSet<Device> = watches.map(|watch| watch.device).collect();
-        // Whoever may open no handle need not open a mount for them: somebody may watch it.
+        // Without the right to open handles no mount is opened for them: somebody may watch it.
         let refused = !devices.is_empty() && !sys::may_open_handles();
         let anchors = anchors(dir, process);
         let open = |device| (device, open_mounts(&look, &anchors, device, refused));

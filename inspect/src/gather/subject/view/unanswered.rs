@@ -4,9 +4,9 @@ use crate::sys;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long all of them together are waited for.
+/// The deadline for all of them together.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// What each has that is asked when no time is left: whoever is there answers in a moment.
+/// What each question gets when no time is left: a live server answers in a moment.
 const LEAST: Duration = Duration::from_millis(100);
 /// After that it may have come back: an exporter runs for months.
 const MEMORY: Duration = Duration::from_secs(60);
@@ -15,7 +15,7 @@ static UNANSWERED: Mutex<Unanswered> = Mutex::new(Unanswered(Vec::new()));
 
 /// Whether what is mounted at `place` answers, asked for `path`.
 pub fn answers(place: &[u8], path: &[u8]) -> bool {
-    // Who asks at the same time waits for the same answer.
+    // Questions at the same time wait for the same answer.
     let mut unanswered = UNANSWERED.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(timeout) = unanswered.timeout(place, Instant::now()) else {
         return false;
