@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use support::Halting;
 
-/// What a command may wait beside what it takes.
+/// How long a command may wait, beyond the time it works.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// It works on the file system, and has its program, a database and two of three watches there.

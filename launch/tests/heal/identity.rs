@@ -250,7 +250,7 @@ fn a_dry_run_as_a_user_says_what_healing_then_does() {
     let (_dir, path) = shared();
     let mount = path.join("mount");
     std::fs::create_dir(&mount).unwrap();
-    // On a file system of its own: whoever looks for it must not wake what other tests watch.
+    // On a file system of its own: a search for it must not wake what other tests watch.
     let script = "set -e; mount -t tmpfs -o mode=755,uid=$3 t \"$1\"; at=$1/tree; \
         for i in $(seq 20); do mkdir \"$at\"; chown $3 \"$at\"; at=$at/sub; done; \
         exec setpriv --reuid=$3 --regid=$3 --clear-groups \"$2\" serve";

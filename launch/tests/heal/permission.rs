@@ -1,4 +1,4 @@
-//! Who may heal what, and what is said when it is refused.
+//! Who may heal what, and the message when it is refused.
 
 use super::stage::{
     Run, as_user, ask, directory, heal, masks, mkfds, needs_root, ready, shared, watchfix,
@@ -140,7 +140,7 @@ fn root_without_the_capability_is_told_which_one() {
 
 #[test]
 fn a_watched_directory_that_may_not_be_read_is_listed_with_the_reason() {
-    // One who heals in no other test: the records are removed at the end.
+    // A user who heals in no other test: the records are removed at the end.
     const USER: u32 = 61_304;
     if !needs_root() {
         return;

@@ -1,4 +1,4 @@
-//! What fdscan names as the remedy does what it says when it is pasted into a shell, wherever that is.
+//! A remedy that fdscan prints does what it promises when it is pasted into a shell, in any directory.
 
 use super::stage::{Run, as_user, ask, directory, heal, masks, mkfds, needs_root, ready, shared};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub fn fdscan() -> PathBuf {
 /// What fdscan says about a process.
 pub fn report(pid: u32) -> Value {
     let mut command = Command::new(fdscan());
-    // Whoever ran the tests through sudo(8) would be told to use it.
+    // If sudo(8) runs the tests, fdscan would print commands with sudo.
     command.env_remove("SUDO_UID");
     let run = command.args([&pid.to_string(), "--json"]).output().unwrap();
     let mut report: Value = serde_json::from_slice(&run.stdout).unwrap();
@@ -158,7 +158,7 @@ fn is_preloaded(pid: u32) -> bool {
 fn a_static_program_is_started_again_by_watchfix_run_and_a_dynamic_one_with_the_library() {
     let (_dir, path) = directory();
     let source = support::root().join("tests/mkfds/static.c");
-    // Where it works matters: all it is told is relative.
+    // Its working directory matters: all its arguments are relative.
     let tree = path.join("a tree");
     std::fs::create_dir(&tree).unwrap();
     for (args, by_run) in [(&["-static"][..], true), (&[], false)] {

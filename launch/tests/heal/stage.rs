@@ -14,7 +14,7 @@ pub fn watchfix() -> Command {
     bare(Command::new(env!("CARGO_BIN_EXE_watchfix")))
 }
 
-/// Takes the rules of whoever runs the tests out of a command's environment.
+/// Takes the rules of the user who runs the tests out of a command's environment.
 pub fn bare(mut command: Command) -> Command {
     support::without_rules(&mut command);
     command

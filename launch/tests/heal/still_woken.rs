@@ -1,4 +1,4 @@
-//! A program that logs into a database where it watches: what heal ends, and what it says where it does not.
+//! A program that logs into a database in a directory that it watches: what heal ends, and its message where it does not.
 
 use super::remedies::{fdscan, report, started};
 use super::stage::{directory, heal, masks, ready};
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use support::Victim;
 
-/// Logs what it is told of into NAME, with journal mode MODE. It says `rest` whenever nothing is left to be read, so
+/// Logs the events it reads into NAME, with journal mode MODE. It says `rest` whenever nothing is left to be read, so
 /// never again once a row it writes is the reason for the next.
 const LOGS: &str = r#"
 import ctypes, os, select, sqlite3, struct, sys
@@ -61,7 +61,7 @@ fn concluded(pid: u32) -> Value {
 #[test]
 fn a_loop_through_a_log_ends_and_is_not_told_as_one_that_goes_on() {
     for mode in ["wal", "memory"] {
-        // With the second mask the database is known only once nobody is told of reads any more.
+        // With the second mask the database is known only once reads raise no events any more.
         for mask in ["3ce", "fee"] {
             let (_dir, path) = directory();
             let mut victim = logs(&path, "logs.db", mode, mask);
@@ -106,7 +106,7 @@ fn a_loop_through_a_rollback_journal_is_said_to_go_on_with_the_start_that_ends_i
         );
         let settled = masks(pid);
 
-        // Again: nothing is left to be done, and that is said as well.
+        // Again: nothing is left to be done, and heal says so.
         let again = heal(pid, &["--json"]).good();
         let doc: Value = serde_json::from_str(&again).unwrap();
         let process = &doc["processes"][0];

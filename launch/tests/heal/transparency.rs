@@ -109,7 +109,7 @@ fn a_static_program_cannot_tell_that_the_default_rules_were_applied_and_undone()
     assert_as_bare_there_and_back(Statically, None, &[], heal);
 }
 
-/// Who may open no file handle, and has to find the watched inodes by looking around.
+/// A user who may not open file handles, so that heal must search for the watched inodes.
 const USER: u32 = 60_991;
 
 #[test]

@@ -12,7 +12,7 @@ fn with_output(line: &str, to: &str) -> Run {
     Run::of(command.output().unwrap())
 }
 
-/// Two streams an answer cannot be written to, and how that is said.
+/// Two streams that an answer cannot be written to, and the message for each.
 const NOWHERE: [(&str, &str); 2] = [
     (">/dev/full", "No space left on device"),
     (">&-", "standard output is closed"),

@@ -49,7 +49,7 @@ fn compare(flags: &[&str], stripped: u32, nobody: bool) {
     assert!(differ.is_empty(), "bare and under {flags:?}: {differ:#?}");
     assert_eq!(expected.len(), found.len());
     assert!(expected.len() > 300, "{}", expected.len());
-    // What is found in /proc by its name, or by a link of one's own, may mean who asks: it is left alone.
+    // A path in /proc, or a link to one, may depend on the process that asks: it is left alone.
     let left: Vec<u32> = ["/proc: wd ", "me with 0: wd "]
         .iter()
         .map(|name| {

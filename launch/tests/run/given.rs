@@ -59,7 +59,7 @@ pub fn calls() -> &'static Path {
     CALLS.get_or_init(|| compiled("calls.c", "static", "cc", &["-static", "-pthread"]).unwrap())
 }
 
-/// `program` without the variables of whoever runs the tests, and without the signals that are ignored there.
+/// `program` without the variables of the user who runs the tests, and without ignoring signals that are ignored there.
 pub fn without_rules(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     support::without_rules(&mut command);
@@ -67,7 +67,7 @@ pub fn without_rules(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// watchfix without the variables of whoever runs the tests.
+/// watchfix without the variables of the user who runs the tests.
 pub fn watchfix() -> Command {
     without_rules(env!("CARGO_BIN_EXE_watchfix"))
 }

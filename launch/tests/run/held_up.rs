@@ -1,4 +1,4 @@
-//! A path that leads to a file system that does not answer holds up who follows it, and nobody else.
+//! A path that leads to a file system that does not answer holds up the caller that follows it, and no other.
 
 use super::given::{Dir, children, compiled, probe, without_rules};
 use std::path::{Path, PathBuf};
@@ -86,7 +86,7 @@ fn a_call_that_hangs_holds_up_neither_other_calls_nor_the_end() {
     stage.victim.send("");
     stage.victim.line_with("wd 1 mask 0x3ce");
     stage.victim.send("");
-    // Who waits for an answer to a request that was read cannot even be killed.
+    // A process that waits for the answer to a request that was read cannot even be killed.
     let (status, _) = stage.victim.finish();
     assert_eq!(status.code(), Some(7));
     // A thread of its own writes it.
@@ -126,7 +126,7 @@ fn when_every_judge_hangs_calls_are_left_to_the_kernel_until_one_is_back() {
     stage.victim.send("");
     let (status, lines) = stage.victim.finish();
     assert!(status.success(), "{status}");
-    // ENOTCONN, or ECONNABORTED for who hung in the kernel itself.
+    // ENOTCONN, or ECONNABORTED for a caller that hung in the kernel itself.
     let failed = |line: &&String| line.contains("/dead/x") && !line.contains(": wd ");
     assert_eq!(lines.iter().filter(failed).count(), 20, "{lines:#?}");
     assert!(lines.last().unwrap().ends_with("wd 1 mask 0x3ce"));

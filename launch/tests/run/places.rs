@@ -1,4 +1,4 @@
-//! Whatever the program is built from, and wherever it has gone: its path means what it means to it.
+//! However the program is linked, and wherever it runs: a path means what it means to the program.
 
 use super::given::{Dir, NOBODY, compiled, output, probe, run, run_as_nobody, without_rules};
 use std::fs;

@@ -1,4 +1,4 @@
-//! A supervisor with more rights than the program lends it none.
+//! A supervisor with more rights than the program does not lend it any.
 
 use super::given::{Dir, NOBODY, compiled, output, probe, run};
 use std::fs;

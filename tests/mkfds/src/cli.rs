@@ -194,7 +194,7 @@ pub enum State {
         #[arg(long)]
         pinned: bool,
     },
-    /// A database another one was put in the place of while it is open; its side files stay
+    /// A database that was replaced while it is open; its side files stay
     SqliteReplaced {
         #[arg(long)]
         dir: PathBuf,

@@ -93,7 +93,7 @@ pub fn report_database(report: &mut Report, database: &Path) -> Outcome {
     report.fact("shm_handles", descriptors(&beside(database, "-shm"))?)
 }
 
-/// By another process: whoever closes a file loses their own locks on it, and SQLite's with them.
+/// By another process: a process that closes a file loses all of its locks on it, those of SQLite too.
 fn set_time(path: &Path, time: &str) -> Outcome {
     let status = Command::new("touch").args(["-d", time]).arg(path).status();
     match status.is_ok_and(|status| status.success()) {

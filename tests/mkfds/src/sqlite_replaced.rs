@@ -1,4 +1,4 @@
-//! Databases another one is put in the place of while they are open, as by a restore.
+//! Databases that are replaced while they are open, as by a restore.
 
 use std::fs;
 use std::path::Path;
@@ -76,7 +76,7 @@ pub fn displace(mut report: Report, dir: &Path, by: By) -> Outcome {
     let fill = "INSERT INTO entries (body) VALUES (randomblob(50000)); PRAGMA wal_checkpoint;";
     run(fill)?;
     let say = |e: std::io::Error| format!("{} cannot be displaced: {e}.", database.display());
-    // By another process: whoever closes a file loses their own locks on it, and SQLite's with them.
+    // By another process: a process that closes a file loses all of its locks on it, those of SQLite too.
     let copy = |from: &Path, to: &Path| {
         let done = Command::new("cp").args([from, to]).status().map_err(say)?;
         match done.success() {

@@ -1,6 +1,6 @@
 //! The shim's contract, on C programs.
 //!
-//! Most tests drive `c/probe.c`, a program that makes the calls it is told to and prints what came of
+//! Most tests drive `c/probe.c`, a program that makes the calls it gets and prints what came of
 //! each, with and without the library.
 
 // A test helper fails the test by panicking, with a sentence that says what was missing.

@@ -35,8 +35,9 @@ pub fn open_and_close(path: &Path) {
     shell(": 3<>\"$1\"", &[path]);
 }
 
-/// Copies `program` to `to`, which everybody may run. One that a test opens for writing itself may not be run before
-/// whoever another test starts has closed its copy of the descriptor (ETXTBSY of execve(2)).
+/// Copies `program` to `to`, which everybody may run. A copy that a test itself opens for
+/// writing cannot be run as long as a process that another test starts has a copy of the descriptor (ETXTBSY of
+/// execve(2)).
 pub fn install(program: &Path, to: &Path) {
     let mut install = Command::new("install");
     let status = install.args(["-m", "755"]).args([program, to]).status();

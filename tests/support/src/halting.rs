@@ -18,7 +18,7 @@ pub struct Halting {
 struct Server(u32);
 
 impl Halting {
-    /// Starts `command ARGS` on a file system mounted on `dir`, for itself and who enters its mounts alone.
+    /// Starts `command ARGS` on a file system mounted on `dir`, which only it and processes that enter its mount namespace see.
     ///
     /// # Errors
     /// There can be no such file system here.

@@ -26,7 +26,7 @@ pub fn ended(mut child: Child, begun: Instant) -> Option<Ended> {
         wait(child.id());
         let scheduled = scheduled(child.id());
         let took = begun.elapsed().saturating_sub(scheduled.waited);
-        // Who still has a copy of them holds up whoever reads them.
+        // A process that still has a copy of them keeps their reader waiting.
         let [stdout, stderr] =
             [out, err].map(|text| text.map(|text| text.join().unwrap()).unwrap_or_default());
         let status = child.wait().unwrap();

@@ -23,10 +23,9 @@ pub fn has_btrfs() -> bool {
     has
 }
 
-/// A port that is free, for a program that cannot be told to choose one itself and say which, or that gives it up and
-/// takes it again.
+/// A free port, for a program that cannot choose one itself and print it, or that gives its port up and takes it again.
 ///
-/// It lies below those the kernel gives to whoever asks for any (net.ipv4.ip_local_port_range), and is handed out once.
+/// It lies below the kernel's range of ephemeral ports (net.ipv4.ip_local_port_range), and is handed out once.
 pub fn free_port() -> u16 {
     const PORTS: std::ops::Range<u32> = 20_000..32_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -4,7 +4,7 @@ use crate::Victim;
 use std::path::Path;
 use std::process::Command;
 
-/// Takes the rules, and the preload, of whoever runs the tests out of a command's environment.
+/// Takes the rules, and the preload, of the user who runs the tests out of a command's environment.
 pub fn without_rules(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name == "LD_PRELOAD" || name.to_string_lossy().starts_with("WATCHFIX_") {

@@ -1,4 +1,4 @@
-//! What the victims do about signals, whoever runs the tests.
+//! The victims handle signals as usual, whatever the caller of the tests ignores.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;

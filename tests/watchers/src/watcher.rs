@@ -26,7 +26,7 @@ pub struct Watcher {
     pub deaf: Duration,
     /// What lines that are not a report begin with. An empty text stands for any line.
     pub chatter: &'static [&'static str],
-    /// How it is told to stop, and what a clean stop looks like.
+    /// How it is stopped, and what a clean stop looks like.
     pub stop: Stop,
     /// How far the preload reaches into it.
     pub preload: Reach,
@@ -65,7 +65,7 @@ pub struct Report {
     pub path: PathBuf,
 }
 
-/// How a watcher is told to stop, and what a clean stop looks like.
+/// How a watcher is stopped, and what a clean stop looks like.
 pub enum Stop {
     /// SIGTERM ends it, and what it started: it handles no signal.
     Killed,
@@ -95,7 +95,7 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// Whether changes of attributes alone are heard: to know them it takes the record, and the path that
+    /// Whether changes of attributes alone are noticed: to know them it takes the record, and the path that
     /// was given for the watch.
     pub(crate) fn leaves_attributes(self) -> bool {
         self != Reach::Full

@@ -322,7 +322,7 @@ fn a_file_that_is_watched_by_two_names_reports_both() {
     }
 }
 
-/// Who is busy reads late: a touch is not hidden by the chmod that came long after it.
+/// A busy program reads late: a touch is not hidden by the chmod that came long after it.
 #[test]
 fn a_touch_that_was_not_read_yet_is_reported_whatever_came_after_it() {
     let dir = stage();
@@ -349,7 +349,7 @@ fn a_touch_that_was_not_read_yet_is_reported_whatever_came_after_it() {
     assert_eq!(probe.read(fd), preload::filler(true));
 }
 
-/// A number that is another instance now is not taken for what it was.
+/// A descriptor number that is another instance now is not taken for the old one.
 #[test]
 fn a_descriptor_that_is_used_again_has_no_past() {
     let (one, two) = (stage(), stage());

@@ -100,7 +100,7 @@ fn a_removed_watch_makes_room() {
     assert!(add(&mut probe, fd, &dir, 1) >= INVENTED);
     probe.number(&format!("syscall-rm {fd} 1"));
     assert_eq!(add(&mut probe, fd, &dir, 2), 2);
-    // Its end is told, and counts once.
+    // Its end is reported, and counts once.
     assert_eq!(probe.read(fd)[0].mask, libc::IN_IGNORED);
     assert!(add(&mut probe, fd, &dir, 0) >= INVENTED);
     assert_eq!(probe.masks(fd).len(), 1);
@@ -118,7 +118,7 @@ fn a_deleted_directory_makes_room() {
     assert!(add(&mut probe, fd, &dir, 2) >= INVENTED);
 }
 
-/// Who knows of a directory's end only from the one above it, which may be past the budget.
+/// A program that learns of the end of a directory only from the one above it, which may be past the budget.
 #[test]
 fn past_the_budget_a_watch_that_went_by_itself_is_removed_without_a_word() {
     let dir = tree();

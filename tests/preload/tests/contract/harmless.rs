@@ -1,5 +1,5 @@
-//! The host program is sacred: whatever the library has to say, it neither ends nor blocks its host, and it
-//! believes nobody who may not be believed.
+//! The host program comes first: whatever the library reports, it neither ends nor blocks its host, and it ignores
+//! variables that it must not trust.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -193,7 +193,7 @@ fn a_log_at_its_limit_ends_nothing() {
     assert_eq!(fs::metadata(&log).unwrap().len(), 8192);
 }
 
-/// Little memory costs the one rule that needs much, and that is said.
+/// With little memory the one rule that needs much is off, and the log says so.
 #[test]
 fn a_budget_without_memory_leaves_the_other_rules() {
     let dir = dir();

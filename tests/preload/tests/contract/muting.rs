@@ -90,7 +90,7 @@ fn a_muted_watch_is_a_real_watch() {
     probe.number(&format!("rm {fd} {wd}"));
     let seen = probe.read(fd);
     assert_eq!((seen[0].wd, seen[0].mask), (wd as i32, libc::IN_IGNORED));
-    // And its end is told, to who asked.
+    // And its end is reported, if that was asked for.
     let wd = probe.add(fd, 0xfff, &state);
     fs::remove_dir(&state).unwrap();
     let seen: Vec<_> = probe.read(fd).into_iter().map(|s| (s.wd, s.mask)).collect();

@@ -1,4 +1,4 @@
-//! What the variables may be, what is said when they are something else, and the log.
+//! What the variables may be, the message when they are something else, and the log.
 
 use std::fs;
 

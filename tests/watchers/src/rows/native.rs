@@ -151,7 +151,7 @@ pub(super) static ROWS: &[Watcher] = &[
     },
 ];
 
-/// What no watch on a file is told of.
+/// Changes that no watch on a file reports.
 const OF_NAMES: &[Operation] = &[
     Operation::Create,
     Operation::Empty,
