@@ -10,6 +10,10 @@ use crate::event::{
 /// that is asked for (INOTIFY_USER_MASK of fs/notify/inotify/inotify_user.c).
 pub const JUDGED: u32 = Q_OVERFLOW | IGNORED;
 
+/// What the library under `watchfix run` hands to inotify_init1 as a second argument, of which the kernel takes no notice:
+/// the filter lets it pass, as the library judges what is read from its instances. "watchfix", in ASCII.
+pub const OWN_INSTANCE: u64 = 0x7761_7463_6866_6978;
+
 /// What the path of a watch makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -65,6 +69,9 @@ pub struct Asked(u8);
 impl Asked {
     const SETTLED: u8 = 1;
     const CLOSE_WRITE: u8 = 2;
+
+    /// Of a watch of which nothing is known.
+    pub const NONE: Asked = Asked(0);
 
     /// Of a call for which [`reduce`] gave the mask.
     pub fn of(strip: u32, fate: Fate, mask: u32) -> Asked {

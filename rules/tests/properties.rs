@@ -237,6 +237,10 @@ impl Watches for Known {
         self.asked
     }
 
+    fn was_written(&self, _: &Record<'_>) -> bool {
+        true
+    }
+
     fn is_change(&self, record: &Record<'_>) -> bool {
         assert_ne!(record.mask & ATTRIB, 0, "only ATTRIB is asked about");
         self.changes >> record.wd & 1 == 1

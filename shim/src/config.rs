@@ -2,12 +2,12 @@
 //!
 //! The texts are copied, because programs overwrite their environment (setproctitle) and unset it.
 
-use core::ffi::{CStr, c_char, c_void};
+use core::ffi::{CStr, c_char, c_long, c_void};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use once_cell::race::OnceRef;
 use rules::budget::{Budget, Slot};
-use rules::watch::JUDGED;
+use rules::watch::{JUDGED, OWN_INSTANCE};
 use rules::{Engine, Rule, Rules, Texts};
 
 use crate::{next, sys};
@@ -33,6 +33,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// What is handed to inotify_init1 as a second argument under `watchfix run`.
+    pub fn own_instance(&self) -> Option<c_long> {
+        (self.judged != 0).then_some(OWN_INSTANCE as c_long)
+    }
+
     /// True the first time only.
     pub fn first_use(&self) -> bool {
         !self.said.load(Relaxed) && !self.said.swap(true, Relaxed)

@@ -2,7 +2,7 @@
 
 use core::ffi::{c_char, c_int, c_long, c_ulong, c_void};
 
-use crate::{next, read, sandbox, watch};
+use crate::{config, next, read, sandbox, watch};
 
 /// inotify_init(2)
 ///
@@ -11,9 +11,7 @@ use crate::{next, read, sandbox, watch};
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn inotify_init() -> c_int {
     // SAFETY: a number.
-    let fd = unsafe { next::inotify_init1(0) };
-    watch::made(fd);
-    fd
+    unsafe { inotify_init1(0) }
 }
 
 /// inotify_init1(2)
@@ -22,8 +20,15 @@ pub unsafe extern "C" fn inotify_init() -> c_int {
 /// As libc's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn inotify_init1(flags: c_int) -> c_int {
-    // SAFETY: the program's arguments.
-    let fd = unsafe { next::inotify_init1(flags) };
+    let fd = match config::get().own_instance() {
+        // SAFETY: the program's arguments.
+        None => unsafe { next::inotify_init1(flags) },
+        // libc's function has no second argument to hand on.
+        // SAFETY: as before; the kernel takes no notice of a second argument.
+        Some(own) => unsafe {
+            next::syscall(libc::SYS_inotify_init1, flags.into(), own, 0, 0, 0, 0) as c_int
+        },
+    };
     watch::made(fd);
     fd
 }
@@ -176,7 +181,13 @@ unsafe extern "C" fn judged(
         libc::SYS_seccomp => sandbox::seccomp(a as usize),
         _ => {}
     }
-    let answer = next(c);
+    let answer = match (made_with(n, a), config::get().own_instance()) {
+        // SAFETY: numbers.
+        (Some(flags), Some(own)) => unsafe {
+            next::syscall(libc::SYS_inotify_init1, flags, own, 0, 0, 0, 0)
+        },
+        _ => next(c),
+    };
     match n {
         // SAFETY: the program's arguments.
         libc::SYS_read => unsafe {
@@ -191,5 +202,15 @@ unsafe extern "C" fn judged(
             watch::made(answer as c_int);
             answer
         }
+    }
+}
+
+/// The flags of inotify_init1 with which this call makes an instance, if it does.
+fn made_with(n: c_long, flags: c_long) -> Option<c_long> {
+    match n {
+        libc::SYS_inotify_init1 => Some(flags),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_inotify_init => Some(0),
+        _ => None,
     }
 }

@@ -130,7 +130,14 @@ struct Instance(c_int);
 
 impl Watches for Instance {
     fn asked(&self, record: &Record<'_>) -> Asked {
-        memory::asked(self.0, record.wd)
+        match config::get().rules.settle.is_empty() {
+            true => Asked::NONE,
+            false => memory::asked(self.0, record.wd),
+        }
+    }
+
+    fn was_written(&self, _: &Record<'_>) -> bool {
+        true
     }
 
     fn is_change(&self, record: &Record<'_>) -> bool {

@@ -163,7 +163,7 @@ fn heal(pid: u32, settings: &Settings, log: &Log) -> Result<Answer, Stopped> {
 /// Whether fdinfo shows the flags of watches, tried on a watch of our own.
 fn flags_are_shown() -> bool {
     let shown = || {
-        let (own, root) = (inotify::new().ok()?, File::open("/").ok()?);
+        let (own, root) = (inotify::new(false).ok()?, File::open("/").ok()?);
         inotify::add_watch(own.as_fd(), root.as_fd(), ONESHOT | DELETE_SELF).ok()?;
         let watches = inspect::gather::own_watches(own.as_fd());
         Some(watches.first()?.mask.has(ONESHOT))

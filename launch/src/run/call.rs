@@ -1,77 +1,54 @@
-//! What becomes of a trapped inotify_add_watch.
-//!
-//! ```text
-//! path read --> found as the thread would find it --> fate by the rules --> mask
-//!                                                                            |
-//!            the kernel carries the call out <-- the same, or anything odd --+-- another one
-//!                                                                                    |
-//!                                    placed on a copy of the inotify descriptor <----+
-//! ```
-//!
-//! Only a watch whose mask changes is placed here, and on the very file that was judged: what the thread writes into its
-//! memory meanwhile is read by nobody. Every error but one is left to the kernel, which finds it again and says it exactly.
+//! A trapped call, and who carries it out. What places a watch is for [`super::add_watch`], what is about reads for
+//! [`super::reads`]; all others, and whatever cannot be carried out here, are the kernel's.
 
-use super::budget::{Admission, Budgets, Watched};
+use super::budget::Budgets;
+use super::calls::{self, Call};
 use super::databases::{Databases, Eyes};
-use super::filter::{self, Trapped};
+use super::filter::Trapped;
 use super::log::Log;
-use super::owners::{Found, Owner, Owners};
+use super::owners::Owners;
+use super::reads::{Finder, Reads, Setting};
 use super::rights::Guard;
 use super::tracee;
 use crate::sys::path;
-use crate::sys::seccomp::{Answer, waits};
-use crate::sys::{inotify, words};
-use inspect::words::agree;
+use crate::sys::seccomp::{Answer, Slot};
 use libc::seccomp_notif;
-use rules::event::{ALL_EVENTS, ATTRIB, DONT_FOLLOW, MASK_CREATE, MODIFY};
-use rules::pattern::Patterns;
-use rules::watch::{Fate, hears_nothing, reduce};
-use rules::{Rule, Rules, record};
+use rules::Rules;
 use std::collections::HashSet;
-use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What calls are judged by, by several threads at once: no lock is held while a path is followed or a line is logged.
 pub struct Judge<'r> {
-    rules: Rules<'r>,
-    guard: Guard,
-    databases: Databases,
-    budgets: Mutex<Budgets>,
+    /// The rules, where masks are all that is seen.
+    pub rules: Rules<'r>,
+    /// Where reads are judged.
+    pub reads: Option<Reads<'r>>,
+    /// Whose rights files are found with.
+    pub guard: Guard,
+    /// Directories with databases of their own processes.
+    pub databases: Databases,
+    /// What is left of `--max-watches`.
+    pub budgets: Mutex<Budgets>,
     /// Processes the log has named.
-    named: Mutex<HashSet<u32>>,
+    pub named: Mutex<HashSet<u32>>,
     /// The log says that attribute changes are left alone.
-    leaves_chmod: AtomicBool,
-    own_root: Option<(u64, u64)>,
-}
-
-/// One inotify_add_watch.
-struct AddWatch<'c> {
-    id: u64,
-    thread: u32,
-    instance: i32,
-    path: &'c CStr,
-    mask: u32,
-}
-
-/// What came of a call.
-struct Placed {
-    wd: i32,
-    mask: u32,
-    by: Rule,
-    instance: OwnedFd,
+    pub leaves_chmod: AtomicBool,
+    /// This program's root directory.
+    pub own_root: Option<(u64, u64)>,
 }
 
 impl<'r> Judge<'r> {
-    /// Judges by `rules`.
-    pub fn new(rules: Rules<'r>) -> Judge<'r> {
+    /// Judges by `rules` what is trapped.
+    pub fn new(rules: Rules<'r>, trapped: &Trapped) -> Judge<'r> {
+        let numbers = trapped.reads.clone();
         Judge {
             rules,
+            reads: (!numbers.is_empty()).then(|| Reads::new(&rules, numbers)),
             guard: Guard::new(),
-            databases: Databases::new(Trapped::by(&rules).settles_unseen(&rules)),
+            databases: Databases::new(trapped.settles_unseen(&rules)),
             budgets: Mutex::default(),
             named: Mutex::default(),
             leaves_chmod: AtomicBool::new(false),
@@ -80,51 +57,74 @@ impl<'r> Judge<'r> {
         }
     }
 
-    /// Judges one call and answers it, by `answer`. `owners` are the thread's that judges.
+    /// Judges one call, which is in `slot`, and answers it. `owners` are the thread's that judges.
     pub fn call(
         &self,
         owners: &mut Owners,
         listener: BorrowedFd<'_>,
         notice: &seccomp_notif,
         log: &Log,
-        answer: impl FnOnce(Answer) -> io::Result<()>,
+        slot: Slot,
     ) {
-        if filter::is_removal(&notice.data) {
-            let removed = self.remove(owners, notice);
+        let done = match (calls::call(&notice.data), &self.reads) {
+            (Call::AddWatch, _) => return self.add(owners, listener, notice, log, slot),
+            (Call::RemoveWatch, _) => self.remove(owners, notice).then(|| {
+                // Its process may have ended.
+                let _ = slot.answer(listener, Answer::Value(0));
+            }),
+            (call, Some(reads)) => {
+                let setting = Setting {
+                    listener,
+                    slot,
+                    own_root: self.own_root,
+                    log,
+                };
+                self.read_side(reads, owners, notice, call, &setting).ok()
+            }
+            (_, None) => None,
+        };
+        if done.is_none() {
             // Its process may have ended.
-            let _ = answer(if removed {
-                Answer::Value(0)
-            } else {
-                Answer::Continue
-            });
-            return;
+            let _ = slot.answer(listener, Answer::Continue);
         }
-        let [instance, address, mask, ..] = notice.data.args;
-        let path = tracee::read_path(notice.pid, address);
-        let placed = path.as_deref().map_err(copy).and_then(|path| {
-            let call = AddWatch {
-                id: notice.id,
-                thread: notice.pid,
-                // Integers are as wide as the kernel takes them: it looks at the lower half.
-                instance: instance as i32,
-                path,
-                mask: mask as u32,
-            };
-            self.place(owners, listener, &call, log)
-        });
-        // Before the program goes on: what it did stands in the log when it has ended.
-        if log.is_wanted() {
-            self.name(owners, notice.pid, log);
-            self.leave_chmod(notice.pid, mask as u32, log);
-            say(log, notice, path.as_deref().ok(), placed.as_ref());
+    }
+
+    /// Carries out a call that makes an instance, copies it, or reads from it.
+    fn read_side(
+        &self,
+        reads: &Reads<'r>,
+        owners: &mut Owners,
+        notice: &seccomp_notif,
+        call: Call,
+        setting: &Setting<'_>,
+    ) -> io::Result<()> {
+        let owner = owners.of(notice.pid)?;
+        let fd = notice.data.args[0] as i32;
+        match call {
+            Call::Init(flags) if self.guard.counts_for(owner) => reads.make(owner, flags, setting),
+            Call::Duplicate(least, close_on_exec) => {
+                reads.duplicate(owner, fd, (least, close_on_exec), setting)
+            }
+            Call::Read(..) | Call::ReadParts { .. } => {
+                let buffer = tracee::buffer(notice.pid, call)?;
+                let (instance, copy, bursts) = reads.read(owner, fd, buffer, setting)?;
+                reads.settle(
+                    owner,
+                    (&instance, &copy),
+                    &bursts,
+                    &self.finder(setting.log),
+                );
+                Ok(())
+            }
+            _ => Err(io::ErrorKind::Unsupported.into()),
         }
-        let answered = answer(match &placed {
-            Ok(Some(placed)) => Answer::Value(placed.wd),
-            Err(error) if is_full(error) => Answer::Error(libc::ENOSPC),
-            Ok(None) | Err(_) => Answer::Continue,
-        });
-        if let Ok(Some(placed)) = &placed {
-            take_back_if_unheard(placed, &answered);
+    }
+
+    fn finder<'a>(&'a self, log: &'a Log) -> Finder<'a> {
+        Finder {
+            guard: &self.guard,
+            own_root: self.own_root,
+            log,
         }
     }
 
@@ -135,35 +135,13 @@ impl<'r> Judge<'r> {
         owner.is_ok_and(|process| lock(&self.budgets).remove(process, instance as i32, wd as i32))
     }
 
-    /// Says of a process, once, what it cannot have.
-    fn name(&self, owners: &mut Owners, thread: u32, log: &Log) {
-        let process = owners.of(thread).map(|owner| owner.process);
-        if let (false, Ok(process)) = (self.rules.ignore.is_empty(), process) {
-            let is_new = lock(&self.named).insert(process);
-            if is_new {
-                let text = "its masks are judged, and its events are not: events of ignored names in watched directories \
-                            reach it";
-                log.line(process, format_args!("{text}"));
-            }
-        }
-    }
-
-    /// Says once that `chmod` takes a look at what is read, which nobody here reads.
-    fn leave_chmod(&self, thread: u32, mask: u32, log: &Log) {
-        let asks = self.rules.chmod && mask & ATTRIB & !self.rules.strip != 0;
-        if asks && !self.leaves_chmod.swap(true, Ordering::Relaxed) {
-            let text = "masks cannot tell chmod from touch: attribute changes are left to this watch, and to all others that \
-                        are judged here";
-            log.line(thread, format_args!("{text}"));
-        }
-    }
-
     /// Looks after databases that are opened after their directories were watched; does not return, if the rules are
     /// about any.
     pub fn look_after_databases(&self, log: &Log) {
         if self.rules.settle_own {
             self.databases.look_after(&Eyes {
                 rules: &self.rules,
+                reads: self.reads.as_ref(),
                 guard: &self.guard,
                 own_root: self.own_root,
                 log,
@@ -171,187 +149,20 @@ impl<'r> Judge<'r> {
         }
     }
 
-    /// Places the watch if its mask is another by the rules.
-    fn place(
-        &self,
-        owners: &mut Owners,
-        listener: BorrowedFd<'_>,
-        call: &AddWatch<'_>,
-        log: &Log,
-    ) -> io::Result<Option<Placed>> {
-        let owner = owners.of(call.thread)?;
-        let rights = self.guard.rights_of(owner)?;
-        let (rules, own_root) = (&self.rules, self.own_root);
-        rights.act(|| {
-            let follow = call.mask & DONT_FOLLOW == 0;
-            let target = owner.find(call.path, follow, own_root)?;
-            let (fate, by) = fate(rules, &target, || {
-                call.mask & MODIFY != 0 && self.databases.has_in(owner.process, &target, rules)
-            })?;
-            let mask = reduce(rules.strip, fate, call.mask);
-            if (mask ^ call.mask) & ALL_EVENTS == 0 && rules.max_watches.is_none() {
-                return Ok(None);
-            }
-            let instance = owner.descriptor(call.instance)?;
-            let watched = (call.instance, target.known.device, target.known.inode);
-            if let Some(max) = rules.max_watches
-                && let Some(wd) = over(
-                    &self.budgets,
-                    owner,
-                    call,
-                    (max, watched),
-                    (&instance, &target.file),
-                    log,
-                )?
-            {
-                return Ok(Some(Placed {
-                    wd,
-                    mask,
-                    by: Rule::MaxWatches,
-                    instance,
-                }));
-            }
-            // All that was looked up until here was this thread's, if its call still waits.
-            if !waits(listener, call.id) {
-                return Err(io::Error::from_raw_os_error(libc::ESRCH));
-            }
-            let wd = inotify::add_watch_here(instance.as_fd(), target.file.as_fd(), mask)?;
-            lock(&self.budgets).placed(owner.process, watched, wd);
-            Ok(Some(Placed {
-                wd,
-                mask,
-                by,
-                instance,
-            }))
-        })?
+    /// Gives watches their masks back that were settled for a while; does not return, if reads are judged.
+    pub fn look_after_bursts(&self, log: &Log) {
+        if let Some(reads) = &self.reads {
+            reads.look_after(&self.finder(log));
+        }
     }
 }
 
-/// No room for another watch. The kernel gives the watch a number before it looks at the limit (inotify_new_watch in
-/// fs/notify/inotify/inotify_user.c), so asked twice it would pass over two.
-fn is_full(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::ENOSPC)
-}
-
 /// A panic ends this program: nobody left the lock behind in one.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn own_root() -> io::Result<Option<(u64, u64)>> {
     let root = path::find_absolute(c"/", true, path::Walk::Free)?;
     path::place(root.as_fd(), c".")
-}
-
-/// The invented descriptor of a watch past the budget. What the kernel would refuse is left to it.
-fn over(
-    budgets: &Mutex<Budgets>,
-    owner: &Owner,
-    call: &AddWatch<'_>,
-    budget: (u32, Watched),
-    files: (&OwnedFd, &OwnedFd),
-    log: &Log,
-) -> io::Result<Option<i32>> {
-    let ((max, watched), (instance, target)) = (budget, files);
-    if !inotify::would_accept(instance.as_fd(), target.as_fd(), call.mask)? {
-        return Ok(None);
-    }
-    let copy = |fd| owner.descriptor(fd);
-    let admission = lock(budgets).admit(owner.process, max, watched, copy)?;
-    Ok(match admission {
-        Admission::Admitted => None,
-        Admission::Over(wd, first) => {
-            if first {
-                let text = "further watches cost nothing and never fire";
-                log.line(
-                    owner.process,
-                    format_args!(
-                        "its {max} {} used up: {text}",
-                        agree(max.into(), "watch is", "watches are")
-                    ),
-                );
-            }
-            Some(wd)
-        }
-    })
-}
-
-/// What the rules make of a watch on `target`, and which one does. `settles` says whether it is a directory with a
-/// database its own process holds open.
-fn fate(
-    rules: &Rules<'_>,
-    target: &Found,
-    settles: impl FnOnce() -> bool,
-) -> io::Result<(Fate, Rule)> {
-    let directory = target.known.mode & libc::S_IFMT == libc::S_IFDIR;
-    let by_path = !rules.drop.is_empty() || !rules.settle.is_empty();
-    if by_path || !directory {
-        let link = format!("/proc/self/fd/{}", target.file.as_raw_fd());
-        let path = std::fs::read_link(link)?.into_os_string().into_vec();
-        let name = path.rsplit(|&c| c == b'/').next().unwrap_or_default();
-        let below = |patterns: Patterns<'_>| patterns.match_below(&path, rules.home);
-        if below(rules.drop) {
-            return Ok((Fate::Muted, Rule::Drop));
-        }
-        if !directory && record::ignored(rules, name) {
-            return Ok((Fate::Muted, Rule::Ignore));
-        }
-        if below(rules.settle) {
-            return Ok((Fate::Settled, Rule::Settle));
-        }
-    }
-    if directory && rules.settle_own && settles() {
-        return Ok((Fate::Settled, Rule::Settle));
-    }
-    Ok((Fate::Plain, Rule::Strip))
-}
-
-/// A call that a signal has interrupted is made again: with MASK_CREATE it would meet its own watch. Linux 5.19 on
-/// does not let that happen (seccomp::listen).
-fn take_back_if_unheard(placed: &Placed, answered: &io::Result<()>) {
-    if answered.is_err() && placed.mask & MASK_CREATE != 0 {
-        // It may have gone by itself.
-        let _ = inotify::rm_watch(placed.instance.as_fd(), placed.wd);
-    }
-}
-
-fn say(
-    log: &Log,
-    notice: &seccomp_notif,
-    path: Option<&CStr>,
-    placed: Result<&Option<Placed>, &io::Error>,
-) {
-    let [instance, _, mask, ..] = notice.data.args;
-    let (instance, mask) = (instance as i32, mask as u32);
-    let path = path.unwrap_or(c"?").to_bytes().escape_ascii();
-    let call = format!("inotify_add_watch({instance}, \"{path}\"): mask {mask:#x}");
-    match placed {
-        Ok(Some(placed)) => {
-            let (now, by) = (placed.mask, placed.by.variable());
-            let nothing = match placed.by == Rule::Strip && hears_nothing(mask, now) {
-                true => ", hears nothing",
-                false => "",
-            };
-            log.line(
-                notice.pid,
-                format_args!("{call} -> {now:#x} by {by}{nothing}"),
-            );
-        }
-        Ok(None) => log.line(notice.pid, format_args!("{call} stays")),
-        Err(error) => {
-            let what = if is_full(error) {
-                "is refused"
-            } else {
-                "is left to the kernel"
-            };
-            log.line(notice.pid, format_args!("{call} {what}: {}", words(error)));
-        }
-    }
-}
-
-fn copy(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(errno) => io::Error::from_raw_os_error(errno),
-        None => error.kind().into(),
-    }
 }

@@ -67,12 +67,12 @@ pub const GO: u8 = b'g';
 /// The same, without a filter; the reason follows.
 pub const GO_WITHOUT: u8 = b'w';
 
-/// Waits for the supervisor's word, puts the filter in front of this process, hands the listener over, and becomes the
+/// Waits for the supervisor's word, puts the filter (`killable` where that is needed, as in [`seccomp::listen`]) in front of this process, hands the listener over, and becomes the
 /// command.
 pub fn start(
     supervisor: OwnedFd,
     command: &Command,
-    mut program: Vec<sock_filter>,
+    (mut program, killable): (Vec<sock_filter>, bool),
     forced: bool,
     inherited: signal::Inherited,
 ) -> ! {
@@ -80,7 +80,7 @@ pub fn start(
     let length = socket::receive(supervisor.as_fd(), &mut word).map_or(0, |(length, _)| length);
     let told = word;
     let failure = match told.get(..length) {
-        Some([GO]) => match seccomp::listen(&mut program) {
+        Some([GO]) => match seccomp::listen(&mut program, killable) {
             Ok(listener) => {
                 // Two must have the listener before anything is trapped: the supervisor says when they do.
                 let sent = socket::send(supervisor.as_fd(), b"l", &[listener.as_fd()]);

@@ -9,6 +9,7 @@
 
 use super::log::Log;
 use super::owners::{Found, Owner, Owners, identity};
+use super::reads::Reads;
 use super::rights::Guard;
 use super::tree::{Tree, interval};
 use crate::sys::{inotify, pidfd};
@@ -38,6 +39,8 @@ pub struct Databases {
 pub struct Eyes<'a> {
     /// What settles.
     pub rules: &'a Rules<'a>,
+    /// Instances whose reads are judged: nothing has to settle there.
+    pub reads: Option<&'a Reads<'a>>,
     /// Whose rights it is taken with.
     pub guard: &'a Guard,
     /// This program's root directory.
@@ -199,7 +202,11 @@ impl Watcher {
     }
 
     /// Reads what the process has open now: copies of its instances, and where its databases lie.
-    fn look(&self, process: u32, rules: &Rules<'_>) -> io::Result<(Vec<OwnedFd>, Directories)> {
+    fn look(
+        &self,
+        process: u32,
+        rules: &Rules<'_>,
+    ) -> io::Result<(Vec<(i32, OwnedFd)>, Directories)> {
         let mut live =
             ProcessHandle::open(process).map_err(|failure| io::Error::other(failure.why))?;
         // Its masks have been judged by its own rules, which say where it settles.
@@ -223,10 +230,8 @@ impl Watcher {
             let path = part.path.parent()?;
             Some((part.parent?, path.to_vec()))
         });
-        Ok((
-            copies.into_iter().map(|(_, copy)| copy).collect(),
-            directories.collect(),
-        ))
+        let directories = directories.collect();
+        Ok((copies, directories))
     }
 
     /// Looks with the rights the process itself has: between two looks it may lead every path elsewhere.
@@ -238,14 +243,15 @@ impl Watcher {
         let rights = eyes.guard.rights_of(owner)?;
         rights.act(|| {
             let (instances, directories) = self.look(process, eyes.rules)?;
+            let is_judged = |fd| eyes.reads.is_some_and(|reads| reads.has(process, fd));
             let new = directories
                 .iter()
                 .filter(|(one, _)| !self.settled.contains(one));
             let new: Directories = new.map(|(one, path)| (*one, path.clone())).collect();
             let left = instances
                 .iter()
-                .filter(|_| !new.is_empty())
-                .flat_map(|instance| settle(owner, instance, &new, eyes));
+                .filter(|&&(fd, _)| !new.is_empty() && !is_judged(fd))
+                .flat_map(|(_, instance)| settle(owner, instance, &new, eyes));
             let left: HashSet<_> = left.collect();
             if !unseen {
                 let settled = directories.keys().filter(|one| !left.contains(one));

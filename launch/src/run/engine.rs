@@ -4,9 +4,11 @@ use super::filter::Trapped;
 use super::library;
 use crate::cli::EngineChoice;
 use crate::sys::path::{Walk, find_absolute};
+use crate::sys::process::descriptor_limit;
 use crate::sys::{pidfd, seccomp, words};
 use rules::Rules;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
@@ -16,6 +18,8 @@ pub struct Plan {
     pub library: Result<PathBuf, String>,
     /// What the supervisor traps, or why there is none.
     pub supervisor: Result<Trapped, String>,
+    /// Whether reads can be judged, or why not.
+    pub reads: Result<(), String>,
     /// Attribute changes are to be told apart, for which a supervisor sees too little.
     pub chmod: bool,
     /// The rules leave it nothing to do.
@@ -26,8 +30,9 @@ pub struct Plan {
 impl Plan {
     /// Looks what works here, cheaply: some ten system calls.
     pub fn new(choice: EngineChoice, rules: &Rules<'_>) -> Plan {
-        let trapped = Trapped::by(rules);
-        let idle = trapped == Trapped::Masks(0) && !trapped.settles_unseen(rules);
+        let reads = numbers_of_reads();
+        let trapped = Trapped::by(rules, reads.clone().unwrap_or(0..0));
+        let idle = trapped.is_nothing() && !trapped.settles_unseen(rules);
         Plan {
             library: match choice {
                 EngineChoice::Seccomp => Err("--engine seccomp was asked for".to_owned()),
@@ -38,6 +43,7 @@ impl Plan {
                 _ if idle => Err("the rules change no watch".to_owned()),
                 _ => supervisor(trapped),
             },
+            reads: reads.map(drop),
             chmod: rules.chmod,
             idle,
             choice,
@@ -59,6 +65,28 @@ impl Plan {
         };
         why.map(String::as_str)
     }
+}
+
+/// How many numbers of descriptors reads are judged of: as many instances of one program can have it.
+const NUMBERS: u32 = 16;
+
+/// No instance is given a number from here on: select(2) knows none.
+const SELECT: u32 = libc::FD_SETSIZE as u32;
+
+/// The numbers of descriptors whose reads can be judged: the highest ones nearly no program has another use for.
+///
+/// # Errors
+/// Why none are, as the end of a sentence.
+fn numbers_of_reads() -> Result<Range<u32>, String> {
+    seccomp::waits_killable().map_err(|e| {
+        format!(
+            "calls that only a deadly signal interrupts (Linux 5.19) are not to be had: {}",
+            words(&e)
+        )
+    })?;
+    let end = SELECT.min(descriptor_limit());
+    // The standard streams are nobody's instance.
+    Ok(end.saturating_sub(NUMBERS).max(3)..end.max(3))
 }
 
 fn supervisor(trapped: Trapped) -> Result<Trapped, String> {

@@ -2,7 +2,7 @@
 
 use super::command::{NOT_FOUND, NOT_RUNNABLE};
 use super::engine::Plan;
-use super::filter::Trapped;
+use super::filter::{Trapped, Watches};
 use crate::complaint::{USAGE, complain};
 use inspect::output::print;
 use inspect::render::inert;
@@ -65,21 +65,37 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
         (Err(why), _) => format!("library     none: {why}"),
     });
     lines.push(match &plan.supervisor {
-        Ok(Trapped::Masks(0)) => {
-            "supervisor  for directories with an open database: their watches settle later"
-                .to_owned()
-        }
-        Ok(Trapped::Masks(bits)) => {
+        Ok(Trapped {
+            watches: Watches::Masks(0),
+            ..
+        }) => "supervisor  for directories with an open database: their watches settle later"
+            .to_owned(),
+        Ok(Trapped {
+            watches: Watches::Masks(bits),
+            ..
+        }) => {
             let events: Vec<_> = rules::event::names(*bits).collect();
             format!("supervisor  for watches with any of {}", events.join(","))
         }
-        Ok(Trapped::All) => "supervisor  for every watch, to count them".to_owned(),
+        Ok(Trapped {
+            watches: Watches::All,
+            ..
+        }) => "supervisor  for every watch, to count them".to_owned(),
         Err(why) => format!("supervisor  none: {why}"),
     });
-    if plan.chmod && plan.supervisor.is_ok() {
-        let text =
-            "is the library's to judge; the supervisor sees masks, and leaves attrib in them";
-        lines.push(format!("chmod       {text}"));
+    if let Ok(trapped) = &plan.supervisor {
+        lines.push(match &plan.reads {
+            Ok(()) if trapped.reads.is_empty() => "reads       the rules change none".to_owned(),
+            Ok(()) => "reads       of instances that do not wait (O_NONBLOCK) are judged as the library judges them; \
+                       others have masks alone"
+                .to_owned(),
+            Err(why) => format!("reads       are not judged: {why}"),
+        });
+        if plan.chmod {
+            let text =
+                "is told from touch where reads are judged; elsewhere attrib stays in the masks";
+            lines.push(format!("chmod       {text}"));
+        }
     }
     let yama = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
     lines.push(match yama.as_deref().map(str::trim) {

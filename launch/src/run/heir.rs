@@ -2,12 +2,14 @@
 //!
 //! A listener nobody holds fails every trapped call with ENOSYS; one that somebody holds and nobody answers makes them
 //! wait. So there is always a second process with a copy: the launcher while the command runs, then a process made for
-//! that. It lets every call go to the kernel as it is.
+//! that. It lets every call go to the kernel as it is; what has been read for one already it hands over.
 
+use super::{calls, tracee};
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::process::{self, Fork};
-use crate::sys::seccomp::{Answer, InFlight};
-use crate::sys::socket;
+use crate::sys::seccomp::{Answer, InFlight, Slot, waits};
+use crate::sys::{memory, socket};
+use rules::record::Record;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Lets one waiting call go on, and says whose it is. One whose process has died is answered by that.
@@ -22,9 +24,31 @@ pub fn let_one_go(listener: BorrowedFd<'_>, in_flight: InFlight) -> Option<u32> 
 /// Lets those go on that the dead supervisor had received and not answered.
 pub fn let_received_go(listener: BorrowedFd<'_>, in_flight: InFlight) {
     for slot in in_flight {
+        let answer = hand_over(listener, slot).unwrap_or(Answer::Continue);
         // It may have been answered already.
-        let _ = slot.answer(listener, Answer::Continue);
+        let _ = slot.answer(listener, answer);
     }
+}
+
+/// What the dead supervisor had read for a call, and not handed over: the kernel has it no more.
+fn hand_over(listener: BorrowedFd<'_>, slot: Slot) -> Option<Answer> {
+    let notice = slot.notice()?;
+    let buffer = tracee::buffer(notice.pid, calls::call(&notice.data)).ok()?;
+    let mut bytes = slot.all();
+    let mut length = 0;
+    while let Some(record) = bytes.get(length..).and_then(Record::read) {
+        length += record.size;
+    }
+    bytes.truncate(length);
+    // Its thread waits still: the buffer is its buffer.
+    if bytes.is_empty() || !waits(listener, notice.id) {
+        return None;
+    }
+    let written = memory::write_of(notice.pid, buffer.address, &bytes);
+    let count = i32::try_from(length).ok()?;
+    written
+        .is_ok_and(|count| count == length)
+        .then_some(Answer::Value(count))
 }
 
 /// Answers until no process is left that could ask.

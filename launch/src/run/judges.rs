@@ -81,6 +81,9 @@ impl<'scope, 'env> Judges<'scope, 'env> {
         let _ = after_databases.spawn_scoped(scope, move || {
             calls.judge.look_after_databases(calls.log);
         });
+        let after_bursts = Builder::new();
+        // Without it, what was settled for a while stays so.
+        let _ = after_bursts.spawn_scoped(scope, move || calls.judge.look_after_bursts(calls.log));
         // The first is for who lets calls go.
         let [_, slots @ ..] = in_flight;
         let free = |slot| Seat { slot, judge: None };
@@ -183,9 +186,7 @@ impl Calls<'_> {
             progress.thread.store(notice.pid, Ordering::Relaxed);
             progress.call.store(notice.id, Ordering::Release);
             self.judge
-                .call(&mut owners, self.listener, &notice, self.log, |answer| {
-                    slot.answer(self.listener, answer)
-                });
+                .call(&mut owners, self.listener, &notice, self.log, slot);
             if !progress.is_done(notice.id) {
                 return;
             }

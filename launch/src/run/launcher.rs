@@ -29,11 +29,11 @@ const CONTINUES: Duration = Duration::from_millis(200);
 pub fn run(
     command: &Command,
     rules: Rules<'_>,
-    trapped: Trapped,
+    trapped: &Trapped,
     forced: bool,
     log: Log,
 ) -> ExitCode {
-    let started = memory::shared_page().and_then(|page| {
+    let started = memory::shared(seccomp::SHARED).and_then(|zeros| {
         let start = Start {
             command,
             rules,
@@ -43,7 +43,7 @@ pub fn run(
             launcher: std::process::id(),
             // From here on nothing that is sent gets lost.
             inherited: signal::take_all(),
-            in_flight: seccomp::in_page(page),
+            in_flight: seccomp::in_memory(zeros),
         };
         Launcher::start(start)
     });

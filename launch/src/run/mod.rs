@@ -16,8 +16,10 @@
 //! Dynamic programs get the library besides, which sees more than masks: it marks what it has judged, and such calls are
 //! not trapped.
 
+mod add_watch;
 mod budget;
 mod call;
+mod calls;
 mod command;
 mod databases;
 mod engine;
@@ -31,6 +33,7 @@ mod library;
 mod log;
 mod message;
 mod owners;
+mod reads;
 mod rights;
 mod start;
 mod supervisor;
@@ -83,7 +86,7 @@ pub fn main(args: &RunArgs, settings: &Settings) -> ExitCode {
     match &plan.supervisor {
         Ok(trapped) => {
             let command = command(library, true);
-            launcher::run(&command, rules, *trapped, plan.supervisor_is_forced(), log)
+            launcher::run(&command, rules, trapped, plan.supervisor_is_forced(), log)
         }
         Err(why) => {
             log.line(pid, format_args!("nothing is supervised: {why}"));

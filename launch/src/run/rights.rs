@@ -11,12 +11,8 @@ use std::os::fd::AsFd;
 
 /// What the supervisor's own rights ask for.
 pub struct Guard {
-    /// `None` if no process of the tree has fewer.
-    own: Option<Privileged>,
-}
-
-struct Privileged {
-    capabilities: u64,
+    /// Its capabilities; `None` if no process of the tree has fewer.
+    capabilities: Option<u64>,
     user_namespace: Option<Namespace>,
 }
 
@@ -32,13 +28,24 @@ impl Guard {
     /// Looks at this process.
     pub fn new() -> Guard {
         Guard {
-            own: (!has_none()).then(|| Privileged {
-                capabilities: file_capabilities(0).unwrap_or(u64::MAX),
-                user_namespace: find_absolute(c"/proc/self/ns/user", false, Walk::Free)
-                    .and_then(|link| read_link(link.as_fd()))
-                    .ok(),
-            }),
+            capabilities: (!has_none()).then(|| file_capabilities(0).unwrap_or(u64::MAX)),
+            user_namespace: find_absolute(c"/proc/self/ns/user", false, Walk::Free)
+                .and_then(|link| read_link(link.as_fd()))
+                .ok(),
         }
+    }
+
+    /// Whether what this program makes counts for the user of the thread: an instance is one of its user's, in its user
+    /// namespace (inotify_new_group of fs/notify/inotify/inotify_user.c).
+    pub fn counts_for(&self, thread: &mut Owner) -> bool {
+        self.is_namespace_of(thread)
+            && self
+                .rights_of(thread)
+                .is_ok_and(|acting| matches!(acting, Acting::Own))
+    }
+
+    fn is_namespace_of(&self, thread: &mut Owner) -> bool {
+        self.user_namespace.is_some() && thread.user_namespace().ok() == self.user_namespace
     }
 
     /// What to act with for a thread.
@@ -46,18 +53,14 @@ impl Guard {
     /// # Errors
     /// Its rights cannot be known.
     pub fn rights_of(&self, thread: &mut Owner) -> io::Result<Acting> {
-        let Some(own) = &self.own else {
+        let Some(own) = self.capabilities else {
             return Ok(Acting::Own);
         };
         let theirs = file_capabilities(thread.thread())?;
-        let same_namespace = thread.user_namespace().ok() == own.user_namespace;
+        let same_namespace = self.is_namespace_of(thread);
         // CAP_DAC_READ_SEARCH, bit 2: to it neither user nor groups make a difference.
-        let any_file = own.capabilities & theirs & 1 << 2 != 0;
-        if any_file
-            && same_namespace
-            && own.user_namespace.is_some()
-            && own.capabilities & !theirs == 0
-        {
+        let any_file = own & theirs & 1 << 2 != 0;
+        if any_file && same_namespace && own & !theirs == 0 {
             return Ok(Acting::Own);
         }
         let thread = inspect::thread(thread.thread())?;

@@ -14,7 +14,7 @@ pub struct Start<'a> {
     /// The rules.
     pub rules: Rules<'a>,
     /// What the filter traps.
-    pub trapped: Trapped,
+    pub trapped: &'a Trapped,
     /// Without a filter nothing is to be started.
     pub forced: bool,
     /// Where decisions are written.

@@ -26,6 +26,7 @@ use std::thread;
 pub fn run(launcher: OwnedFd, start: Start<'_>) -> io::Result<()> {
     process::adopt_orphans();
     let program = filter::program(start.trapped);
+    let killable = !start.trapped.reads.is_empty();
     let (socket, its_socket) = socket::pair()?;
     let pid = match process::fork()? {
         Fork::Parent(pid) => pid,
@@ -34,7 +35,7 @@ pub fn run(launcher: OwnedFd, start: Start<'_>) -> io::Result<()> {
             command::start(
                 its_socket,
                 start.command,
-                program,
+                (program, killable),
                 start.forced,
                 start.inherited,
             )
@@ -78,7 +79,7 @@ pub fn run(launcher: OwnedFd, start: Start<'_>) -> io::Result<()> {
         log: &log,
         stand_in: None,
     };
-    let judge = Judge::new(start.rules);
+    let judge = Judge::new(start.rules, start.trapped);
     thread::scope(|scope| {
         let calls = listener.as_ref().map(|listener| Calls {
             listener: listener.as_fd(),

@@ -1,5 +1,6 @@
 //! The memory of the thread whose call is judged.
 
+use super::calls::Call;
 use crate::sys::memory;
 use std::ffi::CString;
 use std::io;
@@ -40,6 +41,54 @@ pub fn read_path(tid: u32, address: u64) -> io::Result<CString> {
     Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG))
 }
 
+/// Where a read puts what it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Buffer {
+    /// Its address.
+    pub address: u64,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// Where the thread's `call` puts what it reads: of several parts the first that has room, as a read may be short.
+///
+/// # Errors
+/// EFAULT, EPERM; EINVAL where it is not a read.
+pub fn buffer(tid: u32, call: Call) -> io::Result<Buffer> {
+    let (parts, count, small) = match call {
+        Call::Read(address, size) => return Ok(Buffer { address, size }),
+        Call::ReadParts {
+            parts,
+            count,
+            small,
+        } => (parts, count, small),
+        _ => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    let word = if small { 4 } else { 8 };
+    // UIO_MAXIOV: the kernel refuses more.
+    for at in 0..count.min(1024) {
+        let part = parts.wrapping_add(at * 2 * word);
+        let (address, size) = (
+            read_word(tid, part, small)?,
+            read_word(tid, part + word, small)?,
+        );
+        if size > 0 {
+            return Ok(Buffer { address, size });
+        }
+    }
+    Err(io::ErrorKind::InvalidInput.into())
+}
+
+fn read_word(tid: u32, address: u64, small: bool) -> io::Result<u64> {
+    let mut word = [0; 8];
+    let size = if small { 4 } else { 8 };
+    let (bytes, _) = word.split_at_mut(size);
+    match memory::read_of(tid, address, bytes)? {
+        read if read == size => Ok(u64::from_le_bytes(word)),
+        _ => Err(io::Error::from_raw_os_error(libc::EFAULT)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +101,27 @@ mod tests {
         let long = CString::new(vec![b'x'; 4095]).unwrap();
         let read = read_path(std::process::id(), long.as_ptr() as u64).unwrap();
         assert_eq!(read, long);
+    }
+
+    #[test]
+    fn the_first_part_with_room_is_where_a_read_goes() {
+        let parts: [u64; 6] = [8, 0, 4096, 64, 5, 5];
+        let of = |address, count, small| {
+            let call = Call::ReadParts {
+                parts: address,
+                count,
+                small,
+            };
+            buffer(std::process::id(), call).map_err(|e| e.kind())
+        };
+        let found = Ok(Buffer {
+            address: 4096,
+            size: 64,
+        });
+        assert_eq!(of(parts.as_ptr() as u64, 3, false), found);
+        let parts: [u32; 4] = [8, 0, 4096, 64];
+        assert_eq!(of(parts.as_ptr() as u64, 2, true), found);
+        assert!(of(parts.as_ptr() as u64, 1, true).is_err() && of(16, 1, false).is_err());
     }
 
     #[test]

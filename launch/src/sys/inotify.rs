@@ -1,16 +1,18 @@
 //! inotify(7), for an instance that belongs to another process.
 
 use std::ffi::CString;
-use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// A new instance, close-on-exec.
+/// A new instance, close-on-exec; its reads wait, or not.
 ///
 /// # Errors
 /// EMFILE at the limit of instances or descriptors.
-pub fn new() -> io::Result<OwnedFd> {
+pub fn new(non_blocking: bool) -> io::Result<OwnedFd> {
+    let flags = if non_blocking { libc::IN_NONBLOCK } else { 0 };
     // SAFETY: inotify_init1 takes one integer.
-    let fd = unsafe { libc::inotify_init1(libc::IN_CLOEXEC) };
+    let fd = unsafe { libc::inotify_init1(libc::IN_CLOEXEC | flags) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
@@ -67,7 +69,7 @@ pub fn would_accept(
     mask: u32,
 ) -> io::Result<bool> {
     let name = |fd: BorrowedFd<'_>| format!("/proc/self/fd/{}", fd.as_raw_fd());
-    let instance = std::fs::read_link(name(inotify))?.as_os_str() == "anon_inode:inotify";
+    let instance = is_instance(inotify);
     let both = libc::IN_MASK_ADD | libc::IN_MASK_CREATE;
     let directory = std::fs::metadata(name(target))?.is_dir();
     let path = CString::new(name(target))?;
@@ -89,6 +91,36 @@ pub fn would_accept(
         && (directory || mask & libc::IN_ONLYDIR == 0))
 }
 
+/// Whether this is an inotify instance.
+pub fn is_instance(file: BorrowedFd<'_>) -> bool {
+    let name = format!("/proc/self/fd/{}", file.as_raw_fd());
+    std::fs::read_link(name).is_ok_and(|link| link.as_os_str() == "anon_inode:inotify")
+}
+
+/// Makes an instance readable, by a watch on a file of its own (memfd_create(2)) that reports one write. Returns the watch.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn ring(inotify: BorrowedFd<'_>) -> io::Result<i32> {
+    // SAFETY: the name is NUL-terminated.
+    let file = unsafe { libc::memfd_create(c"doorbell".as_ptr(), libc::MFD_CLOEXEC) };
+    if file < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor; nobody else owns it.
+    let mut file = unsafe { File::from_raw_fd(file) };
+    let wd = add_watch(inotify, file.as_fd(), libc::IN_MODIFY | libc::IN_ONESHOT)?;
+    file.write_all(b"1")?;
+    Ok(wd)
+}
+
+/// Whether its reads do not wait (O_NONBLOCK).
+pub fn is_non_blocking(inotify: BorrowedFd<'_>) -> bool {
+    // SAFETY: fcntl with F_GETFL takes integers.
+    let flags = unsafe { libc::fcntl(inotify.as_raw_fd(), libc::F_GETFL) };
+    flags >= 0 && flags & libc::O_NONBLOCK != 0
+}
+
 /// Removes the watch `wd`.
 ///
 /// # Errors
@@ -105,7 +137,6 @@ pub fn rm_watch(inotify: BorrowedFd<'_>, wd: i32) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::fs::{self, OpenOptions};
-    use std::os::fd::AsFd;
     use std::os::unix::fs::OpenOptionsExt;
 
     #[test]
@@ -114,7 +145,7 @@ mod tests {
         let (file, link) = (dir.path().join("f"), dir.path().join("l"));
         fs::write(&file, "").unwrap();
         fs::hard_link(&file, &link).unwrap();
-        let inotify = new().unwrap();
+        let inotify = new(false).unwrap();
         let watch = |path, mask| {
             let mut options = OpenOptions::new();
             let target = options.read(true).custom_flags(libc::O_PATH).open(path);

@@ -23,28 +23,50 @@ pub fn read_of(tid: u32, address: u64, into: &mut [u8]) -> io::Result<usize> {
     usize::try_from(read).map_err(|_| io::Error::last_os_error())
 }
 
+/// Writes `bytes` into memory of the thread `tid` from `address` on: all of them, or as many as go before something that is
+/// not mapped.
+///
+/// # Errors
+/// As for [`read_of`].
+pub fn write_of(tid: u32, address: u64, bytes: &[u8]) -> io::Result<usize> {
+    let local = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    let remote = libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(address as usize),
+        iov_len: bytes.len(),
+    };
+    let pid = tid as libc::pid_t;
+    // SAFETY: the kernel only reads `bytes`; the memory it writes to is another process's.
+    let written =
+        unsafe { libc::process_vm_writev(pid, &raw const local, 1, &raw const remote, 1, 0) };
+    usize::try_from(written).map_err(|_| io::Error::last_os_error())
+}
+
 /// The size of the pages that are mapped or not as a whole, in bytes. It is the smallest there is, whatever the
 /// machine's.
 pub const PAGE: usize = 4096;
 
-/// A page of zeros that stays shared with the processes forked from this one. It lives as long as they do.
+/// So many bytes of zeros that stay shared with the processes forked from this one. They live as long as these do, and begin
+/// with a page.
 ///
 /// # Errors
 /// ENOMEM.
-pub fn shared_page() -> io::Result<NonNull<u8>> {
+pub fn shared(size: usize) -> io::Result<NonNull<u8>> {
     // SAFETY: a new mapping at a place of the kernel's choice.
-    let page = unsafe {
+    let start = unsafe {
         libc::mmap(
             std::ptr::null_mut(),
-            PAGE,
+            size,
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_SHARED | libc::MAP_ANONYMOUS,
             -1,
             0,
         )
     };
-    if page == libc::MAP_FAILED {
+    if start == libc::MAP_FAILED {
         return Err(io::Error::last_os_error());
     }
-    NonNull::new(page.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+    NonNull::new(start.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }

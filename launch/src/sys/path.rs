@@ -92,6 +92,10 @@ pub struct Known {
     pub inode: u64,
     /// The block size for its input and output, in bytes.
     pub block_size: u32,
+    /// When its content was changed last: seconds and nanoseconds.
+    pub modified: (i64, i64),
+    /// When anything of it was.
+    pub changed: (i64, i64),
 }
 
 /// What the kernel knows of the file a descriptor of [`find`] names, without asking a server.
@@ -99,13 +103,20 @@ pub struct Known {
 /// # Errors
 /// The kernel's errno.
 pub fn known(file: BorrowedFd<'_>) -> io::Result<Known> {
-    let wanted = libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_INO;
+    let wanted = libc::STATX_TYPE
+        | libc::STATX_MODE
+        | libc::STATX_INO
+        | libc::STATX_MTIME
+        | libc::STATX_CTIME;
+    let time = |time: libc::statx_timestamp| (time.tv_sec, i64::from(time.tv_nsec));
     let answer = statx(file, c"", wanted, libc::AT_EMPTY_PATH)?;
     Ok(Known {
         mode: answer.stx_mode.into(),
         device: (answer.stx_dev_major, answer.stx_dev_minor),
         inode: answer.stx_ino,
         block_size: answer.stx_blksize,
+        modified: time(answer.stx_mtime),
+        changed: time(answer.stx_ctime),
     })
 }
 

@@ -152,3 +152,14 @@ pub fn dump_no_core() {
     // SAFETY: integers only.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
 }
+
+/// How many descriptors this process and those it starts may have (RLIMIT_NOFILE, its soft limit).
+pub fn descriptor_limit() -> u32 {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel writes one structure.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    u32::try_from(limit.rlim_cur).unwrap_or(u32::MAX)
+}

@@ -1,7 +1,7 @@
 //! seccomp(2) filters with a listener, seccomp_unotify(2).
 
 use super::{check, memory};
-use libc::{seccomp_notif, seccomp_notif_resp, sock_filter};
+use libc::{seccomp_notif, seccomp_notif_addfd, seccomp_notif_resp, sock_filter};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
@@ -21,33 +21,53 @@ pub fn has_listeners() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a call that has been received is interrupted by a deadly signal alone (Linux 5.19): then its thread waits where
+/// it was, and what is written into its buffer is written into its buffer.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn waits_killable() -> io::Result<()> {
+    let flags =
+        libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    let (mode, none) = (
+        libc::SECCOMP_SET_MODE_FILTER,
+        std::ptr::null::<libc::sock_fprog>(),
+    );
+    // SAFETY: flags are looked at before the program, of which there is none: the kernel says EFAULT.
+    match check(unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, none) }) {
+        Err(e) if e.raw_os_error() == Some(libc::EFAULT) => Ok(()),
+        Err(e) => Err(e),
+        Ok(_) => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
 /// Puts `program` in front of every further system call of this process and all it starts, for ever. The listener, which
-/// is close-on-exec, receives the calls it traps.
+/// is close-on-exec, receives the calls it traps. `killable` says that [`waits_killable`] is needed.
 ///
 /// Where this process has CAP_SYS_ADMIN, set-user-ID programs keep their meaning; else they lose it
 /// (PR_SET_NO_NEW_PRIVS), which the kernel asks for.
 ///
 /// # Errors
 /// EBUSY where a listener is in force already, EINVAL where the kernel has none.
-pub fn listen(program: &mut [sock_filter]) -> io::Result<OwnedFd> {
-    match listen_as_it_is(program) {
+pub fn listen(program: &mut [sock_filter], killable: bool) -> io::Result<OwnedFd> {
+    match listen_as_it_is(program, killable) {
         Err(e) if e.raw_os_error() == Some(libc::EACCES) => {
             // SAFETY: integers only.
             check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.into())?;
-            listen_as_it_is(program)
+            listen_as_it_is(program, killable)
         }
         done => done,
     }
 }
 
-fn listen_as_it_is(program: &mut [sock_filter]) -> io::Result<OwnedFd> {
+fn listen_as_it_is(program: &mut [sock_filter], needed: bool) -> io::Result<OwnedFd> {
     // Without SPEC_ALLOW a kernel before 5.16 slows every process with a filter down (prctl(2),
     // PR_SPEC_STORE_BYPASS).
     let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW;
     // From Linux 5.19 on only a deadly signal interrupts a call once it has been received: it is not run twice.
     let killable = libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     match listen_with(program, flags | killable) {
-        Err(e) if e.raw_os_error() == Some(libc::EINVAL) => listen_with(program, flags),
+        Err(e) if !needed && e.raw_os_error() == Some(libc::EINVAL) => listen_with(program, flags),
         done => done,
     }
 }
@@ -96,19 +116,33 @@ pub type InFlight = [Slot; SLOTS];
 
 const _: () = assert!(size_of::<seccomp_notif>() * SLOTS <= memory::PAGE);
 
-/// Places for them in a page of zeros that lives as long as this process, and that nothing else is kept in.
-pub fn in_page(page: NonNull<u8>) -> InFlight {
-    // SAFETY: they all lie in the page, and it is aligned for anything.
-    std::array::from_fn(|at| Slot(unsafe { page.cast::<seccomp_notif>().add(at) }))
+/// The most that is read for a call, in bytes.
+pub const MOST: usize = 1 << 16;
+
+/// Bytes of shared memory the places for them take.
+pub const SHARED: usize = memory::PAGE + SLOTS * MOST;
+
+/// Places for them in [`SHARED`] bytes of zeros that live as long as this process, and that nothing else is kept in.
+pub fn in_memory(zeros: NonNull<u8>) -> InFlight {
+    std::array::from_fn(|at| Slot {
+        // SAFETY: they all lie in the first page, and it is aligned for anything.
+        notice: unsafe { zeros.cast::<seccomp_notif>().add(at) },
+        // SAFETY: they lie behind that page, one after the other.
+        bytes: unsafe { zeros.add(memory::PAGE + at * MOST) },
+    })
 }
 
-/// The call that one thread has received and not answered.
+/// The call that one thread has received and not answered, and what has been read for it.
 ///
-/// The kernel writes it there itself: there is no moment at which a call was received and only this process knows.
+/// The kernel writes both there itself: there is no moment at which a call was received, or a record was read, and only
+/// this process knows.
 #[derive(Clone, Copy)]
-pub struct Slot(NonNull<seccomp_notif>);
+pub struct Slot {
+    notice: NonNull<seccomp_notif>,
+    bytes: NonNull<u8>,
+}
 
-// SAFETY: the page belongs to no thread.
+// SAFETY: the memory belongs to no thread.
 unsafe impl Send for Slot {}
 
 impl Slot {
@@ -121,8 +155,8 @@ impl Slot {
         // SAFETY: the place is zeroed as the kernel asks, and has the size that is part of the request. Nobody but the
         // thread it belongs to writes into it while this process lives.
         unsafe {
-            check(libc::ioctl(listener.as_raw_fd(), request, self.0.as_ptr()).into())?;
-            Ok(self.0.as_ptr().read_volatile())
+            check(libc::ioctl(listener.as_raw_fd(), request, self.notice.as_ptr()).into())?;
+            Ok(self.notice.as_ptr().read_volatile())
         }
     }
 
@@ -131,11 +165,9 @@ impl Slot {
     /// # Errors
     /// ENOENT if its process has ended meanwhile, or a signal has interrupted the call.
     pub fn answer(self, listener: BorrowedFd<'_>, answer: Answer) -> io::Result<()> {
-        // SAFETY: as in `receive`.
-        let id = unsafe { self.0.as_ptr().read_volatile() }.id;
-        if id == 0 {
+        let Some(seccomp_notif { id, .. }) = self.notice() else {
             return Ok(());
-        }
+        };
         let (val, error, flags) = match answer {
             Answer::Continue => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32),
             Answer::Value(value) => (value.into(), 0, 0),
@@ -151,10 +183,92 @@ impl Slot {
         // SAFETY: the kernel reads one response.
         let sent = unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw mut response) };
         let done = check(sent.into());
-        // Whatever came of it, there is nothing left to answer.
-        // SAFETY: as in `receive`.
-        unsafe { self.0.as_ptr().write_bytes(0, 1) };
+        self.clear();
         done.map(drop)
+    }
+
+    /// Answers the call, if there is one, with a new descriptor: a copy of `file`, numbered `at`, close-on-exec or not.
+    /// Until that succeeds the call waits.
+    ///
+    /// # Errors
+    /// ENOENT as in `answer`; EBADF where its process may not have the number. Linux 5.14.
+    pub fn answer_with(
+        self,
+        listener: BorrowedFd<'_>,
+        file: BorrowedFd<'_>,
+        at: u32,
+        close_on_exec: bool,
+    ) -> io::Result<()> {
+        let Some(seccomp_notif { id, .. }) = self.notice() else {
+            return Ok(());
+        };
+        let flags = libc::SECCOMP_ADDFD_FLAG_SETFD | libc::SECCOMP_ADDFD_FLAG_SEND;
+        let new = seccomp_notif_addfd {
+            id,
+            flags: flags as u32,
+            srcfd: file.as_raw_fd() as u32,
+            newfd: at,
+            newfd_flags: if close_on_exec {
+                libc::O_CLOEXEC as u32
+            } else {
+                0
+            },
+        };
+        let request = libc::SECCOMP_IOCTL_NOTIF_ADDFD as _;
+        // SAFETY: the kernel reads one structure.
+        check(unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw const new) }.into())?;
+        self.clear();
+        Ok(())
+    }
+
+    /// The call that has been received and not answered.
+    pub fn notice(self) -> Option<seccomp_notif> {
+        // SAFETY: as in `receive`.
+        let notice = unsafe { self.notice.as_ptr().read_volatile() };
+        (notice.id != 0).then_some(notice)
+    }
+
+    /// Whatever came of it, there is nothing left to answer.
+    fn clear(self) {
+        // SAFETY: as in `receive`.
+        unsafe { self.notice.as_ptr().write_bytes(0, 1) };
+    }
+
+    /// Reads from `file` for the call, at most `size` bytes; [`Slot::forget`] has to follow once it is answered.
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    pub fn read(self, file: BorrowedFd<'_>, size: usize) -> io::Result<Vec<u8>> {
+        let size = size.min(MOST);
+        // SAFETY: the place has room for as much, and is this thread's as in `receive`.
+        let count = unsafe { libc::read(file.as_raw_fd(), self.bytes.as_ptr().cast(), size) };
+        let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+        let mut copy = vec![0; count];
+        // SAFETY: the kernel has written as much, and `copy` has room for it.
+        unsafe {
+            self.bytes
+                .as_ptr()
+                .copy_to_nonoverlapping(copy.as_mut_ptr(), count)
+        };
+        Ok(copy)
+    }
+
+    /// The first `count` bytes that were read are not needed any more.
+    pub fn forget(self, count: usize) {
+        // SAFETY: as in `read`.
+        unsafe { self.bytes.as_ptr().write_bytes(0, count.min(MOST)) };
+    }
+
+    /// What has been read for the call, with zeros behind it.
+    pub fn all(self) -> Vec<u8> {
+        let mut copy = vec![0; MOST];
+        // SAFETY: both have as much room. Who has written it has ended, or is this thread.
+        unsafe {
+            self.bytes
+                .as_ptr()
+                .copy_to_nonoverlapping(copy.as_mut_ptr(), MOST)
+        };
+        copy
     }
 }
 

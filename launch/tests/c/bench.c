@@ -1,5 +1,6 @@
 /* Nanoseconds a call takes, the mean of many: "add DIR MASK" a new watch on each of DIR's entries, "other"
- * getppid; "churn DIR" 2,000 tries to watch files of DIR that come and go, in 400 instances, with making and closing these. */
+ * getppid; "zero" a read of /dev/zero; "kept DIR", "ignored DIR" and "many DIR" a write to a file in the watched DIR and
+ * the read of its event, of which a program is told, is not told, and 128 of which it reads at once; "churn DIR" 2,000 tries to watch files of DIR that come and go, in 400 instances, with making and closing these. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -56,12 +57,47 @@ static int churn(const char *dir)
 	return made < 400;
 }
 
+/* Rounds of `each` writes and one read. */
+static int events(const char *dir, const char *one, const char *other, int rounds, int each)
+{
+	static char buffer[1 << 16];
+	const char *names[] = { one, other };
+	int instance = inotify_init1(IN_NONBLOCK), files[2];
+	if (chdir(dir) || inotify_add_watch(instance, ".", IN_MODIFY) < 0)
+		return 1;
+	for (int i = 0; i < 2; i++)
+		files[i] = open(names[i], O_CREAT | O_RDWR, 0600);
+	double start = now();
+	for (int i = 0; i < rounds; i++) {
+		/* In turns: like events one after the other are one. */
+		for (int j = 0; j < each; j++)
+			if (pwrite(files[j % 2], "x", 1, 0) != 1)
+				return 1;
+		if (read(instance, buffer, sizeof buffer) <= 0)
+			return 1;
+	}
+	printf("%.1f\n", (now() - start) / rounds);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && !strcmp(argv[1], "kept"))
+		return events(argv[2], "a", "b", 2000, 1);
+	/* Slowly enough to be no burst. */
+	if (argc == 3 && !strcmp(argv[1], "ignored"))
+		return events(argv[2], "a.sqlite", "b.sqlite", 150, 1);
+	if (argc == 3 && !strcmp(argv[1], "many"))
+		return events(argv[2], "a", "b", 200, 128);
 	if (argc == 2) {
+		int zero = open("/dev/zero", O_RDONLY), is_read = !strcmp(argv[1], "zero");
+		char byte;
 		double start = now();
 		for (int i = 0; i < 1000000; i++)
-			syscall(SYS_getppid);
+			if (is_read)
+				read(zero, &byte, 1);
+			else
+				syscall(SYS_getppid);
 		printf("%.1f\n", (now() - start) / 1000000);
 		return 0;
 	}

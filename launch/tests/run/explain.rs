@@ -24,7 +24,8 @@ fn a_static_program_a_dynamic_one_and_a_script_are_told_apart() {
         "{text}"
     );
     assert!(
-        text.contains("\nchmod       is the library's to judge; "),
+        text.contains("\nreads       of instances that do not wait (O_NONBLOCK) are judged ")
+            && text.contains("\nchmod       is told from touch where reads are judged; "),
         "{text}"
     );
     let text = explained("sh");

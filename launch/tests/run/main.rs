@@ -11,6 +11,7 @@ mod given;
 mod held_up;
 mod logs;
 mod places;
+mod reads;
 mod rights;
 mod rules;
 

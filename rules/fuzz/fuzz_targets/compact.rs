@@ -38,6 +38,10 @@ impl Watches for Known {
         Known::asked(*self, record.wd)
     }
 
+    fn was_written(&self, _: &Record<'_>) -> bool {
+        true
+    }
+
     fn is_change(&self, record: &Record<'_>) -> bool {
         self.change(record.wd)
     }

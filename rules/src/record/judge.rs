@@ -24,8 +24,12 @@ pub enum Verdict {
 
 /// What is known of an instance's watches. It is asked only where a record depends on it.
 pub trait Watches {
-    /// What the record's watch was asked for.
+    /// What the record's watch was asked for. The record is a CLOSE_WRITE.
     fn asked(&self, record: &Record<'_>) -> Asked;
+
+    /// False if the file that was closed is known not to have been written to while its watch was settled: then its
+    /// CLOSE_WRITE stands in for nothing. So it is with most lock files.
+    fn was_written(&self, record: &Record<'_>) -> bool;
 
     /// True if the record's ATTRIB is a touch or the end of a file, or cannot be judged
     /// ([`crate::attrib::is_change`]).
@@ -41,13 +45,14 @@ pub fn judge(rules: &Rules<'_>, watches: &impl Watches, record: &Record<'_>) -> 
     if mask & (ISDIR | DELETE_SELF | MOVE_SELF) == 0 && !name.is_empty() && ignored(rules, name) {
         return Verdict::Remove;
     }
-    if mask & CLOSE_WRITE != 0 && !rules.settle.is_empty() {
+    if mask & CLOSE_WRITE != 0 {
         let asked = watches.asked(record);
         let modify = mask & !CLOSE_WRITE | MODIFY;
         match (asked.settled(), asked.close_write()) {
-            (false, _) => {}
+            (true, false) if !watches.was_written(record) => return Verdict::Remove,
             (true, false) => return Verdict::As(modify),
-            (true, true) => return Verdict::After(modify),
+            (true, true) if watches.was_written(record) => return Verdict::After(modify),
+            _ => {}
         }
     }
     match mask & ALL_EVENTS & !rules.strip {
@@ -83,6 +88,10 @@ mod tests {
         fn asked(&self, _: &Record<'_>) -> Asked {
             let fate = if self.0 { Fate::Settled } else { Fate::Plain };
             Asked::of(0, fate, MODIFY)
+        }
+
+        fn was_written(&self, record: &Record<'_>) -> bool {
+            record.name != b"lock"
         }
 
         fn is_change(&self, _: &Record<'_>) -> bool {
@@ -144,10 +153,13 @@ mod tests {
         );
         assert_eq!(judged(&settle, false, CLOSE_WRITE, b"f"), Verdict::Keep);
         assert_eq!(judged(&settle, true, CREATE, b"f"), Verdict::Keep);
-        assert_eq!(
-            judged(&Rules::DEFAULT, true, CLOSE_WRITE, b"f"),
-            Verdict::Keep
-        );
+    }
+
+    #[test]
+    fn the_close_of_a_file_that_was_not_written_to_stands_in_for_no_modify() {
+        let lock = |mask| judged(&Rules::DEFAULT, true, mask, b"lock");
+        assert_eq!(lock(CLOSE_WRITE), Verdict::Remove);
+        assert_eq!(lock(MODIFY), Verdict::Keep);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::io;
 pub struct Thread {
     /// The process it belongs to.
     pub process: u32,
+    /// The parent of that process.
+    pub parent: u32,
     /// A signal has stopped it.
     pub is_stopped: bool,
     /// The user it accesses files as.
@@ -34,6 +36,7 @@ pub fn thread(tid: u32) -> io::Result<Thread> {
     let process = u32::try_from(status.tgid).map_err(io::Error::other)?;
     Ok(Thread {
         process,
+        parent: u32::try_from(status.ppid).map_err(io::Error::other)?,
         is_stopped: status.state.starts_with('T'),
         file_user: status.fuid,
         file_group: status.fgid,

@@ -1,0 +1,136 @@
+//! Bursts: a program that writes to an ignored file all the time is woken all the time, though it is told nothing.
+//!
+//! ```text
+//!            200 ignored writes in 200 ms                   after a pause that doubles while it goes on
+//!   quiet ------------------------------> settled ---------------------------------------------> quiet
+//!            MODIFY is taken out of the mask,              MODIFY is back; CLOSE_WRITE stays, for files
+//!            CLOSE_WRITE stands in for it                  that were written to before and are closed after
+//! ```
+
+use rules::attrib::Time;
+use std::time::{Duration, Instant};
+
+/// So many ignored writes of one watch in [`WITHIN`] are a burst.
+const MANY: u32 = 200;
+const WITHIN: Duration = Duration::from_millis(200);
+
+/// How long a watch stays settled at first, and at the most.
+const FIRST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// How the ignored files of one watch are written to.
+#[derive(Default)]
+pub struct Burst {
+    since: Option<Instant>,
+    count: u32,
+    period: Option<Duration>,
+    /// While it is settled: when it is to be quiet again.
+    due: Option<Instant>,
+    /// When it was settled last, and until when.
+    settled: Option<(Time, Option<Time>)>,
+    /// When that ended.
+    ended: Option<Instant>,
+}
+
+impl Burst {
+    /// Notes an ignored write. True where it is time to settle.
+    pub fn ignored_write(&mut self) -> bool {
+        let now = Instant::now();
+        match self.since {
+            Some(since) if now - since <= WITHIN => self.count += 1,
+            _ => (self.since, self.count) = (Some(now), 1),
+        }
+        self.due.is_none() && self.count >= MANY
+    }
+
+    /// Notes that the watch has been settled, at this time.
+    pub fn begin(&mut self, now: Time) {
+        let goes_on = |period| self.ended.is_some_and(|end| end.elapsed() < period);
+        let before = self.period.filter(|&period| goes_on(period));
+        let period = before.map_or(FIRST, |period| LONGEST.min(period * 2));
+        self.period = Some(period);
+        self.due = Some(Instant::now() + period);
+        self.since = None;
+        self.settled = Some((now, None));
+    }
+
+    /// Notes that it has got its mask back.
+    pub fn end(&mut self, now: Time) {
+        self.due = None;
+        self.ended = Some(Instant::now());
+        if let Some((_, end)) = &mut self.settled {
+            *end = Some(now);
+        }
+    }
+
+    /// Notes that it could not be given its mask back yet.
+    pub fn postpone(&mut self) {
+        self.due = Some(Instant::now() + LONGEST);
+    }
+
+    /// When the mask is to be given back, while the watch is settled.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Whether CLOSE_WRITE is asked of the kernel because of a burst.
+    pub fn has_settled(&self) -> bool {
+        self.settled.is_some()
+    }
+
+    /// Whether a file modified at this time was modified while the watch was settled.
+    pub fn covers(&self, modified: Time) -> bool {
+        self.settled.is_some_and(|(start, end)| {
+            later(modified) >= start && end.is_none_or(|end| modified <= end)
+        })
+    }
+}
+
+/// File times are those of the kernel's last tick, which may be as long ago.
+pub fn later((seconds, nanoseconds): Time) -> Time {
+    const TICK: i64 = 20_000_000;
+    const SECOND: i64 = 1_000_000_000;
+    let nanoseconds = nanoseconds + TICK;
+    (seconds + nanoseconds / SECOND, nanoseconds % SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_writes_are_no_burst_and_many_are_one() {
+        let mut burst = Burst::default();
+        let settles: Vec<bool> = (0..MANY).map(|_| burst.ignored_write()).collect();
+        // On a machine that stood still in between it takes more.
+        if burst.count == MANY {
+            assert_eq!(settles.iter().filter(|&&now| now).count(), 1);
+            assert!(settles.last().unwrap());
+        }
+        burst.begin((100, 0));
+        assert!(!burst.ignored_write(), "it is settled already");
+    }
+
+    #[test]
+    fn what_was_written_while_it_was_settled_is_told_from_the_rest() {
+        let mut burst = Burst::default();
+        assert!(!burst.covers((100, 0)));
+        burst.begin((100, 0));
+        assert!(!burst.covers((99, 0)) && burst.covers((100, 0)) && burst.covers((5000, 0)));
+        burst.end((200, 0));
+        assert!(burst.covers((200, 0)) && !burst.covers((200, 1)));
+        assert!(later((1, 999_999_999)) < (2, 999_999_999) && later((1, 0)) > (1, 1));
+    }
+
+    #[test]
+    fn each_time_it_takes_twice_as_long() {
+        let mut burst = Burst::default();
+        let mut periods = Vec::new();
+        for _ in 0..8 {
+            burst.begin((1, 0));
+            periods.push(burst.period.unwrap().as_secs());
+            burst.end((2, 0));
+        }
+        assert_eq!(periods, [2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+}

@@ -1,0 +1,128 @@
+//! What is known of an inotify instance whose reads are judged.
+
+use super::super::owners::{Found, Owner};
+use super::burst::Burst;
+use super::undelivered::Undelivered;
+use crate::sys::inotify;
+use rules::attrib::{Identity, Time};
+use rules::event::MASK_ADD;
+use rules::watch::{Asked, Fate};
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+/// An instance, under every number it has in every process.
+pub type Shared = Arc<Mutex<Instance>>;
+
+/// An instance.
+pub struct Instance {
+    /// Its watches, by their descriptors: those that were placed while its reads were judged.
+    pub watches: HashMap<i32, Watch>,
+    /// When it was last read, or made.
+    pub read: Time,
+    /// What was read and could not be handed over.
+    pub undelivered: Undelivered,
+    /// Its reads are judged: a watch was placed on it while they did not wait.
+    pub judged: bool,
+}
+
+/// A watch.
+pub struct Watch {
+    /// The mask the program asked for.
+    pub wanted: u32,
+    /// The mask the kernel was asked for, by the rules.
+    pub mask: u32,
+    /// How its CLOSE_WRITEs are shown.
+    pub asked: Asked,
+    /// When it was placed: a file modified earlier was not modified under it.
+    pub placed: Time,
+    /// Where it is, if that may be looked at: no server has to answer.
+    pub place: Option<Arc<Place>>,
+    /// What its ignored files are doing.
+    pub burst: Burst,
+}
+
+/// Where a watch is.
+pub struct Place {
+    /// The path by which its process finds it.
+    pub path: CString,
+    /// The file that was found there.
+    pub identity: Identity,
+    /// A final symbolic link is followed.
+    pub follow: bool,
+}
+
+impl Instance {
+    /// A new one.
+    pub fn new() -> Instance {
+        Instance {
+            watches: HashMap::new(),
+            read: now(),
+            undelivered: Undelivered::default(),
+            judged: false,
+        }
+    }
+
+    /// Notes that a watch was placed. What was known of an earlier one with this descriptor goes, unless the new mask was added
+    /// to the old one.
+    pub fn placed(&mut self, wd: i32, mut new: Watch) {
+        if new.wanted & MASK_ADD != 0
+            && let Some(old) = self.watches.remove(&wd)
+        {
+            new.wanted |= old.wanted;
+            new.mask |= old.mask;
+            new.asked = Asked::from_bits(new.asked.bits() | old.asked.bits());
+            new.placed = old.placed;
+            new.burst = old.burst;
+        }
+        self.watches.insert(wd, new);
+    }
+}
+
+impl Watch {
+    /// One that was just placed.
+    pub fn new(strip: u32, fate: Fate, wanted: u32, mask: u32, place: Option<Place>) -> Watch {
+        Watch {
+            wanted,
+            mask,
+            asked: Asked::of(strip, fate, wanted),
+            placed: now(),
+            place: place.map(Arc::new),
+            burst: Burst::default(),
+        }
+    }
+}
+
+/// The time files are stamped with, or a little more.
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let since = since.unwrap_or_default();
+    (since.as_secs() as i64, i64::from(since.subsec_nanos()))
+}
+
+/// A copy of the thread's descriptor, if it is an inotify instance: to read from anything else would take what is the
+/// program's.
+pub fn instance_of(owner: &Owner, fd: i32) -> io::Result<OwnedFd> {
+    let copy = owner.descriptor(fd)?;
+    match inotify::is_instance(copy.as_fd()) {
+        true => Ok(copy),
+        false => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+/// What tells the file from others.
+pub fn identity(found: &Found) -> Identity {
+    let (major, minor) = found.known.device;
+    Identity {
+        device: u64::from(major) << 32 | u64::from(minor),
+        inode: found.known.inode,
+    }
+}
+
+/// A panic ends this program: nobody left the lock behind in one.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,104 @@
+//! What a record says nothing of, and its file does: whether it was touched, whether it was written to.
+
+use super::super::owners::{Found, Owner};
+use super::burst::later;
+use super::instance::{Instance, Place, Shared, identity, lock};
+use rules::Rules;
+use rules::attrib::{Look, Time, is_change};
+use rules::record::{Record, Watches};
+use rules::watch::{Asked, Fate};
+use std::ffi::CString;
+use std::sync::Arc;
+
+/// An instance, and the thread that reads from it.
+pub struct Reader<'a> {
+    /// The instance.
+    pub instance: &'a Shared,
+    /// The thread: what a path means to it.
+    pub owner: &'a Owner,
+    /// This program's root directory.
+    pub own_root: Option<(u64, u64)>,
+    /// The rules.
+    pub rules: &'a Rules<'a>,
+}
+
+impl Watches for Reader<'_> {
+    fn asked(&self, record: &Record<'_>) -> Asked {
+        let instance = lock(self.instance);
+        let watch = instance.watches.get(&record.wd);
+        watch.map_or(Asked::NONE, |watch| match watch.burst.has_settled() {
+            true => Asked::of(self.rules.strip, Fate::Settled, watch.wanted),
+            false => watch.asked,
+        })
+    }
+
+    fn was_written(&self, record: &Record<'_>) -> bool {
+        let Some((place, _)) = self.place(record.wd) else {
+            return true;
+        };
+        let Some(modified) = self.file(&place, record).map(|look| look.modified) else {
+            return true;
+        };
+        let instance = lock(self.instance);
+        instance.watches.get(&record.wd).is_none_or(|watch| {
+            match watch.asked.settled() {
+                true => later(modified) >= watch.placed,
+                // It was settled for a while.
+                false => watch.burst.covers(modified),
+            }
+        })
+    }
+
+    fn is_change(&self, record: &Record<'_>) -> bool {
+        let Some((place, read)) = self.place(record.wd) else {
+            return true;
+        };
+        let own = self.at(&place);
+        let entry = || self.entry(&place, record.name);
+        is_change(
+            place.identity,
+            read,
+            own,
+            (!record.name.is_empty()).then_some(entry),
+        )
+    }
+}
+
+impl Reader<'_> {
+    /// Where a watch is, and when its instance was last read.
+    fn place(&self, wd: i32) -> Option<(Arc<Place>, Time)> {
+        let instance: &Instance = &lock(self.instance);
+        let place = instance.watches.get(&wd)?.place.clone()?;
+        Some((place, instance.read))
+    }
+
+    /// The file the record is about.
+    fn file(&self, place: &Place, record: &Record<'_>) -> Option<Look> {
+        let own = self
+            .at(place)
+            .filter(|own| own.identity == place.identity)?;
+        match record.name.is_empty() {
+            true => Some(own),
+            false => self.entry(place, record.name),
+        }
+    }
+
+    fn at(&self, place: &Place) -> Option<Look> {
+        let found = self.owner.find(&place.path, place.follow, self.own_root);
+        found.ok().map(|found| look(&found))
+    }
+
+    fn entry(&self, place: &Place, name: &[u8]) -> Option<Look> {
+        let path = CString::new([place.path.to_bytes(), b"/", name].concat()).ok()?;
+        let found = self.owner.find(&path, false, self.own_root);
+        found.ok().map(|found| look(&found))
+    }
+}
+
+fn look(found: &Found) -> Look {
+    Look {
+        identity: identity(found),
+        modified: found.known.modified,
+        changed: found.known.changed,
+    }
+}

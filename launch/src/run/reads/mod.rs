@@ -1,0 +1,28 @@
+//! Judging what is read: for programs the library does not reach.
+//!
+//! ```text
+//! inotify_init --> a true instance, made here and placed at one of the highest numbers below 1024 [hand_over]
+//! read of such a number --> read here, on a copy obtained for that read --> judged --> written into the caller's buffer
+//!                                                                             |               [read, look]
+//!            more ignored writes than anybody wants to be woken for? <--------+               [burst, settle]
+//! ```
+//!
+//! No copy of an instance is kept: one would keep it alive when its program has closed it. Only reads that do not wait are
+//! judged, and an instance gets that when a watch is placed on it: who waits in the kernel for a call to be answered cannot
+//! be frozen (`docker pause`, suspend), and what waits for its reads has the library. All others have masks alone.
+//!
+//! Where anything goes wrong the kernel carries the call out, and the program reads what it would have read.
+
+mod burst;
+mod hand_over;
+mod instance;
+mod look;
+mod mounts;
+mod read;
+mod registry;
+mod settle;
+mod undelivered;
+
+pub use read::Setting;
+pub use registry::Reads;
+pub use settle::Finder;

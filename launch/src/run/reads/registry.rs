@@ -1,0 +1,162 @@
+//! The instances whose reads may be judged, and what is known of each.
+
+use super::super::owners::{Found, Owner};
+use super::instance::{Instance, Place, Shared, Watch, identity, instance_of, lock};
+use super::mounts;
+use crate::sys::{inotify, pidfd};
+use inspect::gather::own_watches;
+use rules::Rules;
+use rules::watch::Fate;
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::ops::Range;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::sync::{Arc, Condvar, Mutex};
+
+/// Past so many instances, those of processes that have ended are forgotten.
+const MANY: usize = 256;
+
+/// The instances whose reads may be judged.
+pub struct Reads<'r> {
+    /// The rules.
+    pub rules: Rules<'r>,
+    /// The numbers of descriptors whose reads are trapped.
+    pub numbers: Range<u32>,
+    /// By process and descriptor.
+    pub instances: Mutex<HashMap<(u32, i32), Shared>>,
+    mounts: mounts::Mounts,
+    /// There is a settled watch more.
+    pub settled: Condvar,
+}
+
+impl<'r> Reads<'r> {
+    /// Judges by `rules` what is read from descriptors with these `numbers`.
+    pub fn new(rules: &Rules<'r>, numbers: Range<u32>) -> Reads<'r> {
+        Reads {
+            // What a process reads is judged by name: no directory has to settle for what is ignored.
+            rules: Rules {
+                settle_own: false,
+                ..*rules
+            },
+            numbers,
+            instances: Mutex::default(),
+            mounts: mounts::Mounts::default(),
+            settled: Condvar::new(),
+        }
+    }
+
+    /// The instance behind descriptor `fd` of a thread, of which `copy` is a copy, if a watch that is placed on it now has its
+    /// reads judged.
+    pub fn judged(&self, owner: &Owner, fd: i32, copy: BorrowedFd<'_>) -> Option<Shared> {
+        (self.traps(fd) && inotify::is_non_blocking(copy) && inotify::is_instance(copy)).then(
+            || {
+                let instance = self.of(owner, fd);
+                lock(&instance).judged = true;
+                instance
+            },
+        )
+    }
+
+    /// Whether descriptor `fd` has a number whose reads are trapped.
+    pub fn traps(&self, fd: i32) -> bool {
+        u32::try_from(fd).is_ok_and(|number| self.numbers.contains(&number))
+    }
+
+    /// Whether the reads of this descriptor are judged.
+    pub fn has(&self, process: u32, fd: i32) -> bool {
+        let found = lock(&self.instances).get(&(process, fd)).cloned();
+        found.is_some_and(|instance| lock(&instance).judged)
+    }
+
+    /// Notes a watch that was placed by `path` on `target`.
+    pub fn placed(
+        &self,
+        instance: &Shared,
+        wd: i32,
+        (path, target): (&CStr, &Found),
+        (fate, wanted, mask): (Fate, u32, u32),
+    ) {
+        let place = self.place(path, target, wanted);
+        let watch = Watch::new(self.rules.strip, fate, wanted, mask, place);
+        lock(instance).placed(wd, watch);
+    }
+
+    fn place(&self, path: &CStr, target: &Found, wanted: u32) -> Option<Place> {
+        if !self.mounts.answer(target.known.device) {
+            return None;
+        }
+        let path = match path.to_bytes().starts_with(b"/") {
+            true => path.to_owned(),
+            // What it is relative to may be another directory later.
+            false => {
+                let link = format!("/proc/self/fd/{}", target.file.as_raw_fd());
+                CString::new(std::fs::read_link(link).ok()?.into_os_string().into_vec()).ok()?
+            }
+        };
+        Some(Place {
+            path,
+            identity: identity(target),
+            follow: wanted & rules::event::DONT_FOLLOW == 0,
+        })
+    }
+
+    /// The instance behind descriptor `fd` of a thread. A process that was forked has its parent's.
+    pub fn of(&self, owner: &Owner, fd: i32) -> Shared {
+        let process = owner.process;
+        if let Some(known) = lock(&self.instances).get(&(process, fd)) {
+            return Arc::clone(known);
+        }
+        let inherited = self
+            .parents(owner, fd)
+            .or_else(|| self.left_behind(owner, fd));
+        let instance = inherited.unwrap_or_else(|| Arc::new(Mutex::new(Instance::new())));
+        self.know(process, fd, &instance);
+        instance
+    }
+
+    /// The same descriptor of its parent.
+    fn parents(&self, owner: &Owner, fd: i32) -> Option<Shared> {
+        let parent = inspect::thread(owner.thread()).ok()?.parent;
+        let known = lock(&self.instances).get(&(parent, fd)).cloned()?;
+        pidfd::share_file(owner.process, parent, fd).then_some(known)
+    }
+
+    /// The same descriptor of a process that has ended, if it had the very watches that this one has.
+    fn left_behind(&self, owner: &Owner, fd: i32) -> Option<Shared> {
+        let candidates: Vec<_> = lock(&self.instances)
+            .iter()
+            .filter(|&(&(_, number), _)| number == fd)
+            .map(|(&(process, _), instance)| (process, Arc::clone(instance)))
+            .collect();
+        let mut ended = candidates
+            .into_iter()
+            .filter(|&(process, _)| inspect::thread(process).is_err())
+            .peekable();
+        ended.peek()?;
+        let copy = instance_of(owner, fd).ok()?;
+        let has: HashMap<i32, u64> = own_watches(copy.as_fd())
+            .iter()
+            .map(|watch| (watch.wd, watch.inode))
+            .collect();
+        let mut had = ended.filter(|(_, instance)| {
+            let watches = &lock(instance).watches;
+            !watches.is_empty()
+                && watches.len() == has.len()
+                && watches.iter().all(|(wd, watch)| {
+                    let place = watch.place.as_ref();
+                    place.is_some_and(|place| has.get(wd) == Some(&place.identity.inode))
+                })
+        });
+        had.next().map(|(_, instance)| instance)
+    }
+
+    /// Notes that descriptor `fd` of a process is this instance.
+    pub fn know(&self, process: u32, fd: i32, instance: &Shared) {
+        let mut instances = lock(&self.instances);
+        if instances.len() >= MANY {
+            instances.retain(|&(process, _), _| inspect::thread(process).is_ok());
+        }
+        instances.insert((process, fd), Arc::clone(instance));
+    }
+}

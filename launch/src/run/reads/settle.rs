@@ -1,0 +1,181 @@
+//! Settling a watch whose ignored files are written to all the time, and giving it its mask back.
+
+use super::super::log::Log;
+use super::super::owners::{Owner, Owners};
+use super::super::rights::Guard;
+use super::instance::{Place, Shared, identity, lock, now};
+use super::registry::Reads;
+use crate::sys::inotify;
+use rules::event::{ALL_EVENTS, CLOSE_WRITE, EXCL_UNLINK, MODIFY, ONESHOT};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Flags that stay with a watch; the others are about placing it.
+const LASTING: u32 = EXCL_UNLINK | ONESHOT;
+
+/// Whose rights files are found with, and from where.
+pub struct Finder<'a> {
+    /// The rights.
+    pub guard: &'a Guard,
+    /// This program's root directory.
+    pub own_root: Option<(u64, u64)>,
+    /// Where it is said.
+    pub log: &'a Log,
+}
+
+impl Reads<'_> {
+    /// Takes MODIFY out of these watches' masks for a while; CLOSE_WRITE stands in for it.
+    pub fn settle(
+        &self,
+        owner: &mut Owner,
+        (instance, copy): (&Shared, &OwnedFd),
+        wds: &[i32],
+        finder: &Finder<'_>,
+    ) {
+        for &wd in wds {
+            let known = lock(instance).watches.get(&wd).and_then(|watch| {
+                let place = watch.place.clone()?;
+                (watch.mask & MODIFY != 0).then_some((watch.mask, place))
+            });
+            let Some((mask, place)) = known else { continue };
+            let mask = mask & (ALL_EVENTS | LASTING) & !MODIFY | CLOSE_WRITE;
+            // From here on: what is read next may already have been raised by the new mask.
+            let begun = now();
+            if let Some(watch) = lock(instance).watches.get_mut(&wd) {
+                watch.burst.begin(begun);
+            }
+            match change(owner, copy, (wd, mask), &place, finder) {
+                Ok(()) => {
+                    finder.log.line(
+                        owner.process,
+                        format_args!(
+                            "\"{}\": its ignored files are written to without a pause; other files there are reported when \
+                             they are closed",
+                            place.path.to_bytes().escape_ascii()
+                        ),
+                    );
+                    self.settled.notify_all();
+                }
+                Err(_) => {
+                    if let Some(watch) = lock(instance).watches.get_mut(&wd) {
+                        watch.burst.end(begun);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives settled watches their masks back when it is time. Does not return.
+    pub fn look_after(&self, finder: &Finder<'_>) {
+        loop {
+            let now = Instant::now();
+            let (due, next) = self.due(now);
+            for (process, fd, instance, wds) in due {
+                // If its process has ended there is nothing to give back.
+                let _ = self.give_back(process, fd, &instance, &wds, finder);
+            }
+            let instances = lock(&self.instances);
+            match next {
+                Some(next) => {
+                    let rest = next.saturating_duration_since(now);
+                    drop(
+                        self.settled
+                            .wait_timeout(instances, rest.max(Duration::from_millis(1))),
+                    );
+                }
+                None => drop(self.settled.wait(instances)),
+            }
+        }
+    }
+
+    /// Watches that are to get their masks back, and when the next ones are.
+    #[expect(
+        clippy::type_complexity,
+        reason = "it goes no further than the loop above"
+    )]
+    fn due(&self, now: Instant) -> (Vec<(u32, i32, Shared, Vec<i32>)>, Option<Instant>) {
+        let instances: Vec<_> = lock(&self.instances)
+            .iter()
+            .map(|(&(process, fd), instance)| (process, fd, Arc::clone(instance)))
+            .collect();
+        let mut due = Vec::new();
+        let mut next = None;
+        for (process, fd, instance) in instances {
+            let mut wds = Vec::new();
+            for (&wd, watch) in &lock(&instance).watches {
+                match watch.burst.due() {
+                    Some(at) if at <= now => wds.push(wd),
+                    Some(at) => next = Some(next.map_or(at, |next: Instant| next.min(at))),
+                    None => {}
+                }
+            }
+            if !wds.is_empty() {
+                due.push((process, fd, instance, wds));
+            }
+        }
+        (due, next)
+    }
+
+    fn give_back(
+        &self,
+        process: u32,
+        fd: i32,
+        instance: &Shared,
+        wds: &[i32],
+        finder: &Finder<'_>,
+    ) -> io::Result<()> {
+        let mut owners = Owners::default();
+        let found = owners
+            .of(process)
+            .and_then(|owner| Ok((owner.descriptor(fd)?, owner)));
+        let (copy, owner) = match found {
+            Ok(found) => found,
+            Err(error) => {
+                lock(&self.instances).remove(&(process, fd));
+                return Err(error);
+            }
+        };
+        for &wd in wds {
+            let known = lock(instance).watches.get(&wd).and_then(|watch| {
+                // CLOSE_WRITE stays: what was written to and is still open has yet to be reported.
+                let mask = watch.mask & (ALL_EVENTS | LASTING) | CLOSE_WRITE;
+                Some((mask, watch.place.clone()?))
+            });
+            let done = known.map(|(mask, place)| change(owner, &copy, (wd, mask), &place, finder));
+            if let Some(watch) = lock(instance).watches.get_mut(&wd) {
+                match done {
+                    Some(Ok(())) => watch.burst.end(now()),
+                    // Its path leads elsewhere for now: it stays as it is.
+                    _ => watch.burst.postpone(),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives the watch `wd`, which is at `place`, another mask.
+fn change(
+    owner: &mut Owner,
+    instance: &OwnedFd,
+    (wd, mask): (i32, u32),
+    place: &Place,
+    finder: &Finder<'_>,
+) -> io::Result<()> {
+    let rights = finder.guard.rights_of(owner)?;
+    rights.act(|| {
+        let found = owner.find(&place.path, place.follow, finder.own_root)?;
+        if identity(&found) != place.identity {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let placed = inotify::add_watch_here(instance.as_fd(), found.file.as_fd(), mask)?;
+        if placed != wd {
+            // The program had just removed its watch: this is another one, which it has not asked for.
+            inotify::rm_watch(instance.as_fd(), placed)?;
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(())
+    })?
+}
