@@ -13,9 +13,9 @@
 //! run` would take its privileges away. Else `watchfix run`. For now, `watchfix heal PID` if it has an inotify
 //! instance.
 //!
-//! Not to be confused with: a library that is loaded and switched off (WATCHFIX_OFF). A child whose environment was
-//! cleared: LD_PRELOAD is not there, so nothing was asked for. A process whose memory map this user may not read, which
-//! is not judged.
+//! Not to be confused with: a process under `watchfix run`, whose supervisor reaches it without the library. A library
+//! that is loaded and switched off (WATCHFIX_OFF). A child whose environment was cleared: LD_PRELOAD is not there, so
+//! nothing was asked for. A process whose memory map this user may not read, which is not judged.
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Heal, Library, Linkage, Name, Process, Restart, WatchChange};
@@ -30,7 +30,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     else {
         return Vec::new();
     };
-    if process.preload.mapped != Some(false) {
+    // Under `watchfix run` its supervisor reaches what the library does not.
+    if process.preload.mapped != Some(false) || process.supervised {
         return Vec::new();
     }
     let (reason, why) = why(process, library);
@@ -122,6 +123,14 @@ mod tests {
         let mut fixture = asked_for();
         fixture.process.gains_privileges = Some(true);
         assert_eq!(fixture.only(look).remedy, None);
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_process_under_watchfix_run() {
+        let mut fixture = asked_for();
+        fixture.process.linkage = Some(Linkage::Static);
+        fixture.process.supervised = true;
+        assert!(fixture.look(look).is_empty());
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub enum Engine {
     Bare,
     /// `LD_PRELOAD=libwatchfix.so`.
     Preload,
-    /// `watchfix run -- `: the preload where it can be loaded, a supervisor that edits masks elsewhere.
+    /// `watchfix run -- `: the preload where it can be loaded, a supervisor elsewhere.
     Run,
     /// Started bare, then `watchfix heal PID`: masks, once.
     Heal,

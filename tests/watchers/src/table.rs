@@ -108,8 +108,8 @@ nothing to lose. Else the engines are named under which it is noticed.
 What an engine can take away depends on how far it reaches. The preload sees masks and records: reads, changes of
 attributes alone and SQLite's files go, every touch stays. Where it sees records only (`what it reads`) it does not know
 the paths of the watches, so that changes of attributes stay, too. It reaches nothing in a static program or in one that
-makes its system calls itself; there `watchfix run` edits masks, as `watchfix heal` does everywhere: reads go, changes of
-attributes and names stay.
+makes its system calls itself; there the supervisor of `watchfix run` judges masks and records in its place (Linux 5.19).
+`watchfix heal` edits masks: reads go, changes of attributes and names stay.
 
 - `write` adds a line, `rewrite` empties the file first, `burst` is 1,000 writes, `wal` is an edit of `config.toml` amid 400
   transactions of a SQLite database beside it.

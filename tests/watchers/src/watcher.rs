@@ -129,7 +129,8 @@ impl Watcher {
             Engine::Bare => Reach::Nothing,
             Engine::Preload => self.preload,
             Engine::Run => match self.preload {
-                Reach::Nothing => Reach::Masks,
+                // Its reads do not wait: the supervisor judges them.
+                Reach::Nothing => Reach::Full,
                 // The preload sees its reads, the supervisor the calls that pass the preload by.
                 Reach::Records => Reach::MasksAndRecords,
                 reach => reach,
