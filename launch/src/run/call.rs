@@ -98,7 +98,10 @@ impl<'r> Judge<'r> {
         call: Call,
         setting: &Setting<'_>,
     ) -> io::Result<()> {
-        let owner = owners.of(notice.pid)?;
+        let owner = match call {
+            Call::Read(..) | Call::ReadParts { .. } => owners.reader(notice.pid)?,
+            _ => owners.of(notice.pid)?,
+        };
         let fd = notice.data.args[0] as i32;
         match call {
             Call::Init(flags) if self.guard.counts_for(owner) => reads.make(owner, flags, setting),

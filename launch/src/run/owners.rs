@@ -35,6 +35,23 @@ impl Owners {
             .front_mut()
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
+
+    /// The same for a call that is about a descriptor: where the thread's root is may have changed since its last call.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn reader(&mut self, tid: u32) -> io::Result<&mut Owner> {
+        // Without a pidfd of its own its number may be another thread's.
+        match self.0.front() {
+            Some(last)
+                if last.tid == tid && last.is_thread && !pidfd::has_ended(last.pidfd.as_fd()) =>
+            {
+                let last = self.0.front_mut();
+                last.ok_or_else(|| io::ErrorKind::NotFound.into())
+            }
+            _ => self.of(tid),
+        }
+    }
 }
 
 /// The process a thread belongs to, where its descriptors are, and where its paths begin.

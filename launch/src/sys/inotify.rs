@@ -69,7 +69,7 @@ pub fn would_accept(
     mask: u32,
 ) -> io::Result<bool> {
     let name = |fd: BorrowedFd<'_>| format!("/proc/self/fd/{}", fd.as_raw_fd());
-    let instance = is_instance(inotify);
+    let instance = is_instance_here(inotify);
     let both = libc::IN_MASK_ADD | libc::IN_MASK_CREATE;
     let directory = std::fs::metadata(name(target))?.is_dir();
     let path = CString::new(name(target))?;
@@ -91,10 +91,10 @@ pub fn would_accept(
         && (directory || mask & libc::IN_ONLYDIR == 0))
 }
 
-/// Whether this is an inotify instance.
-pub fn is_instance(file: BorrowedFd<'_>) -> bool {
-    let name = format!("/proc/self/fd/{}", file.as_raw_fd());
-    std::fs::read_link(name).is_ok_and(|link| link.as_os_str() == "anon_inode:inotify")
+/// Whether this is an inotify instance, for a process in its own /proc/self/fd, as for [`add_watch_here`].
+pub fn is_instance_here(file: BorrowedFd<'_>) -> bool {
+    let link = std::fs::read_link(file.as_raw_fd().to_string());
+    link.is_ok_and(|link| link.as_os_str() == "anon_inode:inotify")
 }
 
 /// Makes an instance readable, by a watch on a file of its own (memfd_create(2)) that reports one write. Returns the watch.

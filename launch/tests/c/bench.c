@@ -65,8 +65,11 @@ static int events(const char *dir, const char *one, const char *other, int round
 	int instance = inotify_init1(IN_NONBLOCK), files[2];
 	if (chdir(dir) || inotify_add_watch(instance, ".", IN_MODIFY) < 0)
 		return 1;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
+		/* It may be another user's. */
+		unlink(names[i]);
 		files[i] = open(names[i], O_CREAT | O_RDWR, 0600);
+	}
 	double start = now();
 	for (int i = 0; i < rounds; i++) {
 		/* In turns: like events one after the other are one. */

@@ -107,7 +107,7 @@ pub fn now() -> Time {
 /// program's.
 pub fn instance_of(owner: &Owner, fd: i32) -> io::Result<OwnedFd> {
     let copy = owner.descriptor(fd)?;
-    match inotify::is_instance(copy.as_fd()) {
+    match inotify::is_instance_here(copy.as_fd()) {
         true => Ok(copy),
         false => Err(io::ErrorKind::InvalidInput.into()),
     }

@@ -49,7 +49,7 @@ impl<'r> Reads<'r> {
     /// The instance behind descriptor `fd` of a thread, of which `copy` is a copy, if a watch that is placed on it now has its
     /// reads judged.
     pub fn judged(&self, owner: &Owner, fd: i32, copy: BorrowedFd<'_>) -> Option<Shared> {
-        (self.traps(fd) && inotify::is_non_blocking(copy) && inotify::is_instance(copy)).then(
+        (self.traps(fd) && inotify::is_non_blocking(copy) && inotify::is_instance_here(copy)).then(
             || {
                 let instance = self.of(owner, fd);
                 lock(&instance).judged = true;
