@@ -14,6 +14,7 @@
  *   dup               the further lines are about a copy. "dup N"
  *   move N            they are about dup2(it, N)
  *   copy N            they are about fcntl(it, F_DUPFD_CLOEXEC, N)
+ *   hand              they are about a copy that went over a socket (SCM_RIGHTS). "hand N"
  *   blocking          its reads wait from now on
  *   fork              the further lines are a child's
  *   exec              they are a new program's, which inherits it
@@ -36,6 +37,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -131,6 +133,25 @@ static int edge(void)
 	return epoll_wait(set, &event, 1, 10000);
 }
 
+static int handed(int file)
+{
+	int ends[2];
+	char byte = 0, control[CMSG_SPACE(sizeof file)] = { 0 };
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+				  .msg_controllen = sizeof control };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof file);
+	memcpy(CMSG_DATA(header), &file, sizeof file);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) || sendmsg(ends[0], &message, 0) != 1 ||
+	    recvmsg(ends[1], &message, 0) != 1)
+		exit(95);
+	memcpy(&file, CMSG_DATA(header), sizeof file);
+	return file;
+}
+
 static void become(int orphan)
 {
 	pid_t parent = getpid(), child = fork();
@@ -190,6 +211,8 @@ int main(int argc, char **argv)
 			printf("move %d\n", fd = dup2(fd, a));
 		else if (sscanf(line, "copy %u", &a) == 1)
 			printf("copy %d\n", fd = fcntl(fd, F_DUPFD_CLOEXEC, a));
+		else if (!strcmp(line, "hand"))
+			printf("hand %d\n", fd = handed(fd));
 		else if (!strcmp(line, "blocking"))
 			printf("blocking %d\n", fcntl(fd, F_SETFL, 0));
 		else if (!strcmp(line, "fork") || !strcmp(line, "orphan")) {

@@ -164,7 +164,12 @@ fn copies_and_children_read_what_is_judged() {
 /// Where it cannot be judged, the kernel's own records are read.
 #[test]
 fn what_cannot_be_judged_is_read_as_it_is() {
-    for steps in [&["move 200"][..], &["blocking"], &["fork", "move 7"]] {
+    for steps in [
+        &["move 200"][..],
+        &["hand"],
+        &["blocking"],
+        &["fork", "move 7"],
+    ] {
         let mut reader = Reader::watching(&[], "2");
         for step in steps {
             reader.says(step);
@@ -352,6 +357,53 @@ fn who_writes_to_an_ignored_file_without_a_pause_is_not_woken_for_it() {
         reader.write("edit");
         reader.hears() == "2 edit"
     });
+}
+
+/// `docker pause`, and suspend: who waits for a call to be answered could not be frozen.
+#[test]
+fn a_program_whose_reads_are_judged_can_be_frozen() {
+    let Some(group) = Group::new() else {
+        return support::skip_optional("no cgroup v2 that can be written to");
+    };
+    let mut reader = Reader::watching(&[], "2");
+    fs::write(group.0.join("cgroup.procs"), program(&reader).to_string()).unwrap();
+    let log = reader.path("log.sqlite-wal");
+    reader
+        .victim
+        .send(&format!("flood {} 20000", log.display()));
+    for (order, state) in [("1", "frozen 1"), ("0", "frozen 0")] {
+        fs::write(group.0.join("cgroup.freeze"), order).unwrap();
+        let events = || fs::read_to_string(group.0.join("cgroup.events")).unwrap();
+        wait_until(state, || events().contains(state));
+    }
+    let Next::Line(answer) = reader.victim.next_within(support::DEADLINE) else {
+        panic!("it does not go on");
+    };
+    assert!(answer.starts_with("flood "), "{answer}");
+    drop(reader);
+    wait_until("the group is empty", || {
+        fs::read_to_string(group.0.join("cgroup.procs")).is_ok_and(|text| text.is_empty())
+    });
+}
+
+/// A control group of the test's own, removed when it is dropped.
+struct Group(std::path::PathBuf);
+
+impl Group {
+    fn new() -> Option<Group> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
+        let point = Path::new(mount.split(' ').nth(4)?);
+        let group = point.join(format!("watchfix-test-{}", std::process::id()));
+        fs::create_dir(&group).ok()?;
+        Some(Group(group))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
 }
 
 /// The reader itself, below the supervisor.
