@@ -14,6 +14,15 @@ pub const JUDGED: u32 = Q_OVERFLOW | IGNORED;
 /// the filter lets it pass, as the library judges what is read from its instances. "watchfix", in ASCII.
 pub const OWN_INSTANCE: u64 = 0x7761_7463_6866_6978;
 
+/// The numbers under which `watchfix run` hands out instances whose reads it judges, for a process that may have `limit`
+/// descriptors: the highest ones nearly no program has another use for. None from 1024 on, as select(2) knows none.
+pub fn read_numbers(limit: u32) -> core::ops::Range<u32> {
+    const NUMBERS: u32 = 16;
+    let end = if limit < 1024 { limit } else { 1024 };
+    // The standard streams are nobody's instance.
+    end.saturating_sub(NUMBERS).max(3)..end.max(3)
+}
+
 /// What the path of a watch makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {

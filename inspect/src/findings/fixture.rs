@@ -63,6 +63,7 @@ impl Fixture {
             }],
             watches: Vec::new(),
             same_instance_as: None,
+            covered_by: None,
         });
         self
     }

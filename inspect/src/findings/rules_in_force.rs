@@ -1,14 +1,18 @@
-//! Whether libwatchfix is in force in the process: what it removes is not a finding any more.
+//! Whether watchfix judges what the process reads: what it removes is not a finding any more.
 //!
 //! The one place that weighs the rules the process was started with, by the code the library uses.
 
-use crate::model::Process;
+use crate::model::{CoveredBy, Process};
 use rules::record;
 use rules::rule::{Engine, Rule, Rules, Texts};
 
-/// The library is mapped and not switched off.
+/// The library is mapped and not switched off, or the supervisor of `watchfix run` judges all that is read.
 pub fn in_force(process: &Process) -> bool {
-    process.preload.mapped == Some(true) && !rules_of(process).off
+    let by_library = process.preload.mapped == Some(true) && !rules_of(process).off;
+    let mut instances = process.inotify.iter().filter(|i| i.watch_count > 0);
+    by_library
+        || (instances.clone().next().is_some()
+            && instances.all(|i| i.covered_by == Some(CoveredBy::Reads)))
 }
 
 /// Attribute changes that are neither a touch nor an end are removed before the process sees them.

@@ -78,7 +78,7 @@ pub use surroundings::{
 pub use top::{FdsInUse, FindingSummary, LogInUse, Row, Sort, Top, User};
 pub use unit::{Unit, UnitKind};
 pub use unit_use::{UnitRow, UnitUse};
-pub use watch::{Instance, MaskCount, ResolvedBy, Watch};
+pub use watch::{CoveredBy, Instance, MaskCount, ResolvedBy, Watch};
 pub use watch_change::{Attrib, Heal, Restart, WatchChange};
 pub use watch_tree::WatchTree;
 pub use woken::{Bits, Woken, WokenFile};

@@ -22,6 +22,32 @@ pub struct Instance {
     pub watches: Vec<Watch>,
     /// The lower descriptor of the process that is the same instance (dup(2)): its watches stand there.
     pub same_instance_as: Option<i32>,
+    /// What of watchfix stands between it and the process; `null` where nothing is seen to.
+    pub covered_by: Option<CoveredBy>,
+}
+
+/// What of watchfix is between an instance and the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum CoveredBy {
+    /// libwatchfix: it judges watches and events.
+    Library,
+    /// `watchfix run`: its supervisor judges watches and events.
+    Reads,
+    /// `watchfix run`: its supervisor judges the masks of watches alone.
+    Masks,
+}
+
+impl CoveredBy {
+    /// Its name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            CoveredBy::Library => "library",
+            CoveredBy::Reads => "reads",
+            CoveredBy::Masks => "masks",
+        }
+    }
 }
 
 /// How many watches of an instance share a mask.

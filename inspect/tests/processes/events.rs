@@ -414,14 +414,15 @@ fn files_that_wake_it_together_are_all_named_though_none_of_them_is_half_of_it()
     );
 }
 
-/// Acts on every read, whatever it says: it writes to a log where it watches, which the rules hide from it.
+/// Acts on every read, whatever it says: it writes to a log where it watches, which the rules hide from it. It ends with its
+/// directory, also where what is killed at the end of a test is a launcher, which a program outlives.
 const ACTS_ON_EVERY_READ: &str = "import ctypes, os, sys, time\n\
     libc = ctypes.CDLL(None)\n\
     instance = libc.inotify_init1(0)\n\
     libc.inotify_add_watch(instance, sys.argv[1].encode(), 0x3ca)\n\
     log = open(sys.argv[1] + '/app.log', 'a')\n\
     print(f'pid={os.getpid()}', 'READY', sep='\\n', flush=True)\n\
-    while True:\n\
+    while os.path.isdir(sys.argv[1]):\n\
     \x20   print('x', file=log, flush=True)\n\
     \x20   os.read(instance, 4096)\n\
     \x20   time.sleep(0.002)\n";

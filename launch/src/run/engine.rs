@@ -7,6 +7,7 @@ use crate::sys::path::{Walk, find_absolute};
 use crate::sys::process::descriptor_limit;
 use crate::sys::{pidfd, seccomp, words};
 use rules::Rules;
+use rules::watch::read_numbers;
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -67,13 +68,7 @@ impl Plan {
     }
 }
 
-/// How many numbers of descriptors reads are judged of: as many instances of one program can have it.
-const NUMBERS: u32 = 16;
-
-/// No instance is given a number from here on: select(2) knows none.
-const SELECT: u32 = libc::FD_SETSIZE as u32;
-
-/// The numbers of descriptors whose reads can be judged: the highest ones nearly no program has another use for.
+/// The numbers of descriptors whose reads can be judged.
 ///
 /// # Errors
 /// Why none are, as the end of a sentence.
@@ -84,9 +79,7 @@ fn numbers_of_reads() -> Result<Range<u32>, String> {
             words(&e)
         )
     })?;
-    let end = SELECT.min(descriptor_limit());
-    // The standard streams are nobody's instance.
-    Ok(end.saturating_sub(NUMBERS).max(3)..end.max(3))
+    Ok(read_numbers(descriptor_limit()))
 }
 
 fn supervisor(trapped: Trapped) -> Result<Trapped, String> {

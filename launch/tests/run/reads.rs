@@ -406,6 +406,32 @@ impl Drop for Group {
     }
 }
 
+#[test]
+fn fdscan_says_what_stands_between_an_instance_and_its_process() {
+    let scan = |pid: u32, flag: &str| {
+        let mut fdscan = Command::new(support::binary("fdscan", "fdscan"));
+        let output = fdscan.args([&pid.to_string(), flag]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().replace(' ', "")
+    };
+    for (flags, covered) in [("800", "\"reads\""), ("0", "null")] {
+        let mut reader = Reader::under(&[]);
+        reader.watch(flags, "2");
+        let json = scan(program(&reader), "--json");
+        assert!(
+            json.contains(&format!("\"covered_by\":{covered}")),
+            "{json}"
+        );
+        let tables = scan(program(&reader), "--all");
+        let mut lines = tables.lines();
+        let covered = lines.any(|line| line.starts_with("1023") && line.ends_with("reads"));
+        assert_eq!(covered, flags == "800", "{tables}");
+    }
+    let mut reader = Reader::bare();
+    reader.watch("800", "2");
+    let json = scan(reader.victim.pid(), "--json");
+    assert!(json.contains("\"covered_by\":null"), "{json}");
+}
+
 /// The reader itself, below the supervisor.
 fn program(reader: &Reader) -> u32 {
     children(children(reader.victim.pid())[0])[0]

@@ -2,6 +2,7 @@
 //! report; and whether the process is being woken.
 
 pub(crate) mod activity;
+pub(crate) mod coverage;
 pub(crate) mod paths;
 pub(crate) mod side_effects;
 pub(crate) mod watches;

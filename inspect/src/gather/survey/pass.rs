@@ -6,7 +6,7 @@ use crate::gather::accounts::instances::{Instances, KnownInstance};
 use crate::gather::accounts::limits;
 use crate::gather::accounts::users::Users;
 use crate::gather::descriptors::census;
-use crate::gather::inotify::watches;
+use crate::gather::inotify::{coverage, watches};
 use crate::gather::process::processes::Processes;
 use crate::gather::process::unit::Names;
 use crate::gather::process::{processes, status};
@@ -236,6 +236,7 @@ impl Reader<'_> {
                         },
                         watches: Vec::new(),
                         same_instance_as: again.then_some(first),
+                        covered_by: None,
                     }
                 }
                 Err(place) => {
@@ -266,6 +267,7 @@ impl Reader<'_> {
         let gaps = &mut Gaps::default();
         if process.inotify.iter().any(|i| i.watch_count > 0) {
             status::preload(dir, process, gaps);
+            coverage::note(dir, process);
         }
         let databases: HashSet<&[u8]> = links
             .files

@@ -6,7 +6,7 @@ use crate::gather::accounts::{limits, usage};
 use crate::gather::descriptors::{census, open_files};
 use crate::gather::inotify::activity::Monitors;
 use crate::gather::inotify::paths::Hearing;
-use crate::gather::inotify::{paths, watches};
+use crate::gather::inotify::{coverage, paths, watches};
 use crate::gather::process::healed::healed;
 use crate::gather::process::{status, unit};
 use crate::gather::sqlite;
@@ -98,6 +98,7 @@ impl Session {
         }
         // From here on it is known which looks of our own its watches would report.
         let counted = self.inotify(subject);
+        coverage::note(subject.dir, subject.process);
         if status::may_start_again(subject.process) {
             status::place_in_path(subject, &environ);
         }

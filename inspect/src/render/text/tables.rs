@@ -3,7 +3,7 @@
 use super::sheet::{Sheet, known, known_number};
 use super::wrap::wrap;
 use super::{Detail, Layout, files, growth, rollup, wal};
-use crate::model::{Instance, Name, Process, Report, Scan};
+use crate::model::{CoveredBy, Instance, Name, Process, Report, Scan};
 use crate::words::{bytes, number, plural, sanitize};
 use std::io::{self, Write};
 
@@ -153,7 +153,12 @@ fn instances(process: &Process, layout: Layout, to: &mut impl Write) -> io::Resu
     if process.inotify.is_empty() {
         return Ok(());
     }
-    let mut sheet = Sheet::new(layout, &["fd", "watches", "with a path", ""], &[0, 1, 2]);
+    let is_covered = process.inotify.iter().any(|i| i.covered_by.is_some());
+    let columns: &[_] = match is_covered {
+        true => &["fd", "watches", "with a path", "watchfix", ""],
+        false => &["fd", "watches", "with a path", ""],
+    };
+    let mut sheet = Sheet::new(layout, columns, &[0, 1, 2]);
     let mut list: Vec<&Instance> = process.inotify.iter().collect();
     list.sort_by_key(|i| {
         (
@@ -177,12 +182,14 @@ fn instances(process: &Process, layout: Layout, to: &mut impl Write) -> io::Resu
                 (number(paths as u64), note)
             }
         };
-        sheet.row(&[
+        let covered = instance.covered_by.map_or("", CoveredBy::name).to_owned();
+        let row = [
             instance.fd.to_string(),
             number(instance.watch_count as u64),
             paths,
-            note,
-        ]);
+        ];
+        let row = row.into_iter().chain(is_covered.then_some(covered));
+        sheet.row(&row.chain([note]).collect::<Vec<_>>());
     }
     let title = plural(list.len(), "inotify descriptor", "inotify descriptors");
     sheet.write(&title, layout, to)?;

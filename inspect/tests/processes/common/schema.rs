@@ -206,6 +206,7 @@ const INSTANCE: &[Key] = &[
     Must("masks", List(&Object(ROLL_UP))),
     Must("watches", List(&Object(WATCH))),
     May("same_instance_as", OrNull(&Count)),
+    May("covered_by", OrNull(&OneOf(&["library", "reads", "masks"]))),
     May("thread", Count),
 ];
 

@@ -75,8 +75,9 @@ impl Linkage {
     pub fn reach(self, way: Way) -> Reach {
         match (way, self) {
             (Way::Bare, _) | (Way::Preload, Linkage::Static) => Reach::Nothing,
-            (Way::Heal | Way::RunSeccomp, _) | (Way::Run, Linkage::Static) => Reach::Masks,
-            (Way::Preload | Way::Run, Linkage::Dynamic) => Reach::Events,
+            (Way::Heal, _) => Reach::Masks,
+            // Their reads do not wait: the supervisor judges them.
+            (Way::Preload, Linkage::Dynamic) | (Way::Run | Way::RunSeccomp, _) => Reach::Events,
         }
     }
 }

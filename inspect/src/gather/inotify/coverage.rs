@@ -1,0 +1,52 @@
+//! What of watchfix stands between an instance and its process: the library, or the supervisor of `watchfix run`.
+
+use crate::gather::descriptors::fdinfo;
+use crate::gather::process::status::comm_of;
+use crate::gather::process::thread::thread;
+use crate::gather::subject::proc_dir::ProcDir;
+use crate::model::{CoveredBy, Process};
+use rules::watch::read_numbers;
+use std::io::Read;
+use std::iter;
+
+/// Longer lines of ancestors are not followed.
+const DEEPEST: usize = 64;
+
+/// Notes it for each instance of the process, of which program and limits are known.
+pub fn note(dir: &ProcDir, process: &mut Process) {
+    let mapped = process.preload.mapped == Some(true);
+    let limit = process.fds.soft_limit.unwrap_or(u64::MAX);
+    let numbers = read_numbers(u32::try_from(limit).unwrap_or(u32::MAX));
+    let (pid, supervised) = (process.pid, process.supervised);
+    for instance in &mut process.inotify {
+        let is_handed_out = || {
+            let number = u32::try_from(instance.fd);
+            number.is_ok_and(|number| numbers.contains(&number))
+                && is_non_blocking(dir, instance.fd)
+                && has_supervisor(pid)
+        };
+        // The library's own instances have other numbers.
+        instance.covered_by = match (mapped, supervised) {
+            _ if is_handed_out() => Some(CoveredBy::Reads),
+            (true, _) => Some(CoveredBy::Library),
+            (false, true) => Some(CoveredBy::Masks),
+            (false, false) => None,
+        };
+    }
+}
+
+/// Whether reads of the descriptor do not wait. Only the first lines are read: thousands of watches may follow.
+fn is_non_blocking(dir: &ProcDir, fd: i32) -> bool {
+    let mut start = Vec::new();
+    let file = dir.open_file(format!("fdinfo/{fd}").as_bytes(), libc::O_RDONLY);
+    let read = file.and_then(|file| file.take(64).read_to_end(&mut start));
+    let flags = fdinfo::header(&start).flags;
+    read.is_ok() && flags.is_some_and(|flags| flags & libc::O_NONBLOCK != 0)
+}
+
+/// Whether an ancestor is `watchfix`: while its supervisor lives, all that `watchfix run` has started is below it.
+fn has_supervisor(pid: u32) -> bool {
+    let parent = |pid: &u32| thread(*pid).ok().map(|thread| thread.parent);
+    let mut ancestors = iter::successors(parent(&pid), parent).take(DEEPEST);
+    ancestors.any(|ancestor| comm_of(ancestor).is_some_and(|comm| comm.as_bytes() == b"watchfix"))
+}
