@@ -38,8 +38,8 @@ impl Watches for Known {
         Known::asked(*self, record.wd)
     }
 
-    fn was_written(&self, _: &Record<'_>) -> bool {
-        true
+    fn was_written(&self, record: &Record<'_>) -> bool {
+        self.change(record.wd)
     }
 
     fn is_change(&self, record: &Record<'_>) -> bool {
@@ -75,10 +75,12 @@ fn model(rules: &Rules<'_>, known: Known, (wd, mask, _, name): Raw<'_>) -> Vec<u
         return Vec::new();
     }
     let asked = known.asked(wd);
-    if mask & CLOSE_WRITE != 0 && !rules.settle.is_empty() && asked.settled() {
-        let mut masks = vec![mask & !CLOSE_WRITE | MODIFY];
-        masks.extend(asked.close_write().then_some(mask));
-        return masks;
+    if mask & CLOSE_WRITE != 0 && asked.settled() {
+        let modify = known.change(wd).then_some(mask & !CLOSE_WRITE | MODIFY);
+        let own = asked.close_write().then_some(mask);
+        if modify.is_some() || own.is_none() {
+            return modify.into_iter().chain(own).collect();
+        }
     }
     let left = mask & ALL_EVENTS & !rules.strip;
     let hidden = left == 0 || left == ATTRIB && rules.chmod && !known.change(wd);
