@@ -12,7 +12,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 /// An instance, under every number it has in every process.
 pub type Shared = Arc<Mutex<Instance>>;
@@ -79,6 +79,19 @@ impl Instance {
             new.burst = old.burst;
         }
         self.watches.insert(wd, new);
+    }
+
+    /// When the next of its watches is to get its mask back.
+    pub fn due(&self) -> Option<Instant> {
+        let watches = self.watches.values();
+        watches.filter_map(|watch| watch.burst.due()).min()
+    }
+
+    /// The watches that are to get their masks back by then.
+    pub fn due_until(&self, then: Instant) -> Vec<i32> {
+        let is_due = |watch: &Watch| watch.burst.due().is_some_and(|due| due <= then);
+        let due = self.watches.iter().filter(|(_, watch)| is_due(watch));
+        due.map(|(&wd, _)| wd).collect()
     }
 }
 

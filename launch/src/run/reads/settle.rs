@@ -9,7 +9,7 @@ use crate::sys::inotify;
 use rules::event::{ALL_EVENTS, CLOSE_WRITE, EXCL_UNLINK, MODIFY, ONESHOT};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Flags that stay with a watch; the others are about placing it.
@@ -56,6 +56,8 @@ impl Reads<'_> {
                             place.path.to_bytes().escape_ascii()
                         ),
                     );
+                    // Behind who is between a look and the waiting.
+                    drop(lock(&self.instances));
                     self.settled.notify_all();
                 }
                 Err(_) => {
@@ -69,75 +71,50 @@ impl Reads<'_> {
 
     /// Gives settled watches their masks back when it is time. Does not return.
     pub fn look_after(&self, finder: &Finder<'_>) {
+        // Held from the look to the waiting: who settles a watch in between is heard.
+        let mut instances = lock(&self.instances);
         loop {
-            let now = Instant::now();
-            let (due, next) = self.due(now);
-            for (process, fd, instance, wds) in due {
-                // If its process has ended there is nothing to give back.
-                let _ = self.give_back(process, fd, &instance, &wds, finder);
-            }
-            let instances = lock(&self.instances);
-            match next {
-                Some(next) => {
-                    let rest = next.saturating_duration_since(now);
-                    drop(
-                        self.settled
-                            .wait_timeout(instances, rest.max(Duration::from_millis(1))),
-                    );
+            let settled = instances.iter().filter_map(|(&key, instance)| {
+                let due = lock(instance).due()?;
+                Some((due, key, Arc::clone(instance)))
+            });
+            let first = settled.min_by_key(|&(due, ..)| due);
+            let rest = first
+                .as_ref()
+                .map(|(due, ..)| due.saturating_duration_since(Instant::now()));
+            instances = match (first, rest) {
+                (Some((_, key, instance)), Some(Duration::ZERO)) => {
+                    drop(instances);
+                    if self.give_back(key, &instance, finder).is_err() {
+                        // It has ended: there is nothing to give back.
+                        lock(&self.instances).remove(&key);
+                    }
+                    lock(&self.instances)
                 }
-                None => drop(self.settled.wait(instances)),
-            }
+                (_, Some(rest)) => {
+                    let waited = self.settled.wait_timeout(instances, rest);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                (_, None) => {
+                    let waited = self.settled.wait(instances);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
         }
     }
 
-    /// Watches that are to get their masks back, and when the next ones are.
-    #[expect(
-        clippy::type_complexity,
-        reason = "it goes no further than the loop above"
-    )]
-    fn due(&self, now: Instant) -> (Vec<(u32, i32, Shared, Vec<i32>)>, Option<Instant>) {
-        let instances: Vec<_> = lock(&self.instances)
-            .iter()
-            .map(|(&(process, fd), instance)| (process, fd, Arc::clone(instance)))
-            .collect();
-        let mut due = Vec::new();
-        let mut next = None;
-        for (process, fd, instance) in instances {
-            let mut wds = Vec::new();
-            for (&wd, watch) in &lock(&instance).watches {
-                match watch.burst.due() {
-                    Some(at) if at <= now => wds.push(wd),
-                    Some(at) => next = Some(next.map_or(at, |next: Instant| next.min(at))),
-                    None => {}
-                }
-            }
-            if !wds.is_empty() {
-                due.push((process, fd, instance, wds));
-            }
-        }
-        (due, next)
-    }
-
+    /// Gives the watches of a process's instance that are due their masks back.
     fn give_back(
         &self,
-        process: u32,
-        fd: i32,
+        (process, fd): (u32, i32),
         instance: &Shared,
-        wds: &[i32],
         finder: &Finder<'_>,
     ) -> io::Result<()> {
         let mut owners = Owners::default();
-        let found = owners
-            .of(process)
-            .and_then(|owner| Ok((owner.descriptor(fd)?, owner)));
-        let (copy, owner) = match found {
-            Ok(found) => found,
-            Err(error) => {
-                lock(&self.instances).remove(&(process, fd));
-                return Err(error);
-            }
-        };
-        for &wd in wds {
+        let owner = owners.of(process)?;
+        let copy = owner.descriptor(fd)?;
+        let due = lock(instance).due_until(Instant::now());
+        for wd in due {
             let known = lock(instance).watches.get(&wd).and_then(|watch| {
                 // CLOSE_WRITE stays: what was written to and is still open has yet to be reported.
                 let mask = watch.mask & (ALL_EVENTS | LASTING) | CLOSE_WRITE;
