@@ -1,6 +1,6 @@
 //! One frame of a -wal.
 
-use crate::gather::sqlite::header::{self, FRAME_HEADER, WAL_HEADER};
+use crate::gather::sqlite::header::{self, FRAME_HEADER, WAL_HEADER, word};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -24,10 +24,9 @@ pub fn frame(wal: &File, number: u32, page_size: u32) -> Option<Frame> {
     let mut bytes = [0; FRAME_HEADER as usize];
     wal.read_exact_at(&mut bytes, place(number, page_size))
         .ok()?;
-    let word = |at: usize| Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
     Some(Frame {
-        page: word(0)?,
-        pages: word(4).filter(|&pages| pages > 0),
+        page: word(&bytes, 0)?,
+        pages: word(&bytes, 4).filter(|&pages| pages > 0),
         salts: *bytes.get(8..)?.first_chunk()?,
     })
 }

@@ -17,6 +17,11 @@ pub const JOURNAL: usize = 28;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
+/// The big-endian number at `at`, as all of a database and a -wal's frames are.
+pub fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
 /// The journal mode a database's header names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {

@@ -6,7 +6,7 @@
 //! one before. What a checkpoint brings into the database is one of these.
 
 use crate::gather::sqlite::frame::{MOST, SEARCHED, frame, place};
-use crate::gather::sqlite::header::{self, FRAME_HEADER};
+use crate::gather::sqlite::header::{self, FRAME_HEADER, word};
 use crate::gather::sqlite::log_state::filled;
 use crate::gather::sqlite::shm::{self, Index};
 use crate::model::Overwritten;
@@ -90,11 +90,10 @@ impl Header {
     /// (version-valid-for).
     fn of(page: &[u8]) -> Option<Header> {
         header::database(page)?;
-        let word = |at: usize| Some(u32::from_be_bytes(*page.get(at..)?.first_chunk()?));
-        let counter = word(24)?;
-        (word(92)? == counter).then_some(Header {
+        let counter = word(page, 24)?;
+        (word(page, 92)? == counter).then_some(Header {
             counter,
-            pages: word(28)?,
+            pages: word(page, 28)?,
         })
     }
 }
