@@ -71,8 +71,13 @@ impl Remedies {
 
     /// Whether the library, which sees names, would be in the process from such a start on.
     fn sees_names(&self, process: &Process, start: &Restart) -> bool {
-        let by_run = process.supervised && self.system().watchfix.is_some();
-        process.is_dynamic() && !start.by_run && (by_run || self.system().library.is_some())
+        let library = self.loads_by_run(process) || self.system().library.is_some();
+        process.is_dynamic() && !start.by_run && library
+    }
+
+    /// Whether `watchfix run` starts it, which loads the library itself, and reaches what the library does not.
+    fn loads_by_run(&self, process: &Process) -> bool {
+        process.supervised && self.system().watchfix.is_some()
     }
 
     /// Starts the program again under `watchfix run`.
@@ -117,13 +122,8 @@ impl Remedies {
     /// `LD_PRELOAD=` with the library, and behind it what the process preloads already; `None` where that does not
     /// reach it, and where `watchfix run` does it.
     fn preload(&self, process: &Process) -> Option<String> {
-        // It loads the library itself, and reaches what the library does not.
-        let by_run = process.supervised && self.system().watchfix.is_some();
-        let library = self
-            .system()
-            .library
-            .as_ref()
-            .filter(|_| process.is_dynamic() && !by_run)?;
+        let library = self.system().library.as_ref();
+        let library = library.filter(|_| process.is_dynamic() && !self.loads_by_run(process))?;
         // This program may lie in somebody's home: a name like any other.
         let mut list = library.shown().into_owned();
         let others = process.preload.requested.iter().flatten();
