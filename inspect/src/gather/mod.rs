@@ -46,6 +46,7 @@ pub use servers::supervisors::{Restarter, restarter};
 pub use sqlite::{again as database_again, database, owners_of};
 pub use subject::gaps::{Gaps, errno_text, is_gone};
 pub use subject::identity::identity_of;
+pub use subject::mounts::has_server;
 pub use subject::options::Options;
 pub use subject::own_files::{is_file, resolved, unanswered};
 pub use survey::pass::{Pass, pass};

@@ -12,13 +12,14 @@
 //! memory meanwhile is read by nobody. Every error but one is left to the kernel, which finds it again and says it exactly.
 
 use super::budget::{Admission, Budgets, Watched};
-use super::call::{Judge, lock};
+use super::call::Judge;
 use super::log::Log;
 use super::owners::{Found, Owner, Owners};
+use super::pending::Pending;
 use super::reads::Reads;
 use super::tracee;
-use crate::sys::seccomp::{Answer, Slot, waits};
-use crate::sys::{inotify, words};
+use crate::sys::seccomp::{Answer, waits};
+use crate::sys::{inotify, lock, words};
 use inspect::words::agree;
 use libc::seccomp_notif;
 use rules::event::{ALL_EVENTS, ATTRIB, DONT_FOLLOW, MASK_CREATE, MODIFY};
@@ -27,8 +28,7 @@ use rules::watch::{Fate, hears_nothing, reduce};
 use rules::{Rule, Rules, record};
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
@@ -53,14 +53,8 @@ struct Placed {
 
 impl<'r> Judge<'r> {
     /// Judges the call and answers it.
-    pub fn add(
-        &self,
-        owners: &mut Owners,
-        listener: BorrowedFd<'_>,
-        notice: &seccomp_notif,
-        log: &Log,
-        slot: Slot,
-    ) {
+    pub fn add(&self, owners: &mut Owners, notice: &seccomp_notif, pending: &Pending<'_>) {
+        let Pending { listener, log, .. } = *pending;
         let [instance, address, mask, ..] = notice.data.args;
         let path = tracee::read_path(notice.pid, address);
         let placed = path.as_deref().map_err(copy).and_then(|path| {
@@ -83,14 +77,11 @@ impl<'r> Judge<'r> {
             }
             say(log, notice, path.as_deref().ok(), placed.as_ref());
         }
-        let answered = slot.answer(
-            listener,
-            match &placed {
-                Ok(Some(placed)) => Answer::Value(placed.wd),
-                Err(error) if is_full(error) => Answer::Error(libc::ENOSPC),
-                Ok(None) | Err(_) => Answer::Continue,
-            },
-        );
+        let answered = pending.answer(match &placed {
+            Ok(Some(placed)) => Answer::Value(placed.wd),
+            Err(error) if is_full(error) => Answer::Error(libc::ENOSPC),
+            Ok(None) | Err(_) => Answer::Continue,
+        });
         if let Ok(Some(placed)) = &placed {
             take_back_if_unheard(placed, &answered);
         }
@@ -246,8 +237,7 @@ fn fate(
     let directory = target.known.mode & libc::S_IFMT == libc::S_IFDIR;
     let by_path = !rules.drop.is_empty() || !rules.settle.is_empty();
     if by_path || !directory {
-        let link = format!("/proc/self/fd/{}", target.file.as_raw_fd());
-        let path = std::fs::read_link(link)?.into_os_string().into_vec();
+        let path = target.path()?;
         let name = path.rsplit(|&c| c == b'/').next().unwrap_or_default();
         let below = |patterns: Patterns<'_>| patterns.match_below(&path, rules.home);
         if below(rules.drop) {

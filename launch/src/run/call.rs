@@ -7,18 +7,19 @@ use super::databases::{Databases, Eyes};
 use super::filter::Trapped;
 use super::log::Log;
 use super::owners::Owners;
-use super::reads::{Finder, Reads, Setting};
-use super::rights::Guard;
+use super::pending::Pending;
+use super::reads::Reads;
+use super::rights::{Finder, Guard};
 use super::tracee;
-use crate::sys::path;
-use crate::sys::seccomp::{Answer, Slot};
+use crate::sys::seccomp::Answer;
+use crate::sys::{lock, path};
 use libc::seccomp_notif;
 use rules::Rules;
 use std::collections::HashSet;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What calls are judged by, by several threads at once: no lock is held while a path is followed or a line is logged.
 pub struct Judge<'r> {
@@ -57,35 +58,20 @@ impl<'r> Judge<'r> {
         }
     }
 
-    /// Judges one call, which is in `slot`, and answers it. `owners` are the thread's that judges.
-    pub fn call(
-        &self,
-        owners: &mut Owners,
-        listener: BorrowedFd<'_>,
-        notice: &seccomp_notif,
-        log: &Log,
-        slot: Slot,
-    ) {
+    /// Judges one call and answers it. `owners` are the thread's that judges.
+    pub fn call(&self, owners: &mut Owners, notice: &seccomp_notif, pending: &Pending<'_>) {
         let done = match (calls::call(&notice.data), &self.reads) {
-            (Call::AddWatch, _) => return self.add(owners, listener, notice, log, slot),
+            (Call::AddWatch, _) => return self.add(owners, notice, pending),
             (Call::RemoveWatch, _) => self.remove(owners, notice).then(|| {
                 // Its process may have ended.
-                let _ = slot.answer(listener, Answer::Value(0));
+                let _ = pending.answer(Answer::Value(0));
             }),
-            (call, Some(reads)) => {
-                let setting = Setting {
-                    listener,
-                    slot,
-                    own_root: self.own_root,
-                    log,
-                };
-                self.read_side(reads, owners, notice, call, &setting).ok()
-            }
+            (call, Some(reads)) => self.read_side(reads, owners, notice, call, pending).ok(),
             (_, None) => None,
         };
         if done.is_none() {
             // Its process may have ended.
-            let _ = slot.answer(listener, Answer::Continue);
+            let _ = pending.answer(Answer::Continue);
         }
     }
 
@@ -96,30 +82,26 @@ impl<'r> Judge<'r> {
         owners: &mut Owners,
         notice: &seccomp_notif,
         call: Call,
-        setting: &Setting<'_>,
+        pending: &Pending<'_>,
     ) -> io::Result<()> {
-        let owner = match call {
-            Call::Read(..) | Call::ReadParts { .. } => owners.reader(notice.pid)?,
-            _ => owners.of(notice.pid)?,
-        };
         let fd = notice.data.args[0] as i32;
         match call {
-            Call::Init(flags) if self.guard.counts_for(owner) => reads.make(owner, flags, setting),
+            Call::Init(flags) => {
+                let owner = owners.of(notice.pid)?;
+                match self.guard.counts_for(owner) {
+                    true => reads.make(owner, flags, pending),
+                    false => Err(io::ErrorKind::Unsupported.into()),
+                }
+            }
             Call::Duplicate(least, close_on_exec) => {
-                reads.duplicate(owner, fd, (least, close_on_exec), setting)
+                let owner = owners.of(notice.pid)?;
+                reads.duplicate(owner, fd, (least, close_on_exec), pending)
             }
-            Call::Read(..) | Call::ReadParts { .. } => {
+            _ => {
                 let buffer = tracee::buffer(notice.pid, call)?;
-                let (instance, copy, bursts) = reads.read(owner, fd, buffer, setting)?;
-                reads.settle(
-                    owner,
-                    (&instance, &copy),
-                    &bursts,
-                    &self.finder(setting.log),
-                );
-                Ok(())
+                let owner = owners.reader(notice.pid)?;
+                reads.read(owner, fd, buffer, pending, &self.finder(pending.log))
             }
-            _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -145,9 +127,7 @@ impl<'r> Judge<'r> {
             self.databases.look_after(&Eyes {
                 rules: &self.rules,
                 reads: self.reads.as_ref(),
-                guard: &self.guard,
-                own_root: self.own_root,
-                log,
+                finder: self.finder(log),
             });
         }
     }
@@ -158,11 +138,6 @@ impl<'r> Judge<'r> {
             reads.look_after(&self.finder(log));
         }
     }
-}
-
-/// A panic ends this program: nobody left the lock behind in one.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn own_root() -> io::Result<Option<(u64, u64)>> {

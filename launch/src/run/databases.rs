@@ -7,12 +7,11 @@
 //! Where no watch is judged for anything else, none is for this: then all processes of the tree are looked at, soon and then
 //! ever more rarely, and everything is found late ([`super::filter::Trapped::settles_unseen`]).
 
-use super::log::Log;
 use super::owners::{Found, Owner, Owners, identity};
 use super::reads::Reads;
-use super::rights::Guard;
+use super::rights::Finder;
 use super::tree::{Tree, interval};
-use crate::sys::{inotify, pidfd};
+use crate::sys::{inotify, lock, pidfd};
 use inspect::gather::{ProcessHandle, masks_of, watches_of};
 use inspect::model::Identity;
 use rules::Rules;
@@ -23,7 +22,7 @@ use std::collections::hash_map::{Entry, HashMap};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// Processes with watches that would settle, and where their databases lie.
@@ -42,11 +41,7 @@ pub struct Eyes<'a> {
     /// Instances whose reads are judged: nothing has to settle there.
     pub reads: Option<&'a Reads<'a>>,
     /// Whose rights it is taken with.
-    pub guard: &'a Guard,
-    /// This program's root directory.
-    pub own_root: Option<(u64, u64)>,
-    /// Where it is said.
-    pub log: &'a Log,
+    pub finder: Finder<'a>,
 }
 
 /// Directories with their paths, as the process has them.
@@ -83,7 +78,7 @@ impl Databases {
                 && identity(process, directory)
                     .is_some_and(|id| watcher.directories.contains_key(&id))
         };
-        let known = self.lock().get(&process).and_then(|watcher| {
+        let known = lock(&self.watchers).get(&process).and_then(|watcher| {
             // So soon no number is another process's.
             let lately = watcher.seen.is_some_and(|at| at.elapsed() < interval(0));
             lately.then(|| has(watcher))
@@ -99,7 +94,7 @@ impl Databases {
             }
             Ok(new)
         });
-        let mut watchers = self.lock();
+        let mut watchers = lock(&self.watchers);
         if let Ok(mut new) = new {
             if let Some(old) = watchers.remove(&process)
                 && !pidfd::has_ended(old.pidfd.as_fd())
@@ -119,12 +114,11 @@ impl Databases {
             if let Some(tree) = tree.as_mut().filter(|tree| tree.rest().is_zero()) {
                 self.look_for_more(tree);
             }
-            let due = self
-                .lock()
+            let due = lock(&self.watchers)
                 .extract_if(|_, watcher| watcher.rest().is_zero())
                 .collect();
             self.look_at(due, eyes);
-            let watchers = self.lock();
+            let watchers = lock(&self.watchers);
             let rests = watchers.values().map(Watcher::rest);
             match rests.chain(tree.as_ref().map(Tree::rest)).min() {
                 Some(Duration::ZERO) => {}
@@ -141,7 +135,7 @@ impl Databases {
                 continue;
             }
             // Short of its end, what goes wrong once may go well the next time.
-            match self.lock().entry(process) {
+            match lock(&self.watchers).entry(process) {
                 // One of its calls has been judged meanwhile.
                 Entry::Occupied(mut new) => new.get_mut().follows(watcher),
                 Entry::Vacant(free) => {
@@ -154,8 +148,7 @@ impl Databases {
     /// Finds processes that have watches, and are not looked at yet.
     fn look_for_more(&self, tree: &mut Tree) {
         for process in tree.look() {
-            let is_known = self
-                .lock()
+            let is_known = lock(&self.watchers)
                 .get(&process)
                 .is_some_and(|watcher| !pidfd::has_ended(watcher.pidfd.as_fd()));
             let has_watches =
@@ -164,14 +157,9 @@ impl Databases {
                 && has_watches()
                 && let Ok(new) = Watcher::new(process, Instant::now())
             {
-                self.lock().insert(process, new);
+                lock(&self.watchers).insert(process, new);
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Watcher>> {
-        // A panic ends this program: nobody left the lock behind in one.
-        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -240,7 +228,7 @@ impl Watcher {
         self.due = Instant::now() + interval(self.looks);
         let mut owners = Owners::default();
         let owner = owners.of(process)?;
-        let rights = eyes.guard.rights_of(owner)?;
+        let rights = eyes.finder.guard.rights_of(owner)?;
         rights.act(|| {
             let (instances, directories) = self.look(process, eyes.rules)?;
             let is_judged = |fd| eyes.reads.is_some_and(|reads| reads.has(process, fd));
@@ -279,7 +267,7 @@ fn settle(
         };
         let mask = reduce(eyes.rules.strip, Fate::Settled, watch.mask.0);
         match place(owner, instance, path, (there, watch.wd), mask, eyes) {
-            Ok(true) => eyes.log.line(
+            Ok(true) => eyes.finder.log.line(
                 owner.process,
                 format_args!(
                     "\"{}\": mask {:#x} -> {mask:#x} by WATCHFIX_SETTLE: a database was opened there",
@@ -303,14 +291,9 @@ fn place(
     mask: u32,
     eyes: &Eyes<'_>,
 ) -> io::Result<bool> {
-    let directory = owner.find(&CString::new(path)?, false, eyes.own_root)?;
+    let directory = owner.find(&CString::new(path)?, false, eyes.finder.own_root)?;
     if identity(owner.process, &directory) != Some(there) {
         return Ok(false);
     }
-    let placed = inotify::add_watch_here(instance.as_fd(), directory.file.as_fd(), mask)?;
-    if placed != wd {
-        // The program had just removed its watch: this is another one, which it has not asked for.
-        inotify::rm_watch(instance.as_fd(), placed)?;
-    }
-    Ok(placed == wd)
+    inotify::change_here(instance.as_fd(), directory.file.as_fd(), (wd, mask))
 }

@@ -13,6 +13,7 @@ use super::call::Judge;
 use super::heir;
 use super::log::Log;
 use super::owners::Owners;
+use super::pending::Pending;
 use super::voice::Voice;
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::seccomp::{InFlight, Slot};
@@ -185,8 +186,12 @@ impl Calls<'_> {
             };
             progress.thread.store(notice.pid, Ordering::Relaxed);
             progress.call.store(notice.id, Ordering::Release);
-            self.judge
-                .call(&mut owners, self.listener, &notice, self.log, slot);
+            let pending = Pending {
+                listener: self.listener,
+                slot,
+                log: self.log,
+            };
+            self.judge.call(&mut owners, &notice, &pending);
             if !progress.is_done(notice.id) {
                 return;
             }

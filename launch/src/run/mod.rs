@@ -33,6 +33,7 @@ mod library;
 mod log;
 mod message;
 mod owners;
+mod pending;
 mod reads;
 mod rights;
 mod start;

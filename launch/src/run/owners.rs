@@ -7,7 +7,8 @@ use inspect::model::{Device, Identity};
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 
 /// How many threads are kept in mind: those of one program that places its watches.
 const KEPT: usize = 16;
@@ -79,6 +80,23 @@ pub struct Found {
     pub file: OwnedFd,
     /// What is known of it.
     pub known: Known,
+}
+
+impl Found {
+    /// Its device as the kernel numbers it inside: include/linux/kdev_t.h.
+    pub fn device(&self) -> Device {
+        let (major, minor) = self.known.device;
+        Device(major << 20 | minor)
+    }
+
+    /// Its path, as this program sees it.
+    ///
+    /// # Errors
+    /// The kernel's errno.
+    pub fn path(&self) -> io::Result<Vec<u8>> {
+        let link = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        Ok(std::fs::read_link(link)?.into_os_string().into_vec())
+    }
 }
 
 impl Owner {
@@ -249,11 +267,7 @@ pub fn identity(process: u32, found: &Found) -> Option<Identity> {
     match found.known.device {
         // What has no disk of its own may have a device for every subvolume (btrfs), or another file system's.
         (0, _) => identity_of(process, found.file.as_fd()),
-        // The kernel's own dev_t: include/linux/kdev_t.h.
-        (major, minor) => {
-            let device = Device(major << 20 | minor);
-            Some(Identity::plain(device, found.known.inode))
-        }
+        _ => Some(Identity::plain(found.device(), found.known.inode)),
     }
 }
 

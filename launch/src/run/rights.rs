@@ -3,6 +3,7 @@
 //! Without root no process of the tree can be another user's: nothing in it gains privileges (no_new_privs), and to give
 //! any up takes capabilities. A supervisor with capabilities looks at every call.
 
+use super::log::Log;
 use super::owners::{Namespace, Owner};
 use crate::sys::credentials::{Rights, act_as, file_capabilities, has_none};
 use crate::sys::path::{Walk, find_absolute, read_link};
@@ -22,6 +23,16 @@ pub enum Acting {
     Own,
     /// The thread's.
     As(Rights),
+}
+
+/// Whose rights files are found with, and from where.
+pub struct Finder<'a> {
+    /// The rights.
+    pub guard: &'a Guard,
+    /// This program's root directory.
+    pub own_root: Option<(u64, u64)>,
+    /// Where it is said.
+    pub log: &'a Log,
 }
 
 impl Guard {

@@ -48,6 +48,23 @@ pub fn add_watch_here(
     add_by(inotify, &target.as_raw_fd().to_string(), mask)
 }
 
+/// Gives the watch `wd`, which is on `target`, another mask, as [`add_watch_here`] does; false if it was there no more.
+///
+/// # Errors
+/// The same.
+pub fn change_here(
+    inotify: BorrowedFd<'_>,
+    target: BorrowedFd<'_>,
+    (wd, mask): (i32, u32),
+) -> io::Result<bool> {
+    let placed = add_watch_here(inotify, target, mask)?;
+    if placed != wd {
+        // The program had just removed its watch: this is another one, which it has not asked for.
+        rm_watch(inotify, placed)?;
+    }
+    Ok(placed == wd)
+}
+
 fn add_by(inotify: BorrowedFd<'_>, link: &str, mask: u32) -> io::Result<i32> {
     let path = CString::new(link)?;
     let mask = mask & !libc::IN_DONT_FOLLOW;

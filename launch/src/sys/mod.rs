@@ -12,6 +12,7 @@ pub mod signal;
 pub mod socket;
 
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The answer of a call that returns -1 and sets errno.
 fn check(result: libc::c_long) -> io::Result<libc::c_long> {
@@ -19,6 +20,11 @@ fn check(result: libc::c_long) -> io::Result<libc::c_long> {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(result),
     }
+}
+
+/// What the mutex has. A panic ends this program: nobody left the lock behind in one.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An error in the words of strerror(3), without Rust's "(os error N)".

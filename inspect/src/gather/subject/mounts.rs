@@ -189,6 +189,10 @@ impl Mounts {
         pick(true).chain(pick(false))
     }
 
+    fn may_hang_on(&self, device: Device) -> bool {
+        self.of_device(device).any(|mount| mount.may_hang)
+    }
+
     /// The mount an absolute path lies on: the last of those with the longest mount point.
     pub fn of_path(&self, path: &[u8]) -> Option<&Mount> {
         self.list
@@ -251,6 +255,13 @@ impl Cache {
     }
 }
 
+/// Whether looking at files of this device may wait for a server, as far as this program sees its mounts. A device that no
+/// mount has is a part of one that has: a subvolume of btrfs, a layer of an overlay.
+pub fn has_server(device: Device) -> bool {
+    let text = std::fs::read("/proc/self/mountinfo");
+    text.map_or(true, |text| Mounts::parse(&text).may_hang_on(device))
+}
+
 /// Whether `path` is `dir` or lies below it.
 pub fn is_below(path: &[u8], dir: &[u8]) -> bool {
     let dir = dir.strip_suffix(b"/").unwrap_or(dir);
@@ -290,6 +301,14 @@ mod tests {
         31 27 0:40 / /mnt/a\\040b rw shared:5 - nfs4 host:/x rw\n\
         32 27 0:41 / /mnt/fuse rw - fuse.sshfs host: rw\n\
         nonsense\n";
+
+    #[test]
+    fn a_device_is_asked_for_the_type_of_its_mounts() {
+        let mounts = Mounts::parse(TABLE);
+        let may_hang = |text| mounts.may_hang_on(Device::parse(text).unwrap());
+        assert!(may_hang("0:40") && may_hang("0:41"));
+        assert!(!may_hang("0:21") && !may_hang("254:0") && !may_hang("0:99"));
+    }
 
     #[test]
     fn a_path_belongs_to_the_deepest_mount_above_it() {

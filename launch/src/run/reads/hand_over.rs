@@ -1,12 +1,12 @@
 //! Where instances get numbers whose reads are trapped.
 
 use super::super::owners::Owner;
-use super::instance::{Instance, instance_of};
-use super::read::Setting;
+use super::super::pending::Pending;
+use super::instance::{Instance, Shared, instance_of};
 use super::registry::Reads;
 use crate::sys::inotify;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 
 impl Reads<'_> {
@@ -14,18 +14,15 @@ impl Reads<'_> {
     ///
     /// # Errors
     /// The call has not been answered.
-    pub fn make(&self, owner: &Owner, flags: i32, setting: &Setting<'_>) -> io::Result<()> {
+    pub fn make(&self, owner: &Owner, flags: i32, pending: &Pending<'_>) -> io::Result<()> {
         if flags & !(libc::IN_NONBLOCK | libc::IN_CLOEXEC) != 0 {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let new = inotify::new(flags & libc::IN_NONBLOCK != 0)?;
         let close_on_exec = flags & libc::IN_CLOEXEC != 0;
         let state = Arc::new(Mutex::new(Instance::new()));
-        // Before its program goes on: its next call may be handled by another thread.
-        let at = self.free_number(owner, 0, |at| self.know(owner.process, at, &state))?;
-        let Setting { listener, slot, .. } = *setting;
-        slot.answer_with(listener, new.as_fd(), at, close_on_exec)?;
-        setting.log.line(
+        let at = self.hand_over(owner, (&new, &state), (0, close_on_exec), pending)?;
+        pending.log.line(
             owner.thread(),
             format_args!("inotify_init: {at}, whose reads can be judged"),
         );
@@ -41,25 +38,37 @@ impl Reads<'_> {
         owner: &Owner,
         fd: i32,
         (least, close_on_exec): (i32, bool),
-        setting: &Setting<'_>,
+        pending: &Pending<'_>,
     ) -> io::Result<()> {
         let copy = instance_of(owner, fd)?;
         let state = self.of(owner, fd);
         let least = u32::try_from(least).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let at = self.free_number(owner, least, |at| self.know(owner.process, at, &state))?;
-        let Setting { listener, slot, .. } = *setting;
-        slot.answer_with(listener, copy.as_fd(), at, close_on_exec)
+        self.hand_over(owner, (&copy, &state), (least, close_on_exec), pending)?;
+        Ok(())
+    }
+
+    /// Answers the call with a copy of an instance, and says which number it has.
+    fn hand_over(
+        &self,
+        owner: &Owner,
+        (instance, state): (&OwnedFd, &Shared),
+        (least, close_on_exec): (u32, bool),
+        pending: &Pending<'_>,
+    ) -> io::Result<u32> {
+        let at = self.free_number(owner, least)?;
+        // Before its program goes on: its next call may be handled by another thread.
+        self.know(owner.process, at as i32, state);
+        let Pending { listener, slot, .. } = *pending;
+        slot.answer_with(listener, instance.as_fd(), at, close_on_exec)?;
+        Ok(at)
     }
 
     /// The highest number, of those whose reads are judged and no lower than `least`, that the thread does not use.
-    fn free_number(&self, owner: &Owner, least: u32, take: impl FnOnce(i32)) -> io::Result<u32> {
+    fn free_number(&self, owner: &Owner, least: u32) -> io::Result<u32> {
         let least = least.max(self.numbers.start);
         for number in (least..self.numbers.end).rev() {
             match owner.descriptor(number as i32) {
-                Err(e) if e.raw_os_error() == Some(libc::EBADF) => {
-                    take(number as i32);
-                    return Ok(number);
-                }
+                Err(e) if e.raw_os_error() == Some(libc::EBADF) => return Ok(number),
                 Err(e) => return Err(e),
                 Ok(_) => {}
             }

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
 /// An instance, under every number it has in every process.
@@ -128,14 +128,8 @@ pub fn instance_of(owner: &Owner, fd: i32) -> io::Result<OwnedFd> {
 
 /// What tells the file from others.
 pub fn identity(found: &Found) -> Identity {
-    let (major, minor) = found.known.device;
     Identity {
-        device: u64::from(major) << 32 | u64::from(minor),
+        device: found.device().0.into(),
         inode: found.known.inode,
     }
-}
-
-/// A panic ends this program: nobody left the lock behind in one.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

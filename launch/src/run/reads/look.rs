@@ -2,7 +2,8 @@
 
 use super::super::owners::{Found, Owner};
 use super::burst::later;
-use super::instance::{Instance, Place, Shared, identity, lock};
+use super::instance::{Instance, Place, Shared, identity};
+use crate::sys::lock;
 use rules::Rules;
 use rules::attrib::{Look, Time, is_change};
 use rules::record::{Record, Watches};

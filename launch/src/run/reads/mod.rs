@@ -23,6 +23,4 @@ mod registry;
 mod settle;
 mod undelivered;
 
-pub use read::Setting;
 pub use registry::Reads;
-pub use settle::Finder;

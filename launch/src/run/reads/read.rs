@@ -2,43 +2,33 @@
 
 use super::super::log::Log;
 use super::super::owners::Owner;
+use super::super::pending::Pending;
+use super::super::rights::Finder;
 use super::super::tracee::Buffer;
-use super::instance::{Shared, instance_of, lock, now};
+use super::instance::{Shared, instance_of, now};
 use super::look::Reader;
 use super::registry::Reads;
-use crate::sys::inotify;
-use crate::sys::memory;
-use crate::sys::seccomp::{Answer, MOST, Slot};
+use crate::sys::seccomp::{Answer, MOST};
+use crate::sys::{inotify, lock, memory};
 use rules::event::{EVENTS, IGNORED, MODIFY};
 use rules::record::{self, Record, Verdict};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
-/// What a read is made with.
-pub struct Setting<'a> {
-    /// Where the call is answered.
-    pub listener: BorrowedFd<'a>,
-    /// The call.
-    pub slot: Slot,
-    /// This program's root directory.
-    pub own_root: Option<(u64, u64)>,
-    /// Where decisions are written.
-    pub log: &'a Log,
-}
+use std::os::fd::{AsFd, OwnedFd};
 
 impl Reads<'_> {
-    /// Makes the read that the thread asked for, judges what came and answers. Returns the watches whose ignored files are written
-    /// to so often that they should settle.
+    /// Makes the read that the thread asked for, judges what came and answers. Watches whose ignored files are written to too
+    /// often settle then.
     ///
     /// # Errors
     /// The call has not been answered, and nothing has been read: it is the kernel's.
     pub fn read(
         &self,
-        owner: &Owner,
+        owner: &mut Owner,
         fd: i32,
         buffer: Buffer,
-        setting: &Setting<'_>,
-    ) -> io::Result<(Shared, OwnedFd, Vec<i32>)> {
+        pending: &Pending<'_>,
+        finder: &Finder<'_>,
+    ) -> io::Result<()> {
         let copy = instance_of(owner, fd)?;
         let instance = self.of(owner, fd);
         if !lock(&instance).judged || !inotify::is_non_blocking(copy.as_fd()) {
@@ -46,26 +36,26 @@ impl Reads<'_> {
         }
         let size = usize::try_from(buffer.size).unwrap_or(MOST).min(MOST);
         let before = lock(&instance).undelivered.next(size, copy.as_fd());
-        let (read, bytes, bursts) = match before {
-            Some(bytes) => (0, bytes, Vec::new()),
-            None => match setting.slot.read(copy.as_fd(), size) {
-                Ok(bytes) => {
-                    let read = bytes.len();
-                    let (bytes, bursts) = self.judge(owner, fd, &instance, (bytes, size), setting);
-                    (read, bytes, bursts)
-                }
-                Err(error) => {
-                    let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                    // Its process may have ended.
-                    let _ = setting.slot.answer(setting.listener, Answer::Error(errno));
-                    return Ok((instance, copy, Vec::new()));
-                }
-            },
+        if let Some(bytes) = before {
+            deliver(owner, (&instance, &copy), (bytes, buffer), pending);
+            return Ok(());
+        }
+        let bytes = match pending.slot.read(copy.as_fd(), size) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                // Its process may have ended.
+                let _ = pending.answer(Answer::Error(errno));
+                return Ok(());
+            }
         };
-        self.deliver(owner, &instance, &copy, (bytes, buffer), setting);
+        let read = bytes.len();
+        let (bytes, bursts) = self.judge(owner, fd, &instance, (bytes, size), finder);
+        deliver(owner, (&instance, &copy), (bytes, buffer), pending);
         // Until now whoever takes over had it.
-        setting.slot.forget(read);
-        Ok((instance, copy, bursts))
+        pending.slot.forget(read);
+        self.settle(owner, (&instance, &copy), &bursts, finder);
+        Ok(())
     }
 
     fn judge(
@@ -74,7 +64,7 @@ impl Reads<'_> {
         fd: i32,
         instance: &Shared,
         (mut bytes, size): (Vec<u8>, usize),
-        setting: &Setting<'_>,
+        finder: &Finder<'_>,
     ) -> (Vec<u8>, Vec<i32>) {
         let filled = bytes.len();
         // Room for the second record of a settled write.
@@ -82,7 +72,7 @@ impl Reads<'_> {
         let reader = Reader {
             instance,
             owner,
-            own_root: setting.own_root,
+            own_root: finder.own_root,
             rules: &self.rules,
         };
         let mut bursts = Vec::new();
@@ -95,7 +85,7 @@ impl Reads<'_> {
                 lock(instance).watches.remove(&record.wd);
             }
             if verdict != Verdict::Keep {
-                self.say(setting.log, owner, fd, record, verdict);
+                self.say(finder.log, owner, fd, record, verdict);
             }
             if verdict == Verdict::Remove
                 && record.mask & MODIFY != 0
@@ -109,29 +99,6 @@ impl Reads<'_> {
         bytes.truncate(length);
         lock(instance).read = now();
         (bytes, bursts)
-    }
-
-    /// Writes records into the caller's buffer and answers. Those of a thread that has ended meanwhile are kept: another
-    /// process may have the instance.
-    fn deliver(
-        &self,
-        owner: &Owner,
-        instance: &Shared,
-        copy: &OwnedFd,
-        (bytes, buffer): (Vec<u8>, Buffer),
-        setting: &Setting<'_>,
-    ) {
-        let Setting { listener, slot, .. } = *setting;
-        let written = memory::write_of(owner.thread(), buffer.address, &bytes);
-        let answer = match written {
-            Ok(count) if count == bytes.len() => Answer::Value(count as i32),
-            // What has been read is lost, as it is without a supervisor.
-            _ => Answer::Error(libc::EFAULT),
-        };
-        let answered = slot.answer(listener, answer);
-        if answered.is_err() {
-            lock(instance).undelivered.keep(bytes, copy.as_fd());
-        }
     }
 
     fn say(&self, log: &Log, owner: &Owner, fd: i32, record: &Record<'_>, verdict: Verdict) {
@@ -155,5 +122,24 @@ impl Reads<'_> {
             owner.process,
             format_args!("fd {fd} wd {}: {names} \"{name}\" {done}", record.wd),
         );
+    }
+}
+
+/// Writes records into the caller's buffer and answers. Those of a thread that has ended meanwhile are kept: another
+/// process may have the instance.
+fn deliver(
+    owner: &Owner,
+    (instance, copy): (&Shared, &OwnedFd),
+    (bytes, buffer): (Vec<u8>, Buffer),
+    pending: &Pending<'_>,
+) {
+    let written = memory::write_of(owner.thread(), buffer.address, &bytes);
+    let answer = match written {
+        Ok(count) if count == bytes.len() => Answer::Value(count as i32),
+        // What has been read is lost, as it is without a supervisor.
+        _ => Answer::Error(libc::EFAULT),
+    };
+    if pending.answer(answer).is_err() {
+        lock(instance).undelivered.keep(bytes, copy.as_fd());
     }
 }

@@ -1,17 +1,16 @@
 //! The instances whose reads may be judged, and what is known of each.
 
 use super::super::owners::{Found, Owner};
-use super::instance::{Instance, Place, Shared, Watch, identity, instance_of, lock};
+use super::instance::{Instance, Place, Shared, Watch, identity, instance_of};
 use super::mounts;
-use crate::sys::{inotify, pidfd};
+use crate::sys::{inotify, lock, pidfd};
 use inspect::gather::own_watches;
 use rules::Rules;
 use rules::watch::Fate;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Condvar, Mutex};
 
 /// Past so many instances, those of processes that have ended are forgotten.
@@ -46,16 +45,14 @@ impl<'r> Reads<'r> {
         }
     }
 
-    /// The instance behind descriptor `fd` of a thread, of which `copy` is a copy, if a watch that is placed on it now has its
-    /// reads judged.
+    /// The instance behind descriptor `fd` of a thread, whose reads are trapped and of which `copy` is a copy, if a watch that
+    /// is placed on it now has its reads judged.
     pub fn judged(&self, owner: &Owner, fd: i32, copy: BorrowedFd<'_>) -> Option<Shared> {
-        (self.traps(fd) && inotify::is_non_blocking(copy) && inotify::is_instance_here(copy)).then(
-            || {
-                let instance = self.of(owner, fd);
-                lock(&instance).judged = true;
-                instance
-            },
-        )
+        (inotify::is_non_blocking(copy) && inotify::is_instance_here(copy)).then(|| {
+            let instance = self.of(owner, fd);
+            lock(&instance).judged = true;
+            instance
+        })
     }
 
     /// Whether descriptor `fd` has a number whose reads are trapped.
@@ -83,16 +80,13 @@ impl<'r> Reads<'r> {
     }
 
     fn place(&self, path: &CStr, target: &Found, wanted: u32) -> Option<Place> {
-        if !self.mounts.answer(target.known.device) {
+        if !self.mounts.answer(target) {
             return None;
         }
         let path = match path.to_bytes().starts_with(b"/") {
             true => path.to_owned(),
             // What it is relative to may be another directory later.
-            false => {
-                let link = format!("/proc/self/fd/{}", target.file.as_raw_fd());
-                CString::new(std::fs::read_link(link).ok()?.into_os_string().into_vec()).ok()?
-            }
+            false => CString::new(target.path().ok()?).ok()?,
         };
         Some(Place {
             path,

@@ -1,11 +1,10 @@
 //! Settling a watch whose ignored files are written to all the time, and giving it its mask back.
 
-use super::super::log::Log;
 use super::super::owners::{Owner, Owners};
-use super::super::rights::Guard;
-use super::instance::{Place, Shared, identity, lock, now};
+use super::super::rights::Finder;
+use super::instance::{Place, Shared, identity, now};
 use super::registry::Reads;
-use crate::sys::inotify;
+use crate::sys::{inotify, lock};
 use rules::event::{ALL_EVENTS, CLOSE_WRITE, EXCL_UNLINK, MODIFY, ONESHOT};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,16 +13,6 @@ use std::time::{Duration, Instant};
 
 /// Flags that stay with a watch; the others are about placing it.
 const LASTING: u32 = EXCL_UNLINK | ONESHOT;
-
-/// Whose rights files are found with, and from where.
-pub struct Finder<'a> {
-    /// The rights.
-    pub guard: &'a Guard,
-    /// This program's root directory.
-    pub own_root: Option<(u64, u64)>,
-    /// Where it is said.
-    pub log: &'a Log,
-}
 
 impl Reads<'_> {
     /// Takes MODIFY out of these watches' masks for a while; CLOSE_WRITE stands in for it.
@@ -147,12 +136,9 @@ fn change(
         if identity(&found) != place.identity {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let placed = inotify::add_watch_here(instance.as_fd(), found.file.as_fd(), mask)?;
-        if placed != wd {
-            // The program had just removed its watch: this is another one, which it has not asked for.
-            inotify::rm_watch(instance.as_fd(), placed)?;
-            return Err(io::ErrorKind::NotFound.into());
+        match inotify::change_here(instance.as_fd(), found.file.as_fd(), (wd, mask))? {
+            true => Ok(()),
+            false => Err(io::ErrorKind::NotFound.into()),
         }
-        Ok(())
     })?
 }
