@@ -3,7 +3,7 @@
 use crate::gather::change::sample::{Sampler, beside, log};
 use crate::gather::servers::respawns::{INTERVAL, RespawnWatch};
 use crate::gather::sqlite;
-use crate::gather::sqlite::databases;
+use crate::gather::sqlite::last_write;
 use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::{Gaps, errno_text};
 use crate::model::{Database, DatabaseGrowth, DatabaseSample, Growth, Name, Process, Sample};
@@ -71,7 +71,7 @@ impl Window {
                     sqlite::lasting(&mut subject, since);
                 }
                 if !subject.process.inotify.is_empty() {
-                    databases::rest(dir, mounts, &mut subject.process.sqlite);
+                    last_write::look(dir, mounts, &mut subject.process.sqlite);
                     sqlite::write_rate(&mut subject);
                 }
                 process.grew(Growth::between(&self.first, &second));

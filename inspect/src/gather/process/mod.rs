@@ -4,6 +4,7 @@
 pub(crate) mod access;
 pub(crate) mod auxv;
 pub(crate) mod healed;
+pub(crate) mod image;
 pub(crate) mod maps;
 pub(crate) mod processes;
 pub(crate) mod program;

@@ -10,6 +10,7 @@ pub mod frames;
 pub mod header;
 pub(crate) mod held_locks;
 pub(crate) mod holders;
+pub(crate) mod last_write;
 pub(crate) mod lasting;
 pub(crate) mod lock_bytes;
 pub(crate) mod log_base;

@@ -6,7 +6,8 @@
 //! `ovl_map_ino`): what tells those from each other is the file handle.
 
 use crate::gather::subject::gaps::Gaps;
-use crate::gather::subject::mounts::{Mount, Mounts};
+use crate::gather::subject::mountinfo::Mount;
+use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Device, Identity, Watch};

@@ -5,6 +5,7 @@
 pub(crate) mod gaps;
 pub(crate) mod identity;
 pub(crate) mod lines;
+pub(crate) mod mountinfo;
 pub(crate) mod mounts;
 pub(crate) mod options;
 pub(crate) mod own_files;

@@ -1,39 +1,15 @@
-//! /proc/PID/mountinfo (proc_pid_mountinfo(5)): which file systems there are, and which must not be
-//! touched because a dead server would hang every look at them. Paths are followed by [`crate::gather::subject::view`].
+//! Which file systems a process sees, and which must not be touched because a dead server would hang every look at
+//! them. Paths are followed by [`crate::gather::subject::view`].
 
 use crate::gather::subject::gaps::{Gaps, errno_text};
+use crate::gather::subject::mountinfo::{self, Mount};
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::model::{Device, Name};
+use crate::model::Device;
 use crate::sys;
-use procfs::process::MountInfo;
-use rules::file_system::may_hang;
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// One mount, as the process sees it.
-#[derive(Debug)]
-pub struct Mount {
-    /// Its ID.
-    pub id: i32,
-    /// The device of its superblock.
-    pub device: Device,
-    /// It shows the whole file system, not only a directory of it.
-    pub whole: bool,
-    /// The directory of the file system it shows.
-    pub root: Name,
-    /// Where it is, relative to the process's root.
-    pub point: Name,
-    /// Looking at its files may wait for a server or a user's program.
-    pub may_hang: bool,
-    /// It is an overlayfs.
-    pub overlay: bool,
-    /// Each of its subvolumes numbers its files by itself.
-    pub subvolumes: bool,
-    /// It is a /proc, whose links mean something else to everyone who follows them.
-    pub proc: bool,
-}
 
 /// The mounts a process sees.
 #[derive(Debug, Default)]
@@ -130,27 +106,7 @@ impl Mounts {
 
     fn parse(text: &[u8]) -> Mounts {
         let mut mounts = Mounts::default();
-        for line in text.split(|&b| b == b'\n') {
-            let line = String::from_utf8_lossy(line);
-            let Ok(info) = MountInfo::from_line(&line) else {
-                continue;
-            };
-            let Some(device) = Device::parse(&info.majmin) else {
-                continue;
-            };
-            let point = unescape(info.mount_point.as_os_str().as_encoded_bytes());
-            mounts.add(Mount {
-                id: info.mnt_id,
-                device,
-                whole: info.root == "/",
-                root: unescape(info.root.as_bytes()).into(),
-                point: point.into(),
-                may_hang: may_hang(info.fs_type.as_bytes()),
-                overlay: info.fs_type == "overlay",
-                subvolumes: matches!(info.fs_type.as_str(), "btrfs" | "bcachefs"),
-                proc: info.fs_type == "proc",
-            });
-        }
+        mountinfo::parse(text).for_each(|mount| mounts.add(mount));
         mounts
     }
 
@@ -269,31 +225,10 @@ pub fn is_below(path: &[u8], dir: &[u8]) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
-/// Undoes the `\040` escapes of fs/proc_namespace.c (`mangle`).
-fn unescape(text: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, next)) = rest.split_first() {
-        rest = next;
-        let escaped = next
-            .first_chunk::<3>()
-            .filter(|_| first == b'\\')
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match escaped {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = next.get(3..).unwrap_or_default();
-            }
-            None => bytes.push(first),
-        }
-    }
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rules::file_system::may_hang;
 
     const TABLE: &[u8] = b"22 27 0:21 / /proc rw - proc proc rw\n\
         27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n\
@@ -357,10 +292,5 @@ mod tests {
         ] {
             assert_eq!(may_hang(fs_type.as_bytes()), hangs, "{fs_type}");
         }
-    }
-
-    #[test]
-    fn a_backslash_that_is_not_an_escape_stays() {
-        assert_eq!(unescape(b"a\\134b\\9\\04"), b"a\\b\\9\\04");
     }
 }

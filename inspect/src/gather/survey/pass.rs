@@ -9,7 +9,7 @@ use crate::gather::descriptors::census;
 use crate::gather::inotify::{coverage, watches};
 use crate::gather::process::processes::Processes;
 use crate::gather::process::unit::Names;
-use crate::gather::process::{processes, status};
+use crate::gather::process::{image, processes, status};
 use crate::gather::sqlite;
 use crate::gather::sqlite::databases;
 use crate::gather::subject::Subject;
@@ -266,7 +266,7 @@ impl Reader<'_> {
         // What is not seen of one process here, `fdscan PID` says.
         let gaps = &mut Gaps::default();
         if process.inotify.iter().any(|i| i.watch_count > 0) {
-            status::preload(dir, process, gaps);
+            image::preload(dir, process, gaps);
             coverage::note(dir, process);
         }
         let databases: HashSet<&[u8]> = links

@@ -8,7 +8,7 @@ use crate::gather::inotify::activity::Monitors;
 use crate::gather::inotify::paths::Hearing;
 use crate::gather::inotify::{coverage, paths, watches};
 use crate::gather::process::healed::healed;
-use crate::gather::process::{status, unit};
+use crate::gather::process::{image, status, unit};
 use crate::gather::sqlite;
 use crate::gather::sqlite::databases;
 use crate::gather::subject::Subject;
@@ -90,7 +90,7 @@ impl Session {
     /// Source by source: what a later one rests on, an earlier one has read.
     fn survey(&mut self, subject: &mut Subject<'_>) -> Option<Failure> {
         subject.process.unit = self.names.of(subject.dir);
-        let environ = status::program(subject);
+        let environ = image::program(subject);
         match descriptors(subject) {
             Ok(true) => {}
             Ok(false) => return None,
@@ -99,8 +99,8 @@ impl Session {
         // From here on it is known which looks of our own its watches would report.
         let counted = self.inotify(subject);
         coverage::note(subject.dir, subject.process);
-        if status::may_start_again(subject.process) {
-            status::place_in_path(subject, &environ);
+        if image::may_start_again(subject.process) {
+            image::place_in_path(subject, &environ);
         }
         subject.process.healed = healed(subject.process);
         databases::group(subject);

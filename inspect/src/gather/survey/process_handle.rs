@@ -9,7 +9,7 @@ use crate::gather::inotify::paths::Opener;
 use crate::gather::inotify::side_effects::{LOOKS, SideEffects};
 use crate::gather::inotify::watches::{Guess, Handles, ReadInstance};
 use crate::gather::inotify::{paths, watches};
-use crate::gather::process::{status, threads};
+use crate::gather::process::{image, status, threads};
 use crate::gather::sqlite::databases;
 use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::{Gaps, errno_text};
@@ -57,8 +57,8 @@ impl ProcessHandle {
             process: &mut process,
             gaps: &mut gaps,
         };
-        let environ = status::program(subject);
-        status::place_in_path(subject, &environ);
+        let environ = image::program(subject);
+        image::place_in_path(subject, &environ);
         process.surroundings.cwd = View::of(&dir, &mounts).working_directory().map(Name::from);
         process.descriptors = match census::read(&dir, &mounts, &mut process.fds, &mut gaps) {
             Ok(list) => list,

@@ -11,6 +11,7 @@ mod findings;
 mod gaps;
 mod growth;
 mod holders;
+mod inotify;
 mod layout;
 mod processes;
 mod rollup;

@@ -55,3 +55,15 @@ pub fn known<T: ToString>(value: Option<T>) -> String {
 pub fn known_number(value: Option<u64>) -> String {
     value.map_or_else(|| "?".into(), number)
 }
+
+/// The line below a table that was cut.
+pub fn more(all: usize, shown: usize, to: &mut impl Write) -> io::Result<()> {
+    if all > shown {
+        writeln!(
+            to,
+            "  and {} more (--all lists them)",
+            number((all - shown) as u64)
+        )?;
+    }
+    Ok(())
+}

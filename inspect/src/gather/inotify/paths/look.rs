@@ -1,7 +1,7 @@
 //! Looking at paths as the process sees them, and whether it would see us open them.
 
 use crate::gather::inotify::side_effects::SideEffects;
-use crate::gather::subject::mounts::Mount;
+use crate::gather::subject::mountinfo::Mount;
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Identity, Name};
 

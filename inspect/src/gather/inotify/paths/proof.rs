@@ -5,7 +5,8 @@
 //! that is made of the number (`identity`), number and device must do: if the file system gives them once.
 
 use crate::gather::subject::identity::{mark, mark_of, own_device};
-use crate::gather::subject::mounts::{Mount, Mounts};
+use crate::gather::subject::mountinfo::Mount;
+use crate::gather::subject::mounts::Mounts;
 use crate::model::Watch;
 use crate::sys;
 use crate::sys::FileHandle;

@@ -3,7 +3,8 @@
 use crate::gather::inotify::paths::HandleFailure;
 use crate::gather::inotify::paths::look::Look;
 use crate::gather::inotify::side_effects::SideEffects;
-use crate::gather::subject::mounts::{Mount, Mounts};
+use crate::gather::subject::mountinfo::Mount;
+use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Device, Instance, Name, Process};
