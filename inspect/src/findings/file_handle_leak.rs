@@ -42,12 +42,7 @@ const BY_DESIGN: &[&[u8]] = &[
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let process = facts.process;
     // sqlite-handle-leak speaks of these.
-    let databases: HashSet<Identity> = process
-        .sqlite
-        .iter()
-        .flat_map(|database| &database.parts)
-        .filter_map(|part| part.identity)
-        .collect();
+    let databases = process.database_files();
     let files: Vec<&Descriptor> = process
         .descriptors
         .iter()

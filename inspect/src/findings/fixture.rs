@@ -103,16 +103,10 @@ impl Fixture {
 
     /// A descriptor of what has no path.
     pub fn with_descriptor(mut self, kind: Kind, target: &str) -> Fixture {
+        let fd = self.process.descriptors.len() as i32;
         self.process.descriptors.push(Descriptor {
-            fd: self.process.descriptors.len() as i32,
-            kind,
             target: target.into(),
-            deleted: false,
-            writable: None,
-            bytes: None,
-            space: None,
-            identity: None,
-            parent: None,
+            ..Descriptor::of_kind(fd, kind)
         });
         let by_type = self.process.fds.by_type.get_or_insert_default();
         *by_type.entry(kind).or_insert(0) += 1;

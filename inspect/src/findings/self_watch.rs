@@ -153,12 +153,7 @@ pub fn written(file: &Descriptor) -> Written<'_> {
 /// Regular files held open for writing, without those of SQLite databases (`sqlite-self-watch` speaks
 /// of them, and a -shm is written through memory, which is not an event) and without names the library hides.
 pub fn written_files(process: &Process) -> Vec<&Descriptor> {
-    let databases: HashSet<Identity> = process
-        .sqlite
-        .iter()
-        .flat_map(|database| &database.parts)
-        .filter_map(|part| part.identity)
-        .collect();
+    let databases = process.database_files();
     process
         .descriptors
         .iter()

@@ -170,7 +170,7 @@ fn is_held(process: &Process, path: &Name) -> bool {
 }
 
 fn is_of_database(process: &Process, path: &Name) -> bool {
-    let mut parts = process.sqlite.iter().flat_map(|database| &database.parts);
+    let mut parts = process.database_parts();
     parts.any(|part| part.path == *path)
 }
 

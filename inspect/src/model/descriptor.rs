@@ -73,6 +73,23 @@ pub struct Descriptor {
     pub parent: Option<Identity>,
 }
 
+impl Descriptor {
+    /// A descriptor of which no more is known than its number and kind.
+    pub fn of_kind(fd: i32, kind: Kind) -> Descriptor {
+        Descriptor {
+            fd,
+            kind,
+            target: Name::default(),
+            deleted: false,
+            writable: None,
+            bytes: None,
+            space: None,
+            identity: None,
+            parent: None,
+        }
+    }
+}
+
 /// What an inode is known by across names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -1,10 +1,11 @@
 //! A process.
 
 use super::{
-    Change, Database, Descriptor, Fds, Growth, Healed, Instance, LimitsAhead, Name, Program,
-    Surroundings, Unit, WatchTree, Woken,
+    Change, Database, Descriptor, Fds, Growth, Healed, Identity, Instance, LimitsAhead, Name, Part,
+    Program, Surroundings, Unit, WatchTree, Woken,
 };
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// One process as it was seen. By default nothing is known of it.
 #[derive(Debug, Default, Serialize)]
@@ -153,6 +154,18 @@ impl Process {
         self.inotify
             .iter()
             .filter(|instance| instance.same_instance_as.is_none())
+    }
+
+    /// The files of its databases.
+    pub fn database_parts(&self) -> impl Iterator<Item = &Part> + Clone {
+        self.sqlite.iter().flat_map(|database| &database.parts)
+    }
+
+    /// What the files of its databases are known by.
+    pub fn database_files(&self) -> HashSet<Identity> {
+        self.database_parts()
+            .filter_map(|part| part.identity)
+            .collect()
     }
 
     /// It is known to have a dynamic loader.

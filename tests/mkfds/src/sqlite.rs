@@ -16,6 +16,13 @@ pub fn failed(what: &str, path: &Path, error: &rusqlite::Error) -> String {
     format!("{} {what}: {error}.", path.display())
 }
 
+/// Runs statements that write.
+pub fn run(connection: &Connection, database: &Path, sql: &str) -> Outcome {
+    connection
+        .execute_batch(sql)
+        .map_err(|e| failed("cannot be written", database, &e))
+}
+
 /// `database` with `suffix` behind its name.
 pub fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(database);
@@ -39,14 +46,14 @@ pub fn open_wal(database: &Path) -> Result<Connection, String> {
     if mode != "wal" {
         return Err(format!("{} stays in mode {mode}.", database.display()));
     }
-    connection
-        .execute_batch(
-            "PRAGMA synchronous = off;
-             PRAGMA wal_autocheckpoint = 0;
-             CREATE TABLE entries (id INTEGER PRIMARY KEY, body BLOB);
-             INSERT INTO entries (body) VALUES ('started');",
-        )
-        .map_err(|e| failed("cannot be written", database, &e))?;
+    run(
+        &connection,
+        database,
+        "PRAGMA synchronous = off;
+         PRAGMA wal_autocheckpoint = 0;
+         CREATE TABLE entries (id INTEGER PRIMARY KEY, body BLOB);
+         INSERT INTO entries (body) VALUES ('started');",
+    )?;
     read(&connection, database)?;
     Ok(connection)
 }
@@ -105,9 +112,11 @@ fn set_time(path: &Path, time: &str) -> Outcome {
 /// As many transactions as a program makes that is woken by each of them.
 fn log_often(connection: &Connection, database: &Path) -> Outcome {
     for _ in 0..4000 {
-        connection
-            .execute_batch("INSERT INTO entries (body) VALUES ('woken')")
-            .map_err(|e| failed("cannot be written", database, &e))?;
+        run(
+            connection,
+            database,
+            "INSERT INTO entries (body) VALUES ('woken')",
+        )?;
     }
     Ok(())
 }
@@ -231,11 +240,7 @@ pub fn hold_large_wal(
     let database = dir.join("state0.db");
     let wal = beside(&database, "-wal");
     let connection = open_wal(&database)?;
-    let execute = |sql: &str| {
-        connection
-            .execute_batch(sql)
-            .map_err(|e| failed("cannot be written", &database, &e))
-    };
+    let execute = |sql: &str| run(&connection, &database, sql);
     let size = |path: &Path| {
         fs::metadata(path)
             .map(|m| m.len())
@@ -296,15 +301,17 @@ pub fn hold_deleted(mut report: Report, dir: &Path, rollback: bool, wal_only: bo
     let rows = "INSERT INTO entries (body)
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
         SELECT zeroblob(300) FROM n";
-    connection
-        .execute_batch(&format!(
+    run(
+        &connection,
+        &database,
+        &format!(
             "PRAGMA journal_mode = {mode};
              CREATE TABLE entries (id INTEGER PRIMARY KEY, body BLOB);
              {rows};
              PRAGMA wal_checkpoint(restart);
              INSERT INTO entries (body) VALUES ('last');"
-        ))
-        .map_err(|e| failed("cannot be written", &database, &e))?;
+        ),
+    )?;
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let path = beside(&database, suffix);
         if path.exists() && (!wal_only || suffix == "-wal") {
@@ -323,9 +330,11 @@ pub fn hold_rollback(mut report: Report, dir: &Path, count: usize) -> Outcome {
     let mut held = Vec::new();
     for _ in 0..count {
         let connection = open(&database)?;
-        connection
-            .execute_batch("CREATE TABLE IF NOT EXISTS entries (id INTEGER PRIMARY KEY, body BLOB)")
-            .map_err(|e| failed("cannot be written", &database, &e))?;
+        run(
+            &connection,
+            &database,
+            "CREATE TABLE IF NOT EXISTS entries (id INTEGER PRIMARY KEY, body BLOB)",
+        )?;
         read(&connection, &database)?;
         held.push(connection);
     }

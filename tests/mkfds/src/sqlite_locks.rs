@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use clap::ValueEnum;
-use rusqlite::Connection;
 
 use crate::inotify::Instance;
 use crate::report::{Outcome, Report};
-use crate::sqlite::{begin_reading, failed, open, open_wal, read, report_database};
+use crate::sqlite::{begin_reading, failed, open, open_wal, read, report_database, run};
 
 /// When a reader looks at the database.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,12 +35,6 @@ pub enum Locked {
     None,
     /// WAL mode with `locking_mode = exclusive`: no -shm.
     WalExclusive,
-}
-
-fn run(connection: &Connection, database: &Path, sql: &str) -> Outcome {
-    connection
-        .execute_batch(sql)
-        .map_err(|e| failed("cannot be written", database, &e))
 }
 
 /// Frames behind a reader, all of them in one process.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::report::{Outcome, Report};
-use crate::sqlite::{failed, open, open_wal};
+use crate::sqlite::{failed, open, open_wal, run};
 
 /// Rows that are committed.
 const ROWS: usize = 3001;
@@ -15,11 +15,7 @@ const ROWS: usize = 3001;
 pub fn hold(mut report: Report, dir: &Path, rollback: bool) -> Outcome {
     let database = dir.join("state.db");
     let connection = open(&database)?;
-    let run = |sql: &str| {
-        connection
-            .execute_batch(sql)
-            .map_err(|e| failed("cannot be written", &database, &e))
-    };
+    let run = |sql: &str| run(&connection, &database, sql);
     let fill = format!(
         "CREATE TABLE entries (id INTEGER PRIMARY KEY, body TEXT);
          INSERT INTO entries (body)
@@ -68,11 +64,7 @@ pub enum By {
 pub fn displace(mut report: Report, dir: &Path, by: By) -> Outcome {
     let database = dir.join("live.db");
     let connection = open_wal(&database)?;
-    let run = |sql: &str| {
-        connection
-            .execute_batch(sql)
-            .map_err(|e| failed("cannot be written", &database, &e))
-    };
+    let run = |sql: &str| run(&connection, &database, sql);
     let fill = "INSERT INTO entries (body) VALUES (randomblob(50000)); PRAGMA wal_checkpoint;";
     run(fill)?;
     let say = |e: std::io::Error| format!("{} cannot be displaced: {e}.", database.display());

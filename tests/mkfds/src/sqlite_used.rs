@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::report::{Outcome, Report};
-use crate::sqlite::{beside, failed, open, read, report_database};
+use crate::sqlite::{beside, failed, open, read, report_database, run};
 
 /// Threads that read. While one begins, another one is in the middle.
 const READERS: u32 = 4;
@@ -19,11 +19,7 @@ const ROW: usize = 128 << 10;
 pub fn hold_overlapping(mut report: Report, dir: &Path, megabytes: u64) -> Outcome {
     let database = dir.join("state.db");
     let writer = open(&database)?;
-    let write = |sql: &str| {
-        writer
-            .execute_batch(sql)
-            .map_err(|e| failed("cannot be written", &database, &e))
-    };
+    let write = |sql: &str| run(&writer, &database, sql);
     write(
         "PRAGMA journal_mode = wal; PRAGMA synchronous = off;
          CREATE TABLE entries (id INTEGER PRIMARY KEY, body BLOB);

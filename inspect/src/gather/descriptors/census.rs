@@ -162,17 +162,7 @@ impl<'a> Reader<'a> {
     /// One look; `None` if the process put another file there in the middle of it.
     fn look(&mut self, fd: i32, path: &str) -> io::Result<Option<Descriptor>> {
         sys::read_link_at(self.dir.as_fd(), path.as_bytes(), &mut self.link)?;
-        let mut descriptor = Descriptor {
-            fd,
-            kind: kind_by_link(&self.link),
-            target: Name::default(),
-            deleted: false,
-            writable: None,
-            bytes: None,
-            space: None,
-            identity: None,
-            parent: None,
-        };
+        let mut descriptor = Descriptor::of_kind(fd, kind_by_link(&self.link));
         if descriptor.kind == Kind::Unknown {
             let whole = self.look_at_file(path, &mut descriptor);
             // Link, fdinfo and file are read one after the other.

@@ -70,15 +70,8 @@ mod tests {
         );
         let dir = ProcDir::open(child.id()).unwrap();
         let descriptor = |fd: i32| Descriptor {
-            fd,
-            kind: Kind::Pipe,
             target: format!("pipe:[{fd}]").as_str().into(),
-            deleted: false,
-            writable: None,
-            bytes: None,
-            space: None,
-            identity: None,
-            parent: None,
+            ..Descriptor::of_kind(fd, Kind::Pipe)
         };
         let process = Process {
             pid: child.id(),

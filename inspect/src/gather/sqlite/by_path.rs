@@ -29,7 +29,7 @@ use std::time::Duration;
 /// done to them.
 ///
 /// # Errors
-/// Why it cannot be looked at: it is missing, refused, or no database.
+/// Why it cannot be looked at: it is missing, access is denied, or it is not a database.
 pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFailure> {
     let shown = Name::from(path.as_os_str().as_bytes());
     let fail = |kind, why| DatabaseFailure {
@@ -73,18 +73,20 @@ pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFa
     if mode.is_none() && sides.is_empty() {
         let name = main.path.as_bytes();
         let why = if name.ends_with(b"-wal") || name.ends_with(b"-shm") {
-            "it lies beside one: name the database itself"
+            "it belongs to one: name the database itself"
         } else if main.bytes == Some(0) {
             "it is empty: nothing has been written to it yet"
         } else {
             "it does not begin with SQLite's magic, and no -wal or -shm lies beside it: it is another kind of file, or an encrypted database"
         };
-        return Err(no_database(format!("{shown} is no SQLite database: {why}")));
+        return Err(no_database(format!(
+            "{shown} is not a SQLite database: {why}"
+        )));
     }
     if mode.is_none() {
         gaps.note(
             "the database itself",
-            "it does not begin with SQLite's magic: it is encrypted, or no database; its -wal and -shm are shown as they are",
+            "it does not begin with SQLite's magic: it is encrypted, or not a database; its -wal and -shm are shown as they are",
         );
     }
     let mut parts = vec![main];
@@ -94,7 +96,7 @@ pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFa
         files.push(file);
     }
     let mut seen = seen(&own, parts, &files, mode, gaps);
-    // Where nobody has it open, the next one makes the -shm anew.
+    // If no process has the database open, the next one to open it creates the -shm again.
     if let [wal, shm] = &files[..]
         && seen.database.shm_handles > 0
     {
@@ -123,7 +125,7 @@ fn seen(
         wal_bytes: bytes("-wal"),
         shm_bytes: bytes("-shm"),
         wal_deleted: bytes("-wal").map(|_| false),
-        // Without the magic the side files tell.
+        // Without the magic, the side files decide.
         wal_mode: Some(mode.is_none_or(|mode| mode != Mode::Rollback)),
         parts,
         ..Database::default()
@@ -137,7 +139,7 @@ fn seen(
             let path = [database.database.as_bytes(), b"-journal"].concat();
             database.journal = own.open_side(&path).ok().and_then(|file| journal(&file));
         }
-        // A rollback-mode database has no -wal: one that lies there is left over.
+        // A database in rollback mode has no -wal: one that lies beside it is left over.
         _ => {
             let file_of = |part: &Part| {
                 let sides = database.parts.iter().skip(1);
@@ -148,7 +150,7 @@ fn seen(
             database.wal = log(
                 &database,
                 file_of,
-                "no -shm lies beside it that can be read",
+                "there is no readable -shm beside it",
                 gaps,
             );
         }
@@ -187,16 +189,16 @@ fn seen(
     if left.is_some() {
         gaps.note(
             "whether its -shm still holds",
-            "no process is attached to it: it shows what the last one left, and the next one makes it anew from the -wal",
+            "no process is attached to it: it shows what the last one left, and the next one rebuilds it from the -wal",
         );
     }
     database.count_connections();
     SeenDatabase { database, orphans }
 }
 
-/// Looks at a database once more, `since` the first look: locks that are still held get that age.
+/// Looks at a database again, `since` after the first look. Locks that are still held get that age.
 pub fn again(path: &Path, seen: &mut SeenDatabase, since: Duration) {
-    // What cannot be seen was said at the first look.
+    // The first look already reported what cannot be seen.
     if let Ok(now) = database(path, &mut Gaps::default()) {
         crate::gather::sqlite::lasting::age(&mut seen.database, &now.database, since);
     }
@@ -221,7 +223,7 @@ fn everyone(own: &Own, database: &Database, gaps: &mut Gaps) -> Option<holders::
         [main.unwrap_or_default(), suffix.as_bytes()].concat()
     });
     let mut wanted: Wanted = wanted(parts.iter());
-    // A deleted -wal has no successor until somebody makes one.
+    // A deleted -wal is not replaced until somebody creates a new one.
     let names = paths
         .iter()
         .map(|path| Name::from(path.as_slice()).base().to_vec());
@@ -236,8 +238,7 @@ fn everyone(own: &Own, database: &Database, gaps: &mut Gaps) -> Option<holders::
     ))
 }
 
-/// This process's view of its own descriptors: it knows the files by the kernel's device and inode, as
-/// /proc/locks has them.
+/// This process's own descriptors: they identify files by the kernel's device and inode, as /proc/locks does.
 pub struct Own {
     dir: ProcDir,
     mounts: Mounts,
@@ -252,8 +253,8 @@ impl Own {
         Ok(Own { dir, mounts })
     }
 
-    /// Opens a side file of a database. SQLite opens none over a link (O_NOFOLLOW of os_unix.c), and a FIFO or
-    /// device that somebody put there is not opened at all.
+    /// Opens a side file of a database. SQLite does not follow a link to one (O_NOFOLLOW in os_unix.c). A FIFO or
+    /// device in its place is not opened at all.
     ///
     /// # Errors
     /// ELOOP for a link, EINVAL for another kind of file, else the errno of open(2).

@@ -5,7 +5,7 @@ pub fn sums(pairs: impl Iterator<Item = (u32, u32)>) -> (u32, u32) {
     sums_from((0, 0), pairs)
 }
 
-/// The same, continued.
+/// The same, continuing from an earlier checksum.
 pub fn sums_from(before: (u32, u32), pairs: impl Iterator<Item = (u32, u32)>) -> (u32, u32) {
     pairs.fold(before, |(a, b): (u32, u32), (x, y)| {
         let a = a.wrapping_add(x).wrapping_add(b);

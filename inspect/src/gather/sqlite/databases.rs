@@ -1,8 +1,8 @@
 //! SQLite databases among the open files, grouped by inode and by name.
 //!
-//! A file is looked at through /proc/PID/fd/N only: the real path is never opened, nothing is locked,
-//! mapped or created. And it is opened only where its side files do not tell already, and not where a
-//! watch of the process would report that open. Format: <https://sqlite.org/fileformat2.html>, section 1.3.
+//! A file is looked at through /proc/PID/fd/N only. The real path is never opened, and nothing is locked, mapped or
+//! created. A file is opened only if its side files do not already identify it, and never if a watch of the process would
+//! report the open. Format: <https://sqlite.org/fileformat2.html>, section 1.3.
 
 use crate::gather::descriptors::census::identity;
 use crate::gather::inotify::side_effects::SideEffects;
@@ -26,7 +26,7 @@ pub const SUFFIXES: [(&str, &str); 4] = [
     ("-journal", "-journal"),
 ];
 
-/// What d_path (fs/d_path.c) puts behind the name of a file that has none any more.
+/// What d_path (fs/d_path.c) appends to the path of an unlinked file.
 pub const DELETED: &[u8] = b" (deleted)";
 
 /// Finds the databases among the descriptors of `process`, whose instances must have been read.
@@ -56,17 +56,17 @@ pub fn group(subject: &mut Subject<'_>) {
         gaps.count(
             wal2,
             "logs of databases",
-            "they are in wal2 mode, which is recognised and not decoded",
+            "they are in wal2 mode, which is recognised but not decoded",
         );
     }
     if untouched > 0 {
         gaps.count(
             untouched,
-            "files looked at for being SQLite databases without a -wal",
+            "files that may be SQLite databases without a -wal",
             "opening them would wake the process's own watches",
         );
     }
-    // Who watches nothing is woken by no write.
+    // No write wakes a process without watches.
     if !process.inotify.is_empty() {
         last_write::look(dir, mounts, &mut found);
     }
@@ -120,7 +120,7 @@ fn group_files(files: &[Part], mut header_of: impl FnMut(&Part) -> Option<Mode>)
     databases
 }
 
-/// One entry per inode and name: what a hundred connections hold is one file.
+/// One entry for each inode and name: a hundred connections hold one file.
 fn unite(descriptors: &[Descriptor]) -> Vec<Part> {
     let mut files: Vec<Part> = Vec::new();
     let mut places: HashMap<(Identity, &Name), usize> = HashMap::new();
@@ -160,8 +160,8 @@ pub fn part(descriptor: &Descriptor) -> Part {
     }
 }
 
-/// The databases of one path: more than one when it was deleted and made again. A deleted side file
-/// belongs to the deleted database if there is one, else to the only one there is.
+/// The databases of one path: more than one if it was deleted and created again. A deleted side file belongs to the
+/// deleted database if there is one, else to the only one.
 fn of_one_name(mains: &[(&Part, Option<Mode>)], sides: &[(&'static str, &Part)]) -> Vec<Database> {
     let any_deleted = mains.iter().any(|(main, _)| main.deleted);
     let any_live = mains.iter().any(|(main, _)| !main.deleted);
@@ -223,8 +223,8 @@ fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
     }
 }
 
-/// Whether the file has a size a database can have (whole pages, and the smallest page is 512 bytes) and
-/// no side file's name.
+/// Whether the size is possible for a database (whole pages, and the smallest page is 512 bytes) and the name is not that
+/// of a side file.
 fn may_be_database(file: &Part) -> bool {
     let name = file.path.as_bytes();
     file.bytes.is_some_and(|size| size > 0 && size % 512 == 0)
@@ -241,8 +241,8 @@ fn header_of(dir: &ProcDir, mounts: &Mounts, file: &Part) -> Option<Mode> {
     database_mode(&start)
 }
 
-/// Opens a file of a process through its descriptor, for reading only; `None` where that fails or might
-/// hang, or the descriptor stands for another file by now.
+/// Opens a file of a process through its descriptor, for reading only. `None` if that fails or might hang, or if the
+/// descriptor refers to another file by now.
 pub fn open_safely(dir: &ProcDir, mounts: &Mounts, wanted: &Part) -> Option<File> {
     let found = View::of(dir, mounts).descriptor(wanted.fd).ok()?;
     let file = view::open_unnoticed(found.as_fd()).ok()?;
@@ -250,7 +250,18 @@ pub fn open_safely(dir: &ProcDir, mounts: &Mounts, wanted: &Part) -> Option<File
         .then_some(file)
 }
 
-/// Whether a file was opened under this name: a number of an inode that is gone is given to the next one.
+/// The same, unless a watch of the process would report that it was opened.
+pub fn open_unseen(
+    dir: &ProcDir,
+    mounts: &Mounts,
+    side_effects: &SideEffects,
+    wanted: &Part,
+) -> Option<File> {
+    let seen = side_effects.by_opening(wanted.identity, wanted.parent);
+    (!seen).then(|| open_safely(dir, mounts, wanted)).flatten()
+}
+
+/// Whether a file was opened under this name: the kernel reuses inode numbers.
 fn is_called(file: &File, base: &[u8]) -> bool {
     std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).is_ok_and(|path| {
         let path = Name::from(path.as_os_str().as_encoded_bytes());
@@ -300,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_made_again_is_told_from_the_deleted_one() {
+    fn a_database_that_was_created_again_is_distinguished_from_the_deleted_one() {
         let found = grouped(&[
             file(3, "/d/a.db", 1, true),
             file(4, "/d/a.db-wal", 2, true),
@@ -322,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_alone_makes_no_database_of_a_file_without_the_magic() {
+    fn a_file_without_the_magic_is_not_a_database_for_having_a_journal() {
         let found = grouped(&[
             file(3, "/d/log", 1, false),
             file(4, "/d/log-journal", 2, false),

@@ -1,4 +1,4 @@
-//! Locks on a database that are none of SQLite's usual ones: seen, and said not to be understood.
+//! Locks on a database that are not SQLite's usual ones: they are seen, and reported as not understood.
 //!
 //! SQLite can be told to lock by flock(2) or by a directory beside the database (VFS unix-flock and
 //! unix-dotfile, sqlite/src/os_unix.c, `flockLock` and `dotlockLock`).
@@ -7,10 +7,10 @@ use crate::gather::descriptors::locks::{LockLine, LockType};
 use crate::gather::subject::gaps::Gaps;
 use crate::model::{Database, Identity};
 
-/// What such a directory is called: the database's name and this.
+/// The suffix of the name of such a directory.
 pub const DOTFILE: &str = ".lock";
 
-/// Notes locks by flock(2) that stand in `table`, and, with `dotfile`, the directory.
+/// Notes flock(2) locks listed in `table` and, with `dotfile`, the directory.
 pub fn note(database: &Database, table: &[LockLine], dotfile: bool, gaps: &mut Gaps) {
     let main = database.parts.iter().find(|part| part.suffix.is_empty());
     let what = || format!("the locks on {}", database.database);
@@ -20,13 +20,13 @@ pub fn note(database: &Database, table: &[LockLine], dotfile: bool, gaps: &mut G
     {
         gaps.note(
             what(),
-            "somebody has locked it by flock(2), as SQLite's VFS unix-flock does: such a lock says neither who reads nor who writes",
+            "a process has locked it with flock(2), as SQLite's VFS unix-flock does: such a lock does not tell readers from writers",
         );
     }
     if dotfile {
         gaps.note(
             what(),
-            format!("a directory of its name and {DOTFILE} lies beside it, as SQLite's VFS unix-dotfile makes one to lock it: it names no process"),
+            format!("the directory that SQLite's VFS unix-dotfile creates to lock it ({DOTFILE} after its name) lies beside it: it does not name a process"),
         );
     }
 }

@@ -4,18 +4,19 @@ use crate::gather::sqlite::header::{self, FRAME_HEADER, WAL_HEADER, word};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-/// Frames that are read: more are too many for a look in passing.
+/// How many frames are read: more would take too long.
 pub const MOST: u32 = 4096;
-/// Frames whose page numbers are read where a database seems to differ from its log: 4 GiB of usual pages.
+/// How many page numbers of frames are read when a database seems to differ from its log: 4 GiB of pages of the usual
+/// size.
 pub const SEARCHED: u32 = 1 << 20;
 
 /// The header of a frame (<https://sqlite.org/fileformat2.html>, section 4.1).
 pub struct Frame {
-    /// The page it has.
+    /// The page it holds.
     pub page: u32,
     /// The size of the database after the transaction it ends.
     pub pages: Option<u32>,
-    /// Those of the log it belongs to.
+    /// The salts of the log it belongs to.
     pub salts: [u8; 8],
 }
 

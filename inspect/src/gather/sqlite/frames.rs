@@ -1,5 +1,5 @@
-//! The valid frames of a -wal, counted in the -wal itself: where there is no -shm to say so, as with
-//! `PRAGMA locking_mode = exclusive`, or none to believe.
+//! The valid frames of a -wal, counted in the -wal itself. This is needed where there is no -shm, as with `PRAGMA
+//! locking_mode = exclusive`, or where the -shm cannot be trusted.
 //!
 //! A frame is valid if it has the salts of the header and its checksum continues that of the frame before;
 //! what counts is the last one that ends a transaction (<https://sqlite.org/fileformat2.html>, section 4.1).
@@ -8,9 +8,9 @@ use crate::gather::sqlite::checksum::stored;
 use crate::gather::sqlite::header;
 use crate::gather::sqlite::header::{FRAME_HEADER, WAL_HEADER, WalHeader};
 
-/// A -wal up to this size is read and its checksums are followed; of a larger one the salts are compared.
+/// Up to this size a -wal is read and its checksums are verified. In a larger one only the salts are compared.
 const VERIFIED: u64 = 16 << 20;
-/// How far back the end of a transaction is looked for in a larger one.
+/// How many frames back the end of a transaction is searched for in a larger one.
 const BACK: u64 = 1 << 16;
 
 /// What a -wal says about itself.
@@ -22,22 +22,22 @@ pub struct Counted {
     pub frames: u32,
     /// The salts of its header.
     pub salts: [u8; 8],
-    /// Every checksum was followed, not only the salts compared.
+    /// Whether every checksum was verified, and not only the salts.
     pub verified: bool,
 }
 
-/// How much is to be read.
+/// How much to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
     /// All of it, unless it is large.
     Checksums,
-    /// A few headers of frames.
+    /// The headers of a few frames.
     Salts,
 }
 
-/// Counts the frames of a -wal of `bytes` that `read` reads from: it fills a buffer from an offset and
-/// says how much it could. `None` without a header to believe, where the end of the last transaction is
-/// too far from the end of the file, or when the log began anew meanwhile.
+/// Counts the frames of a -wal of `bytes`. `read` fills a buffer from an offset and returns how much it filled. `None` if
+/// the header is not valid, if the end of the last transaction is too far from the end of the file, or if the log
+/// restarted meanwhile.
 pub fn count(
     read: impl Fn(&mut [u8], u64) -> usize,
     bytes: u64,
@@ -112,8 +112,8 @@ impl<R: Fn(&mut [u8], u64) -> usize> Log<'_, R> {
         last
     }
 
-    /// A log is written from its beginning with new salts each time: the frames that have the header's
-    /// come first. `None` where no transaction ends within [`BACK`] frames of the last of them.
+    /// A log is written from its beginning with new salts each time, so the frames with the header's salts come first.
+    /// `None` if no transaction ends within [`BACK`] frames of the last of them.
     fn by_salts(&self, most: u64) -> Option<u64> {
         let (mut low, mut high) = (0, most);
         while low < high {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_page_ends_the_log_where_checksums_are_followed() {
+    fn a_damaged_page_ends_the_log_where_checksums_are_verified() {
         let mut bytes = written(&[true; 6]);
         let third = 32 + 2 * (24 + PAGE);
         bytes[third + 24 + 7] ^= 1;
@@ -216,7 +216,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn arbitrary_bytes_behind_a_header_never_panic(
+        fn arbitrary_bytes_after_a_header_never_panic(
             bytes in proptest::collection::vec(any::<u8>(), 0..3000)
         ) {
             let bytes = [header::tests::written(0x377f_0682, PAGE as u32), bytes].concat();

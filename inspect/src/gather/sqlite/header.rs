@@ -17,7 +17,7 @@ pub const JOURNAL: usize = 28;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-/// The big-endian number at `at`, as all of a database and a -wal's frames are.
+/// The big-endian number at `at`. All numbers of a database and of the frames of a -wal are big-endian.
 pub fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }
@@ -29,11 +29,11 @@ pub enum Mode {
     Rollback,
     /// A write-ahead log.
     Wal,
-    /// Two logs in turn: a branch of SQLite. Recognised and not decoded.
+    /// Two logs in turn, as a branch of SQLite has them. Recognised but not decoded.
     Wal2,
 }
 
-/// The first 20 bytes of a database; `None` without SQLite's magic: another file, or encrypted.
+/// Reads the first 20 bytes of a database. `None` without SQLite's magic: it is another file, or encrypted.
 pub fn database(bytes: &[u8]) -> Option<Mode> {
     let version = bytes.get(18)?;
     bytes.starts_with(MAGIC).then_some(match version {
@@ -43,7 +43,7 @@ pub fn database(bytes: &[u8]) -> Option<Mode> {
     })
 }
 
-/// The start of a -journal: one that is kept after a transaction is cut to nothing, or its header is zeroed
+/// The start of a -journal. If it is kept after a transaction, it is truncated to nothing or its header is zeroed
 /// (pager.c, `zeroJournalHdr`). The magic is not there until the journal is synced, but the random number, the
 /// sector and the page size are (`writeJournalHdr`). `None` for what is too short.
 pub fn journal(bytes: &[u8]) -> Option<Journal> {
@@ -67,13 +67,13 @@ pub struct WalHeader {
     pub salts: [u8; 8],
     /// Its checksum, which that of the first frame continues.
     pub sums: (u32, u32),
-    /// Checksums are made of big-endian words.
+    /// Whether checksums are computed over big-endian words.
     big_endian: bool,
 }
 
 impl WalHeader {
-    /// The checksum of what came before and `bytes`, as this log makes it. Bytes after the last whole
-    /// pair of words do not count: there are none.
+    /// The checksum of what came before and of `bytes`, in this log's byte order. `bytes` is a whole number of pairs of
+    /// words; what follows the last pair is ignored.
     pub fn continue_sums(&self, before: (u32, u32), bytes: &[u8]) -> (u32, u32) {
         let word = |bytes: [u8; 4]| match self.big_endian {
             true => u32::from_be_bytes(bytes),
@@ -87,7 +87,7 @@ impl WalHeader {
     }
 }
 
-/// Reads a -wal's header; `None` if it is short, of another version or its checksum is wrong.
+/// Reads a -wal's header. `None` if it is too short, of another version, or has a wrong checksum.
 pub fn wal(bytes: &[u8]) -> Option<WalHeader> {
     let bytes = bytes.first_chunk::<{ WAL_HEADER as usize }>()?;
     let mut words = [0u32; 8];
@@ -98,7 +98,7 @@ pub fn wal(bytes: &[u8]) -> Option<WalHeader> {
     if magic & !1 != 0x377f_0682 || version != VERSION {
         return None;
     }
-    // The lowest bit of the magic says in which byte order the checksums were made.
+    // The lowest bit of the magic is the byte order of the checksums.
     let order = |word: u32| {
         if magic & 1 == 1 {
             word
@@ -120,13 +120,13 @@ pub fn wal(bytes: &[u8]) -> Option<WalHeader> {
     })
 }
 
-/// A page size as it is stored: 1 stands for 65536. `None` for what is not a power of two from 512 on.
+/// A page size as it is stored: 1 means 65536. `None` unless it is a power of two of at least 512.
 pub fn page_size(stored: u32) -> Option<u32> {
     let size = if stored == 1 { 65536 } else { stored };
     (size.is_power_of_two() && (512..=65536).contains(&size)).then_some(size)
 }
 
-/// What `frames` frames take in a -wal, without its header.
+/// The size of `frames` frames in a -wal, without its header.
 pub fn frame_bytes(frames: u32, page_size: u32) -> u64 {
     u64::from(frames) * (FRAME_HEADER + u64::from(page_size))
 }
@@ -165,7 +165,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn one_changed_bit_is_not_believed() {
+    fn a_header_with_one_changed_bit_is_rejected() {
         let good = written(0x377f_0682, 4096);
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
@@ -185,7 +185,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_modes_are_told_by_byte_18() {
+    fn byte_18_tells_the_mode() {
         let mut bytes = [&MAGIC[..], &[16, 0, 2, 2]].concat();
         assert_eq!(database(&bytes), Some(Mode::Wal));
         bytes[18] = 1;

@@ -12,9 +12,9 @@ use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Database, Descriptor, Holder, Identity, Part, Process, RollbackKind};
 use std::collections::{HashMap, HashSet};
 
-/// The locks of the process and of everybody who shares its databases; `None` where none can be read. Who shares a
-/// database that this process lets nobody into holds no lock, and is looked for if `all` are wanted, as is who shares one
-/// that seems to be nobody else's.
+/// The locks of the process and of all processes that share its databases. `None` if they cannot be read. A process holds
+/// no lock on a database that this one has locked for itself alone, so with `all` it is searched for, and so are
+/// processes that share a database nobody else seems to have.
 pub fn locks(subject: &mut Subject<'_>, all: bool) -> Option<Found> {
     let Subject {
         dir,
@@ -29,7 +29,7 @@ pub fn locks(subject: &mut Subject<'_>, all: bool) -> Option<Found> {
             return None;
         }
     };
-    let parts = process.sqlite.iter().flat_map(|database| &database.parts);
+    let parts = process.database_parts();
     let wanted = wanted(parts.clone());
     let locked: HashSet<Identity> = table.iter().map(|line| line.file).collect();
     let of_locked = |descriptor: &&Descriptor| {
@@ -57,7 +57,7 @@ pub fn locks(subject: &mut Subject<'_>, all: bool) -> Option<Found> {
     Some(found)
 }
 
-/// Whether one of its databases is locked by these so that nobody else may even read.
+/// Whether these locks keep everybody else from even reading one of its databases.
 pub fn has_alone(process: &Process, own: &[Owned]) -> bool {
     process.sqlite.iter().any(|database| {
         let main = part(database, "").and_then(|main| main.identity);
@@ -71,7 +71,7 @@ pub fn has_alone(process: &Process, own: &[Owned]) -> bool {
     })
 }
 
-/// Whether a directory lies where unix-dotfile makes one.
+/// Whether there is a directory where unix-dotfile creates one.
 pub fn is_dotfile(dir: &ProcDir, mounts: &Mounts, database: &Database) -> bool {
     let path = [
         database.database.as_bytes(),
@@ -91,7 +91,7 @@ pub fn wanted<'a>(parts: impl Iterator<Item = &'a Part>) -> Wanted {
     wanted
 }
 
-/// Gives a database the locks that are on its files.
+/// Adds to a database the locks on its files.
 pub fn fill_locks(database: &mut Database, found: &Found) {
     let files = |suffix: &str| -> HashSet<Identity> {
         let parts = database.parts.iter().filter(|part| part.suffix == suffix);
@@ -113,7 +113,7 @@ pub fn fill_locks(database: &mut Database, found: &Found) {
     }
 }
 
-/// What a process has of this database.
+/// What a process has open of this database.
 pub fn holder(database: &Database, peer: &Peer) -> Option<Holder> {
     let count = |files: &HashMap<Identity, usize>, suffix: &str| {
         let parts = database.parts.iter().filter(|part| part.suffix == suffix);

@@ -1,4 +1,4 @@
-//! Who holds locks on a set of files: /proc/locks says whom to look at, the fdinfo of their descriptors
+//! Who holds locks on a set of files. /proc/locks says which processes to look at, and the fdinfo of their descriptors
 //! says what each of them holds.
 
 use crate::gather::descriptors::locks::{LockLine, LockType};
@@ -19,19 +19,19 @@ use std::os::fd::AsFd;
 
 const DELETED: &[u8] = b" (deleted)";
 
-/// The files to look for.
+/// The files to search for.
 #[derive(Debug, Default)]
 pub struct Wanted {
     /// Their inodes.
     pub files: HashSet<Identity>,
-    /// Their names without directory: a link with another name is looked at only where these are not met.
+    /// Their names without directory. A link with another name is looked at only if none of these is found.
     pub names: HashSet<Vec<u8>>,
-    /// Their paths, to recognise descriptors of deleted files that had them.
+    /// Their paths, to recognise descriptors of deleted files that had these paths.
     pub paths: HashSet<Vec<u8>>,
 }
 
 impl Wanted {
-    /// Whether it is one of them by what a list of locks says.
+    /// Whether it is one of them, going by a list of locks.
     fn has_number(&self, file: Identity) -> bool {
         self.files.contains(&file) || self.files.iter().any(|id| id.number() == file)
     }
@@ -52,7 +52,7 @@ pub struct Peer {
     pub orphans: Vec<Orphan>,
 }
 
-/// A descriptor of a file that lay where another one lies now, or none.
+/// A descriptor of a file whose path now leads to another file, or to none.
 #[derive(Debug)]
 pub struct Orphan {
     /// The path.
@@ -63,7 +63,7 @@ pub struct Orphan {
     pub inode: Option<u64>,
 }
 
-/// What was found out about some files.
+/// What is known about some files.
 #[derive(Debug, Default)]
 pub struct Found {
     /// Every lock on them, with its owner.
@@ -72,7 +72,7 @@ pub struct Found {
     pub peers: Vec<Peer>,
 }
 
-/// Every lock there is.
+/// Every lock on the system.
 ///
 /// # Errors
 /// The errno of /proc/locks.
@@ -81,8 +81,8 @@ pub fn table() -> io::Result<Vec<LockLine>> {
     Ok(locks::of_table(&text).collect())
 }
 
-/// Looks for the holders of `wanted`, `own` left out: those that hold locks by `table`, or, with
-/// `everyone`, all processes.
+/// Searches for the holders of `wanted` other than `own`: among the processes that hold locks according to `table`, or,
+/// with `everyone`, among all processes.
 pub fn find(
     wanted: &Wanted,
     table: &[LockLine],
@@ -118,7 +118,7 @@ pub fn find(
                 }
             }
             Err(e) if is_gone(&e) => {}
-            // The kernel's table is proof enough of a POSIX lock: it names the process.
+            // The kernel's table names the owner of a POSIX lock, which is proof enough.
             Err(_) if !by_table.is_empty() => {
                 refused += 1;
                 found.peers.push(stranger(pid));
@@ -157,7 +157,7 @@ pub fn anonymous(wanted: &Wanted, table: &[LockLine]) -> usize {
 pub fn of_descriptors(dir: &ProcDir, fds: &[i32], wanted: &Wanted, pid: u32) -> Vec<Owned> {
     let mut held = Vec::new();
     for fd in fds {
-        // Closed since: it holds nothing.
+        // It was closed meanwhile: it holds nothing.
         let Ok(text) = dir.read(&format!("fdinfo/{fd}")) else {
             continue;
         };
@@ -199,8 +199,8 @@ fn stranger(pid: u32) -> Peer {
     }
 }
 
-/// Looks at one process. One that is known to hold a lock is looked at whole if the names lead nowhere:
-/// its files may have other names (hard links, another mount namespace).
+/// Looks at one process. If it is known to hold a lock and no name matches, all of its descriptors are looked at: its
+/// files may have other names (hard links, another mount namespace).
 fn peer(pid: u32, wanted: &Wanted, holds: bool) -> io::Result<(Peer, Vec<Owned>)> {
     let dir = ProcDir::open(pid)?;
     let mut look = Look {
@@ -216,7 +216,7 @@ fn peer(pid: u32, wanted: &Wanted, holds: bool) -> io::Result<(Peer, Vec<Owned>)
         look.over(false, pid)?;
     }
     let (files, orphans, locks) = (look.files, look.orphans, look.locks);
-    // Nothing is read of those that have nothing to do with it.
+    // Processes that have none of the files open are not read further.
     let mut peer = if files.is_empty() && orphans.is_empty() {
         Peer {
             pid,
@@ -279,7 +279,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Only /proc is read: the file itself may lie on a dead server.
+    /// Reads only /proc: the file itself may be on a dead server.
     fn descriptor(&mut self, fd: i32, path: Name, deleted: bool, pid: u32) {
         let Ok(text) = self.dir.read(&format!("fdinfo/{fd}")) else {
             return;

@@ -8,8 +8,7 @@ use crate::sys;
 use std::os::fd::AsFd;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Sees for how long nobody has written to the files of databases, and whether that leaves a -journal. No file is
-/// opened.
+/// Finds out when each file of the databases was last written, and whether commits create a -journal. No file is opened.
 pub fn look(dir: &ProcDir, mounts: &Mounts, databases: &mut [Database]) {
     let view = View::of(dir, mounts);
     for database in databases {
@@ -35,8 +34,8 @@ fn rested(stat: &libc::stat) -> Option<Duration> {
     Some(written.elapsed().unwrap_or_default())
 }
 
-/// Whether commits make a -journal, which `journal_mode` memory or off does not: one lies there, or the last change of
-/// the directory, its removal, came after the last one of the database.
+/// Whether commits create a -journal, which they do not with `journal_mode` memory or off. Either one exists, or the
+/// directory changed after the database did: the -journal was removed.
 fn makes_journals(view: &View<'_>, database: &Name, stat: &libc::stat) -> bool {
     let journal = [database.as_bytes(), b"-journal"].concat();
     let lies_there = view.stat(&journal, FinalLink::Stay).is_ok();

@@ -1,4 +1,5 @@
-//! Which locks last: transactions and readers are looked at again for a moment, and those still there get an age.
+//! Which locks last. Transactions and readers are looked at again for a moment, and those that are still there get an
+//! age.
 
 use crate::gather::sqlite::held_locks::{fill_locks, locks};
 use crate::gather::sqlite::logs::logs;
@@ -7,14 +8,14 @@ use crate::gather::subject::gaps::Gaps;
 use crate::model::{Database, Journal, LockKind, RollbackKind, Wal};
 use std::time::{Duration, Instant};
 
-/// Between two looks at a write lock.
+/// The time between two looks at a write lock.
 pub const AGAIN: Duration = Duration::from_millis(50);
 
-/// Looks that must find it: who writes again and again is seen without it at one of them.
+/// How many looks must find it. A process that commits again and again is without the lock at one of them.
 pub const LOOKS: u32 = 4;
 
-/// Looks again for a moment where somebody is in a write transaction, or reads and keeps a checkpoint short: most last
-/// for milliseconds.
+/// Looks again for a moment if a process is in a write transaction, or reads and so holds up a checkpoint: most of these
+/// last for milliseconds.
 pub fn watch_writers(subject: &mut Subject<'_>) {
     let began = Instant::now();
     for _ in 0..LOOKS {
@@ -30,11 +31,11 @@ pub fn watch_writers(subject: &mut Subject<'_>) {
     }
 }
 
-/// Looks at the locks again, `since` the first look: those that are still held get that age. Says whether one that keeps
-/// others from writing is among them, or a reader that keeps a checkpoint short.
+/// Looks at the locks again, `since` after the first look. Those that are still held get that age. Returns whether one of
+/// them keeps others from writing, or belongs to a reader that holds up a checkpoint.
 pub fn lasting(subject: &mut Subject<'_>, since: Duration) -> bool {
     let mut databases = subject.process.sqlite.clone();
-    // What cannot be seen was said at the first look.
+    // The first look already reported what cannot be seen.
     let mut again = Subject {
         dir: subject.dir,
         mounts: subject.mounts,
@@ -57,8 +58,8 @@ pub fn lasting(subject: &mut Subject<'_>, since: Duration) -> bool {
     writes
 }
 
-/// Gives the locks of a database that are still held `since` then that age. Says whether one that keeps others from
-/// writing is among them.
+/// Gives the locks of a database that are still held the age `since`. Returns whether one of them keeps others from
+/// writing.
 pub fn age(before: &mut Database, now: &Database, since: Duration) -> bool {
     let millis = u64::try_from(since.as_millis()).ok();
     let mut writes = false;
@@ -69,17 +70,17 @@ pub fn age(before: &mut Database, now: &Database, since: Duration) -> bool {
                 (other.pid, other.lock, other.slot, other.mark)
                     == (lock.pid, lock.lock, lock.slot, lock.mark)
             });
-            // Frames that were added are of a transaction that has ended.
+            // New frames belong to a transaction that has ended.
             let same = held && (lock.lock != LockKind::Write || same_log);
             lock.held_ms = millis.filter(|_| same);
             lock.ended |= !same;
             writes |= same && lock.lock == LockKind::Write;
         }
     }
-    // The next transaction has another number.
+    // The next transaction writes another number.
     let kept = before.kept().map(|lock| lock.pid);
     let another = matches!(before.journal, Some(Journal::Of(_))) && now.journal != before.journal;
-    // A commit ends its journal just before it gives up the lock: only one that is found so again is kept.
+    // A commit ends its journal just before it releases the lock. Only a lock that is seen like that twice is kept.
     let refuted = before.journal == Some(Journal::Ended) && now.journal != before.journal;
     let mut passed = refuted;
     for lock in before.rollback_locks.iter_mut().flatten() {

@@ -1,8 +1,8 @@
 //! What SQLite means by the bytes it locks.
 //!
 //! Source: sqlite/src/os.h (`PENDING_BYTE`), os_unix.c (`UNIX_SHM_BASE`, `UNIX_SHM_DMS`), wal.c
-//! (`WAL_READ_LOCK`), os_unix.c (`unixFileLock`, for unix-excl). Locks of one process on adjacent bytes are one range to the kernel, so a range is
-//! asked which bytes it covers.
+//! (`WAL_READ_LOCK`), os_unix.c (`unixFileLock`, for unix-excl). The kernel merges a process's locks on adjacent bytes
+//! into one range, so each range is tested for the bytes it covers.
 
 use crate::gather::descriptors::locks::LockLine;
 use crate::model::{Lock, LockKind, RollbackKind, RollbackLock};
@@ -11,7 +11,7 @@ const WRITE: u64 = 120;
 const CHECKPOINT: u64 = 121;
 const RECOVER: u64 = 122;
 const READ: u64 = 123;
-/// The "dead man switch": held, shared, by every process that is attached.
+/// The "dead man switch": every attached process holds a shared lock on it.
 const ATTACHED: u64 = 128;
 
 const PENDING: u64 = 0x4000_0000;
@@ -28,7 +28,7 @@ pub struct Owned {
     pub line: LockLine,
 }
 
-/// The locks that ranges on a -shm stand for, by process.
+/// The locks that the ranges on a -shm represent, by process.
 pub fn on_shm<'a>(
     held: impl Iterator<Item = &'a Owned>,
     marks: Option<[Option<u32>; 5]>,
@@ -64,8 +64,8 @@ pub fn on_shm<'a>(
     (locks, attached)
 }
 
-/// The locks that ranges on a database stand for, by process. A process that writes holds all of them:
-/// only the strongest is named.
+/// The locks that the ranges on a database represent, by process. A process that writes holds all of them; only the
+/// strongest is named.
 pub fn on_database<'a>(held: impl Iterator<Item = &'a Owned>) -> Vec<RollbackLock> {
     let mut locks: Vec<RollbackLock> = Vec::new();
     let held: Vec<_> = held.collect();
@@ -93,7 +93,7 @@ pub fn on_database<'a>(held: impl Iterator<Item = &'a Owned>) -> Vec<RollbackLoc
     }
     for lock in &mut locks {
         let mut own = held.iter().filter(|owned| owned.pid == lock.pid);
-        // Who writes goes by way of the pending byte; the VFS unix-excl does not.
+        // A writer takes the pending byte first; the VFS unix-excl does not.
         let pends = own.any(|owned| owned.line.covers(PENDING, PENDING));
         lock.lasting = lock.lock == RollbackKind::Exclusive && !pends;
     }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coalesced_range_is_two_readers_slots() {
+    fn a_merged_range_is_the_slots_of_two_readers() {
         let (found, _) = on_shm(
             [owned(7, "READ @ 124 125")].iter(),
             Some([Some(0), Some(3), Some(9), None, None]),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_has_its_name() {
+    fn every_lock_byte_has_a_name() {
         for (byte, kind, slot) in [
             (120, LockKind::Write, None),
             (121, LockKind::Checkpoint, None),
@@ -178,7 +178,7 @@ mod tests {
                 }]
             );
         }
-        // As of the VFS unix-excl, whatever it does.
+        // The VFS unix-excl locks like this whatever it does.
         let kept = on_database([owned(7, "WRITE @ 1073741826 1073742335")].iter());
         assert_eq!(kept[0].lock, RollbackKind::Exclusive);
         assert!(kept[0].lasting);

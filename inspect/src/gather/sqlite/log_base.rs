@@ -1,9 +1,9 @@
-//! Whether a database is the one its log goes on from: what can be told before any of the log is brought into it.
+//! Whether a database is the one that its log continues from, as far as can be told before any of the log is checkpointed.
 //!
-//! A page is in the log or in the database: no other place has one. And who logs page 1 gives it the file change
-//! counter of the page 1 read last, plus 1 (pager.c, `pager_write_changecounter`). So the first one in the log has the
-//! counter of the database, where its writer goes on from an earlier log, or the next; and so has each later one of the
-//! one before. What a checkpoint brings into the database is one of these.
+//! Every page is in the log or in the database. A process that logs page 1 gives it the file change counter of the
+//! page 1 that it read last, plus 1 (pager.c, `pager_write_changecounter`). So the first page 1 in the log has the counter
+//! of the database (if its writer continues from an earlier log) or the next one, and each later page 1 follows the one
+//! before in the same way. A checkpoint writes one of these into the database.
 
 use crate::gather::sqlite::frame::{MOST, SEARCHED, frame, place};
 use crate::gather::sqlite::header::{self, FRAME_HEADER, word};
@@ -14,12 +14,12 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-/// The bytes of page 1 that are a header (<https://sqlite.org/fileformat2.html>, section 1.3).
+/// The size of the header in page 1 (<https://sqlite.org/fileformat2.html>, section 1.3).
 const HEADER: usize = 100;
-/// Where the lock bytes are: SQLite never writes their page (os.h, `PENDING_BYTE`).
+/// The offset of the lock bytes: SQLite never writes their page (os.h, `PENDING_BYTE`).
 const LOCK_BYTES: u32 = 0x4000_0000;
 
-/// How it shows that a log does not go on from this database.
+/// The sign that a log does not continue from this database.
 pub fn difference(main: &File, wal: &File, shm: &File, log: &Index) -> Option<Overwritten> {
     let page_size = log.page_size?;
     if log.frames > SEARCHED {
@@ -40,7 +40,7 @@ pub fn difference(main: &File, wal: &File, shm: &File, log: &Index) -> Option<Ov
     let numbers = (1..).zip(&logged).filter(|&(_, &page)| page == 1);
     let numbers: Vec<u32> = numbers.map(|(number, _)| number).collect();
     if numbers.is_empty() {
-        // Whoever changes the number of pages writes page 1.
+        // A change of the number of pages writes page 1.
         return (stored.pages > log.pages).then_some(Overwritten::Longer);
     }
     if numbers.len() > MOST as usize {
@@ -55,7 +55,7 @@ pub fn difference(main: &File, wal: &File, shm: &File, log: &Index) -> Option<Ov
     Some(Overwritten::Counter)
 }
 
-/// Whether a page of the database is neither in it, which has `stored`, nor `pending` in the log.
+/// Whether a page of the database is missing: it is neither among the `stored` ones nor `pending` in the log.
 fn lacks_pages(stored: u64, pages: u32, pending: &[u32], page_size: u32) -> bool {
     let stored = u32::try_from(stored).unwrap_or(u32::MAX);
     if stored >= pages {
@@ -66,12 +66,12 @@ fn lacks_pages(stored: u64, pages: u32, pending: &[u32], page_size: u32) -> bool
     (stored + 1..=pages).any(|page| page != lock_page && !pending.contains(&page))
 }
 
-/// The counter of the page 1 that frame `number` has.
+/// The counter of the page 1 in frame `number`.
 fn counter(wal: &File, log: &Index, number: u32, page_size: u32) -> Option<u32> {
     let mut start = [0; HEADER];
     let at = place(number, page_size) + FRAME_HEADER;
     wal.read_exact_at(&mut start, at).ok()?;
-    // Whether it was this log's when it was read, its header tells, which is written first.
+    // Its header is written first, so it tells whether the frame belonged to this log when it was read.
     let still = frame(wal, number, page_size)?;
     if (still.page, still.salts) != (1, log.salts) {
         return None;
@@ -86,7 +86,7 @@ struct Header {
 }
 
 impl Header {
-    /// `None` for an encrypted one, and for one whose last writer did not keep the counter: it stands there twice
+    /// `None` if it is encrypted, or if its last writer did not keep the counter, which is stored twice
     /// (version-valid-for).
     fn of(page: &[u8]) -> Option<Header> {
         header::database(page)?;
@@ -101,34 +101,17 @@ impl Header {
 #[cfg(test)]
 mod tests {
     use super::{LOCK_BYTES, lacks_pages};
-    use crate::gather::sqlite::overwritten::look;
+    use crate::gather::sqlite::fixture::{copy_over, look_at, open};
     use crate::model::Overwritten;
     use rusqlite::Connection;
     use std::fs::File;
     use std::path::{Path, PathBuf};
 
-    fn look_at(database: &Path) -> Option<Overwritten> {
-        let open = |suffix| File::open(format!("{}{suffix}", database.display())).unwrap();
-        look(&open(""), &open("-wal"), &open("-shm"))
-    }
-
-    fn open(database: &Path, sql: &str) -> Connection {
-        let connection = Connection::open(database).unwrap();
-        let all = format!("PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0; {sql}");
-        connection.execute_batch(&all).unwrap();
-        connection
-    }
-
-    /// As cp(1) does: the inode stays.
-    fn copy_over(database: &Path, backup: &Path) {
-        std::fs::write(database, std::fs::read(backup).unwrap()).unwrap();
-    }
-
     const FILL: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB);
         INSERT INTO t (body) VALUES (randomblob(100000));";
-    /// Changes the number of pages, and so page 1.
+    /// Changes the number of pages, and thereby page 1.
     const GROW: &str = "INSERT INTO t (body) VALUES (randomblob(50000))";
-    /// Changes pages in their place.
+    /// Changes pages in place.
     const ALTER: &str = "UPDATE t SET body = randomblob(50000) WHERE id > 1";
 
     /// A database that was closed, and its copies.
@@ -157,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_of_the_lock_bytes_is_nowhere_and_is_not_missed() {
+    fn the_page_of_the_lock_bytes_does_not_count_as_missing() {
         let lock_page = LOCK_BYTES / 65536 + 1;
         let mut pending: Vec<u32> = (3..=lock_page + 2)
             .filter(|&page| page != lock_page)
@@ -212,11 +195,11 @@ mod tests {
     }
 
     #[test]
-    fn a_log_goes_on_from_its_database_whoever_wrote_the_last_one() {
+    fn a_log_continues_from_its_database_whoever_wrote_the_last_one() {
         let shop = Shop::new();
         let (one, two) = (open(&shop.database, ""), open(&shop.database, ""));
         for round in 0..6 {
-            // One that writes alone keeps the counter, one that reads another's page 1 raises it.
+            // A connection that writes alone keeps the counter. One that reads another's page 1 raises it.
             let writers = match round % 3 {
                 0 => vec![&one],
                 1 => vec![&one, &two],
@@ -236,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_that_a_reader_stops_half_way_leaves_one_of_the_log_s_counters() {
+    fn a_checkpoint_that_a_reader_stops_halfway_leaves_one_of_the_counters_of_the_log() {
         let shop = Shop::new();
         let live = open(&shop.database, GROW);
         let reader = open(&shop.database, "BEGIN; SELECT count(*) FROM t");

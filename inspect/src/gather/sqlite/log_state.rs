@@ -1,7 +1,7 @@
-//! What the files themselves say: a safe look at -shm and -wal.
+//! What the -shm and the -wal themselves say, read safely.
 //!
-//! They are read by pread(2) alone. Mapping a -shm would mean SIGBUS when it is cut, and every lock of
-//! ours would be one that its users meet.
+//! They are read with pread(2) alone. A mapped -shm would mean SIGBUS when it is truncated, and a lock of ours would get in
+//! the way of its users.
 
 use crate::gather::sqlite::frames::{Counted, Effort};
 use crate::gather::sqlite::header::WAL_HEADER;
@@ -12,22 +12,22 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-/// How long a -shm that makes no sense is looked at again. A writer changes the header in microseconds,
-/// but may lose its processor in the middle.
+/// For how long a -shm that makes no sense is read again. A writer changes the header within microseconds, but may be
+/// preempted halfway.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What the files of a log say.
 pub struct Seen {
     /// The log.
     pub wal: Wal,
-    /// Why the -shm is not believed; `None` also where there is none.
+    /// Why the -shm is not trusted. Also `None` if there is no -shm.
     pub doubt: Option<Doubt>,
-    /// How the frames were counted, where the -shm does not say.
+    /// How the frames were counted, if not by the -shm.
     pub counted: Option<Counted>,
 }
 
-/// Reads what a -shm says about its -wal. Without one to believe, the frames are counted in the -wal;
-/// what of them is in the database already, the -wal does not say.
+/// Reads what a -shm says about its -wal. Without a trusted -shm the frames are counted in the -wal, which does not say
+/// how many of them are checkpointed.
 pub fn read(shm: Option<&File>, wal: Option<&File>, wal_bytes: Option<u64>) -> Seen {
     let doubt = match shm.map(|shm| index(shm, wal)) {
         Some(Ok(index)) => {
@@ -49,8 +49,7 @@ pub fn read(shm: Option<&File>, wal: Option<&File>, wal_bytes: Option<u64>) -> S
             .map(|counted| WAL_HEADER + header::frame_bytes(counted.frames, counted.page_size)),
         ..Wal::default()
     };
-    // Without frames there is nothing to bring into the database; a -wal without a header has none,
-    // whatever a -shm would say.
+    // Without frames there is nothing to checkpoint. A -wal without a header has no frames, whatever the -shm says.
     let empty = wal_bytes.is_some_and(|bytes| bytes < WAL_HEADER);
     if empty || found.frames == Some(0) {
         (found.frames, found.checkpointed_frames) = (Some(0), Some(0));
@@ -64,7 +63,7 @@ pub fn read(shm: Option<&File>, wal: Option<&File>, wal_bytes: Option<u64>) -> S
     }
 }
 
-/// Counts the frames of a -wal, again for a moment while it begins anew.
+/// Counts the frames of a -wal. While the log restarts, it tries again for a moment.
 pub fn count(wal: &File, effort: Effort) -> Option<Counted> {
     let start = Instant::now();
     loop {
@@ -97,10 +96,10 @@ fn described(index: &Index, wal_bytes: Option<u64>) -> Wal {
     }
 }
 
-/// What a -shm says, read again for a moment while it makes no sense.
+/// What a -shm says. While it makes no sense, it is read again for a moment.
 ///
 /// # Errors
-/// Why it must not be believed.
+/// Why it must not be trusted.
 pub fn index(shm: &File, wal: Option<&File>) -> Result<Index, Doubt> {
     let start = Instant::now();
     loop {
@@ -114,7 +113,7 @@ pub fn index(shm: &File, wal: Option<&File>) -> Result<Index, Doubt> {
 
 fn index_once(shm: &File, wal: Option<&File>) -> Result<Index, Doubt> {
     let index = shm::parse(filled(shm, &mut [0; shm::LENGTH]))?;
-    // The header of the -wal is written before the first frame that counts; an empty -wal has none yet.
+    // The header of the -wal is written before the first valid frame. An empty -wal has none yet.
     if index.frames > 0
         && let Some(wal) = wal
         && wal_header(wal).is_none_or(|header| header.salts != index.salts)
@@ -128,7 +127,7 @@ fn wal_header(wal: &File) -> Option<header::WalHeader> {
     header::wal(filled(wal, &mut [0; WAL_HEADER as usize]))
 }
 
-/// The beginning of a file, as much as there is of it.
+/// The beginning of a file, as far as `buffer` and the file go.
 pub fn filled<'a>(file: &File, buffer: &'a mut [u8]) -> &'a [u8] {
     let length = file.read_at(buffer, 0).unwrap_or(0);
     buffer.get(..length).unwrap_or_default()
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shm_beside_another_wal_is_not_believed() {
+    fn a_shm_beside_another_wal_is_not_trusted() {
         let shm = file(&shm::tests::written(9, 4, 4096, [0; 5]));
         let Seen { wal, doubt, .. } = read(Some(&shm), Some(&file(&[0; 64])), Some(64));
         assert_eq!(doubt, Some(Doubt::OtherWal));

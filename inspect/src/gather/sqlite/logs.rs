@@ -1,7 +1,7 @@
-//! What the -shm, -wal and -journal of a database say, where they can be opened unnoticed.
+//! What the -shm, -wal and -journal of a database say, if they can be opened unnoticed.
 
 use crate::gather::inotify::side_effects::SideEffects;
-use crate::gather::sqlite::databases::open_safely;
+use crate::gather::sqlite::databases::open_unseen;
 use crate::gather::sqlite::{header, log_state};
 use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::Gaps;
@@ -11,7 +11,7 @@ use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Database, Journal, Part, Wal};
 use std::fs::File;
 
-/// Fills in the logs alone, without who locks them: other processes are not looked at.
+/// Fills in the logs, but not who holds locks on them: other processes are not looked at.
 pub fn logs(subject: &mut Subject<'_>) {
     let Subject {
         dir,
@@ -22,18 +22,13 @@ pub fn logs(subject: &mut Subject<'_>) {
     let side_effects = SideEffects::of(process.inotify.iter());
     for database in &mut process.sqlite {
         let wakes_it = |part: &Part| side_effects.by_opening(part.identity, part.parent);
-        let open = |part: &Part| {
-            if wakes_it(part) {
-                return None;
-            }
-            open_safely(dir, mounts, part)
-        };
+        let open = |part: &Part| open_unseen(dir, mounts, &side_effects, part);
         let unopened = part(database, "-shm").is_some_and(wakes_it);
         let without = match unopened {
             true => "opening its -shm would wake the process's own watches",
             false if part(database, "-shm").is_some() => "its -shm cannot be opened",
             false => {
-                "it has no -shm open: it locks the database for itself alone, or has not read yet"
+                "it has no -shm open: it has locked the database for itself alone, or has not read yet"
             }
         };
         database.wal = log(database, open, without, gaps);
@@ -46,7 +41,7 @@ pub fn logs(subject: &mut Subject<'_>) {
     }
 }
 
-/// What the -journal says that another process writes, by its name: where that one lets nobody else in, it tells
+/// What the -journal of another process says, opened by its name. If that process lets nobody else in, the -journal tells
 /// whether it is in a transaction.
 pub fn journal_of_another(
     dir: &ProcDir,
@@ -71,7 +66,7 @@ pub fn journal_of_another(
 pub fn part<'a>(database: &'a Database, suffix: &str) -> Option<&'a Part> {
     let mut parts = database.parts.iter().filter(|part| part.suffix == suffix);
     let first = parts.next()?;
-    // Of a deleted one and its successor, the one that has a name is what others see.
+    // Of a deleted file and its successor, others see the one that has a name.
     Some(
         parts
             .find(|part| first.deleted && !part.deleted)
@@ -79,8 +74,7 @@ pub fn part<'a>(database: &'a Database, suffix: &str) -> Option<&'a Part> {
     )
 }
 
-/// What the files say; `None` if there is neither a -shm nor a -wal. Where no -shm is at hand, `without`
-/// says why.
+/// What the files say; `None` if there is neither a -shm nor a -wal. `without` is the reason why there is no -shm.
 pub fn log(
     database: &Database,
     open: impl Fn(&Part) -> Option<File>,
@@ -105,7 +99,7 @@ pub fn log(
                 let how = match counted.verified {
                     true => "were counted in its -wal",
                     false => {
-                        "were counted in its -wal by their salts alone, for it is too large to follow its checksums"
+                        "were counted in its -wal by their salts alone, because it is too large to verify its checksums"
                     }
                 };
                 let what = format!("checkpoints and read marks of {name}");

@@ -1,4 +1,4 @@
-//! Who still has a file open that has no name any more, for whoever asks for it by that name.
+//! Who still has an unlinked file open, for a user who asks for it by its old name.
 
 use crate::gather::sqlite::holders::{self, Orphan, Peer, Wanted};
 use crate::gather::subject::gaps::Gaps;
@@ -9,16 +9,16 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Processes that are named.
+/// How many processes are named.
 const NAMED: usize = 3;
 
-/// Who has the file open, and what to ask next, as the rest of a sentence; empty where nobody is found.
+/// Who has the file open and what to type next, as the end of a sentence. Empty if nobody is found.
 pub fn holders_of(own: &View<'_>, path: &Path) -> String {
     let Ok(absolute) = std::path::absolute(path) else {
         return String::new();
     };
     let absolute = Name::from(absolute.as_os_str().as_bytes());
-    // The kernel shows names without links; where the directory has gone as well, nothing tells of them.
+    // The kernel shows the resolved name. If the directory is gone too, nothing tells how it was resolved.
     let directory = absolute.parent().unwrap_or(b"/");
     let real = view::named(own, directory, FinalLink::Follow);
     let real = real.and_then(|found| view::real_path(found.as_fd()));

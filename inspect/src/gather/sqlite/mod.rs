@@ -4,6 +4,8 @@
 pub(crate) mod by_path;
 pub mod checksum;
 pub(crate) mod databases;
+#[cfg(test)]
+mod fixture;
 pub(crate) mod foreign_locks;
 pub(crate) mod frame;
 pub mod frames;

@@ -1,8 +1,8 @@
-//! Whether a database in rollback mode was renamed while it was open. SQLite looks at its name before each write
-//! (pager.c, `databaseIsUnmoved`) and refuses it then.
+//! Whether a database in rollback mode was renamed while it was open. SQLite checks its name before each write (pager.c,
+//! `databaseIsUnmoved`) and refuses the write if it was.
 //!
-//! The kernel knows the new name only. The old one stands in the name of the -journal of a transaction that was begun
-//! before, or on the command line: nothing is there any more, and the database was renamed since the process started.
+//! The kernel knows only the new name. The old one can be found in the name of the -journal of an earlier transaction, or
+//! on the command line: that path does not exist any more, and the database was renamed after the process started.
 
 use crate::gather::subject::Subject;
 use crate::gather::subject::view::{FinalLink, View};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 const JOURNAL: &[u8] = b"-journal";
 
-/// Looks for the old names of the databases of `process`, whose locks are known.
+/// Searches for the old names of the databases of `process`. Their locks must be known.
 pub fn look(subject: &mut Subject<'_>) {
     let view = subject.view();
     let process = &mut *subject.process;
@@ -56,7 +56,7 @@ fn writes(database: &Database, pid: u32) -> bool {
     locks.any(|lock| lock.pid == Some(pid) && lock.lock != RollbackKind::Shared && !lock.lasting)
 }
 
-/// The name of the only database whose -journal is open and which is not itself.
+/// The name of the only database that is not open although its -journal is.
 fn journal_alone(process: &Process) -> Option<Name> {
     let files = process.descriptors.iter();
     let files = files.filter(|d| d.kind == Kind::File && d.writable == Some(true) && !d.deleted);
@@ -79,7 +79,7 @@ fn journal_alone(process: &Process) -> Option<Name> {
     }
 }
 
-/// The paths on its command line, as words or behind a `=`.
+/// The paths on its command line, as words or after a `=`.
 fn named(process: &Process, view: &View<'_>) -> Vec<Name> {
     let words = process.cmdline.iter().flatten();
     let words = words.map(|word| {

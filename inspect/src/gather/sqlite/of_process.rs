@@ -1,7 +1,7 @@
 //! The logs, locks and files of the databases a process has open.
 
 use crate::gather::inotify::side_effects::SideEffects;
-use crate::gather::sqlite::databases::open_safely;
+use crate::gather::sqlite::databases::open_unseen;
 use crate::gather::sqlite::held_locks::{fill_locks, holder, locks};
 use crate::gather::sqlite::lasting::AGAIN;
 use crate::gather::sqlite::logs::{journal_of_another, logs, part};
@@ -53,8 +53,8 @@ pub fn look(subject: &mut Subject<'_>) {
     }
 }
 
-/// Which of the files that tell others of a transaction is unlinked, and still is after a while: whoever closes a
-/// database last unlinks its -shm just before it is closed (os_unix.c, `unixShmUnmap`).
+/// Which of the files that tell others about a transaction is unlinked, and still is after a while: the last connection
+/// unlinks the -shm just before it closes it (os_unix.c, `unixShmUnmap`).
 fn side_deleted(dir: &ProcDir, database: &Database) -> Option<&'static str> {
     if database.deleted || database.wal_deleted == Some(true) {
         return None;
@@ -70,8 +70,8 @@ fn side_deleted(dir: &ProcDir, database: &Database) -> Option<&'static str> {
     still.then_some(lost.suffix)
 }
 
-/// Looks where a database is whose -wal has kept its name: rename(2) changes the name of an open file as well. In WAL
-/// mode a connection that has a -wal keeps a lock on its database all the time.
+/// Finds a database that was renamed while its -wal kept the old name: rename(2) also changes the name of an open file. In
+/// WAL mode a connection that has a -wal holds a lock on its database all the time.
 fn renamed(subject: &mut Subject<'_>) {
     let view = subject.view();
     let process = &mut *subject.process;
@@ -85,13 +85,13 @@ fn renamed(subject: &mut Subject<'_>) {
     };
     let databases = process.sqlite.iter().enumerate();
     let mut without_log = databases.filter(|(_, database)| is_its_own(database));
-    // Of two nobody can say which it was.
+    // With two candidates nobody can say which it was.
     let (Some((main, found)), None) = (without_log.next(), without_log.next()) else {
         return;
     };
     let to = found.database.clone();
     let without_name = |log: &Database| log.handles == 0 && log.wal_deleted == Some(true);
-    // Who made another database of the old name has unlinked its -wal, which is this one's all the same.
+    // A process that created another database under the old name unlinked the -wal, which still belongs to this one.
     if let Some(at) = process.sqlite.iter().position(without_name)
         && let Ok([main, log]) = process.sqlite.get_disjoint_mut([main, at])
     {
@@ -115,7 +115,7 @@ fn renamed(subject: &mut Subject<'_>) {
     }
 }
 
-/// Looks whether the files of a database are still those its log is about.
+/// Checks whether the files of a database still belong to its log.
 fn displaced(subject: &mut Subject<'_>) {
     let Subject {
         dir,
@@ -127,8 +127,7 @@ fn displaced(subject: &mut Subject<'_>) {
     for database in &mut process.sqlite {
         let [main, wal, shm] = ["", "-wal", "-shm"].map(|suffix| {
             let part = part(database, suffix).filter(|part| !part.deleted)?;
-            let unseen = !side_effects.by_opening(part.identity, part.parent);
-            unseen.then(|| open_safely(dir, mounts, part)).flatten()
+            open_unseen(dir, mounts, &side_effects, part)
         });
         if let (Some(main), Some(wal), Some(shm)) = (main, wal, shm) {
             database.overwritten = overwritten::look(&main, &wal, &shm);

@@ -1,8 +1,8 @@
-//! Whether a database was overwritten in place while it was open, as `cp backup.db live.db` does: it keeps its
-//! inode, its -wal and its -shm, and has other pages.
+//! Whether a database was overwritten in place while it was open, as by `cp backup.db live.db`: it keeps its inode, its
+//! -wal and its -shm, but has other pages.
 //!
-//! What the -shm calls checkpointed is in the database, page for page: `walCheckpoint` (sqlite/src/wal.c) copies it
-//! unchanged, encrypted or not. So a page that differs from its last such frame was not written by SQLite.
+//! Every frame that the -shm calls checkpointed is in the database: `walCheckpoint` (sqlite/src/wal.c) copies its page
+//! unchanged, encrypted or not. So SQLite did not write a page that differs from its last checkpointed frame.
 
 use crate::gather::sqlite::frame::{Frame, MOST, SEARCHED, frame, place};
 use crate::gather::sqlite::header::{FRAME_HEADER, Mode};
@@ -15,20 +15,20 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Pages that are compared: a restore seldom has those of the last transactions.
+/// How many pages are compared: a restored copy rarely has those of the last transactions.
 const COMPARED: usize = 64;
-/// How often it is looked at again while somebody writes.
+/// How often it is looked at again while a process writes.
 const TRIES: usize = 4;
-/// Looks that must find it.
+/// How many looks must find it.
 const AGREE: usize = 2;
 
-/// How it shows; `None` where nothing does.
+/// The sign that it was overwritten; `None` if there is none.
 pub fn look(main: &File, wal: &File, shm: &File) -> Option<Overwritten> {
     let mut agree = 0;
     for _ in 0..TRIES {
         let before = index(shm, Some(wal)).ok()?;
         let found = look_once(main, wal, shm, &before)?;
-        // What was written meanwhile may explain the difference.
+        // A write in the meantime may explain the difference.
         if index(shm, Some(wal)).ok()? == before {
             agree += 1;
         }
@@ -41,7 +41,7 @@ pub fn look(main: &File, wal: &File, shm: &File) -> Option<Overwritten> {
 
 fn look_once(main: &File, wal: &File, shm: &File, log: &Index) -> Option<Overwritten> {
     let found = difference(main, wal, shm, log)?;
-    // A restore through SQLite has written all of it anew since: nobody reads the file below that.
+    // A restore through SQLite has logged every page since: nobody reads the file below the log.
     (!is_covered(wal, log)).then_some(found)
 }
 
@@ -56,7 +56,7 @@ fn difference(main: &File, wal: &File, shm: &File, log: &Index) -> Option<Overwr
         if stored.is_some_and(|stored| stored != page_size) {
             return Some(Overwritten::PageSize);
         }
-        // The last one that leaves WAL mode removes the -wal first.
+        // The last connection to leave WAL mode removes the -wal first.
         if mode == Mode::Rollback && log.frames > 0 {
             return Some(Overwritten::Mode);
         }
@@ -65,7 +65,7 @@ fn difference(main: &File, wal: &File, shm: &File, log: &Index) -> Option<Overwr
         .or_else(|| differs(main, wal, log, page_size).then_some(Overwritten::Pages))
 }
 
-/// Whether every page of the database is in the log, and not brought into the database yet.
+/// Whether every page of the database is in the log and not checkpointed yet.
 fn is_covered(wal: &File, log: &Index) -> bool {
     let Some(page_size) = log.page_size.filter(|_| log.pages > 0) else {
         return false;
@@ -81,7 +81,7 @@ fn is_covered(wal: &File, log: &Index) -> bool {
     pages.is_some_and(|pages| (1..=log.pages).all(|page| pages.contains(&page)))
 }
 
-/// Whether a page is not as it was checkpointed.
+/// Whether a page differs from what was checkpointed.
 fn differs(main: &File, wal: &File, log: &Index, page_size: u32) -> bool {
     let Some(mut expected) = Expected::of(wal, log, page_size) else {
         return false;
@@ -90,14 +90,14 @@ fn differs(main: &File, wal: &File, log: &Index, page_size: u32) -> bool {
     let (mut logged, mut stored) = (vec![0; size], vec![0; size]);
     expected.frames.truncate(COMPARED);
     for (page, number, salts) in expected.frames {
-        // A database that became smaller has lost the pages behind its end.
+        // A database that shrank has lost the pages past its end.
         if page == 0 || page > expected.pages {
             continue;
         }
         let at = u64::from(page - 1) * u64::from(page_size);
         let read = wal.read_exact_at(&mut logged, place(number, page_size) + FRAME_HEADER);
-        // A transaction that has not ended writes over the log before this one, and no index tells: of a frame the
-        // header first (`walWriteOneFrame`).
+        // A transaction that has not ended overwrites the previous log, and no index says so. It writes the header
+        // of a frame first (`walWriteOneFrame`).
         let still = frame(wal, number, page_size);
         if read.is_err() || still.is_none_or(|now| (now.page, now.salts) != (page, salts)) {
             return false;
@@ -105,7 +105,7 @@ fn differs(main: &File, wal: &File, log: &Index, page_size: u32) -> bool {
         match main.read_exact_at(&mut stored, at) {
             Ok(()) if logged == stored => {}
             Ok(()) => return true,
-            // It ends before a page that was written to it.
+            // The file ends before a page that was written to it.
             Err(e) => return e.kind() == io::ErrorKind::UnexpectedEof,
         }
     }
@@ -114,9 +114,9 @@ fn differs(main: &File, wal: &File, log: &Index, page_size: u32) -> bool {
 
 /// What the database must have.
 struct Expected {
-    /// Pages and the frames they were copied from with their salts, the last first.
+    /// Pages, and the frames they were copied from with their salts, the last first.
     frames: Vec<(u32, u32, [u8; 8])>,
-    /// The fewest pages it may have had since.
+    /// The smallest number of pages it may have had since.
     pages: u32,
 }
 
@@ -128,7 +128,7 @@ impl Expected {
         }
         let mut seen = HashSet::new();
         let mut pages = log.pages;
-        // What was written since may be in the database already, or not.
+        // What was written since may or may not be in the database already.
         for number in done + 1..=frames {
             let frame = frame(wal, number, page_size)?;
             seen.insert(frame.page);
@@ -154,14 +154,14 @@ impl Expected {
     }
 }
 
-/// What is left of the log before this one, up to its last transaction: it was checkpointed whole, or this one would
-/// not have begun. Its first salt is less by one (`walRestartHdr`).
+/// What is left of the previous log, up to its last transaction. All of it was checkpointed, or this log would not have
+/// started. Its first salt is one less (`walRestartHdr`).
 fn last_log(wal: &File, log: &Index, page_size: u32) -> Vec<(u32, Frame)> {
     let first = |salts: &[u8; 8]| salts.first_chunk().map(|&salt| u32::from_be_bytes(salt));
     let before = first(&log.salts).map(|salt| salt.wrapping_sub(1));
     let all = (log.frames + 1..=log.frames.saturating_add(MOST))
         .map_while(|number| Some((number, frame(wal, number, page_size)?)));
-    // A transaction that has not ended yet writes over it.
+    // A transaction that has not ended yet overwrites it.
     let rest = all.skip_while(|(_, frame)| frame.salts == log.salts);
     let mut salts = None;
     let mut found: Vec<_> = rest
@@ -170,7 +170,7 @@ fn last_log(wal: &File, log: &Index, page_size: u32) -> Vec<(u32, Frame)> {
         })
         .collect();
     let ended = found.iter().rposition(|(_, frame)| frame.pages.is_some());
-    // More than were read may follow: then of no page is the last frame known.
+    // More frames may follow than were read: then the last frame of no page is known.
     let whole = found.len() < MOST as usize;
     found.truncate(ended.filter(|_| whole).map_or(0, |ended| ended + 1));
     found
@@ -179,31 +179,20 @@ fn last_log(wal: &File, log: &Index, page_size: u32) -> Vec<(u32, Frame)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gather::sqlite::fixture::{copy_over, look_at, open};
     use rusqlite::Connection;
     use rusqlite::backup::Backup;
     use std::path::Path;
     use std::time::Duration;
 
-    fn look_at(database: &Path) -> Option<Overwritten> {
-        let open = |suffix| File::open(format!("{}{suffix}", database.display())).unwrap();
-        look(&open(""), &open("-wal"), &open("-shm"))
-    }
-
-    fn live(database: &Path) -> Connection {
-        let live = Connection::open(database).unwrap();
-        live.execute_batch(
-            "PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0;
-             CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB);",
-        )
-        .unwrap();
-        live
-    }
+    const TABLE: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB);";
+    const FILL: &str = "INSERT INTO t (body) VALUES (randomblob(30000)); PRAGMA wal_checkpoint;";
 
     #[test]
-    fn whatever_sqlite_does_itself_is_not_an_overwriting() {
+    fn nothing_that_sqlite_does_itself_counts_as_overwritten() {
         let temp = tempfile::tempdir().unwrap();
         let database = temp.path().join("a.db");
-        let live = live(&database);
+        let live = open(&database, TABLE);
         let steps = [
             "INSERT INTO t (body) VALUES (randomblob(9000))",
             "PRAGMA wal_checkpoint",
@@ -224,18 +213,17 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_over_it_shows_by_size_mode_page_size_or_pages() {
+    fn a_copy_over_a_database_is_found_by_size_mode_page_size_or_pages() {
         let temp = tempfile::tempdir().unwrap();
         let database = temp.path().join("a.db");
-        let live = live(&database);
-        let fill = "INSERT INTO t (body) VALUES (randomblob(30000)); PRAGMA wal_checkpoint;";
-        live.execute_batch(fill).unwrap();
+        let live = open(&database, TABLE);
+        live.execute_batch(FILL).unwrap();
         let backup = temp.path().join("backup.db");
         std::fs::copy(&database, &backup).unwrap();
         live.execute_batch("UPDATE t SET body = randomblob(30000); PRAGMA wal_checkpoint;")
             .unwrap();
         assert_eq!(look_at(&database), None);
-        std::fs::write(&database, std::fs::read(&backup).unwrap()).unwrap();
+        copy_over(&database, &backup);
         assert_eq!(look_at(&database), Some(Overwritten::Pages));
         for (sql, found) in [
             (
@@ -253,10 +241,10 @@ mod tests {
                 .unwrap()
                 .execute_batch(sql)
                 .unwrap();
-            std::fs::write(&database, std::fs::read(&other).unwrap()).unwrap();
+            copy_over(&database, &other);
             assert_eq!(look_at(&database), Some(found));
         }
-        // Where the log has begun anew, what is left of the last one tells.
+        // After the log restarted, what is left of the previous one shows it.
         let old = std::fs::read(&backup).unwrap();
         std::fs::write(&database, &old).unwrap();
         live.execute_batch("INSERT INTO t (body) VALUES ('first of a log')")
@@ -265,17 +253,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_restored_through_sqlite_is_whole_before_its_checkpoint_and_after() {
+    fn a_restore_through_sqlite_is_not_reported_before_or_after_its_checkpoint() {
         for mode in ["wal", "delete"] {
             let temp = tempfile::tempdir().unwrap();
             let database = temp.path().join("a.db");
-            let live = live(&database);
-            let fill = "INSERT INTO t (body) VALUES (randomblob(30000)); PRAGMA wal_checkpoint;";
-            live.execute_batch(fill).unwrap();
-            // As VACUUM INTO makes one, or a copy of a database that was closed.
+            let live = open(&database, TABLE);
+            live.execute_batch(FILL).unwrap();
+            // Like one made by VACUUM INTO, or a copy of a closed database.
             let backup = temp.path().join("backup.db");
             let whole = Connection::open(&backup).unwrap();
-            let sql = format!("PRAGMA journal_mode = {mode}; CREATE TABLE t (id, body); {fill}");
+            let sql = format!("PRAGMA journal_mode = {mode}; CREATE TABLE t (id, body); {FILL}");
             whole.execute_batch(&sql).unwrap();
             let other = std::fs::read(&backup).unwrap();
             std::fs::write(&database, other).unwrap();

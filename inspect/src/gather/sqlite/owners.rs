@@ -1,4 +1,4 @@
-//! Whose a database is, and whose the processes are that have it open: who may do something about it.
+//! Who owns a database and the processes that have it open: these users may do something about it.
 
 use crate::gather::process::processes::Processes;
 use crate::gather::subject::own_files::with_own_view;

@@ -6,15 +6,15 @@
 use crate::gather::sqlite::checksum::sums;
 use crate::gather::sqlite::header::{VERSION, page_size};
 
-/// How much of a -shm is looked at: both copies of the header and what a checkpoint keeps.
+/// How much of a -shm is read: both copies of the header, and the checkpoint information.
 pub const LENGTH: usize = 136;
-/// A copy of the header, the checksum at its end included.
+/// The size of a copy of the header, including the checksum at its end.
 const COPY: usize = 48;
-/// The bytes of a block: the page numbers of its frames, and a hash of them.
+/// The size of a block: the page numbers of its frames and a hash table of them.
 const BLOCK: u64 = 1 << 15;
 /// The frames of a block (`HASHTABLE_NPAGE`).
 const FRAMES: usize = 4096;
-/// What a read mark says that is not in use (`READMARK_NOT_USED`).
+/// The value of a read mark that is not in use (`READMARK_NOT_USED`).
 const UNUSED: u32 = u32::MAX;
 
 /// What a -shm says about its -wal.
@@ -26,51 +26,51 @@ pub struct Index {
     pub frames: u32,
     /// Pages of the database after the last transaction, `nPage`.
     pub pages: u32,
-    /// Frames that are in the database already, `nBackfill`.
+    /// Frames that are already in the database, `nBackfill`.
     pub backfilled: u32,
-    /// Frames a checkpoint set out to write, `nBackfillAttempted`.
+    /// Frames that a checkpoint began to write, `nBackfillAttempted`.
     pub attempted: u32,
     /// The salts of the -wal it describes, as they stand there.
     pub salts: [u8; 8],
-    /// How far each of the five kinds of readers looks; `None` for one not in use.
+    /// How far the readers of each of the five slots look; `None` for a slot that is not in use.
     pub marks: [Option<u32>; 5],
 }
 
-/// Why a -shm is not believed.
+/// Why a -shm is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
     /// It ends before its header does.
     Short,
     /// Nobody has filled it in yet.
     Empty,
-    /// Another version: wal2, or one that is yet to come.
+    /// Another version: wal2, or a future one.
     Version(u32),
     /// Its two copies differ, or its checksum is wrong: it is being written, or damaged.
     Torn,
-    /// It describes another -wal than the one beside it.
+    /// It does not describe the -wal beside it.
     OtherWal,
 }
 
 impl Doubt {
-    /// Whether a second look may do better: the writer was in the middle.
+    /// Whether a second look may succeed: a writer was halfway through.
     pub fn may_pass(self) -> bool {
         matches!(self, Doubt::Torn | Doubt::OtherWal | Doubt::Short)
     }
 
-    /// The rest of a sentence that begins with the file.
+    /// The end of a sentence that begins with the file.
     pub fn why(self) -> String {
         match self {
             Doubt::Short => "is cut off before the end of its header".into(),
             Doubt::Empty => {
-                "has not been filled in: the next connection makes it from the -wal".into()
+                "has not been filled in: the next connection builds it from the -wal".into()
             }
             Doubt::Version(version) => {
                 format!(
                     "has version {version} and not {VERSION} (wal2, or newer than this program): it is not decoded"
                 )
             }
-            Doubt::Torn => "is damaged, or was being written all the while: its two headers differ or their checksum is wrong".into(),
-            Doubt::OtherWal => "describes another -wal than the one beside it".into(),
+            Doubt::Torn => "is damaged, or was being written during every look: its two headers differ, or their checksum is wrong".into(),
+            Doubt::OtherWal => "does not describe the -wal beside it".into(),
         }
     }
 }
@@ -78,7 +78,7 @@ impl Doubt {
 /// Reads the beginning of a -shm.
 ///
 /// # Errors
-/// Why it must not be believed.
+/// Why it must not be trusted.
 pub fn parse(bytes: &[u8]) -> Result<Index, Doubt> {
     let bytes = bytes.first_chunk::<LENGTH>().ok_or(Doubt::Short)?;
     let word = |at: usize| {
@@ -100,7 +100,7 @@ pub fn parse(bytes: &[u8]) -> Result<Index, Doubt> {
         return Err(Doubt::Torn);
     }
     let (frames, backfilled) = (word(16), word(96));
-    // A restart sets mxFrame back first and nBackfill a moment later (wal.c, walRestartHdr).
+    // A restart resets mxFrame first and nBackfill a moment later (wal.c, walRestartHdr).
     if backfilled > frames {
         return Err(Doubt::Torn);
     }
@@ -117,8 +117,8 @@ pub fn parse(bytes: &[u8]) -> Result<Index, Doubt> {
     })
 }
 
-/// The pages that the first `frames` frames have, one after the other (walformat.html, section 2.2), from `read`, which
-/// fills a buffer from an offset or says that it could not.
+/// The page numbers of the first `frames` frames, in order (walformat.html, section 2.2). `read` fills a buffer from an
+/// offset, or returns that it could not.
 pub fn page_numbers(read: impl Fn(&mut [u8], u64) -> bool, frames: u32) -> Option<Vec<u32>> {
     let mut found = Vec::new();
     let mut left = frames as usize;
@@ -126,7 +126,7 @@ pub fn page_numbers(read: impl Fn(&mut [u8], u64) -> bool, frames: u32) -> Optio
         if left == 0 {
             break;
         }
-        // The header takes the place of the first numbers.
+        // The header takes the place of the first page numbers.
         let header = if block == 0 { LENGTH } else { 0 };
         let here = left.min(FRAMES - header / 4);
         let mut bytes = vec![0; here * 4];
@@ -183,7 +183,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_header_is_read_with_marks_not_in_use_told_apart() {
+    fn a_header_is_read_with_its_unused_marks() {
         let index = parse(&written(9, 4, 4096, [0, 4, UNUSED, UNUSED, 9])).unwrap();
         assert_eq!((index.frames, index.backfilled), (9, 4));
         assert_eq!(index.page_size, Some(4096));
@@ -192,7 +192,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn page_numbers_stand_in_blocks_the_first_of_them_shorter_by_the_header() {
+    fn page_numbers_are_in_blocks_of_which_the_first_is_shorter_by_the_header() {
         let at = |block: usize, number: usize| block * BLOCK as usize + number * 4;
         let mut bytes = vec![0; at(2, 0)];
         let mut put = |at: usize, page: u32| bytes[at..at + 4].copy_from_slice(&page.to_ne_bytes());
@@ -220,13 +220,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn one_changed_bit_in_either_copy_is_not_believed() {
+    fn one_changed_bit_in_either_copy_is_rejected() {
         let good = written(9, 4, 4096, [0; 5]);
         for bit in 0..2 * COPY * 8 {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(parse(&bad).is_err(), "bit {bit}");
-            // The same change in both copies.
+            // With the same change in both copies.
             if bit < COPY * 8 {
                 bad[COPY + bit / 8] ^= 1 << (bit % 8);
                 // isInit is a flag: any value but 0 is true, and the checksum covers it.
@@ -236,7 +236,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_header_of_zeros_is_not_filled_in_though_its_checksum_fits() {
+    fn a_header_of_zeros_is_not_filled_in_though_its_checksum_is_right() {
         assert_eq!(parse(&[0; LENGTH]), Err(Doubt::Empty));
     }
 
@@ -249,7 +249,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn more_frames_checkpointed_than_there_are_is_a_restart_half_done() {
+    fn more_checkpointed_frames_than_there_are_mean_an_unfinished_restart() {
         assert_eq!(parse(&written(0, 4, 4096, [0; 5])), Err(Doubt::Torn));
     }
 

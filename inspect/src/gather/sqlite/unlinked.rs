@@ -1,4 +1,4 @@
-//! What is known of databases that have no name any more: whether that may be meant so, and where they can be saved.
+//! What is known about unlinked databases: whether it may be intended, and where they can be saved.
 
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{FinalLink, View};
@@ -6,12 +6,12 @@ use crate::model::{Database, Name};
 use crate::sys;
 use std::os::fd::AsFd;
 
-/// Where SQLite and others make temporary files (os_unix.c, `unixTempFileDir`).
+/// Where SQLite and other programs create temporary files (os_unix.c, `unixTempFileDir`).
 const TEMPORARY: [&[u8]; 3] = [b"/tmp", b"/var/tmp", b"/usr/tmp"];
-/// The variables that name another place.
+/// Environment variables that name another place.
 const VARIABLES: [&[u8]; 2] = [b"SQLITE_TMPDIR=", b"TMPDIR="];
 
-/// Looks at a database some of whose files are unlinked.
+/// Looks at a database of which some files are unlinked.
 pub fn look(dir: &ProcDir, view: &View<'_>, database: &mut Database) {
     let mut parts = database.parts.iter();
     if !parts.any(|part| part.deleted) {
@@ -23,8 +23,8 @@ pub fn look(dir: &ProcDir, view: &View<'_>, database: &mut Database) {
     database.nearest = nearest(view, &database.database);
 }
 
-/// Whether all of it was unlinked in a place for temporary files, as a program does with a scratch database that nobody
-/// else is to find. A -wal, -shm or -journal that was left shows that somebody removed a file and not the others.
+/// Whether all of its files were unlinked in a place for temporary files, as a program does with a scratch database. A
+/// -wal, -shm or -journal that still has a name shows that somebody removed one file and not the others.
 fn is_scratch(dir: &ProcDir, database: &Database) -> bool {
     let mut parts = database.parts.iter();
     if !database.deleted || database.replaced || !parts.all(|part| part.deleted) {
@@ -49,8 +49,8 @@ fn is_scratch(dir: &ProcDir, database: &Database) -> bool {
     })
 }
 
-/// Where files can be made instead of beside a database whose directory has gone: in the nearest directory above it, or
-/// in `.` where this user may not write there. `None` where the directory is there.
+/// Where files can be created if the directory of a database is gone: in the nearest directory above it, or in `.` if this
+/// user may not write there. `None` if the directory exists.
 fn nearest(view: &View<'_>, database: &Name) -> Option<Name> {
     let own = database.parent()?.to_vec();
     let mut place = &own[..];
@@ -63,7 +63,7 @@ fn nearest(view: &View<'_>, database: &Name) -> Option<Name> {
                 return Some(if may { place.into() } else { b"."[..].into() });
             }
             Err(e) if e.raw_os_error() == Some(libc::ENOENT) => {}
-            // What cannot be looked at may be there.
+            // A directory that cannot be looked at may exist.
             Err(_) => return None,
         }
         place = match place.iter().rposition(|&b| b == b'/')? {

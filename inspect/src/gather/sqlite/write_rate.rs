@@ -1,11 +1,11 @@
-//! How often the databases are written to whose writes wake the process: a program that is woken by what it logs writes
-//! again at once, one that writes by a timer does not.
+//! How often a process writes to databases whose writes wake it. A program that logs what wakes it writes again at once; one
+//! that writes by a timer does not.
 //!
-//! The times of the files are looked at again for a moment; no file is opened for that. And the transactions in the log
-//! are counted, for a loop that has just come to an end.
+//! The times of the files are looked at repeatedly for a moment, without opening a file. The transactions in the log are
+//! counted as well, to find a loop that has just ended.
 
 use crate::gather::inotify::side_effects::SideEffects;
-use crate::gather::sqlite::databases::open_safely;
+use crate::gather::sqlite::databases::open_unseen;
 use crate::gather::sqlite::frame::{MOST, frame};
 use crate::gather::sqlite::header::frame_bytes;
 use crate::gather::sqlite::logs::part;
@@ -18,32 +18,32 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// One write or many within this are one: a commit is a few writes.
+/// Writes within this time count as one: a commit takes a few writes.
 const MOMENT: Duration = Duration::from_millis(50);
-/// A loop writes in so many moments; what a timer of half a second or more writes falls into fewer.
+/// A loop writes in at least this many moments; a timer of half a second or more writes in fewer.
 const OFTEN: usize = 4;
-/// Moments looked at, and those after which one that was not written to at all is left.
+/// How many moments are looked at, and after how many a database without a single write is left alone.
 const MOMENTS: usize = 10;
 const FIRST: usize = 4;
-/// The bytes of a page where nothing else was asked for (`SQLITE_DEFAULT_PAGE_SIZE`).
+/// The default size of a page (`SQLITE_DEFAULT_PAGE_SIZE`).
 const USUAL_PAGE: u32 = 4096;
-/// Transactions a second, over the life of the process, that only a loop makes.
+/// Transactions per second, over the life of the process, that only a loop makes.
 const PER_SECOND: u64 = 20;
 
-/// Looks how often they are written to.
+/// Finds out how often they are written to.
 pub fn write_rate(subject: &mut Subject<'_>) {
     let (dir, mounts) = (subject.dir, subject.mounts);
     let view = View::of(dir, mounts);
     let mut databases = std::mem::take(&mut subject.process.sqlite);
     let process = &*subject.process;
-    let wakes = SideEffects::of(process.inotify.iter());
+    let side_effects = SideEffects::of(process.inotify.iter());
     let woken_by = |part: &Part| was_written(part) && is_watched(process, part);
     for database in &mut databases {
         if !database.parts.iter().any(woken_by) {
             continue;
         }
-        let log = part(database, "-wal").filter(|wal| !wakes.by_opening(wal.identity, wal.parent));
-        let log = log.and_then(|wal| open_safely(dir, mounts, wal));
+        let log = part(database, "-wal");
+        let log = log.and_then(|wal| open_unseen(dir, mounts, &side_effects, wal));
         let commits = log
             .and_then(|log| commits(&log, database))
             .or_else(|| by_size(database));
@@ -86,7 +86,7 @@ fn times(view: &View<'_>, database: &Database) -> Vec<Option<(i64, i64)>> {
     parts.map(time).collect()
 }
 
-/// Whether what `times` tells changes in as many moments as only a loop writes in.
+/// Whether the result of `times` changes in so many moments that it must be a loop.
 fn in_moments<T: PartialEq>(times: impl Fn() -> T) -> bool {
     let (mut last, mut written) = (times(), 0);
     for moment in 1..=MOMENTS {
@@ -101,7 +101,7 @@ fn in_moments<T: PartialEq>(times: impl Fn() -> T) -> bool {
     written == OFTEN
 }
 
-/// The transactions in its log, of the last [`MOST`] frames.
+/// The transactions among the last [`MOST`] frames of its log.
 fn commits(log: &File, database: &Database) -> Option<u64> {
     let wal = database.wal.as_ref()?;
     let (frames, page_size) = (wal.frames?, wal.page_size?);
@@ -110,12 +110,12 @@ fn commits(log: &File, database: &Database) -> Option<u64> {
     Some(ends.count() as u64)
 }
 
-/// How many there may be in a log that must not be opened: one a frame of the usual size.
+/// How many transactions there may be in a log that must not be opened: one for each frame of the usual size.
 fn by_size(database: &Database) -> Option<u64> {
     Some(database.wal_bytes? / frame_bytes(1, USUAL_PAGE))
 }
 
-/// For how many seconds the process has run; for ever where that is not known.
+/// For how many seconds the process has run; a number beyond any age if that is not known.
 fn age(process: &Process) -> u64 {
     let now = UNIX_EPOCH.elapsed().unwrap_or_default();
     let age = started(process).map(|started| now.saturating_sub(started));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_again_and_again_within_half_a_second_is_told_from_what_is_not() {
+    fn a_loop_of_writes_within_half_a_second_is_distinguished_from_a_timer() {
         assert!(in_moments(each(1)));
         assert!(in_moments(each(2)));
         assert!(!in_moments(each(4)));

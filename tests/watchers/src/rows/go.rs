@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{SCRIPT, tools};
+use super::{READS_AND_BELOW, SCRIPT, tools};
 use crate::build::built;
-use crate::{Operation, Reach, Tree, Watcher, command, script};
+use crate::{Reach, Tree, Watcher, command, script};
 
 pub(super) static ROWS: &[Watcher] = &[
     Watcher {
@@ -22,12 +22,7 @@ pub(super) static ROWS: &[Watcher] = &[
 
 const FSNOTIFY: Watcher = Watcher {
     preload: Reach::Nothing,
-    misses: &[
-        Operation::Lock,
-        Operation::Mkdir,
-        Operation::Read,
-        Operation::List,
-    ],
+    misses: READS_AND_BELOW,
     ..SCRIPT
 };
 

@@ -1,6 +1,6 @@
 //! Watchers in managed languages: Java, and C# on mono.
 
-use super::SCRIPT;
+use super::{READS_AND_BELOW, SCRIPT};
 use crate::build::built;
 use crate::{Operation, Stop, Watcher, command, script};
 
@@ -19,12 +19,7 @@ pub(super) static ROWS: &[Watcher] = &[
         },
         // Its status after SIGTERM is the signal's, whatever its hooks did.
         stop: Stop::Exits(libc::SIGTERM, 128 + libc::SIGTERM),
-        misses: &[
-            Operation::Lock,
-            Operation::Mkdir,
-            Operation::Read,
-            Operation::List,
-        ],
+        misses: READS_AND_BELOW,
         ..SCRIPT
     },
     Watcher {

@@ -13,7 +13,7 @@ pub use go::static_program as static_go;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Reach, Ready, Stop, Tells, Watcher, tabbed};
+use crate::{Operation, Reach, Ready, Stop, Tells, Watcher, tabbed};
 
 /// Every row, in the order of the table.
 pub fn all() -> Vec<&'static Watcher> {
@@ -48,6 +48,29 @@ const SCRIPT: Watcher = Watcher {
     exceptions: &[],
     prints_records: false,
 };
+
+/// What a watcher of names misses: reading, and a lock that is taken on a file.
+const READS: &[Operation] = &[Operation::Lock, Operation::Read, Operation::List];
+
+/// What a watcher of one directory misses besides: what is made below it.
+const READS_AND_BELOW: &[Operation] = &[
+    Operation::Lock,
+    Operation::Mkdir,
+    Operation::Read,
+    Operation::List,
+];
+
+/// What a watcher of the files of a build or of a program misses: every other file, and what does not change theirs.
+const OF_A_BUILD: &[Operation] = &[
+    Operation::Executed,
+    Operation::Empty,
+    Operation::Lock,
+    Operation::Create,
+    Operation::Mkdir,
+    Operation::Read,
+    Operation::List,
+    Operation::Sqlite,
+];
 
 /// The directory scripts/install-test-tools installs into.
 fn tools() -> PathBuf {

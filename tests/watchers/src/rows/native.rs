@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::SCRIPT;
+use super::{READS_AND_BELOW, SCRIPT};
 use crate::build::built;
 use crate::{
     EACH_FILE, Operation, Ready, Report, Stop, Tells, Tree, Watcher, command, report_of, script,
@@ -76,12 +76,7 @@ pub(super) static ROWS: &[Watcher] = &[
         tells: Tells::Paths(gio),
         chatter: &[""],
         stop: Stop::Killed,
-        misses: &[
-            Operation::Lock,
-            Operation::Mkdir,
-            Operation::Read,
-            Operation::List,
-        ],
+        misses: READS_AND_BELOW,
         ..SCRIPT
     },
     // It takes a wd for an index into its arguments (so the first watch must be wd 1), reads exactly what

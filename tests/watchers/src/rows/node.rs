@@ -3,23 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{SCRIPT, installed};
+use super::{OF_A_BUILD, READS, READS_AND_BELOW, SCRIPT, installed};
 use crate::{
     EACH_FILE, Operation, Ready, Report, Stop, Tells, Tree, Watcher, command, report_of, script,
 };
 
-/// Of what becomes of names, not of reading.
-const READS: &[Operation] = &[Operation::Lock, Operation::Read, Operation::List];
-
-/// And of one directory alone.
-const READS_AND_BELOW: &[Operation] = &[
-    Operation::Lock,
-    Operation::Mkdir,
-    Operation::Read,
-    Operation::List,
-];
-
-/// Of certain files alone.
+/// What a watcher of certain files misses.
 const OF_THESE: &[Operation] = &[
     Operation::Create,
     Operation::Empty,
@@ -30,19 +19,7 @@ const OF_THESE: &[Operation] = &[
     Operation::Sqlite,
 ];
 
-/// The same, and a running program was not part of a build, and of what is in them.
-const OF_A_BUILD: &[Operation] = &[
-    Operation::Executed,
-    Operation::Empty,
-    Operation::Lock,
-    Operation::Create,
-    Operation::Mkdir,
-    Operation::Read,
-    Operation::List,
-    Operation::Sqlite,
-];
-
-/// The same, and it looks at modification times first.
+/// What a build misses that looks at modification times first.
 const BY_TIME: &[Operation] = &[
     Operation::Executed,
     Operation::Empty,

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use super::{SCRIPT, installed, tools};
+use super::{READS, READS_AND_BELOW, SCRIPT, installed, tools};
 use crate::{
     EACH_FILE, Operation, Reach, Ready, Report, Stop, Tells, Tree, Watcher, command, report_of,
     script,
@@ -42,7 +42,7 @@ pub(super) static ROWS: &[Watcher] = &[
     Watcher {
         name: "watchfiles",
         command: |tree| python("watchfiles_watch.py", tree),
-        misses: &[Operation::Lock, Operation::Read, Operation::List],
+        misses: READS,
         ..SCRIPT
     },
     Watcher {
@@ -72,7 +72,7 @@ pub(super) static ROWS: &[Watcher] = &[
         restarts: true,
         chatter: &["INFO:"],
         stop: Stop::Exits(libc::SIGTERM, 0),
-        misses: &[Operation::Lock, Operation::Read, Operation::List],
+        misses: READS,
         ..SCRIPT
     },
     Watcher {
@@ -132,12 +132,7 @@ pub(super) static ROWS: &[Watcher] = &[
     Watcher {
         name: "qt-5",
         command: |tree| python("qt_watch.py", tree),
-        misses: &[
-            Operation::Lock,
-            Operation::Mkdir,
-            Operation::Read,
-            Operation::List,
-        ],
+        misses: READS_AND_BELOW,
         exceptions: EACH_FILE,
         ..SCRIPT
     },
@@ -149,7 +144,7 @@ pub(super) static ROWS: &[Watcher] = &[
             command.arg(tree.aside());
             Ok(command)
         },
-        misses: &[Operation::Lock, Operation::Read, Operation::List],
+        misses: READS,
         ..SCRIPT
     },
     Watcher {
@@ -164,12 +159,7 @@ pub(super) static ROWS: &[Watcher] = &[
             Ok(command)
         },
         preload: Reach::Nothing,
-        misses: &[
-            Operation::Lock,
-            Operation::Mkdir,
-            Operation::Read,
-            Operation::List,
-        ],
+        misses: READS_AND_BELOW,
         ..SCRIPT
     },
 ];

@@ -3,20 +3,8 @@
 use std::process::Command;
 
 use super::node::required;
-use super::{SCRIPT, installed};
+use super::{OF_A_BUILD, READS_AND_BELOW, SCRIPT, installed};
 use crate::{Operation, Ready, Stop, Tells, Watcher, script};
-
-/// Of the files a program was loaded from.
-const OF_A_PROGRAM: &[Operation] = &[
-    Operation::Executed,
-    Operation::Empty,
-    Operation::Lock,
-    Operation::Create,
-    Operation::Mkdir,
-    Operation::Read,
-    Operation::List,
-    Operation::Sqlite,
-];
 
 pub(super) static ROWS: &[Watcher] = &[
     Watcher {
@@ -26,12 +14,7 @@ pub(super) static ROWS: &[Watcher] = &[
             command.arg(script("fs_watch.js")).arg(tree.dir());
             Ok(command)
         },
-        misses: &[
-            Operation::Lock,
-            Operation::Mkdir,
-            Operation::Read,
-            Operation::List,
-        ],
+        misses: READS_AND_BELOW,
         ..SCRIPT
     },
     Watcher {
@@ -102,7 +85,7 @@ pub(super) static ROWS: &[Watcher] = &[
         restarts: true,
         chatter: &[""],
         stop: Stop::Killed,
-        misses: OF_A_PROGRAM,
+        misses: OF_A_BUILD,
         ..SCRIPT
     },
 ];

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{SCRIPT, installed};
+use super::{READS, SCRIPT, installed};
 use crate::{Operation, Reach, Ready, Report, Stop, Tells, Tree, Watcher, report_of};
 
 pub(super) static ROWS: &[Watcher] = &[
@@ -48,7 +48,7 @@ pub(super) static ROWS: &[Watcher] = &[
         // Its own, seen bare, where many files are replaced at once.
         chatter: &["[[Error (not fatal)]]", "Native fs watcher error"],
         stop: Stop::Exits(libc::SIGTERM, 0),
-        misses: &[Operation::Lock, Operation::Read, Operation::List],
+        misses: READS,
         ..SCRIPT
     },
     Watcher {
