@@ -1,16 +1,15 @@
 //! `file-handle-leak`: one file, or one pattern of files, is open far too often.
 //!
-//! Meaning: The program opens files and does not close them. One had 991 `*.jsonl` open (incident 3). At most 4 files
-//! or patterns are reported.
+//! Meaning: The program opens files and does not close them. One program had 991 `*.jsonl` open (incident 3). At most 4
+//! files or patterns are reported.
 //!
-//! Evidence: `kind` is "file" or "pattern". `file` is the path of the one; `directory` and `pattern` ("*.jsonl") are
-//! those of the other. `handles` is the number of descriptors, `files` that of different files. `writable_handles` can
-//! be written through, `deleted_handles` have lost their name. `soft_limit` is RLIMIT_NOFILE, `percent_of_limit` the
-//! share of it. `names` are up to five paths. `growth` is null without `--for`, else it has `seconds` and how many
-//! `more` there were after them. Judged by 128 descriptors of one file, or 128 files of one extension in one directory.
+//! Evidence: `kind` is "file" or "pattern". `file` is the path of a file; `directory` and `pattern` ("*.jsonl") describe
+//! a pattern. `handles` is the number of descriptors, `files` that of different files. `writable_handles` are open for
+//! writing, `deleted_handles` are of deleted files. `soft_limit` is RLIMIT_NOFILE, `percent_of_limit` the share of it. `names` are up to five paths. `growth` is null without `--for`, else it has `seconds` and how many
+//! `more` there were after them. Reported from 128 descriptors of one file on, or 128 files of one extension in one directory.
 //!
-//! Severity: warning. Where these are at least half of what `fd-limit-near` counts, it is as bad as that one. Info where
-//! `--for` saw none added and half of the soft limit is not in use: they are kept open.
+//! Severity: warning. If these are at least half of what `fd-limit-near` counts, the severity is that of the limit
+//! finding. Info if `--for` saw none added and less than half of the soft limit is in use: they are kept open.
 //!
 //! Remedy: no command closes descriptors from outside. A restart frees them. The program must close each one.
 //!
@@ -24,16 +23,16 @@ use crate::words::{number, plural};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// An eighth of the usual limit of 1,024 descriptors. A server has its logs, a few files for each thread
-/// and its sockets; a leak of one descriptor per request passes this in minutes.
+/// An eighth of the usual limit of 1,024 descriptors. A server has its logs, a few files for each thread and its sockets.
+/// A leak of one descriptor per request exceeds this within minutes.
 pub(super) const MANY: usize = 128;
-/// Names given in the evidence.
+/// How many names the evidence has.
 const NAMED: usize = 5;
-/// Patterns and files reported: the tables show the rest.
+/// How many patterns and files are reported. The tables show the rest.
 const MOST: usize = 4;
-/// Programs keep files of these names open on purpose, thousands of them in one directory: the tables of
-/// RocksDB and LevelDB, InnoDB, MyISAM, WiredTiger, Lucene and git, and the libraries of Java and .NET.
-/// When they come near the limit, `fd-limit-near` says so.
+/// Programs keep files with these extensions open on purpose, thousands of them in one directory: RocksDB, LevelDB, InnoDB,
+/// MyISAM, WiredTiger, Lucene and git, and the libraries of Java and .NET. If they come near the limit, `fd-limit-near`
+/// reports it.
 const BY_DESIGN: &[&[u8]] = &[
     b"sst", b"ldb", b"ibd", b"myd", b"myi", b"frm", b"wt", b"cfs", b"pack", b"idx", b"jar", b"dll",
     b"so",
@@ -41,7 +40,7 @@ const BY_DESIGN: &[&[u8]] = &[
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let process = facts.process;
-    // sqlite-handle-leak speaks of these.
+    // sqlite-handle-leak reports these.
     let databases = process.database_files();
     let files: Vec<&Descriptor> = process
         .descriptors
@@ -61,7 +60,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 /// Descriptors that belong together.
 struct Group<'a> {
     files: Vec<&'a Descriptor>,
-    /// Directory and extension, when it is more than one file.
+    /// Directory and extension, if these are several files.
     pattern: Option<(Name, Option<Name>)>,
 }
 
@@ -104,16 +103,16 @@ fn same_pattern<'a>(files: &[&'a Descriptor]) -> Vec<Group<'a>> {
 
 fn by_design(file: &Descriptor) -> bool {
     match file.target.extension() {
-        // One log for each site of a web server is written for as long as it runs.
+        // A web server writes one log for each site as long as it runs.
         Some(extension) if extension.eq_ignore_ascii_case(b"log") => file.writable == Some(true),
         Some(extension) => BY_DESIGN.iter().any(|e| extension.eq_ignore_ascii_case(e)),
-        // PostgreSQL names its tables by numbers: base/16384/2619.
+        // PostgreSQL names its tables with numbers: base/16384/2619.
         None => file.target.base().first().is_some_and(u8::is_ascii_digit),
     }
 }
 
 impl Group<'_> {
-    /// How many of them were opened between two samples.
+    /// How many of them were opened between the two samples.
     fn more(&self, growth: &Growth) -> i64 {
         match (&self.pattern, self.files.first()) {
             (Some((directory, extension)), _) => {
@@ -137,7 +136,7 @@ impl Group<'_> {
         let kept = leak::is_kept(process, grown.map(|(_, more, _)| more));
         let (severity, judged) = leak::verdict(
             kept,
-            ": they are opened and not closed. No command closes them from outside: a restart frees them, closing each file in the program keeps them from coming back.",
+            ": they are opened and not closed. No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each file.",
             &since,
         );
         let handles = self.files.len() as u64;
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn many_files_of_one_pattern_are_a_leak_and_one_less_is_not() {
+    fn many_files_of_one_pattern_are_a_leak_and_one_fewer_are_not() {
         let name = |n: usize| format!("/s/{n}.jsonl");
         let finding = with(128, name, |n| n as u64).only(look);
         assert_eq!(finding.evidence["pattern"], "*.jsonl");
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn one_file_open_many_times_is_said_once() {
+    fn one_file_that_is_open_many_times_is_one_finding() {
         let finding = with(200, |_| "/s/a.jsonl".into(), |_| 7).only(look);
         assert_eq!(finding.evidence["kind"], "file");
         assert_eq!(finding.evidence["file"], "/s/a.jsonl");
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_which_none_is_added_are_kept_open() {
+    fn files_whose_number_does_not_grow_are_kept_open() {
         let mut fixture = with(200, |n| format!("/s/{n}.jsonl"), |n| n as u64);
         (fixture.process.fds.open, fixture.process.fds.soft_limit) = (Some(204), Some(1024));
         assert_eq!(fixture.only(look).severity, Severity::Warning);

@@ -5,14 +5,14 @@
 //! read, whatever it says, writes what it writes when it is woken, and loops (pyinotify and the like).
 //!
 //! Evidence: `files` are up to 8 files whose events are removed and came again and again, each with `path`, `count` and
-//! `held` (the process has it open for writing). `seconds` is how long was listened: up to 200 ms, or as long as `--for`
-//! and `fdscan check -- CMD` look.
+//! `held` (the process has it open for writing). `seconds` is how long was listened: up to 200 ms, or as long as
+//! `--for` and `fdscan check -- CMD` look.
 //!
 //! Severity: info. From outside, who skips these records and who acts on them look alike.
 //!
 //! Remedy: masks that ask for less, so that nothing has to be removed. `watchfix run --settle DIRECTORY` reports a file
-//! there when it is closed; for files that are not held open, `--drop DIRECTORY` reports nothing there, and it is better
-//! to have them written elsewhere. For now, `watchfix heal` with the same rule.
+//! there when it is closed; for files that are not held open, `--drop DIRECTORY` reports nothing there, and it is
+//! better to have them written elsewhere. For now, `watchfix heal` with the same rule.
 //!
 //! Not to be confused with: `self-watch` and `sqlite-self-watch`, for files the library does not hide. `fdscan events
 //! PID` says, as root, who causes the events.
@@ -114,7 +114,8 @@ pub fn of_attributes() -> Ends {
     }
 }
 
-/// Of files that are written to; with each goes whether it is closed again and again. `None` where no directory is known.
+/// Of files that are written to; with each goes whether it is closed again and again. `None` where no directory is
+/// known.
 pub fn of_files<'a>(
     process: &Process,
     files: impl Iterator<Item = (&'a Name, bool)>,

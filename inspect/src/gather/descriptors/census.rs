@@ -17,15 +17,14 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 const DELETED: &[u8] = b" (deleted)";
-/// Looks at a descriptor that stands for another file each time.
+/// How often a descriptor is looked at that refers to another file each time.
 const LOOKS: usize = 8;
 
 /// Reads every descriptor, lowest number first, and counts them in `fds`.
 ///
 /// # Errors
-/// The errno of opening /proc/PID/fd, or EACCES when not one descriptor in it may be read (the links
-/// need more than the list: PTRACE_MODE_READ, fs/proc/base.c). What goes wrong with single descriptors
-/// goes into `gaps`.
+/// The errno of opening /proc/PID/fd, or EACCES if not a single descriptor may be read (reading a link needs more than
+/// listing it: PTRACE_MODE_READ, fs/proc/base.c). Failures of single descriptors go into `gaps`.
 pub fn read(
     dir: &ProcDir,
     mounts: &Mounts,
@@ -55,7 +54,7 @@ pub fn read(
     Ok(list)
 }
 
-/// How many descriptors there are, even for who may not list them: the size of the directory (Linux 6.2,
+/// How many descriptors there are, even for a user who may not list them: the size of the directory (Linux 6.2,
 /// fs/proc/fd.c).
 ///
 /// # Errors
@@ -107,7 +106,7 @@ pub fn inotify(dir: &ProcDir) -> io::Result<Vec<i32>> {
 pub struct Reader<'a> {
     dir: &'a ProcDir,
     mounts: &'a Mounts,
-    /// The process's root, where that is not `/` (chroot): link texts have it in front.
+    /// The process's root if it is not `/` (chroot): it is a prefix of link texts.
     root: Option<Vec<u8>>,
     view: View<'a>,
     link: Vec<u8>,
@@ -117,7 +116,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// For a process and the mounts it sees.
+    /// A reader for a process and the mounts it sees.
     pub fn new(dir: &'a ProcDir, mounts: &'a Mounts) -> Reader<'a> {
         Reader {
             dir,
@@ -131,8 +130,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What the link of a descriptor says, without a look at the file: its kind ([`Kind::Unknown`] for
-    /// what has a path), its text, and whether the name is said to be gone.
+    /// What the link of a descriptor says, without a look at the file: its kind ([`Kind::Unknown`] if it has a path),
+    /// its text, and whether the link says that the file is deleted.
     ///
     /// # Errors
     /// The kernel's errno.
@@ -148,7 +147,7 @@ impl<'a> Reader<'a> {
     /// Everything about one descriptor.
     ///
     /// # Errors
-    /// The errno of its link; ENOENT if it stands for another file at every look.
+    /// The errno of its link, or ENOENT if it refers to another file at every look.
     pub fn descriptor(&mut self, fd: i32) -> io::Result<Descriptor> {
         let path = format!("fd/{fd}");
         for _ in 0..LOOKS {
@@ -159,7 +158,7 @@ impl<'a> Reader<'a> {
         Err(io::Error::from_raw_os_error(libc::ENOENT))
     }
 
-    /// One look; `None` if the process put another file there in the middle of it.
+    /// One look; `None` if the process replaced the file meanwhile.
     fn look(&mut self, fd: i32, path: &str) -> io::Result<Option<Descriptor>> {
         sys::read_link_at(self.dir.as_fd(), path.as_bytes(), &mut self.link)?;
         let mut descriptor = Descriptor::of_kind(fd, kind_by_link(&self.link));
@@ -176,7 +175,7 @@ impl<'a> Reader<'a> {
         Ok(Some(descriptor))
     }
 
-    /// Fills in what only a file with a path has. Says whether what was read is of one file.
+    /// Fills in what only a file with a path has. Returns whether everything that was read belongs to one file.
     fn look_at_file(&mut self, path: &str, descriptor: &mut Descriptor) -> bool {
         let header = self.header(descriptor.fd);
         descriptor.writable = header
@@ -187,17 +186,17 @@ impl<'a> Reader<'a> {
             Some(id) => self.mounts.by_id(id),
             None => self.mounts.of_path(&inside),
         };
-        // A mount that is not listed was unmounted lazily, or belongs to another namespace: unknown is unsafe.
+        // A mount that is not listed was unmounted lazily, or belongs to another namespace: it may hang.
         let mut safe = mount.is_some_and(|m| !m.may_hang);
         let looked = safe
             .then(|| sys::stat_and_mount(self.dir.as_fd(), path.as_bytes(), 0).ok())
             .flatten();
-        // Since its fdinfo was read another file may have taken its place.
+        // Another file may have taken its place since its fdinfo was read.
         if let Some((_, Some(now))) = looked {
             safe = self.mounts.by_id(now).is_some_and(|m| !m.may_hang);
         }
         let stat = looked.map(|(stat, _)| stat).filter(|_| safe);
-        // An overlayfs shows another number in stat(2) than in fdinfo.
+        // An overlayfs shows different inode numbers in stat(2) and in fdinfo.
         let comparable = mount.is_some_and(|m| !m.overlay);
         let whole = match (header.inode, stat.as_ref()) {
             (_, None) => !safe,
@@ -212,7 +211,7 @@ impl<'a> Reader<'a> {
             if let Some(stat) = &stat {
                 self.mounts.note(mount, stat);
             }
-            // What may hang shares no numbers: it is asked nothing.
+            // A file system that may hang is not asked; none of them shows two numbers.
             let way = (self.dir.as_fd(), path.as_bytes(), true);
             descriptor.identity = self.mounts.identity(mount, inode, way);
         }
@@ -254,8 +253,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Parts a link's text into path and whether the name is gone. d_path (fs/d_path.c) marks that by a
-    /// suffix, which a living file may also have as part of its name.
+    /// Splits the text of a link into the path and whether the file is deleted. d_path (fs/d_path.c) marks a deleted
+    /// file with a suffix, which the name of an existing file may also end in.
     fn name_of(&self, path: &[u8], stat: Option<&libc::stat>) -> (Name, bool) {
         let Some(bare) = path.strip_suffix(DELETED) else {
             return (path.into(), stat.is_some_and(|s| s.st_nlink == 0));
@@ -286,7 +285,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The identity of an open file of this program, with the device locks are listed by.
+/// The identity of an open file of this program, with the device as /proc/locks lists it.
 pub fn identity(file: &File, mounts: &Mounts) -> Option<Identity> {
     let text = std::fs::read(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
     let header = fdinfo::header(&text);

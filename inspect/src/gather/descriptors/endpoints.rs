@@ -1,14 +1,14 @@
-//! /proc/PID/net/{tcp,tcp6,udp,udp6,unix}: in which state a process's sockets are, and with whom.
+//! /proc/PID/net/{tcp,tcp6,udp,udp6,unix}: the states and peers of a process's sockets.
 
 use crate::gather::descriptors::sockets::{Tables, socket_inode};
 use crate::model::{Descriptor, Endpoint, Kind, TcpState};
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Nothing is concluded from fewer.
+/// No conclusion is drawn from fewer sockets.
 const WORTH_READING: usize = 64;
 
-/// The sockets whose states are worth knowing, by their inodes: none of a process that has few.
+/// The sockets whose states are worth knowing, by inode: none if the process has few.
 pub fn wanted(descriptors: &[Descriptor]) -> HashSet<u64> {
     let sockets = descriptors.iter().filter(|d| d.kind == Kind::Socket);
     let wanted: HashSet<u64> = sockets
@@ -20,7 +20,7 @@ pub fn wanted(descriptors: &[Descriptor]) -> HashSet<u64> {
     }
 }
 
-/// Those of `wanted` that the tables list, each once.
+/// The sockets of `wanted` that the tables list, each once.
 pub fn of(tables: &Tables, mut wanted: HashSet<u64>) -> Vec<Endpoint> {
     let seen = tables.kept().filter_map(|(table, line)| match table {
         "unix" => unix(line),
@@ -57,8 +57,8 @@ fn inet(line: &[u8], protocol: &'static str, tables: &Tables) -> Option<Endpoint
     })
 }
 
-/// `Num: RefCount Protocol Flags Type St Inode Path` (net/unix/af_unix.c, `unix_seq_show`). An accepted socket
-/// has the path of the one it was accepted by.
+/// `Num: RefCount Protocol Flags Type St Inode Path` (net/unix/af_unix.c, `unix_seq_show`). An accepted socket has the
+/// path of its listener.
 fn unix(line: &[u8]) -> Option<Endpoint> {
     let mut fields = line.split(|&b| b == b' ').filter(|field| !field.is_empty());
     let inode = std::str::from_utf8(fields.nth(6)?).ok()?.parse().ok()?;
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_has_state_peer_and_inode() {
+    fn a_connection_is_read_with_its_state_peer_and_inode() {
         let line = b"   1: 0100007F:1F90 0100007F:D3A2 08 00000000:00000001 00:00000000 00000000  1000        0 31337 1 0 20 4 30 10 -1";
         let seen = inet(line, "tcp", &Tables::default()).unwrap();
         assert_eq!(seen.inode, 31337);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unix_socket_with_a_path_was_accepted_there() {
+    fn a_connected_unix_socket_with_a_path_was_accepted_on_it() {
         let accepted = b"0000000000000000: 00000003 00000000 00000000 0001 03  4711 /run/a.sock";
         assert!(unix(accepted).unwrap().accepted);
         let pair = b"0000000000000000: 00000003 00000000 00000000 0001 03 4712";

@@ -2,7 +2,7 @@
 //!
 //! Source: fs/proc/fd.c (`seq_show`) and fs/notify/fdinfo.c (`inotify_fdinfo`).
 
-/// The lines every fdinfo begins with; `None` for a line that is missing or unreadable.
+/// The lines that every fdinfo begins with. `None` for a line that is missing or unreadable.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// Open flags, octal in the text; O_CLOEXEC is OR-ed in.
@@ -13,7 +13,7 @@ pub struct Header {
     pub inode: Option<u64>,
 }
 
-/// Reads the header; lines it does not know are skipped.
+/// Reads the header. Unknown lines are skipped.
 pub fn header(text: &[u8]) -> Header {
     let mut header = Header::default();
     for line in text.split(|&b| b == b'\n') {
@@ -28,15 +28,15 @@ pub fn header(text: &[u8]) -> Header {
     header
 }
 
-/// One `inotify ...` line. Every number in it is hexadecimal, the watch descriptor too (proc(5) says
-/// decimal; the kernel prints `%x`).
+/// One `inotify ...` line. Every number in it is hexadecimal, including the watch descriptor (proc(5) says decimal, but
+/// the kernel prints `%x`).
 #[derive(Debug, PartialEq, Eq)]
 pub struct WatchLine<'a> {
     /// The watch descriptor.
     pub wd: i32,
     /// The watched inode.
     pub inode: u64,
-    /// Its superblock's device, as the kernel numbers it inside.
+    /// The device of its superblock, in the kernel's internal encoding.
     pub sdev: u32,
     /// The mask.
     pub mask: u32,
@@ -56,18 +56,18 @@ pub struct HandleText<'a> {
 impl HandleText<'_> {
     /// Appends the handle's bytes to `to`.
     pub fn decode_into(&self, to: &mut Vec<u8>) {
-        // Digits were checked when the line was read.
+        // The digits were checked when the line was read.
         let pairs = self.digits.as_chunks::<2>().0.iter();
         to.extend(pairs.map(|&[high, low]| digit(high) << 4 | digit(low)));
     }
 }
 
-/// Whether a line stands for a watch.
+/// Whether a line describes a watch.
 pub fn is_watch(line: &[u8]) -> bool {
     line.starts_with(b"inotify ")
 }
 
-/// Reads one line; `None` if it is not a watch or one of wd, ino, sdev and mask is missing or unreadable.
+/// Reads one line. `None` if it does not describe a watch, or if wd, ino, sdev or mask is missing or unreadable.
 pub fn watch(line: &[u8]) -> Option<WatchLine<'_>> {
     let mut rest = line.strip_prefix(b"inotify ")?;
     let (mut wd, mut inode, mut sdev, mut mask) = (None, None, None, None);
@@ -96,14 +96,14 @@ pub fn watch(line: &[u8]) -> Option<WatchLine<'_>> {
     })
 }
 
-/// What stands before the first `mark` and what after it; everything and nothing if there is none.
+/// What is before the first `mark` and what is after it. Without a `mark`, everything and nothing.
 fn split(text: &[u8], mark: u8) -> (&[u8], &[u8]) {
     let end = text.iter().position(|&b| b == mark).unwrap_or(text.len());
     let (before, after) = text.split_at(end);
     (before, after.get(1..).unwrap_or_default())
 }
 
-/// A handle counts only when it is whole: a cut one would name another file.
+/// A handle counts only if it is complete: a truncated one would name another file.
 fn handle(length: Option<u64>, kind: Option<i32>, digits: Option<&[u8]>) -> Option<HandleText<'_>> {
     let digits = digits?;
     let whole = usize::try_from(length?).ok()?.checked_mul(2)? == digits.len();
@@ -111,7 +111,7 @@ fn handle(length: Option<u64>, kind: Option<i32>, digits: Option<&[u8]>) -> Opti
     (whole && digits.iter().all(|&b| digit(b) < 16)).then_some(HandleText { kind, digits })
 }
 
-/// The value of a hexadecimal digit; 255 for what is none.
+/// The value of a hexadecimal digit, or 255 for any other character.
 fn digit(byte: u8) -> u8 {
     const VALUES: [u8; 256] = {
         let mut values = [255; 256];
@@ -126,7 +126,7 @@ fn digit(byte: u8) -> u8 {
     VALUES[usize::from(byte)]
 }
 
-/// A number without sign or prefix; `None` if it is empty, has another character or needs over 64 bits.
+/// A number without sign or prefix. `None` if it is empty, has any other character or needs more than 64 bits.
 fn number(text: &[u8], base: u8) -> Option<u64> {
     if text.is_empty() {
         return None;
@@ -190,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_without_a_handle_is_a_watch() {
+    fn a_watch_without_a_handle_is_read() {
         let line = b"inotify wd:1 ino:2 sdev:3 mask:2 ignored_mask:0 ";
         assert_eq!(watch(line).unwrap().handle, None);
     }
 
     #[test]
-    fn a_handle_that_is_cut_or_no_hex_counts_as_missing() {
+    fn a_handle_that_is_truncated_or_not_hex_counts_as_missing() {
         let cut = LINE.get(..LINE.len() - 1).unwrap();
         assert_eq!(watch(cut).unwrap().handle, None);
         let wrong = [cut, b"x"].concat();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_cut_before_its_mask_is_not_a_watch() {
+    fn a_line_truncated_before_its_mask_is_not_a_watch() {
         let end = LINE.windows(5).position(|w| w == b"mask:").unwrap();
         for cut in 0..end + 5 {
             assert_eq!(watch(&LINE[..cut]), None, "cut at {cut}");

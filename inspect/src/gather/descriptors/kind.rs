@@ -1,10 +1,10 @@
-//! What a descriptor stands on: by the text of its link, or by the mode of what is there.
+//! What a descriptor refers to, by the text of its link or by the mode of the file.
 
 use crate::model::Kind;
 
 /// What a link's text says by itself; [`Kind::Unknown`] for a path.
 pub fn kind_by_link(link: &[u8]) -> Kind {
-    // inotify's is the one anonymous inode without brackets (fs/notify/inotify/inotify_user.c).
+    // Only inotify's anonymous inode has no brackets (fs/notify/inotify/inotify_user.c).
     if let Some(name) = link.strip_prefix(b"anon_inode:") {
         return match name {
             b"inotify" => Kind::Inotify,
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn links_without_a_path_are_told_apart() {
+    fn links_without_a_path_are_distinguished() {
         assert_eq!(kind_by_link(b"socket:[123]"), Kind::Socket);
         assert_eq!(kind_by_link(b"net:[4026531840]"), Kind::Namespace);
         assert_eq!(kind_by_link(b"/memfd:x (deleted)"), Kind::Memfd);

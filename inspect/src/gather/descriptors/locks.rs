@@ -1,7 +1,7 @@
 //! File locks: the lines of /proc/locks and the `lock:` lines of /proc/PID/fdinfo/FD.
 //!
-//! Source: fs/locks.c (`lock_get_status`, `show_fd_locks`). In fdinfo a line stands only on the descriptor
-//! that took the lock, in the process that owns it: that is what tells whose a lock is.
+//! Source: fs/locks.c (`lock_get_status`, `show_fd_locks`). In fdinfo, only the descriptor that took the lock, in the
+//! process that owns it, has the line. That tells whose lock it is.
 
 use crate::model::{Device, Identity};
 
@@ -21,13 +21,14 @@ pub enum LockType {
 /// One lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LockLine {
-    /// Somebody waits for it: nobody holds it.
+    /// Whether the owner only waits for it and does not hold it.
     pub waiting: bool,
-    /// Which kind.
+    /// Its kind.
     pub kind: LockType,
-    /// A write lock.
+    /// Whether it is a write lock.
     pub exclusive: bool,
-    /// The process; `None` for an open file description's (-1) and for one outside the reader's namespace.
+    /// The process. `None` for a lock of an open file description (-1), and for a process outside the reader's
+    /// namespace.
     pub pid: Option<u32>,
     /// The locked inode.
     pub file: Identity,
@@ -49,8 +50,8 @@ impl LockLine {
     }
 }
 
-/// Reads `N: POSIX  ADVISORY  READ 42 fe:00:1234 124 125`, of either file, without `lock:`. `None` for
-/// what is no such line, and for a lock on something without an inode.
+/// Reads `N: POSIX  ADVISORY  READ 42 fe:00:1234 124 125`, as in both files, without `lock:`. `None` for any other
+/// line, and for a lock on something without an inode.
 pub fn line(text: &[u8]) -> Option<LockLine> {
     let text = std::str::from_utf8(text).ok()?;
     let mut words = text.split_ascii_whitespace();
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_grew_together_covers_each_of_its_bytes_and_no_other() {
+    fn a_merged_range_covers_each_of_its_bytes_and_no_other() {
         let lock = line(b"1: POSIX  ADVISORY  READ 1 fe:00:1 124 125").unwrap();
         let covered: Vec<_> = (120..=128).filter(|&b| lock.covers(b, b)).collect();
         assert_eq!(covered, [124, 125]);
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_lock_does_not_hold_it() {
+    fn a_process_that_waits_for_a_lock_does_not_hold_it() {
         let text = b"7: POSIX  ADVISORY  WRITE 5 fe:00:1 0 EOF\n7: -> POSIX  ADVISORY  WRITE 6 fe:00:1 0 EOF\n";
         let seen: Vec<_> = of_table(text).map(|l| (l.pid, l.is_range())).collect();
         assert_eq!(seen, [(Some(5), true), (Some(6), false)]);

@@ -1,5 +1,5 @@
-//! What a process has open: /proc/PID/fd, fdinfo, /proc/locks and the socket tables of /proc/PID/net. It gives the
-//! census of descriptors by kind, listeners and connections by state, and locks.
+//! What a process has open, from /proc/PID/fd, fdinfo, /proc/locks and the socket tables of /proc/PID/net: the census
+//! of descriptors by kind, listeners and connections by state, and locks.
 
 pub(crate) mod census;
 pub(crate) mod endpoints;

@@ -1,10 +1,10 @@
-//! The open regular files rolled up: which directories and which extensions hold most descriptors.
+//! A roll-up of the open regular files: the directories and extensions with most descriptors.
 
 use crate::model::{Descriptor, ExtensionCount, Fds, FileCount, Kind, Name};
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Directories and extensions kept: more would be the list itself.
+/// How many directories and extensions are kept: more would be as long as the list itself.
 const KEPT: usize = 10;
 
 /// Fills in `top_directories` and `top_extensions`.

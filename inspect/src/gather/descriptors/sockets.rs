@@ -1,4 +1,4 @@
-//! /proc/PID/net/{tcp,tcp6,udp,udp6,unix}: who listens, in the process's own network namespace.
+//! /proc/PID/net/{tcp,tcp6,udp,udp6,unix}: the listeners in the process's own network namespace.
 
 use crate::gather::subject::lines::each_line;
 use crate::gather::subject::proc_dir::ProcDir;
@@ -15,9 +15,9 @@ pub struct Listening {
     pub protocol: &'static str,
     /// Address and port; `None` for a unix socket.
     pub address: Option<SocketAddr>,
-    /// The path of a unix socket; `@` in front of an abstract one.
+    /// The path of a unix socket; an abstract one begins with `@`.
     pub path: Option<Name>,
-    /// The user who made it; not known of a unix socket.
+    /// The user who created it; not known for a unix socket.
     pub uid: Option<u32>,
     /// The socket's inode, as in the link `socket:[N]`.
     pub inode: u64,
@@ -27,26 +27,26 @@ pub struct Listening {
 #[derive(Debug, Default)]
 pub struct Tables {
     list: Vec<Listening>,
-    /// The lines that were asked for, with their tables.
+    /// The requested lines, with their tables.
     kept: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Tables {
-    /// Reads the tables of a process's namespace. One that cannot be read is empty: IPv6 may be missing.
+    /// Reads the tables of a process's namespace. A table that cannot be read is empty: IPv6 may be missing.
     pub fn of(dir: &ProcDir) -> Tables {
         Tables::keeping(dir, &HashSet::new())
     }
 
-    /// Reads those of sockets that have a port.
+    /// Reads the tables of sockets that have a port.
     pub fn with_ports(dir: &ProcDir) -> Tables {
         Tables::keeping_ports(dir, &HashSet::new())
     }
 
-    /// As `of`; the lines of the sockets in `wanted` are kept as well: a table of thousands takes the kernel long.
+    /// Like `of`, but also keeps the lines of the sockets in `wanted`: the kernel takes long for a table of thousands.
     pub fn keeping(dir: &ProcDir, wanted: &HashSet<u64>) -> Tables {
         let mut tables = Tables::keeping_ports(dir, wanted);
         if let Ok(file) = dir.open_file(b"net/unix", libc::O_RDONLY) {
-            // A table that breaks off still shows what stands before.
+            // A table that ends early still shows the lines before.
             let _ = each_line(&file, &mut Vec::new(), |line| {
                 tables.list.extend(unix(line));
                 let is_wanted = |fields: UnixFields<'_>| wanted.contains(&fields.inode);
@@ -66,7 +66,7 @@ impl Tables {
                 kept.push((protocol, line.to_vec()));
             }
         };
-        // Field 10 (net/ipv4/tcp_ipv4.c, `get_tcp4_sock`). Without a wish it is not looked for.
+        // Field 10 (net/ipv4/tcp_ipv4.c, `get_tcp4_sock`). It is not read if no socket is wanted.
         let inode = |line: &[u8]| {
             let mut fields = line.split(|&b| b == b' ').filter(|field| !field.is_empty());
             let field = fields.nth(9).filter(|_| !wanted.is_empty())?;
@@ -89,7 +89,7 @@ impl Tables {
             );
         }
         for protocol in ["udp", "udp6"] {
-            // UDP does not listen; without a peer a socket takes datagrams from everyone.
+            // UDP has no listening state: a socket without a peer receives datagrams from everyone.
             let text = table(
                 dir,
                 protocol,
@@ -107,7 +107,7 @@ impl Tables {
         Tables { list, kept }
     }
 
-    /// The lines of the sockets that were asked for, with the names of their tables.
+    /// The lines of the requested sockets, with the names of their tables.
     pub fn kept(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
         self.kept.iter().map(|(table, line)| (*table, &line[..]))
     }
@@ -160,7 +160,7 @@ impl Tables {
 /// Whether a connection to `host` ends at a socket bound to `bound`.
 fn reaches(host: IpAddr, bound: IpAddr) -> bool {
     let (host, bound) = (host.to_canonical(), bound.to_canonical());
-    // ":: " takes IPv4 as well, unless IPV6_V6ONLY, which the table does not show.
+    // `::` accepts IPv4 as well, unless IPV6_V6ONLY is set, which the table does not show.
     host == bound || host.is_unspecified() || bound.is_unspecified()
 }
 
@@ -180,7 +180,7 @@ fn inet(protocol: &'static str, address: SocketAddr, uid: u32, inode: u64) -> Li
     }
 }
 
-/// The header and the lines that matter: a busy server has tens of thousands of others.
+/// The header and the relevant lines: a busy server has tens of thousands of others.
 fn table(
     dir: &ProcDir,
     protocol: &str,
@@ -204,21 +204,21 @@ fn table(
 
 /// A unix socket with a path.
 pub struct UnixSocket {
-    /// The path it was bound by.
+    /// The path it was bound to.
     pub path: Name,
     /// Its inode, as in the link `socket:[N]`.
     pub inode: u64,
-    /// It listens, or takes datagrams.
+    /// Whether it listens or receives datagrams.
     pub served: bool,
-    /// It takes datagrams.
+    /// Whether it receives datagrams.
     pub datagrams: bool,
 }
 
-/// The unix sockets with a path in a process's network namespace; none if that may not be read.
+/// The unix sockets with a path in a process's network namespace. Empty if the table may not be read.
 pub fn unix_sockets(dir: &ProcDir) -> Vec<UnixSocket> {
     let mut list = Vec::new();
     if let Ok(file) = dir.open_file(b"net/unix", libc::O_RDONLY) {
-        // A table that breaks off still shows what stands before.
+        // A table that ends early still shows the lines before.
         let _ = each_line(&file, &mut Vec::new(), |line| {
             list.extend(unix_socket(line))
         });
@@ -226,8 +226,8 @@ pub fn unix_sockets(dir: &ProcDir) -> Vec<UnixSocket> {
     list
 }
 
-/// `Num: RefCount Protocol Flags Type St Inode Path` (net/unix/af_unix.c, `unix_seq_show`). Read here and
-/// not by procfs, for which one path that is no UTF-8 would spoil the whole table.
+/// `Num: RefCount Protocol Flags Type St Inode Path` (net/unix/af_unix.c, `unix_seq_show`). The procfs crate does not
+/// read it: there, one path that is not UTF-8 makes the whole table fail.
 fn unix_socket(line: &[u8]) -> Option<UnixSocket> {
     let fields = unix_fields(line)?;
     let path = Name::from(fields.path.filter(|path| !path.starts_with(b"@"))?);
@@ -282,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_unix_listener_has_any_bytes_as_its_path() {
+    fn the_path_of_a_unix_listener_may_be_any_bytes() {
         let line = b"0000000000000000: 00000002 00000000 00010000 0001 01  4711 /run/a \xff.sock";
         let found = unix(line).unwrap();
         assert_eq!(found.inode, 4711);

@@ -8,8 +8,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-/// Whether it speaks through pipes whose other ends are closed, both of them: who started it to talk to it, as an
-/// editor does with its servers, has gone.
+/// Whether its standard input and output are pipes whose other ends are both closed: the program that started it to
+/// talk to it, such as an editor its language server, is gone.
 pub fn is_gone(dir: &ProcDir, process: &Process) -> bool {
     let pipe = |fd: i32| {
         let mut all = process.descriptors.iter();
@@ -18,7 +18,7 @@ pub fn is_gone(dir: &ProcDir, process: &Process) -> bool {
     let (Some(input), Some(output)) = (pipe(0), pipe(1)) else {
         return false;
     };
-    // A pipe to itself has two ends here.
+    // A pipe to itself has both ends in this process.
     let is_own = |pipe: &Descriptor| {
         let ends = process.descriptors.iter();
         ends.filter(|d| d.target == pipe.target).count() > 1
@@ -29,11 +29,11 @@ pub fn is_gone(dir: &ProcDir, process: &Process) -> bool {
         && reopen(dir, 1, true).is_ok_and(|pipe| sys::has_hung_up(pipe.as_fd()))
 }
 
-/// Opens an end of a pipe of its own for a moment. Nothing is read or written.
+/// Opens its own end of a pipe for a moment. Nothing is read or written.
 fn reopen(dir: &ProcDir, fd: i32, write: bool) -> io::Result<File> {
     let found = dir.open_file(format!("fd/{fd}").as_bytes(), libc::O_PATH)?;
     let own = format!("/proc/self/fd/{}", found.as_raw_fd());
-    // It may stand for something else by now, and a FIFO with a name may lie anywhere.
+    // It may refer to something else by now, and a named FIFO may be anywhere.
     if !std::fs::read_link(&own)?
         .as_os_str()
         .as_encoded_bytes()
@@ -55,7 +55,7 @@ mod tests {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
-    /// A sleep between two pipes, and what is thought of it, with its ends here and without.
+    /// A sleep between two pipes, and the verdict about it, with the other ends open and closed.
     fn looks(close_input: bool, close_output: bool) -> bool {
         let mut child = Command::new("sleep")
             .arg("1000")
@@ -78,7 +78,7 @@ mod tests {
             descriptors: vec![descriptor(0), descriptor(1)],
             ..Process::default()
         };
-        // What another thread of the tests starts has copies of both ends until its exec.
+        // A process that another test starts has copies of both ends until its exec.
         let closed = close_input && close_output;
         let began = Instant::now();
         let mut gone = is_gone(&dir, &process);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_closed_both_ends_has_gone_and_who_has_closed_one_has_not() {
+    fn a_client_that_closed_both_ends_is_gone_and_one_that_closed_one_is_not() {
         assert!(looks(true, true));
         // `echo x | sleep 1000 | cat`
         assert!(!looks(true, false));

@@ -1,4 +1,4 @@
-//! Descriptors that could not be read, and how that is told.
+//! Descriptors that could not be read, and how that is reported.
 
 use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
 use crate::gather::subject::view;
@@ -44,7 +44,7 @@ impl Unread {
             gaps.count(
                 self.of_unknown_mounts,
                 "sizes and types of files",
-                "on a mount that the process's list does not have (unmounted meanwhile, or another namespace's), which is not touched: it may be one that hangs",
+                "on a mount that the process's list does not have (unmounted meanwhile, or of another namespace), which is not touched because it may hang",
             );
         }
         for (why, count) in self.other {

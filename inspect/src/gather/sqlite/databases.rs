@@ -1,8 +1,8 @@
 //! SQLite databases among the open files, grouped by inode and by name.
 //!
 //! A file is looked at through /proc/PID/fd/N only. The real path is never opened, and nothing is locked, mapped or
-//! created. A file is opened only if its side files do not already identify it, and never if a watch of the process would
-//! report the open. Format: <https://sqlite.org/fileformat2.html>, section 1.3.
+//! created. A file is opened only if its side files do not already identify it, and never if a watch of the process
+//! would report the open. Format: <https://sqlite.org/fileformat2.html>, section 1.3.
 
 use crate::gather::descriptors::census::identity;
 use crate::gather::inotify::side_effects::SideEffects;
@@ -223,8 +223,8 @@ fn add(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
     }
 }
 
-/// Whether the size is possible for a database (whole pages, and the smallest page is 512 bytes) and the name is not that
-/// of a side file.
+/// Whether the size is possible for a database (whole pages, and the smallest page is 512 bytes) and the name is not
+/// that of a side file.
 fn may_be_database(file: &Part) -> bool {
     let name = file.path.as_bytes();
     file.bytes.is_some_and(|size| size > 0 && size % 512 == 0)

@@ -35,8 +35,8 @@ pub enum Effort {
     Salts,
 }
 
-/// Counts the frames of a -wal of `bytes`. `read` fills a buffer from an offset and returns how much it filled. `None` if
-/// the header is not valid, if the end of the last transaction is too far from the end of the file, or if the log
+/// Counts the frames of a -wal of `bytes`. `read` fills a buffer from an offset and returns how much it filled. `None`
+/// if the header is not valid, if the end of the last transaction is too far from the end of the file, or if the log
 /// restarted meanwhile.
 pub fn count(
     read: impl Fn(&mut [u8], u64) -> usize,

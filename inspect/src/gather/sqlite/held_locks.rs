@@ -12,8 +12,8 @@ use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Database, Descriptor, Holder, Identity, Part, Process, RollbackKind};
 use std::collections::{HashMap, HashSet};
 
-/// The locks of the process and of all processes that share its databases. `None` if they cannot be read. A process holds
-/// no lock on a database that this one has locked for itself alone, so with `all` it is searched for, and so are
+/// The locks of the process and of all processes that share its databases. `None` if they cannot be read. A process
+/// holds no lock on a database that this one has locked for itself alone, so with `all` it is searched for, and so are
 /// processes that share a database nobody else seems to have.
 pub fn locks(subject: &mut Subject<'_>, all: bool) -> Option<Found> {
     let Subject {

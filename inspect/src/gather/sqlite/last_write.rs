@@ -8,7 +8,8 @@ use crate::sys;
 use std::os::fd::AsFd;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Finds out when each file of the databases was last written, and whether commits create a -journal. No file is opened.
+/// Finds out when each file of the databases was last written, and whether commits create a -journal. No file is
+/// opened.
 pub fn look(dir: &ProcDir, mounts: &Mounts, databases: &mut [Database]) {
     let view = View::of(dir, mounts);
     for database in databases {

@@ -14,8 +14,8 @@ pub const AGAIN: Duration = Duration::from_millis(50);
 /// How many looks must find it. A process that commits again and again is without the lock at one of them.
 pub const LOOKS: u32 = 4;
 
-/// Looks again for a moment if a process is in a write transaction, or reads and so holds up a checkpoint: most of these
-/// last for milliseconds.
+/// Looks again for a moment if a process is in a write transaction, or reads and so holds up a checkpoint: most of
+/// these last for milliseconds.
 pub fn watch_writers(subject: &mut Subject<'_>) {
     let began = Instant::now();
     for _ in 0..LOOKS {
@@ -31,8 +31,8 @@ pub fn watch_writers(subject: &mut Subject<'_>) {
     }
 }
 
-/// Looks at the locks again, `since` after the first look. Those that are still held get that age. Returns whether one of
-/// them keeps others from writing, or belongs to a reader that holds up a checkpoint.
+/// Looks at the locks again, `since` after the first look. Those that are still held get that age. Returns whether one
+/// of them keeps others from writing, or belongs to a reader that holds up a checkpoint.
 pub fn lasting(subject: &mut Subject<'_>, since: Duration) -> bool {
     let mut databases = subject.process.sqlite.clone();
     // The first look already reported what cannot be seen.

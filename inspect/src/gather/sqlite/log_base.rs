@@ -1,7 +1,8 @@
-//! Whether a database is the one that its log continues from, as far as can be told before any of the log is checkpointed.
+//! Whether a database is the one that its log continues from, as far as can be told before any of the log is
+//! checkpointed.
 //!
-//! Every page is in the log or in the database. A process that logs page 1 gives it the file change counter of the
-//! page 1 that it read last, plus 1 (pager.c, `pager_write_changecounter`). So the first page 1 in the log has the counter
+//! Every page is in the log or in the database. A process that logs page 1 gives it the file change counter of the page
+//! 1 that it read last, plus 1 (pager.c, `pager_write_changecounter`). So the first page 1 in the log has the counter
 //! of the database (if its writer continues from an earlier log) or the next one, and each later page 1 follows the one
 //! before in the same way. A checkpoint writes one of these into the database.
 
@@ -103,9 +104,7 @@ mod tests {
     use super::{LOCK_BYTES, lacks_pages};
     use crate::gather::sqlite::fixture::{copy_over, look_at, open};
     use crate::model::Overwritten;
-    use rusqlite::Connection;
-    use std::fs::File;
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     const FILL: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB);
         INSERT INTO t (body) VALUES (randomblob(100000));";

@@ -1,7 +1,7 @@
 //! What the -shm and the -wal themselves say, read safely.
 //!
-//! They are read with pread(2) alone. A mapped -shm would mean SIGBUS when it is truncated, and a lock of ours would get in
-//! the way of its users.
+//! They are read with pread(2) alone. A mapped -shm would mean SIGBUS when it is truncated, and a lock of ours would
+//! get in the way of its users.
 
 use crate::gather::sqlite::frames::{Counted, Effort};
 use crate::gather::sqlite::header::WAL_HEADER;

@@ -41,8 +41,8 @@ pub fn logs(subject: &mut Subject<'_>) {
     }
 }
 
-/// What the -journal of another process says, opened by its name. If that process lets nobody else in, the -journal tells
-/// whether it is in a transaction.
+/// What the -journal of another process says, opened by its name. If that process lets nobody else in, the -journal
+/// tells whether it is in a transaction.
 pub fn journal_of_another(
     dir: &ProcDir,
     mounts: &Mounts,

@@ -1,5 +1,6 @@
 //! SQLite databases among the open files: which files are theirs, what their -wal and -shm say, who holds which lock on
-//! them, and whether the files still belong together. Formats: <https://sqlite.org/fileformat2.html> and walformat.html.
+//! them, and whether the files still belong together. Formats: <https://sqlite.org/fileformat2.html> and
+//! walformat.html.
 
 pub(crate) mod by_path;
 pub mod checksum;

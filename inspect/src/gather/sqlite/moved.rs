@@ -1,8 +1,8 @@
-//! Whether a database in rollback mode was renamed while it was open. SQLite checks its name before each write (pager.c,
-//! `databaseIsUnmoved`) and refuses the write if it was.
+//! Whether a database in rollback mode was renamed while it was open. SQLite checks its name before each write
+//! (pager.c, `databaseIsUnmoved`) and refuses the write if it was.
 //!
-//! The kernel knows only the new name. The old one can be found in the name of the -journal of an earlier transaction, or
-//! on the command line: that path does not exist any more, and the database was renamed after the process started.
+//! The kernel knows only the new name. The old one can be found in the name of the -journal of an earlier transaction,
+//! or on the command line: that path does not exist any more, and the database was renamed after the process started.
 
 use crate::gather::subject::Subject;
 use crate::gather::subject::view::{FinalLink, View};

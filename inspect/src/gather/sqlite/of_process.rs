@@ -70,8 +70,8 @@ fn side_deleted(dir: &ProcDir, database: &Database) -> Option<&'static str> {
     still.then_some(lost.suffix)
 }
 
-/// Finds a database that was renamed while its -wal kept the old name: rename(2) also changes the name of an open file. In
-/// WAL mode a connection that has a -wal holds a lock on its database all the time.
+/// Finds a database that was renamed while its -wal kept the old name: rename(2) also changes the name of an open file.
+/// In WAL mode a connection that has a -wal holds a lock on its database all the time.
 fn renamed(subject: &mut Subject<'_>) {
     let view = subject.view();
     let process = &mut *subject.process;

@@ -182,7 +182,6 @@ mod tests {
     use crate::gather::sqlite::fixture::{copy_over, look_at, open};
     use rusqlite::Connection;
     use rusqlite::backup::Backup;
-    use std::path::Path;
     use std::time::Duration;
 
     const TABLE: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB);";

@@ -49,8 +49,8 @@ fn is_scratch(dir: &ProcDir, database: &Database) -> bool {
     })
 }
 
-/// Where files can be created if the directory of a database is gone: in the nearest directory above it, or in `.` if this
-/// user may not write there. `None` if the directory exists.
+/// Where files can be created if the directory of a database is gone: in the nearest directory above it, or in `.` if
+/// this user may not write there. `None` if the directory exists.
 fn nearest(view: &View<'_>, database: &Name) -> Option<Name> {
     let own = database.parent()?.to_vec();
     let mut place = &own[..];

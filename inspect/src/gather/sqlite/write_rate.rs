@@ -1,8 +1,8 @@
-//! How often a process writes to databases whose writes wake it. A program that logs what wakes it writes again at once; one
-//! that writes by a timer does not.
+//! How often a process writes to databases whose writes wake it. A program that logs what wakes it writes again at
+//! once; one that writes by a timer does not.
 //!
-//! The times of the files are looked at repeatedly for a moment, without opening a file. The transactions in the log are
-//! counted as well, to find a loop that has just ended.
+//! The times of the files are looked at repeatedly for a moment, without opening a file. The transactions in the log
+//! are counted as well, to find a loop that has just ended.
 
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::sqlite::databases::open_unseen;

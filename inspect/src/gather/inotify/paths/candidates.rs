@@ -1,4 +1,4 @@
-//! Likely places, known by name: they are compared with the watched inodes, and nothing is listed.
+//! Likely places whose names are known. They are compared with the watched inodes; nothing is listed.
 
 use crate::gather::inotify::paths::wanted::Wanted;
 use crate::gather::inotify::watches::ReadInstance;
@@ -7,21 +7,21 @@ use crate::model::{Device, Kind, Name, Process, ResolvedBy};
 use std::collections::{HashSet, VecDeque};
 use std::os::fd::AsFd;
 
-/// Places compared: a process with 65,536 files in as many directories must not make the scan slow.
+/// How many places are compared: a process with 65,536 files in as many directories must not slow the scan down.
 const MOST_PLACES: usize = 4096;
 
-/// Longer texts in a command line are not paths (`PATH_MAX`).
+/// Longer words in a command line are not paths (`PATH_MAX`).
 const LONGEST: usize = 4096;
 
 /// A place, and whether it is a watched directory.
 pub struct Place {
     /// Its path, as the process would write it.
     pub path: Vec<u8>,
-    /// It is watched: what lies below it is likely watched as well.
+    /// Whether it is watched: then what is below it is likely watched as well.
     pub watched: bool,
 }
 
-/// Watched places that are known already: by an earlier look, or by their handle.
+/// Watched places that are already known, from an earlier look or by their handle.
 pub fn known(read: &[ReadInstance]) -> Vec<Place> {
     let watches = read.iter().flat_map(|r| &r.instance.watches);
     let known = watches.filter(|watch| !watch.deleted);
@@ -50,7 +50,7 @@ pub fn resolve(view: &View<'_>, process: &Process, wanted: &mut Wanted<'_>) -> V
     compared
 }
 
-/// Names directories of programs' sources often have.
+/// Common names of directories in source trees.
 const USUAL: [&[u8]; 28] = [
     b".cache",
     b".git",
@@ -81,11 +81,11 @@ const USUAL: [&[u8]; 28] = [
     b"test",
     b"tests",
 ];
-/// So many such names are tried.
+/// How many such names are tried.
 const MOST_USUAL: usize = 2048;
 
-/// Tries usual names where the process works and in its watched directories: to look for a name is silent, to list
-/// them is not.
+/// Tries common names in the working directory and in watched directories: looking up a name raises no event, listing a
+/// directory does.
 pub fn usual(view: &View<'_>, known: &[Place], wanted: &mut Wanted<'_>) -> Vec<Place> {
     let mut found: Vec<Place> = Vec::new();
     let cwd = view.working_directory();
@@ -114,8 +114,8 @@ pub fn usual(view: &View<'_>, known: &[Place], wanted: &mut Wanted<'_>) -> Vec<P
     found
 }
 
-/// Likely places, likeliest first: where it stands, what its command line and environment name, its open
-/// files, its program, the mounts of the watched devices; and every directory above them.
+/// Likely places, likeliest first: its working directory, paths in its command line and environment, its open files,
+/// its program and the mounts of the watched devices, and every directory above them.
 fn places(view: &View<'_>, process: &Process, devices: &[Device]) -> Vec<Vec<u8>> {
     let dir = view.dir();
     let mut first = Places::default();
@@ -131,7 +131,7 @@ fn places(view: &View<'_>, process: &Process, devices: &[Device]) -> Vec<Vec<u8>
         let path = match descriptor.kind {
             Kind::Directory => Some(descriptor.target.as_bytes()),
             Kind::File => {
-                // The file may be watched itself.
+                // The file itself may be watched.
                 first.add(absolute(descriptor.target.as_bytes()));
                 descriptor.target.parent()
             }
@@ -166,7 +166,7 @@ fn named(text: &[u8], cwd: Option<&[u8]>) -> Option<Vec<u8>> {
         Some(cwd) if !value.is_empty() && !value.starts_with(b"-") => join(cwd, value),
         _ => return None,
     };
-    // A path is compared as text with others: only the plain form is the one the kernel would print.
+    // Paths are compared as text, so only the plain form counts, which the kernel prints.
     let plain = |part: &[u8]| !part.is_empty() && part != b"." && part != b"..";
     let path = path.strip_suffix(b"/").unwrap_or(&path);
     let is_path =

@@ -1,14 +1,14 @@
-//! How long paths are looked for, and what a person who waits for them is shown.
+//! For how long paths are searched for, and what is shown to a person who waits for them.
 
 use crate::words::{number, plural};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-/// What handles get when nothing is to be listed (`--path-timeout 0`).
+/// The time for handles if nothing is to be listed (`--path-timeout 0`).
 const HANDLES_ONLY: Duration = Duration::from_secs(2);
-/// Nobody needs to be told before.
+/// Nothing is shown before.
 const QUIET: Duration = Duration::from_millis(500);
-/// Between two changes of the line.
+/// The time between two updates of the line.
 const STEP: Duration = Duration::from_millis(100);
 
 /// A deadline.
@@ -16,16 +16,16 @@ const STEP: Duration = Duration::from_millis(100);
 pub struct Clock(Option<Instant>);
 
 impl Clock {
-    /// The time is up.
+    /// Whether the time is up.
     pub fn is_over(self) -> bool {
-        // `None`: beyond what can be told.
+        // `None`: later than the clock can express.
         self.0.is_some_and(|end| Instant::now() >= end)
     }
 }
 
-/// One deadline for all paths of a process, and the line that shows how far it is.
+/// One deadline for all paths of a process, and the line that shows the progress.
 pub struct Deadline {
-    /// Directories may be listed.
+    /// Whether directories may be listed.
     pub walk: bool,
     /// Directories listed so far.
     pub listed: usize,
@@ -35,7 +35,7 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// From now on. `total` watches wait for a path; with `progress` standard error shows how it goes.
+    /// Starts now. `total` watches wait for a path; with `progress`, standard error shows how far it is.
     pub fn new(timeout: Duration, total: usize, progress: bool) -> Deadline {
         let now = Instant::now();
         let walk = !timeout.is_zero();
@@ -51,17 +51,17 @@ impl Deadline {
         }
     }
 
-    /// Waits longer by what something else took.
+    /// Extends the deadline by the time that something else took.
     pub fn wait_longer(&mut self, time: Duration) {
         self.deadline.0 = self.deadline.0.and_then(|end| end.checked_add(time));
     }
 
-    /// The time is up.
+    /// Whether the time is up.
     pub fn is_over(&self) -> bool {
         self.deadline.is_over()
     }
 
-    /// Its deadline, for those who work beside.
+    /// Its deadline, for threads that work in parallel.
     pub fn clock(&self) -> Clock {
         self.deadline
     }

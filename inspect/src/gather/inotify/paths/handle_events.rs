@@ -1,8 +1,8 @@
-//! Whether opening a slow handle has woken the process: only the kernel can tell. On a busy or emulated
-//! machine any handle may be slow.
+//! Whether opening a slow handle has woken the process. Only the kernel can tell: on a busy or emulated machine any
+//! handle may be slow.
 //!
-//! The directories whose watches report looks are watched by an instance of this program's own, for the same events:
-//! an event that it gets, the process gets too.
+//! Directories whose watches report reads are also watched by an instance of this program, for the same events. The
+//! process gets every event that this instance gets.
 
 use crate::gather::inotify::side_effects::LOOKS;
 use crate::sys::Inotify;
@@ -12,17 +12,17 @@ use std::os::fd::BorrowedFd;
 /// struct inotify_event of inotify(7): wd, mask, cookie, length of the name.
 const HEAD: usize = 16;
 
-/// Own watches on directories the process watches.
+/// This program's watches on directories that the process watches.
 #[derive(Default)]
 pub struct LookupWatches {
     inotify: Option<Inotify>,
     wds: HashMap<Vec<u8>, i32>,
-    /// The kernel refused a watch: nothing is known.
+    /// Whether the kernel refused a watch: then nothing is known.
     refused: bool,
 }
 
 impl LookupWatches {
-    /// Watches a directory for looks from now on. It is open as `directory`.
+    /// Watches a directory for reads from now on. It is open as `directory`.
     pub fn take(&mut self, path: &[u8], directory: BorrowedFd<'_>) {
         if self.refused || self.wds.contains_key(path) {
             return;
@@ -39,12 +39,12 @@ impl LookupWatches {
         }
     }
 
-    /// Forgets what has happened so far.
+    /// Discards the events so far.
     pub fn forget(&self) {
         self.each_look(|_| {});
     }
 
-    /// Whether somebody has looked at a directory since; `None` if it was not taken notice of.
+    /// Whether a directory was read since; `None` if it is not watched here.
     pub fn saw(&self, path: &[u8]) -> Option<bool> {
         let wanted = self.wds.get(path);
         let mut saw = false;
@@ -66,7 +66,7 @@ impl LookupWatches {
                     let bytes = head.get(at..).and_then(<[u8]>::first_chunk);
                     u32::from_ne_bytes(bytes.copied().unwrap_or_default())
                 };
-                // What lies in it is looked at by others all the time.
+                // Others read the entries of the directory all the time.
                 if word(12) == 0 {
                     visit(word(0).cast_signed());
                 }
@@ -83,7 +83,7 @@ mod tests {
     use std::os::fd::AsFd;
 
     #[test]
-    fn only_a_look_at_the_directory_itself_counts_and_only_since() {
+    fn only_later_reads_of_the_directory_itself_count() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().as_os_str().as_encoded_bytes();
         fs::create_dir(temp.path().join("in")).unwrap();

@@ -1,11 +1,11 @@
-//! How long handles take. It hints at whether the kernel knows the names: measured on ext4, a directory whose
-//! name is cached takes 1.5 to 4 us to open, any other at least 9 us, and some ms when the disk is asked.
+//! How long it takes to open handles, which suggests whether the kernel has the names cached. Measured on ext4: a
+//! directory whose name is cached takes 1.5 to 4 us, any other at least 9 us, and some ms if the disk is read.
 
 use std::time::Duration;
 
-/// A handle is slow if opening it again at once is so many times faster.
+/// A handle is slow if opening it again at once is this many times faster.
 const FACTOR: u32 = 3;
-/// A busy scheduler may make this many slow, plus one in [`ONE_IN`] of all.
+/// A busy scheduler may make this many handles slow, plus one in [`ONE_IN`] of all.
 const CHANCE: usize = 4;
 const ONE_IN: usize = 50;
 
@@ -18,8 +18,8 @@ pub struct HandleTiming {
 }
 
 impl HandleTiming {
-    /// Counts a handle that `took` so long, and says whether its name was not cached. Then opening it
-    /// `again` is faster: the kernel has found the name.
+    /// Counts a handle that `took` so long, and returns whether its name was not cached. In that case opening it
+    /// `again` is faster, because the kernel has found the name.
     pub fn is_slow(&mut self, took: Duration, again: impl FnOnce() -> Duration) -> bool {
         self.opened += 1;
         if self.least.is_some_and(|least| took <= least * FACTOR) {
@@ -33,14 +33,14 @@ impl HandleTiming {
         slow
     }
 
-    /// Takes in what another thread has seen.
+    /// Adds what another thread has seen.
     pub fn join(&mut self, other: &HandleTiming) {
         self.opened += other.opened;
         self.slow += other.slow;
         self.least = [self.least, other.least].into_iter().flatten().min();
     }
 
-    /// Whether one was slow, be it by chance.
+    /// Whether any was slow, even by chance.
     pub fn is_suspicious(&self) -> bool {
         self.slow > 0
     }

@@ -1,11 +1,10 @@
-//! Paths by `open_by_handle_at(2)`: five microseconds a watch, and no event for anybody.
+//! Paths by `open_by_handle_at(2)`: five microseconds for each watch, and no event for anybody.
 //!
-//! That is so while the kernel knows the directory's name. When its caches are cold it opens and lists the
-//! parent to find the name again (fs/exportfs/expfs.c, `get_name`), for every handle anew: ten thousand
-//! directories in one cost as many listings of it, and every watch on it sees them. So the time each
-//! handle takes is looked at ([`HandleTiming`]). Once they are cold, a handle shows where a directory lies, and the
-//! walk lists that once for all that lie there; where the process has seen it ([`LookupWatches`]), no handle is opened any
-//! more.
+//! That holds while the kernel has the directory's name cached. With cold caches it opens and lists the parent to find
+//! the name (fs/exportfs/expfs.c, `get_name`), again for every handle: ten thousand directories in one parent cost as
+//! many listings of it, and every watch on the parent reports them. So the time of each handle is measured
+//! ([`HandleTiming`]). Once handles are cold, one handle shows where a directory is, and the walk lists that place once
+//! for all directories in it. If the process has seen an event ([`LookupWatches`]), no more handles are opened.
 
 use crate::gather::inotify::paths::deadline::{Clock, Deadline};
 use crate::gather::inotify::paths::handle_events::LookupWatches;
@@ -24,24 +23,24 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::Builder;
 
-/// Watches between two looks at the clock.
+/// How many watches are looked at between two looks at the clock.
 const STRIDE: usize = 16;
-/// Watches from which on a thread of its own costs less than it saves.
+/// From this many watches on, a thread saves more than it costs.
 const MANY: usize = 256;
-/// Watches from which on more threads than one do: as many as there are processors.
+/// From this many watches on, several threads do: as many as there are processors.
 const VERY_MANY: usize = 16_384;
-/// Watches a thread takes at a time.
+/// How many watches a thread takes at a time.
 const PART: usize = 1024;
-/// More did not help on two processors and one disk.
+/// More threads did not help on two processors and one disk.
 const THREADS: usize = 8;
 
 /// A path, and what was seen on the way.
 pub struct Found {
     /// As the process sees it.
     pub path: Name,
-    /// It is the last path the directory had.
+    /// Whether it is the last path of a deleted directory.
     pub deleted: bool,
-    /// The kernel had to look for the name.
+    /// Whether the kernel had to search for the name.
     pub slow: bool,
 }
 
@@ -51,29 +50,29 @@ pub struct Finder<'a> {
     worker: Worker,
 }
 
-/// What threads that find them side by side share.
+/// What the threads share.
 struct Round<'a> {
     look: Look<'a>,
     resolver: Resolver<'a>,
-    /// One of them has seen that names have left the kernel's cache.
+    /// Whether one of them has found that the kernel's cache is cold.
     cold: AtomicBool,
-    /// Watches that none of them has come to.
+    /// Watches that none of them has reached.
     left: AtomicUsize,
 }
 
-/// What each of them has of its own.
+/// What each thread has for itself.
 struct Worker {
     names: Option<Names>,
     timing: HandleTiming,
     lookups: LookupWatches,
-    /// Directories whose watches reported that the kernel looked for a name.
+    /// Directories whose watches reported that the kernel searched for a name.
     seen: usize,
 }
 
-/// Some watches of one instance, which one thread looks for.
+/// Some watches of one instance, for one thread.
 struct Part<'r> {
     instance: usize,
-    /// The place of its first watch in the instance.
+    /// The index of its first watch in the instance.
     first: usize,
     watches: &'r mut [Watch],
     handles: &'r Handles,
@@ -101,13 +100,13 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Resolves what it can and returns the rest, oldest first. It ends when handles turn out to be cold.
+    /// Resolves what it can and returns the rest, oldest first. It stops when handles turn out to be cold.
     pub fn resolve(&mut self, read: &mut [ReadInstance], deadline: &mut Deadline) -> Vec<Pending> {
         let count = read.iter().map(|r| r.instance.watches.len()).sum();
         let threads = match count {
             ..MANY => 0,
             MANY..VERY_MANY => 1,
-            // Each of them would wake the process some times before it knows that names are not cached.
+            // Each thread would wake the process a few times before it finds that names are not cached.
             _ if !self.round.look.side_effects.is_empty() => 1,
             _ => std::thread::available_parallelism().map_or(1, |n| n.get().min(THREADS)),
         };
@@ -140,7 +139,7 @@ impl<'a> Finder<'a> {
                 }
             }
             for other in others {
-                // It has not panicked: that ends the program.
+                // It has not panicked: a panic ends the program.
                 if let Ok((worker, rest)) = other.join() {
                     self.worker.timing.join(&worker.timing);
                     self.worker.seen += worker.seen;
@@ -153,9 +152,8 @@ impl<'a> Finder<'a> {
         pending
     }
 
-    /// Lets the kernel look for the names of many handles side by side, on threads that wait for the disk.
-    /// Nothing comes of it but that opening them again is fast; and nothing at all is done where the
-    /// process would see it.
+    /// Has the kernel search for the names of many handles in parallel, on threads that wait for the disk. The only
+    /// effect is that opening them again is fast. Nothing is done if the process would see it.
     pub fn find_names(&self, handles: &[(Device, u64, FileHandle)], deadline: &Deadline) {
         let round = &self.round;
         if !round.look.side_effects.is_empty() {
@@ -173,7 +171,7 @@ impl<'a> Finder<'a> {
         };
         std::thread::scope(|scope| {
             for first in 1..THREADS {
-                // What a thread that cannot be started would have done is done later, one by one.
+                // The work of a thread that cannot be started is done later, one by one.
                 let _ = Builder::new().spawn_scoped(scope, move || work(first));
             }
             work(0);
@@ -195,8 +193,8 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// The watches of `read`, oldest first. The kernel tells the newest watch first (fs/notify/mark.c). The oldest is the
-/// top of a tree: when its name is known, most below it are.
+/// The watches of `read`, oldest first. The kernel lists the newest watch first (fs/notify/mark.c). The oldest is the
+/// top of a tree: once its name is cached, most names below it are.
 fn parts(read: &mut [ReadInstance]) -> Vec<Part<'_>> {
     let mut all = Vec::new();
     for (instance, entry) in read.iter_mut().enumerate() {
@@ -252,7 +250,7 @@ impl Worker {
             }
             let at = part.first + at;
             let done = match untried {
-                // Known from an earlier look at the same process.
+                // It is known from an earlier look at the same process.
                 _ if watch.path.is_some() => continue,
                 Some(why) => Err(why),
                 None => self.open(round, place, watch, part.handles.to_open(at).as_ref()),
@@ -297,7 +295,7 @@ impl Worker {
             };
             let slow = timing.is_slow(opened.took, again);
             let (path, deleted) = resolver.path_of(&opened, names, place)?;
-            // What lies in it is opened after it.
+            // Its entries are opened after it.
             if timing.is_suspicious() && watch.mask.has(LOOKS) {
                 lookups.take(path.as_bytes(), opened.fd.as_fd());
             }
@@ -315,8 +313,8 @@ impl Worker {
         Ok(found)
     }
 
-    /// Whether the process was told that the kernel looked for a name in this directory. The first time for each
-    /// nothing can be said.
+    /// Whether the process was notified that the kernel searched this directory for a name. Unknown at the first search
+    /// of each directory.
     fn has_woken(&mut self, look: Look<'_>, parent: &[u8]) -> bool {
         if !look.is_seen(parent) {
             return false;
@@ -332,7 +330,7 @@ impl Worker {
 }
 
 impl Found {
-    /// Writes it down with its watch.
+    /// Records it in its watch.
     pub fn note_in(self, watch: &mut Watch) {
         watch.path = Some(self.path);
         watch.deleted = self.deleted;

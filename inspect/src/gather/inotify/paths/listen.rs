@@ -1,4 +1,4 @@
-//! What the process is told while it is looked at, as far as its watches are found.
+//! Which events the process gets while it is examined, as far as its watches are found.
 
 use crate::gather::inotify::activity;
 use crate::gather::inotify::activity::{Monitors, Spot};
@@ -14,14 +14,14 @@ use std::time::Duration;
 /// Which of its watches are listened to.
 #[derive(Debug, Clone, Copy)]
 pub struct Hearing {
-    /// Those that ask for one of these events.
+    /// Watches that ask for one of these events.
     events: u32,
-    /// By file as well.
+    /// Whether events are also counted by file.
     by_file: bool,
 }
 
 impl Hearing {
-    /// Looks wake a process that reads; where libwatchfix is in it, whatever is removed by its name does.
+    /// Which events wake the process although it ignores them: with libwatchfix loaded, those it removes by name.
     pub fn of(process: &Process) -> Hearing {
         let by_file = process.preload.mapped == Some(true);
         Hearing {
@@ -31,8 +31,8 @@ impl Hearing {
     }
 }
 
-/// Listens for up to `time` to watched inodes, oldest first: the top of a tree is placed before what lies below it.
-/// `None` where there is none that was found, or nothing can be listened to.
+/// Listens for up to `time` to watched inodes, oldest first: the top of a tree comes before what is below it. `None` if
+/// none was found or nothing can be listened to.
 pub fn listen(
     view: &View<'_>,
     hearing: Hearing,
@@ -52,7 +52,7 @@ pub fn place(view: &View<'_>, hearing: Hearing, read: &[ReadInstance], monitors:
     monitors.place(view.dir().pid, spots, count(hearing, read));
 }
 
-/// How many inodes there are to be listened to, found or not.
+/// How many inodes there are to listen to, found or not.
 fn count(hearing: Hearing, read: &[ReadInstance]) -> usize {
     SideEffects::asking(hearing.events, read.iter().map(|r| &r.instance)).count()
 }
@@ -66,7 +66,7 @@ fn found(view: &View<'_>, hearing: Hearing, read: &[ReadInstance]) -> impl Itera
             }
             let path = watch.path.as_ref()?;
             let inode: OwnedFd = view.find(path.as_bytes(), FinalLink::Stay).ok()?;
-            // Something else may lie there by now.
+            // The path may lead to something else by now.
             let candidate = Candidate::new(view.mounts(), inode.as_fd(), b"", path.as_bytes())?;
             let same = candidate.is(watch, entry.handles.get(at));
             same.then(|| Spot {

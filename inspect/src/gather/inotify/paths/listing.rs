@@ -11,33 +11,33 @@ pub struct Root {
     fd: OwnedFd,
     point: Name,
     pub device: Device,
-    /// Directories of an overlayfs may be listed with another inode number than they have
+    /// Whether directories may be listed with an inode number other than their own, as on an overlayfs
     /// (Documentation/filesystems/overlayfs.rst, "Inode properties").
     pub overlay: bool,
     pub subvolumes: bool,
     pub mount: i32,
 }
 
-/// Whether a directory is known to have none in it: each would be a link to it, by its `..`. Where links of
-/// directories are not counted there is 1.
+/// Whether a directory is known to have no subdirectories: the `..` of each would be a link to it. A file system that
+/// does not count links of directories shows 1.
 pub fn is_leaf(dir: BorrowedFd<'_>, name: &[u8]) -> bool {
     let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
     sys::stat_at(dir, name, flags).is_ok_and(|stat| stat.st_nlink == 2)
 }
 
-/// Whether opening this entry of a directory that may be opened would be seen.
+/// Whether the process would see the opening of this entry. Its directory may be opened unseen.
 pub fn would_wake(look: &Look<'_>, root: &Root, dir: BorrowedFd<'_>, name: &[u8]) -> bool {
     if look.side_effects.is_empty() {
         return false;
     }
-    // The number in the listing is not the inode's on an overlayfs or at the root of a btrfs subvolume.
+    // On an overlayfs, and at the root of a btrfs subvolume, the listed number is not the inode's.
     let mount = look.view.mounts().by_id(root.mount);
     let identity =
         mount.and_then(|mount| look.view.mounts().identity_at(mount, (dir, name, false)));
     look.side_effects.by_opening(identity, identity)
 }
 
-/// Opens a mount by the path the process has for it. `None` if another one lies on top.
+/// Opens a mount by the process's path of it. `None` if another mount covers it.
 pub fn open_root(look: &Look<'_>, id: i32) -> Option<Root> {
     let mounts = look.view.mounts();
     let mount = mounts.by_id(id).filter(|mount| !mount.may_hang)?;
@@ -58,7 +58,7 @@ pub fn open_root(look: &Look<'_>, id: i32) -> Option<Root> {
     })
 }
 
-/// Opens a directory of the mount, and of no other.
+/// Opens a directory of this mount only.
 pub fn open_below(root: &Root, path: &[u8]) -> std::io::Result<OwnedFd> {
     let point = root.point.as_bytes();
     let point = point.strip_suffix(b"/").unwrap_or(point);

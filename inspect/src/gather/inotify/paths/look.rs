@@ -1,4 +1,4 @@
-//! Looking at paths as the process sees them, and whether it would see us open them.
+//! Looking at paths as the process sees them, and whether it would notice that we open them.
 
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::subject::mountinfo::Mount;
@@ -21,7 +21,7 @@ impl Look<'_> {
         let itself = self.identity(path);
         let mount = self.view.mounts().of_path(path);
         let parent = match mount.filter(|mount| mount.point.as_bytes() == path) {
-            // fsnotify asks for the parent in the file system, not for the one above the mount point.
+            // fsnotify uses the parent within the file system, not the one above the mount point.
             Some(mount) => self.above_mount(mount).or(itself),
             None => self.identity(Name::from(path).parent().unwrap_or(b"/")),
         };
@@ -32,7 +32,7 @@ impl Look<'_> {
         self.identity(&self.view.mounts().above_root(mount)?)
     }
 
-    /// What a path leads to, without opening it; `None` also where looking could hang.
+    /// What a path leads to, without opening it. Also `None` if looking might hang.
     fn identity(&self, path: &[u8]) -> Option<Identity> {
         self.view.identity(path, FinalLink::Stay)
     }

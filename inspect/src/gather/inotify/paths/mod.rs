@@ -1,6 +1,6 @@
-//! From watched inodes to paths: by file handle where that is permitted, then by comparing likely
-//! places, then by a bounded walk of the watched devices. Every path is proved ([`proof`]); what is not found,
-//! or cannot be proved, stays `None`, with the reason.
+//! From watched inodes to paths: by file handle if that is permitted, then by comparing likely places, then by a
+//! bounded walk of the watched devices. Every path is proved ([`proof`]). A path that is not found or cannot be proved
+//! stays `None`, with the reason.
 
 mod candidates;
 mod deadline;
@@ -40,12 +40,12 @@ use crate::model::{WatchTree, Woken};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What was learnt beside paths.
+/// What else was learned.
 #[derive(Default)]
 pub struct Resolution {
-    /// What was heard before directories were listed; `None` where that was not asked for, as where nothing was left.
+    /// The events before directories were listed. `None` if they were not asked for, or if nothing was left to find.
     pub woken: Option<Woken>,
-    /// Where the watches are that are left.
+    /// Where the remaining watches are.
     pub trees: Vec<WatchTree>,
 }
 
@@ -90,7 +90,7 @@ pub fn resolve(
             .as_ref()
             .map_or(Duration::ZERO, |woken| woken.listened),
     );
-    // One look more is nothing to whoever is woken by those of others all the time.
+    // One more event does not matter to a process that others wake all the time.
     let nobody = SideEffects::default();
     let look = match options.wake || woken.as_ref().is_some_and(Woken::by_looks) {
         true => Look {
@@ -124,7 +124,7 @@ pub fn resolve(
     Resolution { woken, trees }
 }
 
-/// Listens for up to `time` to what is known of its watches.
+/// Listens for up to `time` to those of its watches that are known.
 pub fn listen(
     dir: &ProcDir,
     mounts: &Mounts,
@@ -135,7 +135,7 @@ pub fn listen(
     listen_to(&View::of(dir, mounts), hearing, read, time)
 }
 
-/// Listens to the same for as long as `monitors` are kept.
+/// Listens to the same watches for as long as `monitors` are kept.
 pub fn place(
     dir: &ProcDir,
     mounts: &Mounts,

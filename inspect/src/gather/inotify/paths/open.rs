@@ -1,5 +1,5 @@
-//! A watched inode as an `O_PATH` descriptor: nothing is read, no event is raised, and the inode stays
-//! what it is for as long as the descriptor is held.
+//! A watched inode as an `O_PATH` descriptor: nothing is read, no event is raised, and the inode cannot be reused while
+//! the descriptor is held.
 
 use crate::gather::inotify::paths::proof::Candidate;
 use crate::gather::inotify::paths::reasons::HandleFailure;
@@ -24,7 +24,7 @@ pub struct Opener<'a> {
 }
 
 impl<'a> Opener<'a> {
-    /// For the watches of `instances`, whose handles are `handles`. What `side_effects` is left alone.
+    /// For the watches of `instances`, whose handles are `handles`. What has `side_effects` is left alone.
     pub(in crate::gather) fn new(
         dir: &'a ProcDir,
         mounts: &'a Mounts,
@@ -43,7 +43,7 @@ impl<'a> Opener<'a> {
         }
     }
 
-    /// Opens the inode of a watch: by its handle, else by its path, proved anew.
+    /// Opens the inode of a watch: by its handle, else by its path, which is proved again.
     ///
     /// # Errors
     /// Why it is not found, as a clause.
@@ -66,8 +66,8 @@ impl<'a> Opener<'a> {
         })
     }
 
-    /// Opens what a watch may be on where nothing tells it from others of its number, and says whether something else
-    /// was met that it may be on. Only the kernel can say: on what it is on it gives the same wd.
+    /// Opens the inode a watch may be on if several inodes share its number, and returns whether it may be on another
+    /// one. Only the kernel can tell: it returns the same wd for the inode that is watched.
     pub fn guess(&self, instance: usize, watch: usize) -> Option<(OwnedFd, bool)> {
         let seen = self.instances.get(instance)?.watches.get(watch)?;
         let guess = self.guesses.get(instance)?.get(&watch)?;
@@ -77,7 +77,7 @@ impl<'a> Opener<'a> {
         (may_be == Some(true)).then_some((found, guess.contested))
     }
 
-    /// Whether a watch is on a directory; `None` where its inode is not found.
+    /// Whether a watch is on a directory. `None` if its inode is not found.
     pub fn is_directory(&self, instance: usize, watch: usize) -> Option<bool> {
         let found = self.open(instance, watch).ok()?;
         let stat = sys::stat_at(found.as_fd(), b"", 0).ok()?;

@@ -1,8 +1,9 @@
 //! The proof that a name leads to a watched inode.
 //!
-//! fdinfo tells the inode's number, the device of its superblock and its file handle. name_to_handle_at(2) needs no
-//! privilege and gives the same bytes for a name, generation included. Where one of the two has no handle, or one
-//! that is made of the number (`identity`), number and device must do: if the file system gives them once.
+//! fdinfo has the number of the inode, the device of its superblock and its file handle. name_to_handle_at(2) needs no
+//! privilege and returns the same bytes for a name, including the generation. If one of the two has no handle, or only
+//! one that is made of the number (`identity`), number and device must do, provided that the file system makes them
+//! unique.
 
 use crate::gather::subject::identity::{mark, mark_of, own_device};
 use crate::gather::subject::mountinfo::Mount;
@@ -13,7 +14,7 @@ use crate::sys::FileHandle;
 use std::cell::OnceCell;
 use std::os::fd::BorrowedFd;
 
-/// A name, and what lies there.
+/// A name and the file it leads to.
 pub struct Candidate<'a> {
     mounts: &'a Mounts,
     dir: BorrowedFd<'a>,
@@ -24,7 +25,7 @@ pub struct Candidate<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    /// `name` below `dir`, where an empty one is `dir` itself. `path` is the same, as the process would write it.
+    /// `name` below `dir`; an empty `name` is `dir` itself. `path` is the same, as the process would write it.
     pub fn new(
         mounts: &'a Mounts,
         dir: BorrowedFd<'a>,
@@ -46,14 +47,14 @@ impl<'a> Candidate<'a> {
         })
     }
 
-    /// The number of its inode, if `expected` says yes to it. It stands in most handles, else the file is asked.
+    /// The number of its inode, if `expected` accepts it. Most handles contain it; otherwise the file is asked.
     pub fn inode(&self, expected: impl Fn(u64) -> bool) -> Option<u64> {
         let named = self.handle.as_ref().and_then(FileHandle::inode);
         let inode = named.filter(|&inode| expected(inode));
         inode.or_else(|| Some(self.stat()?.st_ino).filter(|&inode| expected(inode)))
     }
 
-    /// Whether it is what `watch` is on, whose handle is `known`.
+    /// Whether `watch`, whose handle is `known`, is on it.
     pub fn is(&self, watch: &Watch, known: Option<(i32, &[u8])>) -> bool {
         if watch.device != self.mount.device {
             return false;
@@ -70,13 +71,13 @@ impl<'a> Candidate<'a> {
         let Some(stat) = self.stat() else {
             return false;
         };
-        // A device of its own is that of another file system, or a subvolume: so is the number.
+        // If its device differs, it is on another file system or subvolume, and so its number means nothing here.
         let own = own_device(stat) == watch.device && stat.st_ino == watch.inode;
         own && (!shared || self.mounts.is_numbered(watch.device))
     }
 
-    /// Whether `watch` may be on it, though nothing proves it: `Some(true)` for a directory, whose number no other
-    /// directory of its overlayfs has, `Some(false)` for what has the number of another file system.
+    /// Whether `watch` may be on it without proof: `Some(true)` for a directory, whose number is unique among the
+    /// directories of its overlayfs, `Some(false)` for an inode with the number of another file system.
     pub fn may_be(&self, watch: &Watch) -> Option<bool> {
         let unknown = self.mount.overlay
             && watch.device == self.mount.device

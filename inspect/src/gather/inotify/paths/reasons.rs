@@ -1,10 +1,10 @@
-//! Why a path is not known, in words. They stand with each watch and in the roll-up, so they speak
-//! neither of "it" nor of "them".
+//! Why a path is not known, in words. They are shown with single watches and in the roll-up, so they use neither "it"
+//! nor "them".
 
 use crate::gather::subject::view::MAY_HANG;
 use crate::model::Watch;
 
-/// Whether healing may find a watch that is not found now: looking for it would wake the process, or only the kernel
+/// Whether heal may find a watch that was not found here: searching for it would wake the process, or only the kernel
 /// can tell it from others.
 pub fn may_be_healed(watch: &Watch) -> bool {
     let reasons = [
@@ -47,31 +47,33 @@ impl HandleFailure {
                 "the mount cannot be reached: hidden below another, or not permitted"
             }
             HandleFailure::MayHang => MAY_HANG,
-            HandleFailure::Deleted => "deleted: the file system does not find the handle any more",
-            HandleFailure::Overlay => "an overlayfs does not open file handles",
+            HandleFailure::Deleted => "deleted: the file system does not find the handle",
+            HandleFailure::Overlay => "overlayfs cannot open file handles",
             HandleFailure::NotOpenable => {
                 "the file system has handles that cannot be opened (procfs, sysfs)"
             }
-            HandleFailure::NotCached => "the kernel has no name in its cache",
-            HandleFailure::Outside => "outside of what the process's mounts show",
+            HandleFailure::NotCached => "the name is not in the kernel's cache",
+            HandleFailure::Outside => {
+                "outside the part of the file system that the process's mounts show"
+            }
             HandleFailure::OtherInode => "the file handle now leads to another inode",
             HandleFailure::Failed => "opening the file handle failed",
             HandleFailure::WouldWake => {
                 "opening the mount for file handles would wake the process: its watches report opens"
             }
             HandleFailure::Forgotten => {
-                "the kernel has forgotten the name, and to find it again would wake the process: its watches report opens"
+                "the name is not in the kernel's cache, and finding it again would wake the process: its watches report opens"
             }
             HandleFailure::Cold | HandleFailure::TimeUp => Search::TimeUp.text(),
         }
     }
 
-    /// Whether its handle was not opened yet.
+    /// Whether its handle has not been opened yet.
     pub fn is_untried(self) -> bool {
         matches!(self, HandleFailure::Cold | HandleFailure::TimeUp)
     }
 
-    /// Whether a name may be there that candidates or the walk can find.
+    /// Whether there may be a name that candidates or the walk can find.
     pub fn may_have_a_name(self) -> bool {
         !matches!(
             self,
@@ -98,14 +100,14 @@ impl Search {
             Search::NoWalk => "no likely place, and directories were not listed (--path-timeout 0)",
             Search::TimeUp => "the time for finding paths was up (--path-timeout)",
             Search::WouldWake => {
-                "listing the directories that are left would wake the process, whose watches report opens; --wake allows it"
+                "listing the remaining directories would wake the process, whose watches report opens; --wake allows it"
             }
             Search::Denied => "not in any directory this user may list",
             Search::Outside => {
-                "not below the watched directories that were found, and nothing else is listed: the process reports opens"
+                "not below the watched directories that were found, and nothing else is listed, because watches of the process report opens"
             }
             Search::Ambiguous => {
-                "files of this overlayfs may share inode numbers, as they do where its layers lie on several file systems, and the kernel gives no handle to tell them apart (Linux 6.6 does)"
+                "files of this overlayfs may share inode numbers, because its layers may be on several file systems, and the kernel has no file handles to distinguish them (Linux 6.6 has)"
             }
             Search::NotFound => {
                 "not in any directory the process sees: deleted, or hidden below another mount"

@@ -1,4 +1,4 @@
-//! File handles opened on a mount of their device, verified, and their paths as the process sees them.
+//! Opens file handles on a mount of their device, verifies them, and finds their paths as the process sees them.
 
 use crate::gather::inotify::paths::HandleFailure;
 use crate::gather::inotify::paths::look::Look;
@@ -17,15 +17,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What opens handles: a mount of every device there are watches on.
+/// Opens handles: it has a mount of every device with watches.
 pub struct Resolver<'a> {
     view: View<'a>,
     devices: HashMap<Device, Result<Vec<OpenMount>, HandleFailure>>,
-    /// The kernel refused: it will refuse every other handle too.
+    /// Whether the kernel refused a handle: then it refuses all of them.
     refused: AtomicBool,
 }
 
-/// A handle that was opened and leads to the inode it should.
+/// A handle that was opened and leads to the right inode.
 pub struct Opened<'a> {
     /// The mount it was opened on.
     pub mount: &'a OpenMount,
@@ -52,7 +52,7 @@ impl<'a> Resolver<'a> {
         };
         let watches = instances.flat_map(|instance| &instance.watches);
         let devices: BTreeSet<Device> = watches.map(|watch| watch.device).collect();
-        // Without the right to open handles no mount is opened for them: somebody may watch it.
+        // Without permission to open handles no mount is opened: somebody may watch it.
         let refused = !devices.is_empty() && !sys::may_open_handles();
         let anchors = anchors(dir, process);
         let open = |device| (device, open_mounts(&look, &anchors, device, refused));
@@ -64,8 +64,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Opens a handle on one mount after the other until it leads to `inode` and `accept` is content with
-    /// it.
+    /// Opens a handle on one mount after the other until it leads to `inode` and `accept` accepts it.
     pub fn open<T>(
         &self,
         device: Device,
@@ -113,11 +112,11 @@ impl<'a> Resolver<'a> {
             _ => (link, false),
         };
         let path = mount.inside(path, opened.inode)?;
-        // Through a mount of a part, a file outside of that part has a path that means nothing.
+        // Through a mount of a subdirectory, the path of a file outside that subdirectory is meaningless.
         if !mount.whole {
             let there = self.view.stat(&path, FinalLink::Stay);
             let here = stat(&opened.fd).map_err(|_| HandleFailure::Failed)?;
-            // The device is the subvolume's, where there are such.
+            // On a file system with subvolumes the device is that of the subvolume.
             let same =
                 |there: libc::stat| (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino);
             if !there.is_ok_and(same) {
@@ -133,14 +132,14 @@ pub struct OpenMount {
     fd: OwnedFd,
     /// Where the process sees it.
     point: Name,
-    /// Where we see it: what d_path puts in front. Differs below a chroot.
+    /// Where this program sees it: the prefix d_path prints. Differs below a chroot.
     shown: Vec<u8>,
     root_inode: u64,
     whole: bool,
     overlay: bool,
 }
 
-/// What our own descriptors lead to.
+/// The paths of this program's own descriptors.
 pub struct Names {
     /// /proc/self/fd: a short name below it is found faster than the long path.
     own: File,
@@ -158,8 +157,8 @@ impl Names {
         })
     }
 
-    /// The path the kernel has for a descriptor. To go there and ask where one is takes half as long as reading
-    /// a link, and is refused for what is not a directory or a deleted one.
+    /// The kernel's path of a descriptor. Changing into the directory and asking for the working directory takes half
+    /// as long as reading the link, but fails for a file and for a deleted directory.
     fn of(&mut self, fd: BorrowedFd<'_>, place: Option<&OwnWorkingDirectory>) -> io::Result<&[u8]> {
         if let Some(place) = place
             && place.of(fd, &mut self.link).is_ok()
@@ -186,7 +185,7 @@ impl OpenMount {
             Some(libc::ESTALE | libc::EOPNOTSUPP | libc::EINVAL) => HandleFailure::NotOpenable,
             _ => HandleFailure::Failed,
         })?;
-        // The file is asked only where the handle does not say it already.
+        // The file is asked only if the handle does not already contain the number.
         if handle.inode() != Some(inode)
             && stat(&fd).map_err(|_| HandleFailure::Failed)?.st_ino != inode
         {
@@ -207,10 +206,10 @@ impl OpenMount {
         own.is_ok_and(|(own, _)| sys::open_by_handle(self.fd.as_fd(), &own).is_ok())
     }
 
-    /// Turns what we see into what the process sees.
+    /// Turns the path this program sees into the path the process sees.
     fn inside(&self, path: &[u8], inode: u64) -> Result<Vec<u8>, HandleFailure> {
         if path == self.shown {
-            // A file the kernel opened without knowing its name is shown as the root, without an error.
+            // If the kernel opened a file without knowing its name, it shows the root, without an error.
             return if inode == self.root_inode {
                 Ok(self.point.as_bytes().to_vec())
             } else {
@@ -231,14 +230,14 @@ impl OpenMount {
     }
 }
 
-/// Directories that can stand for their mount when its root may not be opened.
+/// Directories that can be used instead of the root of their mount if that may not be opened.
 fn anchors(dir: &ProcDir, process: &Process) -> Vec<Vec<u8>> {
     let exe = process.exe.as_ref().and_then(Name::parent);
     let cwd = dir.read_link("cwd").ok();
     exe.map(<[u8]>::to_vec).into_iter().chain(cwd).collect()
 }
 
-/// Opens the mounts of a device; those of the whole file system come first, and one of them is enough.
+/// Opens the mounts of a device. Those of the whole file system come first, and one of them is enough.
 fn open_mounts(
     look: &Look<'_>,
     anchors: &[Vec<u8>],
@@ -281,7 +280,7 @@ fn open_mounts(
 /// and below a chroot.
 fn reach(look: &Look<'_>, mount: &Mount, path: &[u8]) -> Option<OwnedFd> {
     let found = look.view.find(path, FinalLink::Follow).ok()?;
-    // Another mount may lie on top of this one.
+    // Another mount may cover this one.
     let other = sys::mount_id(found.as_fd()).is_some_and(|id| id != mount.id);
     (!other).then_some(found)
 }
@@ -300,7 +299,7 @@ fn open_mount(
         .of(root.as_fd(), None)
         .map_err(|_| HandleFailure::Failed)?
         .to_vec();
-    // O_PATH is not enough for open_by_handle_at(2); any directory of the mount is.
+    // open_by_handle_at(2) does not accept O_PATH, but it accepts any directory of the mount.
     let on_it = |path: &&[u8]| {
         look.view
             .mounts()

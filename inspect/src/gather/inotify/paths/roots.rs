@@ -1,4 +1,5 @@
-//! The watched trees that are known, where listing wakes the process: what is left lies most likely below them.
+//! The watched trees that are known, for processes that listing would wake: the remaining watches are most likely below
+//! them.
 
 use crate::gather::inotify::side_effects::LOOKS;
 use crate::gather::inotify::watches::ReadInstance;
@@ -9,10 +10,10 @@ use crate::sys;
 use std::collections::{BTreeMap, HashSet};
 use std::os::fd::AsFd;
 
-/// Tops of trees that are told.
+/// How many tops of trees are reported.
 const MOST: usize = 10;
 
-/// Where the walk may list: on devices with such trees below their tops only.
+/// Where the walk may list: on a device with such trees, only below their tops.
 #[derive(Default)]
 pub struct WalkScope {
     tops: BTreeMap<Device, TreeRoots>,
@@ -26,7 +27,7 @@ struct TreeRoots {
 }
 
 impl WalkScope {
-    /// Of the watches in `read` whose paths are known.
+    /// From the watches in `read` whose paths are known.
     pub fn of(view: &View<'_>, read: &[ReadInstance]) -> WalkScope {
         let mut tops: BTreeMap<Device, Vec<Vec<u8>>> = BTreeMap::new();
         for watch in read.iter().flat_map(|entry| &entry.instance.watches) {
@@ -42,10 +43,10 @@ impl WalkScope {
             let found = view.find(path, FinalLink::Stay);
             found.is_ok_and(|found| sys::is_directory(found.as_fd()))
         };
-        // Below files lies nothing.
+        // Nothing is below a file.
         tops.retain(|_, paths| paths.iter().any(|path| is_directory(path)));
         let tops = tops.into_iter().map(|(device, mut sorted)| {
-            // Part by part, so that what lies below a path comes next: `/a`, `/a/b`, `/a-b`.
+            // Compared by component, so that a path is followed by what is below it: `/a`, `/a/b`, `/a-b`.
             sorted.sort_by(|a, b| parts(a).cmp(parts(b)));
             sorted.dedup_by(|below, top| is_below(below, top));
             let all = sorted.iter().cloned().collect();
@@ -66,7 +67,7 @@ impl WalkScope {
         self.tops.keys().copied()
     }
 
-    /// Whether a path of a device may be listed as far as this is concerned.
+    /// Whether these trees allow a path of a device to be listed.
     pub fn has(&self, device: Device, path: &[u8]) -> bool {
         let Some(tops) = self.tops.get(&device) else {
             return true;
@@ -86,8 +87,8 @@ impl WalkScope {
         false
     }
 
-    /// The trees with watches whose paths are not known, and how many watches lie at and below their tops, proved
-    /// or most likely.
+    /// The trees with watches whose paths are not known, and how many watches are at and below their tops, proved or
+    /// most likely.
     pub fn trees(&self, read: &[ReadInstance]) -> Vec<WatchTree> {
         let mut counts: BTreeMap<Device, (usize, usize)> = BTreeMap::new();
         for watch in read.iter().flat_map(|entry| &entry.instance.watches) {
@@ -124,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lies_at_or_below_a_top_may_be_listed_and_all_of_a_device_without_one() {
+    fn a_top_and_what_is_below_it_may_be_listed_and_a_whole_device_without_tops() {
         let device = Device::parse("8:1").unwrap();
         let all: HashSet<Vec<u8>> = [b"/a/b".to_vec()].into();
         let tops = TreeRoots {

@@ -1,12 +1,11 @@
-//! The walk: directories of the watched devices are listed until every inode has a name.
+//! The walk: it lists directories of the watched devices until every inode has a name.
 //!
-//! getdents(2) gives inode numbers, so only entries whose number is wanted are looked at; each match is
-//! verified ([`Wanted::compare`]). `RESOLVE_NO_XDEV` (openat2(2)) keeps the walk on one mount even when
-//! something is mounted meanwhile: no network, FUSE or autofs mount is ever entered. Directories whose
-//! opening the process's own watches would report are left out (`gather::side_effects`), and so is what lies
-//! below them: no other way leads to the names in a directory without an event. Where the process is woken by
-//! others all the time, or its user allows it, they are listed, each once, level by level; and never what lies
-//! outside of the watched trees that are known ([`WalkScope`]).
+//! getdents(2) returns inode numbers, so only entries with a wanted number are looked at, and each match is verified
+//! ([`Wanted::compare`]). `RESOLVE_NO_XDEV` (openat2(2)) keeps the walk on one mount even if something is mounted
+//! meanwhile: it never enters a network, FUSE or autofs mount. It leaves out directories whose opening the process's
+//! own watches would report (`gather::side_effects`) and what is below them, because no other way to the names in a
+//! directory avoids the event. If others wake the process all the time, or its user allows it, those directories are
+//! listed too, each once, level by level, but never outside the watched trees that are known ([`WalkScope`]).
 
 use crate::gather::inotify::paths::Search;
 use crate::gather::inotify::paths::candidates::Place;
@@ -24,17 +23,17 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
-/// Entries of one directory between two looks at the clock.
+/// How many entries of one directory are read between two looks at the clock.
 const STRIDE: usize = 1024;
 
 /// The number of the root of every subvolume (BTRFS_FIRST_FREE_OBJECTID, include/uapi/linux/btrfs_tree.h).
 const SUBVOLUME_ROOT: u64 = 256;
 
-/// How much of a directory is read at a time: some 1,000 entries, as libc does.
+/// How much of a directory is read at a time: about 1,000 entries, as libc does.
 const BUFFER: usize = 32 * 1024;
 
-/// Cold handles are looked at in batches. What the first of each lead to shows how the rest is found: if it
-/// is fewer than [`FEW`] names for each handle opened, threads are faster than listing (measured).
+/// Cold handles are looked at in batches. The first of each batch decide how to find the rest: if they lead to fewer
+/// than [`FEW`] names for each opened handle, threads are faster than listing (measured).
 const BATCH: usize = 256;
 const FIRST: usize = 16;
 const FEW: usize = 4;
@@ -107,7 +106,7 @@ pub fn run(
 struct Task {
     /// The ID of the mount it lies on.
     mount: i32,
-    /// As the process would write it.
+    /// Its path, as the process would write it.
     path: Vec<u8>,
 }
 
@@ -117,24 +116,25 @@ struct Walk<'a, 'w> {
     wanted: &'a mut Wanted<'w>,
     deadline: &'a mut Deadline,
     open: HashMap<i32, Option<Root>>,
-    /// Directories that were listed, as stat(2) knows them: the device is the subvolume's, where there are such.
+    /// Directories that were listed, as stat(2) identifies them: on a file system with subvolumes the device is that of
+    /// the subvolume.
     seen: HashSet<(u64, u64)>,
-    /// Owners whose files' times of access may not be kept by this program.
+    /// Owners for whose files this program may not use O_NOATIME.
     foreign: HashSet<u32>,
-    /// Watched directories: what is below them is likely watched too.
+    /// Watched directories: what is below them is likely watched as well.
     likely: VecDeque<Task>,
-    /// Everything else, nearest first: trees that are watched begin near the root or a likely place,
-    /// deep trees are caches and packages.
+    /// Everything else, nearest first: watched trees begin near the root or a likely place, and deep trees are caches
+    /// and packages.
     later: VecDeque<Task>,
-    /// Directories without a directory in them, where listing wakes the process: only a watched file can be there.
+    /// Directories without subdirectories whose listing wakes the process: only watched files can be in them.
     leaves: VecDeque<Task>,
     outcome: Outcome,
 }
 
 impl Walk<'_, '_> {
-    /// Opens the handles that were not opened because they are cold, and lists where they lead: the kernel
-    /// has just read that directory to find one name, and those of the others stand there too. Where each
-    /// lies in a directory of its own, threads look for the names.
+    /// Opens the handles that were left because they are cold, and lists the directories they lead to: the kernel has
+    /// just read each of these to find one name, and it has the names of the others as well. If each is in a different
+    /// directory, threads search for the names.
     fn around_handles(&mut self, finder: &mut Finder<'_>, buffer: &mut Vec<u8>) {
         for batch in self.wanted.cold().chunks(BATCH) {
             let (first, rest) = batch.split_at(batch.len().min(FIRST));
@@ -147,7 +147,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Says how many were opened: the others had been found before it was their turn.
+    /// Returns how many were opened: the others were found before their turn.
     fn handles(&mut self, batch: &[usize], finder: &mut Finder<'_>, buffer: &mut Vec<u8>) -> usize {
         let mut opened = 0;
         for &at in batch {
@@ -168,7 +168,7 @@ impl Walk<'_, '_> {
     }
 
     fn all(&mut self, places: Vec<Place>, buffer: &mut Vec<u8>) {
-        // Each likely place is listed before anything below them is.
+        // All likely places are listed before anything below them.
         let mounts = self.look.view.mounts();
         let inside = |place: &Place| {
             let device = mounts.of_path(&place.path).map(|mount| mount.device);
@@ -199,7 +199,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A watched tree is gone down to its end, or level by level where each listing wakes the process.
+    /// A watched tree is followed to its end, or level by level if each listing wakes the process.
     fn next_likely(&mut self) -> Option<Task> {
         match self.scope.is_empty() {
             true => self.likely.pop_back(),
@@ -212,7 +212,7 @@ impl Walk<'_, '_> {
         self.outcome.time_up || self.wanted.left() == 0
     }
 
-    /// A likely place as a task; `None` if nothing wanted can be in it, or opening it would be seen.
+    /// A likely place as a task. `None` if nothing wanted can be in it, or if the process would see that it is opened.
     fn task_of(&mut self, path: Vec<u8>) -> Option<Task> {
         let mount = self.look.view.mounts().of_path(&path)?;
         if mount.may_hang || !self.wanted.on(mount.device) {
@@ -228,7 +228,7 @@ impl Walk<'_, '_> {
         })
     }
 
-    /// Compares the entries of a directory whose inode number is wanted, and notes the directories in it.
+    /// Compares the entries of a directory that have a wanted inode number, and notes its subdirectories.
     fn list(&mut self, task: &Task, buffer: &mut Vec<u8>) {
         if !self.open.contains_key(&task.mount) {
             let root = open_root(&self.look, task.mount);
@@ -244,7 +244,7 @@ impl Walk<'_, '_> {
         let opened = match open_below(root, &task.path) {
             Ok(opened) => opened,
             Err(e) => {
-                // Gone, no directory, or another mount lies there: nothing of this mount is missed.
+                // It is gone, not a directory, or covered by another mount: nothing of this mount is missed.
                 let missed = !matches!(
                     e.raw_os_error(),
                     Some(libc::ENOENT | libc::ENOTDIR | libc::EXDEV | libc::ELOOP)
@@ -270,7 +270,7 @@ impl Walk<'_, '_> {
         let mount = self.look.view.mounts().by_id(root.mount);
         let mut unknown =
             mount.filter(|m| m.overlay && self.look.view.mounts().numbers_of(m.device).is_none());
-        // An error in the middle only makes the list shorter.
+        // An error halfway only makes the list shorter.
         let _ = sys::each_entry(opened.as_fd(), buffer, |entry| {
             entries += 1;
             if entries.is_multiple_of(STRIDE) && self.deadline.is_over() {
@@ -286,9 +286,9 @@ impl Walk<'_, '_> {
                     unknown.filter(|m| self.look.view.mounts().numbers_of(m.device).is_none());
             }
             let mut watched = false;
-            // A subvolume is listed by its own number, and its root has the number every such root has.
+            // A subvolume is listed with its own number, but its root has the number that all such roots have.
             let renumbered = overlay || subvolumes && self.wanted.has_inode(SUBVOLUME_ROOT);
-            // A file that was copied up is listed with the number it has above.
+            // A file that was copied up is listed with the number it has in the upper layer.
             let unlike = overlay && !self.look.view.mounts().is_numbered(device);
             if self.wanted.has_inode(entry.inode) || (renumbered && directory) || unlike {
                 let path = join(&task.path, entry.name);

@@ -1,4 +1,4 @@
-//! The watches whose paths are still looked for, and the proof that a name leads to one of them.
+//! The watches whose paths are still unknown, and the proof that a name leads to one of them.
 
 use crate::gather::inotify::paths::handles::Finder;
 use crate::gather::inotify::paths::proof::Candidate;
@@ -16,29 +16,29 @@ pub struct Wanted<'a> {
     mounts: &'a Mounts,
     read: &'a mut [ReadInstance],
     pending: Vec<Pending>,
-    /// Which of them are left.
+    /// Which of them are still unknown.
     waits: Vec<bool>,
     /// Indices into `pending`.
     by_inode: HashMap<u64, Vec<usize>>,
     left: usize,
     by_device: HashMap<Device, usize>,
-    /// What may be watched, by the index in `pending`.
+    /// Files that may be watched, by the index in `pending`.
     guesses: HashMap<usize, NumberMatch>,
-    /// Overlayfs whose files are known to have numbers of their own.
+    /// Overlayfs mounts whose files are known to have unique numbers.
     numbered: HashSet<Device>,
 }
 
-/// What was met that has the number of a watch, though nothing proves that it is what is watched.
+/// A file with the number of a watch, without proof that it is the watched one.
 #[derive(Default)]
 struct NumberMatch {
     directory: Option<(Name, ResolvedBy)>,
     files: bool,
-    /// A file the process names.
+    /// A file that the process names.
     files_by_name: bool,
 }
 
 impl NumberMatch {
-    /// Whether the watch is as likely on a file. A directory the process names is likelier than one of all files.
+    /// Whether the watch is equally likely on a file. A directory that the process names is likelier than any file.
     fn is_contested(&self) -> bool {
         match self.directory {
             Some((_, ResolvedBy::Candidate)) => self.files_by_name,
@@ -48,7 +48,7 @@ impl NumberMatch {
 }
 
 impl<'a> Wanted<'a> {
-    /// Those of `pending` that a name can still be found for.
+    /// Those of `pending` for which a name can still be found.
     pub fn new(
         mounts: &'a Mounts,
         read: &'a mut [ReadInstance],
@@ -82,17 +82,17 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// All watches, as far as they are known by now.
+    /// All watches, as far as they are known so far.
     pub fn read(&self) -> &[ReadInstance] {
         self.read
     }
 
-    /// How many are left.
+    /// How many are still unknown.
     pub fn left(&self) -> usize {
         self.left
     }
 
-    /// The devices they lie on.
+    /// The devices they are on.
     pub fn devices(&self) -> Vec<Device> {
         let left = self.by_device.iter().filter(|&(_, &left)| left > 0);
         let mut devices: Vec<Device> = left.map(|(&device, _)| device).collect();
@@ -100,17 +100,17 @@ impl<'a> Wanted<'a> {
         devices
     }
 
-    /// Whether one of them lies on this device.
+    /// Whether one of them is on this device.
     pub fn on(&self, device: Device) -> bool {
         self.by_device.get(&device).is_some_and(|&left| left > 0)
     }
 
-    /// Whether one of them has this inode number, on whichever device.
+    /// Whether one of them has this inode number, on any device.
     pub fn has_inode(&self, inode: u64) -> bool {
         self.by_inode.contains_key(&inode)
     }
 
-    /// Those whose handles were not opened because the kernel's caches are cold, oldest first.
+    /// Watches whose handles were not opened because the kernel's caches are cold, oldest first.
     pub fn cold(&self) -> Vec<usize> {
         let all = self.pending.iter().enumerate();
         all.filter(|(_, one)| one.why == HandleFailure::Cold)
@@ -118,12 +118,12 @@ impl<'a> Wanted<'a> {
             .collect()
     }
 
-    /// Whether one of [`Wanted::cold`] is still left.
+    /// Whether one of [`Wanted::cold`] is still unknown.
     pub fn waits(&self, at: usize) -> bool {
         self.waits.get(at) == Some(&true)
     }
 
-    /// The handles of those of [`Wanted::cold`] that are still left.
+    /// The handles of those of [`Wanted::cold`] that are still unknown.
     pub fn handles(&self, cold: &[usize]) -> Vec<(Device, u64, FileHandle)> {
         let left = cold.iter().filter(|&&at| self.waits(at));
         left.filter_map(|&at| {
@@ -136,8 +136,8 @@ impl<'a> Wanted<'a> {
         .collect()
     }
 
-    /// Opens the handle of one of [`Wanted::cold`] that is still left. Says where its directory lies, if
-    /// the kernel had to look for that.
+    /// Opens the handle of one of [`Wanted::cold`] that is still unknown. Returns where its directory is, if the kernel
+    /// had to search for it.
     pub fn open(&mut self, at: usize, finder: &mut Finder<'_>) -> Option<Vec<u8>> {
         let waits = self.waits.get_mut(at).filter(|waits| **waits)?;
         let one = self.pending.get_mut(at)?;
@@ -164,7 +164,7 @@ impl<'a> Wanted<'a> {
         parent
     }
 
-    /// Takes `count` watches of an inode that wait no longer off what is left.
+    /// Removes `count` watches of an inode that are not waiting any more.
     fn settle(&mut self, inode: u64, device: Device, count: usize) {
         self.left -= count;
         if let Some(left) = self.by_device.get_mut(&device) {
@@ -179,8 +179,8 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// Compares what `name` below `dir` leads to with all of them. `path` is the same, as the process
-    /// would write it. Says whether it is watched.
+    /// Compares what `name` below `dir` leads to with all of them. `path` is the same, as the process would write it.
+    /// Returns whether it is watched.
     pub fn compare(
         &mut self,
         dir: BorrowedFd<'_>,
@@ -220,7 +220,7 @@ impl<'a> Wanted<'a> {
                         let guess = self.guesses.entry(at).or_default();
                         guess.directory.get_or_insert_with(|| (path.into(), by));
                     }
-                    // It may be this one as well.
+                    // This one is possible as well.
                     Some(false) => {
                         let met = self.guesses.entry(at).or_default();
                         met.files_by_name |= by == ResolvedBy::Candidate;
@@ -245,7 +245,7 @@ impl<'a> Wanted<'a> {
         true
     }
 
-    /// Where a file has shown that its overlayfs gives every number once, what was a guess is proved.
+    /// Once a file has shown that numbers are unique on its overlayfs, a guess is proved.
     pub fn prove_guesses(&mut self) {
         let devices = self.devices();
         let new = devices
@@ -279,7 +279,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// Notes with every watch that is left why it has no path, and returns how the search ended for it.
+    /// Records for every remaining watch why it has no path, and returns how the search ended for it.
     pub fn give_up(mut self, end: impl Fn(Device) -> Search) -> Vec<(Pending, Option<Search>)> {
         let mut left = Vec::new();
         for (at, one) in self.pending.into_iter().enumerate() {
@@ -295,7 +295,7 @@ impl<'a> Wanted<'a> {
             let watch = entry.instance.watches.get_mut(one.watch);
             if let Some(watch) = watch.filter(|watch| watch.path.is_none()) {
                 let searched = one.why.may_have_a_name().then(|| match watch.handle {
-                    // Whatever was found, it could not be told from others.
+                    // What was found could not be distinguished from others.
                     None if !self.mounts.is_numbered(watch.device) => Search::Ambiguous,
                     _ => end(watch.device),
                 });
