@@ -1,20 +1,19 @@
 //! `child-loops`: a process that this one started loops, not this one itself.
 //!
-//! Meaning: A descendant is woken by reads, or by what it writes itself. This is usual below npm, a shell or a
-//! reloader: you know the PID of the parent, and the child does the work. At most 3 children are named, the worst
-//! first.
+//! Meaning: A descendant is woken by reads or by its own writes. This is common below npm, a shell or a reloader: you
+//! know the PID of the parent, but the child does the work. At most 3 children are named, worst first.
 //!
 //! Evidence: `pid` and `comm` of the child. `finding` is the code of its worst finding: "sqlite-self-watch",
-//! "watch-wakes-on-read" or "self-watch". `heard` is what that finding heard, or null. `fdscan PID` looks at up to 64
-//! descendants and listens for 200 ms beside those that have watches, with or without `--for`.
+//! "watch-wakes-on-read" or "self-watch". `heard` is the `heard` of that finding, or null. `fdscan PID` looks at up to
+//! 64 descendants and listens for 200 ms to the watches of those that have any, with or without `--for`.
 //!
-//! Severity: that of the child's finding, critical or warning. A child with a mere note is not reported.
+//! Severity: that of the child's finding, critical or warning. A child with only an info finding is not reported.
 //!
 //! Remedy: `fdscan` with the child's PID shows what wakes it and what helps from its next start on. The command for now
-//! is the child's own.
+//! is that of the child's finding.
 //!
-//! Not to be confused with: the same findings of the process itself, which have their own entries. A parent that starts
-//! its child again after each change is not reported here.
+//! Not to be confused with: the same findings about the process itself, which have their own entries. A parent that
+//! restarts its child after each change is not reported here.
 
 use super::{
     Facts, Finding, Look, Remedies, Severity, of, self_watch, sqlite_self_watch,
@@ -23,16 +22,16 @@ use super::{
 use crate::model::{InotifyLimits, Name, Process};
 use serde_json::json;
 
-/// What is woken by itself, or is being woken.
+/// Findings that mean a process wakes itself, or is being woken.
 const LOOPS: &[Look] = &[
     sqlite_self_watch::look,
     watch_wakes_on_read::look,
     self_watch::look,
 ];
-/// Children told of.
+/// How many children are named.
 const MOST: usize = 3;
 
-/// The finding for a process whose descendants these are.
+/// The finding for the parent of these descendants.
 pub fn look(children: &[Process], limits: &InotifyLimits, remedies: &Remedies) -> Vec<Finding> {
     let looping = children.iter().filter_map(|process| {
         let facts = Facts {
@@ -58,14 +57,14 @@ fn finding(child: &Process, theirs: Finding, remedies: &Remedies) -> Finding {
     let heard = child.woken.as_ref().is_some_and(|woken| woken.events > 0);
     let does = match heard {
         true => "is woken again and again",
-        // A watch of its own files wakes it with each write, and nobody listened for one.
+        // A watch on its own files wakes it at each write, but nothing was listened to.
         false => "watches what it writes itself",
     };
     Finding {
         code: "child-loops",
         severity: theirs.severity,
         message: format!(
-            "{name} (PID {pid}), which it started, {does} ({}): a look at it says by what, and what helps there.",
+            "{name} (PID {pid}), which it started, {does} ({}). fdscan with that PID shows by what, and what helps.",
             theirs.code
         ),
         evidence: json!({

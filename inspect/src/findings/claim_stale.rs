@@ -1,38 +1,38 @@
-//! `claim-stale`: a PID, port, socket or stop file where the process keeps its state does not hold any more.
+//! `claim-stale`: a PID, port, socket or stop file in a state directory of the process is no longer valid.
 //!
-//! Meaning: A program that believes the file takes a dead server for a live one, or stops the wrong process (incident
-//! 3). fdscan looks into the directories the process writes to, the one named after the program (`~/.genie`, or what
-//! GENIE_HOME names) and its working directory; not into shared ones such as /run and /tmp. At most 8 files are
-//! reported.
+//! Meaning: A program that trusts the file mistakes a dead server for a live one, or stops the wrong process (incident
+//! 3). fdscan looks into the directories that the process writes to, the one named after the program (`~/.genie`, or
+//! the value of GENIE_HOME) and its working directory, but not into shared ones such as /run and /tmp. At most 8 files
+//! are reported.
 //!
 //! Evidence: `path`. `kind`: "pid", "port", "lock", "socket", "sentinel" (a stop file) or "unknown". `verdict`: "stale"
-//! (nobody is behind it), "reused" (another process has the PID now), "expired" (a stop file older than 30 s) or
+//! (its owner is gone), "reused" (another process has the PID now), "expired" (a stop file older than 30 s) or
 //! "corrupt" (it names nothing, or has been empty for more than 30 s). `pid`, `start` and `address` are what the file
 //! names. `holders` are the processes it belongs to now. `age_seconds` is the time since it was written. One look
-//! decides; nothing is connected to, locked or deleted.
+//! decides. fdscan does not connect to, lock or delete anything.
 //!
-//! Severity: warning where the process writes and in the directory named after the program. Info in the working
-//! directory, where other programs may work too, and for a corrupt file.
+//! Severity: warning in a directory that the process writes to, and in the one named after the program. Info in the
+//! working directory, which other programs may use too, and for a corrupt file.
 //!
-//! Remedy: `rm -- PATH` where the process it names does not exist, or nobody listens on the socket, and the file does
-//! not lie on another machine. Else none.
+//! Remedy: `rm -- PATH` if the named process does not exist, or nobody listens on the socket, and the file is not on
+//! another machine. Else none.
 //!
-//! Not to be confused with: a lock file that nobody has locked (Cargo.lock, or that of a package manager): its being
-//! there means nothing. A lock of git's, such as index.lock, which counts by being there. An empty file that is new:
-//! somebody is about to write it. A PID of another PID namespace, which cannot be judged from here.
+//! Not to be confused with: a lock file that nobody has locked (Cargo.lock, or that of a package manager), whose
+//! existence means nothing. A lock of git, such as index.lock, which holds by its existence. A new empty file, which
+//! somebody is about to write. A PID of another PID namespace, which cannot be judged from here.
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Claim, Place, Verdict};
 use crate::words::{list_words, number};
 use serde_json::{Value, json};
 
-/// Claims named in one finding: the evidence has all.
+/// How many claims one message names. The evidence has all of them.
 const NAMED: usize = 3;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let claims = facts.process.surroundings.claims.iter();
     let bad: Vec<_> = claims.filter(|claim| claim.severity.is_some()).collect();
-    // What is left over at one place is one problem, however many files that are.
+    // The leftovers in one place are one problem, however many files they are.
     let of = |wanted| {
         let claims = bad.iter().copied();
         let claims: Vec<_> = claims.filter(|claim| severity(claim) == wanted).collect();
@@ -43,7 +43,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     found.filter_map(of).collect()
 }
 
-/// A claim in a mere working directory may be another program's, and a file that only looks like a claim is corrupt.
+/// A claim in the working directory may belong to another program. A corrupt file may only look like a claim.
 fn severity(claim: &Claim) -> Severity {
     match claim.place != Place::Working && claim.verdict != Verdict::Corrupt {
         true => Severity::Warning,
@@ -57,7 +57,7 @@ fn finding(first: &Claim, claims: &[&Claim], severity: Severity) -> Finding {
     evidence["claims"] = claims.iter().map(|claim| self::evidence(claim)).collect();
     let message = match claims {
         [one] => format!(
-            "{}, {}, is {}. {} Who believes it takes a dead server for a live one, or stops the wrong process.",
+            "{}, {}, is {}. {} A program that trusts it mistakes a dead server for a live one, or stops the wrong process.",
             one.path,
             place(one),
             one.verdict.name(),
@@ -65,13 +65,13 @@ fn finding(first: &Claim, claims: &[&Claim], severity: Severity) -> Finding {
         ),
         all => {
             format!(
-                "{} claims do not hold any more: {}. Who believes them takes a dead server for a live one, or stops the wrong process.",
+                "{} claims are no longer valid: {}. A program that trusts them mistakes a dead server for a live one, or stops the wrong process.",
                 number(all.len() as u64),
                 named(all),
             )
         }
     };
-    // Each is an rm(1) of its own.
+    // Each remedy is an rm(1) command.
     let remedies = claims.iter().filter_map(|claim| claim.remedy.as_deref());
     let removed: Vec<_> = remedies
         .filter_map(|remedy| remedy.strip_prefix("rm -- "))
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_claim_beside_its_state_is_a_warning_and_elsewhere_a_remark() {
+    fn a_stale_claim_beside_its_state_is_a_warning_and_elsewhere_info() {
         let finding = with(Verdict::Stale, Place::Written).only(look);
         assert_eq!(finding.severity, Severity::Warning);
         assert_eq!(finding.remedy.as_deref(), Some("rm -- /srv/a.pid"));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_over_by_many_is_one_finding_and_one_command() {
+    fn many_leftover_files_are_one_finding_with_one_command() {
         let mut fixture = Fixture::new();
         for at in 0..5 {
             let path = format!("/srv/{at}.pid");
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(finding.severity, Severity::Info);
         assert!(
             finding.message.starts_with(
-                "5 claims do not hold any more: /srv/0.pid (in its working directory) is stale, "
+                "5 claims are no longer valid: /srv/0.pid (in its working directory) is stale, "
             ) && finding.message.contains(" and 2 more are of this kind. "),
             "{}",
             finding.message
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_that_hold_are_not_a_finding() {
+    fn valid_claims_are_not_a_finding() {
         for verdict in [
             Verdict::Live,
             Verdict::Held,

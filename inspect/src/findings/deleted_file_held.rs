@@ -1,20 +1,19 @@
-//! `deleted-file-held`: the process holds disk space in files that have no name any more.
+//! `deleted-file-held`: the process keeps disk space in use by files that are deleted.
 //!
-//! Meaning: `df` counts this space and `du` does not find it. A log that was removed and not reopened is the usual
-//! case. The space comes back when every process has closed the file.
+//! Meaning: `df` counts this space and `du` does not find it. The usual case is a log that was removed and not
+//! reopened. The space is freed when every process has closed the file.
 //!
 //! Evidence: `bytes` is the disk space of all these files, and `file_count` their number; a file that is open twice
 //! counts once. `files` lists the five largest, each with `fd` (descriptor), `path` (its last name), `bytes` (disk
 //! space) and `size_bytes` (length). One look decides.
 //!
-//! Severity: warning from 64 MiB in all, info from 4 MiB. Below that nothing is reported.
+//! Severity: warning from 64 MiB in total, info from 4 MiB. Less is not reported.
 //!
-//! Remedy: no command is given. Many programs reopen their files on a signal, often SIGHUP; others need a restart. What
-//! is still needed can be copied from /proc/PID/fd/N before. Do not truncate the file through /proc: that loses its
-//! content.
+//! Remedy: no command is given. Many programs reopen their files on a signal, often SIGHUP; others need a restart. Copy
+//! what you still need from /proc/PID/fd/N first. Do not truncate the file through /proc: that loses its content.
 //!
-//! Not to be confused with: shared memory (/dev/shm, shmget), memfds and files made with O_TMPFILE, which never had a
-//! name and do not count. A deleted SQLite database, where data is at stake and not space: see `sqlite-wal-deleted` and
+//! Not to be confused with: shared memory (/dev/shm, shmget), memfds and files created with O_TMPFILE, which do not
+//! count. A deleted SQLite database, where data is at stake and not space: see `sqlite-wal-deleted` and
 //! `sqlite-deleted`.
 
 use super::{Facts, Finding, Severity};
@@ -23,11 +22,11 @@ use crate::words::{agree, bytes, open_files_of, plural};
 use serde_json::json;
 use std::collections::HashMap;
 
-/// From here on it is a warning: a log that was removed and not reopened passes this within a day.
+/// The threshold of a warning: a log that was removed and not reopened exceeds it within a day.
 const LARGE: u64 = 64 << 20;
-/// Below this nothing is said: programs unlink small files of their own on purpose.
+/// Less is not reported: programs unlink their own small files on purpose.
 const WORTH_KNOWING: u64 = 4 << 20;
-/// Files named in the evidence.
+/// How many files the evidence names.
 const NAMED: usize = 5;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -61,7 +60,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             Severity::Info
         },
         message: format!(
-            "It holds {} in {} without a name: the space comes back when every process has closed {}.{largest} A program that reopens its files on a signal (often SIGHUP) gives it back so, any other by a restart; what is still needed can be copied from {} before.",
+            "It holds {} in {}: the space is freed when every process has closed {}.{largest} Some programs reopen their files on a signal (often SIGHUP); others need a restart. Copy what you still need from {} first.",
             bytes(total),
             plural(files.len(), "deleted file", "deleted files"),
             agree(files.len() as u64, "it", "them"),
@@ -72,15 +71,15 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             "file_count": files.len(),
             "files": listed,
         }),
-        // Truncating through the descriptor would free the space and lose the content.
+        // To truncate the file through the descriptor would free the space but lose the content.
         remedy: None,
         remedy_live: None,
         change: None,
     }]
 }
 
-/// A regular file that had a name. Shared memory (shm_open(3), shmget(2)) has none for a reason, and a
-/// file made by O_TMPFILE never had one: the kernel shows it as `#INODE` (fs/dcache.c, `d_mark_tmpfile`).
+/// A regular file that had a name. Shared memory (shm_open(3), shmget(2)) is unlinked on purpose. A file created with
+/// O_TMPFILE never had a name: the kernel shows it as `#INODE` (fs/dcache.c, `d_mark_tmpfile`).
 fn is_held(file: &Descriptor) -> bool {
     if file.kind != Kind::File || !file.deleted {
         return false;
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_mebibytes_are_a_remark_and_less_is_nothing() {
+    fn a_few_mebibytes_are_info_and_less_is_not_reported() {
         let finding = deleted(&[("/d/a", 7, LARGE - 1)]).only(look);
         assert_eq!(finding.severity, Severity::Info);
         assert!(
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_had_a_name_and_shared_memory_are_not_deleted_files() {
+    fn shared_memory_and_files_that_never_had_a_name_are_not_deleted_files() {
         for path in ["/tmp/#7", "/dev/shm/x", "/SYSV00000000"] {
             assert!(deleted(&[(path, 7, LARGE)]).look(look).is_empty(), "{path}");
         }

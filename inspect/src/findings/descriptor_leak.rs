@@ -1,23 +1,24 @@
-//! `descriptor-leak`: pipes, eventfds, inotify instances or the like are opened and not closed.
+//! `descriptor-leak`: pipes, eventfds, inotify instances or similar descriptors are opened and not closed.
 //!
-//! Meaning: So many descriptors of one kind have no use in a program that works. When the limit is reached, every open,
-//! accept and watch fails.
+//! Meaning: A program that works has no use for so many descriptors of one kind. At the limit, every open, accept and
+//! watch fails.
 //!
 //! Evidence: `kind`, such as "pipe", "eventfd", "epoll", "timerfd", "pidfd", "memfd" or "inotify". `handles` is how
 //! many are open; an inotify instance at two descriptors counts once. `soft_limit` is RLIMIT_NOFILE, `percent_of_limit`
 //! their share of it. `growth` is null without `--for`, else it has `seconds` and how many `more` there were after them
-//! (negative: fewer). Judged by a count of 128. The count is not enough for pipes, unless 64 have both ends here, nor
-//! for directories, devices and other anonymous inodes: there half of the soft limit must be in use and no kind have
-//! more, or `--for` must have seen 16 more. Inotify instances: 64, or half of the user's limit.
+//! (negative: fewer). Reported from 128 on. For pipes (unless 64 have both ends here), directories, devices and
+//! other anonymous inodes the count is not enough: half of the soft limit must also be in use and no other kind be more
+//! frequent, or `--for` must have seen 16 more. Inotify instances: from 64 on, or half of the user's limit.
 //!
-//! Severity: warning. Where these are at least half of what `fd-limit-near` or `instance-limit-near` counts, it is as
-//! bad as that one. Info where `--for` saw none added and half of the limit is not in use: they are kept open.
+//! Severity: warning. If these are at least half of what `fd-limit-near` or `instance-limit-near` counts, the severity
+//! is that of the limit finding. Info if `--for` saw none added and less than half of the limit is in use: they are
+//! kept open.
 //!
 //! Remedy: no command closes descriptors from outside. A restart frees them. The program must close each one.
 //!
 //! Not to be confused with: files, SQLite databases and sockets, which have `file-handle-leak`, `sqlite-handle-leak`
-//! and `socket-leak`. The pipes of a supervisor to its children, which have one end each here. `fd-limit-near`, which
-//! is what a leak leads to.
+//! and `socket-leak`. The pipes from a supervisor to its children, of which only one end each is here. `fd-limit-near`,
+//! which a leak leads to.
 
 use super::file_handle_leak::MANY;
 use super::{Facts, Finding, growth, leak, limit};
@@ -26,10 +27,10 @@ use crate::words::number;
 use serde_json::json;
 use std::collections::HashMap;
 
-/// A user may have 128 inotify instances by default (fs/notify/inotify/inotify_user.c): one program that
-/// needs this many leaves too few for the others.
+/// A user may have 128 inotify instances by default (fs/notify/inotify/inotify_user.c). One program that uses this many
+/// leaves too few for the others.
 const MANY_INSTANCES: usize = 64;
-/// So many more while it is looked at are not the coming and going of a program that works.
+/// This many more during one look are more than the normal fluctuation of a program.
 const GROWING: i64 = 16;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -40,7 +41,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let mut found: Vec<_> = by_type
         .iter()
         .filter_map(|(&kind, &count)| {
-            // An instance at two descriptors is one.
+            // An instance with two descriptors counts once.
             let count = match kind {
                 Kind::Inotify => process.instances().count(),
                 _ => count,
@@ -57,14 +58,14 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 
 fn is_leak(facts: &Facts<'_>, kind: Kind, count: usize) -> bool {
     match kind {
-        // file-handle-leak, sqlite-handle-leak and socket-leak speak of these.
+        // file-handle-leak, sqlite-handle-leak and socket-leak report these.
         Kind::File | Kind::Socket | Kind::Unknown => return false,
         Kind::Inotify => return is_half_of_instances(facts, count) || count >= MANY_INSTANCES,
         _ if count < MANY => return false,
         _ => {}
     }
     let by_number = match kind {
-        // A supervisor has three ends of pipes for each child; who has both ends talks to itself.
+        // A supervisor has three pipe ends for each child. A process with both ends talks to itself.
         Kind::Pipe => own_pipes(facts.process) * 2 >= MANY,
         Kind::Directory | Kind::CharDevice | Kind::BlockDevice | Kind::Anonymous => false,
         _ => true,
@@ -72,14 +73,14 @@ fn is_leak(facts: &Facts<'_>, kind: Kind, count: usize) -> bool {
     by_number || is_dominant(facts, count) || grows(facts.process, kind)
 }
 
-/// These instances are half of those its user may have, and more than one.
+/// Whether these instances are more than one and at least half of those its user may have.
 fn is_half_of_instances(facts: &Facts<'_>, count: usize) -> bool {
     let limit = facts.process.instances_account();
     let limit = limit.and_then(|usage| usage.max_instances);
     limit.is_some_and(|max| count > 1 && count as u64 * 2 >= max)
 }
 
-/// Half of the limit on descriptors is gone, and of no kind there are more than these.
+/// Whether half of the limit on descriptors is in use, and no kind has more than this one.
 pub fn is_dominant(facts: &Facts<'_>, count: usize) -> bool {
     let fds = &facts.process.fds;
     let (Some(open), Some(limit)) = (fds.open, fds.soft_limit) else {
@@ -89,13 +90,13 @@ pub fn is_dominant(facts: &Facts<'_>, count: usize) -> bool {
     u128::from(open) * 2 >= u128::from(limit) && largest.is_none_or(|&most| count >= most)
 }
 
-/// They became more while they were looked at.
+/// Whether their number grew during the look.
 pub fn grows(process: &Process, kind: Kind) -> bool {
     let growth = process.growth.as_ref();
     growth.is_some_and(|growth| growth.of_kind(kind) >= GROWING)
 }
 
-/// Pipes of which both ends are here.
+/// How many pipes have both ends here.
 fn own_pipes(process: &Process) -> usize {
     let mut ends: HashMap<&[u8], usize> = HashMap::new();
     for pipe in process.descriptors.iter().filter(|d| d.kind == Kind::Pipe) {
@@ -104,7 +105,7 @@ fn own_pipes(process: &Process) -> usize {
     ends.values().filter(|&&ends| ends >= 2).count()
 }
 
-/// What `count` of them are called.
+/// The name of `count` of them.
 pub fn named(kind: Kind, count: usize) -> &'static str {
     let (one, many) = match kind {
         Kind::File => ("file", "files"),
@@ -158,17 +159,17 @@ fn finding(facts: &Facts<'_>, kind: Kind, count: usize) -> Finding {
     let since = grown.map_or_else(String::new, |(seconds, more, ahead)| {
         growth::sentence(seconds, more, ahead)
     });
-    // Of instances, half of the user's limit is enough as well.
+    // For instances, half of the user's limit is enough as well.
     let room = kind != Kind::Inotify || !is_half_of_instances(facts, count);
     let kept = room && leak::is_kept(process, grown.map(|(_, more, _)| more));
     let why = match kind {
         Kind::Inotify if !kept => {
-            " One instance has room for every watch of a program: it is the program that makes too many, not the limit of its user that is too low."
+            " One instance has room for all watches of a program, so the program creates too many; the limit of its user is not too low."
         }
         _ => "",
     };
     let leaked = format!(
-        ": they are opened and not closed.{why} No command closes them from outside: a restart frees them, closing each in the program keeps them from coming back."
+        ": they are opened and not closed.{why} No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each one."
     );
     let (severity, judged) = leak::verdict(kept, &leaked, &since);
     Finding {
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_become_more_is_kept_open_unless_half_of_a_limit_is_gone() {
+    fn a_count_that_does_not_grow_is_kept_open_unless_half_of_a_limit_is_in_use() {
         let mut fixture = with(Kind::Eventfd, 200, |_| "anon_inode:[eventfd]".into());
         assert_eq!(fixture.only(look).severity, Severity::Warning);
         fixture.process.growth = Some(Growth::default());
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_half_of_the_limit_is_named() {
+    fn the_kind_that_takes_half_of_the_limit_is_named() {
         let mut devices = with(Kind::CharDevice, 500, |_| "/dev/null".into());
         assert!(devices.look(look).is_empty());
         devices.process.fds.soft_limit = Some(1000);

@@ -1,31 +1,31 @@
 //! `duplicate-instance`: another server of the same program works on the same state or port.
 //!
-//! Meaning: Two servers were started apart from each other. Which of them answers, and which a stop command ends, is
-//! chance (incident 3). At most 4 are reported.
+//! Meaning: Two servers were started independently. It is up to chance which of them answers and which one a stop
+//! command ends (incident 3). At most 4 are reported.
 //!
-//! Evidence: `pids` of both and `pid` of the other one; `parent` of the other one (PID and name). `same_command` (same
-//! arguments) and `same_cwd` (same working directory). `shared_databases` and `shared_claims` are files that both have
-//! open for writing; `shared_ports` are TCP ports at which both listen on their own. `other_listeners` is where the
-//! other one listens. `claims` are files that name one of the two alone, `unclaimed_pid` is the one they do not name;
-//! else both are null. One look decides. It takes a shared port, a shared PID or port file, a shared database or lock
-//! file where one of them listens, or a claim on one of two with the same arguments that both listen or have both run
-//! for 30 s.
+//! Evidence: `pids` of both, `pid` and `parent` (PID and name) of the other one. `same_command` (same arguments) and
+//! `same_cwd` (same working directory). `shared_databases` and `shared_claims` are files that both have open for
+//! writing. `shared_ports` are TCP ports on which both listen with their own sockets. `other_listeners` is where the
+//! other one listens. `claims` are files that name only one of the two, and `unclaimed_pid` is the other one; else both
+//! are null. One look decides. Reported for a shared port, a shared PID or port file, or a shared database or lock file
+//! if one of them listens; also for a claim on one of two processes with the same arguments, if both listen or both
+//! have run for 30 s.
 //!
 //! Severity: warning with the same arguments, a shared port or a shared PID file. Else info: a web server and its
 //! worker may share a database on purpose.
 //!
-//! Remedy: `kill` of the one that no claim names, unless a port or socket file leads clients to it. Else none: only
-//! their owner knows which is the right one.
+//! Remedy: `kill` for the one that no claim names, unless a port or socket file leads clients to it. Else none: only
+//! their owner knows which one is right.
 //!
-//! Not to be confused with: parent and child, or workers that were handed one listening socket. Two builds that wait
-//! for one lock file. `orphaned-server`, where the second one cannot listen.
+//! Not to be confused with: parent and child, or workers that share one inherited listening socket. Two builds that
+//! wait for one lock file. `orphaned-server`, where the second one cannot listen.
 
 use super::{Facts, Finding, Severity};
 use crate::model::{ClaimOwner, Listener, Name, Process, SameProgram, SharedFile};
 use crate::words::list_words;
 use serde_json::json;
 
-/// Instances reported.
+/// How many are reported.
 const MOST: usize = 4;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -38,7 +38,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 fn finding(process: &Process, other: &SameProgram) -> Option<Finding> {
-    // SO_REUSEPORT lets two sockets share a port: each gets a part of the connections.
+    // SO_REUSEPORT lets two sockets share a port. Each gets a part of the connections.
     let ports: Vec<u16> = process
         .surroundings
         .listeners
@@ -59,8 +59,7 @@ fn finding(process: &Process, other: &SameProgram) -> Option<Finding> {
         let name = file.path.base().to_ascii_lowercase();
         file.what == "claim" && !name.ends_with(b"lock") && !name.ends_with(b"lck")
     });
-    // Two builds that wait for one lock are not servers; two servers that share a file are, and so is who
-    // holds a PID file.
+    // Two builds that wait for one lock are not servers. A process that listens, or that holds a PID file, is.
     let shares_state = serves && !other.shared.is_empty();
     if ports.is_empty() && !pid_file && !shares_state && unclaimed.is_none() {
         return None;
@@ -96,8 +95,8 @@ fn finding(process: &Process, other: &SameProgram) -> Option<Finding> {
             "claims": unclaimed.as_ref().map(|_| &other.claims),
             "unclaimed_pid": unclaimed.as_ref().map(|unclaimed| unclaimed.pid),
         }),
-        // Which of the two is the right one only their owner knows, unless neither a stop command nor a
-        // client can reach one of them.
+        // Only their owner knows which of the two is right, unless neither a stop command nor a client can reach one
+        // of them.
         remedy: unclaimed
             .filter(|unclaimed| unclaimed.reached_by.is_none())
             .map(|unclaimed| format!("kill {}", unclaimed.pid)),
@@ -111,13 +110,13 @@ struct Unclaimed<'a> {
     pid: u32,
     /// The claim that names the other one.
     claim: &'a ClaimOwner,
-    /// A port or socket file that leads clients to it all the same.
+    /// A port or socket file that still leads clients to it.
     reached_by: Option<&'a Name>,
 }
 
 fn unclaimed<'a>(process: &'a Process, other: &'a SameProgram) -> Option<Unclaimed<'a>> {
     let claim = other.claims.first()?;
-    // One start that waits for the other, or is about to give up, is not a server yet.
+    // A start that waits for the other one, or is about to give up, is not a server yet.
     let serve = !process.surroundings.listeners.is_empty() && !other.listeners.is_empty();
     if !other.same_command || !(serve || other.settled) {
         return None;
@@ -165,13 +164,14 @@ fn message(other: &SameProgram, ports: &[u16], unclaimed: Option<&Unclaimed<'_>>
         reached_by,
     }) = unclaimed
     else {
-        return text + ": which of the two answers, and which a stop command ends, is chance.";
+        return text
+            + ": it is up to chance which of the two answers, and which one a stop command ends.";
     };
     let clients = reached_by.map_or_else(String::new, |path| {
-        format!(" Yet {path} leads clients to it: stop both, then start one.")
+        format!(" But {path} leads clients to it: stop both, then start one.")
     });
     format!(
-        "{text}. {} names process {} and nothing names {pid}: no stop command ends that one.{clients}",
+        "{text}. {} names process {}, but nothing names {pid}, so no stop command ends that one.{clients}",
         claim.path, claim.pid
     )
 }
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn another_command_on_one_database_is_a_remark() {
+    fn another_command_on_one_database_is_info() {
         let finding = pair(&[("/s/a.db", "database")], false).only(look);
         assert_eq!(finding.severity, Severity::Info);
     }
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_that_no_claim_names_is_ended() {
+    fn the_remedy_ends_the_one_that_no_claim_names() {
         let finding = claimed().only(look);
         assert_eq!(finding.severity, Severity::Warning);
         assert_eq!(finding.evidence["unclaimed_pid"], 42);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_that_clients_are_led_to_is_not_ended_unasked() {
+    fn no_command_ends_the_one_that_clients_are_led_to() {
         let mut fixture = claimed();
         let holder = ClaimHolder {
             pid: 42,

@@ -1,4 +1,4 @@
-//! What a finding may look at, and how several look.
+//! What a finding may look at, and how the findings of several looks are put together.
 
 use super::{Remedies, one_command, order};
 use crate::model::{Finding, InotifyLimits, Process};
@@ -13,10 +13,10 @@ pub struct Facts<'a> {
     pub remedies: &'a Remedies,
 }
 
-/// A finding: what it says of the facts.
+/// One look at the facts, and what it finds.
 pub type Look = fn(&Facts<'_>) -> Vec<Finding>;
 
-/// What `looks` find, worst first, with commands that run as they are pasted.
+/// What `looks` find, worst first, with commands that can be pasted as they are.
 pub fn of(facts: &Facts<'_>, looks: &[Look]) -> Vec<Finding> {
     let mut findings: Vec<_> = looks.iter().flat_map(|look| look(facts)).collect();
     one_command::write(facts.process, facts.remedies, &mut findings);

@@ -9,12 +9,12 @@
 //!
 //! Severity: critical from 95 % of the soft limit, warning from 80 %.
 //!
-//! Remedy: `prlimit` raises the soft limit of the running process to the hard one. Against a leak that buys time only.
-//! Where both are equal there is no command: a restart with a higher limit or fewer descriptors helps.
+//! Remedy: `prlimit` raises the soft limit of the running process to the hard one. Against a leak that only buys time.
+//! If both are equal there is no command: a restart with a higher limit, or fewer descriptors, helps.
 //!
-//! Not to be confused with: `instance-limit-near`, which fails with the same words though descriptors are left. The
-//! limit of the whole system (fs.file-max), which fails with ENFILE. A leak finding beside this one names the cause and
-//! is what to end first.
+//! Not to be confused with: `instance-limit-near`, which fails with the same message although descriptors are left. The
+//! limit of the whole system (fs.file-max), which fails with ENFILE. A leak finding beside this one names the cause:
+//! end that first.
 
 use super::growth::LimitForecast;
 use super::{Facts, Finding, limit, named};
@@ -50,11 +50,11 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let dominant = dominant(fds);
     if let Some((kind, count)) = dominant {
         message += &format!(
-            " Most of them, {}, are {}: closing what is not needed any more ends it, and a restart frees them{}.",
+            " Most of them, {}, are {}: the program must close what it no longer needs, and a restart frees them{}.",
             number(count as u64),
             named(kind, count),
             if room.is_some() {
-                "; a higher limit buys time only"
+                "; a higher limit only buys time"
             } else {
                 ""
             },
@@ -83,7 +83,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     }]
 }
 
-/// The kind that more than half of its descriptors are of.
+/// The kind of more than half of its descriptors.
 fn dominant(fds: &Fds) -> Option<(Kind, usize)> {
     let kinds = fds.by_type.iter().flatten();
     let (&kind, &count) = kinds.max_by_key(|&(_, count)| count)?;
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(finding.evidence["dominant"], "pipe");
         let says = "Most of them, 451, are ends of pipes";
         let at = |part| finding.message.find(part).unwrap();
-        assert!(at(says) < at("a higher limit buys time only"));
+        assert!(at(says) < at("a higher limit only buys time"));
     }
 
     #[test]

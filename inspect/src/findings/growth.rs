@@ -1,11 +1,11 @@
-//! What two samples add to a finding: words and evidence.
+//! What the growth between two samples adds to a finding: words and evidence.
 
 use crate::model::{Change, LimitAhead};
 use crate::words::{agree, duration, number};
 use serde_json::{Value, json};
 
-/// Descriptors opened or closed meanwhile, as a sentence after another one; with when the limit on them is met at the
-/// rate of all.
+/// How many descriptors were opened or closed meanwhile, as a sentence to append. It says when their limit is reached
+/// at the rate of all descriptors.
 pub fn sentence(seconds: f64, more: i64, ahead: Option<LimitAhead>) -> String {
     let count = number(more.unsigned_abs());
     let were = agree(more.unsigned_abs(), "was", "were");
@@ -35,18 +35,18 @@ fn time_left(seconds: u64) -> String {
     }
 }
 
-/// What is left of a limit, and for how long.
+/// How much of a limit is left, and for how long.
 pub struct LimitForecast {
     /// How many are left.
     pub left: u64,
-    /// When they are gone at this rate; `None` if nothing grows, or there was one sample.
+    /// When nothing is left at this rate. `None` if nothing grows, or if there was only one sample.
     pub seconds_left: Option<u64>,
     seconds: f64,
     change: Option<Change>,
 }
 
 impl LimitForecast {
-    /// `used` of `limit` are taken, `own` of them by the process whose counter changed.
+    /// `used` of `limit` are in use, `own` of them by the process whose counter changed.
     pub fn new(
         used: u64,
         limit: u64,
@@ -63,7 +63,7 @@ impl LimitForecast {
         }
     }
 
-    /// Both samples as evidence; null with one.
+    /// Both samples as evidence; null with only one.
     pub fn evidence(&self) -> Value {
         self.change.map_or(
             Value::Null,
@@ -71,7 +71,7 @@ impl LimitForecast {
         )
     }
 
-    /// As a sentence after another one; `what` has changed. Empty with one sample.
+    /// As a sentence to append; `what` has changed. Empty with only one sample.
     pub fn sentence(&self, what: &str) -> String {
         let Some(change) = self.change else {
             return String::new();
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn one_more_was_and_two_more_were_opened() {
+    fn singular_and_plural_agree_with_the_number() {
         let said = |more| sentence(2.0, more, None);
         assert_eq!(said(1), " Within 2.0 s 1 more was opened.");
         assert_eq!(said(2), " Within 2.0 s 2 more were opened.");
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_opened_meets_its_limit_and_what_is_closed_does_not() {
+    fn opened_descriptors_reach_the_limit_and_closed_ones_do_not() {
         let ahead = Some(LimitAhead {
             limit: 1024,
             seconds_left: 720,
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_time_left_follows_from_rate_and_room() {
-        // 50 in 5 s, and 10 of the 124 that are left went after the look.
+        // 50 in 5 s, and 10 of the 124 that are left were used after the look.
         let seen = forecast(900, 1024, 860, 910);
         assert_eq!((seen.left, seen.seconds_left), (124, Some(11)));
         assert_eq!(
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_grow_has_no_end() {
+    fn without_growth_no_time_is_left_or_named() {
         let seen = forecast(900, 1024, 900, 890);
         assert_eq!(seen.seconds_left, None);
         assert!(seen.sentence("it").ends_with("did not grow."));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_is_reached_is_not_reached_in_no_time() {
+    fn for_a_limit_that_is_already_reached_no_rate_is_named() {
         let seen = forecast(1024, 1024, 1000, 1024);
         assert_eq!((seen.left, seen.seconds_left), (0, Some(0)));
         assert!(!seen.sentence("it").contains("at this rate"));

@@ -1,24 +1,24 @@
 //! `instance-limit-near`: the user has few inotify instances left before EMFILE.
 //!
-//! Meaning: At the limit inotify_init fails for every process of the user with EMFILE, "Too many open files", though
+//! Meaning: At the limit inotify_init fails for every process of the user with EMFILE, "Too many open files", although
 //! descriptors are left. The kernel's default is 128 instances for each user.
 //!
 //! Evidence: `uid` and `user_namespace` (its number, null for fdscan's own). `instances` in use; `at_least` says that
 //! some processes could not be read. `limit`, how many are `left`, and this process's `own`. `units` are the
-//! containers, pods and systemd units that have them. `growth` is null without `--for`, else it has `seconds` and this
+//! containers, pods and systemd units that hold them. `growth` is null without `--for`, else it has `seconds` and this
 //! process's count `from` and `to`. `seconds_left` is the time until the limit at that rate. After a command of `fdscan
-//! check` that failed at the limit there are `uid`, `instances` and `limit` alone.
+//! check` that failed at the limit, only `uid`, `instances` and `limit` are there.
 //!
 //! Severity: critical from 95 % and warning from 80 % for a process that has a tenth of them. At most a warning for one
-//! that has fewer, info for one that has none. `fdscan top` names it where the process has a tenth of the limit. A
+//! that has fewer, info for one that has none. `fdscan top` reports it for processes that have a tenth of the limit. A
 //! failed command is critical.
 //!
-//! Remedy: a line in /etc/sysctl.d that sets fs.inotify.max_user_instances to twice as much and 1,024 at least. In
-//! another user namespace, `sysctl` there. None where the process has half of the limit itself: a restart frees those,
-//! and a higher limit would only let it take more.
+//! Remedy: a line in /etc/sysctl.d that doubles fs.inotify.max_user_instances, to at least 1,024. In another user
+//! namespace, `sysctl` there. None if the process itself has half of the limit: a restart frees those, and a higher
+//! limit would only let it take more.
 //!
-//! Not to be confused with: `fd-limit-near`, which fails with the same words. `watch-limit-near`, which fails with
-//! ENOSPC. An instance that is open at several descriptors counts once.
+//! Not to be confused with: `fd-limit-near`, which fails with the same message. `watch-limit-near`, which fails with
+//! ENOSPC. An instance with several descriptors counts once.
 
 use super::growth::LimitForecast;
 use super::{Facts, Finding, limit};
@@ -28,7 +28,7 @@ use serde_json::json;
 /// containers. An instance costs little memory.
 const SENSIBLE: u64 = 1024;
 
-/// So many no program that works lacks the right to have.
+/// A program that works may always have this many.
 const FEW: u64 = 8;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -54,7 +54,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         grown,
     );
     let mut message = limit::in_use(user, "instances", [user.instances, max, forecast.left, own]);
-    message += ": at the limit inotify_init fails with EMFILE, \"Too many open files\", though descriptors are left.";
+    message += ": at the limit inotify_init fails with EMFILE, \"Too many open files\", although descriptors are left.";
     message += &forecast.sentence("their number in this process");
     message += &limit::holders(
         facts.remedies,
@@ -64,7 +64,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         |holder| holder.instances,
         |unit| unit.instances,
     );
-    // A program that makes one after the other takes any limit.
+    // A program that creates one instance after another exhausts any limit.
     let leaks = own >= (max / 2).max(FEW);
     if leaks {
         message += " It has most of them itself: a restart frees those, and a higher limit would only let it take more.";
@@ -102,7 +102,7 @@ mod tests {
     use crate::model::{Account, UserUsage};
 
     #[test]
-    fn all_instances_in_use_is_a_note_to_a_process_without_any() {
+    fn a_full_limit_is_info_for_a_process_without_instances() {
         let mut fixture = Fixture::new();
         fixture.process.user = Some(UserUsage {
             account: Account {

@@ -1,18 +1,19 @@
-//! When many descriptors of one kind are leaked, and when they are kept open: one rule for all findings about leaks.
+//! Whether many descriptors of one kind are leaked or kept open on purpose: one rule for all findings about leaks.
 //!
-//! A count tells that there are many; only time tells that they are not closed. What did not become more within `--for`
-//! is kept, as a pool, a cache or a server with many files does, unless half of the limit is gone. What has no use at
-//! all, such as a connection its peer has closed, is leaked all the same: its finding does not ask here.
+//! A count shows that there are many; only time shows that they are not closed. Descriptors that did not become more
+//! during `--for` are kept open, as in a pool, a cache or a server with many files, unless half of the limit is in use.
+//! Descriptors without any use, such as a connection that the peer has closed, are leaked in any case: their finding
+//! does not apply this rule.
 
 use super::Severity;
 use crate::model::Process;
 
-/// Whether they are kept open, of which there were so many `more` in the end; `None` for one look.
+/// Whether they are kept open. `more` is how many were added; `None` after a single look.
 pub fn is_kept(process: &Process, more: Option<i64>) -> bool {
     more.is_some_and(|more| more <= 0) && !is_half_gone(process)
 }
 
-/// Whether half of the limit on descriptors is gone; also where it is not known.
+/// Whether half of the limit on descriptors is in use, or the limit is not known.
 fn is_half_gone(process: &Process) -> bool {
     let fds = &process.fds;
     let (Some(open), Some(limit)) = (fds.open, fds.soft_limit) else {
@@ -21,7 +22,7 @@ fn is_half_gone(process: &Process) -> bool {
     u128::from(open) * 2 >= u128::from(limit)
 }
 
-/// How bad it is and what is said of it, after a count: `leaked` where they are, and what was seen `since`.
+/// The severity, and the text after a count: `leaked` if they are leaked, and what was seen `since`.
 pub fn verdict(kept: bool, leaked: &str, since: &str) -> (Severity, String) {
     match kept {
         true => (
@@ -38,7 +39,7 @@ mod tests {
     use crate::findings::fixture::Fixture;
 
     #[test]
-    fn what_does_not_become_more_is_kept_until_half_of_the_limit_is_gone() {
+    fn a_count_that_does_not_grow_is_kept_until_half_of_the_limit_is_in_use() {
         let mut process = Fixture::new().process;
         (process.fds.open, process.fds.soft_limit) = (Some(511), Some(1024));
         assert!(is_kept(&process, Some(0)) && is_kept(&process, Some(-3)));

@@ -1,17 +1,17 @@
-//! What the three findings about limits share.
+//! What the findings about limits share.
 
 use super::{Facts, Finding, Remedies, Severity};
 use crate::model::{Account, Change, LimitHolder, Name, Row, UnitShare, UserUsage};
 use crate::words::number;
 
-/// Holders that are named.
+/// How many holders are named.
 const HOLDERS: usize = 3;
-/// From here on in percent, a burst of the size a build or a test run makes does not fit any more.
+/// From this percentage on, a burst such as a build or a test run does not fit any more.
 const NEAR: u128 = 80;
-/// From here on in percent, the next failure is a matter of minutes.
+/// From this percentage on, the next failure is a matter of minutes.
 const ALMOST_FULL: u128 = 95;
 
-/// How bad it is that `used` of `limit` are gone; `None` below [`NEAR`].
+/// How bad it is that `used` of `limit` are in use; `None` below [`NEAR`].
 pub fn severity(used: u64, limit: u64) -> Option<Severity> {
     let (used, limit) = (u128::from(used) * 100, u128::from(limit));
     if used >= limit * ALMOST_FULL {
@@ -29,12 +29,12 @@ pub fn percent(used: u64, limit: u64) -> u64 {
     u64::try_from(percent).unwrap_or(u64::MAX)
 }
 
-/// A process that has a tenth of what is in use has its part in it.
+/// A process that has a tenth of what is in use contributes to the problem.
 const PART: u64 = 10;
 
-/// How bad a limit its user is near is for a process that has `own` of the `used`: as bad as it is for who has
-/// brought it there, a warning for who meets it, and a note for who has none of it. Who `uses` inotify and has none has
-/// met a full one, most likely just now.
+/// How bad it is for a process with `own` of the `used` that its user is near a limit: fully for a process that
+/// contributes to it, a warning for one that meets it, and info for one that has none. A process that `uses` inotify
+/// and has none has probably just met a full limit.
 pub fn blame(own: u64, used: u64, limit: u64, uses: bool) -> Option<Severity> {
     let severity = severity(used, limit)?;
     Some(match own {
@@ -45,13 +45,13 @@ pub fn blame(own: u64, used: u64, limit: u64, uses: bool) -> Option<Severity> {
     })
 }
 
-/// What it has in the end, where it was seen to take more.
+/// What it has at the end, if it was seen to take more.
 pub fn with_growth(own: u64, grown: Option<Change>) -> u64 {
     own.max(grown.map_or(0, |change| change.to))
 }
 
-/// How much of a limit on `what` (`watches`, `instances`) is in use, as the beginning of a sentence: `used` of `max`, `left`
-/// of them left, `own` of them in this process.
+/// How much of a limit on `what` (`watches`, `instances`) is in use, as the beginning of a sentence: `used` of `max`,
+/// `left` of them left, `own` of them in this process.
 pub fn in_use(user: &UserUsage, what: &str, [used, max, left, own]: [u64; 4]) -> String {
     format!(
         "{} has {}{} of {} inotify {what} in use ({} %, {} left), {} of them in this process",
@@ -65,8 +65,8 @@ pub fn in_use(user: &UserUsage, what: &str, [used, max, left, own]: [u64; 4]) ->
     )
 }
 
-/// The largest holders, as sentences; then where to look for the others. Units come first: one restarts a unit, or
-/// gives it less.
+/// The largest holders, as sentences, and how to list the others. Units come first, because a unit can be restarted or
+/// given less.
 pub fn holders(
     remedies: &Remedies,
     user: &UserUsage,
@@ -96,7 +96,7 @@ pub fn holders(
     units + &named(remedies, all, what)
 }
 
-/// The same of what a pass over all processes has seen.
+/// The same, from what a pass over all processes has seen.
 pub fn largest<'a>(
     remedies: &Remedies,
     rows: impl Iterator<Item = &'a Row>,
@@ -126,13 +126,13 @@ fn named<'a>(
         })
         .collect();
     format!(
-        " Most {what}: {}. {} lists all. End what leaks first: a higher limit buys time only.",
+        " Most {what}: {}. {} lists all. End what leaks first: a higher limit only buys time.",
         named.join(", "),
         remedies.mention(&format!("top --sort {what}")),
     )
 }
 
-/// Whether a finding is about what the process itself has: a user's limit is that of who has a tenth of it.
+/// Whether a finding is about what the process itself has. A user's limit is about a process that has a tenth of it.
 pub fn is_of_process(finding: &Finding) -> bool {
     if !matches!(finding.code, "watch-limit-near" | "instance-limit-near") {
         return true;
@@ -148,7 +148,7 @@ pub fn is_of_process(finding: &Finding) -> bool {
         .is_some_and(|(own, limit)| percent(own, limit) >= 10)
 }
 
-/// The command that raises the limit of `account` on `what` to `wanted`. Where fdscan itself is in a user namespace, the
+/// The command that raises the limit of `account` on `what` to `wanted`. If fdscan itself is in a user namespace, the
 /// lower limit may be `of_namespace`.
 pub fn raise(
     facts: &Facts<'_>,
@@ -159,12 +159,12 @@ pub fn raise(
 ) -> String {
     let pid = facts.process.pid;
     match account.user_namespace {
-        // Whoever reads these limits sees those of the namespace they are in (namespaces(7)).
+        // A process reads these limits for its own namespace (namespaces(7)).
         Some(_) => format!(
             "nsenter --user --target {pid} --preserve-credentials sysctl user.max_inotify_{what}={wanted}"
         ),
         None if of_namespace => format!("sysctl user.max_inotify_{what}={wanted}"),
-        // In a file, so that it outlives the next boot (sysctl.d(5)).
+        // In a file, so that it survives the next boot (sysctl.d(5)).
         None => format!(
             "echo fs.inotify.max_user_{what}={wanted} >/etc/sysctl.d/60-inotify-{what}.conf && sysctl -p /etc/sysctl.d/60-inotify-{what}.conf"
         ),
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_with_a_tenth_of_it_is_to_blame_and_one_without_any_is_not() {
+    fn a_process_with_a_tenth_of_the_use_is_to_blame_and_one_without_any_is_not() {
         for uses in [false, true] {
             let blame = |own, used| blame(own, used, 1000, uses);
             assert_eq!(blame(0, 999), Some(Severity::Info));
@@ -188,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn who_uses_inotify_and_has_none_has_met_a_full_limit() {
+    fn a_process_that_uses_inotify_and_has_none_has_met_a_full_limit() {
         assert_eq!(blame(0, 1000, 1000, true), Some(Severity::Warning));
         assert_eq!(blame(0, 1000, 1000, false), Some(Severity::Info));
     }
 
     #[test]
-    fn who_begins_to_take_it_while_it_is_looked_at_is_to_blame_as_well() {
+    fn a_process_that_starts_to_take_it_during_the_look_is_to_blame_as_well() {
         let grown = |from, to| Some(Change { from, to });
         assert_eq!(with_growth(0, grown(0, 120)), 120);
         assert_eq!(with_growth(120, grown(120, 0)), 120);

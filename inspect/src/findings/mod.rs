@@ -1,4 +1,4 @@
-//! What is wrong: one file per finding. A finding looks at the model only, never at the system.
+//! What is wrong: one file per finding. A finding looks only at the model, never at the system.
 
 mod child_loops;
 mod claim_stale;
@@ -50,7 +50,8 @@ use crate::model::{Finding, FindingSummary, Process, Row, SeenDatabase, Severity
 use crate::words::number;
 use serde_json::json;
 
-/// Every finding. Within one severity they are shown in this order, what is happening now first ([`order`]).
+/// Every finding. Within one severity they are shown in this order, after those about what is happening now
+/// ([`order`]).
 const ALL: &[Look] = &[
     sqlite_self_watch::look,
     sqlite_wal_deleted::look,
@@ -64,7 +65,7 @@ const ALL: &[Look] = &[
     file_handle_leak::look,
     socket_leak::look,
     descriptor_leak::look,
-    // After the leaks that bring them near.
+    // After the leaks that lead to them.
     fd_limit_near::look,
     watch_limit_near::look,
     instance_limit_near::look,
@@ -78,7 +79,7 @@ const ALL: &[Look] = &[
     watch_wakes_on_attrib::look,
 ];
 
-/// Those that need no more than a pass over all processes reads of each.
+/// Findings that need no more than what a pass over all processes reads of each.
 const IN_PASSING: &[Look] = &[
     sqlite_self_watch::look,
     sqlite_wal_deleted::look,
@@ -96,7 +97,7 @@ pub fn all(facts: &Facts<'_>) -> Vec<Finding> {
     of(facts, ALL)
 }
 
-/// Everything that is wrong with a process, worst first: of those it started, whether they loop.
+/// Everything that is wrong with a process, worst first, including whether processes that it started loop.
 pub fn with_children(facts: &Facts<'_>, children: &[Process]) -> Vec<Finding> {
     let mut findings = all(facts);
     findings.extend(child_loops::look(children, facts.limits, facts.remedies));
@@ -106,12 +107,12 @@ pub fn with_children(facts: &Facts<'_>, children: &[Process]) -> Vec<Finding> {
 /// What is wrong with a process as a pass over all processes sees it, worst first.
 pub fn in_passing(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = of(facts, IN_PASSING);
-    // A limit is its user's: of all processes only those are named that have a share of what is used.
+    // The limit is that of a user. Only processes that contribute to its use are named.
     findings.retain(limit::is_of_process);
     findings
 }
 
-/// The limits a user is near, whichever process has brought it there.
+/// The limits a user is near, whichever process is to blame.
 pub fn of_user(user: &User) -> Vec<FindingSummary> {
     let near = |code, used: Option<u64>, max: Option<u64>| {
         let severity = limit::severity(used?, max?)?;
@@ -122,7 +123,7 @@ pub fn of_user(user: &User) -> Vec<FindingSummary> {
     watches.into_iter().chain(instances).collect()
 }
 
-/// The limits of its user a command that failed must have met: nothing was left of them when it had ended.
+/// The limits that a failed command must have met: nothing was left of them when it ended.
 pub fn of_failure(user: &User, rows: &[Row], remedies: &Remedies) -> Vec<Finding> {
     let full = |what, used: Option<u64>, max: Option<u64>, errno, of: fn(&Row) -> Option<u64>| {
         let (used, max) = (used?, max?);
@@ -152,21 +153,21 @@ pub fn of_failure(user: &User, rows: &[Row], remedies: &Remedies) -> Vec<Finding
         "watches",
         user.watches,
         user.max_watches,
-        "ENOSPC, \"No space left on device\", though the disk has room",
+        "ENOSPC, \"No space left on device\", although the disk has room",
         |row| row.watches,
     );
     let instances = full(
         "instances",
         user.instances,
         user.max_instances,
-        "EMFILE, \"Too many open files\", though descriptors are left",
+        "EMFILE, \"Too many open files\", although descriptors are left",
         |row| row.instances,
     );
     watches.into_iter().chain(instances).collect()
 }
 
-/// Everything that is wrong with a database, whoever has it open, worst first. It and who has it open belong to the users
-/// `owners`.
+/// Everything that is wrong with a database, whoever has it open, worst first. `owners` are the users who own the
+/// database and the processes that have it open.
 pub fn of_database(seen: &SeenDatabase, owners: &[u32], remedies: &Remedies) -> Vec<Finding> {
     let database = &seen.database;
     let orphans = sqlite_wal_deleted::of_orphans(&database.database, &seen.orphans, remedies);

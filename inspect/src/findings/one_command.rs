@@ -1,5 +1,5 @@
-//! One command for now and one for the next start, whatever the findings of a process ask of its watches: two starts
-//! would each leave what the other one ends.
+//! One command for now and one for the next start, whatever the findings of a process ask of its watches: either of two
+//! start commands would leave the problem that the other one ends.
 
 use super::{Finding, Remedies};
 use crate::model::{Attrib, Heal, Process, Restart};
@@ -11,15 +11,15 @@ pub fn write(process: &Process, remedies: &Remedies, findings: &mut [Finding]) {
     let mut start: Option<Restart> = None;
     let mut heal: Option<Heal> = None;
     for finding in findings.iter_mut() {
-        // Every touch is a high price for what is only a note.
+        // To lose every touch is a high price for an info finding.
         if is_one_of_several && is_about_attrib(finding) && finding.change.take().is_some() {
-            finding.message += " Where masks alone are changed, `--strip +attrib` takes these events out as well, \
+            finding.message += " Where only masks can be changed, `--strip +attrib` removes these events as well, \
                                 and with them every touch.";
         }
         let Some(change) = &mut finding.change else {
             continue;
         };
-        // What ends nothing here is not part of what does.
+        // A change that ends nothing here is not part of the command.
         let helps = |start: &Restart| remedies.helps(process, start);
         change.start = change.start.take().filter(helps);
         if let Some(more) = &change.start {
@@ -73,7 +73,7 @@ mod tests {
         (start.collect(), live.collect())
     }
 
-    /// Reads wake it, and its log, its database and changes of attributes.
+    /// It is woken by reads, its log, its database and changes of attributes.
     fn of_all_kinds(linkage: Linkage) -> Fixture {
         let mut fixture = Fixture::new()
             .with_watch(1, 100, 0x3ee, Some("/d"))
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_wakes_a_process_is_ended_by_one_start_and_for_now_by_one_heal() {
+    fn one_start_and_one_heal_end_everything_that_wakes_a_process() {
         let fixture = of_all_kinds(Linkage::Dynamic);
         let findings = found(&fixture);
         assert!(findings.iter().filter(|f| f.needs_start()).count() >= 4);
@@ -98,11 +98,11 @@ mod tests {
     }
 
     #[test]
-    fn engines_that_see_masks_only_get_one_start_as_well() {
+    fn engines_that_only_see_masks_get_one_start_as_well() {
         let fixture = of_all_kinds(Linkage::Static);
         let (findings, says) = (found(&fixture), "watchfix run --settle +/d:/e -- tool");
         assert_eq!(Vec::from_iter(commands(&findings).0), [says]);
-        // A note must not cost it every touch.
+        // An info finding must not cost it every touch.
         let attrib = findings.iter().find(|f| f.code == "watch-wakes-on-attrib");
         assert!(attrib.unwrap().message.contains("--strip +attrib"));
     }
@@ -120,9 +120,9 @@ mod tests {
         assert_eq!(Vec::from_iter(live), ["watchfix heal --strip +attrib 42"]);
     }
 
-    /// It can only be ignored by name, which nothing can do for a static program: that takes no start from others.
+    /// It can only be ignored by name, which is impossible for a static program. The other findings keep their start.
     #[test]
-    fn what_no_start_ends_takes_none_from_the_others() {
+    fn a_finding_that_no_start_ends_leaves_the_others_theirs() {
         let mut fixture = Fixture::new()
             .with_watch(1, 100, 0x3cc, Some("/d"))
             .with_watch(2, 300, 0x3ee, Some("/e"))

@@ -1,17 +1,17 @@
-//! What stands first: by severity, then what is happening now, then causes before what they bring about.
+//! The order of findings: by severity, then what is happening now, then causes before their effects.
 
 use super::{Finding, Severity};
 use serde_json::Value;
 use std::cmp::Reverse;
 
-/// Sorts findings of one process. Those of one severity that are alike stay in the order they have.
+/// Sorts the findings of one process. The sort is stable.
 pub fn worst_first(mut findings: Vec<Finding>) -> Vec<Finding> {
     blame_the_leak(&mut findings);
     findings.sort_by_key(|finding| (Reverse(finding.severity), !is_happening(finding)));
     findings
 }
 
-/// A limit that a leak brings near is no worse than the leak: that is what to end.
+/// A limit that a leak leads to is not worse than the leak, which must be ended first.
 fn blame_the_leak(findings: &mut [Finding]) {
     for code in ["fd-limit-near", "instance-limit-near"] {
         let Some(limit) = findings.iter().find(|finding| finding.code == code) else {
@@ -28,7 +28,7 @@ fn blame_the_leak(findings: &mut [Finding]) {
                 && is_instances == of_instances
                 && own.is_some_and(|own| figure(finding, "handles").unwrap_or(0) * 2 >= own)
         });
-        // A limit others have brought near says nothing about a leak here.
+        // A limit that others use up says nothing about a leak here.
         if let Some(leak) = cause.filter(|_| severity > Severity::Info) {
             leak.severity = leak.severity.max(severity);
         }
@@ -46,7 +46,7 @@ fn figure(finding: &Finding, key: &str) -> Option<u64> {
     finding.evidence.get(key)?.as_u64()
 }
 
-/// It grew, somebody was heard or started in vain while the process was looked at.
+/// Whether something grew, an event was heard, or a start failed during the look.
 fn is_happening(finding: &Finding) -> bool {
     let evidence = &finding.evidence;
     let above_zero = |value: Option<&Value>| value.and_then(Value::as_f64).is_some_and(|n| n > 0.0);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_severity_what_is_happening_stands_first() {
+    fn within_one_severity_what_is_happening_now_comes_first() {
         let still = || finding("a", Severity::Warning, json!({ "growth": null }));
         for evidence in [
             json!({ "growth": { "seconds": 2.0, "more": 3 } }),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leak_is_as_bad_as_the_limit_it_takes_and_a_small_one_is_not() {
+    fn a_leak_that_fills_a_limit_is_as_bad_as_the_limit_and_a_small_one_is_not() {
         let leak = |kind: &str, handles| {
             let evidence = json!({ "kind": kind, "handles": handles });
             finding("descriptor-leak", Severity::Warning, evidence)

@@ -1,24 +1,24 @@
-//! `orphaned-server`: a server that nobody supervises holds a port, and another start of it cannot listen.
+//! `orphaned-server`: a server that nobody supervises holds a port, and a new start of it cannot listen.
 //!
-//! Meaning: The process that started it is gone, or is not the one that wants it to run now. A supervisor starts it
-//! again and again, and each start ends because the port is taken (incident 4).
+//! Meaning: The process that started it is gone, or is not the supervisor that should run it now. That supervisor
+//! starts it again and again, and each start ends because the port is in use (incident 4).
 //!
 //! Evidence: `listeners` (where it listens) and `port` (TCP, or null). `parent` is its parent now (PID and name).
 //! `session`, `leads_session` and `session_leader_alive` tell where it came from. `siblings` are up to five PIDs that
-//! wanted its place. `starts_in_vain` counts starts that ended while `--for` looked, and `seconds` is how long that
-//! was; both are null after a single look, which sees only siblings that still run. `supervisor` is who starts them
-//! (PID and name). A start counts by the same command line, or by the same directory and port.
+//! tried to take its place. `starts_in_vain` counts starts that ended during `--for`, and `seconds` is its duration;
+//! both are null after a single look, which sees only siblings that still run. `supervisor` is the process that starts
+//! them (PID and name). A start counts if it has the same command line, or the same directory and port.
 //!
-//! Severity: warning where somebody was seen to want its place, and runs or was started in vain. Info for an orphan
-//! with a TCP port and no such rival.
+//! Severity: warning if another start that still runs or has failed was seen. Info for an orphan with a TCP port and no
+//! such rival.
 //!
-//! Remedy: with a rival, `kill PID`. For a systemd service, `systemctl kill` and `systemctl restart` of the unit. See
-//! first who is connected: `ss -tn state established 'sport = :PORT'`. Without a rival there is no command; `--for 15`
-//! shows whether somebody keeps trying.
+//! Remedy: with a rival, `kill PID`. For a systemd service, `systemctl kill` and `systemctl restart` of the unit. First
+//! check who is connected: `ss -tn state established 'sport = :PORT'`. Without a rival there is no command; `--for 15`
+//! shows whether a supervisor keeps trying.
 //!
-//! Not to be confused with: a daemon that is meant to be on its own (nohup, daemon(3), the main process of a service,
-//! one that a valid PID file names): without a rival it is not reported. The first process of a container, which never
-//! is. ssh-agent and tmux, which have no TCP port. `duplicate-instance`, where both listen.
+//! Not to be confused with: a daemon that is meant to run alone (nohup, daemon(3), the main process of a service, one
+//! that a valid PID file names), which is not reported without a rival. The first process of a container, which is
+//! never reported. ssh-agent and tmux, which have no TCP port. `duplicate-instance`, where both listen.
 
 mod rivals;
 
@@ -28,12 +28,12 @@ use crate::model::{Listener, Origin, Process, Unit};
 use crate::words::plural;
 use serde_json::json;
 
-/// What begins so soon after its parent was started by it as part of its own start.
+/// A process that starts this soon after its parent was started as part of the parent's own start.
 const SAME_GENERATION: u64 = 60;
-/// Starts in vain that nobody makes by mistake. They show that it is not under who wants it to run, also
-/// where its parent lives on: npm's `sh -c`, a terminal's shell, a parent that reloads.
+/// So many failed starts are not a mistake. They show that it does not belong to the supervisor that should run it,
+/// even if its parent still runs: npm's `sh -c`, the shell of a terminal, a parent that reloads.
 const AGAIN: usize = 2;
-/// Siblings named.
+/// How many siblings are named.
 const NAMED: usize = 5;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -42,7 +42,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let rivals = Rivals::of(process);
-    // The first process of a container is taken in by what runs the container.
+    // The first process of a container is adopted by the container runtime.
     let orphan = is_orphan(origin, &rivals) || rivals.ended.len() >= AGAIN;
     if process.surroundings.listeners.is_empty() || origin.is_init || !orphan {
         return Vec::new();
@@ -53,9 +53,9 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     vec![finding(facts, origin, &rivals)]
 }
 
-/// Its parent did not start it but took it in when the leader of its session ended. A process that leads a
-/// session of its own may have been started that way, unless its parent takes in everyone's orphans: init does, and
-/// so does an ancestor of the process that starts its rivals (prctl(2), PR_SET_CHILD_SUBREAPER).
+/// Whether its parent did not start it but adopted it when the leader of its session ended. A process that leads its
+/// own session may have been started that way, unless its parent adopts all orphans: init does, and so does an ancestor
+/// of the process that starts its rivals (prctl(2), PR_SET_CHILD_SUBREAPER).
 fn is_orphan(origin: &Origin, rivals: &Rivals<'_>) -> bool {
     if origin.leads_session {
         origin.parent_is_init || rivals.started_by().any(|by| by.below_its_parent)
@@ -64,9 +64,9 @@ fn is_orphan(origin: &Origin, rivals: &Rivals<'_>) -> bool {
     }
 }
 
-/// Without a sibling in sight: a port that outlives who opened it. Daemons the system started, those of a
-/// login that listen on a unix socket alone (ssh-agent, tmux), and what was put into the background on
-/// purpose are meant to be so: nohup(1) ignores SIGHUP, daemon(3) goes to `/`.
+/// Without a sibling in sight: whether it holds a TCP port and was not meant to run alone. Daemons that the system
+/// started, daemons of a login that only listen on a unix socket (ssh-agent, tmux), and processes that were put into
+/// the background on purpose are meant to: nohup(1) ignores SIGHUP, daemon(3) changes to `/`.
 fn is_worth_knowing(process: &Process, origin: &Origin) -> bool {
     let port = process
         .surroundings
@@ -93,21 +93,21 @@ fn finding(facts: &Facts<'_>, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
         .find(|l| l.protocol.starts_with("tcp"))
         .or(listeners.first());
     let place = main.map_or_else(String::new, place_of);
-    // Ending it helps the next start and hurts who is connected.
+    // Ending it helps the next start and hurts the clients that are connected.
     let check = match main.and_then(|listener| listener.port) {
         Some(port) if !rivals.is_empty() => format!(
-            " Before you end it, see who is connected to it (ss -tn state established 'sport = :{port}'), and that its successor is the one you want."
+            " Before you end it, check who is connected to it (ss -tn state established 'sport = :{port}'), and that its successor is the one you want."
         ),
         _ => String::new(),
     };
     let parent = &origin.parent;
     let whence = match is_orphan(origin, rivals) {
         true => format!(
-            "and who started it is gone: its parent is {} (PID {}), which took it in",
+            "and the process that started it is gone: its parent is {} (PID {}), which adopted it",
             parent.comm, parent.pid
         ),
         false => format!(
-            "below {} (PID {}), and not below who wants to run it now",
+            "below {} (PID {}), and not below the process that should run it now",
             parent.comm, parent.pid
         ),
     };
@@ -143,8 +143,8 @@ fn finding(facts: &Facts<'_>, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
     }
 }
 
-/// Whether somebody may try in vain to start what listens here, which only a longer look sees: no service manager keeps
-/// it, and nothing was said of that yet.
+/// Whether a supervisor may be trying in vain to start what listens here, which only a longer look sees: no service
+/// manager runs it, and it was not reported yet.
 pub fn may_be_in_the_way(process: &Process, findings: &[Finding]) -> bool {
     let around = &process.surroundings;
     let kept = |origin: &Origin| origin.own_service || origin.is_init;
@@ -159,13 +159,13 @@ pub fn may_be_in_the_way(process: &Process, findings: &[Finding]) -> bool {
             .all(|finding| finding.code != "orphaned-server")
 }
 
-/// Who else wants its place.
+/// Which other processes try to take its place.
 fn what_of(facts: &Facts<'_>, rivals: &Rivals<'_>) -> String {
     let process = facts.process;
     let respawns = process.surroundings.respawns.as_ref();
     let who = match (respawns, rivals.ended, rivals.alive.first()) {
         (Some(respawns), [_, ..], _) => format!(
-            "Within {:.1} s its command was started {} and ended each time, as that place is taken",
+            "Within {:.1} s its command was started {} and ended each time, because that place is taken",
             respawns.seconds,
             plural(respawns.ended.len(), "time", "times"),
         ),
@@ -176,12 +176,12 @@ fn what_of(facts: &Facts<'_>, rivals: &Rivals<'_>) -> String {
         (Some(respawns), ..) => {
             let seconds = respawns.seconds;
             return format!(
-                "Nobody restarts or stops it, and another start of the same server cannot bind: within {seconds:.1} s there was none."
+                "Nobody restarts or stops it, and another start of the same server could not listen there. Within {seconds:.1} s there was none."
             );
         }
         (None, ..) => {
             return format!(
-                "Nobody is left to restart or stop it, and another start of the same server cannot bind: {} sees whether somebody keeps trying.",
+                "Nobody is left to restart or stop it, and another start of the same server cannot listen there: {} shows whether a supervisor keeps trying.",
                 facts.remedies.mention(&format!("{} --for 15", process.pid)),
             );
         }
@@ -192,9 +192,9 @@ fn what_of(facts: &Facts<'_>, rivals: &Rivals<'_>) -> String {
     }
 }
 
-/// What frees the port. Its service manager ends everything in the unit and starts it once, in its own
-/// way; `restart` alone would leave the orphan where the unit says `KillMode=process`
-/// (systemd.kill(5)). Elsewhere SIGTERM ends it in order, and the supervisor's next start binds.
+/// The command that frees the port. A service manager ends everything in the unit and starts it once; `restart` alone
+/// would leave the orphan if the unit has `KillMode=process` (systemd.kill(5)). Without one, SIGTERM ends it in order,
+/// and the supervisor's next start can bind.
 fn remedy(pid: u32, unit: Option<&Unit>) -> String {
     match unit {
         None => format!("kill {pid}"),

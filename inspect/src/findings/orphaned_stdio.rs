@@ -1,10 +1,10 @@
-//! `orphaned-server`: a server that speaks through its standard input and output has lost its client, and shares a
-//! database with another one.
+//! `orphaned-server`: a server that talks over its standard input and output has lost its client, and shares a database
+//! with another one.
 //!
-//! Meaning: The client that started it, such as an editor, has gone, and the server did not end with it. Its locks and
+//! Meaning: The client that started it, such as an editor, is gone, but the server did not end with it. Its locks and
 //! reads are in the way of the server that is in use.
 //!
-//! Evidence: `client_gone` is true: both standard input and output are pipes that nobody has open at the other end.
+//! Evidence: `client_gone` is true: standard input and output are both pipes that nobody has open at the other end.
 //! `parent` is its parent now (PID and name), `session` its session. `siblings` are up to five PIDs of the same program
 //! that have the database open, `shared_databases` the databases that both can write. One look decides.
 //!
@@ -12,15 +12,15 @@
 //!
 //! Remedy: `kill PID`: nobody waits for its answers.
 //!
-//! Not to be confused with: a program in a pipeline of which one end alone is closed. A server that was left behind and
-//! shares nothing is harmless and not reported.
+//! Not to be confused with: a program in a pipeline of which only one end is closed. A server that was left behind but
+//! shares nothing, which is harmless and not reported.
 
 use super::{Facts, Finding, Severity};
 use crate::model::SameProgram;
 use crate::words::list_words;
 use serde_json::json;
 
-/// Others named.
+/// How many others are named.
 const NAMED: usize = 5;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -43,7 +43,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         code: "orphaned-server",
         severity: Severity::Warning,
         message: format!(
-            "Its standard input and output are pipes that nobody has open at the other end: the client that started it has gone, and it did not end with it. It has {} open, as has the same program with PID {}: its locks and reads are in the way of that one, and nobody waits for its answers.",
+            "Its standard input and output are pipes that nobody has open at the other end: the client that started it is gone, but it did not end with it. It has {} open, and so has the same program with PID {}: its locks and reads are in the way of that one, and nobody waits for its answers.",
             list_words(&words, "and"),
             others.join(", "),
         ),

@@ -1,21 +1,21 @@
 //! `preload-ineffective`: LD_PRELOAD names libwatchfix.so, and the library is not loaded.
 //!
-//! Meaning: The process was meant to be protected and is not. Its watches wake it as before.
+//! Meaning: The process was meant to be protected, but is not. Its watches wake it as before.
 //!
 //! Evidence: `requested` lists the entries of LD_PRELOAD; `mapped` is false; `linkage` is "static", "dynamic" or null.
-//! `reason`: "static" (no loader looks at LD_PRELOAD), "secure" (the program gains privileges, so the loader ignores
+//! `reason`: "static" (no loader reads LD_PRELOAD), "secure" (the program gains privileges, so the loader ignores
 //! it), "missing" (there is no such file), "not-elf" (the file is not a shared library), "other-class" (one has 32 bits
-//! and the other 64) or "unknown" (LD_DEBUG=libs shows more). One look decides.
+//! and the other 64), or "unknown" (LD_DEBUG=libs shows more). One look decides.
 //!
 //! Severity: warning.
 //!
-//! Remedy: for "missing" and "not-elf", a start with the library that is installed here. For "secure" none: `watchfix
-//! run` would take its privileges away. Else `watchfix run`. For now, `watchfix heal PID` if it has an inotify
-//! instance.
+//! Remedy: for "missing" and "not-elf", a start with the library that is installed here. For "secure" none: under
+//! `watchfix run` it would not gain its privileges. Else `watchfix run`. For now, `watchfix heal PID` if it has an
+//! inotify instance.
 //!
 //! Not to be confused with: a process under `watchfix run`, whose supervisor reaches it without the library. A library
-//! that is loaded and switched off (WATCHFIX_OFF). A child whose environment was cleared: LD_PRELOAD is not there, so
-//! nothing was asked for. A process whose memory map this user may not read, which is not judged.
+//! that is loaded but switched off (WATCHFIX_OFF). A child whose environment was cleared: without LD_PRELOAD the
+//! library was not requested. A process whose memory map this user may not read, which is not judged.
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Heal, Library, Linkage, Name, Process, Restart, WatchChange};
@@ -30,13 +30,13 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     else {
         return Vec::new();
     };
-    // Under `watchfix run` its supervisor reaches what the library does not.
+    // Under `watchfix run` the supervisor reaches programs that the library does not.
     if process.preload.mapped != Some(false) || process.supervised {
         return Vec::new();
     }
     let (reason, why) = why(process, library);
     let start = match reason {
-        // The loader obeys nobody for such a program, and `watchfix run` would take its privileges.
+        // For such a program the loader ignores LD_PRELOAD, and under `watchfix run` it would not gain its privileges.
         "secure" => None,
         "missing" | "not-elf" => Some(Restart::default()),
         _ => Some(Restart {
@@ -66,7 +66,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 /// The reason by name and as a clause.
 fn why(process: &Process, library: &Name) -> (&'static str, String) {
     if process.linkage == Some(Linkage::Static) {
-        let why = "the program is statically linked, so no loader looks at LD_PRELOAD";
+        let why = "the program is statically linked, so no loader reads LD_PRELOAD";
         return ("static", why.into());
     }
     if process.gains_privileges == Some(true) {
@@ -78,7 +78,7 @@ fn why(process: &Process, library: &Name) -> (&'static str, String) {
         (Some(Library::NotElf), _) => ("not-elf", format!("{library} is not a shared library")),
         (Some(Library::Elf(its)), Some(program)) if its != program => (
             "other-class",
-            format!("the program has {program} bits and the library {its}"),
+            format!("the program has {program} bits, but the library has {its}"),
         ),
         _ => (
             "unknown",
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_static_program_is_the_trap_and_watchfix_run_the_way_out() {
+    fn for_a_static_program_the_remedy_is_watchfix_run() {
         let mut fixture = asked_for();
         fixture.process.linkage = Some(Linkage::Static);
         let finding = fixture.only(look);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_library_and_another_class_are_told_apart() {
+    fn a_missing_library_and_one_of_another_class_are_distinguished() {
         let mut fixture = asked_for();
         fixture.process.preload.library = Some(Library::Missing);
         assert_eq!(fixture.only(look).evidence["reason"], "missing");
@@ -119,14 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_gains_privileges_gets_no_command_that_would_not_help() {
+    fn a_program_that_gains_privileges_has_no_remedy() {
         let mut fixture = asked_for();
         fixture.process.gains_privileges = Some(true);
         assert_eq!(fixture.only(look).remedy, None);
     }
 
     #[test]
-    fn nothing_is_said_of_a_process_under_watchfix_run() {
+    fn a_process_under_watchfix_run_is_not_reported() {
         let mut fixture = asked_for();
         fixture.process.linkage = Some(Linkage::Static);
         fixture.process.supervised = true;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_where_it_is_mapped_or_that_is_not_known() {
+    fn a_library_that_is_loaded_or_may_be_is_not_reported() {
         let mut fixture = asked_for();
         fixture.process.preload.mapped = Some(true);
         assert!(fixture.look(look).is_empty());

@@ -1,5 +1,5 @@
-//! What no mask hides: a commit in rollback mode makes, closes and removes the -journal beside the database
-//! (<https://sqlite.org/atomiccommit.html>). With `journal_mode` truncate or persist it is closed alone.
+//! What no mask hides: a commit in rollback mode creates, closes and removes the -journal beside the database
+//! (<https://sqlite.org/atomiccommit.html>). With `journal_mode` truncate or persist the -journal is only closed.
 
 use super::Remedies;
 use super::watched_files::{ReportingWatch, Watches, Written};
@@ -10,7 +10,7 @@ use rules::event;
 /// What a commit does to a -journal that a mask without `modify` reports.
 const BITS: u32 = event::CREATE | event::CLOSE_WRITE | event::DELETE;
 
-/// The watch that reports each commit to a database by its -journal, and the name of that.
+/// The watch that reports each commit to a database by its -journal, and the name of the -journal.
 pub fn reporting_watch<'a>(
     process: &'a Process,
     database: &Database,
@@ -29,8 +29,8 @@ pub fn reporting_watch<'a>(
     Some((reporting, path))
 }
 
-/// The file that each commit writes, for a database that makes a -journal with each transaction. A process that keeps
-/// the database locked after a transaction keeps the -journal open as well.
+/// The file that each commit writes, if the database creates a -journal in each transaction. A process that keeps the
+/// database locked after a transaction also keeps the -journal open.
 fn written_by_commits(database: &Database) -> Option<&Part> {
     let kept = database
         .kept()
@@ -42,10 +42,10 @@ fn written_by_commits(database: &Database) -> Option<&Part> {
     parts.find(|part| part.suffix.is_empty() && part.writable && !part.deleted)
 }
 
-/// That the -journal is reported, as a sentence.
+/// A sentence that says that the -journal is reported.
 pub fn sentence(database: &Database, journal: &Name, mask: Mask) -> String {
     let seen: Vec<_> = [
-        (event::CREATE, "made"),
+        (event::CREATE, "created"),
         (event::CLOSE_WRITE, "closed"),
         (event::DELETE, "removed"),
     ]
@@ -61,14 +61,14 @@ pub fn sentence(database: &Database, journal: &Name, mask: Mask) -> String {
     )
 }
 
-/// What ends it from the next start on. Only the library sees names.
+/// The change that ends it from the next start on. Only the library sees names.
 pub fn next_start(database: &Database) -> Restart {
     let names = names(database);
     let names: Vec<_> = names.iter().map(Vec::as_slice).collect();
     Restart::without(&names)
 }
 
-/// The names to be ignored so that a database wakes nobody, without those the default rules have.
+/// The names to ignore so that a database wakes nobody, without those that the default rules contain.
 pub fn names(database: &Database) -> Vec<Vec<u8>> {
     let sides: &[&str] = match database.wal_mode {
         Some(false) => &["", "-journal"],
@@ -80,7 +80,7 @@ pub fn names(database: &Database) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The databases that wake the process though its watches have the masks `watchfix heal` gives them.
+/// The databases that wake the process even with the masks that `watchfix heal` sets.
 pub fn still_woken(process: &Process, remedies: &Remedies) -> Vec<StillWoken> {
     let databases = process.sqlite.iter();
     let woken =
@@ -90,7 +90,7 @@ pub fn still_woken(process: &Process, remedies: &Remedies) -> Vec<StillWoken> {
     for (database, _) in &woken {
         start.join(next_start(database));
     }
-    // One start ends it for all.
+    // One start ends it for all of them.
     let command = remedies.start(process, &start);
     let each = woken
         .into_iter()
@@ -126,11 +126,11 @@ mod tests {
     }
 
     #[test]
-    fn a_settled_watch_tells_of_the_journal_what_its_mask_has() {
+    fn a_settled_watch_reports_those_events_of_the_journal_that_its_mask_has() {
         for (mask, says) in [
-            (0x3cc, "is made, closed and removed beside it"),
+            (0x3cc, "is created, closed and removed beside it"),
             (0x8, "is closed beside it"),
-            (0x300, "is made and removed beside it"),
+            (0x300, "is created and removed beside it"),
         ] {
             let found = woken(&settled(mask));
             assert_eq!(found.len(), 1, "{mask:x}");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_a_kept_journal_a_deleted_database_and_an_ignored_name_wake_nobody() {
+    fn a_wal_a_kept_journal_a_deleted_database_and_an_ignored_name_wake_nobody() {
         let mut wal = settled(0x3cc);
         wal.process.sqlite[0].makes_journals = false;
         let mut exclusive = settled(0x3cc);
@@ -154,7 +154,7 @@ mod tests {
             lasting: false,
             held_ms: Some(200),
         }]);
-        // In the middle of a commit everybody has that lock.
+        // Every process has that lock during a commit.
         assert_eq!(woken(&exclusive).len(), 1);
         exclusive.process.sqlite[0].journal = Some(Journal::Ended);
         let mut deleted = settled(0x3cc);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn where_only_masks_can_be_changed_no_start_ends_it() {
+    fn if_only_masks_can_be_changed_no_start_ends_it() {
         let mut fixture = settled(0x3cc);
         fixture.process.linkage = Some(Linkage::Static);
         assert_eq!(woken(&fixture)[0].next_start, None);

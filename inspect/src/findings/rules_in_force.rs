@@ -1,12 +1,12 @@
-//! Whether watchfix judges what the process reads: what it removes is not a finding any more.
+//! Whether watchfix judges what the process reads. Events that it removes are not a finding.
 //!
-//! The one place that weighs the rules the process was started with, by the code the library uses.
+//! This is the only place that applies the rules the process was started with, using the library's code.
 
 use crate::model::{CoveredBy, Process};
 use rules::record;
 use rules::rule::{Engine, Rule, Rules, Texts};
 
-/// The library is mapped and not switched off, or the supervisor of `watchfix run` judges all that is read.
+/// Whether the library is mapped and not switched off, or the supervisor of `watchfix run` judges all reads.
 pub fn in_force(process: &Process) -> bool {
     let by_library = process.preload.mapped == Some(true) && !rules_of(process).off;
     let mut instances = process.inotify.iter().filter(|i| i.watch_count > 0);
@@ -15,23 +15,22 @@ pub fn in_force(process: &Process) -> bool {
             && instances.all(|i| i.covered_by == Some(CoveredBy::Reads)))
 }
 
-/// Attribute changes that are neither a touch nor an end are removed before the process sees them.
+/// Whether attribute changes that are neither a touch nor an end are removed before the process sees them.
 pub fn hides_chmod(process: &Process) -> bool {
     in_force(process) && rules_of(process).chmod
 }
 
-/// Events naming a file called `name` are removed before the process sees them.
+/// Whether events with the name `name` are removed before the process sees them.
 pub fn ignores(process: &Process, name: &[u8]) -> bool {
     in_force(process) && record::ignored(&rules_of(process), name)
 }
 
-/// Whether the default rules remove events naming a file called `name`.
+/// Whether the default rules remove events with the name `name`.
 pub fn ignored_by_default(name: &[u8]) -> bool {
     record::ignored(&Rules::DEFAULT, name)
 }
 
-/// The rules the process was started with. One that cannot be parsed is at its default, as in the
-/// library.
+/// The rules the process was started with. A rule that cannot be parsed has its default, as in the library.
 fn rules_of(process: &Process) -> Rules<'_> {
     let value = |rule: Rule| {
         let variable = rule.variable().as_bytes();

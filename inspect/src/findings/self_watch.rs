@@ -1,23 +1,23 @@
-//! `self-watch`: the process watches what it writes itself.
+//! `self-watch`: the process watches files that it writes itself.
 //!
 //! Meaning: It has a file open for writing, and one of its watches with the event `modify` is on that file or on its
-//! directory. Each of its own writes wakes it. If it logs what woke it, it never comes to rest. At most 8 watches are
+//! directory. Each of its own writes wakes it. If it logs what woke it, this never ends. At most 8 watches are
 //! reported, with the number of the others.
 //!
-//! Evidence: `directory` is the directory, or null where it is not known. `inode` and `device` (major:minor) are what
+//! Evidence: `directory` is the directory, or null if it is not known. `inode` and `device` (major:minor) are what
 //! the watch is on. `fd` is the inotify descriptor, `wd` the watch descriptor, `mask` the event mask in hexadecimal.
-//! `files` are up to ten of the files, `file_count` is how many there are. One look decides, whether it writes at that
-//! moment or not.
+//! `files` are up to ten of the files, `file_count` is their number. One look decides, whether or not it writes at that
+//! moment.
 //!
 //! Severity: warning.
 //!
 //! Remedy: from the next start on, libwatchfix ignores these names (WATCHFIX_IGNORE), or `watchfix run --settle`
-//! reports a file when it is closed and not at each write. For now, `watchfix heal --settle DIRECTORY PID` does the
-//! same.
+//! reports a file when it is closed instead of at each write. For now, `watchfix heal --settle DIRECTORY PID` does the
+//! latter.
 //!
-//! Not to be confused with: `sqlite-self-watch`, for the files of a SQLite database. A directory that somebody else
-//! writes to. Files that are open for reading only, are deleted, or have names that libwatchfix ignores already. A
-//! watch without `modify`, such as one that was healed.
+//! Not to be confused with: `sqlite-self-watch`, for the files of a SQLite database. A directory that another program
+//! writes to. Files that are only open for reading, are deleted, or have names that libwatchfix already ignores. A
+//! watch without `modify`, such as a healed one.
 
 use super::watched_files::{ReportingWatch, Watches, Written};
 use super::{Facts, Finding, Severity};
@@ -27,9 +27,9 @@ use crate::words::plural;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 
-/// Files named in the evidence: enough to recognise them.
+/// How many files the evidence names: enough to recognise them.
 const NAMED: usize = 10;
-/// Findings raised: a process that watches a thousand directories it writes to has one problem.
+/// How many findings are reported: a process that watches a thousand directories that it writes to has one problem.
 const MOST: usize = 8;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -50,7 +50,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         let Some(reporting) = watches.of(&written(file)) else {
             continue;
         };
-        // Two instances that watch one directory are one finding.
+        // Two instances that watch the same directory are one finding.
         let itself = (reporting.fd, reporting.watch.wd);
         let key = reporting
             .watch
@@ -73,7 +73,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         && let Some(last) = findings.last_mut()
     {
         last.message += &format!(
-            " So it is with {}.",
+            " The same is true of {}.",
             plural(more, "more watch", "more watches")
         );
     }
@@ -128,7 +128,7 @@ fn finding(reporting: ReportingWatch<'_>, files: &[&Descriptor]) -> Finding {
         remedy_live: None,
         change: directory.as_ref().map(|dir| {
             let names: Vec<_> = files.iter().map(|file| file.target.base()).collect();
-            // A rule of a hundred names helps nobody: then the names change as well.
+            // A rule with a hundred names helps nobody: the names will change as well.
             let names = names.get(..NAMED).unwrap_or(&names);
             WatchChange {
                 start: Some(Restart::ignoring(names, dir)),
@@ -150,8 +150,8 @@ pub fn written(file: &Descriptor) -> Written<'_> {
     }
 }
 
-/// Regular files held open for writing, without those of SQLite databases (`sqlite-self-watch` speaks
-/// of them, and a -shm is written through memory, which is not an event) and without names the library hides.
+/// Regular files that are open for writing, except those of SQLite databases (`sqlite-self-watch` reports them, and a
+/// -shm is written through memory, which raises no event) and names that the library ignores.
 pub fn written_files(process: &Process) -> Vec<&Descriptor> {
     let databases = process.database_files();
     process
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_watched_itself_counts() {
+    fn a_watch_on_the_file_itself_counts() {
         let fixture =
             Fixture::new()
                 .with_watch(1, 200, 0x2, None)
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_deleting_or_not_asking_for_modify_is_not_a_self_watch() {
+    fn a_file_for_reading_a_deleted_one_and_a_mask_without_modify_are_not_a_self_watch() {
         let watched = || Fixture::new().with_watch(1, 100, 0x2, None);
         let mut reading = watched().with_file(5, "/d/x", 200, 100);
         reading.process.descriptors[0].writable = Some(false);

@@ -1,25 +1,26 @@
-//! `socket-leak`: sockets are not closed: their peers have gone, or they become more and more.
+//! `socket-leak`: sockets are not closed although their peers are gone, or become more and more.
 //!
-//! Meaning: The process keeps sockets that it has no use for any more. When the limit on descriptors is reached, accept
-//! and connect fail.
+//! Meaning: The process keeps sockets that it does not need any more. At the limit on descriptors, accept and connect
+//! fail.
 //!
 //! Evidence: `kind`: "close-wait" (the peer has closed, the process has not), "unix" (without a path: pairs and
 //! clients), "unix-accepted" (accepted, or with a path), "accepted" and "outgoing" (TCP), "udp", or "other" (neither
 //! bound nor connected). `handles` is how many are open. `peer` is the address most of them are connected to,
 //! `peer_handles` how many are. `soft_limit` is RLIMIT_NOFILE, `percent_of_limit` their share of it. `growth` is null
-//! without `--for`, else it has `seconds` and how many `more` sockets of any kind there were after them. Judged by 128
-//! of one kind. For "close-wait", "other" and pairs of which both ends are here that is enough. The other kinds are
-//! reported one at a time, the largest: where half of the soft limit is in use and no kind of descriptor has more than
-//! sockets have, or where `--for` saw 16 more sockets.
+//! without `--for`, else it has `seconds` and how many `more` sockets of any kind there were after them. Reported from
+//! 128 of one kind on. That is enough for "close-wait", "other" and pairs with both ends here. Of the other kinds only
+//! the largest is reported, if half of the soft limit is in use and sockets are the most frequent descriptors, or if
+//! `--for` saw 16 more sockets.
 //!
-//! Severity: warning. Where these are at least half of what `fd-limit-near` counts, it is as bad as that one. Info where
-//! `--for` saw none added and half of the soft limit is not in use, unless they are in CLOSE_WAIT: they are kept open.
+//! Severity: warning. If these are at least half of what `fd-limit-near` counts, the severity is that of the limit
+//! finding. Info if `--for` saw none added and less than half of the soft limit is in use, unless they are in
+//! CLOSE_WAIT: they are kept open.
 //!
 //! Remedy: no command closes sockets from outside. A restart frees them. The program must close its end; an idle
-//! timeout ends clients that nobody uses.
+//! timeout ends unused connections.
 //!
-//! Not to be confused with: TIME_WAIT, which is the kernel's and has no descriptor. A busy server with many established
-//! connections. Pairs that are shared with children.
+//! Not to be confused with: TIME_WAIT, which belongs to the kernel and has no descriptor. A busy server with many
+//! established connections. Pairs that are shared with children.
 
 use super::file_handle_leak::MANY;
 use super::{Facts, Finding, descriptor_leak, growth, leak};
@@ -29,10 +30,10 @@ use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-/// A group of sockets that have the same reason to be open.
+/// A group of sockets that are open for the same reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Group {
-    /// Their peers have closed them. Nothing but this process keeps them.
+    /// Their peers have closed them. Only this process keeps them open.
     CloseWait,
     /// Unix sockets without a path: pairs, and clients.
     UnixUnnamed,
@@ -43,7 +44,7 @@ enum Group {
     /// Unix sockets it accepted, or that have a path.
     UnixNamed,
     Udp,
-    /// In no table: neither bound nor connected, or of another family.
+    /// Listed in no table: neither bound nor connected, or of another family.
     Other,
 }
 
@@ -83,8 +84,8 @@ impl Group {
         }
     }
 
-    /// Many of them are a leak whatever the limit is: a server has many connections, but it has no use for
-    /// one whose peer has gone, nor for hundreds of pairs with itself.
+    /// Whether many of them are a leak whatever the limit is. A server has many connections, but it has no use for one
+    /// whose peer is gone, nor for hundreds of pairs with itself.
     fn is_a_leak_by_number(self, sockets: &[&Endpoint]) -> bool {
         match self {
             Group::CloseWait | Group::Other => true,
@@ -94,8 +95,8 @@ impl Group {
     }
 }
 
-/// Pairs of which both ends are here. The kernel makes one end after the other, so their inodes follow each
-/// other (net/socket.c, `__sys_socketpair`); who gave one end to a child has every second number.
+/// How many pairs have both ends here. The kernel creates one end after the other, so their inode numbers are adjacent
+/// (net/socket.c, `__sys_socketpair`). A process that gave one end to a child has every second number.
 fn own_pairs(sockets: &[&Endpoint]) -> usize {
     let mut inodes: Vec<u64> = sockets.iter().map(|socket| socket.inode).collect();
     inodes.sort_unstable();
@@ -167,17 +168,17 @@ fn finding(
         growth::sentence(seconds, more, ahead).replacen(" none", " no socket", 1)
     });
     let more = grown.map(|(_, more, _)| more);
-    // Nothing has a use for an end whose peer has gone, however few there are.
+    // A socket whose peer is gone is useless, however few there are.
     let kept = group != Group::CloseWait && leak::is_kept(facts.process, more);
     let what_ends_it = match group {
         Group::CloseWait => {
-            "The program does not close its own ends. No command closes them from outside: a restart frees them, closing each socket when its peer has closed keeps them from coming back."
+            "The program does not close its own ends. No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each socket when its peer has closed."
         }
         Group::Accepted => {
-            "Either so many clients are served, or connections are not closed: an idle timeout in the program ends those nobody uses."
+            "Either it serves so many clients, or connections are not closed: an idle timeout in the program ends unused ones."
         }
         _ => {
-            "They are opened and not closed. No command closes them from outside: a restart frees them, closing each in the program keeps them from coming back."
+            "They are opened and not closed. No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each one."
         }
     };
     let leaked = format!(". {what_ends_it}");
@@ -205,7 +206,7 @@ fn finding(
     }
 }
 
-/// The host most of them are connected to, and how many.
+/// The host that most of them are connected to, and how many are.
 fn commonest_peer(sockets: &[&Endpoint]) -> Option<(IpAddr, usize)> {
     let mut hosts: HashMap<IpAddr, usize> = HashMap::new();
     for peer in sockets.iter().filter_map(|socket| socket.peer) {
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_their_peers_have_closed_are_a_leak_at_any_limit() {
+    fn connections_that_their_peers_have_closed_are_a_leak_at_any_limit() {
         let finding = with(600, TcpState::CloseWait, true).only(look);
         assert_eq!(finding.evidence["kind"], "close-wait");
         assert_eq!(finding.evidence["peer"], "10.0.0.7");
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_become_more_is_kept_open_unless_its_peer_has_closed_it() {
+    fn a_count_that_does_not_grow_is_kept_open_unless_the_peers_have_closed() {
         let grown = |mut fixture: Fixture| {
             fixture.process.growth = Some(crate::model::Growth::default());
             fixture.only(look).severity
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_server_has_no_leak_until_half_of_its_limit_is_gone() {
+    fn a_busy_server_has_no_leak_until_half_of_its_limit_is_in_use() {
         for accepted in [true, false] {
             let mut fixture = with(600, TcpState::Established, accepted);
             assert!(fixture.look(look).is_empty());

@@ -1,36 +1,35 @@
 //! `sqlite-handle-leak`: a SQLite database has many connections, or many descriptors that SQLite cannot close.
 //!
 //! Meaning: Connections are opened and not closed, or descriptors of closed ones are parked: SQLite keeps a descriptor
-//! while another connection of the process holds a lock (incident 4). In WAL mode a connection has one descriptor of
-//! the database and one of the -wal.
+//! open while another connection of the process holds a lock (incident 4). In WAL mode a connection has one descriptor
+//! of the database and one of the -wal.
 //!
-//! Evidence: `kind` is "connections" or "parked". `pid` is whose they are in `fdscan wal DB`, else null. `database`
-//! (path). `handles`, `wal_handles` and `shm_handles` count descriptors of the database, the -wal and the -shm.
-//! `connections` that have read are as many as those of the -wal, `libraries` as those of the -shm, and `parked` is
-//! what the database has more than the -wal. `open` is all descriptors of the process. `growth` is null without
-//! `--for`, else it has `seconds` and how many `more` there were after them. Judged by 32 connections of one process,
-//! or 32 parked descriptors. With a rollback journal, descriptors of the database count.
+//! Evidence: `kind` is "connections" or "parked". `pid` is the process that has them in `fdscan wal DB`, else null.
+//! `database` (path). `handles`, `wal_handles` and `shm_handles` count descriptors of the database, the -wal and the
+//! -shm. `connections` that have read are as many as descriptors of the -wal, `libraries` as those of the -shm, and
+//! `parked` is the surplus of the database over the -wal. `open` is all descriptors of the process. `growth` is null
+//! without `--for`, else it has `seconds` and how many `more` there were after them. Reported from 32 connections of
+//! one process on, or 32 parked descriptors. With a rollback journal, the descriptors of the database count.
 //!
-//! Severity: warning from 128, or where they became more during `--for`, and for 32 that are parked. Else info, also
-//! where `--for` saw no connection added and half of the soft limit is not in use. As bad as `fd-limit-near` where the
-//! `handles` are at least half of what that counts.
+//! Severity: warning from 128, if they became more during `--for`, and for 32 that are parked. Else info, also if
+//! `--for` saw no connection added and less than half of the soft limit is in use. If the `handles` are at least half
+//! of what `fd-limit-near` counts, the severity is that of the limit finding.
 //!
 //! Remedy: no command closes them. A restart frees them. The program must close each connection; parked ones go when
 //! all connections are closed for a moment.
 //!
-//! Not to be confused with: a connection pool, which has a size and does not grow: `--for 60` tells. Many processes
-//! with a few connections each, which are judged one by one.
+//! Not to be confused with: a connection pool, which has a fixed size and does not grow, as `--for 60` shows. Many
+//! processes with a few connections each, which are judged one by one.
 
 use super::{Facts, Finding, Severity, growth, leak};
 use crate::model::{Database, Growth, Holder, Process};
 use crate::words::number;
 use serde_json::json;
 
-/// A connection pool has a handful of connections, seldom 20; a leak passes this within the hour. It
-/// stays well below the usual limit of 1,024 descriptors, three for each connection.
+/// A connection pool has a few connections, rarely 20. A leak exceeds this within an hour. With three descriptors for
+/// each connection it is still well below the usual limit of 1,024.
 const MANY: usize = 32;
-/// Some pools are larger, on purpose (PocketBase has up to 120): below this it takes growth to tell a leak
-/// from a pool.
+/// Some pools are larger on purpose (PocketBase has up to 120). Below this, only growth tells a leak from a pool.
 const MORE_THAN_A_POOL: usize = 128;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -49,7 +48,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     process.sqlite.iter().flat_map(of).collect()
 }
 
-/// The same of everybody who has a database open.
+/// The same for every process that has a database open.
 pub fn of(database: &Database) -> Vec<Finding> {
     let of = |holder: &Holder| {
         let theirs = Handles {
@@ -65,13 +64,13 @@ pub fn of(database: &Database) -> Vec<Finding> {
     database.holders.iter().filter_map(of).flatten().collect()
 }
 
-/// The descriptors one process has of a database.
+/// The descriptors that one process has of a database.
 struct Handles<'a> {
     database: &'a Database,
     main: usize,
     wal: usize,
     shm: usize,
-    /// Who has them; `None` for the process that was asked for.
+    /// The process that has them; `None` for the process that was asked for.
     holder: Option<&'a Holder>,
     /// The process that was asked for.
     process: Option<&'a Process>,
@@ -115,12 +114,12 @@ impl Handles<'_> {
         if !wal_mode || parked < MANY {
             return None;
         }
-        // Without a connection that reads nothing is locked, and SQLite closes what it may.
+        // Unless a connection reads, nothing is locked, and SQLite parks nothing.
         if self.wal == 0 {
             return Some(self.unread());
         }
         let message = format!(
-            "{} descriptors of {} belong to no connection that reads ({} of the database less {} of its -wal): SQLite parks the descriptor of a closed connection while another one holds a lock. They go when every connection is closed for a moment; no command does that from outside.",
+            "{} descriptors of {} do not belong to a connection that reads ({} of the database minus {} of its -wal): SQLite parks the descriptor of a closed connection while another one holds a lock. They are closed when all connections are closed for a moment; no command does that from outside.",
             count(parked),
             self.database.database,
             count(self.main),
@@ -155,16 +154,16 @@ impl Handles<'_> {
         Some(self.finding("connections", self.main, message))
     }
 
-    /// What so many connections mean. A pool that does not grow is none that is never closed.
+    /// What so many connections mean. If they do not grow, it may be a pool.
     fn judgement(&self, connections: usize) -> String {
         let grew = self.grown("connections").map(|(_, more)| more > 0);
-        let leak = "Connections are opened and not closed. No command closes them: a restart frees them, closing each connection in the program keeps them from coming back.";
+        let leak = "Connections are opened and not closed. No command closes them. A restart frees them; to keep them from coming back, the program must close each connection.";
         match (grew, &self.holder) {
             (Some(true), _) => leak.into(),
             _ if connections >= MORE_THAN_A_POOL && !self.is_kept("connections") => {
                 format!("No pool has so many. {leak}")
             }
-            (Some(false), _) => "They did not become more: it may be a pool.".into(),
+            (Some(false), _) => "They did not become more, so it may be a pool.".into(),
             (None, None) => {
                 "It may be a pool, or connections that are not closed: `--for 60` shows whether they become more.".into()
             }
@@ -180,7 +179,7 @@ impl Handles<'_> {
         self.process?.fds.open
     }
 
-    /// What grew in it.
+    /// What grew in the process that was asked for.
     fn growth(&self) -> Option<&Growth> {
         self.process?.growth.as_ref()
     }
@@ -191,8 +190,8 @@ impl Handles<'_> {
             .is_some_and(|process| leak::is_kept(process, more))
     }
 
-    /// In how many seconds how many more were opened. A database's growth counts the descriptors of the
-    /// process that was asked for.
+    /// How many more were opened, and in how many seconds. A database's growth counts the descriptors of the process
+    /// that was asked for.
     fn grown(&self, kind: &str) -> Option<(f64, i64)> {
         if self.holder.is_some() {
             return None;
@@ -214,7 +213,7 @@ impl Handles<'_> {
         }
         let grown = self.grown(kind);
         let ahead = self.growth().and_then(|growth| growth.limits.descriptors);
-        // A parked descriptor has no use, whether more come or not.
+        // A parked descriptor is useless, whether or not more come.
         let kept = kind == "connections" && self.is_kept(kind);
         let many = connections >= MORE_THAN_A_POOL && !kept;
         let leaks = many || grown.is_some_and(|(_, more)| more > 0);

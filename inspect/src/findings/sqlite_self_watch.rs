@@ -1,21 +1,21 @@
-//! `sqlite-self-watch`: the process watches the files or the directory of a SQLite database that it writes.
+//! `sqlite-self-watch`: the process watches the files or the directory of a SQLite database that it writes to.
 //!
 //! Meaning: A watch with the event `modify` is on the database, its -wal or -journal, or their directory. Each write
-//! wakes the process. If it stores what woke it in that database, the log grows without end (incident 5). Without
-//! `modify`, in rollback mode, each commit wakes it by making, closing or removing the -journal.
+//! wakes the process. If it stores what woke it in that database, the WAL grows without end (incident 5). In rollback
+//! mode each commit wakes it even without `modify`, because it creates, closes or removes the -journal.
 //!
 //! Evidence: `inode` and `device` (major:minor) are what the watch is on, `path` is its path or null. `database`
 //! (path), `database_bytes` and `wal_bytes` (sizes in bytes). `fd` is the inotify descriptor, `wd` the watch
 //! descriptor, `mask` the event mask in hexadecimal, `events` its names. `files` are those it can write and would be
-//! told about, `rested_seconds` since the last write to one of them. `often`: it is written to many times a second, or
-//! null where nobody looked.
+//! notified about, `rested_seconds` is the time since the last write to one of them. `often` is whether it is written
+//! to many times a second, or null if that was not looked at.
 //!
-//! Severity: critical where it is written to often: in 4 moments of 50 ms within half a second, or with 20 transactions
-//! in its log for each second the process has run. Else warning. By the -journal alone, warning, else info. Info where
-//! libwatchfix hides the -wal.
+//! Severity: critical if it is written to often: in 4 moments of 50 ms within half a second, or with 20 transactions in
+//! its log for each second the process has run. Else warning. If only the -journal wakes it: warning, or info if the
+//! database has not been written to lately. Info if libwatchfix hides the -wal.
 //!
 //! Remedy: from the next start on, libwatchfix ignores the names of the database and its files. For now, `watchfix heal
-//! PID` takes `modify` out of the mask; no mask hides a -journal.
+//! PID` removes `modify` from the mask; no mask hides a -journal.
 //!
 //! Not to be confused with: `self-watch`, for any other file. A -shm, which is written through memory. A database that
 //! is only read, or that libwatchfix hides. `sqlite-wal-large`, which the loop leads to.
@@ -47,7 +47,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Whether a database is one that wakes who writes it.
+/// Whether a database wakes the process that writes it.
 pub fn is_about(facts: &Facts<'_>, database: &Database) -> bool {
     let process = facts.process;
     let watches = Watches::reporting(process, writes(process, database).map(written));
@@ -68,35 +68,35 @@ fn finding(
         _ if only_checkpoints(process, database) => (
             Severity::Info,
             format!(
-                "It watches {place}, where its own SQLite database {name} lies. The library hides the -wal, so that it is woken only when the log is brought into the database."
+                "It watches {place}, which contains its own SQLite database {name}. The library hides the -wal, so only checkpoints wake it."
             ),
         ),
         Some(rested) if rested > LATELY && !grew(database) => (
             Severity::Warning,
             format!(
-                "It watches {place}, where its own SQLite database {name} lies: each write would wake it, and a program that logs what woke it there never comes to rest. This one has not written for {}.",
+                "It watches {place}, which contains its own SQLite database {name}: each write would wake it, and a program that logs what woke it there never stops. This one has not written for {}.",
                 duration(rested.as_secs()),
             ),
         ),
         _ if database.often != Some(true) => (
             Severity::Warning,
             format!(
-                "It watches {place}, where it writes its own SQLite database {name}: each write wakes it, and a program that logs what woke it there never comes to rest. This one was not seen to write many times a second."
+                "It watches {place}, where it writes its own SQLite database {name}: each write wakes it, and a program that logs what woke it there never stops. This one was not seen to write many times a second."
             ),
         ),
         _ => (
             Severity::Critical,
             format!(
-                "It watches {place}, where it writes its own SQLite database {name} many times a second: each write wakes it, and if it logs what woke it, the log grows without end."
+                "It watches {place}, where it writes its own SQLite database {name} many times a second: each write wakes it, and if it logs what woke it, the WAL grows without end."
             ),
         ),
     };
     if let Some(wal) = database.wal_bytes {
-        message += &format!(" The -wal has {}.", bytes(wal));
+        message += &format!(" The -wal is {}.", bytes(wal));
     }
     if let Some((reporting, journal)) = &journal {
         let why = rollback_journal::sentence(database, journal, reporting.watch.mask);
-        message += &format!(" {why}: heal alone does not end a loop of that.");
+        message += &format!(" {why}: heal alone does not end such a loop.");
     }
     Finding {
         severity,
@@ -109,7 +109,7 @@ fn finding(
     }
 }
 
-/// The finding for a watch that has the mask heal gives it, and tells of each commit all the same.
+/// The finding for a watch that already has the mask that heal sets, but still reports each commit.
 fn by_commits(
     facts: &Facts<'_>,
     database: &Database,
@@ -119,8 +119,8 @@ fn by_commits(
     let why = rollback_journal::sentence(database, &journal, reporting.watch.mask);
     let start = rollback_journal::next_start(database);
     let ends = match facts.remedies.start(facts.process, &start) {
-        Some(_) => "only another start ends the loop",
-        None => "only a database in WAL mode, or elsewhere, ends the loop",
+        Some(_) => "only a new start ends the loop",
+        None => "only WAL mode, or another place for the database, ends the loop",
     };
     Finding {
         severity: if rests {
@@ -129,7 +129,7 @@ fn by_commits(
             Severity::Warning
         },
         message: format!(
-            "It watches {}, where its own SQLite database lies. {why}: if it writes there when that wakes it, {ends}.",
+            "It watches {}, which contains its own SQLite database. {why}: if it writes there when that wakes it, {ends}.",
             place(database, reporting),
         ),
         change: Some(WatchChange {
@@ -179,12 +179,12 @@ fn place(database: &Database, reporting: ReportingWatch<'_>) -> String {
     }
 }
 
-/// For how long none of its files that wake the process was written to.
+/// For how long none of the files that wake the process has been written to.
 fn rested(process: &Process, database: &Database) -> Option<Duration> {
     writes(process, database).map(|part| part.rested).min()?
 }
 
-/// Whether its log changed while it was looked at.
+/// Whether its log changed during the look.
 fn grew(database: &Database) -> bool {
     database.growth.is_some_and(|growth| {
         let frames = growth.frames.is_some_and(|frames| frames.by() != 0);
@@ -192,13 +192,13 @@ fn grew(database: &Database) -> bool {
     })
 }
 
-/// Whether the process is told of checkpoints alone: its writes go into the -wal, which is hidden.
+/// Whether only checkpoints wake the process: its writes go into the -wal, which is hidden.
 fn only_checkpoints(process: &Process, database: &Database) -> bool {
     let mut parts = database.parts.iter();
     parts.any(|part| part.suffix == "-wal" && rules_in_force::ignores(process, part.path.base()))
 }
 
-/// The default rules cover the side files and the usual names; any other name has to be given.
+/// The default rules cover the side files and the usual names. Any other name has to be given.
 fn start(database: &Database) -> Restart {
     let names = rollback_journal::names(database);
     let names: Vec<_> = names.iter().map(Vec::as_slice).collect();
@@ -208,7 +208,7 @@ fn start(database: &Database) -> Restart {
     }
 }
 
-/// The database's directory, when it is what the watch stands on.
+/// The database's directory, if the watch is on it.
 fn directory_if_watched(database: &Database, reporting: ReportingWatch<'_>) -> Option<Name> {
     let part = database.parts.first()?;
     let parent = part.parent?;
@@ -217,8 +217,8 @@ fn directory_if_watched(database: &Database, reporting: ReportingWatch<'_>) -> O
         .flatten()
 }
 
-/// The files of a database whose writes are events the process sees: not -shm, which is written through
-/// memory, not what is deleted, and not what the library hides.
+/// The files of a database for which writes are events that the process sees: not the -shm, which is written through
+/// memory, not deleted files, and not those that the library hides.
 pub fn writes<'a>(process: &'a Process, database: &'a Database) -> impl Iterator<Item = &'a Part> {
     database.parts.iter().filter(|part| {
         part.suffix != "-shm"

@@ -1,8 +1,8 @@
-//! Files of an open database that have no name any more: what is committed goes where nobody else will ever see it.
+//! Unlinked files of an open database: commits go where no other program will ever see them.
 //!
-//! `sqlite-wal-deleted`: the -wal of an open SQLite database has no name any more.
+//! `sqlite-wal-deleted`: the -wal of an open SQLite database is unlinked.
 //!
-//! Meaning: What the process commits is invisible to every other program, and lost when it closes the database.
+//! Meaning: What the process commits is invisible to every other program, and is lost when it closes the database.
 //!
 //! Evidence: `database` (path). `wal` (last path of the -wal), `fd` (a descriptor of it) and `inode`. `fdscan PID` adds
 //! `replaced` (another file has the database's name), `database_deleted`, `wal_bytes` (size) and `wal_handles`
@@ -11,99 +11,100 @@
 //! Severity: critical. Warning for a scratch database: see `sqlite-deleted`.
 //!
 //! Remedy: a command that stops the process for a moment and copies all files of the database beside their old names,
-//! with `.saved` behind; where their directory has gone, into the nearest one above it. If it fails, nothing is saved:
-//! copy them elsewhere. Only then end the process, take `.saved` from all names together, and start it again.
+//! with `.saved` appended; if their directory is gone, into the nearest one above it. If it fails, nothing is saved:
+//! copy them elsewhere. Only then end the process, remove `.saved` from all names together, and start it again.
 //!
-//! Not to be confused with: a -wal that SQLite removes when the last connection is closed: nobody has that open.
+//! Not to be confused with: a -wal that SQLite removes when the last connection is closed, which nobody has open.
 //! `deleted-file-held`, which counts the space.
 //!
-//! `sqlite-deleted`: an open SQLite database has no name any more.
+//! `sqlite-deleted`: an open SQLite database is unlinked.
 //!
-//! Meaning: As with `sqlite-wal-deleted`, for the database itself: what is committed is lost when it is closed.
+//! Meaning: Like `sqlite-wal-deleted`, for the database itself: commits are lost when it is closed.
 //!
 //! Evidence: as for `sqlite-wal-deleted`; `wal` and `wal_bytes` are null, and `fd` and `inode` are those of the
 //! database.
 //!
-//! Severity: critical. Warning for what seems to be a scratch database: its other files are unlinked as well, this
-//! process alone has it open, and it was below /tmp, /var/tmp, /usr/tmp, or $TMPDIR or $SQLITE_TMPDIR of the process.
-//! Who unlinked it, nobody can tell.
+//! Severity: critical. Warning if it seems to be a scratch database: its other files are unlinked as well, only this
+//! process has it open, and it was below /tmp, /var/tmp, /usr/tmp, or $TMPDIR or $SQLITE_TMPDIR of the process. Nobody
+//! can tell who unlinked it.
 //!
 //! Remedy: as for `sqlite-wal-deleted`.
 //!
-//! Not to be confused with: SQLite's own temporary databases (`etilqs_`), which have no name on purpose. A process that
+//! Not to be confused with: SQLite's own temporary databases (`etilqs_`), which are unlinked on purpose. A process that
 //! can only read the file, which loses nothing.
 //!
-//! `sqlite-replaced`: another file was put in the place of an open SQLite database.
+//! `sqlite-replaced`: an open SQLite database was replaced by another file.
 //!
-//! Meaning: The process goes on with the old file, which has no name any more. If the old -wal or -journal still lies
-//! there, whoever opens the new database spoils it.
+//! Meaning: The process continues with the old file, which is unlinked. If the old -wal or -journal is still there, a
+//! program that opens the new database corrupts it.
 //!
 //! Evidence: as for `sqlite-wal-deleted`; `replaced` is true (`fdscan PID`).
 //!
 //! Severity: critical.
 //!
-//! Remedy: the command that saves the old files with `.saved` behind their names, or `fdscan PID`, which has it. Open
-//! the new database only when the process has ended and old -wal, -journal and -shm are removed. Then choose which of
-//! the two goes on.
+//! Remedy: the command that saves the old files with `.saved` appended to their names, or `fdscan PID`, which shows it.
+//! Open the new database only when the process has ended and the old -wal, -journal and -shm are removed. Then choose
+//! which of the two to keep.
 //!
-//! Not to be confused with: `sqlite-overwritten`, where the file is the same and its content is not. A process that can
-//! only read the old file is not reported.
+//! Not to be confused with: `sqlite-overwritten`, where the file is the same but its content is not. A process that can
+//! only read the old file, which is not reported.
 //!
-//! `sqlite-shm-deleted`: the -shm of an open SQLite database has no name any more.
+//! `sqlite-shm-deleted`: the -shm of an open SQLite database is unlinked.
 //!
-//! Meaning: Whoever opens the database now makes another -shm. Neither sees what the other commits, and one of the two
-//! is lost.
+//! Meaning: A program that opens the database now creates another -shm. Neither sees what the other commits, and the
+//! commits of one of them are lost.
 //!
 //! Evidence: as for `sqlite-wal-deleted`; `fd` and `inode` are those of the -shm. A second look after 50 ms must find
 //! the same.
 //!
 //! Severity: critical.
 //!
-//! Remedy: as for `sqlite-wal-deleted`. Open the database in no other program before the process has ended.
+//! Remedy: as for `sqlite-wal-deleted`. Do not open the database in another program before the process has ended.
 //!
-//! Not to be confused with: the -shm that SQLite itself removes just before it closes the last connection.
+//! Not to be confused with: a -shm that SQLite itself removes just before it closes the last connection.
 //!
-//! `sqlite-journal-deleted`: the rollback journal of an open SQLite database has no name any more.
+//! `sqlite-journal-deleted`: the rollback journal of an open SQLite database is unlinked.
 //!
-//! Meaning: If the process ends in a transaction, nothing can undo the half of it that is written, and the database is
-//! spoilt.
+//! Meaning: If the process ends during a transaction, nothing can undo the half that is written, and the database is
+//! corrupt.
 //!
 //! Evidence: as for `sqlite-wal-deleted`; `fd` and `inode` are those of the -journal. A second look after 50 ms must
 //! find the same.
 //!
 //! Severity: critical.
 //!
-//! Remedy: let the transaction end, and do not kill the process before. The command is that of `sqlite-wal-deleted`.
+//! Remedy: let the transaction end, and do not kill the process before that. The command is that of
+//! `sqlite-wal-deleted`.
 //!
-//! Not to be confused with: the -journal that SQLite removes at the end of each transaction.
+//! Not to be confused with: a -journal that SQLite removes at the end of each transaction.
 
 use super::{Facts, Finding, Remedies, Severity};
 use crate::model::{Database, Name, OrphanFile};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Names SQLite gives to its own temporary databases, which it unlinks on purpose (sqlite/src/os.h,
+/// The prefix of SQLite's own temporary databases, which it unlinks on purpose (sqlite/src/os.h,
 /// `SQLITE_TEMP_FILE_PREFIX`).
 const TEMPORARY: &[u8] = b"etilqs_";
 
-/// What the command does, and what comes after it. Where their directory has gone, the files are saved `at` another.
+/// What the command does, and what to do after it. If their directory is gone, the files are saved `at` another place.
 fn save(database: &Name, at: Option<&Name>) -> String {
     let (beside, then) = match at {
         None => ("beside their old names".into(), String::new()),
         Some(at) => {
             let directory = database.parent().map(Name::from).unwrap_or_default();
             let place = match at.as_bytes() {
-                b"." => "in the directory where it is pasted".into(),
+                b"." => "in the directory where you paste it".into(),
                 _ => format!("in {at}"),
             };
             (
-                format!("{place}, because {directory} has gone"),
-                format!("make {directory} again, move them there, "),
+                format!("{place}, because {directory} is gone"),
+                format!("create {directory} again, move them there, "),
             )
         }
     };
     format!(
-        "The command given here saves its files as of one moment {beside}, with `.saved` behind. If it fails, nothing is saved: copy them elsewhere. Only then end the process, {then}take `.saved` from all names together, and start it again."
+        "The command given here saves its files, all as of one moment, {beside}, with `.saved` appended. If it fails, nothing is saved: copy them elsewhere. Only then end the process, {then}remove `.saved` from all names together, and start it again."
     )
 }
 
@@ -130,7 +131,7 @@ fn of_process(facts: &Facts<'_>, database: &Database) -> Option<Finding> {
         .find(|part| part.deleted && Some(part.suffix) == database.side_deleted);
     let lost = wal.or(main).or(side)?;
     let pid = facts.process.pid;
-    // A -shm is made anew from the -wal.
+    // A -shm is rebuilt from the -wal.
     let kept = database.parts.iter().filter(|part| part.suffix != "-shm");
     let files: Vec<_> = kept.map(|part| (Some(part.fd), &part.path)).collect();
     let at = database.nearest.as_ref();
@@ -145,7 +146,7 @@ fn of_process(facts: &Facts<'_>, database: &Database) -> Option<Finding> {
     if database.scratch && holders.all(|holder| holder.pid == pid) {
         finding.severity = Severity::Warning;
         finding.message = format!(
-            "{name} is unlinked but open in process {pid}, and in no other that can be seen. It was in a place for temporary files: a program that makes a scratch database unlinks it on purpose. If somebody expects it to last, what is in it is lost when it is closed. {save}"
+            "{name} is unlinked but open in process {pid}, and in no other process that can be seen. It was in a place for temporary files: a program unlinks a scratch database on purpose. If it was meant to last, its content is lost when it is closed. {save}"
         );
     }
     if database.replaced {
@@ -192,12 +193,12 @@ pub fn of_orphans(database: &Name, orphans: &[OrphanFile], remedies: &Remedies) 
         }
         let remedy = remedies.rescue(pid, &kept, None);
         let mut finding = finding(database, pid, wal.is_some(), &save(database, None), remedy);
-        // The one that was asked for lies there: the one that is open is another.
+        // A file with the requested name exists, so the open one is another.
         if main.is_some() {
             let how = match wal {
                 Some(_) => GIVEN.into(),
                 None => {
-                    // Whether the -wal that lies there is the old one's, the process's descriptors show.
+                    // The process's descriptors show whether the existing -wal belongs to the old database.
                     finding.remedy = Some(remedies.scan(pid));
                     format!("`fdscan {pid}` gives the command that saves the old one.")
                 }
@@ -215,19 +216,19 @@ pub fn of_orphans(database: &Name, orphans: &[OrphanFile], remedies: &Remedies) 
     holders.into_iter().filter_map(of).collect()
 }
 
-/// Says what it means that nobody else finds its -shm or its -journal.
+/// Rewords the finding for an unlinked -shm or -journal.
 fn side_deleted(finding: &mut Finding, database: &Name, pid: u32, suffix: &str, save: &str) {
     let (code, what) = match suffix {
         "-shm" => (
             "sqlite-shm-deleted",
             format!(
-                "whoever opens the database now makes another one, neither sees what the other commits, and one of the two is lost. Open it in no other program before process {pid} has ended."
+                "a program that opens the database now creates another one, neither sees what the other commits, and the commits of one of them are lost. Do not open it in another program before process {pid} has ended."
             ),
         ),
         _ => (
             "sqlite-journal-deleted",
             format!(
-                "if the process ends in a transaction, nothing can undo the half of it that is written, and the database is spoilt. Let the transaction end, and do not kill process {pid} before."
+                "if the process ends during a transaction, nothing can undo the half that is written, and the database is corrupt. Let the transaction end, and do not kill process {pid} before that."
             ),
         ),
     };
@@ -236,20 +237,20 @@ fn side_deleted(finding: &mut Finding, database: &Name, pid: u32, suffix: &str, 
         format!("The {suffix} of {database} is unlinked but open in process {pid}: {what} {save}");
 }
 
-/// The command stands with the finding.
-const GIVEN: &str = "The command given here saves the old one with `.saved` behind its names.";
+/// For a finding that has the command.
+const GIVEN: &str = "The command given here saves the old one with `.saved` appended to its names.";
 
-/// Says that another database has the name now. One whose -wal or -journal still lies `beside` it is the worst:
-/// whoever opens it makes one of two.
+/// Rewords the finding for a database whose name another file has now. It is worst if the old -wal or -journal is still
+/// `beside` the new one: a program that opens it mixes the two.
 fn replaced(finding: &mut Finding, database: &Name, pid: u32, beside: Option<&str>, how: &str) {
     let trap = beside.map_or_else(String::new, |suffix| {
         format!(
-            " Worse, {database}{suffix} belongs to the old one: whoever opens {database} now spoils the new one. Open it when process {pid} has ended and {suffix} and -shm are removed."
+            " Worse, {database}{suffix} belongs to the old one: a program that opens {database} now corrupts the new one. Open it only when process {pid} has ended and {suffix} and -shm are removed."
         )
     });
     finding.code = "sqlite-replaced";
     finding.message = format!(
-        "{database} was replaced while process {pid} had it open: the process goes on with the old file, which has no name any more. What it commits no other program sees, and it is lost when the database is closed.{trap} {how} If it fails, nothing is saved: copy it elsewhere. Only then end the process, and choose which of the two goes on."
+        "{database} was replaced while process {pid} had it open: the process continues with the old file, which is unlinked. No other program sees what it commits, and it is lost when the database is closed.{trap} {how} If it fails, nothing is saved: copy it elsewhere. Only then end the process, and choose which of the two to keep."
     );
 }
 

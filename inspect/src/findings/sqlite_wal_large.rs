@@ -1,20 +1,20 @@
 //! `sqlite-wal-large`: the -wal of a SQLite database is far larger than the database.
 //!
-//! Meaning: Checkpoints do not catch up, or nobody truncates the file. Every read searches a log that is in use, and
-//! the disk fills.
+//! Meaning: Checkpoints do not keep up, or nobody truncates the file. Every read has to search a log that is in use,
+//! and the disk fills up.
 //!
-//! Evidence: `database` (path). `reason`: "pinned" (a reader holds checkpoints up), "not-checkpointed" (1,000 frames or
-//! 64 MiB are pending and nobody is in the way), "never-restarts" (there is always a reader, so the log never begins
-//! anew), "high-water-mark" (all of it is in the database, and the file keeps its largest size) or null (the -shm could
-//! not be read). `database_bytes` and `wal_bytes` are sizes, `live_bytes` the valid frames, `pending_bytes` those that
-//! are not in the database yet. `wal_handles` counts descriptors. `bytes_per_second` is the growth during `--for`, else
-//! null. Judged by more than 64 MiB and more than twice the database.
+//! Evidence: `database` (path). `reason`: "pinned" (a reader holds up checkpoints), "not-checkpointed" (1,000 frames or
+//! 64 MiB are pending and no reader is in the way), "never-restarts" (there is always a reader, so the log never
+//! restarts), "high-water-mark" (all of it is in the database, and the file keeps its largest size) or null (the -shm
+//! could not be read). `database_bytes` and `wal_bytes` are sizes, `live_bytes` the valid frames, `pending_bytes` those
+//! that are not in the database yet. `wal_handles` counts descriptors. `bytes_per_second` is the growth during `--for`,
+//! else null. Reported if the -wal is larger than 64 MiB and than twice the database.
 //!
 //! Severity: warning. Info for "high-water-mark": nothing grows.
 //!
-//! Remedy: a checkpoint with TRUNCATE through sqlite3. None where it cannot help: for "pinned", where a process has
-//! locked the database for itself alone, for a -wal that is unlinked, for a high-water mark that is being read, and
-//! against a loop (`sqlite-self-watch`) or a writer of more than 1 MiB/s (but for "never-restarts").
+//! Remedy: a checkpoint with TRUNCATE through sqlite3. None if it cannot help: for "pinned", if a process has locked
+//! the database for itself alone, if the -wal is unlinked, for a high-water mark that is being read, and against a loop
+//! (`sqlite-self-watch`) or a writer of more than 1 MiB/s (except for "never-restarts").
 //!
 //! Not to be confused with: a -wal of a few MiB, which is normal: SQLite checkpoints every 1,000 pages. Growth of the
 //! database itself.
@@ -24,28 +24,28 @@ use crate::model::{Change, Database, Lock, Wal};
 use crate::words::{bytes, number};
 use serde_json::json;
 
-/// A WAL below this is normal under load: SQLite checkpoints every 1,000 pages, some 4 MiB, and a busy
-/// reader delays that a little. With [`TIMES`], the alarm programs in the wild have settled on.
+/// A WAL below this is normal under load: SQLite checkpoints every 1,000 pages, about 4 MiB, and a busy reader delays
+/// that a little. Together with [`TIMES`], this is the alarm threshold that programs commonly use.
 const FLOOR: u64 = 64 << 20;
-/// A WAL holds each page once per change; more than two whole databases means that checkpoints do not
-/// catch up, or that nobody truncates.
+/// A WAL holds each page once per change. More than twice the database means that checkpoints do not keep up, or that
+/// nobody truncates.
 const TIMES: u64 = 2;
 /// Frames that may be pending without a checkpoint being due (`SQLITE_DEFAULT_WAL_AUTOCHECKPOINT`).
 const DUE: u32 = 1000;
 
-/// Bytes a second: from here on a checkpoint loses the race against the writer.
+/// Bytes per second from which on a checkpoint loses the race against the writer.
 const BUSY: u64 = 1 << 20;
 
 /// Why it is large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
-    /// A reader holds checkpoints up.
+    /// A reader holds up checkpoints.
     Pinned,
     /// Frames are pending and nobody is in the way: nobody checkpoints.
     NotCheckpointed,
-    /// It is checkpointed, and there is always somebody who still reads from it: it never begins anew.
+    /// It is checkpointed, but there is always a reader, so it never restarts.
     NeverRestarts,
-    /// It is in the database already; the file keeps the size it once had.
+    /// It is already in the database; the file keeps the size it once had.
     HighWaterMark,
 }
 
@@ -70,7 +70,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// The finding for one database; `loops` says that whoever writes it is woken by that.
+/// The finding for one database; `loops` says that each write wakes the writer.
 pub fn of(database: &Database, loops: bool, remedies: &Remedies) -> Option<Finding> {
     let wal = database.wal_bytes?;
     let main = database.database_bytes;
@@ -80,17 +80,17 @@ pub fn of(database: &Database, loops: bool, remedies: &Remedies) -> Option<Findi
     let reason = reason(database);
     let (why, helps) = explain(database, reason);
     let beside = match main {
-        Some(main) => format!("its database has {}", bytes(main)),
+        Some(main) => format!("its database is {}", bytes(main)),
         None => "its database is not open here".into(),
     };
     let mut message = format!(
-        "The -wal of {} has {}, {beside}: {why}",
+        "The -wal of {} is {}, {beside}: {why}",
         database.database,
         bytes(wal),
     );
     let gone = database.deleted || database.wal_deleted == Some(true);
     if gone {
-        message += " It is unlinked, so no other program can check it in.";
+        message += " It is unlinked, so no other program can checkpoint it.";
     }
     let growth = database.growth;
     let change = growth.and_then(|growth| Some((growth.seconds, growth.wal_bytes?)));
@@ -108,21 +108,21 @@ pub fn of(database: &Database, loops: bool, remedies: &Remedies) -> Option<Findi
             None => format!(" Within {seconds:.1} s the file did not grow."),
         };
     }
-    // Against who writes all the time a checkpoint from outside comes to nothing.
+    // Against a process that writes all the time, a checkpoint from outside has no effect.
     let written =
         loops || rate.is_some_and(|rate| rate > BUSY && reason != Some(Reason::NeverRestarts));
     if helps && written {
         message += if loops {
-            " A checkpoint from outside helps when the loop it is written in has ended (sqlite-self-watch), not before."
+            " A checkpoint from outside helps only when the loop that writes it has ended (sqlite-self-watch)."
         } else {
-            " A checkpoint from outside helps when who writes it so fast has paused, not before."
+            " A checkpoint from outside helps only when the fast writer pauses."
         };
     }
     let log = database.wal.as_ref();
     Some(Finding {
         code: "sqlite-wal-large",
         severity: match reason {
-            // The disk is taken, but nothing grows and no reader searches it.
+            // It takes disk space, but nothing grows and no reader searches it.
             Some(Reason::HighWaterMark) => Severity::Info,
             _ => Severity::Warning,
         },
@@ -150,7 +150,7 @@ fn reason(database: &Database) -> Option<Reason> {
     let moves = database
         .growth
         .and_then(|growth| growth.checkpointed_frames);
-    // Whoever is behind now will not be in a moment: checkpoints get on, and yet the log does.
+    // A reader that is behind now will catch up: checkpoints proceed, and still the log grows.
     if moves.and_then(Change::more).is_some() && never_restarts(database) {
         return Some(Reason::NeverRestarts);
     }
@@ -165,8 +165,8 @@ fn reason(database: &Database) -> Option<Reason> {
     })
 }
 
-/// Its frames are in the database, and yet it goes on where it was instead of beginning anew: it does so only
-/// when nobody reads from it at that moment (sqlite/src/wal.c, `walRestartLog`).
+/// Whether its frames are in the database, but it continues instead of restarting: it restarts only if nobody reads
+/// from it at that moment (sqlite/src/wal.c, `walRestartLog`).
 fn never_restarts(database: &Database) -> bool {
     let Some(wal) = &database.wal else {
         return false;
@@ -175,22 +175,22 @@ fn never_restarts(database: &Database) -> bool {
         let more = growth.frames.and_then(Change::more);
         return growth.same_log == Some(true) && more.is_some();
     }
-    // A file that began anew is mostly left over.
+    // Most of a file that restarted is left over.
     let whole = wal.live_bytes.zip(database.wal_bytes);
     whole.is_some_and(|(live, bytes)| live >= bytes / 10 * 9) && reading(wal) > 0
 }
 
-/// Those who read from the log itself.
+/// How many read from the log itself.
 fn reading(wal: &Wal) -> usize {
     let from_log = |lock: &&Lock| lock.slot != Some(0);
     wal.readers().filter(from_log).count()
 }
 
-/// Why, in words, and whether a checkpoint from outside helps.
+/// The reason in words, and whether a checkpoint from outside helps.
 fn explain(database: &Database, reason: Option<Reason>) -> (String, bool) {
     if let Some(pid) = database.exclusive_holder() {
         let why = format!(
-            "every read searches it, and it fills the disk. Process {pid} has locked the database for itself alone: only it can checkpoint."
+            "every read has to search it, and it fills the disk. Process {pid} has locked the database for itself alone: only that process can checkpoint."
         );
         return (why, false);
     }
@@ -198,7 +198,7 @@ fn explain(database: &Database, reason: Option<Reason>) -> (String, bool) {
     let pending = pending.map_or_else(|| "?".into(), bytes);
     match reason {
         None => (
-            "every read searches it, and it fills the disk.".into(),
+            "every read has to search it, and it fills the disk.".into(),
             true,
         ),
         Some(Reason::Pinned) => {
@@ -210,20 +210,20 @@ fn explain(database: &Database, reason: Option<Reason>) -> (String, bool) {
         }
         Some(Reason::NotCheckpointed) => {
             let why = format!(
-                "{pending} of it is not in the database yet, and no reader is in the way: checkpoints are switched off, or do not run. Every read searches it."
+                "{pending} of it is not in the database yet, and no reader is in the way: checkpoints are switched off, or do not run. Every read has to search it."
             );
             (why, true)
         }
         Some(Reason::NeverRestarts) => {
             let why = format!(
-                "{pending} of it is pending, so no reader is far behind; but there is always one that reads from it, so it never begins anew and grows with every write. Reads that leave a moment between them end that, and so does a checkpoint that waits for the readers, as the command given here does."
+                "{pending} of it is pending, so no reader is far behind. But there is always a reader, so the log never restarts and grows with every write. That ends when there is a moment without a reader, or with a checkpoint that waits for the readers, as the command given here does."
             );
             (why, true)
         }
         Some(Reason::HighWaterMark) => {
             let reading = database.wal.as_ref().map_or(0, reading);
             let mut why = format!(
-                "{pending} of it is pending; the rest is in the database already, and the file keeps the largest size it had until it is truncated."
+                "{pending} of it is pending; the rest is already in the database, and the file keeps its largest size until it is truncated."
             );
             if reading > 0 {
                 why += &format!(

@@ -1,21 +1,21 @@
 //! `sqlite-wal-pinned`: a reader keeps frames of the -wal from being checkpointed.
 //!
-//! Meaning: A read transaction that does not end holds every checkpoint up at its place, and the -wal grows behind it.
-//! The cause is often a cursor left half read, a dump, or a transaction that nobody ended.
+//! Meaning: A read transaction that does not end stops every checkpoint at its position, and the -wal grows behind it.
+//! The cause is often a cursor that was left half read, a dump, or a transaction that nobody ended.
 //!
-//! Evidence: `database` (path). `pid` and `command` of the reader that keeps most. `slot` is the reader's slot (0 to 4)
-//! and `mark` the last frame it sees; slot 0 reads the database alone. `frames` and `checkpointed_frames` are those of
-//! the log, `kept_frames` those that cannot be checkpointed. `pending_bytes` and `wal_bytes` are sizes. `starved` is
-//! null without `--for`, else true if frames were added and none was checkpointed. `held_ms` is how long it was seen to
-//! read, at least (milliseconds), or null. `readers` lists all of them, each with the same figures. From 1,000 frames
-//! on a single look takes up to 0.2 s, and readers that end meanwhile do not count.
+//! Evidence: `database` (path). `pid` and `command` of the reader that keeps the most frames. `slot` is its slot (0 to
+//! 4) and `mark` the last frame it sees; slot 0 reads only the database. `frames` and `checkpointed_frames` are those
+//! of the log, `kept_frames` those that cannot be checkpointed. `pending_bytes` and `wal_bytes` are sizes. `starved` is
+//! null without `--for`, else true if frames were added and none was checkpointed. `held_ms` is for how long at least
+//! it was seen to read (milliseconds), or null. `readers` lists all of them with the same figures. From 1,000 frames on
+//! a single look takes up to 0.2 s, and readers that end meanwhile do not count.
 //!
-//! Severity: warning from 1,000 frames kept, at which SQLite checkpoints by itself. Info from 100.
+//! Severity: warning from 1,000 kept frames, the number at which SQLite checkpoints by itself. Info from 100.
 //!
 //! Remedy: end the read in the program. From 1,000 frames on there is a command that ends the process and then
 //! checkpoints. A checkpoint alone would stop at the same frame.
 //!
-//! Not to be confused with: a request that reads while another one writes: it is over in milliseconds.
+//! Not to be confused with: a request that reads while another one writes, which is over within milliseconds.
 //! `sqlite-write-locked`, where others cannot write. `sqlite-wal-large` with another reason.
 
 use super::sqlite_write_locked::seconds;
@@ -24,9 +24,9 @@ use crate::model::{AUTOCHECKPOINT, Change, Database, Pin, Wal};
 use crate::words::{bytes, number, plural};
 use serde_json::{Value, json};
 
-/// Every reader is behind a busy writer for a moment. One that keeps so many has made a checkpoint fall short.
+/// Every reader is behind a busy writer for a moment. One that keeps this many has stopped a checkpoint.
 const FRAMES: u32 = AUTOCHECKPOINT;
-/// A reader that keeps fewer is one of a healthy program in the middle of a request.
+/// A reader that keeps fewer is a healthy program in the middle of a request.
 const FEW: u32 = 100;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -36,10 +36,10 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// The finding for one database: all its pins are one, and the worst gives it its words.
+/// The finding for one database. All its pins are one finding, which describes the worst.
 pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
     let wal = database.wal.as_ref()?;
-    // A checkpoint that got past a reader meanwhile shows that its transaction has ended.
+    // A checkpoint that passed a reader meanwhile shows that the reader's transaction has ended.
     let passed = database
         .growth
         .filter(|growth| growth.same_log == Some(true));
@@ -61,7 +61,7 @@ pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
     let kept = plural(worst.frames as usize, "frame", "frames");
     let mut message = match (worst.lock.slot, worst.lock.mark) {
         (Some(0), _) => format!(
-            "{who} reads {} itself and holds READ(0): no frame of its -wal can be checkpointed ({kept} pending{size}) until that read transaction ends.",
+            "{who} reads {} itself and holds READ(0): no frame of the -wal can be checkpointed ({kept} pending{size}) until that read transaction ends.",
             database.database
         ),
         (slot, mark) => format!(
@@ -124,7 +124,7 @@ pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
     })
 }
 
-/// Who pins, as one sentence's end: `process 42 (tool)`.
+/// Who pins, as the end of a sentence: `process 42 (tool)`.
 pub fn culprit(database: &Database) -> Option<String> {
     let wal = database.wal.as_ref()?;
     let worst = wal.pins().max_by_key(|pin| pin.frames)?;
@@ -140,7 +140,7 @@ fn command(database: &Database, pin: &Pin<'_>) -> String {
     holder.map_or_else(|| "?".into(), |holder| holder.command())
 }
 
-/// A command line within a sentence; the evidence has all of it.
+/// A command line, shortened for a sentence. The evidence has all of it.
 fn shorten(command: &str) -> String {
     const ROOM: usize = 60;
     match command.char_indices().nth(ROOM) {
@@ -169,7 +169,7 @@ mod tests {
     use crate::findings::fixture::Fixture;
 
     #[test]
-    fn a_reader_that_had_ended_at_a_later_look_pins_nothing() {
+    fn a_reader_that_a_later_look_does_not_find_pins_nothing() {
         let mut fixture = Fixture::new().with_database("/d/a.db", 1, 4152);
         let mut wal = Wal::sample(2000, 0, &[(77, 0, 0)]);
         assert!(wal.is_pinned());
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_a_thousand_frames_behind_is_named_with_its_pid_command_and_mark() {
+    fn a_reader_a_thousand_frames_behind_is_named_with_pid_command_and_mark() {
         let mut fixture = Fixture::new().with_database("/d/a.db", 1, 8 << 20);
         fixture.process.sqlite[0].wal = Some(Wal::sample(2000, 500, &[(77, 1, 900)]));
         fixture.process.sqlite[0].holders = vec![crate::model::Holder::sample(77, "report --all")];
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_a_little_behind_is_worth_knowing_only() {
+    fn a_reader_a_little_behind_is_info() {
         let mut fixture = Fixture::new().with_database("/d/a.db", 1, 8 << 20);
         fixture.process.sqlite[0].wal = Some(Wal::sample(2000, 500, &[(77, 1, 1900)]));
         assert_eq!(fixture.only(look).severity, Severity::Info);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn read_zero_keeps_everything_that_is_pending_and_nothing_when_nothing_is() {
+    fn read_zero_keeps_exactly_what_is_pending() {
         let mut fixture = Fixture::new().with_database("/d/a.db", 1, 8 << 20);
         fixture.process.sqlite[0].wal = Some(Wal::sample(2000, 500, &[(77, 0, 0)]));
         assert_eq!(fixture.only(look).evidence["kept_frames"], 1500);

@@ -1,17 +1,17 @@
-//! `sqlite-write-locked`: somebody keeps others from a SQLite database, which are told "database is locked".
+//! `sqlite-write-locked`: a process keeps others from using a SQLite database, so that they get "database is locked".
 //!
-//! Meaning: A write transaction does not end; or a reader does not, and a writer waits for it (in rollback mode), which
-//! lets nobody else begin; or a process keeps the database for itself alone. Others wait, and then get SQLITE_BUSY.
+//! Meaning: A write transaction does not end; or, in rollback mode, a reader does not end and a writer waits for it, so
+//! that nobody else can begin; or a process keeps the database for itself alone. Others wait, and then get SQLITE_BUSY.
 //!
-//! Evidence: `database` (path). `pid` and `command` of the process to blame, null where they are not known. `held_ms`
-//! is how long its lock was seen to be held, at least (milliseconds). Where that is a reader, `waiting_pid` waits for
-//! it, and `waiting_ms` is the age of that one's lock. It takes at least two looks: a single look takes up to 0.2 s, so
-//! that it is `--for 2` that tells whether it lasts. A lock that is kept on purpose, one look shows.
+//! Evidence: `database` (path). `pid` and `command` of the process to blame, null if they are not known. `held_ms` is
+//! for how long at least its lock was seen to be held (milliseconds). If that is a reader, `waiting_pid` waits for it,
+//! and `waiting_ms` is the age of the waiting lock. At least two looks are needed. A single run looks for up to 0.2 s;
+//! `--for 2` shows whether the lock lasts. One look shows a lock that is kept on purpose.
 //!
-//! Severity: warning from 1,000 ms, and where a lock is kept on purpose. Info below, and where nobody else has the
-//! database open. A lock kept on purpose that nobody meets is not a finding: `--tables` shows it.
+//! Severity: warning from 1,000 ms, and if a lock is kept on purpose. Info below that, and if nobody else has the
+//! database open. A lock that is kept on purpose and hinders nobody is not a finding; `--tables` shows it.
 //!
-//! Remedy: no command is given: it is over when the transaction ends, or the process does.
+//! Remedy: no command is given. It is over when the transaction or the process ends.
 //!
 //! Not to be confused with: a writer that commits again and again, which is not in one transaction. A browser's locks
 //! on its own databases. A reader in WAL mode, which does not keep others from writing: see `sqlite-wal-pinned`.
@@ -21,7 +21,7 @@ use crate::model::{Blocked, Database, RollbackLock};
 use crate::words::plural;
 use serde_json::{Value, json};
 
-/// Many drivers wait for five seconds and some for one; after that the caller gets SQLITE_BUSY.
+/// Many drivers wait for five seconds, some for one. After that the caller gets SQLITE_BUSY.
 const LONG: u64 = 1000;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -31,8 +31,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// The finding for one database, in the report of process `own`. One that was looked at once may be written this very
-/// moment: no finding.
+/// The finding for one database, in the report of process `own`. After a single look there is no finding: the database
+/// may be written at this very moment.
 pub fn of(database: &Database, own: Option<u32>) -> Option<Finding> {
     if let Some(blocked) = database.blocked() {
         return read(database, &blocked, own);
@@ -43,15 +43,15 @@ pub fn of(database: &Database, own: Option<u32>) -> Option<Finding> {
     }
 }
 
-/// By who writes.
+/// Blames a writer.
 fn written(database: &Database, own: Option<u32>) -> Option<Finding> {
     let (pid, held) = database.writer()?;
     let held = held?;
     // A browser keeps its databases for itself, and takes its time.
     let alone = database.is_written_alone();
     let others = match alone {
-        true => "nobody else has it open, and whoever opens it meanwhile waits",
-        false => "whoever else writes meanwhile waits",
+        true => "nobody else has it open, and a process that opens it meanwhile waits",
+        false => "any other process that writes meanwhile waits",
     };
     let message = format!(
         "{} has been locked for writing by {} for at least {}, in one transaction: {others}, and then gets SQLITE_BUSY, \"database is locked\". It is over when that transaction is committed or rolled back, or its process ends.{}{}",
@@ -65,7 +65,7 @@ fn written(database: &Database, own: Option<u32>) -> Option<Finding> {
     Some(finding(database, pid, Some(held), severity, message))
 }
 
-/// By who reads, in rollback mode: a writer has announced itself, and lets nobody else begin.
+/// Blames a reader, in rollback mode: a writer has announced itself, and lets nobody else begin.
 fn read(database: &Database, blocked: &Blocked<'_>, own: Option<u32>) -> Option<Finding> {
     let reader = blocked.readers.first()?;
     let held = reader.held_ms?;
@@ -77,7 +77,7 @@ fn read(database: &Database, blocked: &Blocked<'_>, own: Option<u32>) -> Option<
         ),
     };
     let message = format!(
-        "{} has been read by {} for at least {}, in one transaction, and {} waits for its end to write.{more} Meanwhile nobody else can begin to read or write; who waits too long gets SQLITE_BUSY, \"database is locked\". It is over when that read ends (a cursor left half read keeps it) or its process does.{}",
+        "{} has been read by {} for at least {}, in one transaction, and {} waits for its end to write.{more} Meanwhile nobody else can begin to read or write; a process that waits too long gets SQLITE_BUSY, \"database is locked\". It is over when that read ends (a cursor that was left half read keeps it) or its process does.{}",
         database.database,
         who(database, reader.pid, own),
         seconds(held),
@@ -98,11 +98,11 @@ fn read(database: &Database, blocked: &Blocked<'_>, own: Option<u32>) -> Option<
     Some(finding)
 }
 
-/// By who lets nobody else in, whether it writes or not.
+/// Blames a process that lets nobody else in, whether or not it writes.
 fn kept(database: &Database, lock: &RollbackLock, own: Option<u32>) -> Option<Finding> {
     let others: Vec<_> = database.others(lock.pid).collect();
     let for_good = database.is_kept_for_good(lock);
-    // A browser has many, and nobody asks for them.
+    // A browser has many of these, and nobody wants to know.
     if others.is_empty() && (database.wal_mode != Some(true) || lock.lasting) {
         return None;
     }
@@ -173,7 +173,7 @@ fn who(database: &Database, pid: Option<u32>, own: Option<u32>) -> String {
     }
 }
 
-/// That the process whose report it is waits.
+/// A sentence that says that the reported process waits.
 fn waits(pid: Option<u32>, own: Option<u32>) -> String {
     match (pid, own) {
         (Some(pid), Some(own)) if pid != own => {
@@ -187,7 +187,7 @@ fn longer(held: u64, pid: Option<u32>) -> String {
     match held >= LONG {
         true => String::new(),
         false => format!(
-            " fdscan {} --for 5 shows whether it is for longer.",
+            " fdscan {} --for 5 shows whether it lasts longer.",
             pid.map_or_else(|| "PID".into(), |pid| pid.to_string())
         ),
     }

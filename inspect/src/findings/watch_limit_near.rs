@@ -1,23 +1,23 @@
 //! `watch-limit-near`: the user has few inotify watches left before ENOSPC.
 //!
 //! Meaning: At the limit every new watch of any process of the user fails with ENOSPC, "No space left on device",
-//! though the disk has room.
+//! although the disk has room.
 //!
 //! Evidence: `uid` and `user_namespace` (its number, null for fdscan's own). `watches` in use; `at_least` says that
 //! some processes could not be read. `limit`, how many are `left`, and this process's `own`. `own_inodes` is how many
-//! files and directories those are on, null where watches were only counted. `units` are the containers, pods and
-//! systemd units that have them. `growth` is null without `--for`, else it has `seconds` and this process's count
+//! files and directories those are on, null if watches were only counted. `units` are the containers, pods and systemd
+//! units that hold them. `growth` is null without `--for`, else it has `seconds` and this process's count
 //! `from` and `to`. `seconds_left` is the time until the limit at that rate. After a command of `fdscan check` that
-//! failed at the limit there are `uid`, `watches` and `limit` alone.
+//! failed at the limit, only `uid`, `watches` and `limit` are there.
 //!
 //! Severity: critical from 95 % and warning from 80 % for a process that has a tenth of them. At most a warning for one
-//! that has fewer, info for one that has none. `fdscan top` names it where the process has a tenth of the limit. A
+//! that has fewer, info for one that has none. `fdscan top` reports it for processes that have a tenth of the limit. A
 //! failed command is critical.
 //!
-//! Remedy: a line in /etc/sysctl.d that sets fs.inotify.max_user_watches to twice as much and 524,288 at least. In
-//! another user namespace, `sysctl` there. End what leaks first: a higher limit buys time only.
+//! Remedy: a line in /etc/sysctl.d that doubles fs.inotify.max_user_watches, to at least 524,288. In another user
+//! namespace, `sysctl` there. End what leaks first: a higher limit only buys time.
 //!
-//! Not to be confused with: a full disk, which fails with the same words. `instance-limit-near`, which fails with
+//! Not to be confused with: a full disk, which fails with the same message. `instance-limit-near`, which fails with
 //! EMFILE. A queue that overflows (fs.inotify.max_queued_events) loses events and is not reported here.
 
 use super::growth::LimitForecast;
@@ -27,8 +27,8 @@ use crate::words::plural;
 use serde_json::json;
 use std::collections::HashSet;
 
-/// The kernel's own default where there is memory enough (fs/notify/inotify/inotify_user.c allows up to
-/// 1,048,576), and what editors recommend.
+/// The kernel's own default if there is enough memory (fs/notify/inotify/inotify_user.c allows up to 1,048,576), and
+/// what editors recommend.
 const SENSIBLE: u64 = 524_288;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -61,7 +61,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         grown,
     );
     let mut message = limit::in_use(user, "watches", [watches, max, forecast.left, own as u64]);
-    message += ": at the limit every new watch fails with ENOSPC, \"No space left on device\", though the disk has room.";
+    message += ": at the limit every new watch fails with ENOSPC, \"No space left on device\", although the disk has room.";
     let inodes = inodes(facts.process);
     if let Some(inodes) = inodes.filter(|&inodes| own >= 2 * inodes) {
         message += &format!(
@@ -109,8 +109,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     }]
 }
 
-/// How many files and directories its watches are on: an instance has one watch on each at most, so more
-/// watches than these are those of several instances. `None` where watches were only counted.
+/// How many files and directories its watches are on. An instance has at most one watch on each, so more watches than
+/// that belong to several instances. `None` if watches were only counted.
 fn inodes(process: &Process) -> Option<usize> {
     let listed = |instance: &Instance| instance.watches.len() == instance.watch_count;
     if !process.instances().all(listed) {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_that_is_a_lower_bound_is_said_to_be_one() {
+    fn a_lower_bound_is_reported_as_one() {
         let mut fixture = Fixture::new().with_watches(100, 0x2);
         fixture.process.is_charged_to(vec![usage(None)]);
         let finding = fixture.only(super::look);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_several_instances_watch_is_counted_once_too() {
+    fn the_inodes_that_several_instances_watch_are_counted_once() {
         let mut fixture = Fixture::new();
         for wd in [1, 2, 3] {
             fixture = fixture.with_watch(wd, 77, 0x2, None);

@@ -4,14 +4,15 @@
 //! changes metadata.
 //!
 //! Evidence: `watches` is how many have this event. `masks` lists their event masks, each with its events and the
-//! number of watches. One look decides; whether anything happens there is not listened for.
+//! number of watches. One look decides; fdscan does not listen whether such events occur.
 //!
 //! Severity: info.
 //!
-//! Remedy: from the next start on, libwatchfix takes out changes of metadata that are neither a touch nor an end. For
-//! now, and for a program it cannot be loaded into, `watchfix` takes `attrib` out of the mask (`--strip
-//! +attrib`). Beside another finding about watches the commands are that one's, and this rule is left to you. A mask cannot tell changes apart: without `attrib`, a touch is not reported
-//! either, nor is the end of a watched file that is still open or has another name.
+//! Remedy: from the next start on, libwatchfix removes changes of metadata that are neither a touch nor an end. For
+//! now, and for a program it cannot be loaded into, `watchfix` removes `attrib` from the mask (`--strip +attrib`). If
+//! there is another finding about watches, only its commands are shown, and this rule is up to you. A mask cannot
+//! distinguish changes: without `attrib`, a touch is not reported either, nor is the end of a watched file that is
+//! still open or has another name.
 //!
 //! Not to be confused with: `watch-wakes-on-read`. Writes, which are `modify`. A process with libwatchfix in force,
 //! which keeps `attrib` in its masks and is not reported.
@@ -60,7 +61,7 @@ mod tests {
     use crate::findings::fixture::Fixture;
 
     #[test]
-    fn attrib_is_worth_an_information_and_never_more() {
+    fn attrib_is_info_and_never_more() {
         let finding = Fixture::new().with_watches(3, 0x3ce).only(look);
         assert_eq!(finding.severity, Severity::Info);
         assert!(Fixture::new().with_watches(3, 0x3ca).look(look).is_empty());

@@ -1,21 +1,21 @@
-//! `watch-wakes-on-filler`: what libwatchfix takes from the process still wakes it.
+//! `watch-wakes-on-filler`: events that libwatchfix removes still wake the process.
 //!
-//! Meaning: The library removes events by their names when the process reads them, so each of them ends a read. A read
-//! of which nothing is left returns one record with watch descriptor -1. Watchers skip it. A program that acts on every
-//! read, whatever it says, writes what it writes when it is woken, and loops (pyinotify and the like).
+//! Meaning: The library removes events by name when the process reads them, so each of them still ends a read. If
+//! nothing else is left, the read returns one record with watch descriptor -1, which watchers skip. But a program that
+//! acts on every read, whatever it contains, writes again each time and so loops (such as pyinotify).
 //!
 //! Evidence: `files` are up to 8 files whose events are removed and came again and again, each with `path`, `count` and
-//! `held` (the process has it open for writing). `seconds` is how long was listened: up to 200 ms, or as long as
-//! `--for` and `fdscan check -- CMD` look.
+//! `held` (the process has it open for writing). `seconds` is for how long fdscan listened: up to 200
+//! ms, or as long as `--for` and `fdscan check -- CMD` look.
 //!
-//! Severity: info. From outside, who skips these records and who acts on them look alike.
+//! Severity: info. From outside, a program that skips these records looks like one that acts on them.
 //!
 //! Remedy: masks that ask for less, so that nothing has to be removed. `watchfix run --settle DIRECTORY` reports a file
-//! there when it is closed; for files that are not held open, `--drop DIRECTORY` reports nothing there, and it is
-//! better to have them written elsewhere. For now, `watchfix heal` with the same rule.
+//! there when it is closed. For files that are not held open, `--drop DIRECTORY` reports nothing there; it is better to
+//! write them elsewhere. For now, `watchfix heal` with the same rule.
 //!
-//! Not to be confused with: `self-watch` and `sqlite-self-watch`, for files the library does not hide. `fdscan events
-//! PID` says, as root, who causes the events.
+//! Not to be confused with: `self-watch` and `sqlite-self-watch`, for files that the library does not hide. As root,
+//! `fdscan events PID` shows who causes the events.
 
 use super::{Facts, Finding, Severity};
 use crate::findings::rules_in_force;
@@ -27,9 +27,9 @@ use serde_json::json;
 /// The events that mean a change of content or name.
 const CHANGES: u32 =
     event::ALL_EVENTS & !(event::OPEN | event::ACCESS | event::CLOSE_NOWRITE | event::ATTRIB);
-/// Once in each of two rounds.
+/// At least once in each of two rounds.
 const AGAIN: u64 = 2;
-/// Files that are named.
+/// How many files are named.
 const MOST: usize = 8;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -53,8 +53,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let held = files.iter().filter(|file| is_held(process, &file.path));
     let whose = match (held.count(), files.len()) {
         (0, _) => String::new(),
-        (1, 1) => " It holds that open for writing itself.".into(),
-        (held, _) => format!(" It holds {} of these open for writing itself.", held),
+        (1, 1) => " It has that file open for writing itself.".into(),
+        (held, _) => format!(" It has {} of these open for writing itself.", held),
     };
     let names = files.iter().map(|file| Name::from(file.path.base()));
     let names: Vec<_> = names.map(|name| name.to_string()).collect();
@@ -64,7 +64,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         code: "watch-wakes-on-filler",
         severity: Severity::Info,
         message: format!(
-            "The rules libwatchfix.so follows in it removed {} events of {} within {:.1} s.{whose} {SKIPPED} {}",
+            "libwatchfix.so removed {} events of {} within {:.1} s, as its rules in this process say.{whose} {SKIPPED} {}",
             number(count),
             list_words(&names, "and"),
             woken.listened.as_secs_f64(),
@@ -84,25 +84,25 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     }]
 }
 
-/// What becomes of a read of which nothing is left.
-pub const SKIPPED: &str = "In place of each removed read it gets a record of wd -1, which watchers skip. If it loops \
-    all the same, it acts on every read(), and only masks that ask for less end that.";
+/// What becomes of a read if nothing of it is left.
+pub const SKIPPED: &str = "In place of each removed read it gets a record with wd -1, which watchers skip. If it loops \
+    nevertheless, it acts on every read(), and only masks that ask for less end that.";
 
 /// What ends the reads.
 pub struct Ends {
-    /// Sentences.
+    /// It in sentences.
     pub what: String,
     pub change: WatchChange,
 }
 
-/// Of changes of attributes.
+/// What ends reads of attribute changes.
 pub fn of_attributes() -> Ends {
     Ends {
-        what: "Without attrib in them no chmod is one, and no touch either.".into(),
+        what: "Masks without attrib report no chmod, but no touch either.".into(),
         change: WatchChange {
             start: Some(Restart {
                 attrib: Attrib::Out,
-                // It reaches watches that are placed past the library as well.
+                // It also reaches watches that are placed without the library.
                 by_run: true,
                 ..Restart::default()
             }),
@@ -114,8 +114,8 @@ pub fn of_attributes() -> Ends {
     }
 }
 
-/// Of files that are written to; with each goes whether it is closed again and again. `None` where no directory is
-/// known.
+/// What ends reads of files that are written to, each with whether it is closed again and again. `None` if no directory
+/// is known.
 pub fn of_files<'a>(
     process: &Process,
     files: impl Iterator<Item = (&'a Name, bool)>,
@@ -131,7 +131,7 @@ pub fn of_files<'a>(
         Some((Name::from(path.parent()?), path, settles))
     });
     let mut files: Vec<_> = files.collect();
-    // Of a directory that is muted nothing else is to be said.
+    // There is nothing else to say about a muted directory.
     files.sort_by_key(|(_, _, settles)| *settles);
     for (dir, path, settles) in files {
         if start.drop.contains(&dir) || start.settle.contains(&dir) {
@@ -140,16 +140,16 @@ pub fn of_files<'a>(
         let base = Name::from(path.base());
         if settles {
             what.push(format!(
-                "Settled, {dir} reports {base} when it is closed, and it is held open."
+                "With settle, {dir} reports {base} only when it is closed, and it is held open."
             ));
-            // heal settles the databases of a process by itself.
+            // heal settles the databases of a process unasked.
             if !is_of_database(process, path) {
                 heal.settle.push(dir.clone());
             }
             start.settle.push(dir);
         } else {
             what.push(format!(
-                "Muted, {dir} reports nothing, no edit either: better is to have {base} written elsewhere."
+                "Muted, {dir} reports nothing at all, not even edits: it is better to write {base} elsewhere."
             ));
             heal.drop.push(dir.clone());
             start.drop.push(dir);
@@ -203,7 +203,7 @@ mod tests {
         }
     }
 
-    /// A process with the library in force, that holds a log open where it watches.
+    /// A process with the library in force that has a log open in a watched directory.
     fn filtered() -> Fixture {
         let mut fixture = Fixture::new()
             .with_watch(1, 100, 0x3ca, Some("/d"))
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_hidden_and_written_again_and_again_is_told_with_what_ends_a_loop_of_it() {
+    fn a_hidden_file_that_is_written_again_and_again_is_reported_with_what_ends_a_loop() {
         let mut fixture = filtered();
         fixture.process.woken = Some(woken(&[("/d/app.log", event::MODIFY, 9)]));
         let finding = fixture.only(look);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_closed_each_time_can_only_be_muted() {
+    fn a_file_that_is_closed_each_time_can_only_be_muted() {
         let mut fixture = filtered();
         let closed = event::CLOSE_WRITE;
         let files = [("/d/new", closed, 4), ("/d/app.log", event::MODIFY, 9)];
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_once_what_is_not_hidden_and_what_no_library_hides_is_no_finding() {
+    fn single_events_and_events_that_no_library_hides_are_not_a_finding() {
         let quiet = |files: &[_], change: &dyn Fn(&mut Process)| {
             let mut fixture = filtered();
             fixture.process.woken = Some(woken(files));

@@ -6,18 +6,18 @@
 //!
 //! Evidence: `watches` is how many have one of these events. `masks` lists their event masks, each with its events and
 //! the number of watches. `own_output` is a file that the process has open for writing there, or null. `heard` is null
-//! where nothing was listened to, else it has `seconds` (how long), `events` (how many reads woke it), `inodes`
-//! (listened to) and `of_inodes` (to be listened to). A single look listens for up to 200 ms, `--for` and `fdscan check
-//! -- CMD` for as long as they look.
+//! if fdscan did not listen, else it has `seconds` (how long), `events` (how many reads woke the process), `inodes`
+//! (how many were listened to) and `of_inodes` (how many there are). A single look listens for up to 200 ms, `--for`
+//! and `fdscan check -- CMD` for as long as they look.
 //!
-//! Severity: warning where a read woke it, or where it has a log or database of its own there. Else info, and where
-//! libwatchfix is in force and takes these events out.
+//! Severity: warning if a read woke it, or if it has its own log or database there. Else info, and also if libwatchfix
+//! is in force and removes these events.
 //!
 //! Remedy: from the next start on, libwatchfix, or `watchfix run` for a program it cannot be loaded into. For now,
-//! `watchfix heal PID`. None where libwatchfix is in force.
+//! `watchfix heal PID`. None if libwatchfix is in force.
 //!
 //! Not to be confused with: `self-watch` and `sqlite-self-watch`, which are about writes. Events that report a change:
-//! `fdscan events PID` shows which come, and from whom.
+//! `fdscan events PID` shows which occur and who causes them.
 
 use super::{Facts, Finding, Severity, self_watch, sqlite_self_watch, watched_files};
 use crate::findings::rules_in_force;
@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use watched_files::Watches;
 
-/// The events that mean no change.
+/// The events that do not mean a change.
 const BITS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
 
 pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
@@ -50,7 +50,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     .map(|&(_, word)| word)
     .collect();
     let mut message = format!(
-        "{} when a file is merely {}: every read wakes it.",
+        "{} when a file is only {}: every read wakes it.",
         watched_files::watches_fire(process, watches, &masks),
         list_words(&words, "or"),
     );
@@ -64,7 +64,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     }
     if cured {
         message +=
-            " libwatchfix.so is loaded and takes these events out when the process reads them.";
+            " libwatchfix.so is loaded and removes these events when the process reads them.";
     } else {
         if !woken && own.is_none() {
             message += &quiet(facts, heard);
@@ -94,7 +94,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     }]
 }
 
-/// That some watches ask for nothing else, which an audit tool does on purpose.
+/// A sentence about watches that ask for nothing else, as an audit tool does on purpose.
 fn reads_alone(masks: &[MaskCount]) -> String {
     let alone = masks
         .iter()
@@ -102,14 +102,14 @@ fn reads_alone(masks: &[MaskCount]) -> String {
     match alone.map(|m| m.watches).sum::<usize>() {
         0 => String::new(),
         count => format!(
-            " {} for nothing else: healed, or with the library, {} nothing. A program that watches reads on purpose needs that.",
+            " {} for nothing else: healed, or with the library, {} nothing. A program that watches reads on purpose needs these events.",
             plural(count, "watch asks", "watches ask"),
-            agree(count as u64, "it hears", "they hear"),
+            agree(count as u64, "it reports", "they report"),
         ),
     }
 }
 
-/// A file of its own, held open for writing, that such a watch stands over.
+/// A file that it has open for writing itself, under such a watch.
 fn own_output(process: &Process) -> Option<Name> {
     let files = self_watch::written_files(process);
     let files = files.into_iter().map(self_watch::written);
@@ -128,7 +128,7 @@ fn sentence(heard: &Woken) -> String {
     match heard.looks() {
         0 => String::new(),
         looks => format!(
-            " Within {seconds:.1} s it was woken {} by somebody who reads.",
+            " Within {seconds:.1} s, reads woke it {}.",
             plural(
                 usize::try_from(looks).unwrap_or(usize::MAX),
                 "time",
@@ -138,7 +138,7 @@ fn sentence(heard: &Woken) -> String {
     }
 }
 
-/// That nobody was heard, as far as that goes.
+/// A sentence that says that no read was noticed, and how far that goes.
 fn quiet(facts: &Facts<'_>, heard: Option<&Woken>) -> String {
     let events = || {
         facts
@@ -146,7 +146,7 @@ fn quiet(facts: &Facts<'_>, heard: Option<&Woken>) -> String {
             .mention(&format!("events {}", facts.process.pid))
     };
     match heard {
-        // It was said already.
+        // It was already said.
         Some(heard) if heard.looks() > 0 => String::new(),
         Some(heard) if heard.is_whole() => {
             let seconds = heard.listened.as_secs_f64();
@@ -159,17 +159,17 @@ fn quiet(facts: &Facts<'_>, heard: Option<&Woken>) -> String {
                 ),
                 false => String::new(),
             };
-            format!(" Within {seconds:.1} s nobody did.{longer}")
+            format!(" Within {seconds:.1} s there was none.{longer}")
         }
         Some(heard) => format!(
-            " Within {:.1} s nobody did at the {} of {} inodes that were listened to: {} says more.",
+            " Within {:.1} s there was none at the {} of {} inodes that were listened to: {} shows more.",
             heard.listened.as_secs_f64(),
             number(heard.inodes as u64),
             number(heard.watched as u64),
             events(),
         ),
         None => format!(
-            " Whether somebody does was not listened to: {} does.",
+            " Nothing was listened to: {} shows whether files are read.",
             events(),
         ),
     }
@@ -196,7 +196,7 @@ mod tests {
         let finding = fixture.only(look);
         assert_eq!(
             finding.message,
-            "5,299 watches with mask 0x3ee fire when a file is merely opened: every read wakes it. Whether somebody does was not listened to: `fdscan events 42` does."
+            "5,299 watches with mask 0x3ee fire when a file is only opened: every read wakes it. Nothing was listened to: `fdscan events 42` shows whether files are read."
         );
         assert_eq!(finding.severity, Severity::Info);
         assert_eq!(finding.evidence["masks"][0]["mask"], "0x3ee");
@@ -205,12 +205,12 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_reads_alone_is_told_that_nothing_is_left() {
+    fn a_program_that_asks_only_for_reads_is_told_that_nothing_is_left() {
         let says = |mask| Fixture::new().with_watches(2, mask).only(look).message;
         for mask in [0x20, 0x31, 0xc20] {
             let message = says(mask);
             let wanted =
-                "2 watches ask for nothing else: healed, or with the library, they hear nothing.";
+                "2 watches ask for nothing else: healed, or with the library, they report nothing.";
             assert!(message.contains(wanted), "{message}");
         }
         assert!(!says(0x22).contains("nothing else"));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_library_that_is_switched_off_does_not_help() {
+    fn a_library_that_is_switched_off_does_not_count() {
         let mut fixture = Fixture::new().with_watches(1, 0xfff);
         fixture.process.preload.mapped = Some(true);
         fixture.process.watchfix_rules = vec![("WATCHFIX_OFF".into(), "1".into())];
@@ -251,18 +251,18 @@ mod tests {
     }
 
     #[test]
-    fn reads_that_are_seen_make_it_a_warning_and_changes_do_not() {
+    fn observed_reads_make_it_a_warning_and_changes_do_not() {
         let mut fixture = Fixture::new().with_watches(3, 0x3ee);
         for (mask, severity, says) in [
-            (event::OPEN, Severity::Warning, "it was woken 1 time by"),
-            (event::MODIFY, Severity::Info, "nobody did."),
+            (event::OPEN, Severity::Warning, "reads woke it 1 time."),
+            (event::MODIFY, Severity::Info, "there was none."),
         ] {
             fixture.process.woken = Some(heard(mask));
             let finding = fixture.only(look);
             assert_eq!(finding.severity, severity);
             assert!(finding.message.contains(says), "{}", finding.message);
         }
-        // In ten seconds a loop goes round more than once.
+        // Ten seconds are more than one round of a loop.
         let mut longer = heard(event::OPEN);
         longer.listened = Duration::from_secs(10);
         fixture.process.woken = Some(longer.clone());
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_at_some_of_the_inodes_is_told_as_that() {
+    fn silence_at_only_some_of_the_inodes_is_reported_as_that() {
         let mut fixture = Fixture::new().with_watches(3, 0x3ee);
         fixture.process.woken = Some(Woken {
             watched: 2000,
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn who_keeps_a_log_or_a_database_there_wakes_itself() {
+    fn a_process_with_its_own_log_or_database_there_wakes_itself() {
         let watched = || Fixture::new().with_watch(1, 100, 0x20, Some("/srv/app"));
         let log = watched()
             .with_file(5, "/srv/app/out.log", 200, 100)

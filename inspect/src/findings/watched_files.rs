@@ -1,11 +1,11 @@
-//! What findings about watches share: masks, and which watch stands over which file.
+//! What findings about watches share: masks, and which watch covers which file.
 
 use crate::model::{Identity, MaskCount, Name, Process, Watch, WatchTree};
 use crate::words::plural;
 use rules::event;
 use std::collections::{HashMap, HashSet};
 
-/// The masks of all instances that have one of `bits`, most watches first. Every instance counts once.
+/// The masks of all instances that have one of `bits`, those with most watches first. Every instance counts once.
 pub fn masks_with(process: &Process, bits: u32) -> Vec<MaskCount> {
     let counts = process.inotify.iter().flat_map(|instance| &instance.masks);
     MaskCount::roll_up(
@@ -15,8 +15,8 @@ pub fn masks_with(process: &Process, bits: u32) -> Vec<MaskCount> {
     )
 }
 
-/// "2,043 watches with mask 0x3ee in /home/me/app and below fire"; several masks are named up to three, and places
-/// where most paths are not known.
+/// "2,043 watches with mask 0x3ee in /home/me/app and below fire". Up to three masks are named, and the places if most
+/// paths are not known.
 pub fn watches_fire(process: &Process, watches: usize, masks: &[MaskCount]) -> String {
     let trees = process.watch_trees.iter().map(WatchTree::place);
     let trees = trees.collect::<Vec<_>>().join("; ");
@@ -39,7 +39,7 @@ pub fn watches_fire(process: &Process, watches: usize, masks: &[MaskCount]) -> S
     )
 }
 
-/// A file a process writes.
+/// A file that a process writes.
 #[derive(Clone, Copy)]
 pub struct Written<'a> {
     /// Its path.
@@ -59,14 +59,14 @@ pub struct ReportingWatch<'a> {
     pub watch: &'a Watch,
 }
 
-/// The watches for some events that stand over given files.
+/// The watches for some events that cover given files.
 pub struct Watches<'a> {
     by_identity: HashMap<Identity, ReportingWatch<'a>>,
     by_path: HashMap<&'a [u8], ReportingWatch<'a>>,
 }
 
 impl<'a> Watches<'a> {
-    /// Those with modify.
+    /// Watches with modify.
     pub fn reporting<'f>(
         process: &'a Process,
         files: impl Iterator<Item = Written<'f>>,
@@ -74,7 +74,8 @@ impl<'a> Watches<'a> {
         Watches::asking(event::MODIFY, process, files)
     }
 
-    /// Those with one of `events`. Goes over all watches once; only those that may matter for `files` are kept.
+    /// Watches with one of `events`. All watches are looked at once, and only those that may matter for `files` are
+    /// kept.
     pub fn asking<'f>(
         events: u32,
         process: &'a Process,
@@ -118,8 +119,8 @@ impl<'a> Watches<'a> {
         found
     }
 
-    /// The watch that reports a write to `file`: on its directory, else on itself. Inodes decide; a proved path
-    /// decides as well, for what is only known by that.
+    /// The watch that reports a write to `file`: on its directory, else on the file itself. Inodes decide, or a proved
+    /// path if only that is known.
     pub fn of(&self, file: &Written<'_>) -> Option<ReportingWatch<'a>> {
         let by_identity = |id: Option<Identity>| self.by_identity.get(&id?).copied();
         let by_path = |path: Option<&[u8]>| self.by_path.get(path?).copied();

@@ -181,7 +181,10 @@ fn too_many_instances_are_the_programs_fault() {
     assert_eq!(finding["evidence"]["kind"], "inotify");
     assert_eq!(finding["evidence"]["handles"], 70);
     let message = finding["message"].as_str().unwrap();
-    assert!(message.contains("it is the program"), "{message}");
+    assert!(
+        message.contains("so the program creates too many"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -254,7 +254,7 @@ fn a_database_whose_directory_has_gone_is_saved_in_the_nearest_one_that_is_there
         let message = finding["message"].as_str().unwrap();
         let (place, gone) = (top.display(), dir.display());
         let says = format!(
-            "in {place}, because {gone} has gone, with `.saved` behind. If it fails, nothing is saved: copy them elsewhere. Only then end the process, make {gone} again"
+            "in {place}, because {gone} is gone, with `.saved` appended. If it fails, nothing is saved: copy them elsewhere. Only then end the process, create {gone} again"
         );
         assert!(message.contains(&says), "{message}");
         run(finding);

@@ -18,7 +18,7 @@ fn started_by(supervisor: u32) -> StartedBy {
     }
 }
 
-/// What incident 4 looks like from the orphan: its own session, taken in by init long after the boot.
+/// Incident 4 as seen from the orphan: its own session, adopted by init long after the boot.
 fn orphan() -> Fixture {
     let mut fixture = Fixture::new();
     let surroundings = &mut fixture.process.surroundings;
@@ -64,7 +64,7 @@ fn severity(fixture: &Fixture) -> Option<Severity> {
 }
 
 #[test]
-fn who_is_kept_by_no_service_manager_may_be_in_somebodys_way() {
+fn a_listener_without_a_service_manager_may_be_in_the_way_of_others() {
     let mut fixture = orphan();
     assert!(may_be_in_the_way(&fixture.process, &[]));
     let finding = fixture.look(look).pop();
@@ -94,7 +94,7 @@ fn with_a_failing_sibling_it_is_a_warning_that_names_the_supervisor() {
 }
 
 #[test]
-fn starts_that_ended_are_counted_and_name_the_supervisor() {
+fn failed_starts_are_counted_and_the_supervisor_is_named() {
     let mut fixture = orphan();
     let start = |pid, started_by| Respawn { pid, started_by };
     fixture.process.surroundings.respawns = Some(Respawns {
@@ -107,7 +107,7 @@ fn starts_that_ended_are_counted_and_name_the_supervisor() {
     assert_eq!(finding.evidence["siblings"], json!([60, 70]));
     assert!(
         finding.message.contains(
-            "Within 2.0 s its command was started 2 times and ended each time, as that place is taken: p (PID 49) starts it in vain."
+            "Within 2.0 s its command was started 2 times and ended each time, because that place is taken: p (PID 49) starts it in vain."
         ),
         "{}",
         finding.message
@@ -115,10 +115,10 @@ fn starts_that_ended_are_counted_and_name_the_supervisor() {
 }
 
 #[test]
-fn nobody_is_seen_to_try_only_while_somebody_looked() {
+fn only_a_longer_look_says_that_nobody_tries() {
     let mut fixture = orphan();
     let once = fixture.only(look);
-    assert!(once.message.contains("`fdscan 42 --for 15` sees whether"));
+    assert!(once.message.contains("`fdscan 42 --for 15` shows whether"));
     assert!(once.evidence["starts_in_vain"].is_null());
     fixture.process.surroundings.respawns = Some(Respawns::default());
     let waited = fixture.only(look);
@@ -127,7 +127,7 @@ fn nobody_is_seen_to_try_only_while_somebody_looked() {
 }
 
 #[test]
-fn the_orphan_of_a_subreaper_is_known_by_where_its_rivals_come_from() {
+fn the_orphan_of_a_subreaper_is_recognised_by_the_origin_of_its_rivals() {
     let mut fixture = orphan();
     let origin = fixture.process.surroundings.origin.as_mut().unwrap();
     origin.parent_is_init = false;
@@ -210,7 +210,7 @@ fn daemons_the_system_started_are_not_orphans() {
 }
 
 #[test]
-fn a_daemon_that_a_pid_file_names_is_stopped_by_it() {
+fn a_daemon_that_a_pid_file_names_is_not_an_orphan() {
     for (verdict, pid, wanted) in [
         (Verdict::Live, 42, None),
         (Verdict::Held, 42, None),

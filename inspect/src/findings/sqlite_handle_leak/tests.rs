@@ -16,12 +16,12 @@ fn kinds(handles: usize, wal_handles: usize, wal_mode: Option<bool>) -> Vec<Stri
 }
 
 #[test]
-fn five_hundred_of_each_are_connections() {
+fn five_hundred_descriptors_of_each_file_are_connections() {
     assert_eq!(kinds(500, 500, Some(true)), ["connections"]);
 }
 
 #[test]
-fn the_descriptors_are_counted_together_and_set_against_all_of_the_process() {
+fn the_descriptors_are_summed_up_and_compared_with_all_of_the_process() {
     let mut fixture = Fixture::new().with_database("/d/state.db", 1, 0);
     fixture.process.fds.open = Some(306);
     let database = &mut fixture.process.sqlite[0];
@@ -36,7 +36,7 @@ fn the_descriptors_are_counted_together_and_set_against_all_of_the_process() {
 }
 
 #[test]
-fn of_a_database_each_holder_is_judged_alone() {
+fn each_holder_of_a_database_is_judged_alone() {
     let mut fixture = Fixture::new().with_database("/d/state.db", 1, 0);
     let database = &mut fixture.process.sqlite[0];
     // Twenty each are not a leak, though they are forty.
@@ -61,17 +61,17 @@ fn of_a_database_each_holder_is_judged_alone() {
 }
 
 #[test]
-fn five_hundred_and_one_wal_are_parked() {
+fn five_hundred_descriptors_with_one_wal_are_parked() {
     assert_eq!(kinds(500, 1, Some(true)), ["parked"]);
 }
 
 #[test]
-fn without_a_connection_that_reads_nothing_can_be_parked() {
+fn nothing_is_parked_unless_a_connection_reads() {
     assert_eq!(kinds(500, 0, Some(true)), ["connections"]);
 }
 
 #[test]
-fn a_pool_is_neither() {
+fn a_pool_is_not_reported() {
     assert!(kinds(31, 20, Some(true)).is_empty());
 }
 
@@ -83,7 +83,7 @@ fn with_a_rollback_journal_the_descriptors_of_the_database_are_counted() {
 }
 
 #[test]
-fn a_pool_is_a_remark_until_it_grows() {
+fn a_pool_is_info_until_it_grows() {
     let mut fixture = Fixture::new().with_database("/d/state.db", 1, 0);
     let database = &mut fixture.process.sqlite[0];
     (database.handles, database.wal_handles) = (120, 120);

@@ -26,7 +26,7 @@ fn rests(fixture: &mut Fixture, seconds: u64) {
 }
 
 #[test]
-fn only_what_is_written_again_and_again_is_critical() {
+fn only_a_database_that_is_written_often_is_critical() {
     let mut fixture = codex();
     rests(&mut fixture, 9);
     assert_eq!(fixture.only(look).severity, Severity::Critical);
@@ -53,7 +53,7 @@ fn only_what_is_written_again_and_again_is_critical() {
 }
 
 #[test]
-fn what_the_library_leaves_of_a_log_is_a_note_and_of_a_rollback_journal_critical() {
+fn with_the_library_a_wal_is_info_and_a_rollback_journal_still_critical() {
     let mut fixture = Fixture::new()
         .with_watch(1, 100, 0xfce, Some("/d"))
         .with_database("/d/x.db", 100, 4152);
@@ -67,7 +67,7 @@ fn what_the_library_leaves_of_a_log_is_a_note_and_of_a_rollback_journal_critical
 }
 
 #[test]
-fn a_settled_watch_over_a_rollback_journal_is_told_with_the_start_that_ends_it_and_no_heal() {
+fn a_settled_watch_over_a_rollback_journal_is_reported_with_a_start_and_no_heal() {
     let mut fixture = Fixture::new()
         .with_watch(1, 100, 0x3cc, Some("/d"))
         .with_database("/d/x.db", 100, 0);
@@ -81,7 +81,7 @@ fn a_settled_watch_over_a_rollback_journal_is_told_with_the_start_that_ends_it_a
     assert!(
         finding
             .message
-            .contains("x.db-journal is made, closed and removed")
+            .contains("x.db-journal is created, closed and removed")
     );
     assert_eq!(finding.remedy_live, None);
     let command = finding.remedy.unwrap();
@@ -91,7 +91,7 @@ fn a_settled_watch_over_a_rollback_journal_is_told_with_the_start_that_ends_it_a
 }
 
 #[test]
-fn a_process_under_watchfix_run_is_started_by_it_again_with_the_rules_it_has() {
+fn a_process_under_watchfix_run_is_started_by_it_again_with_its_rules() {
     let mut fixture = Fixture::new()
         .with_watch(1, 100, 0x3ce, Some("/d"))
         .with_database("/d/x.db", 100, 0);
@@ -110,7 +110,7 @@ fn a_process_under_watchfix_run_is_started_by_it_again_with_the_rules_it_has() {
 }
 
 #[test]
-fn its_files_are_not_named_again_as_self_watch() {
+fn self_watch_does_not_report_its_files_again() {
     assert!(codex().look(crate::findings::self_watch::look).is_empty());
 }
 
@@ -122,7 +122,7 @@ fn a_settled_watch_without_modify_has_no_finding() {
 }
 
 #[test]
-fn the_library_in_force_hides_the_database_s_names() {
+fn a_library_in_force_hides_the_names_of_the_database() {
     let mut fixture = codex();
     fixture.process.preload.mapped = Some(true);
     assert!(fixture.look(look).is_empty());

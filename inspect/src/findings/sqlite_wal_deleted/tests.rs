@@ -40,7 +40,7 @@ fn a_database_without_its_name_is_critical_unless_it_is_temporary_or_only_read()
 }
 
 #[test]
-fn a_shm_or_a_journal_that_somebody_unlinked_is_critical_while_it_is_open() {
+fn an_unlinked_shm_or_journal_is_critical_while_it_is_open() {
     let codes = [
         ("-shm", "sqlite-shm-deleted"),
         ("-journal", "sqlite-journal-deleted"),
@@ -50,7 +50,7 @@ fn a_shm_or_a_journal_that_somebody_unlinked_is_critical_while_it_is_open() {
         let database = &mut fixture.process.sqlite[0];
         database.parts[2].suffix = suffix;
         database.parts[2].deleted = true;
-        // Its last user closes it, perhaps.
+        // Its last user may be about to close it.
         assert!(fixture.look(look).is_empty());
         fixture.process.sqlite[0].side_deleted = Some(suffix);
         let finding = fixture.only(look);
@@ -59,7 +59,7 @@ fn a_shm_or_a_journal_that_somebody_unlinked_is_critical_while_it_is_open() {
 }
 
 #[test]
-fn of_every_process_all_unlinked_files_are_saved() {
+fn all_unlinked_files_of_every_process_are_saved() {
     let orphan = |pid, fd, path: &str| OrphanFile {
         pid,
         fd,

@@ -34,7 +34,7 @@ fn the_remedy_quotes_the_database_for_a_shell() {
 }
 
 #[test]
-fn a_pinned_wal_has_no_command_that_would_help() {
+fn a_pinned_wal_has_no_remedy() {
     let finding = large(Wal::sample(250_000, 10, &[(77, 1, 10)]));
     assert_eq!(finding.evidence["reason"], "pinned");
     assert_eq!(finding.severity, Severity::Warning);
@@ -43,7 +43,7 @@ fn a_pinned_wal_has_no_command_that_would_help() {
 }
 
 #[test]
-fn pending_frames_that_nobody_holds_up_were_never_checkpointed() {
+fn pending_frames_that_no_reader_holds_up_are_not_checkpointed() {
     let finding = large(Wal::sample(250_000, 0, &[]));
     assert_eq!(finding.evidence["reason"], "not-checkpointed");
     assert_eq!(finding.severity, Severity::Warning);
@@ -56,7 +56,7 @@ fn a_file_whose_frames_are_all_in_the_database_is_a_high_water_mark() {
     assert_eq!(finding.evidence["reason"], "high-water-mark");
     assert_eq!(finding.severity, Severity::Info);
     assert_eq!(finding.remedy.as_deref(), Some(COMMAND));
-    // It was larger once; who reads now keeps it from being cut.
+    // It was larger once. A reader keeps it from being truncated now.
     let read = large(Wal::sample(100_000, 100_000, &[(77, 1, 100_000)]));
     assert_eq!(read.evidence["reason"], "high-water-mark");
     assert_eq!(read.remedy, None);
@@ -99,7 +99,7 @@ fn no_checkpoint_is_offered_against_a_loop() {
 }
 
 #[test]
-fn nobody_else_can_checkpoint_what_one_process_locks_for_itself() {
+fn there_is_no_remedy_if_one_process_has_locked_the_database_for_itself() {
     let mut fixture = with_wal(4096, 1 << 30, None);
     fixture.process.sqlite[0].rollback_locks = Some(vec![RollbackLock {
         pid: Some(42),

@@ -19,7 +19,7 @@ fn locked(held_ms: Option<u64>) -> Fixture {
 }
 
 #[test]
-fn a_transaction_that_lasts_is_a_warning_and_a_short_one_a_note() {
+fn a_long_transaction_is_a_warning_and_a_short_one_info() {
     assert!(locked(None).look(look).is_empty());
     assert_eq!(locked(Some(200)).only(look).severity, Severity::Info);
     let finding = locked(Some(5000)).only(look);
@@ -29,7 +29,7 @@ fn a_transaction_that_lasts_is_a_warning_and_a_short_one_a_note() {
 }
 
 #[test]
-fn in_wal_mode_a_lock_on_the_database_itself_is_not_a_transaction() {
+fn a_lock_on_the_database_itself_is_not_a_transaction_in_wal_mode() {
     let mut fixture = locked(None);
     let database = &mut fixture.process.sqlite[0];
     database.rollback_locks = Some(vec![RollbackLock {
@@ -69,7 +69,7 @@ fn lock(pid: u32, lock: RollbackKind, held_ms: Option<u64>) -> RollbackLock {
 }
 
 #[test]
-fn who_reads_while_a_writer_waits_is_named_with_the_one_who_waits() {
+fn a_reader_that_a_writer_waits_for_is_named_together_with_the_writer() {
     let mut fixture = exclusive();
     let database = &mut fixture.process.sqlite[0];
     let mut locks = vec![
@@ -89,20 +89,20 @@ fn who_reads_while_a_writer_waits_is_named_with_the_one_who_waits() {
             .message
             .contains("1 other process reads it as well.")
     );
-    // A writer that has only announced itself, beside readers, waits for nobody.
+    // A writer that has only announced itself while others read waits for nobody.
     locks[0].lock = RollbackKind::Reserved;
     fixture.process.sqlite[0].rollback_locks = Some(locks);
     assert_eq!(fixture.only(look).evidence["pid"], 42);
 }
 
 #[test]
-fn a_log_kept_by_one_process_for_itself_locks_the_others_out() {
+fn a_wal_that_one_process_keeps_for_itself_locks_the_others_out() {
     let mut fixture = exclusive();
     let database = &mut fixture.process.sqlite[0];
     database.wal_mode = Some(true);
     database.rollback_locks = Some(vec![lock(77, RollbackKind::Exclusive, None)]);
     database.holders = vec![holder(42, Some(1)), holder(77, Some(1))];
-    // Who closes it last has it so for a moment.
+    // The last process to close it holds the lock for a moment.
     assert!(fixture.look(look).is_empty());
     let locks = fixture.process.sqlite[0].rollback_locks.as_mut().unwrap();
     locks[0].held_ms = Some(200);
@@ -117,7 +117,7 @@ fn a_log_kept_by_one_process_for_itself_locks_the_others_out() {
 }
 
 #[test]
-fn a_lock_that_outlasts_transactions_is_a_warning_for_who_else_has_the_database_open() {
+fn a_lock_that_outlasts_transactions_is_a_warning_if_others_have_the_database_open() {
     let mut fixture = exclusive();
     let database = &mut fixture.process.sqlite[0];
     database.journal = Some(Journal::Ended);
@@ -142,7 +142,7 @@ fn exclusive() -> Fixture {
 }
 
 #[test]
-fn a_lock_that_outlasts_transactions_is_not_a_finding() {
+fn a_lock_that_outlasts_transactions_and_hinders_nobody_is_not_a_finding() {
     let mut fixture = exclusive();
     fixture.process.sqlite[0].journal = Some(Journal::Ended);
     assert!(fixture.look(look).is_empty());
@@ -154,7 +154,7 @@ fn a_lock_that_outlasts_transactions_is_not_a_finding() {
 }
 
 #[test]
-fn a_transaction_of_the_only_one_who_has_it_open_is_a_note() {
+fn a_transaction_of_the_only_process_that_has_it_open_is_info() {
     let mut fixture = exclusive();
     fixture.process.sqlite[0].journal = Some(Journal::Of(1));
     fixture.process.sqlite[0].holders = vec![holder(77, Some(1))];
@@ -165,10 +165,10 @@ fn a_transaction_of_the_only_one_who_has_it_open_is_a_note() {
         fixture.process.sqlite[0].holders = vec![holder(77, Some(1)), holder(78, other)];
         assert_eq!(fixture.only(look).severity, Severity::Warning);
     }
-    // Another connection of its own.
+    // The process has another connection.
     fixture.process.sqlite[0].holders = vec![holder(77, Some(2))];
     assert_eq!(fixture.only(look).severity, Severity::Warning);
-    // BEGIN EXCLUSIVE, and nothing else yet: in exclusive mode there is a journal.
+    // BEGIN EXCLUSIVE and nothing else yet. In exclusive mode there would be a journal.
     fixture.process.sqlite[0].holders = vec![holder(77, Some(1))];
     fixture.process.sqlite[0].journal = None;
     assert_eq!(fixture.only(look).severity, Severity::Warning);
