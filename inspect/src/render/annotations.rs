@@ -1,4 +1,4 @@
-//! Annotations of GitHub Actions: lines a runner shows beside a job.
+//! Annotations of GitHub Actions: lines that a runner shows beside a job.
 //!
 //! Format and escapes: docs.github.com, "Workflow commands for GitHub Actions", and
 //! packages/core/src/command.ts of actions/toolkit.
@@ -7,7 +7,7 @@ use crate::model::CheckScan;
 use crate::words::sanitize;
 use std::io::{self, Write};
 
-/// Writes one annotation for every rule that was broken.
+/// Writes one annotation for every broken rule.
 ///
 /// # Errors
 /// What writing to `to` failed with.
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_runner_would_obey_is_escaped() {
+    fn text_that_a_runner_would_obey_is_escaped() {
         let mut out = Vec::new();
         error("a,b: 98 %", "It: 5 %\n::stop-commands::x", &mut out).unwrap();
         assert_eq!(

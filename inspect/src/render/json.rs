@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 use std::io::{self, Write};
 
-/// Writes `scan` as one line of JSON, straight from the model: 100,000 watches are never held as text.
+/// Writes `scan` as one line of JSON, straight from the model: the text of 100,000 watches is never in memory.
 ///
 /// # Errors
 /// What writing to `to` failed with.
@@ -14,8 +14,7 @@ pub fn json(scan: &impl Serialize, to: &mut impl Write) -> io::Result<()> {
     to.write_all(b"\n")
 }
 
-/// Compact JSON that can be shown on a terminal: JSON itself leaves DEL, C1 and bidirectional characters
-/// as they are.
+/// Compact JSON that can be shown on a terminal: JSON itself does not escape DEL, C1 and bidirectional characters.
 struct Terminal;
 
 impl Formatter for Terminal {
@@ -24,7 +23,7 @@ impl Formatter for Terminal {
         to: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        // What a runner of GitHub Actions takes for a command, wherever it stands in a line.
+        // What a runner of GitHub Actions takes for a command, anywhere in a line.
         if let Some((before, after)) = fragment.split_once("##[") {
             self.write_string_fragment(to, before)?;
             to.write_all(b"#\\u0023[")?;
@@ -40,7 +39,7 @@ impl Formatter for Terminal {
             to.write_all(safe.as_bytes())?;
             let mut characters = tail.chars();
             if let Some(c) = characters.next() {
-                // Beyond the basic plane as a pair of surrogates (RFC 8259, section 7).
+                // Characters beyond the basic plane are a pair of surrogates (RFC 8259, section 7).
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     write!(to, "\\u{unit:04x}")?;
                 }
@@ -63,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_escaped_and_read_back_the_same() {
+    fn characters_that_a_terminal_would_obey_are_escaped_and_read_back_the_same() {
         let name = "a\u{7f}\u{9b}2J\u{202e}\u{2028}\n\"größe\u{e0061}####[x]##[";
         let json = written(name);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! From data to text: for people and for programs.
+//! From data to text, for people and for programs.
 
 mod annotations;
 mod json;

@@ -28,7 +28,7 @@ impl Style {
         self.with(code, severity.name())
     }
 
-    /// A verdict that is bad.
+    /// A bad verdict.
     pub fn failed(self, text: &str) -> String {
         self.with("1;31", text)
     }
@@ -43,7 +43,7 @@ impl Style {
         self.with("32", text)
     }
 
-    /// What matters less.
+    /// Less important text.
     pub fn dim(self, text: &str) -> String {
         self.with("2", text)
     }

@@ -1,8 +1,8 @@
-//! What the environment says about the terminal: colour, and which characters it shows.
+//! What the environment says about the terminal: colour, and which characters it can show.
 
 use std::ffi::{OsStr, OsString};
 
-/// Whether to colour where that is left to the environment.
+/// Whether to colour, if that is left to the environment.
 pub fn wants_colour(terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let set = |name| variable(name).filter(|value| !value.is_empty());
     // https://no-color.org and https://bixense.com/clicolors
@@ -15,13 +15,13 @@ pub fn wants_colour(terminal: bool, variable: impl Fn(&str) -> Option<OsString>)
     terminal && !is_dumb(variable)
 }
 
-/// Whether the terminal can do nothing but show lines.
+/// Whether the terminal can only show lines.
 pub fn is_dumb(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     variable("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Whether the locale's characters are those of ASCII only, as far as its name tells: locale(7) has the order of the
-/// variables, and none of them means the C locale.
+/// Whether the locale only has ASCII characters, going by its name. locale(7) has the order of the variables; if none
+/// is set, it is the C locale.
 pub fn is_ascii(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let mut all = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().map(variable);
     let locale = all.find_map(|value| value.filter(|value| !value.is_empty()));
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_is_for_terminals_that_have_it_and_for_who_forces_it() {
+    fn colour_is_for_terminals_that_have_it_or_if_it_is_forced() {
         for (terminal, variables, wanted) in [
             (true, &[][..], true),
             (false, &[], false),

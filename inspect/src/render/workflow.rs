@@ -1,18 +1,18 @@
-//! Workflow commands of GitHub Actions: lines of a job's output that its runner obeys. A name must not become one.
+//! Workflow commands of GitHub Actions: lines of a job's output that the runner obeys. A name must not become one.
 //!
-//! A runner takes a line for a command that begins with `::` behind blanks, and one with `##[` anywhere
-//! (src/Runner.Common/ActionCommand.cs of actions/runner). Text is wrapped at blanks, so any word of a name may
-//! come to stand at the beginning of a line.
+//! To a runner, a line is a command if it begins with `::`, possibly after blanks, or contains `##[` anywhere
+//! (src/Runner.Common/ActionCommand.cs of actions/runner). Text is wrapped at blanks, so any word of a name may end up
+//! at the beginning of a line.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// Whether a runner reads what is written.
+/// Whether a runner reads the output.
 fn is_read() -> bool {
     std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| !value.is_empty())
 }
 
-/// The text as it may be shown here: where a runner reads it, without a command for it.
+/// The text as it may be shown here: without commands if a runner reads it.
 pub fn inert(text: &str) -> Cow<'_, str> {
     match is_read() {
         true => without_commands(text),
@@ -20,13 +20,13 @@ pub fn inert(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text without commands: a backslash breaks them, which means nothing to a shell that is given the line.
+/// The text without commands. A backslash breaks them, and means nothing to a shell that the line is pasted into.
 fn without_commands(text: &str) -> Cow<'_, str> {
     if !text.contains("::") && !text.contains("##[") {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 8);
-    // What .NET takes for the end of a line.
+    // The line ends of .NET.
     for line in text.split_inclusive(['\n', '\r']) {
         let words = line.trim_start();
         if words.starts_with("::") {
@@ -40,7 +40,7 @@ fn without_commands(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Text on its way to who may obey it: [`inert`], line by line.
+/// A writer to a reader that may obey commands: it makes each line [`inert`].
 pub struct Guard<W: Write> {
     to: W,
     on: bool,
@@ -57,7 +57,7 @@ impl<W: Write> Guard<W> {
         }
     }
 
-    /// For what holds no commands, or is one.
+    /// For text without commands, or that is meant as one.
     pub fn unguarded(&mut self) -> &mut W {
         &mut self.to
     }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What a runner does with each line of what it reads.
+    /// What a runner does with each line that it reads.
     fn commands(output: &str) -> usize {
         let lines = output.split(['\n', '\r']);
         let is_command = |line: &&str| line.trim().starts_with("::") || line.contains("##[");
@@ -109,7 +109,7 @@ mod tests {
             on: true,
             line: Vec::new(),
         };
-        // In parts, as a formatter writes.
+        // In parts, as a formatter writes it.
         for part in text.as_bytes().chunks(3) {
             guard.write_all(part).unwrap();
         }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_command_stays_as_it_is() {
+    fn text_that_is_not_a_command_stays_as_it_is() {
         for text in ["a::b\n", "std::fs\n  x ::y\n", "## [x]\n# a", "", "größe\n"] {
             assert_eq!(guarded(text), text);
         }

@@ -1,4 +1,4 @@
-//! The report as one HTML file: no script, nothing loaded from anywhere.
+//! The report as one HTML file, without scripts and without anything to load.
 
 use super::escape::escape;
 use super::{Block, blocks, plot};

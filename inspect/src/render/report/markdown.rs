@@ -33,29 +33,28 @@ pub fn markdown(report: &BugReport, to: &mut impl Write) -> io::Result<()> {
                 let fence = fence(&text);
                 writeln!(to, "{fence}text\n{text}\n{fence}\n")?;
             }
-            // Its figures stand in the table above.
+            // Its figures are in the table above.
             Block::Plot(_) => {}
         }
     }
     Ok(())
 }
 
-/// Takes the meaning from what Markdown or HTML would obey. A backslash before punctuation is shown as the
-/// punctuation (CommonMark 2.4).
+/// Escapes what Markdown or HTML would interpret. A backslash before punctuation is not shown (CommonMark 2.4).
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
-        // `@` would call a user on GitHub, `#` and `:` lead to issues and links.
+        // On GitHub `@` would notify a user, and `#` and `:` would become links.
         if "\\`*_{}[]()<>#|~&!@$".contains(c) {
             escaped.push('\\');
         }
         escaped.push(c);
     }
-    // A link by its bare address.
+    // A bare address would become a link.
     escaped.replace("://", ":\\//")
 }
 
-/// Longer than any run of backticks within.
+/// A fence longer than any run of backticks in the text.
 fn fence(text: &str) -> String {
     let mut longest = 0;
     let mut run = 0;
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_verbatim_cannot_end_its_fence() {
+    fn verbatim_text_cannot_end_its_fence() {
         assert_eq!(fence("a ```` b"), "`````");
         assert_eq!(fence("plain"), "```");
     }

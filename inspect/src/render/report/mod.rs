@@ -1,4 +1,4 @@
-//! A report to attach to a bug: built once as blocks, written as Markdown or HTML.
+//! A report to attach to a bug: built once as blocks, then written as Markdown or HTML.
 
 mod escape;
 mod html;
@@ -13,14 +13,14 @@ use super::text::{Detail, Layout, lines_of, tables_text};
 use crate::model::{BugReport, Finding, Gap, Name, Point, Report};
 use crate::words::{bytes, number, plural, sanitize};
 
-/// A part of the report. Its texts hold names from anywhere: the writers escape them.
+/// A part of the report. Its texts may contain any names: the writers escape them.
 pub enum Block {
     Heading(u8, String),
     Paragraph(String),
     List(Vec<String>),
-    /// Two columns: what, and its value.
+    /// Two columns: a name and its value.
     Facts(Vec<(String, String)>),
-    /// Lines that keep their blanks.
+    /// Lines whose blanks are kept.
     Verbatim(String),
     Plot(Plot),
 }

@@ -5,7 +5,7 @@ use super::escape::escape;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 120.0;
-/// Room for the figures at the left, and for the time below.
+/// Room for the figures on the left and for the time below.
 const LEFT: f64 = 90.0;
 const BELOW: f64 = 20.0;
 const ABOVE: f64 = 22.0;
@@ -17,7 +17,7 @@ pub fn svg(plot: &Plot) -> String {
     let end = plot.points.last().map_or(0.0, |(seconds, _)| *seconds);
     let (bottom, top) = (ABOVE + HEIGHT, ABOVE);
     let x = |seconds: f64| LEFT + WIDTH * if end > 0.0 { seconds / end } else { 0.0 };
-    // What does not change is a line in the middle.
+    // A constant value is a line in the middle.
     let y = |value: u64| match most - least {
         0 => (bottom + top) / 2.0,
         range => bottom - HEIGHT * (value - least) as f64 / range as f64,
@@ -64,7 +64,7 @@ mod tests {
     use crate::words::number;
 
     #[test]
-    fn the_least_value_lies_at_the_bottom_and_the_greatest_at_the_top() {
+    fn the_smallest_value_is_at_the_bottom_and_the_largest_at_the_top() {
         let plot = Plot {
             title: "a<b".into(),
             points: vec![(0.0, 10), (5.0, 30), (10.0, 20)],
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn one_point_and_a_constant_are_drawn_without_dividing_by_nothing() {
+    fn one_point_and_a_constant_are_drawn_without_dividing_by_zero() {
         let plot = Plot {
             title: String::new(),
             points: vec![(0.0, 7)],

@@ -1,4 +1,4 @@
-//! The text of `fdscan check`: one line for every rule, then the findings that broke one.
+//! The text of `fdscan check`: one line for every rule, then the findings that broke rules.
 
 use super::wrap::wrap;
 use super::{Layout, findings, gaps};

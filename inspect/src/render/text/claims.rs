@@ -1,4 +1,4 @@
-//! The text of `fdscan claims`: a table of verdicts, and the reason and owner of each.
+//! The text of `fdscan claims`: each verdict with its reason and owner.
 
 use super::Layout;
 use super::sheet::Sheet;
@@ -13,7 +13,7 @@ use std::io::{self, Write};
 /// What writing to `to` failed with.
 pub fn claims_text(scan: &ClaimScan, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     if scan.claims.is_empty() {
-        return writeln!(to, "No claim. No PID, port, lock or stop file lies there.");
+        return writeln!(to, "No claim. There is no PID, port, lock or stop file.");
     }
     let mut sheet = Sheet::new(layout, &["verdict", "names", "age", "claim"], &[2]);
     for claim in &scan.claims {
@@ -79,7 +79,7 @@ fn named(claim: &Claim) -> String {
     }
 }
 
-/// Seconds, in the largest unit of which there are two.
+/// Seconds, in the largest unit of which there are at least two.
 fn age(seconds: u64) -> String {
     let units = [(86_400, "d"), (3600, "h"), (60, "min")];
     let fits = units.iter().find(|(length, _)| seconds >= 2 * length);

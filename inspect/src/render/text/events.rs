@@ -7,9 +7,9 @@ use crate::model::{Cause, EventCount, EventsScan, Name, Relation};
 use crate::words::{number, plural, sanitize};
 use std::io::{self, Write};
 
-/// Rows shown of each table.
+/// How many rows of each table are shown.
 const SHOWN: usize = 10;
-/// Kinds of events named in the last line.
+/// How many kinds of events the last line names.
 const KINDS: usize = 3;
 
 /// Writes the answer.
@@ -42,7 +42,7 @@ pub fn events_text(scan: &EventsScan, layout: Layout, to: &mut impl Write) -> io
     ];
     findings::commands(commands, &mut Vec::new(), layout, to)?;
     if let Some(ask) = &concluded.ask {
-        writeln!(to, "  To listen to all it watches:")?;
+        writeln!(to, "  To listen to all its watches:")?;
         let command = wrap_command(&sanitize(ask), layout.width, "    ");
         write!(to, "{}", layout.style.command(&command))?;
     }
@@ -50,7 +50,7 @@ pub fn events_text(scan: &EventsScan, layout: Layout, to: &mut impl Write) -> io
     if scan.overflows > 0 {
         let times = usize::try_from(scan.overflows).unwrap_or(usize::MAX);
         let line = format!(
-            "This program's own queue ran over {}: there were more events than it shows.",
+            "The queue of fdscan itself overflowed {}: there were more events than shown.",
             plural(times, "time", "times")
         );
         wrap(&line, layout.width, "  ", to)?;
@@ -123,7 +123,7 @@ fn causes(scan: &EventsScan, layout: Layout, to: &mut impl Write) -> io::Result<
         .as_ref()
         .is_some_and(|causes| !causes.is_empty())
     {
-        sheet.write("By process, as fanotify tells", layout, to)?;
+        sheet.write("By process, according to fanotify", layout, to)?;
     }
     if scan.hints.is_empty() {
         return Ok(());
@@ -156,7 +156,7 @@ fn who(cause: &Cause) -> String {
         Relation::Itself => "itself",
         Relation::Descendant => "started by it",
         Relation::Other => "",
-        Relation::Unknown => "ended before it could be looked at",
+        Relation::Unknown => "ended before fdscan could look at it",
     };
     let command = cause
         .command

@@ -1,12 +1,12 @@
-//! Evidence as short lines, whatever the finding: a new finding needs no code here.
+//! The evidence of any finding as short lines: a new finding needs no code here.
 
 use crate::words::{bytes, number};
 use serde_json::Value;
 
-/// Elements of a list that are shown.
+/// How many elements of a list are shown.
 const SHOWN: usize = 3;
 
-/// One line for all plain values, then one for every list.
+/// One line for all plain values, then one line for each list.
 pub fn lines(evidence: &Value) -> Vec<String> {
     let Value::Object(map) = evidence else {
         return Vec::new();
@@ -37,7 +37,7 @@ fn list_line(key: &str, list: &[Value]) -> String {
     } else {
         ", "
     };
-    // Names of events are few and all of them matter.
+    // There are only a few event names, and all of them matter.
     if key == "events" {
         let names: Vec<_> = list.iter().map(|v| compact(key, v)).collect();
         return format!("events: {}", names.join(" "));
@@ -55,7 +55,7 @@ fn compact(key: &str, value: &Value) -> String {
         Value::Object(map) => {
             let parts: Vec<_> = map
                 .iter()
-                // Lists within lists are for programs; the tables have them.
+                // Lists within lists are for programs. The tables show them.
                 .filter(|(_, value)| !value.is_null() && !value.is_array())
                 .map(|(key, value)| format!("{} {}", label(key), scalar(key, value)))
                 .collect();
@@ -78,7 +78,7 @@ fn scalar(key: &str, value: &Value) -> String {
     }
 }
 
-/// Whether numbers of this key are names and no amounts: somebody will type them.
+/// Whether numbers of this key are names and not amounts: somebody will type them.
 fn is_name(key: &str) -> bool {
     matches!(
         key,
@@ -107,7 +107,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn sizes_are_readable_names_are_not_given_commas_and_unknown_is_left_out() {
+    fn sizes_are_readable_numbers_that_are_names_have_no_commas_and_null_is_left_out() {
         let evidence = json!({ "inode": 13010443, "wal_bytes": 2048, "path": null, "count": 5299 });
         assert_eq!(
             lines(&evidence),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_and_pids_can_be_typed_as_they_are_shown() {
+    fn ports_and_pids_can_be_typed_as_shown() {
         let evidence = json!({ "port": 34731, "session": 3923, "user_namespace": 4026532177u64, "siblings": [4767, 4801] });
         assert_eq!(
             lines(&evidence),

@@ -6,9 +6,9 @@ use crate::model::Process;
 use crate::words::number;
 use std::io::{self, Write};
 
-/// Rows shown of each.
+/// How many rows of each table are shown.
 const SHOWN: usize = 5;
-/// Below this many of the first row a table says nothing the list of kinds does not say.
+/// If the first row has fewer than this, the table says no more than the list of kinds.
 const WORTH_A_TABLE: usize = 8;
 
 pub fn write(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {

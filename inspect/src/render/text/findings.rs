@@ -1,4 +1,4 @@
-//! The findings: sentence, then what helps now, then what helps from the next start on.
+//! The findings: the message, then what helps now, then what helps from the next start on.
 
 use super::wrap::{wrap, wrap_command};
 use super::{Detail, Layout, evidence};
@@ -8,14 +8,14 @@ use crate::sys;
 use crate::words::{number, plural, sanitize};
 use std::io::{self, Write};
 
-/// Kinds of descriptors named where nothing is wrong, those with most first.
+/// How many kinds of descriptors are named if nothing is wrong, the most frequent first.
 const KINDS: usize = 3;
-/// Lines of a command that are shown where all is to be short.
+/// How many lines of a command the short form shows.
 const LINES: usize = 8;
 
-/// The findings about one process; `denied` says that it may not be looked into.
+/// The findings about one process; `denied` means that this user may not look into it.
 pub fn write(report: &Report, denied: bool, layout: Layout, to: &mut impl Write) -> io::Result<()> {
-    // "Nothing wrong" about a process nobody could look into would be a lie.
+    // "Nothing wrong" would be a lie about a process that could not be looked into.
     let blind = report.process.fds.by_type.is_none() && !report.incomplete.is_empty();
     if report.findings.is_empty()
         && let Some(counts) = counts(&report.process.fds)
@@ -28,7 +28,7 @@ pub fn write(report: &Report, denied: bool, layout: Layout, to: &mut impl Write)
     }
     if denied {
         writeln!(to)?;
-        let line = "It could not be looked into: this user may not read its descriptors, watches and databases.";
+        let line = "fdscan could not look into it: this user may not read its descriptors, watches and databases.";
         wrap(line, layout.width, "", to)?;
     }
     if let Some(healed) = &report.healed {
@@ -38,7 +38,7 @@ pub fn write(report: &Report, denied: bool, layout: Layout, to: &mut impl Write)
     notes(&report.notes, layout, to)
 }
 
-/// Why there is no command.
+/// The reason why there is no command.
 pub fn notes(notes: &[String], layout: Layout, to: &mut impl Write) -> io::Result<()> {
     for note in notes {
         writeln!(to)?;
@@ -47,7 +47,7 @@ pub fn notes(notes: &[String], layout: Layout, to: &mut impl Write) -> io::Resul
     Ok(())
 }
 
-/// That its masks are not those it asked for, and how it gets them back.
+/// Says that its masks are not those it asked for, and how to restore them.
 fn was_healed(healed: &Healed, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     let at = clock(healed.seconds).unwrap_or_else(|| healed.at.clone());
     let watches = plural(healed.watches, "watch", "watches");
@@ -55,7 +55,7 @@ fn was_healed(healed: &Healed, layout: Layout, to: &mut impl Write) -> io::Resul
     match &healed.undo {
         None => wrap(&format!("{line}."), layout.width, "", to),
         Some(undo) => {
-            let line = format!("{line}. This gives the masks back:");
+            let line = format!("{line}. This restores the masks:");
             wrap(&line, layout.width, "", to)?;
             let command = wrap_command(&sanitize(undo), layout.width, "    ");
             write!(to, "{}", layout.style.command(&command))
@@ -63,7 +63,7 @@ fn was_healed(healed: &Healed, layout: Layout, to: &mut impl Write) -> io::Resul
     }
 }
 
-/// `14:02`, or with the day where that is not today's.
+/// `14:02`, with the day unless that is today.
 fn clock(seconds: i64) -> Option<String> {
     let [year, month, day, hour, minute] = sys::local_time(seconds)?;
     let now = jiff::Timestamp::now().as_second();
@@ -74,7 +74,7 @@ fn clock(seconds: i64) -> Option<String> {
     })
 }
 
-/// `61 of 1,000 descriptors: 58 sockets, 3 files`: what a reader judges "nothing wrong" by.
+/// `61 of 1,000 descriptors: 58 sockets, 3 files`: on what a reader can judge "nothing wrong".
 fn counts(fds: &Fds) -> Option<String> {
     let (open, kinds) = (fds.open?, fds.by_type.as_ref()?);
     let of = fds
@@ -90,7 +90,7 @@ fn counts(fds: &Fds) -> Option<String> {
     (!list.is_empty()).then(|| format!("{}{of} descriptors: {}", number(open), list.join(", ")))
 }
 
-/// The findings; `blind` says that not everything could be seen.
+/// The findings; `blind` means that not everything could be seen.
 pub fn list(
     findings: &[Finding],
     blind: bool,
@@ -122,7 +122,7 @@ pub fn list(
     Ok(())
 }
 
-/// Commands with what each is for; what was `given` above is not given twice.
+/// Commands with the purpose of each. A command that was `given` above is not repeated.
 pub fn commands<'a>(
     commands: [(&str, Option<&'a str>); 2],
     given: &mut Vec<&'a str>,
@@ -140,7 +140,7 @@ pub fn commands<'a>(
             continue;
         }
         given.push(command);
-        // Commands quote what is unsafe themselves; this is the second lock on the door.
+        // Commands already quote what is unsafe. This is a second safeguard.
         let text = wrap_command(&sanitize(command), layout.width, "    ");
         if layout.detail == Detail::Short && text.lines().count() > LINES {
             let line = format!(

@@ -21,7 +21,7 @@ pub fn write(gaps: &[Gap], layout: Layout, to: &mut impl Write) -> io::Result<()
     Ok(())
 }
 
-/// As few lines as tell what may be missing among the findings.
+/// As few lines as are needed to say what may be missing among the findings.
 fn gaps_in_short(gaps: &[Gap], layout: Layout, to: &mut impl Write) -> io::Result<()> {
     let gaps: Vec<_> = gaps.iter().filter(|gap| !gap.aside).collect();
     let line = match gaps.as_slice() {
@@ -36,7 +36,7 @@ fn gaps_in_short(gaps: &[Gap], layout: Layout, to: &mut impl Write) -> io::Resul
     wrap(&sanitize(&line), layout.width, "", to)
 }
 
-/// What is missing, and how many of it.
+/// What is missing, and how much of it.
 fn named(gap: &Gap) -> String {
     match gap.count {
         Some(count) => format!("{} ({})", gap.what, number(count as u64)),

@@ -11,7 +11,7 @@ const HEADER: [&str; 6] = [
     "before",
     "after",
     "change",
-    "a second",
+    "per second",
     "at its limit in",
 ];
 
@@ -60,7 +60,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// With a column for when limits are met, where some are.
+    /// With a column for the time until a limit, if any is near.
     fn new(layout: Layout, seconds: f64, limits: bool) -> Rows {
         let columns = if limits {
             HEADER.len()
@@ -93,7 +93,7 @@ impl Rows {
         figure: fn(u64) -> String,
         ahead: String,
     ) {
-        // What is not there and does not come is not a row.
+        // What does not exist before or after has no row.
         let Some(change) = change.filter(|change| change.from + change.to > 0) else {
             return;
         };
@@ -103,7 +103,7 @@ impl Rows {
             1.. => "+",
             _ => "-",
         };
-        // Rates below one in a second are what slow leaks have.
+        // Slow leaks have rates below one per second.
         let rate = by.unsigned_abs() as f64 / self.seconds;
         let rate = if rate < 10.0 {
             format!("{rate:.1}")

@@ -7,7 +7,7 @@ use crate::words::{number, plural};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// Holders of a database that are listed.
+/// How many holders of a database are listed.
 const HOLDERS: usize = 40;
 
 pub fn who(lock: &Lock) -> String {
@@ -77,7 +77,7 @@ pub fn locks_of(database: &Database, holder: &Holder) -> String {
     words.join(", ")
 }
 
-/// ` for 12.5 s`, where it was looked at again.
+/// ` for 12.5 s`, if it was looked at again.
 pub fn age(held_ms: Option<u64>) -> String {
     held_ms.map_or_else(String::new, |held| {
         format!(" for {:.1} s", held as f64 / 1000.0)

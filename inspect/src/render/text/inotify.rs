@@ -7,9 +7,9 @@ use crate::model::{CoveredBy, Instance, Name, Process};
 use crate::words::{number, plural, sanitize};
 use std::io::{self, Write};
 
-/// Masks shown without `--all`.
+/// How many masks are shown without `--all`.
 const MASKS: usize = 8;
-/// Instances shown without `--all`.
+/// How many instances are shown without `--all`.
 const INSTANCES: usize = 12;
 
 pub fn instances(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
@@ -40,7 +40,7 @@ pub fn instances(process: &Process, layout: Layout, to: &mut impl Write) -> io::
             None => {
                 let paths = instance.watches.iter().filter(|w| w.path.is_some()).count();
                 let of_thread =
-                    |thread| format!("of thread {thread}, which has descriptors of its own");
+                    |thread| format!("of thread {thread}, which has its own descriptors");
                 let note = instance.thread.map(of_thread).unwrap_or_default();
                 (number(paths as u64), note)
             }
@@ -117,7 +117,7 @@ pub fn directories(process: &Process, layout: Layout, to: &mut impl Write) -> io
     Ok(())
 }
 
-/// Every watch, streamed: a table of 100,000 rows would be measured row by row first.
+/// Every watch, streamed: a table would first measure all of its 100,000 rows.
 pub fn watches(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     if process.inotify.iter().all(|i| i.watches.is_empty()) {
         return Ok(());

@@ -7,11 +7,11 @@ use crate::render::Style;
 pub struct Layout {
     /// Columns of the terminal.
     pub width: u16,
-    /// Colour or not.
+    /// Whether and how to colour.
     pub style: Style,
     /// How much is shown.
     pub detail: Detail,
-    /// The terminal shows ASCII only.
+    /// Whether the terminal shows only ASCII.
     pub ascii: bool,
 }
 
@@ -22,7 +22,7 @@ pub enum Detail {
     Short,
     /// The tables behind it, rolled up.
     Tables,
-    /// Everything: each watch and descriptor, and what the findings rest on.
+    /// Everything: each watch and descriptor, and the evidence of the findings.
     All,
 }
 

@@ -1,6 +1,6 @@
-//! Text for a person under stress: what is wrong first, worst first, with the command that helps; what it
-//! is about in one line; and last, where the eye is, what that comes to. The tables behind it and all that
-//! could not be seen come in between, where they are asked for.
+//! Text for a person under stress. First what is wrong, worst first, with the command that helps; then one line of
+//! counts; and at the end, where the eye is, the summary. The tables, and what could not be seen, come in between if
+//! they are asked for.
 
 mod check;
 mod claims;

@@ -3,29 +3,29 @@
 use crate::model::{Name, Process};
 use std::collections::HashMap;
 
-/// Directories shown.
+/// How many directories are shown.
 const SHOWN: usize = 10;
 
 /// Where the watches are.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Top {
-    /// Directories that do not contain each other, with the watches at and below each; most first.
+    /// Directories that do not contain each other, with the number of watches at and below each; most first.
     pub rows: Vec<(Name, usize)>,
-    /// The directory all of them lie in, with the watches on it itself, where there are any.
+    /// The directory that contains all of them, with the number of watches on it itself, if any.
     pub root: Option<(Name, usize)>,
-    /// Watches with a path that lie in none of them and are not on that.
+    /// Watches with a path outside all of these.
     pub elsewhere: usize,
 }
 
-/// The few directories that say most about where the watches of a process are.
+/// The few directories that say the most about where the watches of a process are.
 pub fn top_directories(process: &Process) -> Top {
     let watches = process.inotify.iter().flat_map(|i| &i.watches);
     roll_up(watches.filter_map(|watch| Some(watch.path.as_ref()?.as_bytes())))
 }
 
-/// The few directories that say most about where `paths` are.
+/// The few directories that say the most about where `paths` are.
 pub fn roll_up<'a>(paths: impl Iterator<Item = &'a [u8]> + Clone) -> Top {
-    // The narrowest directory that holds everything, and what lies in it.
+    // The deepest directory that contains everything, and its entries.
     let Some(start) = paths.clone().reduce(common) else {
         return Top {
             rows: Vec::new(),
@@ -49,14 +49,14 @@ pub fn roll_up<'a>(paths: impl Iterator<Item = &'a [u8]> + Clone) -> Top {
     let inside: usize = groups.values().map(|group| group.watches).sum();
     let mut rows: Vec<_> = groups.into_values().collect();
     let most = |a: &Group<'_>, b: &Group<'_>| b.watches.cmp(&a.watches).then(a.holds.cmp(b.holds));
-    // There may be one for each of 100,000 watches: only those that are shown are sorted.
+    // There may be one for each of 100,000 watches. Only those that are shown are sorted.
     if rows.len() > SHOWN {
         rows.select_nth_unstable_by(SHOWN, most);
         rows.truncate(SHOWN);
     }
     rows.sort_by(most);
     let shown: usize = rows.iter().map(|group| group.watches).sum();
-    // Nothing is gained by naming a few of many equal directories instead of the one they lie in.
+    // To name a few of many equal directories says no more than to name the directory that contains them.
     if rows.is_empty() || shown * 2 < inside {
         return Top {
             rows: vec![(start.into(), total)],
@@ -76,7 +76,7 @@ pub fn roll_up<'a>(paths: impl Iterator<Item = &'a [u8]> + Clone) -> Top {
 
 /// Watches in one directory of the first level.
 struct Group<'a> {
-    /// The narrowest directory that holds all of them.
+    /// The deepest directory that contains all of them.
     holds: &'a [u8],
     watches: usize,
 }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subtree_is_one_row_however_deep_its_watches_lie() {
+    fn a_subtree_is_one_row_however_deep_its_watches_are() {
         let mut paths = vec!["/p/src", "/p/src/a", "/p"];
         paths.extend([
             "/p/node_modules/x/y",
@@ -125,13 +125,13 @@ mod tests {
         paths.push("/p/node_modules");
         let wanted = [("/p/node_modules".to_owned(), 4), ("/p/src".to_owned(), 2)];
         assert_eq!(shown(&paths), wanted);
-        // What is on the directory they all lie in is nowhere else.
+        // The watches on the common directory are counted nowhere else.
         let top = roll_up(paths.iter().map(|path| path.as_bytes()));
         assert_eq!((top.root, top.elsewhere), (Some(("/p".into(), 1)), 0));
     }
 
     #[test]
-    fn many_equal_directories_are_named_by_the_one_they_lie_in() {
+    fn many_equal_directories_are_shown_as_the_one_that_contains_them() {
         let paths: Vec<_> = (0..100).map(|n| format!("/t/d{n}")).collect();
         let paths: Vec<_> = paths.iter().map(String::as_str).collect();
         assert_eq!(shown(&paths), [("/t".to_owned(), 100)]);

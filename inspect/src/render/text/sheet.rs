@@ -1,11 +1,11 @@
-//! A table on a sheet of text.
+//! A table as text.
 
 use super::Layout;
 use crate::words::{number, sanitize};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use std::io::{self, Write};
 
-/// One thin line: frames cost the width that paths need.
+/// One thin line below the header: frames would cost the width that paths need.
 const fn rule_below_header(line: char) -> TableStyle {
     TableStyle::new().header_separator(LineStyle::none().fill(line).junction(line))
 }
@@ -15,7 +15,7 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// `right` names the columns of figures.
+    /// `right` are the columns of figures, which are aligned to the right.
     pub fn new(layout: Layout, header: &[&str], right: &[usize]) -> Sheet {
         let mut table = Table::new();
         table
@@ -56,7 +56,7 @@ pub fn known_number(value: Option<u64>) -> String {
     value.map_or_else(|| "?".into(), number)
 }
 
-/// The line below a table that was cut.
+/// The line below a table that does not show all rows.
 pub fn more(all: usize, shown: usize, to: &mut impl Write) -> io::Result<()> {
     if all > shown {
         writeln!(

@@ -1,4 +1,4 @@
-//! What a scan comes to: one line of counts for each process, and the last line of all.
+//! The summary of a scan: one line of counts for each process, and the last line of the output.
 
 use super::wrap::wrap;
 use super::{Detail, Layout};
@@ -9,7 +9,7 @@ use std::io::{self, Write};
 /// `2,043 watches (1 instance), 61 of 1,024 descriptors, 2 databases (-wal 11.1 GiB)`
 pub fn counts(process: &Process, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     let mut parts = Vec::new();
-    // Of what was looked at for a while, the last count.
+    // After a longer look, the last count.
     let growth = process.growth.as_ref();
     let last = |count: usize, change: fn(&Growth) -> Option<Change>| {
         let change = growth.and_then(change);

@@ -7,7 +7,7 @@ use crate::model::{Process, Report, Scan};
 use crate::words::{bytes, number, sanitize};
 use std::io::{self, Write};
 
-/// Databases shown without `--all`.
+/// How many databases are shown without `--all`.
 const DATABASES: usize = 12;
 
 pub fn write(scan: &Scan, report: &Report, layout: Layout, to: &mut impl Write) -> io::Result<()> {
@@ -99,7 +99,7 @@ fn about(scan: &Scan, process: &Process, layout: Layout, to: &mut impl Write) ->
         ),
     ] {
         if used.is_none() && usage.is_some() {
-            // A process without watches: they were not counted.
+            // For a process without watches they were not counted.
             continue;
         }
         let (least, most) = match usage {

@@ -1,4 +1,4 @@
-//! All processes: the users against the kernel's limits, then the processes.
+//! All processes: first the users and the kernel's limits, then the processes.
 
 use super::sheet::{Sheet, known, known_number};
 use super::wrap::wrap;
@@ -8,14 +8,14 @@ use crate::words::{bytes, number, plural, sanitize};
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
-/// Users shown: those that use most.
+/// How many users are shown: those that use the most.
 const USERS: usize = 8;
-/// Units shown, where they were asked for: those that use most.
+/// How many units are shown if they were asked for: those that use the most.
 const UNITS: usize = 12;
-/// Columns of a unit's name, at most, and whatever room there is.
+/// The maximum width of a unit's name in columns, if there is more room.
 const UNIT: usize = 32;
 const LEAST_UNIT: usize = 16;
-/// Columns a command line needs to say anything.
+/// The minimum width at which a command line says anything.
 const COMMAND: usize = 16;
 
 /// Writes the users and processes of `top`.
@@ -37,7 +37,7 @@ pub fn top_text(top: &Top, layout: Layout, to: &mut impl Write) -> io::Result<()
     wrap(&last(top), layout.width, "", to)
 }
 
-/// `2 of 214 processes have a critical finding, 3 a warning. fdscan PID looks closer and says what helps.`
+/// `2 of 214 processes have a critical finding, 3 a warning. fdscan PID shows more and says what helps.`
 fn last(top: &Top) -> String {
     let with = |severity| {
         let rows = top.processes.iter();
@@ -66,11 +66,11 @@ fn last(top: &Top) -> String {
         0 => {}
         unknown => found += &format!(", {} not looked into", number(unknown as u64)),
     }
-    format!("{shown}{of}: {found}. fdscan PID looks closer and says what helps.")
+    format!("{shown}{of}: {found}. fdscan PID shows more and says what helps.")
 }
 
 fn users(users: &[User], layout: Layout, to: &mut impl Write) -> io::Result<()> {
-    // Users without an instance are left out; users of whom nothing is known are not.
+    // Users without an instance are left out, but not users about whom nothing is known.
     let mut list: Vec<&User> = users.iter().filter(|u| u.instances != Some(0)).collect();
     list.sort_by_key(|user| Reverse((user.watches, user.instances)));
     let header = [
@@ -116,7 +116,7 @@ fn users(users: &[User], layout: Layout, to: &mut impl Write) -> io::Result<()> 
     Ok(())
 }
 
-/// What each container, pod or unit has in all.
+/// What each container, pod or unit has in total.
 fn units(list: &[UnitRow], layout: Layout, to: &mut impl Write) -> io::Result<()> {
     let header = ["unit", "processes", "watches", "inst", "fds"];
     let mut sheet = Sheet::new(layout, &header, &[1, 2, 3, 4]);
@@ -144,7 +144,7 @@ fn units(list: &[UnitRow], layout: Layout, to: &mut impl Write) -> io::Result<()
     }
 }
 
-/// The processes, with their units and command lines as far as there is room beside the rest.
+/// The processes, with their units and command lines as far as there is room for these.
 fn processes(top: &Top, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     let mut header = vec![
         "pid", "user", "name", "watches", "inst", "fds", "of", "wal", "findings",
@@ -152,7 +152,7 @@ fn processes(top: &Top, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     let mut rows: Vec<Vec<String>> = top.processes.iter().map(cells).collect();
     let units = || top.processes.iter().map(|row| unit_name(row.unit.as_ref()));
     if top.by_unit {
-        // Asked for: in the place of the user.
+        // If asked for, it takes the place of the user.
         header.remove(1);
         rows.iter_mut().for_each(|row| drop(row.remove(1)));
         let most = room(&header, &rows, layout)
@@ -209,7 +209,7 @@ fn unit_name(unit: Option<&Unit>) -> String {
     unit.map_or_else(|| "-".into(), Unit::to_string)
 }
 
-/// The columns a table of these rows leaves free: two blanks stand between two cells, and one in front of a line.
+/// The columns that a table of these rows leaves free. There are two blanks between cells and one before each line.
 fn room(header: &[&str], rows: &[Vec<String>], layout: Layout) -> usize {
     let columns = header.iter().enumerate().map(|(at, title)| {
         let cells = rows.iter().filter_map(|row| row.get(at));
@@ -223,20 +223,20 @@ fn room(header: &[&str], rows: &[Vec<String>], layout: Layout) -> usize {
     usize::from(layout.width).saturating_sub(columns.sum::<usize>() + 1)
 }
 
-/// Columns on a screen, at most: what is not ASCII may take two.
+/// The maximum width on the screen: a character that is not ASCII may take two columns.
 fn width(text: &str) -> usize {
     let text = sanitize(text);
     text.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum()
 }
 
-/// As much of it as fits, as it is shown.
+/// As much of the text as fits, as it is shown.
 fn cut(text: &str, most: usize) -> String {
     if width(text) <= most {
         return text.into();
     }
     let mut kept = String::new();
     for c in sanitize(text).chars() {
-        // The sign that something is missing may take two columns, too.
+        // The ellipsis may take two columns as well.
         if width(&kept) + width(c.encode_utf8(&mut [0; 4])) + 2 > most {
             break;
         }
@@ -245,7 +245,7 @@ fn cut(text: &str, most: usize) -> String {
     kept + "…"
 }
 
-/// A limit; a new user namespace has none of its own (kernel/user_namespace.c: INT_MAX).
+/// A limit. A new user namespace has none of its own (kernel/user_namespace.c: INT_MAX).
 fn limit(limit: Option<u64>) -> String {
     match limit {
         Some(most) if most >= i32::MAX as u64 => "none".into(),
@@ -253,7 +253,7 @@ fn limit(limit: Option<u64>) -> String {
     }
 }
 
-/// `root`, or `root in user:[4026532178]` as lsns(8) names a namespace.
+/// `root`, or `root in user:[4026532178]`, which is how lsns(8) names a namespace.
 fn user_name(user: &User) -> String {
     let name = name(user.name.as_ref(), Some(user.account.uid));
     match user.account.user_namespace {
@@ -269,7 +269,7 @@ fn name(name: Option<&crate::model::Name>, uid: Option<u32>) -> String {
     }
 }
 
-/// `critical`, or of several the worst and how many there are: `critical (3)`.
+/// `critical`, or the worst of several and their number: `critical (3)`.
 fn findings(row: &Row) -> String {
     let count = row.findings.as_ref().map(Vec::len);
     match (row.worst(), count) {

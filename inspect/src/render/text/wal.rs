@@ -1,4 +1,4 @@
-//! Logs of SQLite databases: the rows of a process's table, and `fdscan wal`.
+//! Logs of SQLite databases: the table in a process's report, and the text of `fdscan wal`.
 
 use super::holders::{holders, lock_list, who};
 use super::sheet::Sheet;
@@ -8,7 +8,7 @@ use crate::model::{Database, DatabaseReport, DatabaseScan, Name};
 use crate::words::{bytes, number, plural, sanitize};
 use std::io::{self, Write};
 
-/// Holders of a database that are named in a line.
+/// How many holders of a database a line names.
 const NAMED: usize = 3;
 
 /// Writes every database of `scan`.
@@ -201,7 +201,7 @@ fn marks(database: &Database, layout: Layout, to: &mut impl Write) -> io::Result
     sheet.write("Readers", layout, to)
 }
 
-/// A table of the logs of `databases` that are known, for a process's report: who holds what.
+/// A table of the known logs of `databases` for a process's report, with who holds what.
 pub fn logs(databases: &[&Database], layout: Layout, to: &mut impl Write) -> io::Result<()> {
     let known: Vec<_> = databases
         .iter()

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-/// Writes `text` in lines of at most `width` columns, each with `indent` in front. A word that is longer
-/// than a line, such as a path, stays whole: it must be possible to copy it.
+/// Writes `text` in lines of at most `width` columns, each indented by `indent`. A word that is longer than a line,
+/// such as a path, stays whole so that it can be copied.
 pub fn wrap(text: &str, width: u16, indent: &str, to: &mut impl Write) -> io::Result<()> {
     let room = usize::from(width).saturating_sub(indent.len()).max(20);
     let mut line = String::new();
@@ -25,7 +25,7 @@ pub fn wrap(text: &str, width: u16, indent: &str, to: &mut impl Write) -> io::Re
     writeln!(to, "{indent}{line}")
 }
 
-/// A command in lines of at most `width` columns that a shell joins again: each but the last ends in a
+/// Breaks a command into lines of at most `width` columns that a shell joins again: each but the last ends in a
 /// backslash, and none ends inside quotes. A word that is longer than a line stays whole.
 pub fn wrap_command(command: &str, width: u16, indent: &str) -> String {
     const JOIN: &str = " \\";
@@ -35,7 +35,7 @@ pub fn wrap_command(command: &str, width: u16, indent: &str) -> String {
     let mut words = shell_words(command).into_iter().peekable();
     while let Some(word) = words.next() {
         let more = word.chars().count();
-        // The last word needs no room for a backslash after it.
+        // The last word needs no room for a backslash.
         let after = if words.peek().is_some() {
             JOIN.len()
         } else {
@@ -58,8 +58,7 @@ pub fn wrap_command(command: &str, width: u16, indent: &str) -> String {
     text
 }
 
-/// Splits at blanks outside of quotes, as `findings::remedy` writes them: `'...'`, and `$'...'` with
-/// backslashes.
+/// Splits at blanks outside quotes, which `findings::remedy` writes as `'...'`, or as `$'...'` with backslashes.
 fn shell_words(command: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let (mut start, mut quoted, mut ansi, mut escaped, mut before) = (0, false, false, false, ' ');
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shortened_says_so() {
+    fn shortened_text_ends_in_dots() {
         assert_eq!(shorten("abcdefgh", 6), "abc...");
         assert_eq!(shorten("abc", 6), "abc");
     }
