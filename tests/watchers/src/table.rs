@@ -36,7 +36,7 @@ fn summary() -> String {
     text
 }
 
-/// The same table, of what was seen.
+/// The same table, with what was seen.
 pub fn seen(rows: &[Row]) -> String {
     table(rows.iter().map(|row| {
         let noticed = |engine, operation| {
@@ -55,8 +55,8 @@ fn table<'a>(
     text += &format!("| --- | --- |{}\n", " --- |".repeat(names.len()));
     for (watcher, noticed) in rows {
         let reach = match watcher.preload {
-            Reach::Full => "it",
-            Reach::Records => "what it reads",
+            Reach::Full => "masks, records",
+            Reach::Records => "records",
             Reach::Masks | Reach::MasksAndRecords | Reach::Nothing => "nothing",
         };
         let cells = Operation::all().iter().map(|o| cell(|e| noticed(e, *o)));
@@ -96,48 +96,54 @@ fn exceptions(watcher: &Watcher) -> impl Iterator<Item = String> {
 }
 
 const HEAD: &str = "\
-# Real watchers, and what each engine leaves of what they notice
+# Real watchers, and what each engine lets them notice
 
-Made by `cargo run -p watchers -- --table`; a test holds it to be current. `cargo run -p watchers` runs every
-cell for real and fails where one is not as it stands here, in either direction; with `--watcher`, `--engine` and
-`--operation` it runs one.
+`cargo run -p watchers -- --table` writes this page, and a test checks that it is current. `cargo run -p watchers` runs every
+cell for real and fails if one differs from this page in either direction. With `--watcher`, `--engine` and `--operation` it
+runs only some cells.
 
-✓: noticed bare, with the preload, under `watchfix run` and after `watchfix heal`. –: by none of them, so that there is
-nothing to lose. Else the engines are named under which it is noticed.
+✓: noticed bare, with the preload, under `watchfix run` and after `watchfix heal`. –: noticed by none of them, so there is
+nothing to lose. Otherwise a cell names the engines under which the operation is noticed.
 
-What an engine can take away depends on how far it reaches. The preload sees masks and records: reads, changes of
-attributes alone and SQLite's files go, every touch stays. Where it sees records only (`what it reads`) it does not know
-the paths of the watches, so that changes of attributes stay, too. It reaches nothing in a static program or in one that
-makes its system calls itself; there the supervisor of `watchfix run` judges masks and records in its place (Linux 5.19).
-`watchfix heal` edits masks: reads go, changes of attributes and names stay.
+How much an engine can remove depends on what it reaches:
 
-- `write` adds a line, `rewrite` empties the file first, `burst` is 1,000 writes, `wal` is an edit of `config.toml` amid 400
-  transactions of a SQLite database beside it.
-- `replace` renames another file over one. With `late-close` the new file is closed after that, as GLib saves; with `held`
-  a process has the old one open, with `linked` it has a second name elsewhere, with `executed` it is a running program: a
-  watch on such a file reports its end by ATTRIB alone. (A build in JavaScript has no running program among its files.)
-- `touch` is the program; `utime` is one `utimensat` by path, as of Python's `os.utime` and node's `utimes`; `touch-c` is
-  `touch -c` and `busybox-touch` busybox's, which do the same.
-- `create` is a file with a line in it, `empty` one with none; `lock` is a file that is opened for reading and writing and
-  closed without either. `mkdir` is a directory and then a file in it: it counts as noticed when that file is.
-- `chmod` is a change of attributes alone, of a file written long ago: mode, owner, links, extended attributes.
-- `sqlite` is writing to that database, to others, their logs and journals.
+- The preload sees masks and records. It removes reads, pure attribute changes and events of SQLite's files; every touch
+  stays. If it sees only records, it does not know the paths of the watches, so attribute changes stay too. It does not
+  reach a static program, or a program that makes its own system calls. There the supervisor of `watchfix run` judges masks
+  and records (Linux 5.19).
+- `watchfix heal` edits masks. It removes reads; attribute changes and events with a file's name stay.
 
-**Nothing is invented**: what a watcher does not notice bare (–) it must not notice under an engine
-either, and of what it notices it must say nothing under an engine that it does not say bare. node-build takes a lock in the
-directory it watches while it builds: it must come to rest after each edit.
+The operations:
 
-With each run it is also checked that the masks the kernel holds are those of the contract, that programs which print
-records get those of the contract, that a watcher survives twenty reads of which nothing is left, uses at most 1 %
-more processor time than bare in five seconds of idleness, keeps no descriptors, and stops as it does bare.
+- `write` appends a line. `rewrite` truncates the file first. `burst` is 1,000 writes. `wal` is an edit of `config.toml`
+  during 400 transactions of a SQLite database beside it.
+- `replace` renames another file over one. With `late-close` the new file is closed after the rename, as GLib saves. With
+  `held` a process has the old file open. With `linked` the old file has a second name elsewhere. With `executed` it is a
+  running program: a watch on such a file reports its end only as ATTRIB. (A JavaScript build has no running program among
+  its files.)
+- `touch` is the program. `utime` is one `utimensat` by path, as Python's `os.utime` and node's `utimes` make it. `touch-c`
+  (`touch -c`) and `busybox-touch` do the same.
+- `create` creates a file with a line in it, and `empty` an empty file. `lock` opens a file for reading and writing and
+  closes it, without reading or writing. `mkdir` creates a directory and then a file in it; it counts as noticed if that file
+  is.
+- `chmod` is a pure attribute change of a file that was written long ago: mode, owner, links, extended attributes.
+- `sqlite` writes to that database and to others, with their logs and journals.
 
-`watchfix heal` is applied once, without `--follow`. A watcher that starts itself anew after a change (node --watch, deno
---watch, flask) places new watches then, which have masks of their own.
+**Nothing is invented**: an operation that a watcher does not notice bare (–) must not be noticed under an engine either.
+Under an engine a watcher must also not print anything that it does not print bare. node-build takes a lock in the directory
+that it watches while it builds; it must come to rest after each edit.
+
+Each run also checks that the kernel has the masks of the contract, and that programs that print records get the records of
+the contract. A watcher must survive twenty reads of which nothing is left, use at most 1 % more processor time than bare in
+five idle seconds, leak no descriptors, and stop as it does bare.
+
+`watchfix heal` is applied once, without `--follow`. A watcher that restarts itself after a change (node --watch, deno
+--watch, flask) then places new watches with its own masks.
 
 ## How many notice what
 
-No edit is lost in any cell, and none is invented. `chmod`, `read`, `list` and `sqlite` are what the rules take away: there a
-smaller number is what is wanted.
+No cell loses an edit, and none invents an event. The rules remove `chmod`, `read`, `list` and `sqlite`: there a smaller
+number is better.
 ";
 
 const EACH: &str = "\
@@ -145,7 +151,7 @@ const EACH: &str = "\
 ";
 
 const EXCEPTIONS: &str = "\
-## Where a cell is not what the engine's reach promises
+## Cells that differ from what the engine's reach promises
 
-| watcher | engine | operation | what, and why |
+| watcher | engine | operation | difference and reason |
 | --- | --- | --- | --- |";

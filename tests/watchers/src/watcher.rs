@@ -119,7 +119,7 @@ pub const EACH_FILE: &[Exception] = &[Exception {
     engine: Engine::Heal,
     operation: Operation::Sqlite,
     noticed: false,
-    why: "it learns of a file by a watch on that file, and heal mutes those on SQLite's",
+    why: "it watches the file itself, and heal mutes the watches on SQLite's files",
 }];
 
 impl Watcher {
