@@ -114,7 +114,7 @@ fn of_cold_handles_the_process_sees_a_handful_of_looks_at_most() {
     assert_eq!(known + rest, COUNT + 1);
     assert!(rest > COUNT / 2, "only {rest} handles were left unopened");
     let gaps = process.0["incomplete"].to_string();
-    assert!(gaps.contains("forgotten the name"), "{gaps}");
+    assert!(gaps.contains("not in the kernel's cache"), "{gaps}");
 }
 
 #[test]

@@ -334,7 +334,8 @@ while True:
     for _ in range(9): log.write("reloaded\n"); log.flush()
 "#;
 
-/// Makes a file in `dir` by one event, from outside: a reload that begins in the middle of a write is followed by another.
+/// Makes a file in `dir` by one event, from outside: a reload that begins in the middle of a write is followed by
+/// another.
 fn put(dir: &Path, name: &str) {
     let outside = dir.parent().unwrap().join("edited");
     fs::write(&outside, "").unwrap();
@@ -414,8 +415,8 @@ fn files_that_wake_it_together_are_all_named_though_none_of_them_is_half_of_it()
     );
 }
 
-/// Acts on every read, whatever it says: it writes to a log where it watches, which the rules hide from it. It ends with its
-/// directory, also where what is killed at the end of a test is a launcher, which a program outlives.
+/// Acts on every read, whatever it says: it writes to a log where it watches, which the rules hide from it. It ends
+/// with its directory, also where what is killed at the end of a test is a launcher, which a program outlives.
 const ACTS_ON_EVERY_READ: &str = "import ctypes, os, sys, time\n\
     libc = ctypes.CDLL(None)\n\
     instance = libc.inotify_init1(0)\n\
@@ -450,7 +451,7 @@ fn who_acts_on_every_read_loops_under_the_library_and_is_told_what_ends_it() {
     let says = message(&doc);
     for part in [
         "remove them all",
-        "a record of wd -1",
+        "a record with wd -1",
         "acts on every read()",
         "app.log",
     ] {

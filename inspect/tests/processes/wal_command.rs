@@ -254,7 +254,7 @@ fn a_shm_beside_another_wal_is_said_and_not_believed() {
     write_at(&beside(&mixed, "-wal"), &[0; 16], 16);
     let seen = look(&stage, &mixed);
     assert_eq!(seen["wal"]["frames"], Value::Null);
-    assert!(gaps(&seen).contains("another -wal"), "{seen}");
+    assert!(gaps(&seen).contains("does not describe the -wal"), "{seen}");
 }
 
 #[test]

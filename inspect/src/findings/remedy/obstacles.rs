@@ -1,4 +1,4 @@
-//! Why a command that would help cannot be named, and what helps instead.
+//! Why there is no command although one would help, and what helps instead.
 
 use super::Remedies;
 use super::quote::quote;
@@ -7,7 +7,7 @@ use crate::findings::rules_in_force;
 use crate::model::{Finding, Linkage, Process, is_title};
 
 impl Remedies {
-    /// What stands in the way of the commands that `findings` would have, and what helps instead.
+    /// What prevents the commands that `findings` would have, and what helps instead.
     pub fn notes(&self, process: &Process, findings: &[Finding]) -> Vec<String> {
         let mut wanted = findings.iter().filter(|f| f.needs_start());
         if rules_in_force::in_force(process) {
@@ -18,8 +18,8 @@ impl Remedies {
         self.obstacles(process, heal, start)
     }
 
-    /// Why the watches of a process cannot be changed as it runs (`heal`), and why it cannot be started with the
-    /// rules (`start`): each a sentence or two, with what helps.
+    /// Why the watches of the running process cannot be changed (`heal`), and why it cannot be started with the rules
+    /// (`start`): each in a sentence or two, with what helps instead.
     pub fn obstacles(&self, process: &Process, heal: bool, start: bool) -> Vec<String> {
         let mut notes = Vec::new();
         if heal && !process.inotify.is_empty() {
@@ -38,7 +38,7 @@ impl Remedies {
         let path = watchfix.map_or_else(|| "watchfix".into(), |program| quote(&program.path));
         match self.reach(process) {
             Reach::Host(why) => Some(format!(
-                "Its watches cannot be changed from here: {why}. From the host, as root: watchfix heal, with the PID the process has there."
+                "Its watches cannot be changed from here: {why}. From the host, as root: watchfix heal, with the PID that the process has there."
             )),
             Reach::Never(why) => Some(format!("Its watches cannot be changed: {why}.")),
             _ if watchfix.is_none() => Some(self.not_installed()),
@@ -58,14 +58,14 @@ impl Remedies {
             && let Some(why) = self.cannot_supervise()
         {
             return Some(format!(
-                "It is linked statically, which only `watchfix run` reaches, and that cannot be used here: {why}. From the host, as root: watchfix heal, with the PID the process has there."
+                "It is statically linked, so only `watchfix run` reaches it, which cannot be used here: {why}. From the host, as root: watchfix heal, with the PID that the process has there."
             ));
         }
         if let Some(uid) = process.uid.filter(|_| self.is_anothers(process))
             && self.as_owner(uid, process.gid).is_none()
         {
             return Some(format!(
-                "It belongs to user {uid}, and nothing here starts a program as that user: its next start with the rules is theirs to make."
+                "It belongs to user {uid}, and nothing here can start a program as that user: only they can start it with the rules."
             ));
         }
         let nothing = self.system().watchfix.is_none() && self.system().library.is_none();
@@ -75,13 +75,13 @@ impl Remedies {
 
     fn not_installed(&self) -> String {
         let what = match self.system().library {
-            Some(_) => "watchfix, which could change that, is not installed here: it is",
+            Some(_) => "watchfix, which could change that, is not installed here. It is",
             None => {
-                "watchfix and libwatchfix.so, which could change that, are not installed here: they are"
+                "watchfix and libwatchfix.so, which could change that, are not installed here. They are"
             }
         };
         format!(
-            "{what} built together with fdscan (scripts/demo) and looked for beside it, in PATH and where packages put them."
+            "{what} built together with fdscan (scripts/demo); fdscan searches for them beside itself, in PATH and where packages install them."
         )
     }
 }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn yama_asks_for_root_and_root_is_asked_of_sudo_by_the_absolute_path() {
+    fn yama_requires_root_so_the_command_is_sudo_with_the_absolute_path() {
         let process = process();
         for (scope, wanted) in [
             (None, Some("watchfix heal 42")),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_process_of_another_user_is_roots_to_change() {
+    fn only_root_can_change_the_process_of_another_user() {
         let process = process();
         let other = user(|here| here.person = 1001);
         let said = other.heal(&process, &Heal::default()).unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_container_that_refuses_it_the_host_is_named_and_no_command_that_fails() {
+    fn in_a_container_that_refuses_it_the_host_is_named_instead_of_a_command() {
         let mut process = process();
         process.linkage = Some(Linkage::Static);
         let docker = user(|system| {
@@ -179,7 +179,7 @@ mod tests {
                 "{note}"
             );
         }
-        // The preload needs nothing of this.
+        // The preload does not need any of this.
         process.linkage = Some(Linkage::Dynamic);
         assert!(
             docker
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_installed_is_said_in_words() {
+    fn a_program_that_is_not_installed_is_reported() {
         let process = process();
         let nothing = user(|system| {
             system.watchfix = None;
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_supervisor_is_an_ancestor_which_yama_1_allows_and_yama_2_does_not() {
+    fn yama_1_allows_a_supervisor_because_it_is_an_ancestor_and_yama_2_does_not() {
         let at = |scope| user(|system| system.ptrace_scope = Some(scope)).cannot_supervise();
         assert_eq!(at(1), None);
         assert!(at(2).is_some());

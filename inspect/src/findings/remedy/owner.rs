@@ -1,25 +1,25 @@
-//! How a command runs as another user: the one way for all commands that must.
+//! How a command runs as another user. All commands that must do so use this.
 
 use super::Remedies;
 use super::quote::{quote, quote_text};
 use crate::model::{Login, Name};
 
-/// How a command becomes one of another user.
+/// How to run a command as another user.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// These words stand before it, and these variables behind them. What begins so can enter a directory the user who
-    /// pastes may not.
+    /// These words come first, followed by these variables. Such a command can enter a directory that the user who
+    /// pastes it may not.
     Words {
         words: String,
         variables: String,
         enters: bool,
     },
-    /// These words take it as one more, which a shell reads.
+    /// These words take the command as one more word, which a shell reads.
     Shell(String),
 }
 
 impl Remedies {
-    /// How a command runs as user `uid`, whose group is `gid` where that is known; `None` where nothing that is installed
+    /// How to run a command as user `uid`, whose group is `gid` if that is known. `None` if nothing that is installed
     /// here can do that.
     pub(super) fn as_owner(&self, uid: u32, gid: Option<u32>) -> Option<Owner> {
         let here = self.system();
@@ -31,11 +31,11 @@ impl Remedies {
             enters: !root,
         };
         Some(match login {
-            // It is root's own user by whatever name.
+            // It is root, under any name.
             _ if here.sudo && uid == 0 => words("sudo".into(), String::new()),
-            // sudo(8) knows no user without a name.
+            // sudo(8) does not accept a user without a name.
             Some(_) if here.sudo => words(format!("sudo -u '#{uid}'"), String::new()),
-            // runuser(1) leaves HOME, which is root's.
+            // runuser(1) keeps HOME, which is root's.
             Some(Login { name, home }) if root && here.runuser => words(
                 format!("runuser -u {} --", quote(name)),
                 format!("HOME={} ", quote(home)),
@@ -57,7 +57,7 @@ impl Remedies {
 }
 
 impl Owner {
-    /// A command, with variables that end in a blank.
+    /// The command, with variables that end in a blank.
     pub fn before(&self, variables: &str, command: &str) -> String {
         match self {
             Owner::Words { words, .. } => format!("{words} {variables}{command}"),
@@ -65,7 +65,7 @@ impl Owner {
         }
     }
 
-    /// A command that begins with variables, in a directory.
+    /// The command, with variables, in a directory.
     pub fn starts(&self, dir: Option<&Name>, command: &str) -> String {
         let dir = dir.map(quote);
         match (self, dir) {

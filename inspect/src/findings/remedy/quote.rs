@@ -1,15 +1,14 @@
-//! Words as a shell reads them.
+//! Quotes words for a shell.
 
 use crate::model::Name;
 
-/// Quotes a name, as it is shown, for a POSIX shell; one with control characters or bytes that are no
-/// UTF-8 for those that know `$'...'` (bash, zsh, ksh, POSIX 2024), so that it can be shown as well as
-/// pasted.
+/// Quotes a name for a POSIX shell. A name with control characters, or with bytes that are not UTF-8, is quoted for
+/// shells that know `$'...'` (bash, zsh, ksh, POSIX 2024), so that it can be shown as well as pasted.
 pub fn quote(word: &Name) -> String {
     quote_bytes(&word.shown())
 }
 
-/// The same of a path of this program.
+/// The same for a path of this program.
 pub fn quoted(path: &std::path::Path) -> String {
     quote(&Name::from(path.as_os_str().as_encoded_bytes()))
 }

@@ -1,19 +1,19 @@
-//! What can work here: who may change the watches of a process, and whether it could be supervised.
+//! What is possible here: who may change the watches of a process, and whether it could be supervised.
 
 use crate::model::{Copies, LocalSystem, Process};
 
 /// How the watches of a process can be changed from here.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// By whoever pastes the command.
+    /// By the user who pastes the command.
     Plain,
     /// Through sudo(8).
     Sudo,
-    /// As root, whom nobody becomes by a command here; and why it takes root.
+    /// As root, but no command here gives root; with the reason why root is needed.
     Root(String),
-    /// From outside of this container; and why not from here.
+    /// From outside this container; with the reason why not from here.
     Host(&'static str),
-    /// Not at all; and why.
+    /// Not at all; with the reason.
     Never(&'static str),
 }
 
@@ -30,7 +30,7 @@ pub fn reach(system: &LocalSystem, process: &Process) -> Reach {
     }
     let scope = system.ptrace_scope.unwrap_or(0);
     if scope >= 3 {
-        return Reach::Never("kernel.yama.ptrace_scope is 3, which refuses it to everybody");
+        return Reach::Never("kernel.yama.ptrace_scope is 3, which forbids it to everybody");
     }
     let mine = process.uid == Some(system.person);
     let why = match (mine, scope) {
@@ -38,7 +38,7 @@ pub fn reach(system: &LocalSystem, process: &Process) -> Reach {
         (true, scope) => format!("kernel.yama.ptrace_scope is {scope}"),
         (false, _) => match process.uid {
             Some(uid) => format!("it belongs to user {uid}"),
-            None => "it is not known whose it is".into(),
+            None => "its owner is not known".into(),
         },
     };
     if !system.root_may_trace {
@@ -51,7 +51,7 @@ pub fn reach(system: &LocalSystem, process: &Process) -> Reach {
     }
 }
 
-/// Why `watchfix run` cannot supervise here, which it does for static programs.
+/// Why `watchfix run` cannot supervise static programs here.
 pub fn cannot_supervise(system: &LocalSystem) -> Option<&'static str> {
     match system.copies {
         Copies::Refused => return Some(REFUSED),
@@ -59,7 +59,7 @@ pub fn cannot_supervise(system: &LocalSystem) -> Option<&'static str> {
         Copies::Allowed => {}
     }
     if !system.supervisors {
-        return Some("no seccomp listener is to be had (Linux 5.0)");
+        return Some("no seccomp listener can be created (Linux 5.0)");
     }
     // A supervisor is an ancestor of what it supervises: scope 1 allows that.
     match system.ptrace_scope {

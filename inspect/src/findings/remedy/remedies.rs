@@ -1,4 +1,4 @@
-//! Who writes the commands that help.
+//! Writes the commands that help.
 
 use super::quote::{quote, quote_bytes, quote_text};
 use super::reach::{self, Reach};
@@ -7,7 +7,7 @@ use crate::model::{Finding, Heal, LocalSystem, Name, Process};
 use crate::words::open_files_of;
 use std::cell::LazyCell;
 
-/// Writes commands. Knows what is installed here, and what is allowed, once the first is written: most looks end
+/// Writes commands. It finds out what is installed and allowed here when it writes the first command: most looks end
 /// without one.
 #[derive(Debug)]
 pub struct Remedies {
@@ -15,14 +15,14 @@ pub struct Remedies {
 }
 
 impl Remedies {
-    /// For the place that `look` finds, if a command has to know it.
+    /// For the system that `look` finds, if a command has to know it.
     pub fn new(look: fn() -> LocalSystem) -> Remedies {
         Remedies {
             system: LazyCell::new(Box::new(look)),
         }
     }
 
-    /// For a place that is known.
+    /// For a known system.
     pub fn of(system: LocalSystem) -> Remedies {
         Remedies {
             system: LazyCell::new(Box::new(|| system)),
@@ -38,7 +38,7 @@ impl Remedies {
         reach::reach(self.system(), process)
     }
 
-    /// Why `watchfix run` cannot supervise here, which it does for static programs.
+    /// Why `watchfix run` cannot supervise static programs here.
     pub(super) fn cannot_supervise(&self) -> Option<&'static str> {
         reach::cannot_supervise(self.system())
     }
@@ -55,7 +55,7 @@ impl Remedies {
         Some(format!("{watchfix} heal {flags}{}", process.pid))
     }
 
-    /// Gives the watches the masks back they had before user `by` healed them: that user has the record.
+    /// Restores the masks that the watches had before user `by` healed them: that user has the record.
     pub fn undo(&self, process: &Process, by: u32) -> Option<String> {
         let watchfix = self.system().watchfix.as_ref()?;
         let path = quote(&watchfix.path);
@@ -82,22 +82,22 @@ impl Remedies {
         format!("{fdscan} {arguments}")
     }
 
-    /// The same within a sentence.
+    /// The same, for a sentence.
     pub fn mention(&self, arguments: &str) -> String {
         format!("`{}`", self.fdscan(arguments))
     }
 
-    /// Writes the WAL into the database and cuts it to nothing. Readers that come one after the other are
-    /// waited for: once everything is in the database, the next ones do not need the log.
+    /// Writes the WAL into the database and truncates it. The command waits for readers: once everything is in the
+    /// database, new ones do not need the log.
     pub fn checkpoint(&self, database: &Name) -> String {
         let path = quote(database);
         format!("sqlite3 {path} 'PRAGMA busy_timeout=10000; PRAGMA wal_checkpoint(TRUNCATE)'")
     }
 
-    /// Copies the files of a database, unlinked ones through the descriptors that keep them: those of one
-    /// moment, because a -wal means nothing without the database it was written for. The process stands
-    /// still meanwhile, and goes on whether the copies were made or not; the exit status tells which.
-    /// They are made in the directory `at`, or beside their old names.
+    /// Copies the files of a database, unlinked ones through the descriptors that keep them. All copies are of one
+    /// moment, because a -wal is useless without the database that it was written for. The process is stopped
+    /// meanwhile, and then continues whether or not the copies succeeded; the exit status tells. The copies are made in
+    /// the directory `at`, or beside the old names.
     pub fn rescue(&self, pid: u32, files: &[(Option<i32>, &Name)], at: Option<&Name>) -> String {
         let copies = files.iter().map(|(fd, path)| {
             let from = match fd {
@@ -120,13 +120,13 @@ impl Remedies {
         format!("kill -STOP {pid}{copies} && kill -CONT {pid} || {{ kill -CONT {pid}; false; }}")
     }
 
-    /// Raises the soft limit of open descriptors (prlimit(1): `N:` leaves the hard one alone).
+    /// Raises the soft limit of open descriptors (prlimit(1): `N:` does not change the hard one).
     pub fn raise_fd_limit(&self, pid: u32, soft: u64) -> String {
         format!("prlimit --pid {pid} --nofile={soft}:")
     }
 
-    /// Makes the command of a finding one that runs as it is pasted, about what belongs to the users `owners`; what cannot
-    /// run here is said instead.
+    /// Turns the command of a finding, about something that belongs to the users `owners`, into one that can be pasted
+    /// as it is. If it cannot run here, the message says so instead.
     pub fn paste(&self, finding: &mut Finding, owners: &[u32]) {
         if finding.needs_start() {
             return;
@@ -141,8 +141,8 @@ impl Remedies {
         }
     }
 
-    /// A command that is none of `watchfix` and no start, about what belongs to the users `owners`, as root where it takes
-    /// that: one of them is another one, or it is the system that is changed.
+    /// A command other than `watchfix` and a start, about something that belongs to the users `owners`. It runs as root
+    /// if that is needed: if one of them is another user, or if it changes the system.
     ///
     /// # Errors
     /// Why it cannot run here, as the beginning of a sentence.
@@ -157,7 +157,8 @@ impl Remedies {
         }
         let person = self.system().person;
         let needs_root = of_system || owners.iter().any(|&uid| uid != person);
-        // The one asks by itself (polkit(8)), or is for this user's own units; the other is for who made a namespace.
+        // systemctl asks for permission itself (polkit(8)) or is about this user's own units. nsenter is for the owner
+        // of the namespace.
         let asks = ["systemctl ", "nsenter "];
         let asks = asks.iter().any(|program| command.starts_with(program));
         if person == 0 || !needs_root || asks {
@@ -169,14 +170,14 @@ impl Remedies {
         if !command.contains([';', '&', '|', '<', '>']) {
             return Ok(format!("sudo {command}"));
         }
-        // `$'...'` is not known to every sh(1).
+        // Not every sh(1) knows `$'...'`.
         let shell = if command.contains("$'") { "bash" } else { "sh" };
         Ok(format!("sudo {shell} -c {}", quote_text(command)))
     }
 }
 
 impl crate::model::Program {
-    /// How a command begins: by `name` alone where that means this very file.
+    /// How a command begins: with `name` alone if that leads to this very file.
     pub(super) fn word(&self, name: &str) -> String {
         match self.in_path {
             true => name.into(),

@@ -1,4 +1,4 @@
-//! How a program is started again, with the rules that help.
+//! How to start a program again, with the rules that help.
 
 use super::Remedies;
 use super::quote::{quote, quote_bytes};
@@ -9,8 +9,8 @@ use rules::rule::Rule;
 const LIBRARY: &str = "libwatchfix.so";
 
 impl Remedies {
-    /// Starts the program again with these rules: by preload if it is dynamic, else (and when that is not known) by
-    /// `watchfix run`, which works for every program. `None` where nothing would be better then.
+    /// Starts the program again with these rules: with the preload if it is dynamic, else (also if that is not known)
+    /// under `watchfix run`, which works for every program. `None` if that would not help.
     pub fn start(&self, process: &Process, start: &Restart) -> Option<String> {
         let preload = self.preload(process).filter(|_| !start.by_run);
         if !self.helps(process, start) {
@@ -33,7 +33,7 @@ impl Remedies {
         })
     }
 
-    /// Whether such a start changes what is to be changed: engines that see masks only cannot ignore names.
+    /// Whether such a start changes what has to change: engines that only see masks cannot ignore names.
     pub fn helps(&self, process: &Process, start: &Restart) -> bool {
         let only_names = !start.ignore.is_empty()
             && start.instead.is_empty()
@@ -69,13 +69,14 @@ impl Remedies {
             .collect()
     }
 
-    /// Whether the library, which sees names, would be in the process from such a start on.
+    /// Whether such a start would load the library, which sees names.
     fn sees_names(&self, process: &Process, start: &Restart) -> bool {
         let library = self.loads_by_run(process) || self.system().library.is_some();
         process.is_dynamic() && !start.by_run && library
     }
 
-    /// Whether `watchfix run` starts it, which loads the library itself, and reaches what the library does not.
+    /// Whether `watchfix run` starts it, which loads the library itself, and also reaches programs that the library
+    /// does not.
     fn loads_by_run(&self, process: &Process) -> bool {
         process.supervised && self.system().watchfix.is_some()
     }
@@ -93,14 +94,14 @@ impl Remedies {
         self.started(process, variables, &format!("{watchfix} run {flags}-- "))
     }
 
-    /// A start in the directory the process works in, as its user. `variables` and what is put `before` the command
+    /// A start in the working directory of the process, as its user. `variables` and what comes `before` the command
     /// end in a blank.
     fn started(&self, process: &Process, variables: &str, before: &str) -> Option<String> {
         let anothers = self.is_anothers(process);
         let command = command_line(process, anothers)?;
         let dir = process.surroundings.cwd.as_ref().filter(|dir| {
             let path = dir.as_bytes();
-            // proc_pid_cwd(5): one that was removed.
+            // proc_pid_cwd(5): the suffix of a removed directory.
             path.starts_with(b"/") && path != b"/" && !path.ends_with(b" (deleted)")
         });
         let command = format!("{variables}{before}{command}");
@@ -114,17 +115,17 @@ impl Remedies {
         })
     }
 
-    /// Whether a start must be made another user's first: pasted as it is, the program would be its starter's.
+    /// Whether a start must run as another user: pasted as it is, it would run as the user who pastes it.
     pub(super) fn is_anothers(&self, process: &Process) -> bool {
         process.uid.is_some_and(|uid| uid != self.system().person)
     }
 
-    /// `LD_PRELOAD=` with the library, and behind it what the process preloads already; `None` where that does not
-    /// reach it, and where `watchfix run` does it.
+    /// `LD_PRELOAD=` with the library, followed by what the process already preloads. `None` if that does not reach it,
+    /// or if `watchfix run` does it.
     fn preload(&self, process: &Process) -> Option<String> {
         let library = self.system().library.as_ref();
         let library = library.filter(|_| process.is_dynamic() && !self.loads_by_run(process))?;
-        // This program may lie in somebody's home: a name like any other.
+        // The library may be in a home directory, whose name may be anything.
         let mut list = library.shown().into_owned();
         let others = process.preload.requested.iter().flatten();
         for other in others.filter(|entry| entry.base() != LIBRARY.as_bytes()) {

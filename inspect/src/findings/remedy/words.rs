@@ -1,15 +1,15 @@
-//! The words commands are made of: the command line of a process, and rules as `watchfix` takes them.
+//! The words of commands: the command line of a process, and rules as `watchfix` takes them.
 
 use super::quote::{quote, quote_bytes};
 use crate::model::{Heal, Name, Process, is_title};
 use rules::rule::Rule;
 
-/// The command line, quoted. Its program is named by path where the process was given a name that a
-/// shell would not find: a login shell's `-bash`, none, one that only the process's own PATH has, or `through` sudo(8),
-/// which has a PATH of its own.
+/// The command line, quoted. The program is named by its path if a shell would not find the name the process was given:
+/// a login shell's `-bash`, none at all, one that only the process's own PATH has, or one `through` sudo(8), which has
+/// its own PATH.
 pub fn command_line(process: &Process, through: bool) -> Option<String> {
     let arguments = process.cmdline.as_deref().unwrap_or_default();
-    // What it was started by stands nowhere any more.
+    // The name it was started with is not known any more.
     if arguments.first().is_some_and(is_title) {
         return None;
     }
@@ -28,11 +28,11 @@ pub fn command_line(process: &Process, through: bool) -> Option<String> {
     Some(words.join(" "))
 }
 
-/// A rule by its variable, and its text.
+/// The variable of a rule, and its text.
 type RuleText = (Name, Vec<u8>);
 
-/// The rules that are to stay in force: those it was started with; in their place, or added to them where they say so
-/// (`+`), those it was healed with. What switches them off is not one that helps.
+/// The rules that are to stay in force: those it was started with, replaced by those it was healed with, or extended by
+/// them if they begin with `+`. WATCHFIX_OFF, which switches rules off, is not kept.
 fn rules_of(process: &Process) -> Vec<RuleText> {
     let started = process.watchfix_rules.iter();
     let mut rules: Vec<RuleText> = started
@@ -52,7 +52,7 @@ fn rules_of(process: &Process) -> Vec<RuleText> {
     rules
 }
 
-/// A list with `new` behind what stands in it.
+/// A list with `new` appended.
 fn joined(known: Option<&[u8]>, variable: &Name, new: &[u8]) -> Vec<u8> {
     let separator = match variable.as_bytes() == Rule::Strip.variable().as_bytes() {
         true => b',',
@@ -66,8 +66,8 @@ fn joined(known: Option<&[u8]>, variable: &Name, new: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The rules in force as they stand before a command, with `instead` for those of these names. An empty one is left to
-/// a flag.
+/// The rules in force as variables before a command, with `instead` replacing those of the same names. An empty rule is
+/// left to a flag.
 pub fn variables(process: &Process, instead: &[(Rule, Vec<u8>)]) -> String {
     let given = |name: &Name| {
         let mut all = instead.iter();
@@ -81,7 +81,7 @@ pub fn variables(process: &Process, instead: &[(Rule, Vec<u8>)]) -> String {
     kept.chain(new).collect()
 }
 
-/// The rules in force as flags of `watchfix heal`, with what is wanted besides.
+/// The rules in force as flags of `watchfix heal`, with what is wanted in addition.
 pub fn flags(process: &Process, heal: &Heal) -> String {
     let rules = rules_of(process);
     let flag = |rule: Rule| {
@@ -89,7 +89,7 @@ pub fn flags(process: &Process, heal: &Heal) -> String {
             Rule::Strip if heal.attrib => b"attrib".to_vec(),
             Rule::Drop => patterns(&heal.drop),
             Rule::Settle => patterns(&heal.settle),
-            // Where the log goes that is the process's own.
+            // Where the log goes is up to the process.
             Rule::Log => return None,
             _ => Vec::new(),
         };
@@ -102,11 +102,11 @@ pub fn flags(process: &Process, heal: &Heal) -> String {
             }
         };
         let value = match rule {
-            // Those of its databases are settled as well: the library does not do that.
+            // The directories of its databases are settled as well, which the library does not do.
             Rule::Settle if value != b"none" && !value.starts_with(b"+") => {
                 [b"+", &value[..]].concat()
             }
-            // There is nothing to be added to.
+            // There is nothing to add it to.
             Rule::Drop if !new.is_empty() => value.strip_prefix(b"+").unwrap_or(&value).to_vec(),
             _ => value,
         };
@@ -115,7 +115,7 @@ pub fn flags(process: &Process, heal: &Heal) -> String {
     Rule::ALL.into_iter().filter_map(flag).collect()
 }
 
-/// A list of patterns with these behind what stands in it: a rule that is given anew replaces the one in force.
+/// A list of patterns with these appended: a rule that is given again replaces the one in force.
 pub fn added(process: &Process, rule: Rule, new: &[u8]) -> Vec<u8> {
     let variable = Name::from(rule.variable());
     let all = rules_of(process);
@@ -123,7 +123,7 @@ pub fn added(process: &Process, rule: Rule, new: &[u8]) -> Vec<u8> {
     joined(known.map(|(_, known)| known.as_slice()), &variable, new)
 }
 
-/// Names as patterns that mean only themselves, separated by colons.
+/// Names as patterns that match only themselves, separated by colons.
 pub fn patterns(names: &[Name]) -> Vec<u8> {
     let escaped = names.iter().map(|name| {
         let mut pattern = Vec::new();
@@ -145,7 +145,7 @@ mod tests {
     use crate::model::{Healed, Program};
 
     #[test]
-    fn rules_it_was_healed_with_stay_in_force_beside_those_it_was_started_with() {
+    fn rules_from_heal_stay_in_force_together_with_those_from_the_start() {
         let mut process = Fixture::new().process;
         let mut with = |started: &[(&str, &str)], healed: &[(&str, &str)]| {
             let names = |list: &[(&str, &str)]| {
@@ -189,7 +189,7 @@ mod tests {
             ),
             said("WATCHFIX_STRIP=open,attrib ", "--strip open,attrib ")
         );
-        // heal settles the databases of a process as well; where it logs, and that it is off, is another one's matter.
+        // heal also settles the databases of a process. It does not take over where the process logs, or WATCHFIX_OFF.
         assert_eq!(
             with(
                 &[
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_shell_would_not_find_is_named_by_its_path() {
+    fn a_program_that_a_shell_would_not_find_is_named_by_its_path() {
         let mut process = Fixture::new().process;
         process.exe = Some("/bin/bash".into());
         let mut with = |name: &str, through| {
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(with("-bash", false), "/bin/bash x");
         assert_eq!(with("bash", false), "bash x");
         assert_eq!(with("bash", true), "/bin/bash x");
-        // The name it was given may be what it goes by.
+        // The program may behave according to the name it was given.
         assert_eq!(with("sh", true), "sh x");
         for (in_path, through, says) in [
             (true, false, "bash x"),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_in_force_stay_in_force_beside_new_ones() {
+    fn rules_in_force_stay_in_force_together_with_new_ones() {
         let mut process = Fixture::new().process;
         let mut with = |rules: &[(&str, &str)]| {
             let rules = rules
