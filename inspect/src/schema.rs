@@ -66,6 +66,11 @@ written_as!(Mask, { "type": "string", "pattern": "^0x[0-9a-f]+$" });
 written_as!(Device, { "type": "string", "pattern": "^[0-9]+:[0-9]+$" });
 written_as!(Events, { "type": "array", "items": { "type": "string" } });
 
+fn described(mut schema: Schema, text: &str) -> Schema {
+    schema.insert("description".into(), text.into());
+    schema
+}
+
 impl JsonSchema for Watch {
     fn schema_name() -> Cow<'static, str> {
         "Watch".into()
@@ -79,12 +84,15 @@ impl JsonSchema for Watch {
             "properties": {
                 "wd": { "type": "integer", "description": "The watch descriptor." },
                 "inode": { "type": "integer", "description": "The number of the watched inode." },
-                "device": generator.subschema_for::<Device>(),
-                "mask": generator.subschema_for::<Mask>(),
-                "events": generator.subschema_for::<Events>(),
-                "path": generator.subschema_for::<Option<Name>>(),
-                "resolved_by": generator.subschema_for::<Option<ResolvedBy>>(),
-                "deleted": { "const": true, "description": "The watched inode has no name any more." },
+                "device": described(generator.subschema_for::<Device>(), "The device of the watched inode."),
+                "mask": described(generator.subschema_for::<Mask>(), "The event mask, in hexadecimal."),
+                "events": described(generator.subschema_for::<Events>(), "The names of its events."),
+                "path": described(generator.subschema_for::<Option<Name>>(), "The path of the watched inode."),
+                "resolved_by": described(
+                    generator.subschema_for::<Option<ResolvedBy>>(),
+                    "How the path was found.",
+                ),
+                "deleted": { "const": true, "description": "The watched inode is deleted." },
                 "unresolved": { "type": "string", "description": "Why its path is not known." },
             },
         })
@@ -102,7 +110,7 @@ fn schema() -> Value {
     let mut root = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "fdscan/1",
-        "description": "What fdscan --json answers. Keys may be added, never renamed; what is not known is null.",
+        "description": "The output of fdscan --json. Keys may be added, never renamed; what is not known is null.",
         "anyOf": any,
     });
     root["$defs"] = Value::Object(generator.take_definitions(true).into_iter().collect());
@@ -202,8 +210,8 @@ fn prose(schema: &Value) -> String {
     let mut text = String::from(
         "# JSON\n\n\
          Every command of fdscan takes `--json`. The documents have `\"schema\": \"fdscan/1\"`: keys may be added, never \
-         renamed. What is not known is `null`, never 0 or an empty text. Sizes are in bytes, times in the unit their key \
-         names, else in seconds. This file and [fdscan.schema.json](fdscan.schema.json) are made from the types in \
+         renamed. What is not known is `null`, never 0 or an empty text. Sizes are in bytes. Times are in the unit that the \
+         key names, else in seconds. This file and [fdscan.schema.json](fdscan.schema.json) are generated from the types in \
          inspect/src/model; `watchfix heal --json` is in [heal.md](heal.md).\n\n\
          | command | document |\n| --- | --- |\n",
     );

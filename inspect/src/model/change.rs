@@ -34,8 +34,8 @@ impl Change {
         (rate > 0.0).then(|| (left as f64 / rate) as u64)
     }
 
-    /// When `limit` is met, of which `used` were taken at a look that counted `own` of this: what was taken between that
-    /// look and the second sample is gone as well. `None` if it did not grow within `seconds`.
+    /// When `limit` is met, of which `used` were taken at a look that counted `own` of this: what was taken between
+    /// that look and the second sample is gone as well. `None` if it did not grow within `seconds`.
     pub fn until(self, limit: u64, used: u64, own: u64, seconds: f64) -> Option<LimitAhead> {
         let since = self.to.saturating_sub(own);
         let left = limit.saturating_sub(used).saturating_sub(since);
@@ -52,13 +52,13 @@ impl Change {
     }
 }
 
-/// A limit and when it is met.
+/// A limit and when it is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LimitAhead {
-    /// How many there may be.
+    /// The limit.
     pub limit: u64,
-    /// In so many seconds.
+    /// Seconds until it is reached.
     pub seconds_left: u64,
 }
 

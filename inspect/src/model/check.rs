@@ -7,15 +7,15 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CheckScan {
-    /// Always [`SCHEMA`](super::SCHEMA).
+    /// Always `fdscan/1`.
     pub schema: &'static str,
     /// The version of this program.
     pub fdscan_version: &'static str,
     /// When it began: RFC 3339, UTC.
     pub taken_at: String,
-    /// No rule was broken. A rule that could not be measured is not broken.
+    /// Whether no rule was broken. A rule that could not be measured is not broken.
     pub passed: bool,
-    /// The command it ran; `None` where it looked at processes that run.
+    /// The command it ran; `None` if it looked at running processes.
     pub command: Option<CommandRun>,
     /// Every rule, in the order of the command line.
     pub rules: Vec<RuleResult>,
@@ -29,7 +29,7 @@ pub struct CheckScan {
     pub incomplete: Vec<Gap>,
 }
 
-/// A command that was run to be checked.
+/// The command that was run and checked.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CommandRun {
@@ -37,17 +37,17 @@ pub struct CommandRun {
     pub command: CommandLine,
     /// Its process.
     pub pid: u32,
-    /// Its exit status as a shell gives it: 128 and the signal's number when one ended it.
+    /// Its exit status, as a shell gives it: 128 plus the number of the signal that ended it.
     pub exit_status: u8,
     /// How long it ran.
     pub seconds: f64,
     /// How often its processes were looked at.
     pub samples: u64,
-    /// Processes it left behind: they run on.
+    /// Processes it left behind, which still run.
     pub left_running: Vec<ProcessRef>,
 }
 
-/// A rule and whether it held.
+/// A rule and whether it was kept.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RuleResult {
@@ -61,16 +61,16 @@ pub struct RuleResult {
     /// The severity of `fail-on`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
-    /// Whether it held; `None` if it could not be measured.
+    /// Whether it was kept; `None` if it could not be measured.
     pub passed: Option<bool>,
     /// The highest number seen in one process: descriptors, watches, bytes, connections, watches with a
     /// denied event; for `fail-on` the number of findings.
     pub measured: Option<u64>,
-    /// The process it was seen in.
+    /// The process with that number.
     pub process: Option<ProcessRef>,
-    /// The database it was seen at.
+    /// The database with that number.
     pub path: Option<Name>,
-    /// When a command first broke it.
+    /// When the command first broke it.
     pub first: Option<Breach>,
     /// As on the command line: `max-wal 64.0 MiB`.
     #[serde(skip)]
@@ -85,7 +85,7 @@ pub struct RuleResult {
 pub struct Breach {
     /// Seconds since the command began.
     pub seconds: f64,
-    /// The number then.
+    /// The measured number at that time.
     pub value: u64,
     /// The process.
     pub process: ProcessRef,
@@ -97,7 +97,7 @@ pub struct Breach {
 pub struct FoundIn {
     /// The process.
     pub process: ProcessRef,
-    /// Seconds since the command began; `None` where none was run.
+    /// Seconds since the command began; `None` if none was run.
     pub seconds: Option<f64>,
     /// What is wrong.
     #[serde(flatten)]
@@ -111,13 +111,13 @@ pub struct CheckedProcess {
     /// The process.
     #[serde(flatten)]
     pub process: ProcessRef,
-    /// Its command line, or its name in brackets where it has none.
+    /// Its command line, or its name in brackets if it has none.
     pub command: Option<CommandLine>,
     /// Descriptors.
     pub fds: Option<u64>,
     /// Watches of all its instances.
     pub watches: Option<u64>,
-    /// The largest -wal of a database it has open; `None` where it has none, or that is not known.
+    /// The largest -wal of a database it has open; `None` if it has none, or that is not known.
     pub wal_bytes: Option<u64>,
     /// The most connections to one database.
     pub connections: Option<u64>,

@@ -1,9 +1,9 @@
-//! Claims: files by which a program says that it runs, where it listens, or that it is to stop.
+//! Claims: files by which a program says that it runs, where it listens, or that it should stop.
 
 use super::{CommandLine, Name, Severity};
 use serde::Serialize;
 
-/// One claim and what it is worth.
+/// One claim and the verdict about it.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Claim {
@@ -11,25 +11,25 @@ pub struct Claim {
     pub path: Name,
     /// What it claims, by its name and content.
     pub kind: ClaimKind,
-    /// What it is worth.
+    /// Whether it is valid.
     pub verdict: Verdict,
-    /// How bad that is; `None` where nothing is wrong.
+    /// How bad that is; `None` if nothing is wrong.
     pub severity: Option<Severity>,
     /// The process it names.
     pub pid: Option<u32>,
-    /// That process's start, as it stands in the file.
+    /// The start of that process, as the file has it.
     pub start: Option<Name>,
     /// The address it names, `host:port` or `port`.
     pub address: Option<Name>,
-    /// Who the claim belongs to: the process it names, who listens, or who holds its lock.
+    /// The processes the claim belongs to: the one it names, the listeners, or the holders of its lock.
     pub holders: Vec<ClaimHolder>,
     /// Seconds since it was written.
     pub age_seconds: Option<u64>,
     /// A whole sentence: why this verdict.
     pub why: String,
-    /// A command, where it is certain that it helps.
+    /// A command, if it is certain that it helps.
     pub remedy: Option<String>,
-    /// Where it lies, as seen from a process. Means nothing for `fdscan claims`.
+    /// Where it is, as seen from a process. Meaningless for `fdscan claims`.
     #[serde(skip)]
     pub place: Place,
     /// This user may not read it.
@@ -41,7 +41,7 @@ pub struct Claim {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClaimScan {
-    /// Always [`SCHEMA`](super::SCHEMA).
+    /// Always `fdscan/1`.
     pub schema: &'static str,
     /// The version of this program.
     pub fdscan_version: &'static str,
@@ -51,13 +51,13 @@ pub struct ClaimScan {
     pub claims: Vec<Claim>,
 }
 
-/// Who a claim belongs to.
+/// A process that a claim belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClaimHolder {
     /// Its PID.
     pub pid: u32,
-    /// Its command line, or its name in brackets where it has none; `None` if it may not be seen.
+    /// Its command line, or its name in brackets if it has none; `None` if it may not be seen.
     pub command: Option<CommandLine>,
     /// The lock it holds on the file: `flock`, `posix` or `ofd`.
     pub lock: Option<&'static str>,
@@ -70,7 +70,7 @@ pub enum Place {
     Written,
     /// In the directory that has its program's name: `~/.genie`, or what GENIE_HOME names.
     Named,
-    /// In its working directory, where other programs may work as well.
+    /// In its working directory, which other programs may use as well.
     Working,
 }
 
@@ -81,34 +81,34 @@ pub enum Place {
 pub enum ClaimKind {
     /// A process runs.
     Pid,
-    /// Somebody listens.
+    /// A process listens on a port.
     Port,
-    /// Somebody has it locked.
+    /// A process has locked the file.
     Lock,
-    /// Somebody listens: a unix socket.
+    /// A process listens on a unix socket.
     Socket,
-    /// Somebody is to stop; it holds for a limited time.
+    /// A process should stop; valid for a limited time.
     Sentinel,
     /// It cannot be told.
     Unknown,
 }
 
-/// What a claim is worth.
+/// The verdict about a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It holds: the process runs, or somebody listens.
+    /// It is valid: the process runs, or a process listens.
     Live,
-    /// Nobody is behind it any more.
+    /// Its owner is gone.
     Stale,
     /// The PID belongs to another process now.
     Reused,
-    /// It is being made, or it is a sentinel within its time.
+    /// It is being created, or it is a stop file that is still valid.
     InProgress,
-    /// It says nothing that could be checked.
+    /// It contains nothing that could be checked.
     Corrupt,
-    /// A sentinel older than its time.
+    /// A stop file that is too old.
     Expired,
     /// The file is locked.
     Held,

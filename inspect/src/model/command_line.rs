@@ -10,7 +10,7 @@ use std::fmt;
 pub struct CommandLine(Vec<Name>);
 
 impl CommandLine {
-    /// The words; where there are none, the name of the main thread in brackets, as ps(1) has it.
+    /// The words; without any, the name of the main thread in brackets, as in ps(1).
     pub fn of(words: Vec<Name>, comm: Option<Name>) -> Option<CommandLine> {
         if !words.is_empty() {
             return Some(CommandLine(words));

@@ -5,13 +5,13 @@ use super::{Change, DatabaseSample, Handles, LogSample};
 use serde::Serialize;
 use std::time::Duration;
 
-/// What became of a database between two samples.
+/// How a database changed between two samples.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DatabaseGrowth {
-    /// How far the samples lie apart.
+    /// The time between the samples.
     pub seconds: f64,
-    /// Descriptors of the database; `None`, as the other two, where they were not counted.
+    /// Descriptors of the database; `None`, like the other two, if they were not counted.
     pub handles: Option<Change>,
     /// Descriptors of its -wal.
     pub wal_handles: Option<Change>,
@@ -21,9 +21,9 @@ pub struct DatabaseGrowth {
     pub wal_bytes: Option<Change>,
     /// Valid frames.
     pub frames: Option<Change>,
-    /// Frames that are in the database already.
+    /// Frames that are already in the database.
     pub checkpointed_frames: Option<Change>,
-    /// The log did not begin anew in between: its salts are the same.
+    /// Whether it is still the same log, with the same salts: it did not restart in between.
     pub same_log: Option<bool>,
 }
 

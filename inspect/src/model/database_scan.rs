@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DatabaseScan {
-    /// Always [`super::SCHEMA`].
+    /// Always `fdscan/1`.
     pub schema: &'static str,
     /// The version of this program.
     pub fdscan_version: &'static str,
@@ -15,11 +15,11 @@ pub struct DatabaseScan {
     pub taken_at: String,
     /// One entry for every database that could be read.
     pub databases: Vec<DatabaseReport>,
-    /// The others.
+    /// The databases that could not be read.
     pub errors: Vec<DatabaseFailure>,
 }
 
-/// A database and what was found out about it. Its descriptors are counted over all holders.
+/// A database and what is known about it. Its descriptors are summed up over all holders.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DatabaseReport {

@@ -14,18 +14,18 @@ pub struct Fds {
     pub soft_limit: Option<u64>,
     /// RLIMIT_NOFILE, hard.
     pub hard_limit: Option<u64>,
-    /// How many of which kind; `None` when they may not be read.
+    /// How many there are of each kind; `None` if they may not be read.
     pub by_type: Option<BTreeMap<Kind, usize>>,
-    /// Every descriptor, where the whole list was asked for (`--all`).
+    /// Every descriptor, if the whole list was asked for (`--all`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub list: Option<Vec<Descriptor>>,
     /// The directories with most descriptors of regular files in them, most first.
     pub top_directories: Vec<FileCount>,
-    /// The extensions with most descriptors of regular files, most first; `None` stands for names without.
+    /// The extensions with most descriptors of regular files, most first; `None` stands for names without an extension.
     pub top_extensions: Vec<ExtensionCount>,
 }
 
-/// How many descriptors there are of regular files in one directory.
+/// The descriptors of regular files in one directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FileCount {
@@ -35,7 +35,7 @@ pub struct FileCount {
     pub descriptors: usize,
 }
 
-/// How many descriptors there are of regular files with one extension.
+/// The descriptors of regular files with one extension.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ExtensionCount {
@@ -56,7 +56,7 @@ pub struct Descriptor {
     pub kind: Kind,
     /// Its path, or the name the kernel has for it (`anon_inode:inotify`), without ` (deleted)`.
     pub target: Name,
-    /// Whether the name it was opened by is gone.
+    /// Whether the file is deleted.
     pub deleted: bool,
     /// Whether it can be written through. Known for what has a path.
     pub writable: Option<bool>,
@@ -68,7 +68,7 @@ pub struct Descriptor {
     /// Inode and device. Known for what has a path.
     #[serde(flatten)]
     pub identity: Option<Identity>,
-    /// Inode and device of the directory it lies in, or lay in: regular files only.
+    /// Inode and device of the directory that it is or was in: regular files only.
     #[serde(skip)]
     pub parent: Option<Identity>,
 }
@@ -98,7 +98,7 @@ pub struct Identity {
     pub device: Device,
     /// Its number there.
     pub inode: u64,
-    /// What tells it from others of that number, made of its file handle; 0 where device and number do.
+    /// Distinguishes it from others with that number, made of its file handle; 0 if device and number do.
     #[serde(skip)]
     pub handle: u64,
 }

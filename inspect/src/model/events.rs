@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventsScan {
-    /// Always [`SCHEMA`](super::SCHEMA).
+    /// Always `fdscan/1`.
     pub schema: &'static str,
     /// The version of this program.
     pub fdscan_version: &'static str,
@@ -17,17 +17,17 @@ pub struct EventsScan {
     pub pid: u32,
     /// The name of its main thread.
     pub comm: Option<Name>,
-    /// Its command line, or its name in brackets where it has none.
+    /// Its command line, or its name in brackets if it has none.
     pub command: Option<CommandLine>,
-    /// How long was listened.
+    /// For how long fdscan listened.
     pub seconds: f64,
-    /// Inodes it watches for any event.
+    /// How many inodes it watches.
     pub watched: usize,
-    /// Those that were listened to.
+    /// How many of them were listened to.
     pub listened: usize,
     /// Events on them. A lower bound if `overflows` is not 0.
     pub total: u64,
-    /// How often this program's own queue ran over.
+    /// How often the queue of fdscan itself overflowed.
     pub overflows: u64,
     /// They came from the beginning of the time to its end, as those of a loop do.
     #[serde(skip)]
@@ -38,17 +38,17 @@ pub struct EventsScan {
     pub directories: Vec<PlaceCount>,
     /// By file, most first, up to 100.
     pub files: Vec<FileEvents>,
-    /// By the process that caused them, most first, up to 100; `None` where that could not be known.
+    /// By the process that caused them, most first, up to 100; `None` if that is not known.
     pub causes: Option<Vec<Cause>>,
-    /// Who has the files open, where causes are not known.
+    /// Which processes have the files open, if the causes are not known.
     pub hints: Vec<Hint>,
-    /// What it comes to.
+    /// What the counts mean.
     pub conclusion: Conclusion,
     /// What could not be seen, and why.
     pub incomplete: Vec<Gap>,
 }
 
-/// How often an event came.
+/// How often an event occurred.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventCount {
@@ -74,7 +74,7 @@ pub struct PlaceCount {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FileEvents {
-    /// Its path, or its name where its directory is not known.
+    /// Its path, or its name if the directory is not known.
     pub path: Name,
     /// All of them.
     pub count: u64,
@@ -82,7 +82,7 @@ pub struct FileEvents {
     pub events: Vec<EventCount>,
 }
 
-/// Processes that caused events: those with one command line.
+/// Processes with the same command line that caused events.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cause {
@@ -94,9 +94,9 @@ pub struct Cause {
     pub relation: Relation,
     /// The name of their main thread; `None` if they had ended.
     pub comm: Option<Name>,
-    /// Their command line; `None` if they had ended before they could be looked at.
+    /// Their command line; `None` if they ended before they could be looked at.
     pub command: Option<CommandLine>,
-    /// Their events, as fanotify counts them: it joins some that inotify tells apart, and the reverse.
+    /// Their events, as fanotify counts them. It merges some events that inotify counts separately, and the reverse.
     pub count: u64,
     /// By event, most first.
     pub events: Vec<EventCount>,
@@ -128,7 +128,7 @@ pub enum Relation {
     Descendant,
     /// Neither.
     Other,
-    /// It had ended.
+    /// It ended before it could be looked at.
     Unknown,
 }
 
@@ -149,11 +149,11 @@ pub struct Hint {
     pub pid: u32,
     /// Its command line.
     pub command: Option<CommandLine>,
-    /// It can write through a descriptor.
+    /// Whether it has the file open for writing.
     pub writes: bool,
 }
 
-/// What the counts come to.
+/// What the counts mean.
 #[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Conclusion {
@@ -161,11 +161,11 @@ pub struct Conclusion {
     pub message: String,
     /// A command that helps from the next start on.
     pub remedy: Option<String>,
-    /// A command that helps the process as it runs.
+    /// A command that helps the running process.
     pub remedy_live: Option<String>,
-    /// A command that can tell more, where not all that is watched could be listened to.
+    /// A command that can tell more, if not all watches could be listened to.
     pub ask: Option<String>,
-    /// Why a command that would help is not named, and what helps instead.
+    /// Why there is no command although one would help, and what helps instead.
     pub notes: Vec<String>,
     /// To change its watches would help.
     #[serde(skip)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failure {
-    /// The PID as asked for; `None` where a name or a port led to no process.
+    /// The PID as asked for; `None` if a name or a port did not lead to a process.
     pub pid: Option<u32>,
     /// A whole sentence.
     pub why: String,

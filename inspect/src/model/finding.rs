@@ -11,9 +11,9 @@ use serde_json::Value;
 pub enum Severity {
     /// Worth knowing.
     Info,
-    /// Costs time, descriptors or disk.
+    /// It costs time, descriptors or disk space.
     Warning,
-    /// Grows without end, loses data or stops the program.
+    /// It grows without end, loses data or stops the program.
     Critical,
 }
 
@@ -35,17 +35,17 @@ impl Severity {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
-    /// Which, by its contract name.
+    /// Its name, which does not change between versions.
     pub code: &'static str,
     /// How bad.
     pub severity: Severity,
     /// Plain sentences.
     pub message: String,
-    /// The figures it rests on.
+    /// The figures behind it: docs/findings.md explains them.
     pub evidence: Value,
-    /// A command that helps from the next start on, where there is one.
+    /// A command that helps from the next start on, if there is one.
     pub remedy: Option<String>,
-    /// A command that helps the process as it runs, where there is one.
+    /// A command that helps the running process, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy_live: Option<String>,
     /// What its commands are to change about watches: one command does it for all findings of a process.

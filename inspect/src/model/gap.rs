@@ -10,7 +10,7 @@ pub struct Gap {
     pub what: String,
     /// Why.
     pub why: String,
-    /// How many of it, where it is counted.
+    /// How many of these there are, if that is known.
     pub count: Option<usize>,
     /// Nothing that was seen makes it likely that a finding depends on it: the tables tell, and JSON.
     #[serde(skip)]

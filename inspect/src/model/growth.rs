@@ -12,7 +12,7 @@ const PATTERNS: usize = 10;
 #[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Growth {
-    /// How far the samples lie apart.
+    /// The time between the samples.
     pub seconds: f64,
     /// Open descriptors.
     pub descriptors: Option<Change>,
@@ -20,9 +20,9 @@ pub struct Growth {
     pub instances: Option<Change>,
     /// Watches of all of them.
     pub watches: Option<Change>,
-    /// Directories and extensions with more open files than before, most grown first.
+    /// Directories and extensions with more open files than before, those that grew most first.
     pub patterns: Vec<PatternGrowth>,
-    /// The limits that are met if it goes on so.
+    /// The limits that will be reached at this rate.
     pub limits: LimitsAhead,
     /// Databases that are open in both samples or in one. In a report, each stands with its database
     /// instead.
@@ -36,7 +36,7 @@ pub struct Growth {
     pub kinds: BTreeMap<Kind, Change>,
 }
 
-/// When limits are met at the rate that was seen; `None` for what does not grow, or has no limit that is known.
+/// When limits are reached at the observed rate; `None` for what does not grow or has no known limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LimitsAhead {
@@ -48,7 +48,7 @@ pub struct LimitsAhead {
     pub watches: Option<LimitAhead>,
 }
 
-/// Open files of one directory and extension that have become more.
+/// Open files of one directory and extension whose number grew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PatternGrowth {
@@ -56,7 +56,7 @@ pub struct PatternGrowth {
     pub directory: Name,
     /// The extension, without its dot.
     pub extension: Option<Name>,
-    /// How many descriptors more.
+    /// How many more descriptors there are.
     pub descriptors: u64,
 }
 

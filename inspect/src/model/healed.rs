@@ -3,17 +3,17 @@
 use super::Name;
 use serde::Serialize;
 
-/// That the masks of a process are not those it asked for.
+/// Says that the masks of a process are not those it asked for.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Healed {
-    /// When that was done last: RFC 3339, UTC.
+    /// When that was last done: RFC 3339, UTC.
     pub at: String,
-    /// Who did it.
+    /// The user who did it.
     pub uid: u32,
     /// Watches that have the mask they were given.
     pub watches: usize,
-    /// The command that gives them back the masks they had, where it can run.
+    /// The command that restores the masks they had, if it can run.
     pub undo: Option<String>,
     /// `at` in seconds since 1970.
     #[serde(skip)]
@@ -33,6 +33,6 @@ pub struct StillWoken {
     pub journal: Name,
     /// A sentence without its full stop.
     pub why: String,
-    /// The command for the next start that ends it, where there is one.
+    /// The command for the next start that ends it, if there is one.
     pub next_start: Option<String>,
 }

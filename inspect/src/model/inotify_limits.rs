@@ -6,11 +6,11 @@ use serde::Serialize;
 #[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InotifyLimits {
-    /// Watches one user may have.
+    /// Watches that one user may have.
     pub max_user_watches: Option<u64>,
-    /// Inotify instances one user may have.
+    /// Inotify instances that one user may have.
     pub max_user_instances: Option<u64>,
-    /// Events one instance may have waiting.
+    /// Events that one instance may queue.
     pub max_queued_events: Option<u64>,
     /// That of watches is the user namespace's (`user.max_inotify_watches`).
     #[serde(skip)]

@@ -1,12 +1,12 @@
-//! What commands can rest on in the place where they will be pasted.
+//! What commands can rely on in the place where they will be pasted.
 
 use super::Name;
 use std::collections::BTreeMap;
 
-/// The machine or container this program runs in, and who reads what it says.
+/// The machine or container this program runs in, and the user who reads the output.
 #[derive(Debug, Clone)]
 pub struct LocalSystem {
-    /// Who pastes the commands: who ran sudo(8), else this program's user.
+    /// The user who pastes the commands: the one who ran sudo(8), else this program's user.
     pub person: u32,
     /// sudo(8) is installed.
     pub sudo: bool,
@@ -20,11 +20,11 @@ pub struct LocalSystem {
     pub logins: BTreeMap<u32, Login>,
     /// sqlite3(1) is installed.
     pub sqlite3: bool,
-    /// `watchfix`, where it was found.
+    /// `watchfix`, if it was found.
     pub watchfix: Option<Program>,
     /// This program.
     pub fdscan: Option<Program>,
-    /// `libwatchfix.so`, where one was found that LD_PRELOAD can name.
+    /// `libwatchfix.so`, if one was found that LD_PRELOAD can name.
     pub library: Option<Name>,
     /// Whether descriptors of a process can be copied, which is how its watches are changed.
     pub copies: Copies,
@@ -32,7 +32,7 @@ pub struct LocalSystem {
     pub supervisors: bool,
     /// Root has CAP_SYS_PTRACE here.
     pub root_may_trace: bool,
-    /// `kernel.yama.ptrace_scope`; `None` where the kernel has no Yama.
+    /// `kernel.yama.ptrace_scope`; `None` if the kernel has no Yama.
     pub ptrace_scope: Option<u8>,
 }
 

@@ -41,7 +41,7 @@ pub struct Process {
     pub fds: Fds,
     /// Its inotify instances.
     pub inotify: Vec<Instance>,
-    /// Where its watches without a known path most likely are, where listing them would wake it.
+    /// Where its watches without a known path most likely are, if listing these places would wake it.
     pub watch_trees: Vec<WatchTree>,
     /// What was heard on its watched inodes while it was looked at; `None` where no watch reports looks, or nothing
     /// could be listened to.
@@ -49,17 +49,17 @@ pub struct Process {
     pub woken: Option<Woken>,
     /// The SQLite databases it has open.
     pub sqlite: Vec<Database>,
-    /// The container, the pod or the unit of systemd it is in; `None` if that is nothing known.
+    /// The container, pod or systemd unit that it belongs to; `None` if it is in none that is known.
     pub unit: Option<Unit>,
-    /// What its user has in use in all. Of a process in another user namespace: who made that, or the one
-    /// around it, in fdscan's own.
+    /// What its user has in use in total. For a process in another user namespace: the user in fdscan's own namespace
+    /// who created that one, or the one around it.
     pub user: Option<UserUsage>,
-    /// The other accounts it is charged to, of other user namespaces, its own first.
+    /// The other accounts it is charged to, in other user namespaces, its own first.
     pub user_namespaces: Vec<UserUsage>,
-    /// Its session, where it listens, and who is around it.
+    /// Its session, its listeners and related processes.
     #[serde(flatten)]
     pub surroundings: Surroundings,
-    /// What grew while it was looked at; `None` with one sample.
+    /// What grew between two samples; `None` with one sample.
     pub growth: Option<Growth>,
     /// Every descriptor.
     #[serde(skip)]
@@ -184,13 +184,13 @@ fn fullness(used: Option<u64>, limit: Option<u64>) -> Option<u128> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Linkage {
-    /// No program interpreter: LD_PRELOAD means nothing to it.
+    /// Without a program interpreter: LD_PRELOAD has no effect.
     Static,
     /// Started by a dynamic loader.
     Dynamic,
 }
 
-/// libwatchfix in this process.
+/// Whether libwatchfix is in this process.
 #[derive(Debug, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Preload {
@@ -220,7 +220,7 @@ pub enum Library {
 pub struct Account {
     /// The inode of the namespace; `None` for the one fdscan runs in.
     pub user_namespace: Option<u64>,
-    /// The user, by the number fdscan knows it by.
+    /// The user, by its UID as fdscan sees it.
     pub uid: u32,
 }
 
@@ -241,16 +241,15 @@ pub struct UserUsage {
     /// The user.
     #[serde(flatten)]
     pub account: Account,
-    /// Watches of all its processes; `None` where they were not counted, because the process has no
-    /// inotify instance.
+    /// Watches of all its processes; `None` if they were not counted because the process has no inotify instance.
     pub watches: Option<u64>,
     /// Inotify instances of all its processes.
     pub instances: u64,
-    /// The sums are lower bounds: some process could not be read.
+    /// Whether the sums are lower bounds, because a process could not be read.
     pub at_least: bool,
-    /// Watches it may have.
+    /// The limit of its watches.
     pub max_watches: Option<u64>,
-    /// Instances it may have.
+    /// The limit of its instances.
     pub max_instances: Option<u64>,
     /// Who has them, where that was counted by process: near a limit.
     #[serde(skip)]

@@ -3,11 +3,11 @@
 use super::Name;
 use serde::Serialize;
 
-/// One sample with its rates and forecasts. `None` stands for what is not known, or not yet.
+/// One sample with its rates and forecasts. `None` means not known, or not known yet.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reading {
-    /// Always [`super::SCHEMA`].
+    /// Always `fdscan/1`.
     pub schema: &'static str,
     /// The version of this program.
     pub fdscan_version: &'static str,
@@ -23,9 +23,9 @@ pub struct Reading {
     pub watches: UserReading,
     /// Its inotify instances.
     pub instances: UserReading,
-    /// Its databases with a log; `None` where they may not be seen.
+    /// Its databases with a log; `None` if they may not be read.
     pub sqlite: Option<Vec<LogReading>>,
-    /// Seconds until the first limit is met or the first disk is full, if it goes on like this.
+    /// Seconds until the first limit is reached or the first disk is full, at this rate.
     pub seconds_left: Option<u64>,
 }
 
@@ -37,9 +37,9 @@ pub struct FdsReading {
     pub open: Option<u64>,
     /// RLIMIT_NOFILE, soft.
     pub soft_limit: Option<u64>,
-    /// How many more a second; negative when they become fewer.
+    /// How many more per second; negative if they become fewer.
     pub per_second: Option<f64>,
-    /// Seconds until the limit; `None` when they do not grow.
+    /// Seconds until the limit; `None` if they do not grow.
     pub seconds_left: Option<u64>,
 }
 
@@ -47,13 +47,13 @@ pub struct FdsReading {
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UserReading {
-    /// Of this process.
+    /// How many this process has.
     pub count: Option<u64>,
     /// Of all its user's processes: the others as they were when this process was first seen to have some.
     pub user_count: Option<u64>,
-    /// What the user may have.
+    /// The limit of the user.
     pub user_limit: Option<u64>,
-    /// How many more this process has a second.
+    /// How many more this process has per second.
     pub per_second: Option<f64>,
     /// Seconds until the limit.
     pub seconds_left: Option<u64>,
@@ -73,11 +73,11 @@ pub struct LogReading {
     pub shm_handles: u64,
     /// The size of its -wal.
     pub wal_bytes: Option<u64>,
-    /// Bytes of it that are not in the database yet.
+    /// Bytes of the log that are not in the database yet.
     pub pending_bytes: Option<u64>,
-    /// Bytes the -wal grows by in a second.
+    /// By how many bytes the -wal grows per second.
     pub per_second: Option<f64>,
-    /// Bytes left on its file system.
+    /// Free bytes on its file system.
     pub disk_free_bytes: Option<u64>,
     /// Seconds until the disk is full.
     pub seconds_left: Option<u64>,

@@ -13,7 +13,7 @@ pub struct BugReport {
     pub system: System,
 }
 
-/// Counters of the process at one moment. `None` stands for what may not be read.
+/// Counters of the process at one moment. `None` means that it may not be read.
 #[derive(Debug, Clone)]
 pub struct Point {
     /// Seconds since the first one.
@@ -26,7 +26,7 @@ pub struct Point {
     pub wals: Vec<(Name, u64)>,
 }
 
-/// What the process runs on. `None` stands for what could not be read.
+/// What the process runs on. `None` means that it could not be read.
 #[derive(Debug, Clone)]
 pub struct System {
     /// The kernel's release, as uname(1) has it.
@@ -35,6 +35,6 @@ pub struct System {
     pub machine: &'static str,
     /// The distribution fdscan runs in.
     pub distribution: Option<String>,
-    /// kernel.yama.ptrace_scope, which limits who may look into whom.
+    /// kernel.yama.ptrace_scope, which limits which processes may examine which.
     pub ptrace_scope: Option<u64>,
 }

@@ -4,14 +4,14 @@ use super::{Kind, Name};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
-/// The counters of a process at one moment. `None` stands for what may not be read.
+/// The counters of a process at one moment. `None` means that it may not be read.
 #[derive(Debug, Clone)]
 pub struct Sample {
     /// When it was taken.
     pub at: Instant,
     /// Open descriptors.
     pub descriptors: Option<u64>,
-    /// Inotify instances, one that stands at several descriptors counted once.
+    /// Inotify instances. An instance with several descriptors counts once.
     pub instances: Option<u64>,
     /// Watches of all of them.
     pub watches: Option<u64>,

@@ -10,7 +10,7 @@ pub const SCHEMA: &str = "fdscan/1";
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Scan {
-    /// Always [`SCHEMA`].
+    /// Always `fdscan/1`.
     pub schema: &'static str,
     /// The version of this program.
     pub fdscan_version: &'static str,
@@ -18,13 +18,13 @@ pub struct Scan {
     pub taken_at: String,
     /// The limits of the system.
     pub limits: InotifyLimits,
-    /// One entry for every PID of which something could be read.
+    /// One entry for every PID that could at least partly be read.
     pub processes: Vec<Report>,
-    /// PIDs that could not be read, or not enough to look for findings.
+    /// PIDs that could not be read, or not well enough to look for findings.
     pub errors: Vec<Failure>,
 }
 
-/// A process and what was found out about it.
+/// A process and what is known about it.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
@@ -33,9 +33,9 @@ pub struct Report {
     pub process: Process,
     /// What is wrong with it, worst first.
     pub findings: Vec<Finding>,
-    /// Why a command that would help is not named, and what helps instead.
+    /// Why there is no command although one would help, and what helps instead.
     pub notes: Vec<String>,
-    /// That `watchfix heal` changed its watches; `None` if it did not, or where its record may not be read.
+    /// Says that `watchfix heal` changed its watches; `None` if it did not, or if its record may not be read.
     pub healed: Option<Healed>,
     /// What could not be seen, and why.
     pub incomplete: Vec<Gap>,

@@ -4,7 +4,7 @@ use super::{DatabaseGrowth, Holder, Identity, Name, RollbackLock, Wal};
 use serde::Serialize;
 use std::time::Duration;
 
-/// One database a process has open, with its side files.
+/// A database that a process has open, with its side files.
 #[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Database {
@@ -24,7 +24,7 @@ pub struct Database {
     pub wal_bytes: Option<u64>,
     /// Size of its -shm.
     pub shm_bytes: Option<u64>,
-    /// The database is unlinked.
+    /// Whether the database is unlinked.
     pub deleted: bool,
     /// The database is unlinked, and another file has its name.
     #[serde(skip)]
@@ -32,7 +32,7 @@ pub struct Database {
     /// All of it was unlinked in a place for temporary files.
     #[serde(skip)]
     pub scratch: bool,
-    /// Its directory has gone: where its files can be saved instead.
+    /// Where its files can be saved instead, if its directory is gone.
     #[serde(skip)]
     pub nearest: Option<Name>,
     /// Another one was copied over it while it was open.
@@ -47,33 +47,32 @@ pub struct Database {
     /// What it was called when it was opened, in rollback mode: it was renamed since.
     #[serde(skip)]
     pub renamed_from: Option<Name>,
-    /// Its -wal is unlinked; `None` when none is open.
+    /// Whether its -wal is unlinked; `None` if none is open.
     pub wal_deleted: Option<bool>,
-    /// Whether its header says WAL mode; `None` when it could not be read.
+    /// Whether its header says WAL mode; `None` if it could not be read.
     pub wal_mode: Option<bool>,
     /// Connections that have read; `None` unless it is in WAL mode.
     pub connections: Option<usize>,
-    /// Descriptors of the database beyond those connections': of closed ones, or of ones that have not
-    /// read.
+    /// Descriptors of the database beyond those of these connections: of closed ones, or of ones that have not read.
     pub parked: Option<usize>,
     /// SQLite libraries that have its -shm open, counted once for each process.
     pub libraries: Option<usize>,
-    /// Its log, in WAL mode.
+    /// Its log, if it is in WAL mode.
     pub wal: Option<Wal>,
-    /// The locks on the database itself; `None` where locks cannot be read at all.
+    /// The locks on the database itself; `None` if locks cannot be read.
     pub rollback_locks: Option<Vec<RollbackLock>>,
     /// Its commits make a -journal, in rollback mode.
     #[serde(skip)]
     pub makes_journals: bool,
-    /// It is written to again and again, as in a loop; `None` where that was not looked at.
+    /// Whether it is written to again and again, as in a loop; `None` if that was not looked at.
     #[serde(skip)]
     pub often: Option<bool>,
-    /// What its -journal says, in rollback mode; `None` where none is open, or it cannot be read.
+    /// What its -journal says, in rollback mode; `None` if none is open or it cannot be read.
     #[serde(skip)]
     pub journal: Option<Journal>,
     /// The processes that were looked at for locks on it: this one, and whoever holds one.
     pub holders: Vec<Holder>,
-    /// What became of it while it was looked at; `None` with one sample.
+    /// How it changed between two samples; `None` with one sample.
     pub growth: Option<DatabaseGrowth>,
     /// Its open files.
     #[serde(skip)]
@@ -159,6 +158,6 @@ pub struct Part {
     pub identity: Option<Identity>,
     /// The inode of its directory.
     pub parent: Option<Identity>,
-    /// For how long nobody had written to it when it was looked at; `None` where that was not asked for.
+    /// For how long nobody had written to it at the look; `None` if that was not asked for.
     pub rested: Option<Duration>,
 }

@@ -6,14 +6,14 @@ use super::{Database, Journal, LockKind, RollbackKind, RollbackLock};
 /// section 3).
 #[derive(Debug)]
 pub struct Blocked<'a> {
-    /// Who waits.
+    /// The process that waits.
     pub writer: &'a RollbackLock,
-    /// Whom for, who has read longest first.
+    /// The processes it waits for, the longest reader first.
     pub readers: Vec<&'a RollbackLock>,
 }
 
 impl Database {
-    /// Who is in a write transaction, and for how long it was seen to be, in milliseconds. In WAL mode that is a
+    /// The process in a write transaction, and for how long it was seen to be, in milliseconds. In WAL mode that is a
     /// lock of the -shm; a process that has locked the database for itself alone need not write.
     pub fn writer(&self) -> Option<(Option<u32>, Option<u64>)> {
         let in_wal = self.wal.iter().flat_map(|wal| wal.locks.iter().flatten());
@@ -72,8 +72,8 @@ impl Database {
         (self.wal_mode == Some(true) || ended || lock.lasting).then_some(lock)
     }
 
-    /// Whether that lock is known to stay: who closes a database last has it for a moment as well, and so has who ends a
-    /// commit in rollback mode.
+    /// Whether that lock is known to stay: who closes a database last has it for a moment as well, and so has who ends
+    /// a commit in rollback mode.
     pub fn is_kept_for_good(&self, lock: &RollbackLock) -> bool {
         let holder = self.holder(lock.pid);
         // Without a -shm nobody else could share the log.
@@ -82,7 +82,7 @@ impl Database {
         lock.lasting || alone || again
     }
 
-    /// Who else has it open than the process with this PID.
+    /// The other processes that have it open, besides the one with this PID.
     pub fn others(&self, pid: Option<u32>) -> impl Iterator<Item = u32> {
         let others = self.holders.iter().filter(move |h| Some(h.pid) != pid);
         others.filter(|h| h.handles > Some(0)).map(|h| h.pid)

@@ -3,27 +3,26 @@
 use super::Name;
 use serde::Serialize;
 
-/// A -wal as its -shm describes it. Everything but the locks is `None` where the -shm could not be read
-/// or is not to be believed.
+/// A -wal as its -shm describes it. Everything but the locks is `None` if the -shm could not be read or is not trusted.
 #[derive(Debug, Clone, Default, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Wal {
     /// Bytes of a page.
     pub page_size: Option<u32>,
-    /// Valid frames: what is behind them in the file is left over.
+    /// Valid frames: the file may have older ones after them.
     pub frames: Option<u32>,
-    /// Frames that are in the database already.
+    /// Frames that are already in the database.
     pub checkpointed_frames: Option<u32>,
-    /// Frames the last checkpoint set out to bring there.
+    /// Frames that the last checkpoint began to write there.
     pub attempted_frames: Option<u32>,
     /// Bytes of the valid frames and the header.
     pub live_bytes: Option<u64>,
     /// Bytes of the frames that are not in the database yet.
     pub pending_bytes: Option<u64>,
-    /// The five read marks: the last frame readers of that slot look at. A mark alone proves nothing; who
-    /// reads holds the slot's lock as well.
+    /// The five read marks: the last frame that readers of the slot look at. A mark alone does not prove a reader, who
+    /// also holds the lock of the slot.
     pub read_marks: Option<[Option<u32>; 5]>,
-    /// The locks on the -shm; `None` where locks cannot be read at all.
+    /// The locks on the -shm; `None` if locks cannot be read.
     pub locks: Option<Vec<Lock>>,
     /// The processes that are attached to the -shm.
     pub attached: Option<Vec<u32>>,
@@ -52,7 +51,7 @@ impl Wal {
             })
     }
 
-    /// The locks of readers. An exclusive one is held for a moment by who moves the mark.
+    /// The locks of readers. A process that moves the mark holds an exclusive one for a moment.
     pub fn readers(&self) -> impl Iterator<Item = &Lock> {
         let locks = self.locks.iter().flatten();
         locks.filter(|lock| lock.lock == LockKind::Read && !lock.exclusive)
@@ -89,9 +88,9 @@ pub struct Lock {
     pub slot: Option<u8>,
     /// The slot's read mark.
     pub mark: Option<u32>,
-    /// Nobody else may hold it.
+    /// Whether nobody else may hold it.
     pub exclusive: bool,
-    /// For how long it was seen to be held, at the least, in milliseconds; `None` where there was one look.
+    /// For how long at least it was seen to be held, in milliseconds; `None` after a single look.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_ms: Option<u64>,
     /// It was not held any more at a later look.
@@ -137,7 +136,7 @@ pub struct RollbackLock {
     /// It is taken once, for as long as the database is open: no transaction is meant by it.
     #[serde(skip)]
     pub lasting: bool,
-    /// As of [`Lock::held_ms`].
+    /// Like [`Lock::held_ms`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_ms: Option<u64>,
 }
@@ -147,13 +146,13 @@ pub struct RollbackLock {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RollbackKind {
-    /// It reads; in WAL mode, every connection holds it.
+    /// The process reads. In WAL mode every connection holds it.
     Shared,
-    /// It is going to write.
+    /// The process is going to write.
     Reserved,
-    /// It waits for readers to end.
+    /// The process waits for readers to end.
     Pending,
-    /// It writes; in WAL mode, no other process is let in.
+    /// The process writes. In WAL mode it keeps all others out.
     Exclusive,
 }
 
@@ -179,7 +178,7 @@ pub struct Holder {
     pub comm: Option<Name>,
     /// Its command line.
     pub cmdline: Option<Vec<Name>>,
-    /// Its descriptors of the database; `None`, as the other two, where they may not be read.
+    /// Its descriptors of the database; `None`, like the other two, if they may not be read.
     pub handles: Option<usize>,
     /// Its descriptors of the -wal.
     pub wal_handles: Option<usize>,

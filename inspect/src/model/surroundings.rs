@@ -1,4 +1,4 @@
-//! What surrounds a process: where it listens, who started it, who is like it, what it claims.
+//! What surrounds a process: its listeners, its origin, processes of the same program, and its claims.
 
 use super::{Claim, Name, Unit};
 use serde::Serialize;
@@ -12,7 +12,7 @@ pub struct Surroundings {
     pub session: Option<u32>,
     /// Where it listens, in its own network namespace.
     pub listeners: Vec<Listener>,
-    /// Its sockets that the tables of its network namespace list, where it has many.
+    /// Those of its sockets that the tables of its network namespace list, if it has many.
     #[serde(skip)]
     pub sockets: Vec<Endpoint>,
     /// Its working directory.
@@ -68,7 +68,7 @@ pub struct Endpoint {
     pub accepted: bool,
 }
 
-/// The states a leak is told by.
+/// The states that indicate a leak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TcpState {
     /// Both ends may send.
@@ -122,7 +122,7 @@ pub struct Origin {
 pub struct SameProgram {
     /// Its PID.
     pub pid: u32,
-    /// Who started it.
+    /// The process that started it.
     pub started_by: StartedBy,
     /// Its arguments are the same.
     pub same_command: bool,
@@ -178,7 +178,7 @@ pub struct Respawns {
 pub struct Respawn {
     /// Its PID.
     pub pid: u32,
-    /// Who started it.
+    /// The process that started it.
     pub started_by: StartedBy,
 }
 

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Top {
-    /// Always [`super::SCHEMA`].
+    /// Always `fdscan/1`.
     pub schema: &'static str,
     /// The version of this program.
     pub fdscan_version: &'static str,
@@ -26,7 +26,7 @@ pub struct Top {
     pub units: Vec<UnitRow>,
     /// The processes asked for.
     pub processes: Vec<Row>,
-    /// How many more there are than are listed.
+    /// How many processes are not listed.
     pub processes_left_out: usize,
     /// What could not be seen, and why.
     pub incomplete: Vec<Gap>,
@@ -37,7 +37,7 @@ pub struct Top {
 
 /// What one user has in use. The kernel charges an instance and its watches to the user who created it
 /// (fs/notify/inotify/inotify_user.c, `inotify_new_group`). That user is not shown anywhere, so it is taken to be
-/// the user of the first process that has it. The user who made that user's namespace is charged, too.
+/// the user of the first process that has it. The user who created that user's namespace is charged as well.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct User {
@@ -46,21 +46,21 @@ pub struct User {
     pub account: Account,
     /// Its name in /etc/passwd.
     pub name: Option<Name>,
-    /// The processes it is charged for.
+    /// How many processes it is charged for.
     pub processes: u64,
-    /// Those whose descriptors may not be read.
+    /// How many of them have descriptors that may not be read.
     pub unreadable: u64,
-    /// Watches of all its instances; `None` where no process could be read.
+    /// Watches of all its instances; `None` if no process could be read.
     pub watches: Option<u64>,
-    /// Its instances, one that several processes have counted once.
+    /// Its instances. An instance that several processes have counts once.
     pub instances: Option<u64>,
     /// The limits it is near.
     pub findings: Vec<FindingSummary>,
-    /// The sums are lower bounds: some process could not be read.
+    /// Whether the sums are lower bounds, because a process could not be read.
     pub at_least: bool,
-    /// Watches it may have.
+    /// The limit of its watches.
     pub max_watches: Option<u64>,
-    /// Instances it may have.
+    /// The limit of its instances.
     pub max_instances: Option<u64>,
 }
 
@@ -75,7 +75,7 @@ impl User {
     }
 }
 
-/// One process in one line. `None` stands for what this user may not know.
+/// One process in one line. `None` means that this user may not know it.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Row {
@@ -83,9 +83,9 @@ pub struct Row {
     pub pid: u32,
     /// The name of its main thread.
     pub comm: Option<Name>,
-    /// Its command line, or its name in brackets where it has none.
+    /// Its command line, or its name in brackets if it has none.
     pub command: Option<CommandLine>,
-    /// The container, the pod or the unit of systemd it is in; `None` if that is nothing known.
+    /// The container, pod or systemd unit that it belongs to; `None` if it is in none that is known.
     pub unit: Option<Unit>,
     /// Its effective user.
     pub uid: Option<u32>,
@@ -93,7 +93,7 @@ pub struct Row {
     pub user: Option<Name>,
     /// Watches of its instances.
     pub watches: Option<u64>,
-    /// Its inotify instances, one that stands at several descriptors counted once.
+    /// Its inotify instances. An instance with several descriptors counts once.
     pub instances: Option<u64>,
     /// Its descriptors.
     pub fds: FdsInUse,
@@ -105,7 +105,7 @@ pub struct Row {
     pub findings: Option<Vec<FindingSummary>>,
 }
 
-/// Descriptors of a process against their limit.
+/// The descriptors of a process and their limit.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FdsInUse {
@@ -115,7 +115,7 @@ pub struct FdsInUse {
     pub soft_limit: Option<u64>,
 }
 
-/// A database of a process and its log.
+/// A database that a process has open, and its log.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LogInUse {
@@ -125,7 +125,7 @@ pub struct LogInUse {
     pub wal_handles: usize,
     /// The size of its -wal.
     pub wal_bytes: Option<u64>,
-    /// Bytes of it that are not in the database yet.
+    /// Bytes of the log that are not in the database yet.
     pub pending_bytes: Option<u64>,
 }
 

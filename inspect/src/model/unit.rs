@@ -10,22 +10,22 @@ use std::fmt;
 pub struct Unit {
     /// What it is.
     pub kind: UnitKind,
-    /// What it is called: `nginx.service`; of a container its name, or the first 12 characters of its ID; of a pod
-    /// `POD/CONTAINER`, or what of these is known.
+    /// Its name, such as `nginx.service`. For a container its name, or the first 12 characters of its ID. For a pod
+    /// `POD/CONTAINER`, or as much of it as is known.
     pub name: Name,
-    /// `docker`, `containerd`, `cri-o`, `podman` or `lxc`, where the control group tells.
+    /// `docker`, `containerd`, `cri-o`, `podman` or `lxc`, if the control group tells.
     pub runtime: Option<&'static str>,
     /// The container's ID.
     pub container_id: Option<Name>,
     /// The pod's UID.
     pub pod_uid: Option<Name>,
-    /// The pod's namespace, where it is known.
+    /// The pod's namespace, if it is known.
     pub namespace: Option<Name>,
-    /// It is one of a user's own service manager.
+    /// Whether it belongs to a user's own service manager.
     pub of_user: bool,
 }
 
-/// What a unit is. What says most about a process comes first.
+/// The kind of a unit. What says the most about a process comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]

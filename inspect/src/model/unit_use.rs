@@ -26,7 +26,7 @@ pub struct UnitUse {
     pub watches: u64,
     /// Their instances.
     pub instances: u64,
-    /// Descriptors; `None` where those of one are not known.
+    /// Descriptors; `None` if those of one process are not known.
     pub fds: Option<u64>,
 }
 

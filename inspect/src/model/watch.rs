@@ -11,22 +11,22 @@ use std::collections::HashMap;
 pub struct Instance {
     /// The descriptor in the process.
     pub fd: i32,
-    /// The thread whose descriptor it is, where that has a table of its own (clone(2), CLONE_FILES).
+    /// The thread whose descriptor it is, if that thread has its own table (clone(2), CLONE_FILES).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thread: Option<u32>,
     /// How many watches it has.
     pub watch_count: usize,
     /// The masks in use, most watches first.
     pub masks: Vec<MaskCount>,
-    /// Every watch, newest first as the kernel lists them. Empty where `same_instance_as` is set.
+    /// Every watch, newest first as the kernel lists them. Empty if `same_instance_as` is set.
     pub watches: Vec<Watch>,
     /// The lower descriptor of the process that is the same instance (dup(2)): its watches stand there.
     pub same_instance_as: Option<i32>,
-    /// What of watchfix stands between it and the process; `null` where nothing is seen to.
+    /// Which part of watchfix is between it and the process; `null` if none is seen.
     pub covered_by: Option<CoveredBy>,
 }
 
-/// What of watchfix is between an instance and the process.
+/// Which part of watchfix is between an instance and the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -35,7 +35,7 @@ pub enum CoveredBy {
     Library,
     /// `watchfix run`: its supervisor judges watches and events.
     Reads,
-    /// `watchfix run`: its supervisor judges the masks of watches alone.
+    /// `watchfix run`: its supervisor judges only the masks of watches.
     Masks,
 }
 
@@ -99,9 +99,9 @@ pub struct Watch {
     pub path: Option<Name>,
     /// How the path was found.
     pub resolved_by: Option<ResolvedBy>,
-    /// It has been deleted; `path` is where it was.
+    /// Whether it is deleted; `path` is where it was.
     pub deleted: bool,
-    /// Why there is no path; `None` also where none was looked for.
+    /// Why there is no path. Also `None` if none was searched for.
     pub unresolved: Option<&'static str>,
 }
 
@@ -114,7 +114,7 @@ pub enum ResolvedBy {
     Handle,
     /// A likely place was compared.
     Candidate,
-    /// A directory in which it lies was listed.
+    /// Its directory was listed.
     Walk,
 }
 

@@ -5,9 +5,9 @@ use super::Name;
 /// What a finding wants changed: by another start, and as the process runs.
 #[derive(Debug, Clone, Default)]
 pub struct WatchChange {
-    /// By another start; `None` where none helps.
+    /// By a new start; `None` if none helps.
     pub start: Option<Restart>,
-    /// By `watchfix heal`; `None` where that does not help.
+    /// By `watchfix heal`; `None` if that does not help.
     pub heal: Option<Heal>,
 }
 
@@ -28,7 +28,7 @@ pub enum Attrib {
 pub struct Restart {
     /// Names of files to be ignored.
     pub ignore: Vec<Name>,
-    /// Directories to be settled where names cannot be ignored.
+    /// Directories to settle if names cannot be ignored.
     pub instead: Vec<Name>,
     /// Directories to be settled.
     pub settle: Vec<Name>,

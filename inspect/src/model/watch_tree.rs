@@ -3,18 +3,19 @@
 use super::Name;
 use serde::Serialize;
 
-/// Watched trees of one file system whose tops are known, though not all in them: to list them would wake the process.
+/// Watched trees of one file system whose tops are known, but not all watches in them: listing them would wake the
+/// process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WatchTree {
     /// The tops, none below another, up to 10.
     pub tops: Vec<Name>,
-    /// Tops that are not told.
+    /// How many tops are not listed.
     pub more_tops: usize,
-    /// The process's watches on that file system: at and below the tops, as far as that is proved, and the others
-    /// most likely so.
+    /// The process's watches on that file system. Some are proved to be at or below the tops, the others most likely
+    /// are.
     pub watches: usize,
-    /// Those whose paths are known.
+    /// How many of these have a known path.
     pub found: usize,
 }
 

@@ -59,17 +59,17 @@ impl Bits {
 /// anyway.
 #[derive(Debug, Clone)]
 pub struct Woken {
-    /// How long was listened: less than was meant where enough was heard before.
+    /// For how long fdscan listened: less than planned if it heard enough earlier.
     pub listened: Duration,
     /// Inodes that were listened to.
     pub inodes: usize,
     /// Inodes whose watches report looks, found or not.
     pub watched: usize,
-    /// Records: a record has one event. A lower bound where the queue ran over.
+    /// Records: a record has one event. A lower bound if the queue overflowed.
     pub events: u64,
     /// By event.
     pub by: Bits,
-    /// By file, most first, where libwatchfix may remove some by their names.
+    /// By file, most first, if libwatchfix may remove some by name.
     pub files: Vec<WokenFile>,
 }
 
@@ -89,8 +89,8 @@ impl Woken {
             .of(event::OPEN | event::ACCESS | event::CLOSE_NOWRITE)
     }
 
-    /// Looks woke it again and again, as they do in a loop: one look at one file is no more than that. In a short time one
-    /// is all there is of a loop.
+    /// Looks woke it again and again, as they do in a loop: one look at one file is no more than that. In a short time
+    /// one is all there is of a loop.
     pub fn by_looks_again(&self) -> bool {
         let most = self
             .by

@@ -99,7 +99,7 @@ fn the_journal_of_a_transaction_has_the_old_name_though_nothing_else_has() {
         assert_eq!(finding["evidence"]["name_is_taken"], taken);
         let message = finding["message"].as_str().unwrap();
         assert!(
-            message.contains("state.db-journal, which undoes"),
+            message.contains("state.db-journal, which is needed to undo"),
             "{message}"
         );
         assert_eq!(finding["remedy"].is_null(), taken);

@@ -28,7 +28,7 @@ pub fn write(report: &Report, denied: bool, layout: Layout, to: &mut impl Write)
     }
     if denied {
         writeln!(to)?;
-        let line = "fdscan could not look into it: this user may not read its descriptors, watches and databases.";
+        let line = "It could not be looked into: this user may not read its descriptors, watches and databases.";
         wrap(line, layout.width, "", to)?;
     }
     if let Some(healed) = &report.healed {
