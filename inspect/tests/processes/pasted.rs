@@ -163,7 +163,7 @@ fn in_a_container_that_refuses_it_nothing_is_named_that_needs_it() {
     assert_eq!(finding["remedy_live"], Value::Null, "{finding}");
     assert_eq!(finding["remedy"], Value::Null, "{finding}");
     assert!(
-        notes(&process).contains("which only `watchfix run` reaches"),
+        notes(&process).contains("so only `watchfix run` reaches it"),
         "{process}"
     );
     // Without the filter both are there.

@@ -1,7 +1,8 @@
 //! Who is charged for inotify instances and watches, and what the limits are.
 //!
-//! The kernel charges a user in the user namespace in which it acts, then the user who made that namespace, in
-//! the namespace above, and so on up to the first (kernel/ucount.c, `inc_ucount`). Each namespace has limits of its own.
+//! The kernel charges a user in the user namespace in which the process acts, then the user who created that namespace
+//! in the namespace above, and so on up to the first (kernel/ucount.c, `inc_ucount`). Each namespace has its own
+//! limits.
 
 use crate::gather::accounts::limits;
 use crate::model::{Account, InotifyLimits};
@@ -14,16 +15,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 
-/// The first user namespace, which is bounded by nobody else's (`USER_NS_INIT_INO`,
-/// include/uapi/linux/nsfs.h).
+/// The first user namespace, which no other one limits (`USER_NS_INIT_INO`, include/uapi/linux/nsfs.h).
 const FIRST: u64 = 0xEFFF_FFFD;
 
 /// The accounts of processes.
 pub struct Accounts {
-    /// This program's own namespace, as links name it.
+    /// This program's own namespace, by the text of the link.
     own: Option<Vec<u8>>,
     limits: InotifyLimits,
-    /// By what links say.
+    /// The others, by the text of the link.
     others: HashMap<Vec<u8>, Namespace>,
 }
 
@@ -31,21 +31,21 @@ pub struct Accounts {
 struct Namespace {
     inode: u64,
     limits: Limits,
-    /// Who is charged above it.
+    /// The account that is charged above it.
     above: Vec<(Account, Limits)>,
 }
 
-/// Limits of one namespace; `None` where they cannot be read.
+/// Limits of one namespace; `None` if they cannot be read.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
-    /// Watches each user may have.
+    /// Watches that each user may have.
     pub watches: Option<u64>,
-    /// Instances each user may have.
+    /// Instances that each user may have.
     pub instances: Option<u64>,
 }
 
 impl Accounts {
-    /// None is known yet.
+    /// No account is known yet.
     pub fn new(limits: InotifyLimits) -> Accounts {
         Accounts {
             own: link(std::process::id()),
@@ -54,14 +54,14 @@ impl Accounts {
         }
     }
 
-    /// Whether nobody outside this program's user namespace counts for the limits that hold in it.
+    /// Whether nobody outside this program's user namespace counts for its limits.
     pub fn all_in_sight(&self) -> bool {
         let own = self.own.as_deref().and_then(number);
         self.limits.watches_of_namespace || own.is_none_or(|own| own == FIRST)
     }
 
-    /// The accounts user `uid` is charged to for what process `pid` does, its own first, with their limits.
-    /// The last is one of this program's own namespace, unless the process is outside of that.
+    /// The accounts that are charged for what process `pid` of user `uid` does, its own first, with their limits. The
+    /// last one is in this program's own namespace, unless the process is outside that.
     pub fn of(&mut self, pid: u32, uid: u32) -> Vec<(Account, Limits)> {
         let here = Limits {
             watches: self.limits.max_user_watches,
@@ -74,7 +74,7 @@ impl Accounts {
             },
             here,
         );
-        // Without the right to read its namespaces its watches cannot be read either.
+        // Without permission to read its namespaces its watches cannot be read either.
         let link = link(pid).filter(|link| self.own.as_ref().is_some_and(|own| own != link));
         let Some(link) = link else {
             return vec![own];
@@ -107,7 +107,7 @@ impl Accounts {
             limits: Limits::inside(&fd),
             above: Vec::new(),
         };
-        // A namespace that is not below this program's own has no parent to be seen.
+        // The parent of a namespace that is not below this program's own cannot be seen.
         while let Ok(parent) = sys::parent_namespace(fd.as_fd()) {
             let uid = sys::namespace_owner(fd.as_fd())?;
             let at = inode(&parent)?;

@@ -1,11 +1,10 @@
-//! Inotify instances of many processes, each once: after a fork or a handover, several processes have the
-//! same one.
+//! Inotify instances of many processes, each once: after a fork or a handover, several processes have the same one.
 
 use crate::gather::subject::gaps::Gaps;
 use crate::sys;
 use std::cmp::Ordering;
 
-/// One instance, by a descriptor that stands for it.
+/// One instance, represented by one of its descriptors.
 #[derive(Debug)]
 pub struct KnownInstance<T> {
     /// The process of that descriptor.
@@ -16,7 +15,7 @@ pub struct KnownInstance<T> {
     pub what: T,
 }
 
-/// The instances met so far.
+/// The instances found so far.
 #[derive(Debug)]
 pub struct Instances<T> {
     /// In the order of kcmp(2).
@@ -28,7 +27,7 @@ pub struct Instances<T> {
 pub struct Place(usize);
 
 impl<T> Instances<T> {
-    /// None so far.
+    /// There is none so far.
     pub fn new() -> Instances<T> {
         Instances {
             list: Vec::new(),
@@ -36,7 +35,7 @@ impl<T> Instances<T> {
         }
     }
 
-    /// The instance behind a descriptor, if it was met before; else where it belongs. What cannot be
+    /// The instance behind a descriptor, if it was found before; else where it belongs. An instance that cannot be
     /// compared counts as new.
     pub fn find(&mut self, pid: u32, fd: i32) -> Result<&KnownInstance<T>, Place> {
         let mut failed = false;
@@ -63,7 +62,7 @@ impl<T> Instances<T> {
         self.list.iter().map(|known| &known.what)
     }
 
-    /// The same, each with the process by which it was met first.
+    /// The same, each with the process in which it was found first.
     pub fn with_pids(&self) -> impl Iterator<Item = (u32, &T)> {
         self.list.iter().map(|known| (known.pid, &known.what))
     }

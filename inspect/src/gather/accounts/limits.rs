@@ -1,4 +1,4 @@
-//! Limits: of the system (inotify(7)) and of the process (proc_pid_limits(5)).
+//! Limits of the system (inotify(7)) and of the process (proc_pid_limits(5)).
 
 use crate::gather::subject::gaps::{Gaps, errno_text};
 use crate::gather::subject::proc_dir::ProcDir;
@@ -6,8 +6,8 @@ use crate::model::{Fds, InotifyLimits};
 use procfs::prelude::*;
 use procfs::process::{LimitValue, Limits};
 
-/// `/proc/sys/fs/inotify`, or where they are lower the limits of this program's user namespace
-/// (`/proc/sys/user`, namespaces(7)).
+/// `/proc/sys/fs/inotify`, or the limits of this program's user namespace if those are lower (`/proc/sys/user`,
+/// namespaces(7)).
 pub fn inotify() -> InotifyLimits {
     let read = |path: String| number(&std::fs::read(path).ok()?);
     let machine = |name: &str| read(format!("/proc/sys/fs/inotify/{name}"));
@@ -33,8 +33,8 @@ pub fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.trim().parse().ok()
 }
 
-/// The process's limit of open descriptors. "unlimited" becomes `None`; the kernel does not allow it
-/// for RLIMIT_NOFILE (fs.nr_open is above it).
+/// The process's limit of open descriptors. "unlimited" becomes `None`, although the kernel does not allow it for
+/// RLIMIT_NOFILE (fs.nr_open bounds it).
 pub fn of_process(dir: &ProcDir, fds: &mut Fds, gaps: &mut Gaps) {
     let limits = match dir.read("limits") {
         Ok(text) => Limits::from_read(&text[..]).map_err(|e| e.to_string()),

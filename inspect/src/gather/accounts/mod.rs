@@ -1,4 +1,4 @@
-//! Who is charged for instances and watches: users and user namespaces, their limits, and how much of them is in use.
+//! Who is charged for instances and watches: users and user namespaces, their limits, and how much of these is in use.
 
 pub(crate) mod charged;
 pub(crate) mod instances;

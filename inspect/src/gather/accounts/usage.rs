@@ -1,7 +1,7 @@
-//! The other processes of the same user, or of a user namespace the user has made: how many inotify instances
-//! and watches are charged in all.
+//! The other processes of the same user, or of a user namespace that the user created: how many inotify instances and
+//! watches are charged in total.
 //!
-//! Only links are read, and fdinfo of inotify descriptors alone, whose lines are counted and not parsed.
+//! Only links are read, and the fdinfo of inotify descriptors, whose lines are counted and not parsed.
 
 use crate::gather::accounts::charged::{Accounts, Limits};
 use crate::gather::accounts::instances::{Instances, KnownInstance};
@@ -18,12 +18,12 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 
-/// A process with no more descriptors than these has its standard streams alone, as a rule.
+/// A process with no more descriptors than this usually has only its standard streams.
 const STREAMS: u64 = 3;
-/// Holders of a limit that are named.
+/// How many holders of a limit are named.
 const HOLDERS: usize = 3;
 
-/// One inotify instance by one of its descriptors.
+/// One inotify instance, known by one of its descriptors.
 #[derive(Debug, Clone, Copy)]
 pub struct Counted {
     /// The process.
@@ -34,9 +34,9 @@ pub struct Counted {
     pub watches: u64,
 }
 
-/// Sums up what is charged to the accounts `charged` of process `pid`. `own` are its instances, already read;
-/// watches are summed only with `count_watches`. Without it, processes with hardly more than their standard streams
-/// are skipped: a finding of a process without an instance only says that others have most of the limit, and those
+/// Sums up what is charged to the accounts `charged` of process `pid`. `own` are its instances, which are already read.
+/// Watches are summed up only with `count_watches`. Without it, processes with hardly more than their standard streams
+/// are skipped: a finding about a process without an instance only says that others have most of the limit, and those
 /// have more descriptors.
 pub fn usage(
     accounts: &mut Accounts,
@@ -63,7 +63,7 @@ pub fn usage(
     }
     if let Ok(mut all) = Processes::open() {
         for other in all.pids().unwrap_or_default() {
-            // What this program holds is gone when it has answered.
+            // This program's own instances are gone when it ends.
             if other == pid || other == std::process::id() {
                 continue;
             }
@@ -108,7 +108,7 @@ pub fn usage(
         }
     });
     let sums = sums.collect();
-    // Below that, what is not seen would have to be more than all that is.
+    // Below that, the unseen part would have to be larger than all that is seen.
     if !any_near {
         gaps.set_aside();
     }
@@ -124,7 +124,7 @@ fn is_near(used: Option<u64>, limit: Option<u64>) -> bool {
 /// A process with its watches and instances.
 type Share = (u32, (u64, u64));
 
-/// Those with most watches, and those with most instances.
+/// The holders with most watches and those with most instances.
 fn most<T: Clone>(list: &[T], sums: impl Fn(&T) -> (u64, u64)) -> Vec<T> {
     let mut by_watches = list.to_vec();
     by_watches.sort_by_key(|one| Reverse(sums(one)));
@@ -134,7 +134,7 @@ fn most<T: Clone>(list: &[T], sums: impl Fn(&T) -> (u64, u64)) -> Vec<T> {
     all.chain(by_instances.into_iter().take(HOLDERS)).collect()
 }
 
-/// Names are read of the few that are shown.
+/// Names are only read for the few that are shown.
 fn holders(list: Vec<Share>) -> Vec<LimitHolder> {
     let mut shown = most(&list, |(_, sums)| *sums);
     shown.sort_unstable();
@@ -176,19 +176,19 @@ fn by_unit(list: &[Share]) -> Vec<UnitShare> {
 
 struct Scan<'a> {
     accounts: &'a mut Accounts,
-    /// Whose sums are wanted: those of one process, its own account first.
+    /// The accounts to sum up: those of one process, its own first.
     charged: &'a [(Account, Limits)],
     count_watches: bool,
     instances: Instances<Charged>,
     unreadable: usize,
-    /// Somebody was not asked.
+    /// Whether a process was skipped.
     passed_over: bool,
     buffer: Vec<u8>,
 }
 
 /// One instance.
 struct Charged {
-    /// To the accounts wanted from this one on.
+    /// It is charged to this account and to those after it.
     from: usize,
     watches: u64,
 }
@@ -208,7 +208,7 @@ impl Scan<'_> {
     }
 
     fn process(&mut self, all: &mut Processes, pid: u32) -> io::Result<()> {
-        // A thread of the kernel has none, and most processes of a small system are those.
+        // Kernel threads, which are most processes of a small system, have none.
         let summary = all.summary(pid)?;
         if summary.count == Some(0) {
             return Ok(());
@@ -217,8 +217,8 @@ impl Scan<'_> {
             self.passed_over = true;
             return Ok(());
         }
-        // Reading who is charged costs as much as reading the instances, so it is read only where some were
-        // found. What seems root's may be anybody's.
+        // To read who is charged costs as much as to read the instances, so it is read only if some were found. What
+        // seems to belong to root may belong to anybody.
         let wanted = |uid| self.charged.iter().any(|(account, _)| account.uid == uid);
         let from = if wanted(summary.owner) {
             None
@@ -263,8 +263,8 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// The first of the wanted accounts that a process is charged to. What is charged to one account is charged
-    /// to those above it too.
+    /// The first of the wanted accounts that a process is charged to. What is charged to one account is also charged to
+    /// those above it.
     fn from(&mut self, pid: u32, uid: u32) -> Option<usize> {
         let its = self.accounts.of(pid, uid);
         let has =

@@ -3,7 +3,7 @@
 use crate::model::{Login, Name};
 use std::collections::{BTreeMap, HashMap};
 
-/// The users of /etc/passwd. Those of a directory service have a number only: asking it may take long.
+/// The users of /etc/passwd. Users of a directory service only have a number: asking the service may take long.
 #[derive(Debug, Default)]
 pub struct Users {
     by_uid: HashMap<u32, Login>,
@@ -21,10 +21,10 @@ impl Users {
             let mut fields = line.split(|&b| b == b':');
             let (name, uid) = (fields.next(), fields.nth(1));
             let uid = uid.and_then(|uid| std::str::from_utf8(uid).ok()?.parse().ok());
-            // Behind the group and the comment.
+            // After the group and the comment.
             let home = fields.nth(2).filter(|home| !home.is_empty());
             if let (Some(name), Some(uid)) = (name, uid) {
-                // Of two names for one number, getpwuid(3) gives the first.
+                // Of two names for one number, getpwuid(3) returns the first.
                 by_uid.entry(uid).or_insert_with(|| Login {
                     name: name.into(),
                     home: home.unwrap_or(b"/").into(),
@@ -44,7 +44,7 @@ impl Users {
         self.by_uid.into_iter().collect()
     }
 
-    /// The names of people: numbers below 1,000 are the distribution's, 65,534 is nobody (login.defs(5)).
+    /// The names of people: numbers below 1,000 belong to the distribution, 65,534 is nobody (login.defs(5)).
     pub fn of_people(&self) -> Vec<Vec<u8>> {
         let people = self
             .by_uid

@@ -1,5 +1,4 @@
-//! Whether a process has other watches, instances or files than a moment ago, found cheaply: for a program that
-//! follows it.
+//! Whether the watches, instances or files of a process have changed, found cheaply: for a program that follows it.
 
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::sys;
@@ -17,8 +16,8 @@ const INOTIFY: &[u8] = b"anon_inode:inotify";
 /// What a process had open when it was last looked at.
 pub struct Fingerprint {
     dir: ProcDir,
-    /// By descriptor: its fdinfo, held open. The kernel keeps the buffer it has grown for such a file, so
-    /// that the next read takes a third of the time (fs/seq_file.c).
+    /// The open fdinfo of each descriptor. The kernel keeps the buffer that it has grown for such a file, so the next
+    /// read takes a third of the time (fs/seq_file.c).
     instances: BTreeMap<i32, File>,
     last: Option<u64>,
     buffer: Vec<u8>,
@@ -28,7 +27,7 @@ impl Fingerprint {
     /// Of a process.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no such process.
     pub fn of(pid: u32) -> io::Result<Fingerprint> {
         Ok(Fingerprint {
             dir: ProcDir::open(pid)?,
@@ -41,14 +40,14 @@ impl Fingerprint {
     /// Whether anything differs from the last look; `true` for the first one.
     ///
     /// # Errors
-    /// It may not be looked at (any more): it has ended, or become another user's.
+    /// It may not be looked at (any more): it has ended, or belongs to another user now.
     pub fn changed(&mut self) -> io::Result<bool> {
         let mut hasher = DefaultHasher::new();
         let fds = self.inotify_fds(&mut hasher)?;
         self.instances.retain(|fd, _| fds.contains(fd));
         for fd in fds {
             if let Some(file) = self.fdinfo(fd) {
-                // What cannot be read to its end was closed: the next look misses it.
+                // A file that cannot be read to its end was closed: the next look does not find it.
                 let _ = hash(&file, &mut self.buffer, &mut hasher);
                 self.instances.insert(fd, file);
             }
@@ -71,7 +70,7 @@ impl Fingerprint {
         })
     }
 
-    /// The inotify descriptors. Every file with a path is hashed: a database opened later matters too.
+    /// The inotify descriptors. Every file with a path is hashed, because a database that is opened later matters too.
     fn inotify_fds(&mut self, hasher: &mut DefaultHasher) -> io::Result<Vec<i32>> {
         let list = self
             .dir

@@ -1,4 +1,4 @@
-//! What changes between two looks: counters read cheaply, the window of `--for`, and whether anything has changed at
+//! What changes between two looks: cheaply read counters, the window of `--for`, and whether anything has changed at
 //! all.
 
 pub(crate) mod fingerprint;

@@ -1,8 +1,8 @@
-//! The counters of a process, read cheaply and again and again: what `--for` and a continuous look rest on.
+//! The counters of a process, read cheaply and repeatedly: the basis of `--for` and of a continuous look.
 //!
-//! What was opened in /proc stays open: the kernel keeps the buffer of an fdinfo file, and reads 100,000
-//! watches in a third of the time. Of files only sizes, a -shm's header and a -wal's are read, and
-//! none of them where a watch of the process would see it.
+//! Files of /proc stay open: the kernel keeps the buffer of an fdinfo file, and then reads 100,000 watches in a third
+//! of the time. Of other files, only the size and the headers of a -shm and a -wal are read, and not if a watch of the
+//! process would see that.
 
 use crate::gather::descriptors::census::Reader;
 use crate::gather::descriptors::{census, fdinfo};
@@ -31,14 +31,14 @@ use std::time::Instant;
 /// Takes samples of one process.
 pub struct Sampler {
     dir: ProcDir,
-    /// /proc/PID/fd; `None` where it may not be read.
+    /// /proc/PID/fd; `None` if it may not be read.
     list: Option<File>,
     mounts: Mounts,
     /// The fdinfo of inotify descriptors, by number.
     instances: HashMap<i32, File>,
     /// The side files of databases, by path.
     sides: HashMap<Name, Side>,
-    /// The number of watches these were read at.
+    /// The number of watches when these were read.
     side_effects: Option<(u64, SideEffects)>,
     buffer: Vec<u8>,
 }
@@ -52,7 +52,7 @@ struct Side {
 /// The descriptors of one path.
 struct Held {
     handles: u64,
-    /// One of them, of a file that has its name, if there is one.
+    /// One of them, of a file that is not deleted if there is one.
     fd: i32,
     deleted: bool,
 }
@@ -95,8 +95,8 @@ impl Sampler {
         self.instances.keys().copied()
     }
 
-    /// Reads every counter once. Of a process that may not be looked into, only the number of its
-    /// descriptors is known.
+    /// Reads every counter once. If this user may not look into the process, only the number of its descriptors is
+    /// known.
     ///
     /// # Errors
     /// ENOENT or ESRCH when the process has ended.
@@ -114,7 +114,7 @@ impl Sampler {
             Some(list) => list.rewind().and_then(|()| census::numbers(list)),
             None => Err(io::ErrorKind::PermissionDenied.into()),
         };
-        // A zombie's list is empty, and that of a process that has gone cannot be read.
+        // A zombie's list is empty, and that of a process that is gone cannot be read.
         if numbers.as_ref().is_ok_and(Vec::is_empty) && status::has_ended(&self.dir) {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }
@@ -139,8 +139,8 @@ impl Sampler {
         Ok(sample)
     }
 
-    /// The descriptors with a path, and those of inotify instances; what has no path is counted in `kinds`.
-    /// `None` if not one may be read.
+    /// The descriptors with a path, and those of inotify instances. Others are counted in `kinds`. `None` if not a
+    /// single one may be read.
     fn links(
         &self,
         numbers: &[i32],
@@ -184,7 +184,7 @@ impl Sampler {
         for &fd in inotify {
             let pid = self.dir.pid;
             let place = distinct.binary_search_by(|&known| {
-                // What cannot be compared is counted.
+                // An instance that cannot be compared is counted.
                 sys::compare_files((pid, known), (pid, fd)).unwrap_or(Ordering::Less)
             });
             if let Err(place) = place {
@@ -230,7 +230,7 @@ impl Sampler {
                 wal: count("-wal") + count("-wal2"),
                 shm: count("-shm"),
             };
-            // As in a report: a -shm without its database does not count.
+            // As in a report, a -shm without its database does not count.
             if handles.wal == 0 && (handles.shm == 0 || handles.database == 0) {
                 continue;
             }
@@ -267,7 +267,7 @@ impl Sampler {
         }
     }
 
-    /// A side file as its descriptor shows it; `None` if that was closed, or stands for another file now.
+    /// A side file as its descriptor shows it; `None` if that was closed, or refers to another file now.
     fn part(&self, base: &Name, suffix: &str, held: &Held) -> Option<Part> {
         let descriptor: Descriptor = Reader::new(&self.dir, &self.mounts)
             .descriptor(held.fd)
@@ -276,15 +276,15 @@ impl Sampler {
         same.then(|| databases::part(&descriptor))
     }
 
-    /// The room on the file system of a side file. O_PATH opens nothing: no watch sees it.
+    /// The free space on the file system of a side file. O_PATH opens nothing, so no watch sees it.
     fn room(&self, part: &Part) -> Option<u64> {
-        // Its size is known only where looking at it cannot hang.
+        // Its size is only known if looking at it cannot hang.
         part.bytes?;
         let file = View::of(&self.dir, &self.mounts).descriptor(part.fd).ok()?;
         sys::free_bytes(file.as_fd()).ok()
     }
 
-    /// The file, opened once for as long as the process has the same one open.
+    /// The file, which is opened once and kept while the process has the same one open.
     fn side(&mut self, part: &Part) -> Option<File> {
         let side_effects = &self.side_effects.as_ref()?.1;
         if side_effects.by_opening(part.identity, part.parent) {

@@ -35,27 +35,27 @@ impl Window {
         })
     }
 
-    /// From now on, looks for processes that are started like it.
+    /// From now on, searches for processes that are started like it.
     pub fn look_out(&mut self, process: &Process) {
         self.respawns = RespawnWatch::beside(process);
         self.looked_at = (!process.sqlite.is_empty()).then(Instant::now);
     }
 
-    /// When everything began to be looked at.
+    /// When the look at everything began.
     pub fn began(&self) -> Instant {
         let respawns = self.respawns.as_ref().map(RespawnWatch::began);
-        // However long the first look took, a lock must be held for the time that was asked for.
+        // A lock must be held for the requested time, however long the first look took.
         respawns.max(self.looked_at).unwrap_or(self.first.at)
     }
 
-    /// Looks once more, where something happens between the samples; says when to look again.
+    /// Looks again at what happens between the samples, and returns when to do so next.
     pub fn look(&mut self) -> Option<Duration> {
         self.respawns.as_mut()?.look();
         Some(INTERVAL)
     }
 
-    /// Takes the second sample and compares them: the process has what grew. That it has ended or may not
-    /// be read goes into `gaps`.
+    /// Takes the second sample and adds what grew to the process. If it has ended or may not be read, that goes into
+    /// `gaps`.
     pub fn close(mut self, process: &mut Process, gaps: &mut Gaps) {
         process.surroundings.respawns = self.respawns.map(RespawnWatch::end);
         match self.sampler.sample() {
@@ -84,7 +84,7 @@ impl Window {
     }
 }
 
-/// A database looked at by its path, between two samples of its log.
+/// A database that is looked at by its path, between two samples of its log.
 pub struct LogWindow {
     began: Instant,
     first: DatabaseSample,
@@ -104,7 +104,7 @@ impl LogWindow {
         self.began
     }
 
-    /// Takes the second one and compares them.
+    /// Takes the second sample and compares them.
     pub fn close(self, database: &Database) -> DatabaseGrowth {
         DatabaseGrowth::between(
             self.began.elapsed(),

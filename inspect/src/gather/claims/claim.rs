@@ -1,9 +1,9 @@
-//! A claim of which no more is known than its path.
+//! A claim of which only the path is known.
 
 use super::content::kind_of;
 use crate::model::{Claim, ClaimKind, Name, Place, Verdict};
 
-/// A claim of which no more is known than this.
+/// A claim of which only this is known.
 pub fn claim(path: Name, verdict: Verdict, why: String) -> Claim {
     Claim {
         kind: kind_of(path.base()).unwrap_or(ClaimKind::Unknown),

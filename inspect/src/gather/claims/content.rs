@@ -1,9 +1,9 @@
-//! What stands in a claim, as a pure function over bytes, and which files look like claims.
+//! The content of a claim, as a pure function over bytes, and which files look like claims.
 
 use crate::model::ClaimKind;
 use serde_json::Value;
 
-/// Looks at the start of a file only: a claim is short.
+/// How much of a file is read: a claim is short.
 pub const MOST_BYTES: u64 = 4096;
 
 /// The highest PID (PID_MAX_LIMIT of include/linux/threads.h).
@@ -14,7 +14,7 @@ const MAX_PID: u64 = 1 << 22;
 pub enum Content {
     /// Nothing.
     Empty,
-    /// A number alone: a PID or a port.
+    /// Only a number: a PID or a port.
     Number(u64),
     /// A process.
     Process {
@@ -54,7 +54,7 @@ impl Content {
     }
 }
 
-/// The kind of claim a file name stands for; `None` for a name that is none.
+/// The kind of claim that a file name suggests; `None` if it does not suggest any.
 pub fn kind_of(name: &[u8]) -> Option<ClaimKind> {
     let name = name.to_ascii_lowercase();
     let ends = |list: &[&[u8]]| list.iter().any(|end| name.ends_with(end));
@@ -118,7 +118,7 @@ fn url(scheme: &str, rest: &str) -> Content {
 /// `host:port`, `[v6]:port`, or with a default a bare host.
 fn host_and_port(text: &str, default: Option<u16>) -> Option<Content> {
     let (host, number) = match text.rsplit_once(':') {
-        // A colon of a bare IPv6 address does not stand before a port.
+        // A colon of a bare IPv6 address does not precede a port.
         Some((host, number)) if !host.contains(':') || host.ends_with(']') => {
             (host, port(number.parse().ok()?)?)
         }

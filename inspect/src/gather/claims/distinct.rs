@@ -1,10 +1,10 @@
-//! Claims that tell two processes of one program apart: one of them is named, the other is not.
+//! Claims that distinguish two processes of one program: they name one of them and not the other.
 
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{ClaimOwner, Name, Place, Process};
 use std::collections::{BTreeMap, HashSet};
 
-/// The claims beside a process's state that hold, and for whom.
+/// The valid claims beside a process's state, and their owners.
 pub fn claimed(process: &Process) -> Vec<ClaimOwner> {
     let claims = process.surroundings.claims.iter();
     claims
@@ -18,7 +18,7 @@ pub fn claimed(process: &Process) -> Vec<ClaimOwner> {
         .collect()
 }
 
-/// Of these, those that name one of the two. None where each has a claim of its own.
+/// Of these, those that name one of the two. None if each has its own claim.
 pub fn between(process: &Process, other: u32) -> Vec<ClaimOwner> {
     let mut claims = claimed(process);
     claims.retain(|claim| claim.pid == process.pid || claim.pid == other);
@@ -29,15 +29,15 @@ pub fn between(process: &Process, other: u32) -> Vec<ClaimOwner> {
     claims
 }
 
-/// Keeps those claims of one process that lie where the other one has its state: they could mean that one.
-/// A working directory alone proves nothing.
+/// Keeps those claims of one process that are where the other one has its state: they could mean the other one. A
+/// working directory alone proves nothing.
 pub fn keep_shared(
     claims: &mut Vec<ClaimOwner>,
     own: &View<'_>,
     theirs: &View<'_>,
     places: &BTreeMap<Name, Place>,
 ) {
-    // Each has its own mounts: a path of the one may be another directory for the other.
+    // Each has its own mounts: the same path may be a different directory for each.
     let identity = |view: &View<'_>, path: &[u8]| {
         let stat = view.stat(path, FinalLink::Follow).ok()?;
         Some((stat.st_dev, stat.st_ino))

@@ -1,4 +1,4 @@
-//! What is judged of a claim by its file and the kernel's tables.
+//! The judgement of a claim by its file and the kernel's tables.
 
 use super::claim::claim;
 use super::content::{self, Content, kind_of};
@@ -25,18 +25,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// How long a sentinel holds and an empty claim may stay empty: the limit of incident 3.
+/// How long a stop file holds and an empty claim may stay empty: the limit of incident 3.
 pub const TTL: Duration = Duration::from_secs(30);
 
-/// What claims are judged by.
+/// What is needed to judge claims.
 pub struct Judge<'a> {
-    /// What sees the files: who they belong to, and whose network tables are read.
+    /// The process whose view of files and network is used.
     pub view: &'a View<'a>,
-    /// Who listens there.
+    /// The listeners there.
     pub tables: &'a OnceCell<Tables>,
-    /// PIDs in the claims are of this program's PID namespace.
+    /// Whether PIDs in the claims are of this program's PID namespace.
     pub same_pids: bool,
-    /// How long a sentinel holds.
+    /// How long a stop file holds.
     pub ttl: Duration,
 }
 
@@ -88,7 +88,7 @@ impl Judge<'_> {
         })]
     }
 
-    /// Judges what was found at a path. Where there is nothing, `link` finds the link that leads there.
+    /// Judges what was found at a path. If there is nothing, `link` finds the link that leads there.
     fn one(
         &self,
         path: &[u8],
@@ -128,8 +128,8 @@ impl Judge<'_> {
         })
     }
 
-    /// Judges the claims in a directory. Whose links they are is not known, so they are followed to where
-    /// somebody is known to answer only.
+    /// Judges the claims in a directory. The owners of its links are not known, so links are only followed to file
+    /// systems that are known to answer.
     fn directory(&self, path: &[u8], directory: BorrowedFd<'_>) -> io::Result<Vec<Claim>> {
         let list = sys::open_at(directory, b".", libc::O_RDONLY | libc::O_DIRECTORY)?;
         let mut names = Vec::new();
@@ -141,7 +141,7 @@ impl Judge<'_> {
         let path = path.strip_suffix(b"/").unwrap_or(path);
         let claims = names.iter().filter_map(|name| {
             let path = [path, b"/", name].concat();
-            // Another mount is another directory's matter.
+            // What another mount covers belongs to another directory.
             let flags = libc::O_PATH | libc::O_NOFOLLOW;
             let entry = sys::find_on_mount(directory, name, flags).ok()?;
             let kind = sys::stat_at(entry.as_fd(), b"", 0).ok()?.st_mode & libc::S_IFMT;
@@ -173,7 +173,7 @@ impl Judge<'_> {
             return claim(
                 name,
                 Verdict::Absent,
-                "There is no such file: nobody claims anything.".into(),
+                "There is no such file, and so no claim.".into(),
             );
         }
         let why = match view::left_out(error) {
@@ -192,7 +192,7 @@ impl Judge<'_> {
             return self.unreadable(name, &e);
         }
         let written = file.metadata().and_then(|meta| meta.modified()).ok();
-        // A file from the future is new.
+        // A file with a time in the future is new.
         let age = written.map(|t| SystemTime::now().duration_since(t).unwrap_or_default());
         let mut claim = claim(name, Verdict::Unknown, String::new());
         claim.age_seconds = age.map(|age| age.as_secs());
@@ -214,7 +214,7 @@ impl Judge<'_> {
                 .map(|(pid, _)| pid)
                 .filter(|_| claim.kind != ClaimKind::Port);
             claim.verdict = Verdict::Held;
-            claim.why = "It is locked: who holds the lock is alive.".into();
+            claim.why = "It is locked: the holder of the lock is alive.".into();
             claim.holders = holders.clone();
             // The lock may be held through a descriptor that cannot be seen: such a holder has no PID here.
             claim.holders.retain(|holder| holder.pid > 0);
@@ -230,7 +230,7 @@ impl Judge<'_> {
                 claim.why = "The kernel's locks cannot be read here.".into();
             }
             (ClaimKind::Lock, ..) if is_gits(real) => self.existence(claim, real),
-            // The content of a lock file means nothing: Cargo.lock and yarn.lock are not locks at all.
+            // The content of a lock file means nothing: Cargo.lock and yarn.lock are not even locks.
             (ClaimKind::Lock, ..) => {
                 claim.verdict = Verdict::Free;
                 claim.why = "Nobody has it locked.".into();
@@ -251,21 +251,21 @@ impl Judge<'_> {
         }
     }
 
-    /// A lock that is held by being there: git makes it, writes the new content into it and renames it.
+    /// A lock that holds by its existence: git creates it, writes the new content into it and renames it.
     fn existence(&self, claim: &mut Claim, real: &Path) {
         claim.holders = owners::of_file(real.as_os_str().as_encoded_bytes());
         (claim.verdict, claim.why) = match claim.holders.is_empty() {
             false => (
                 Verdict::Held,
-                "It is git's, and a process has it open: that one is at work.".into(),
+                "It belongs to git, and a process has it open, which is at work.".into(),
             ),
             true if claim.age_seconds <= Some(self.ttl.as_secs()) => (
                 Verdict::InProgress,
-                "It is git's, which holds it for as long as it is there, and new.".into(),
+                "It belongs to git, for which it holds as long as it exists, and it is new.".into(),
             ),
             true => (
                 Verdict::Unknown,
-                "It is git's, which holds it for as long as it is there, open or not: it is left over only if no git command, editor or merge is at work there.".into(),
+                "It belongs to git, for which it holds as long as it exists, open or not: it is left over only if no git command, editor or merge is at work there.".into(),
             ),
         };
     }
@@ -289,7 +289,9 @@ impl Judge<'_> {
         (claim.verdict, claim.why) = match claim.age_seconds {
             Some(age) if age > self.ttl.as_secs() => (
                 Verdict::Corrupt,
-                format!("It is empty and {age} s old: who made it never wrote it."),
+                format!(
+                    "It is empty and {age} s old: the process that created it never wrote to it."
+                ),
             ),
             _ => (
                 Verdict::InProgress,
@@ -305,7 +307,7 @@ impl Judge<'_> {
             None => port.to_string(),
         };
         claim.address = Some(address.as_str().into());
-        // A name is not looked up: that would ask a server.
+        // A name is not resolved: that would ask a server.
         let ip = match host {
             None | Some("localhost" | "*") => None,
             Some(host) => host.parse::<IpAddr>().ok(),
@@ -316,7 +318,7 @@ impl Judge<'_> {
             let own = ip.is_none_or(|ip| ip.is_loopback() || ip.is_unspecified());
             if named || !own {
                 claim.why =
-                    "Nobody listens there on this machine; the address may be another one's."
+                    "Nobody listens there on this machine; the address may be that of another one."
                         .into();
             } else {
                 claim.verdict = Verdict::Stale;
@@ -331,12 +333,12 @@ impl Judge<'_> {
         }
         claim.holders.dedup();
         if claim.holders.is_empty() {
-            claim.why += " By whom may not be seen by this user.";
+            claim.why += " This user may not see by which process.";
         }
     }
 }
 
-/// Whether a lock file lies in a repository of git's.
+/// Whether a lock file is in a git repository.
 fn is_gits(path: &Path) -> bool {
     let mut parts = path.parent().into_iter().flat_map(Path::components);
     parts.any(|part| part.as_os_str().as_encoded_bytes().ends_with(b".git"))

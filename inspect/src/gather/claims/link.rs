@@ -1,5 +1,5 @@
-//! Claims that are symbolic links to nothing: making one is atomic on every file system, and its text
-//! names the machine and the process (Firefox, Chromium and Emacs do so).
+//! Claims that are dangling symbolic links: to create one is atomic on every file system, and its text names the
+//! machine and the process (as Firefox, Chromium and Emacs do).
 
 use super::claim::claim;
 use super::judge::Judge;
@@ -7,7 +7,7 @@ use crate::model::{Claim, ClaimKind, Name, Verdict};
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-/// A clock that is set moves the boot time the kernel computes.
+/// Setting the clock moves the boot time that the kernel computes.
 const BOOT_SLACK: u64 = 60;
 /// The highest PID (PID_MAX_LIMIT of include/linux/threads.h).
 const MAX_PID: u32 = 1 << 22;
@@ -47,7 +47,7 @@ pub fn parse(text: &[u8]) -> Option<Target> {
 }
 
 impl Judge<'_> {
-    /// Judges a link to nothing by its text.
+    /// Judges a dangling link by its text.
     pub fn link(&self, path: Name, text: &[u8], made: Option<SystemTime>) -> Claim {
         let mut claim = claim(path, Verdict::Absent, String::new());
         let age = made.map(|made| SystemTime::now().duration_since(made).unwrap_or_default());
@@ -60,7 +60,7 @@ impl Judge<'_> {
             None => {
                 let text = Name::from(text);
                 claim.why =
-                    format!("It is a link to {text}, which is not there: nobody claims anything.");
+                    format!("It is a link to {text}, which does not exist, and so no claim.");
             }
         }
         claim.severity = claim.verdict.severity();
@@ -72,7 +72,7 @@ impl Judge<'_> {
             claim.pid = None;
             claim.verdict = Verdict::Unknown;
             claim.why = format!(
-                "It names process {} of {host}, and this machine is another one.",
+                "It names process {} of {host}, which is not this machine.",
                 target.pid
             );
             return;
@@ -90,7 +90,7 @@ impl Judge<'_> {
     }
 }
 
-/// Whether a name or address is this machine's. Names are not looked up: that would ask a server.
+/// Whether a name or address is that of this machine. Names are not resolved: that would ask a server.
 fn is_here(host: &Name) -> bool {
     let Ok(host) = std::str::from_utf8(host.as_bytes()) else {
         return false;

@@ -1,6 +1,6 @@
-//! Claims judged: is anybody behind a PID, port, lock or socket file? (incident 3)
+//! Judges claims: does a PID, port, lock or socket file still have an owner? (incident 3)
 //!
-//! It reads the file and the kernel's tables, never connects, never locks, never deletes.
+//! It reads the file and the kernel's tables. It never connects, locks or deletes.
 
 mod claim;
 pub mod content;

@@ -1,4 +1,4 @@
-//! Claims that name a process: does it run, and is it the one that was meant?
+//! Claims that name a process: does it run, and is it the right one?
 
 use super::judge::Judge;
 use super::owners::{self, State};
@@ -43,7 +43,7 @@ impl Judge<'_> {
         (claim.verdict, claim.why) = match (same, too_young) {
             (Some(true), _) => (
                 Verdict::Live,
-                format!("Process {pid} runs, and its start is the one named."),
+                format!("Process {pid} runs, and its start is the one in the file."),
             ),
             (Some(false), _) => (
                 Verdict::Reused,
@@ -60,14 +60,12 @@ impl Judge<'_> {
             ),
             (None, None) => (
                 Verdict::Live,
-                format!(
-                    "Process {pid} runs; whether it is the one meant cannot be told from the file."
-                ),
+                format!("Process {pid} runs; the file does not tell whether it is the right one."),
             ),
         };
     }
 
-    /// Nobody is behind a claim any more: it may be removed, if that is certain.
+    /// For a claim whose owner is gone: it may be removed, if that is certain.
     pub(super) fn stale(&self, claim: &mut Claim, why: String) {
         claim.verdict = Verdict::Stale;
         claim.why = why;
@@ -77,14 +75,13 @@ impl Judge<'_> {
             None if claim.path.as_bytes().starts_with(b"/") => b"/",
             None => b".",
         };
-        // The link itself is what would be removed, so what counts is where that lies.
+        // The link itself would be removed, so its own place counts.
         let local = self.view.find(place, FinalLink::Follow).is_ok();
         claim.remedy = local.then(|| format!("rm -- {}", quote(&claim.path)));
     }
 }
 
-/// Whether a start that stands in a claim fits a process that began `ticks` after boot. `None` if it
-/// cannot be read.
+/// Whether a start in a claim fits a process that began `ticks` after boot. `None` if it cannot be read.
 ///
 /// Clock ticks since boot (field 22 of proc_pid_stat(5)) must be equal. A time since 1970 (seconds,
 /// milliseconds or RFC 3339) may be that of the claim itself: it fits unless the process began after it,

@@ -1,4 +1,4 @@
-//! Claims in the directories a process works in, looked for without waking its own watches.
+//! Claims in the directories that a process uses, found without waking its own watches.
 
 use super::judge::{Judge, TTL};
 use super::socket_file::SocketFile;
@@ -16,9 +16,9 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Entries read of one directory.
+/// How many entries of one directory are read.
 const ENTRIES: usize = 4096;
-/// Claims judged.
+/// How many claims are judged.
 const CLAIMS: usize = 32;
 /// Judges the claims where the process keeps its state.
 pub fn of_process(subject: &mut Subject<'_>) -> Vec<Claim> {
@@ -47,8 +47,8 @@ pub fn of_process(subject: &mut Subject<'_>) -> Vec<Claim> {
     found
 }
 
-/// Judges what lies at a path of the process. What is neither file, socket nor a link that claims
-/// something, or no longer there, is `None`.
+/// Judges a path of the process. `None` if it is not a file, a socket or a link that claims something, or no longer
+/// exists.
 fn judge_one(judge: &Judge<'_>, view: &View<'_>, path: Name) -> Option<Claim> {
     let found = view.find(path.as_bytes(), FinalLink::Stay).ok()?;
     let stat = sys::stat_at(found.as_fd(), b"", 0).ok()?;
@@ -64,7 +64,7 @@ fn judge_one(judge: &Judge<'_>, view: &View<'_>, path: Name) -> Option<Claim> {
         libc::S_IFLNK if content::may_be_link(path.base()) => {
             let mut text = Vec::new();
             sys::read_link_at(found.as_fd(), b"", &mut text).ok()?;
-            // What names a process is not a path: nothing lies there.
+            // A text that names a process is not a path, so it leads nowhere.
             link::parse(&text)?;
             Some(judge.link(path, &text, socket.made))
         }
@@ -79,12 +79,12 @@ fn same_namespace(dir: &ProcDir) -> bool {
     matches!((own, theirs), (Some(own), Some(theirs)) if own.as_os_str().as_bytes() == theirs)
 }
 
-/// Names of claims in a directory. One that is watched for reads is left alone, and so is one whose
-/// parent is: opening it would wake the process.
+/// Names of claims in a directory. A directory that is watched for reads, or whose parent is, is left alone: opening it
+/// would wake the process.
 fn names(view: &View<'_>, process: &Process, directory: &Name, gaps: &mut Gaps) -> Vec<Vec<u8>> {
     let side_effects = SideEffects::of(process.inotify.iter());
     let identity = |path: &[u8]| view.identity(path, FinalLink::Follow);
-    // What is not there is watched by nobody.
+    // Nobody watches what does not exist.
     let missing = |e: std::io::Error| e.kind() == std::io::ErrorKind::NotFound;
     if view
         .stat(directory.as_bytes(), FinalLink::Follow)

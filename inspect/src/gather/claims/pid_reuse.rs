@@ -1,4 +1,4 @@
-//! Claims without a start: whether the process that has the PID now can be the one that was meant.
+//! Claims without a start: whether the process that has the PID now can be the one the claim means.
 
 use crate::gather::claims::places;
 use crate::gather::process::processes::Processes;
@@ -9,14 +9,14 @@ use crate::model::{Claim, Name};
 use crate::sys;
 use std::ops::ControlFlow;
 
-/// Seconds by which a process may seem to have begun after its own claim was written: a clock that is set
-/// moves the one and not the other.
+/// By how many seconds a process may seem to have begun after its own claim was written: setting the clock moves only
+/// one of the two times.
 const SLACK: u64 = 60;
 
 /// By how many seconds a process, begun `ticks` after boot, is too young for a claim in the file `real`.
 ///
-/// If the clock is set by more than the slack, as after a suspended virtual machine, the true owner looks too young.
-/// So the answer is `None` also where anything links the process to the claim, or where that cannot be seen.
+/// If the clock is set by more than the slack, such as after a suspended virtual machine, the true owner looks too
+/// young. So the answer is also `None` if anything links the process to the claim, or if that cannot be seen.
 pub fn too_young(claim: &Claim, real: &[u8], pid: u32, ticks: u64) -> Option<u64> {
     let age = sys::since_boot()
         .as_secs()
@@ -25,8 +25,8 @@ pub fn too_young(claim: &Claim, real: &[u8], pid: u32, ticks: u64) -> Option<u64
     (by > SLACK && is_stranger(real, pid)?).then_some(by)
 }
 
-/// Whether a process has neither its working directory nor anything open where the claim lies, and another
-/// name than the claim and its directory.
+/// Whether a process has neither its working directory nor anything open where the claim is, and its name is not that
+/// of the claim or of the claim's directory.
 fn is_stranger(real: &[u8], pid: u32) -> Option<bool> {
     let path = Name::from(real);
     let directory = path.parent()?;
@@ -54,7 +54,7 @@ fn is_stranger(real: &[u8], pid: u32) -> Option<bool> {
     all.ok().map(|_| !tied)
 }
 
-/// Whether a file name has this in it as a whole word.
+/// Whether a file name contains this as a whole word.
 fn has_word(base: &[u8], word: &[u8]) -> bool {
     let ends = |at: Option<&u8>| at.is_none_or(|b| !b.is_ascii_alphanumeric());
     let mut places = base.windows(word.len().max(1)).enumerate();

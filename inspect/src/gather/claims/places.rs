@@ -5,9 +5,9 @@ use crate::gather::subject::proc_dir::ProcDir;
 use crate::model::{Descriptor, Kind, Listener, Name, Place};
 use std::collections::BTreeMap;
 
-/// Directories it writes to, at most.
+/// The maximum number of directories that it writes to.
 const WRITTEN: usize = 16;
-/// Directories everybody puts claims into: those of others are not this process's.
+/// Directories that everybody puts claims into: most of them do not belong to this process.
 const SHARED: &[&[u8]] = &[
     b"/",
     b"/run",
@@ -26,8 +26,8 @@ const SHARED: &[&[u8]] = &[
     b"/etc",
 ];
 
-/// Where it holds files open for writing or listens on a socket file, what has its program's name, and
-/// where it works.
+/// Directories in which it has files open for writing or listens on a socket file, the one with its program's name, and
+/// its working directory.
 pub fn of(
     dir: &ProcDir,
     descriptors: &[Descriptor],
@@ -37,7 +37,7 @@ pub fn of(
     let files = descriptors
         .iter()
         .filter(|file| (file.kind, file.writable, file.deleted) == (Kind::File, Some(true), false))
-        // Logs of many programs lie side by side, and the caller chose where output goes.
+        // Logs of many programs are side by side, and the caller chose where the output goes.
         .filter(|file| file.fd > 2 && !is_log(&file.target));
     let sockets = listeners.iter().filter(|l| l.protocol == "unix");
     let paths = files
@@ -62,8 +62,8 @@ pub fn of(
     list
 }
 
-/// Of a program `genie`: what GENIE_HOME names, else `~/.genie`. A server that opens its files for a
-/// moment only shows nothing else of where its state is.
+/// For a program `genie`: the value of GENIE_HOME, else `~/.genie`. A server that only opens its files for a moment
+/// does not otherwise show where its state is.
 fn named(dir: &ProcDir) -> Option<Name> {
     let name = program::name_of(dir)?;
     let environment = dir.read("environ").ok()?;
@@ -92,7 +92,7 @@ fn is_log(path: &Name) -> bool {
         .is_some_and(|extension| extension.eq_ignore_ascii_case(b"log"))
 }
 
-/// Whether it is no one's alone.
+/// Whether it is a shared directory.
 pub fn is_shared(directory: &[u8]) -> bool {
     SHARED.contains(&directory)
         || [&b"/proc/"[..], b"/sys/", b"/dev/"]

@@ -1,4 +1,4 @@
-//! A port that is asked for by its number.
+//! A port that was asked for by its number.
 
 use super::claim::claim;
 use super::owners;
@@ -6,7 +6,7 @@ use crate::gather::servers::listeners::on_port;
 use crate::gather::subject::gaps::errno_text;
 use crate::model::{Claim, ClaimKind, Name, Verdict};
 
-/// A port somebody asked for by its number: who listens there, for TCP or UDP.
+/// A port that the user asked for by its number, and its listeners, for TCP or UDP.
 pub fn bare_port(name: Name, port: u16) -> Claim {
     let mut claim = claim(name, Verdict::Unknown, String::new());
     claim.kind = ClaimKind::Port;
@@ -16,7 +16,7 @@ pub fn bare_port(name: Name, port: u16) -> Claim {
             Verdict::Unknown,
             format!("/proc cannot be listed: {}.", errno_text(&e)),
         ),
-        // Nobody has claimed it: it may be had.
+        // Nobody has claimed it: it is free.
         Ok(found) if found.sockets.is_empty() => (
             Verdict::Free,
             format!("Nobody listens on port {port}, for TCP or UDP."),

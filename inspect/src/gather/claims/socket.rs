@@ -1,7 +1,7 @@
-//! Socket files: somebody listens on them, or they are left over.
+//! Socket files: a process listens on them, or they are left over.
 //!
-//! A path leads to a unix socket of any network namespace (net/unix/af_unix.c, `unix_find_bsd`), so all
-//! that may be seen are looked through.
+//! A path can lead to a unix socket of any network namespace (net/unix/af_unix.c, `unix_find_bsd`), so all namespaces
+//! that may be seen are searched.
 
 use super::claim::claim;
 use super::judge::Judge;
@@ -32,12 +32,12 @@ impl Judge<'_> {
         if look.by_file() || look.namespace(self.view.dir()) || look.other_namespaces() {
             claim.verdict = Verdict::Live;
             claim.why = match look.datagrams {
-                true => "It is bound: what is sent to it arrives.".into(),
+                true => "It is bound: datagrams sent to it arrive.".into(),
                 false => "Somebody listens on it.".into(),
             };
             claim.holders = look.holders;
             if claim.holders.is_empty() {
-                claim.why += " Who, may not be seen by this user.";
+                claim.why += " This user may not see which process does.";
             }
         } else if look.blind {
             claim.verdict = Verdict::Stale;
@@ -54,7 +54,7 @@ struct Look<'a> {
     real: &'a [u8],
     file: (u64, u64),
     seen: HashSet<Vec<u8>>,
-    /// A namespace could not be looked into.
+    /// Whether a namespace could not be looked into.
     blind: bool,
     holders: Vec<ClaimHolder>,
     datagrams: bool,
@@ -72,8 +72,8 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Whether the file itself is served in this program's own network namespace, whatever it was called when
-    /// the socket was bound.
+    /// Whether the file itself is served in this program's own network namespace, whatever its name was when the socket
+    /// was bound.
     fn by_file(&mut self) -> bool {
         let (device, inode) = self.file;
         let device = (libc::major(device), libc::minor(device));

@@ -1,4 +1,4 @@
-//! Whether a process is being woken: its watched inodes are listened to for a moment, beside it.
+//! Whether a process is being woken: fdscan listens to its watched inodes for a moment.
 //!
 //! The inodes are opened as O_PATH, which raises no event, and nothing of the process is used.
 
@@ -15,41 +15,41 @@ use std::time::{Duration, Instant};
 
 /// How long to listen.
 pub const MOMENT: Duration = Duration::from_millis(200);
-/// Inodes listened to at most: the watches count against the limit of this program's user.
+/// The maximum number of inodes to listen to: the watches count against the limit of this program's user.
 pub const MOST: usize = 1024;
-/// So many events within a [`BIT`] are enough.
+/// This many events within a [`BIT`] are enough.
 const ENOUGH: u64 = 64;
 const BIT: Duration = Duration::from_millis(50);
-/// Files that are told apart: of a loop there are few.
+/// How many files are counted separately: a loop has only a few.
 const FILES: usize = 256;
-/// Read at a time: 2,000 records with short names.
+/// How much is read at a time: 2,000 records with short names.
 const BUFFER: usize = 1 << 16;
 
 /// An inode that is listened to.
 pub struct Spot {
     /// The inode.
     pub inode: OwnedFd,
-    /// The events asked of it.
+    /// The events to listen for.
     pub mask: u32,
-    /// Its path, where it is to be told which files the events are about.
+    /// Its path, if the files of the events are wanted.
     pub path: Option<Name>,
 }
 
 /// Listens to inodes, each for its events, until the time is up or there were enough: for [`MOMENT`] once it is known
-/// that looks wake the process. `None` if this program can have no instance or no watch. `watched` is how many inodes
-/// there are in all.
+/// that reads wake the process. `None` if this program cannot get an instance or a watch. `watched` is how many inodes
+/// there are in total.
 pub fn listen(spots: impl Iterator<Item = Spot>, watched: usize, time: Duration) -> Option<Woken> {
     let mut monitor = Monitor::new().ok()?;
     monitor.place(spots, watched);
     monitor.is_placed().then(|| monitor.listen(time).clone())
 }
 
-/// An inotify instance of this program's own, beside those of one process.
+/// An inotify instance of this program that listens alongside one process.
 pub struct Monitor {
     own: Inotify,
     /// Its watches on what the process watches.
     placed: HashMap<i32, Option<Name>>,
-    /// What came of each file.
+    /// The events of each file.
     files: HashMap<Name, Bits>,
     /// When it began to listen.
     began: Instant,
@@ -57,10 +57,10 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// One that is placed nowhere yet.
+    /// A monitor without watches.
     ///
     /// # Errors
-    /// EMFILE: this program's user can have no instance more.
+    /// EMFILE: this program's user cannot have another instance.
     pub fn new() -> io::Result<Monitor> {
         Ok(Monitor {
             own: Inotify::new()?,
@@ -78,8 +78,8 @@ impl Monitor {
         })
     }
 
-    /// Listens from now on to these inodes, each with the events asked of it, and to no other. `watched` inodes
-    /// there are in all.
+    /// Listens from now on to these inodes, each with its events, and to no others. There are `watched` inodes in
+    /// total.
     pub fn place(&mut self, spots: impl Iterator<Item = Spot>, watched: usize) {
         let mut placed = HashMap::new();
         for spot in spots.take(MOST) {
@@ -88,7 +88,7 @@ impl Monitor {
                     placed.insert(wd, spot.path);
                 }
                 Err(e) if e.raw_os_error() == Some(libc::ENOSPC) => break,
-                // It may not be read, or has no more watches to give.
+                // It may not be read, or the limit of watches is reached.
                 Err(_) => {}
             }
         }
@@ -105,7 +105,7 @@ impl Monitor {
         !self.placed.is_empty()
     }
 
-    /// Forgets what came so far: a look of our own may have been among it.
+    /// Discards the events so far: one of our own looks may be among them.
     pub fn begin(&mut self) {
         while matches!(self.own.read(&mut [0; BUFFER]), Ok(1..)) {}
         (self.began, self.woken.events) = (Instant::now(), 0);
@@ -113,7 +113,7 @@ impl Monitor {
         self.files.clear();
     }
 
-    /// Reads the events that have come, without waiting.
+    /// Reads the events so far, without waiting.
     pub fn hear(&mut self) -> &Woken {
         self.listen(Duration::ZERO)
     }
@@ -151,7 +151,7 @@ impl Monitor {
                 _ if self.woken.by_looks() => MOMENT.min(time),
                 _ => time,
             };
-            // A writer that is faster than this must not keep it from ending.
+            // A writer that is faster than this loop must not keep it from ending.
             while let Ok(length @ 1..) = self.own.read(&mut buffer) {
                 let records = buffer.get(..length).unwrap_or_default();
                 self.count(records);
@@ -170,15 +170,15 @@ impl Monitor {
     }
 }
 
-/// How many listen at once: each takes one of the 128 instances a user has by default.
+/// How many monitors there are at once: each takes one of the 128 instances that a user has by default.
 const MONITORS: usize = 8;
 
-/// Monitors beside processes, for longer than a moment.
+/// Monitors of several processes, for longer than a moment.
 #[derive(Default)]
 pub struct Monitors(HashMap<u32, Monitor>);
 
 impl Monitors {
-    /// Listens beside process `pid` from now on, to these inodes and no other.
+    /// Listens for process `pid` from now on, to these inodes and no others.
     pub fn place(&mut self, pid: u32, spots: impl Iterator<Item = Spot>, watched: usize) {
         use std::collections::hash_map::Entry;
         let room = self.0.len() < MONITORS;
@@ -196,18 +196,18 @@ impl Monitors {
         }
     }
 
-    /// Forgets what came so far. Says whether anybody listens.
+    /// Discards the events so far. Returns whether there is any monitor.
     pub fn begin(&mut self) -> bool {
         self.0.values_mut().for_each(Monitor::begin);
         !self.0.is_empty()
     }
 
-    /// The events beside a process so far.
+    /// The events of a process so far.
     pub fn hear(&mut self, pid: u32) -> Option<Woken> {
         self.0.get_mut(&pid).map(|monitor| monitor.hear().clone())
     }
 
-    /// Ends the monitors beside all other processes.
+    /// Ends the monitors of all other processes.
     pub fn keep(&mut self, pids: &[u32]) {
         self.0.retain(|pid, _| pids.contains(pid));
     }

@@ -1,4 +1,4 @@
-//! What of watchfix stands between an instance and its process: the library, or the supervisor of `watchfix run`.
+//! Which part of watchfix is between an instance and its process: the library, or the supervisor of `watchfix run`.
 
 use crate::gather::descriptors::fdinfo;
 use crate::gather::process::status::comm_of;
@@ -9,10 +9,10 @@ use rules::watch::read_numbers;
 use std::io::Read;
 use std::iter;
 
-/// Longer lines of ancestors are not followed.
+/// Longer chains of ancestors are not followed.
 const DEEPEST: usize = 64;
 
-/// Notes it for each instance of the process, of which program and limits are known.
+/// Sets it for each instance of the process, whose program and limits must be known.
 pub fn note(dir: &ProcDir, process: &mut Process) {
     let mapped = process.preload.mapped == Some(true);
     let limit = process.fds.soft_limit.unwrap_or(u64::MAX);
@@ -35,7 +35,7 @@ pub fn note(dir: &ProcDir, process: &mut Process) {
     }
 }
 
-/// Whether reads of the descriptor do not wait. Only the first lines are read: thousands of watches may follow.
+/// Whether the descriptor is non-blocking. Only the first lines are read: thousands of watches may follow.
 fn is_non_blocking(dir: &ProcDir, fd: i32) -> bool {
     let mut start = Vec::new();
     let file = dir.open_file(format!("fdinfo/{fd}").as_bytes(), libc::O_RDONLY);

@@ -1,6 +1,6 @@
-//! Side effects of a scan: which of our looks the scanned process would see as events. Opening a file or directory is an event for a
-//! watch with open, access or close_nowrite on it or on the directory it lies in. A process that drowns
-//! in such events must not get more of them from its diagnosis.
+//! Side effects of a scan: which of our looks the scanned process would see as events. Opening a file or directory is
+//! an event for a watch with open, access or close_nowrite on it or on its directory. A process that drowns in such
+//! events must not get more of them from its diagnosis.
 
 use crate::model::{Identity, Instance, Watch};
 use rules::event;
@@ -13,12 +13,12 @@ pub const LOOKS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
 #[derive(Default)]
 pub struct SideEffects {
     known: HashSet<Identity>,
-    /// Inodes known by number alone: others may share it.
+    /// Inodes of which only the number is known, which others may share.
     vague: HashSet<Identity>,
 }
 
 impl SideEffects {
-    /// Collects them from all instances of a process.
+    /// Collects the inodes from all instances of a process.
     pub fn of<'a>(instances: impl Iterator<Item = &'a Instance>) -> SideEffects {
         SideEffects::asking(LOOKS, instances)
     }
@@ -42,7 +42,7 @@ impl SideEffects {
         self
     }
 
-    /// Whether no look is seen at all.
+    /// Whether no look would be seen.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty() && self.vague.is_empty()
     }
@@ -52,7 +52,7 @@ impl SideEffects {
         self.known.len() + self.vague.len()
     }
 
-    /// Whether opening what has this identity and lies in this directory would be seen. Where one is not
+    /// Whether the process would see the opening of a file with this identity in this directory. If one of them is not
     /// known, it might.
     pub fn by_opening(&self, itself: Option<Identity>, parent: Option<Identity>) -> bool {
         !self.is_empty()

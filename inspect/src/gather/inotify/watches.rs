@@ -14,13 +14,13 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-/// An instance, with the file handles of its watches for as long as paths are looked for.
+/// An instance, with the file handles of its watches while paths are searched for.
 pub struct ReadInstance {
     /// The instance.
     pub instance: Instance,
     /// One handle for every watch, in the same order; empty when paths are not wanted.
     pub handles: Handles,
-    /// Where watches may be, by their place, though nothing proves it: for who has the kernel judge.
+    /// Where watches may be, by their index, without proof: for a caller that lets the kernel decide.
     pub guesses: HashMap<usize, Guess>,
 }
 
@@ -28,7 +28,7 @@ pub struct ReadInstance {
 pub struct Guess {
     /// Where it is, as the process sees it.
     pub path: Name,
-    /// A file was met that it may be on as well.
+    /// Whether there is also a file that it may be on.
     pub contested: bool,
 }
 
@@ -138,7 +138,7 @@ pub fn read(
     list
 }
 
-/// Reads the instances of threads that have a table of descriptors of their own; what is known already is left out.
+/// Reads the instances of threads that have their own table of descriptors. Known instances are left out.
 pub fn read_others(
     dir: &ProcDir,
     list: &mut Vec<ReadInstance>,
@@ -172,7 +172,7 @@ pub fn read_others(
     }
 }
 
-/// An instance that stands at the descriptor `fd` as well.
+/// The same instance at another descriptor `fd`.
 fn again(first: &Instance, fd: i32) -> ReadInstance {
     ReadInstance {
         instance: Instance {
@@ -200,7 +200,7 @@ pub fn watches(read: &mut [ReadInstance]) -> impl Iterator<Item = &mut Watch> {
     read.iter_mut().flat_map(|read| &mut read.instance.watches)
 }
 
-/// The masks of a process's watches, most watches first; `None` where they may not be read.
+/// The masks of a process's watches, most watches first; `None` if they may not be read.
 pub fn masks_of(pid: u32) -> Option<Vec<MaskCount>> {
     let dir = ProcDir::open(pid).ok()?;
     let mut fds = Vec::new();
@@ -212,7 +212,7 @@ pub fn masks_of(pid: u32) -> Option<Vec<MaskCount>> {
     };
     Processes::open().ok()?.each_link(pid, None, inotify).ok()?;
     let read = read(&dir, fds.into_iter(), false, &mut Gaps::default());
-    // An instance that stands at two descriptors has its masks at the first.
+    // An instance with two descriptors has its masks at the first.
     let masks = read.iter().flat_map(|read| &read.instance.masks);
     Some(MaskCount::roll_up(
         masks.map(|count| (count.mask, count.watches)),

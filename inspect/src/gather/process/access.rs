@@ -1,16 +1,16 @@
-//! What keeps this program from another process's descriptors: ptrace(2), "Ptrace access mode checking".
+//! Why this program may not access another process's descriptors: ptrace(2), "Ptrace access mode checking".
 
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::sys;
 use procfs::prelude::*;
 use procfs::process::Status;
 
-/// A permission that is missing.
+/// A missing permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MissingPermission {
     /// The process belongs to this other user.
     OtherUser(u32),
-    /// It has privileges this program has not, or is not dumpable (prctl(2), `PR_SET_DUMPABLE`).
+    /// It has privileges that this program lacks, or is not dumpable (prctl(2), `PR_SET_DUMPABLE`).
     Privileged,
     /// `kernel.yama.ptrace_scope` has this value, 1 to 3.
     Yama(u8),
@@ -21,7 +21,7 @@ pub enum MissingPermission {
 /// Bit of CAP_SYS_PTRACE (include/uapi/linux/capability.h).
 const CAP_SYS_PTRACE: u64 = 1 << 19;
 
-/// What is missing for changing the descriptors of a process; `None` if nothing is known to be.
+/// What is missing to change the descriptors of a process; `None` if nothing is known to be missing.
 pub fn missing(pid: u32) -> Option<MissingPermission> {
     let own = sys::effective_user();
     let yama = yama();
@@ -53,7 +53,7 @@ fn is_undumpable(pid: u32, owner: u32) -> bool {
         .is_ok_and(|stat| stat.st_uid != owner)
 }
 
-/// Whether root has CAP_SYS_PTRACE here: this program as root, or whoever becomes root from here on (its bounding
+/// Whether root has CAP_SYS_PTRACE here: this program as root, or a process that becomes root from here (its bounding
 /// set, capabilities(7)).
 pub fn root_may_trace() -> bool {
     let mine = status(std::process::id());
@@ -69,7 +69,7 @@ fn status(pid: u32) -> Option<Status> {
     Status::from_read(String::from_utf8_lossy(&text).as_bytes()).ok()
 }
 
-/// `None` where the kernel has no Yama.
+/// `None` if the kernel has no Yama.
 pub fn yama() -> Option<u8> {
     let text = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok()?;
     text.trim().parse().ok()

@@ -1,17 +1,17 @@
 //! The auxiliary vector (getauxval(3), /proc/PID/auxv): how the kernel started the program.
 //!
-//! It says what PT_INTERP and the mode bits of the file would say, for the program that really runs, and
-//! without opening the file: an open is an event for whoever watches its directory, the scanned process
-//! perhaps, and may hang on a dead network file system.
+//! It says what PT_INTERP and the mode bits of the file would say, but for the program that really runs and without
+//! opening the file. An open is an event for those who watch its directory, perhaps the scanned process, and may hang
+//! on a dead network file system.
 
 use crate::model::Linkage;
 
 const AT_NULL: u64 = 0;
 /// Where the program interpreter was loaded; 0 if the program has none (fs/binfmt_elf.c).
 const AT_BASE: u64 = 7;
-/// Not 0 when the program gained privileges, and the loader ignores LD_PRELOAD (ld.so(8)).
+/// Not 0 if the program gained privileges, so that the loader ignores LD_PRELOAD (ld.so(8)).
 const AT_SECURE: u64 = 23;
-/// Far above every entry there is (include/uapi/linux/auxvec.h goes to 51).
+/// Far above every existing entry (include/uapi/linux/auxvec.h goes up to 51).
 const LARGEST_TYPE: u64 = 0xffff;
 
 /// What the vector says.
@@ -27,7 +27,7 @@ pub struct Start {
 
 /// Reads a vector; `None` if it is empty (a kernel thread) or makes no sense.
 pub fn parse(vector: &[u8]) -> Option<Start> {
-    // Read with the wrong word size, types become absurd or the end is missing.
+    // With the wrong word size, types become absurd or the end is missing.
     let wide = vector
         .as_chunks::<8>()
         .0

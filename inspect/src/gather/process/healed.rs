@@ -1,4 +1,4 @@
-//! What `watchfix heal` left on record about a process.
+//! The record that `watchfix heal` left about a process.
 
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
@@ -10,11 +10,11 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-/// A record is no longer than this: 100,000 watches take a tenth of it.
+/// The maximum size of a record: 100,000 watches take a tenth of it.
 const MOST: u64 = 64 << 20;
 
-/// Whether a process was healed, by whom and when, as far as a record that may be read says so, and its watches
-/// still have the masks they were given.
+/// Whether a process was healed, by whom and when, if a readable record says so and its watches still have the masks
+/// they were given.
 pub fn healed(process: &Process) -> Option<Healed> {
     if process.inotify.is_empty() {
         return None;
@@ -31,7 +31,7 @@ pub fn healed(process: &Process) -> Option<Healed> {
     found.max_by_key(|healed| healed.seconds)
 }
 
-/// Where the user `uid` keeps records: what `watchfix heal` chooses from.
+/// Where the user `uid` keeps records: the directories that `watchfix heal` chooses from.
 fn places(uid: u32) -> Vec<(u32, PathBuf)> {
     if uid == 0 {
         return vec![(0, "/run/watchfix".into())];
@@ -52,7 +52,7 @@ fn read(view: &View<'_>, uid: u32, path: PathBuf, process: &Process) -> Option<H
     let path = path.as_os_str().as_encoded_bytes();
     let file = view.open(path, FinalLink::Stay, 0).ok()?;
     let metadata = file.metadata().ok()?;
-    // In /tmp anybody may have been first.
+    // In /tmp anybody may have created it first.
     if metadata.uid() != uid {
         return None;
     }

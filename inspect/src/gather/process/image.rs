@@ -11,8 +11,8 @@ use crate::model::{Library, Linkage, Name, Process};
 use rules::Rule;
 use std::os::unix::fs::FileExt;
 
-/// What needs permission to look into the process: its program, environment and mappings. Returns its environment, as
-/// far as it may be read.
+/// Reads what requires permission to look into the process: its program, environment and mappings. Returns its
+/// environment, empty if it may not be read.
 pub fn program(subject: &mut Subject<'_>) -> Vec<u8> {
     let Subject {
         dir,
@@ -25,8 +25,8 @@ pub fn program(subject: &mut Subject<'_>) -> Vec<u8> {
             process.exe = Some(path.into());
             read_start(dir, process, gaps);
         }
-        // A kernel thread and a zombie have no program: nothing is missing. Any other process without
-        // one is ending: its memory has gone before its descriptors.
+        // A kernel thread and a zombie have no program, so nothing is missing. Any other process without one is ending:
+        // its memory goes before its descriptors.
         Err(e) if e.raw_os_error() == Some(libc::ENOENT) => {
             if !process.kernel_thread && process.state != Some('Z') {
                 gaps.note("its program, environment and mappings", "it is ending");
@@ -36,7 +36,7 @@ pub fn program(subject: &mut Subject<'_>) -> Vec<u8> {
         Err(e) => gaps.note("its program and how it is linked", errno_text(&e)),
     }
     let environ = preload(dir, process, gaps);
-    // It is opened only when it is missing: see auxv on opens that are seen.
+    // The library's file is only opened if the library is missing: see auxv about opens that are seen.
     let requested = process.preload.requested.iter().flatten();
     if process.preload.mapped == Some(false)
         && let Some(path) = requested
@@ -54,13 +54,13 @@ pub fn program(subject: &mut Subject<'_>) -> Vec<u8> {
     environ
 }
 
-/// Where its own PATH has it, which only another start has to know.
+/// Finds its program in its own PATH, which only a command for a new start needs.
 pub fn place_in_path(subject: &mut Subject<'_>, environ: &[u8]) {
     let found = search::in_path(subject.dir, subject.mounts, subject.process, environ);
     subject.process.found_in_path = found;
 }
 
-/// Whether another start may help: it watches something, or does not have the library it asked for.
+/// Whether a new start may help: it watches something, or the library it asked for is not loaded.
 pub fn may_start_again(process: &Process) -> bool {
     let preload = &process.preload;
     let mut requested = preload.requested.iter().flatten();
@@ -69,7 +69,8 @@ pub fn may_start_again(process: &Process) -> bool {
     !process.inotify.is_empty() || missed
 }
 
-/// Whether libwatchfix is in the process, and with which rules. Returns its environment, as far as it may be read.
+/// Finds out whether libwatchfix is in the process, and with which rules. Returns its environment, empty if it may not
+/// be read.
 pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) -> Vec<u8> {
     let environ = match dir.read("environ") {
         Ok(environ) => {
@@ -102,8 +103,8 @@ pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) -> Vec<u8>
     environ
 }
 
-/// The loader itself, when it was started by name to run a program (`ld.so PROGRAM`): it has no
-/// interpreter, and yet the program is dynamic.
+/// Whether it is the loader itself, started by name to run a program (`ld.so PROGRAM`): it has no interpreter, but the
+/// program is dynamic.
 fn is_loader(exe: Option<&Name>) -> bool {
     exe.is_some_and(|path| path.base().starts_with(b"ld-") || path.base() == b"ld.so")
 }
@@ -142,7 +143,7 @@ fn read_environ(process: &mut Process, environ: &[u8]) {
             && let Some(equals) = text.iter().position(|&b| b == b'=')
         {
             let (name, value) = text.split_at(equals);
-            // Others are for the product's own use.
+            // Other variables are for watchfix's own use.
             process.supervised |= text == b"WATCHFIX_RUN=1";
             if !Rule::ALL
                 .iter()
@@ -157,8 +158,8 @@ fn read_environ(process: &mut Process, environ: &[u8]) {
     process.preload.requested = Some(requested);
 }
 
-/// Looks at the library an LD_PRELOAD entry names. `None` if that cannot be told: a name without `/` is
-/// searched for by the loader, and a relative path meant the directory the program was started in.
+/// Looks at the library that an LD_PRELOAD entry names. `None` if that cannot be told: the loader searches for a name
+/// without `/`, and a relative path began at the directory in which the program was started.
 fn look_at_library(dir: &ProcDir, mounts: &Mounts, path: &Name) -> Option<Library> {
     let path = path.as_bytes();
     if !path.starts_with(b"/") {

@@ -8,11 +8,11 @@ use std::io;
 /// The file name of the preload library.
 pub const LIBRARY: &[u8] = b"libwatchfix.so";
 
-/// Whether a mapping's file is called libwatchfix.so; `None` where nothing is mapped at all: a kernel
-/// thread, or a process whose memory has gone.
+/// Whether the file of a mapping is called libwatchfix.so. `None` if nothing is mapped: a kernel thread, or a process
+/// whose memory is gone.
 ///
 /// # Errors
-/// EACCES when the process may not be read.
+/// EACCES if the process may not be read.
 pub fn has_library(dir: &ProcDir) -> io::Result<Option<bool>> {
     let maps = dir.open_file(b"maps", libc::O_RDONLY)?;
     let mut found = None;

@@ -1,5 +1,5 @@
-//! Who a process is: stat, comm, cmdline, exe, environ, auxv, maps and cgroup of /proc/PID. It gives the identity, the
-//! program, the command line without secrets, and the unit or container.
+//! Who a process is, from stat, comm, cmdline, exe, environ, auxv, maps and cgroup of /proc/PID: its identity, program,
+//! command line without secrets, and unit or container.
 
 pub(crate) mod access;
 pub(crate) mod auxv;

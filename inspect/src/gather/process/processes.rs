@@ -1,5 +1,5 @@
-//! All processes of the system, each for as few system calls as there can be: who scans one process must
-//! not pay for its hundreds of neighbours.
+//! All processes of the system, with as few system calls for each as possible: the scan of one process must not pay for
+//! hundreds of others.
 
 use crate::sys;
 use std::fs::File;
@@ -7,28 +7,28 @@ use std::io::{self, Seek};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
-/// Read of a list at a time: 42 descriptors. Most processes have fewer, and one that refuses its first
-/// link is not listed to the end.
+/// How much of a list is read at a time: 42 descriptors. Most processes have fewer, and if the first link is refused,
+/// the list is not read to the end.
 const FEW: usize = 1024;
 
-/// Descriptors tried by number, at most.
+/// The maximum number of descriptors that are tried by number.
 const TRIED: i32 = 8;
 
 /// /proc, held open for looks at many processes.
 pub struct Processes {
     proc: File,
-    /// The kernel gives the number of descriptors as the size of `fd` (Linux 6.2, fs/proc/fd.c).
+    /// Whether the kernel shows the number of descriptors as the size of `fd` (Linux 6.2, fs/proc/fd.c).
     sized: bool,
     entries: Vec<u8>,
     link: Vec<u8>,
 }
 
-/// What any user may know of a process's descriptors.
+/// What any user may know about a process's descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DescriptorSummary {
-    /// Whose they are: the process's user, or root when it may not be dumped ([`Processes::user`]).
+    /// Their owner: the process's user, or root if it may not be dumped ([`Processes::user`]).
     pub owner: u32,
-    /// How many there are, 0 for a thread of the kernel. `None` before Linux 6.2.
+    /// How many there are; 0 for a kernel thread. `None` before Linux 6.2.
     pub count: Option<u64>,
 }
 
@@ -39,7 +39,7 @@ impl Processes {
     /// The errno of opening it.
     pub fn open() -> io::Result<Processes> {
         let proc = File::open("/proc")?;
-        // This program has /proc open, so 0 means that the kernel does not say.
+        // This program has /proc open, so 0 means that the kernel does not tell.
         let own = sys::stat_at(proc.as_fd(), b"self/fd", 0);
         Ok(Processes {
             proc,
@@ -67,7 +67,7 @@ impl Processes {
     /// Looks at the descriptors of a process without opening anything: one system call.
     ///
     /// # Errors
-    /// ENOENT when it has gone.
+    /// ENOENT if it is gone.
     pub fn summary(&self, pid: u32) -> io::Result<DescriptorSummary> {
         let fd = sys::stat_at(self.proc.as_fd(), format!("{pid}/fd").as_bytes(), 0)?;
         Ok(DescriptorSummary {
@@ -80,16 +80,16 @@ impl Processes {
     /// (`task_dump_owner`) makes an exception for this one directory.
     ///
     /// # Errors
-    /// ENOENT when it has gone.
+    /// ENOENT if it is gone.
     pub fn user(&self, pid: u32) -> io::Result<u32> {
         Ok(sys::stat_at(self.proc.as_fd(), pid.to_string().as_bytes(), 0)?.st_uid)
     }
 
     /// Visits every descriptor of a process, by its number and the text of its link, until `visit` breaks.
-    /// `count` is how many there are, where that is known (`DescriptorSummary::count`).
+    /// `count` is how many there are, if that is known (`DescriptorSummary::count`).
     ///
     /// # Errors
-    /// EACCES when its descriptors may not be read, ENOENT or ESRCH when it has gone.
+    /// EACCES if its descriptors may not be read, ENOENT or ESRCH if it is gone.
     pub fn each_link(
         &mut self,
         pid: u32,
@@ -98,7 +98,7 @@ impl Processes {
     ) -> io::Result<()> {
         // The next one to visit.
         let mut next = 0;
-        // Few are mostly the lowest ones: to try these costs less than to list them.
+        // A few descriptors are usually the lowest ones. To try these costs less than to list them.
         let few = count.and_then(|count| i32::try_from(count).ok());
         if let Some(few) = few.filter(|&few| few <= TRIED) {
             while next < few {
@@ -123,12 +123,12 @@ impl Processes {
             };
             match sys::read_link_at(fd.as_fd(), entry.name, &mut self.link) {
                 Ok(()) => visit(number, &self.link),
-                // The list may be readable where no link is (fs/proc/base.c): one refusal is for all.
+                // The list may be readable although no link is (fs/proc/base.c): one refusal applies to all.
                 Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
                     refused = Some(e);
                     ControlFlow::Break(())
                 }
-                // Closed meanwhile.
+                // It was closed meanwhile.
                 Err(_) => ControlFlow::Continue(()),
             }
         })?;
@@ -136,13 +136,13 @@ impl Processes {
     }
 }
 
-/// Whether /proc hides processes of other users from this one (hidepid, proc(5)). `pids` are those it shows: every PID
-/// namespace has a first process for as long as anything runs in it.
+/// Whether /proc hides processes of other users from this one (hidepid, proc(5)). `pids` are those it shows. Every PID
+/// namespace has a first process as long as anything runs in it.
 pub fn are_hidden(pids: &[u32]) -> bool {
     !pids.contains(&1) && sys::process_exists(1)
 }
 
-/// A name of digits as a number. str::parse would first ask whether it is UTF-8, at every descriptor.
+/// A name of digits as a number. str::parse would first need a check for UTF-8 at every descriptor.
 fn number<T: TryFrom<u32>>(name: &[u8]) -> Option<T> {
     let value = name.iter().try_fold(0u32, |sum, &digit| {
         let value = digit.checked_sub(b'0').filter(|&value| value < 10)?;

@@ -1,4 +1,4 @@
-//! What a process runs: its file, the script where that is an interpreter, and the arguments.
+//! What a process runs: its file, the script if that is an interpreter, and the arguments.
 
 use crate::gather::process::status;
 use crate::gather::subject::proc_dir::ProcDir;
@@ -7,14 +7,14 @@ use crate::model::{Name, of_title};
 
 /// A command as it was started.
 pub struct Program {
-    /// The file, without what the kernel adds when it was removed: after an update the same program.
+    /// The file, without the suffix that the kernel adds to a removed one: after an update it is the same program.
     exe: Vec<u8>,
     script: Option<Script>,
-    /// What it was called as, and every argument but the script.
+    /// The name it was called by, and every argument but the script.
     arguments: Vec<Name>,
 }
 
-/// What people call a program: the script, or else the file, without directory and extension.
+/// The usual name of a program: the script, or else the file, without directory and extension.
 pub fn name_of(dir: &ProcDir) -> Option<Name> {
     let exe = exe(dir)?;
     let arguments = status::command_line(dir)?;
@@ -23,10 +23,10 @@ pub fn name_of(dir: &ProcDir) -> Option<Name> {
     Some(stem(Name::from(name).base()).into())
 }
 
-/// The paths of its file, and of the script where that is an interpreter, as far as they may be known: nothing is
+/// The paths of its file, and of the script if that is an interpreter, as far as they may be known. No path is
 /// followed.
 pub fn paths(dir: &ProcDir, arguments: &[Name]) -> Vec<Name> {
-    // Of another user's process the link may not be read.
+    // The link of another user's process may not be read.
     let called = || Some(arguments.first()?.as_bytes().to_vec());
     let Some(exe) = exe(dir).or_else(called) else {
         return Vec::new();
@@ -36,29 +36,29 @@ pub fn paths(dir: &ProcDir, arguments: &[Name]) -> Vec<Name> {
     std::iter::once(exe.into()).chain(script).collect()
 }
 
-/// Its file, without what the kernel adds when it was removed.
+/// Its file, without the suffix that the kernel adds to a removed one.
 fn exe(dir: &ProcDir) -> Option<Vec<u8>> {
     let exe = dir.read_link("exe").ok()?;
     Some(exe.strip_suffix(b" (deleted)").unwrap_or(&exe).to_vec())
 }
 
-/// A script. Two starts may name one file differently: by a link, or from another directory.
+/// A script. Two starts may name the same file differently: by a link, or from another directory.
 #[derive(PartialEq, Eq)]
 enum Script {
     /// A file, by device and inode.
     File(u64, u64),
-    /// What is not a file, or none any more: `-m uvicorn`.
+    /// Something that is not a file, or no longer: `-m uvicorn`.
     Word(Name),
 }
 
 impl Program {
-    /// What this process runs; `None` where that may not be seen.
+    /// What this process runs; `None` if that may not be read.
     pub fn of(view: &View<'_>) -> Option<Program> {
         let dir = view.dir();
         let exe = exe(dir)?;
         let mut arguments = status::command_line(dir)?;
         let script = match arguments.first().and_then(of_title) {
-            // Two programs of one interpreter that set their titles are told apart by those alone.
+            // Two programs of one interpreter that set their titles are distinguished only by those.
             Some(title) => Some(title),
             None => script(&exe, &arguments).map(|at| arguments.remove(at)),
         };
@@ -83,7 +83,7 @@ impl Program {
     }
 }
 
-/// A relative path is followed from where the process is now: where it was started nobody knows.
+/// A relative path begins at the current working directory of the process: nobody knows where it was started.
 fn identify(view: &View<'_>, script: Name) -> Script {
     match view.stat(script.as_bytes(), FinalLink::Follow) {
         Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFREG => {

@@ -1,4 +1,4 @@
-//! Where a shell finds a program that is called by its name alone.
+//! Where a shell finds a program by its name.
 
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::own_files::with_own_view;
@@ -10,8 +10,9 @@ use std::env;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// Where the PATH of a process has the program it was called as by name: an interpreter of a virtual environment, or one
-/// below a home, that another PATH does not have. `None` where what lies there is not what it runs.
+/// Where the PATH of a process has the program, if it was called by its name alone: such as an interpreter of a virtual
+/// environment or below a home directory, which another PATH does not have. `None` if the file there is not what it
+/// runs.
 pub fn in_path(
     dir: &ProcDir,
     mounts: &Mounts,
@@ -31,7 +32,7 @@ pub fn in_path(
     let found = dirs
         .map(|dir| join(dir, name))
         .find(|file| can_run(&view, file))?;
-    // What it was called may be no more than a name (execve(2)).
+    // The name it was called by may be arbitrary (execve(2)).
     let exe = view
         .stat(process.exe.as_ref()?.as_bytes(), FinalLink::Follow)
         .ok()?;
@@ -55,8 +56,8 @@ pub fn can_run(view: &View<'_>, file: &[u8]) -> bool {
     stat.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG && stat.st_mode & 0o111 != 0)
 }
 
-/// The directories commands are looked for in by whoever pastes them: none are known under sudo(8), whose PATH is
-/// another one.
+/// The directories in which the shell of the user who pastes a command searches for it. Under sudo(8), whose PATH
+/// differs, none is known.
 pub fn path_of_person() -> impl Iterator<Item = PathBuf> {
     let own = sys::effective_user();
     let path = env::var_os("PATH").filter(|_| person(own, env::var("SUDO_UID").ok()) == own);
@@ -64,7 +65,7 @@ pub fn path_of_person() -> impl Iterator<Item = PathBuf> {
     dirs.into_iter().filter(|dir| dir.is_absolute())
 }
 
-/// Who ran sudo(8), if this is root by it.
+/// The user who ran sudo(8), if that made this program root.
 pub fn person(own: u32, sudo_uid: Option<String>) -> u32 {
     let by_sudo = sudo_uid.filter(|_| own == 0);
     by_sudo.and_then(|uid| uid.parse().ok()).unwrap_or(own)

@@ -24,8 +24,8 @@ pub fn identify(pid: u32) -> Result<(ProcDir, Process), Failure> {
         let why = format!("process {pid} cannot be looked at: {}", errno_text(&e));
         failure(FailureKind::NotPermitted, why)
     })?;
-    // The descriptor `dir` means this very process: when its PID is given to another one, every
-    // further read through it fails with ESRCH. So nothing of two processes can be mixed up.
+    // The descriptor `dir` refers to this very process: if its PID is reused, every further read through it fails with
+    // ESRCH. So two processes cannot be mixed up.
     let mut process = Process {
         pid,
         ..Process::default()
@@ -50,14 +50,14 @@ pub fn identify(pid: u32) -> Result<(ProcDir, Process), Failure> {
 /// PF_KTHREAD of include/linux/sched.h, field 9 of proc_pid_stat(5).
 const KERNEL_THREAD: u32 = 0x20_0000;
 
-/// What any user may read: name, parent, user, start, command line. Says whether the main thread has
-/// ended while others run on.
+/// Reads what any user may read: name, parent, user, start, command line. Returns whether the main thread has ended
+/// while others still run.
 ///
 /// # Errors
-/// The errno of the first read, when the process has gone.
+/// The errno of the first read, if the process is gone.
 pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
-    // The directory always belongs to the effective user (fs/proc/base.c, task_dump_owner), and to root
-    // once the process has gone: what is read after it shows that it had not.
+    // The directory always belongs to the effective user (fs/proc/base.c, task_dump_owner), or to root once the process
+    // is gone. The read after it shows that it was not.
     let owner = sys::stat_at(dir.as_fd(), b"", 0)?;
     let stat = dir.read("stat")?;
     (process.uid, process.gid) = (Some(owner.st_uid), Some(owner.st_gid));
@@ -76,10 +76,10 @@ pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
     Ok(without_main)
 }
 
-/// Whether the main thread has ended while others run on.
+/// Whether the main thread has ended while others still run.
 ///
 /// # Errors
-/// The kernel's errno, when the process has gone.
+/// The kernel's errno, if the process is gone.
 pub fn is_headless(dir: &ProcDir) -> io::Result<bool> {
     let stat = Stat::from_read(&dir.read("stat")?[..]);
     Ok(stat.is_ok_and(|stat| headless(&stat)))
@@ -89,7 +89,7 @@ fn headless(stat: &Stat) -> bool {
     stat.state == 'Z' && stat.num_threads > 1
 }
 
-/// Whether a PID is a thread of the kernel, which has no descriptors. Any user may know.
+/// Whether a PID is a kernel thread, which has no descriptors. Any user may know that.
 pub fn is_kernel_thread(pid: u32) -> bool {
     let text = ProcDir::open(pid).and_then(|dir| dir.read("stat"));
     text.is_ok_and(|text| {
@@ -114,7 +114,7 @@ pub fn command_line(dir: &ProcDir) -> Option<Vec<Name>> {
         .map(|text| secrets::hide(without_padding(split_nul(&text))))
 }
 
-/// When it started, in clock ticks since boot; `None` where the kernel's text is not understood.
+/// When it started, in clock ticks since boot; `None` if the kernel's text cannot be parsed.
 pub fn start_ticks(dir: &ProcDir) -> io::Result<Option<u64>> {
     let stat = dir.read("stat")?;
     Ok(Stat::from_read(&stat[..]).ok().map(|stat| stat.starttime))
@@ -140,7 +140,7 @@ fn start_time(ticks: u64) -> Option<String> {
     Some(time.to_string())
 }
 
-/// A process that writes a title over its arguments (setproctitle(3bsd)) leaves the rest of their room empty.
+/// A process that writes a title over its arguments (setproctitle(3bsd)) leaves the rest of their space empty.
 fn without_padding(mut words: Vec<Name>) -> Vec<Name> {
     if words.first().is_some_and(is_title) {
         let end = words.iter().rposition(|word| !word.as_bytes().is_empty());
@@ -157,15 +157,15 @@ pub fn split_nul(text: &[u8]) -> Vec<Name> {
     text.split(|&b| b == 0).map(Name::from).collect()
 }
 
-/// The command line of a process and the name of its main thread; `None` if it has gone.
+/// The command line of a process and the name of its main thread; `None` if it is gone.
 pub fn command_of(pid: u32) -> Option<(Vec<Name>, Option<Name>)> {
     let dir = ProcDir::open(pid).ok()?;
-    // A zombie has a name and no command line: that it was there is all that is known.
+    // A zombie has a name but no command line. It still exists.
     let comm = comm(&dir)?;
     Some((command_line(&dir).unwrap_or_default(), Some(comm)))
 }
 
-/// The name of a process's main thread; `None` if it has gone.
+/// The name of a process's main thread; `None` if it is gone.
 pub fn comm_of(pid: u32) -> Option<Name> {
     comm(&ProcDir::open(pid).ok()?)
 }

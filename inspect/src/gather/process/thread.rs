@@ -1,18 +1,18 @@
-//! One thread: whose it is, and what it may do.
+//! One thread: its process and its permissions.
 
 use crate::gather::subject::proc_dir::ProcDir;
 use procfs::prelude::*;
 use procfs::process::Status;
 use std::io;
 
-/// What /proc/TID/status says of a thread, as numbers of the reader's namespaces.
+/// What /proc/TID/status says about a thread, in numbers of the reader's namespaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thread {
     /// The process it belongs to.
     pub process: u32,
     /// The parent of that process.
     pub parent: u32,
-    /// A signal has stopped it.
+    /// Whether a signal has stopped it.
     pub is_stopped: bool,
     /// The user it accesses files as.
     pub file_user: u32,
@@ -30,7 +30,7 @@ pub struct Thread {
 /// ENOENT or ESRCH if it has ended, or hidepid hides it.
 pub fn thread(tid: u32) -> io::Result<Thread> {
     let text = ProcDir::open(tid)?.read("status")?;
-    // The name in it is any bytes, the parser wants text.
+    // The name in it may be any bytes, but the parser wants text.
     let text = String::from_utf8_lossy(&text);
     let status = Status::from_read(text.as_bytes()).map_err(io::Error::other)?;
     let process = u32::try_from(status.tgid).map_err(io::Error::other)?;
@@ -55,7 +55,7 @@ mod tests {
         let tid = std::thread::spawn(|| unsafe { libc::gettid() });
         let own = thread(std::process::id()).unwrap();
         assert_eq!(own.process, std::process::id());
-        // It has ended, or is still there.
+        // It may have ended or still be there.
         if let Ok(other) = thread(tid.join().unwrap() as u32) {
             assert_eq!(other.process, own.process);
         }

@@ -1,11 +1,11 @@
-//! Threads with a table of descriptors of their own (unshare(2), CLONE_FILES): /proc/PID/fd shows that of the main
-//! thread only.
+//! Threads with their own table of descriptors (unshare(2), CLONE_FILES): /proc/PID/fd only shows that of the main
+//! thread.
 
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::sys;
 
-/// Threads looked at: a process with more has them for work, and they share what it has open.
+/// How many threads are looked at: a process with more uses them as workers, which share its descriptors.
 const MOST: usize = 4096;
 
 /// One thread of each table that is not the table of `dir`.
@@ -22,9 +22,9 @@ pub fn with_own_descriptors(dir: &ProcDir, gaps: &mut Gaps) -> Vec<ProcDir> {
         });
         match shared.map_err(|e: std::io::Error| e.raw_os_error()) {
             Ok(true) => {}
-            // Its directory below /proc is there, though only its main thread's is listed.
+            // It has a directory in /proc, although only that of the main thread is listed.
             Ok(false) => tables.extend(ProcDir::open(thread).ok()),
-            // It, or what it is compared with, has ended.
+            // It, or the one it is compared with, has ended.
             Err(Some(libc::ESRCH)) => {}
             Err(_) => refused += 1,
         }

@@ -6,8 +6,8 @@ use crate::gather::subject::proc_dir::ProcDir;
 use std::collections::HashMap;
 use std::io;
 
-/// The PIDs below `ancestor`, parents before their children. Every process is asked for its parent: the
-/// lists of children in /proc are an option of the kernel, and may miss some while others end.
+/// The PIDs below `ancestor`, parents before their children. It reads the parent of every process: the lists of
+/// children in /proc are a kernel option, and may miss some while others end.
 ///
 /// # Errors
 /// The errno of listing /proc.
@@ -33,7 +33,7 @@ pub fn descendants(ancestor: u32) -> io::Result<Vec<u32>> {
 
 /// Whether a process surely has no child: /proc/PID/task/TID/children of each thread is empty (proc_pid_children(5)).
 fn is_childless(pid: u32) -> bool {
-    // With more threads than that it is as quick to ask everybody.
+    // With more threads it is as fast to read all processes.
     const THREADS: usize = 64;
     let Ok(dir) = ProcDir::open(pid) else {
         return false;
@@ -46,7 +46,7 @@ fn is_childless(pid: u32) -> bool {
     (1..=THREADS).contains(&threads.len()) && threads.iter().all(none)
 }
 
-/// Whether `ancestor` is above a process. What has ended is below nothing.
+/// Whether `ancestor` is above a process. A process that has ended has no ancestors.
 pub fn is_descendant(pid: u32, ancestor: u32) -> bool {
     // Chains are short; a bound keeps a process that is moved meanwhile from going round.
     const DEEPEST: usize = 64;
@@ -54,7 +54,7 @@ pub fn is_descendant(pid: u32, ancestor: u32) -> bool {
     up.take(DEEPEST).any(|pid| pid == ancestor)
 }
 
-/// Field 4 of proc_pid_stat(5). The name before it may hold anything, a parenthesis as well.
+/// Field 4 of proc_pid_stat(5). The name before it may contain anything, including a parenthesis.
 fn parent(pid: u32) -> Option<u32> {
     let stat = ProcDir::open(pid).ok()?.read("stat").ok()?;
     let end = stat.iter().rposition(|&b| b == b')')?;
@@ -62,8 +62,8 @@ fn parent(pid: u32) -> Option<u32> {
     rest.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-/// Those of the first `most` descendants of a process that watch something: below a shell or npm it is one of these that
-/// loops. Each is looked at when it is asked for.
+/// Those of the first `most` descendants of a process that watch something: below a shell or npm, one of these loops.
+/// Each is looked at when it is asked for.
 pub fn watching(pid: u32, most: usize) -> impl Iterator<Item = u32> {
     let below = descendants(pid).unwrap_or_default().into_iter();
     below

@@ -1,4 +1,4 @@
-//! The processes by their PIDs: who started whom, and what came from where.
+//! All processes by PID: which one started which, and where each came from.
 
 use crate::gather::process::processes::Processes;
 use crate::gather::process::unit;
@@ -14,7 +14,7 @@ pub struct ProcessTree {
 }
 
 impl ProcessTree {
-    /// Reads all of them, but those that have ended.
+    /// Reads all of them, except those that have ended.
     pub fn read() -> ProcessTree {
         let pids = Processes::open().and_then(|mut all| all.pids());
         let pids = pids.into_iter().flatten();
@@ -33,7 +33,7 @@ impl ProcessTree {
         self.by_pid.values()
     }
 
-    /// Takes one in that began later.
+    /// Adds one that began later.
     pub fn add(&mut self, pid: u32, stat: Stat) {
         self.by_pid.insert(pid, stat);
     }
@@ -47,10 +47,10 @@ impl ProcessTree {
         std::iter::successors(self.parent(of), |at| self.parent(at)).take(64)
     }
 
-    /// Who started a process that began after `own`. A process that began before `since`, in clock ticks, was not
-    /// made for that start: such is a supervisor, however young.
+    /// The process that started one that began after `own`. A process that began before `since`, in clock ticks, was
+    /// not created for that start: it is a supervisor, however young.
     pub fn started_by(&self, of: &Stat, own: &Stat, since: u64) -> StartedBy {
-        // A process that takes in orphans need not have started anything.
+        // A process that adopts orphans need not have started anything.
         let handed_on = of.ppid == own.ppid || of.ppid == 1 || is_init(of.ppid);
         let is_older = |other: &&Stat| !is_younger(other, own) || other.starttime < since;
         let older = self.ancestors(of).find(is_older);
@@ -109,27 +109,27 @@ impl ProcessTree {
         a.pid == b.pid || self.is_ancestor(a, b) || self.is_ancestor(b, a)
     }
 
-    /// Both have the same session, or the same parent that is not merely who takes in orphans.
+    /// Whether both have the same session, or the same parent, unless that only adopts orphans.
     pub fn are_of_one_start(&self, a: &Stat, b: &Stat) -> bool {
         a.session == b.session || (a.ppid == b.ppid && !self.takes_in(a))
     }
 
-    /// Whether its parent may have taken it in: init, or a user's service manager, which is the subreaper
-    /// (prctl(2)) of a login (src/core/main.c of systemd). Of other subreapers nothing shows what they are.
+    /// Whether its parent may have adopted it: init, or a user's service manager, which is the subreaper (prctl(2)) of
+    /// a login (src/core/main.c of systemd). Other subreapers cannot be recognised.
     fn takes_in(&self, of: &Stat) -> bool {
         let manager = self.parent(of).is_some_and(|stat| stat.comm == "systemd");
         of.ppid == 1 || manager || is_init(of.ppid)
     }
 }
 
-/// What is known of a process that runs; `None` for one that has ended, also if nobody has noticed.
+/// What is known about a running process; `None` for one that has ended, even if its parent has not noticed.
 pub fn living(pid: u32) -> Option<Stat> {
     let text = ProcDir::open(pid).ok()?.read("stat").ok()?;
     let stat = Stat::from_read(&text[..]).ok()?;
     (!matches!(stat.state, 'Z' | 'X')).then_some(stat)
 }
 
-/// Two starts within one clock tick are told apart by their PIDs.
+/// Two starts within one clock tick are distinguished by their PIDs.
 pub fn is_younger(a: &Stat, b: &Stat) -> bool {
     (a.starttime, a.pid) > (b.starttime, b.pid)
 }
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn who_takes_in_orphans_started_nothing() {
-        // The bootstrap of the next one has gone, too.
+        // The bootstrap of the next one is gone as well.
         let tree = tree(&[
             (INIT, 0, 0),
             (REAPER, INIT, 2),

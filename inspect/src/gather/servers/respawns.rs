@@ -1,5 +1,5 @@
-//! Processes that are started with the command of a process while that one is looked at. What a supervisor
-//! starts in vain ends at once, and one look seldom meets it.
+//! Processes that are started with the command of a process during a look at it. A start that fails ends at once, so a
+//! single look rarely sees it.
 
 use crate::gather::process::processes::Processes;
 use crate::gather::process::status;
@@ -10,21 +10,21 @@ use crate::sys;
 use procfs::process::Stat;
 use std::time::{Duration, Instant};
 
-/// Between two looks. Of a program that fails at once, an interpreter takes some 20 ms to begin.
+/// The time between two looks. Even for a program that fails at once, an interpreter takes about 20 ms to start.
 pub const INTERVAL: Duration = Duration::from_millis(5);
 
-/// Sees which processes start beside one.
+/// Sees which processes are started to take a process's place.
 pub struct RespawnWatch {
     tree: ProcessTree,
     own: Stat,
     command: Vec<Name>,
-    /// Its working directory and the ports it listens on: whoever wants these wants its place, whatever
-    /// command it has. The worker of a server that reloads has another one than who starts that server.
+    /// Its working directory and the ports it listens on: a process that wants these wants its place, whatever its
+    /// command. The worker of a reloading server has a different command from the one that starts the server.
     cwd: Option<Name>,
     ports: Vec<String>,
     /// When it began, in clock ticks since boot.
     since: u64,
-    /// The PID that was given out last.
+    /// The PID that was assigned last.
     newest: Option<Vec<u8>>,
     new_processes: Vec<NewProcess>,
     seen: Respawns,
@@ -36,13 +36,13 @@ struct NewProcess {
     pid: u32,
     stat: Stat,
     same_place: bool,
-    /// It is looked at again after this time, which doubles: a new process soon runs its final program.
+    /// The time until the next look at it, which doubles each time: a new process soon runs its final program.
     wait: Duration,
     due: Instant,
 }
 
 impl RespawnWatch {
-    /// Begins to look; `None` for a process that does not listen, as no other one can want its place.
+    /// Begins to look; `None` for a process that does not listen, because no other one can want its place.
     pub fn beside(process: &Process) -> Option<RespawnWatch> {
         if process.surroundings.listeners.is_empty() {
             return None;
@@ -87,8 +87,8 @@ impl RespawnWatch {
     /// Ends it, with a last look.
     pub fn end(mut self) -> Respawns {
         self.look_again(|_| true);
-        // The bootstrap of a start under way when the look began is as old as a supervisor, but it ends
-        // with its start. A supervisor lives on.
+        // If a start was under way when the look began, its bootstrap is as old as a supervisor, but it ends with the
+        // start. A supervisor continues to run.
         for start in &mut self.seen.ended {
             let by = &mut start.started_by.supervisor;
             by.take_if(|by| living(by.pid).is_none());
@@ -106,7 +106,7 @@ impl RespawnWatch {
             let Some(stat) = living(pid) else { continue };
             // Also kept if it ends soon: a bootstrap is gone before the server it started.
             self.tree.add(pid, stat.clone());
-            // Somebody at a terminal is a client.
+            // A process at a terminal is a client.
             if stat.tty_nr == 0 && !self.tree.related(&self.own, &stat) {
                 self.new_processes.push(NewProcess {
                     pid,
@@ -149,7 +149,7 @@ impl RespawnWatch {
     }
 }
 
-/// Whether a process was told one of `ports`, in its arguments or by PORT, and works in the directory `cwd`.
+/// Whether a process was given one of `ports`, in its arguments or by PORT, and works in the directory `cwd`.
 fn wants(dir: &ProcDir, line: Option<&[Name]>, cwd: Option<&Name>, ports: &[String]) -> bool {
     if ports.is_empty()
         || cwd.is_none()
@@ -170,7 +170,7 @@ fn wants(dir: &ProcDir, line: Option<&[Name]>, cwd: Option<&Name>, ports: &[Stri
         })
 }
 
-/// The last field of /proc/loadavg (proc_loadavg(5)): as long as it stays, nothing has begun.
+/// The last field of /proc/loadavg (proc_loadavg(5)): while it does not change, no process has started.
 fn newest_pid() -> Option<Vec<u8>> {
     let text = std::fs::read("/proc/loadavg").ok()?;
     let fields = text.trim_ascii_end().rsplit(|&b| b == b' ');

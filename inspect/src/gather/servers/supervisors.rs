@@ -15,7 +15,7 @@ pub enum Restarter {
     Parent(ProcessRef),
 }
 
-/// Programs that start what they run again, by the names they are called by.
+/// Programs that restart what they run, by their names.
 const SUPERVISORS: &[&str] = &[
     "supervisord",
     "runsv",
@@ -39,10 +39,10 @@ const SUPERVISORS: &[&str] = &[
     "watchfiles",
     "hupper",
 ];
-/// Arguments that make a development server start itself again.
+/// Arguments that make a development server restart itself.
 const RELOADS: &[&str] = &["--reload", "--watch", "watch"];
 
-/// Who starts process `pid` again; `None` where nothing shows that anybody does.
+/// What restarts process `pid`; `None` if nothing shows that anything does.
 pub fn restarter(pid: u32) -> Option<Restarter> {
     let dir = ProcDir::open(pid).ok()?;
     if let Some(unit) = process_tree::unit_of(&dir) {

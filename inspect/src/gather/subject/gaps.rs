@@ -28,23 +28,23 @@ impl Gaps {
         });
     }
 
-    /// What no finding depends on, as far as can be seen.
+    /// Gaps that no finding depends on, as far as can be seen.
     pub fn set_aside(&mut self) {
         self.0.iter_mut().for_each(|gap| gap.aside = true);
     }
 
-    /// Adds what `others` have.
+    /// Adds the gaps of `others`.
     pub fn extend(&mut self, others: &Gaps) {
         self.0.extend_from_slice(&others.0);
     }
 
-    /// All of them, in the order they were met.
+    /// All of them, in the order in which they were noted.
     pub fn into_list(self) -> Vec<Gap> {
         self.0
     }
 }
 
-/// An errno as the words of strerror(3), without Rust's "(os error N)".
+/// An errno in the words of strerror(3), without Rust's "(os error N)".
 pub fn errno_text(error: &io::Error) -> String {
     match error.raw_os_error() {
         _ if error.kind() == io::ErrorKind::PermissionDenied => "permission denied".into(),
@@ -59,7 +59,7 @@ pub fn errno_text(error: &io::Error) -> String {
     }
 }
 
-/// Whether what was looked at is no longer there.
+/// Whether the error means that what was looked at no longer exists.
 pub fn is_gone(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
 }

@@ -1,9 +1,9 @@
-//! What a file is known by, whether it was met in fdinfo, by a path or by a descriptor.
+//! What identifies a file, whether it was found in fdinfo, by a path or by a descriptor.
 //!
-//! fdinfo gives the number of a watched inode and the device of its superblock (fs/notify/fdinfo.c). On most file
-//! systems no two files have both in common. The subvolumes of btrfs and bcachefs each number their own files, and
-//! an overlayfs shows files of several file systems by the numbers they have there (fs/overlayfs/inode.c,
-//! `ovl_map_ino`): what tells those from each other is the file handle.
+//! fdinfo has the number of a watched inode and the device of its superblock (fs/notify/fdinfo.c). On most file systems
+//! these are unique. But each subvolume of btrfs and bcachefs numbers its own files, and an overlayfs shows files of
+//! several file systems with the numbers they have there (fs/overlayfs/inode.c, `ovl_map_ino`). Those are distinguished
+//! by the file handle.
 
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mountinfo::Mount;
@@ -17,13 +17,13 @@ use std::hash::{DefaultHasher, Hasher};
 use std::os::fd::BorrowedFd;
 
 /// Handles that are made of an inode number and a generation, whatever the file system (fs/exportfs/expfs.c,
-/// FILEID_INO32_GEN and FILEID_INO64_GEN): where the number is shared they tell nothing.
+/// FILEID_INO32_GEN and FILEID_INO64_GEN): if the number is shared they say no more.
 const OF_NUMBERS: [i32; 2] = [1, 0x81];
 
-/// Files whose names every system has: one of them shows how an overlayfs numbers its files.
+/// Files that every system has: one of them shows how an overlayfs numbers its files.
 const USUAL: [&[u8]; 4] = [b"etc/passwd", b"etc/os-release", b"bin/sh", b"etc/hosts"];
 
-/// What stands for a handle in an [`Identity`]; `None` for one that says no more than the number.
+/// The value for a handle in an [`Identity`]; `None` for a handle that says no more than the number.
 pub fn mark(kind: i32, bytes: &[u8]) -> Option<u64> {
     if OF_NUMBERS.contains(&kind) {
         return None;
@@ -31,11 +31,11 @@ pub fn mark(kind: i32, bytes: &[u8]) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     hasher.write_i32(kind);
     hasher.write(bytes);
-    // 0 stands for "no handle is needed".
+    // 0 means "no handle is needed".
     Some(hasher.finish().max(1))
 }
 
-/// The same of a handle that was asked for.
+/// The same for a handle that was asked for.
 pub fn mark_of(handle: &FileHandle) -> Option<u64> {
     mark(handle.kind(), handle.bytes())
 }
@@ -51,8 +51,8 @@ impl Mount {
 }
 
 impl Mounts {
-    /// The identity of the file `path` below `dir` leads to, which lies on `mount` and has the number `inode`. More
-    /// than that is asked for only where the number is not enough.
+    /// The identity of the file that `path` below `dir` leads to, which is on `mount` and has the number `inode`. Its
+    /// handle is asked for only if the number is not enough.
     pub fn identity(
         &self,
         mount: &Mount,
@@ -72,7 +72,7 @@ impl Mounts {
         if self.is_numbered(mount.device) {
             return Some(number);
         }
-        // By these it is known among files, and never taken for what a watch is on.
+        // This identifies it among files, but never matches a watch.
         let mut hasher = DefaultHasher::new();
         hasher.write_u64(stat.st_dev);
         hasher.write_u64(stat.st_ino);
@@ -80,14 +80,15 @@ impl Mounts {
         Some(Identity { handle, ..number })
     }
 
-    /// The identity of what `path` below `dir` leads to; `mount` is the one it lies on.
+    /// The identity of the file that `path` below `dir` leads to; it is on `mount`.
     pub fn identity_at(&self, mount: &Mount, way: PathBelow<'_>) -> Option<Identity> {
         let (dir, path, follow) = way;
         let stat = sys::stat_at(dir, path, flags(path, follow)).ok()?;
         self.identity(mount, stat.st_ino, way)
     }
 
-    /// Says of watches of a process what tells them from others of their number. `handle` is a mark of their handle.
+    /// Sets what distinguishes the watches of a process from others with the same number. `handle` is a hash of a
+    /// watch's handle.
     pub fn identify<'w>(&self, dir: &ProcDir, watches: impl Iterator<Item = &'w mut Watch>) {
         let shared = |device| self.of_device(device).find(|mount| mount.shares_numbers());
         let mut last = None;
@@ -111,7 +112,7 @@ impl Mounts {
         }
     }
 
-    /// Looks at the program of a process, which most likely lies on its overlayfs.
+    /// Looks at the program of a process, which is most likely on its overlayfs.
     pub fn learn_from_program(&self, dir: &ProcDir) {
         if self.has_overlay()
             && let Ok(program) = dir.read_link("exe")
@@ -143,15 +144,15 @@ impl Mounts {
         }
     }
 
-    /// Learns from a file of an overlayfs how that numbers its files: one that has the overlayfs's own device has a
-    /// number there that is no other file's (`ovl_map_dev_ino`). Directories always have.
+    /// Learns from a file of an overlayfs how it numbers its files. A file with the overlayfs's own device has a unique
+    /// number there (`ovl_map_dev_ino`). Directories always have.
     pub fn note(&self, mount: &Mount, stat: &libc::stat) {
         if mount.overlay && stat.st_mode & libc::S_IFMT == libc::S_IFREG {
             self.note_numbers(mount.device, own_device(stat) == mount.device);
         }
     }
 
-    /// Whether every file of an overlayfs is known to have a number of its own there.
+    /// Whether all files of an overlayfs are known to have unique numbers.
     pub fn is_numbered(&self, device: Device) -> bool {
         self.numbers_of(device) == Some(true)
     }
@@ -167,7 +168,7 @@ fn flags(path: &[u8], follow: bool) -> libc::c_int {
     no_follow | itself | libc::AT_NO_AUTOMOUNT
 }
 
-/// The identity of a file this program has open, as the watches of process `pid` and its files have theirs.
+/// The identity of a file that this program has open, comparable with those of the watches and files of process `pid`.
 pub fn identity_of(pid: u32, file: BorrowedFd<'_>) -> Option<Identity> {
     let dir = ProcDir::open(pid).ok()?;
     let mounts = Mounts::of(&dir, &mut Gaps::default());
@@ -178,7 +179,7 @@ pub fn identity_of(pid: u32, file: BorrowedFd<'_>) -> Option<Identity> {
     mounts.identity_at(mount, (file, b"", false))
 }
 
-/// The device stat(2) tells, as the kernel numbers it inside.
+/// The device from stat(2), in the kernel's internal encoding.
 pub fn own_device(stat: &libc::stat) -> Device {
     Device::of(stat.st_dev)
 }

@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Read at first: most files of /proc are shorter, and every page of a buffer costs a fault.
+/// The size of the first read: most files of /proc are shorter, and every page of a buffer costs a fault.
 const FEW: usize = 8 * 1024;
-/// Read at a time once that was full. More does not help: the kernel formats a whole fdinfo file before it
-/// hands out the first byte.
+/// The size of each further read. More does not help: the kernel formats a whole fdinfo file before it returns the
+/// first byte.
 const CHUNK: usize = 64 * 1024;
 
 /// Calls `visit` for every line of `file`, without its newline. A last line without one is visited too.

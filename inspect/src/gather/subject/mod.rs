@@ -1,6 +1,6 @@
-//! The subject under examination, and what every look at it goes through: its directory in /proc held open
-//! (proc(5)), its mounts (proc_pid_mountinfo(5)), the file system as it sees it, what a file is known by, and the list of
-//! what could not be seen.
+//! The subject under examination, and what every look at it uses: its directory in /proc, which is held open (proc(5)),
+//! its mounts (proc_pid_mountinfo(5)), the file system as it sees it, the identity of files, and the list of what could
+//! not be seen.
 
 pub(crate) mod gaps;
 pub(crate) mod identity;
@@ -18,15 +18,15 @@ use mounts::Mounts;
 use proc_dir::ProcDir;
 use view::View;
 
-/// A process under examination: what it is looked at through, what is known of it so far, and what could not be seen.
+/// A process under examination: how to look at it, what is known so far, and what could not be seen.
 pub struct Subject<'a> {
     /// Its directory in /proc.
     pub dir: &'a ProcDir,
     /// The file systems it sees.
     pub mounts: &'a Mounts,
-    /// What is known of it.
+    /// What is known about it.
     pub process: &'a mut Process,
-    /// What is missing in that.
+    /// What is missing.
     pub gaps: &'a mut Gaps,
 }
 

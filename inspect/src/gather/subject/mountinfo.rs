@@ -11,23 +11,23 @@ pub struct Mount {
     pub id: i32,
     /// The device of its superblock.
     pub device: Device,
-    /// It shows the whole file system, not only a directory of it.
+    /// Whether it shows the whole file system, and not only a directory of it.
     pub whole: bool,
-    /// The directory of the file system it shows.
+    /// The directory of the file system that it shows.
     pub root: Name,
     /// Where it is, relative to the process's root.
     pub point: Name,
-    /// Looking at its files may wait for a server or a user's program.
+    /// Whether a look at its files may wait for a server or a user's program.
     pub may_hang: bool,
-    /// It is an overlayfs.
+    /// Whether it is an overlayfs.
     pub overlay: bool,
-    /// Each of its subvolumes numbers its files by itself.
+    /// Whether it has subvolumes, each of which numbers its own files.
     pub subvolumes: bool,
-    /// It is a /proc, whose links mean something else to everyone who follows them.
+    /// Whether it is a /proc, whose links mean something else to each process that follows them.
     pub proc: bool,
 }
 
-/// The mounts of a list, in its order. A line that is not understood is passed over.
+/// The mounts of a list, in its order. A line that cannot be parsed is skipped.
 pub fn parse(text: &[u8]) -> impl Iterator<Item = Mount> {
     text.split(|&b| b == b'\n').filter_map(mount)
 }

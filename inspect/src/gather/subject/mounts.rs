@@ -17,7 +17,7 @@ pub struct Mounts {
     list: Vec<Mount>,
     by_id: HashMap<i32, usize>,
     hanging: HashSet<Vec<u8>>,
-    /// Of overlayfs: whether the files that were looked at have numbers of their own.
+    /// Whether the files of an overlayfs that were looked at have unique numbers.
     numbered: Mutex<HashMap<Device, bool>>,
 }
 
@@ -40,9 +40,9 @@ impl Mounts {
         }
     }
 
-    /// Below a chroot to a directory that is not a mount point, the mount it lies on is not listed
-    /// (fs/d_path.c, `seq_path_root`): it is known by its ID among this program's own, or where that is below
-    /// a chroot too, among those of the first process.
+    /// Below a chroot to a directory that is not a mount point, the mount of that directory is not listed (fs/d_path.c,
+    /// `seq_path_root`). It is found by its ID among this program's own mounts or, if this program is in a chroot too,
+    /// among those of the first process.
     fn add_root(&mut self, dir: &ProcDir) {
         let Ok(path) = dir.read_link("root") else {
             return;
@@ -51,7 +51,7 @@ impl Mounts {
             let text = std::fs::read(format!("/proc/{who}/mountinfo"));
             Mounts::parse(&text.unwrap_or_default())
         });
-        // Even O_PATH would ask the server of an NFS (fs/namei.c, `complete_walk`).
+        // Even O_PATH would ask an NFS server (fs/namei.c, `complete_walk`).
         if all.iter().any(|mounts| mounts.may_hang_below(&path)) {
             return;
         }
@@ -64,7 +64,7 @@ impl Mounts {
         ) else {
             return;
         };
-        // In a mount namespace of its own the mount has another ID, and the file system the same device.
+        // In another mount namespace the mount has another ID, but the file system has the same device.
         let device = Device::of(stat.st_dev);
         let by_id = all.iter().find_map(|mounts| mounts.by_id(id));
         let by_device = || {
@@ -74,7 +74,7 @@ impl Mounts {
         let Some(mount) = by_id.or_else(by_device) else {
             return;
         };
-        // Seen from below the same chroot its path is `/`, and how far down it lies is not known.
+        // Seen from below the same chroot its path is `/`, and its depth is not known.
         let point = mount.point.as_bytes();
         let below = path.strip_prefix(point.strip_suffix(b"/").unwrap_or(point));
         let above = mount.root.as_bytes();
@@ -110,18 +110,18 @@ impl Mounts {
         mounts
     }
 
-    /// Whether the files of an overlayfs have numbers of their own; `None` until one was looked at.
+    /// Whether the files of an overlayfs have unique numbers; `None` until one was looked at.
     pub fn numbers_of(&self, device: Device) -> Option<bool> {
         self.numbered().get(&device).copied()
     }
 
-    /// Notes of a file of an overlayfs whether it has a number of its own.
+    /// Notes whether a file of an overlayfs has a unique number.
     pub fn note_numbers(&self, device: Device, own: bool) {
         *self.numbered().entry(device).or_insert(true) &= own;
     }
 
     fn numbered(&self) -> MutexGuard<'_, HashMap<Device, bool>> {
-        // A panic ends this program: nobody left the lock behind in one.
+        // A panic ends this program, so none can have left the lock behind.
         self.numbered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -149,7 +149,7 @@ impl Mounts {
         self.of_device(device).any(|mount| mount.may_hang)
     }
 
-    /// The mount an absolute path lies on: the last of those with the longest mount point.
+    /// The mount that an absolute path is on: the last of those with the longest mount point.
     pub fn of_path(&self, path: &[u8]) -> Option<&Mount> {
         self.list
             .iter()
@@ -157,8 +157,8 @@ impl Mounts {
             .max_by_key(|m| m.point.as_bytes().len())
     }
 
-    /// Where the process sees the directory that the root of a mount of a part lies in; `None` if it does
-    /// not see it.
+    /// Where the process sees the directory above the root of a mount that shows only a part of its file system. `None`
+    /// if it does not see it.
     pub fn above_root(&self, mount: &Mount) -> Option<Vec<u8>> {
         let above = mount.root.parent().filter(|_| !mount.whole)?;
         self.of_device(mount.device).find_map(|other| {
@@ -180,7 +180,7 @@ impl Mounts {
         self.hanging.contains(path)
     }
 
-    /// Whether a path, taken as it is written, lies on a file system that may hang.
+    /// Whether a path, taken literally, is on a file system that may hang.
     fn may_hang_below(&self, path: &[u8]) -> bool {
         self.of_path(path).is_some_and(|mount| mount.may_hang)
     }
@@ -190,15 +190,15 @@ impl Mounts {
         !self.may_hang_at(path) && self.list.iter().any(|m| m.point.as_bytes() == path)
     }
 
-    /// The mount an open file lies on, if it answers. Not by its name: by what the kernel says of the descriptor.
+    /// The mount that an open file is on, if it answers. The kernel tells it by the descriptor, not by the name.
     pub fn answering(&self, fd: BorrowedFd<'_>) -> Option<&Mount> {
         let mount = self.by_id(sys::mount_id(fd)?)?;
         (!mount.may_hang).then_some(mount)
     }
 }
 
-/// Mounts of many processes, by mount namespace and root: a list of mounts takes longer to read than the rest of
-/// a process.
+/// Mounts of many processes, by mount namespace and root: to read a list of mounts takes longer than the rest of a
+/// process.
 #[derive(Default)]
 pub struct Cache(HashMap<[Option<Vec<u8>>; 2], Rc<Mounts>>);
 
@@ -211,14 +211,14 @@ impl Cache {
     }
 }
 
-/// Whether looking at files of this device may wait for a server, as far as this program sees its mounts. A device that no
-/// mount has is a part of one that has: a subvolume of btrfs, a layer of an overlay.
+/// Whether looking at files of this device may wait for a server, judging by this program's mounts. A device that no
+/// mount has is part of one that has: a subvolume of btrfs, or a layer of an overlay.
 pub fn has_server(device: Device) -> bool {
     let text = std::fs::read("/proc/self/mountinfo");
     text.map_or(true, |text| Mounts::parse(&text).may_hang_on(device))
 }
 
-/// Whether `path` is `dir` or lies below it.
+/// Whether `path` is `dir` or below it.
 pub fn is_below(path: &[u8], dir: &[u8]) -> bool {
     let dir = dir.strip_suffix(b"/").unwrap_or(dir);
     path.strip_prefix(dir)

@@ -1,22 +1,22 @@
-//! What is asked of a scan.
+//! The options of a scan.
 
 use std::time::Duration;
 
 /// What a scan should do.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Look for the paths of watched inodes.
+    /// Whether to search for the paths of watched inodes.
     pub paths: bool,
-    /// How long, for one process; with 0 no directory is listed.
+    /// For how long, for each process; with 0 no directory is listed.
     pub path_timeout: Duration,
-    /// How long to listen whether it is being woken, where watches report looks; with 0 not at all.
+    /// For how long to listen whether it is being woken, if watches report reads; 0 means not at all.
     pub listen: Duration,
-    /// What its watches report may be listed all the same.
+    /// Whether directories may be listed even if its watches report that.
     pub wake: bool,
-    /// Show on standard error how far that is when it takes long.
+    /// Whether to show the progress on standard error if that takes long.
     pub progress: bool,
-    /// Keep the list of all descriptors in the report.
+    /// Whether to keep the list of all descriptors in the report.
     pub all: bool,
-    /// How far two samples lie apart; with `None` there is one.
+    /// The time between two samples; with `None` there is only one.
     pub window: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! Files as this program sees them, as far as a look at them cannot hang.
+//! Files as this program sees them, if a look at them cannot hang.
 
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// A path of this program without links; `None` where nothing is there, or nobody answers.
+/// A path of this program with links resolved; `None` if nothing is there or the file system does not answer.
 pub fn resolved(path: &[u8]) -> Option<Vec<u8>> {
     with_own_view(|view| {
         let found = view::named(view, path, FinalLink::Follow).ok()?;
@@ -17,7 +17,7 @@ pub fn resolved(path: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Why nothing can be written at a path of this program: the file system it leads to does not answer.
+/// Why nothing can be written at a path of this program: its file system does not answer.
 pub fn unanswered(path: &Path) -> Option<&'static str> {
     with_own_view(|view| {
         let found = view::named(view, path.as_os_str().as_bytes(), FinalLink::Follow);
@@ -25,7 +25,7 @@ pub fn unanswered(path: &Path) -> Option<&'static str> {
     })
 }
 
-/// Whether a regular file is at a path of this program, where looking cannot hang.
+/// Whether there is a regular file at a path of this program. `false` if looking might hang.
 pub fn is_file(path: &[u8]) -> bool {
     let stat = with_own_view(|view| view.stat(path, FinalLink::Follow).ok());
     stat.is_some_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)

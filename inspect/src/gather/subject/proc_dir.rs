@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-/// `/proc/PID`, opened once. It stays tied to this process even when the PID is used again
-/// (fs/proc/base.c: the inode holds the struct pid).
+/// `/proc/PID`, opened once. It stays tied to this process even if the PID is reused (fs/proc/base.c: the inode holds
+/// the struct pid).
 pub struct ProcDir {
-    /// The PID, or thread ID, it was opened by.
+    /// The PID or thread ID that it was opened with.
     pub pid: u32,
     dir: OwnedFd,
 }
@@ -29,8 +29,8 @@ impl ProcDir {
         Ok(ProcDir { pid, dir })
     }
 
-    /// The directory of a thread that still runs. When the main thread of a process has ended, the kernel
-    /// shows its descriptors and memory only there.
+    /// The directory of a thread that still runs. If the main thread of a process has ended, the kernel shows its
+    /// descriptors and memory only there.
     pub fn of_living_thread(&self) -> Option<ProcDir> {
         let tasks = self
             .open_file(b"task", libc::O_RDONLY | libc::O_DIRECTORY)
@@ -52,14 +52,14 @@ impl ProcDir {
         Some(ProcDir { pid: living?, dir })
     }
 
-    /// The TIDs of its threads: `most`, and one more where there are more.
+    /// The TIDs of its threads: at most `most`, and one more if there are more.
     ///
     /// # Errors
-    /// ENOENT or ESRCH for a process that has gone.
+    /// ENOENT or ESRCH for a process that is gone.
     pub fn threads(&self, most: usize) -> io::Result<Vec<u32>> {
         let mut threads = Vec::new();
         let tasks = self.open_file(b"task", libc::O_RDONLY | libc::O_DIRECTORY)?;
-        // It ends while it is listed: what was seen is what there was.
+        // The process ends during the listing: what was seen is all there was.
         let _ = sys::each_entry(tasks.as_fd(), &mut Vec::new(), |entry| {
             let text = std::str::from_utf8(entry.name).ok();
             threads.extend(text.and_then(|text| text.parse::<u32>().ok()));
@@ -93,8 +93,8 @@ impl ProcDir {
         Ok(target)
     }
 
-    /// What a link of this directory says, as the process itself would write it: where its root is not `/`
-    /// (chroot), links have the root in front.
+    /// The target of a link in this directory, as the process itself would write it. If its root is not `/` (chroot),
+    /// link texts begin with the root.
     pub fn inside_root(&self, path: Vec<u8>) -> Vec<u8> {
         match self.read_link("root") {
             Ok(root) if root != b"/" => match path.strip_prefix(root.as_slice()) {
@@ -107,8 +107,8 @@ impl ProcDir {
     }
 }
 
-/// The whole content of a file of /proc. std::fs::read would ask for its size, which is 0 there, and begin
-/// with 32 bytes; what changes between two reads is missed or told twice, so they should be few.
+/// The whole content of a file of /proc. std::fs::read would ask for its size, which is 0 there, and begin with 32
+/// bytes. What changes between two reads is missed or repeated, so there should be few reads.
 pub fn read_all(file: &mut File) -> io::Result<Vec<u8>> {
     let mut content = vec![0; 4096];
     let mut filled = 0;

@@ -1,4 +1,4 @@
-//! Where commands will be pasted: what is installed there, and what the kernel allows there.
+//! The place where commands will be pasted: what is installed there, and what the kernel allows.
 
 use crate::gather::accounts::users::Users;
 use crate::gather::process::access;
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 const LIBRARY: &str = "libwatchfix.so";
 
-/// Looks around.
+/// Finds out what is installed and allowed.
 pub fn local_system() -> LocalSystem {
     let own = env::current_exe().ok();
     let beside = own.as_deref().and_then(Path::parent);
@@ -52,7 +52,7 @@ pub fn local_system() -> LocalSystem {
         })
     };
     let library = beside.into_iter().flat_map(library_places);
-    // cargo builds it for release alone.
+    // cargo only builds it for release.
     let built = beside.map(|dir| dir.join("../release").join(LIBRARY));
     let library = library.chain(package_places()).chain(built).find(|file| {
         // ld.so(8): LD_PRELOAD has no way to quote its separators.
@@ -96,7 +96,7 @@ pub fn local_system() -> LocalSystem {
     }
 }
 
-/// Where packages, and people who install by hand, put a program.
+/// Where packages install a program, and people who install it by hand.
 fn program_places(name: &str) -> impl Iterator<Item = PathBuf> {
     let dirs = ["/usr/local/bin", "/usr/bin", "/opt/watchfix/bin"];
     dirs.map(|dir| Path::new(dir).join(name)).into_iter()
@@ -108,8 +108,8 @@ pub fn library_places(dir: &Path) -> Vec<PathBuf> {
     places.map(|place| dir.join(place).join(LIBRARY)).into()
 }
 
-/// Where packages put the library: a directory of its own, that of the architecture (Debian, its name as
-/// `dpkg-architecture -q DEB_HOST_MULTIARCH` has it), or that of all libraries.
+/// Where packages install the library: in its own directory, in that of the architecture (Debian, named as by
+/// `dpkg-architecture -q DEB_HOST_MULTIARCH`), or in that of all libraries.
 pub fn package_places() -> Vec<PathBuf> {
     let multiarch = format!("/usr/lib/{}-linux-gnu", env::consts::ARCH);
     let dirs = [
@@ -141,7 +141,7 @@ fn name_of(path: &Path) -> Name {
     Name::from(path.as_os_str().as_encoded_bytes())
 }
 
-/// Files as this program sees them, where looking cannot hang.
+/// Files as this program sees them, if a look cannot hang.
 struct Files<'a> {
     view: Option<&'a View<'a>>,
 }

@@ -1,13 +1,13 @@
-//! The file system as a process sees it, as far as a look at it cannot hang.
+//! The file system as a process sees it, if a look at it cannot hang.
 //!
-//! Paths come from whoever is looked at: arguments, links, names of sockets. One that leads to a dead network or
-//! FUSE file system, over a symbolic link perhaps, would hold up who follows it for ever, SIGKILL or not. So a path
-//! is followed mount by mount. Within one mount the kernel walks, and is told to leave it for nothing
-//! (`RESOLVE_NO_XDEV` of openat2(2)). At a mount point the process's table of mounts says what lies there before it
-//! is entered, and afterwards the kernel says what was entered. A link is read, and followed in the same way.
+//! Paths come from the examined process: arguments, links, names of sockets. A path that leads to a dead network or
+//! FUSE file system, perhaps through a symbolic link, would block for ever, even against SIGKILL. So a path is followed
+//! mount by mount. Within one mount the kernel walks, and must not leave the mount (`RESOLVE_NO_XDEV` of openat2(2)).
+//! At a mount point, the process's table of mounts says what is there before it is entered, and the kernel says
+//! afterwards what was entered. A link is read and followed in the same way.
 //!
-//! What is left to chance is a mount that comes between the look at the table and the step: FUSE asks nothing of
-//! its server for such a step (`O_PATH`), and to mount anything else takes root.
+//! The remaining risk is something that is mounted between the look at the table and the step. FUSE does not ask its
+//! server for such a step (`O_PATH`), and only root can mount anything else.
 
 mod unanswered;
 mod walk;
@@ -51,11 +51,11 @@ pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     [dir, b"/", name].concat()
 }
 
-/// What a path means that the user of this program named, as `O_PATH`. Where it leads to a file system that may
-/// not answer, that is tried first.
+/// The file at a path that the user of this program named, as `O_PATH`. If it is on a file system that may not answer,
+/// that is tried first.
 ///
 /// # Errors
-/// One that [`is_unsafe`] where nobody answered; else the kernel's errno.
+/// One that [`is_unsafe`] if the file system did not answer, else the kernel's errno.
 pub fn named(own: &View<'_>, path: &[u8], last: FinalLink) -> io::Result<OwnedFd> {
     let absolute = || {
         let cwd = own.working_directory().unwrap_or_default();
@@ -74,14 +74,14 @@ pub fn named(own: &View<'_>, path: &[u8], last: FinalLink) -> io::Result<OwnedFd
                 FinalLink::Follow => 0,
                 FinalLink::Stay => libc::O_NOFOLLOW,
             };
-            // An absolute path needs no directory.
+            // An absolute path does not need a directory.
             sys::open_at(own.dir().as_fd(), &absolute(), libc::O_PATH | end)
         }
         found => found,
     }
 }
 
-/// Where a file that was found is, without links, as this program would write it.
+/// The path of a file that was found, without links, as this program would write it.
 ///
 /// # Errors
 /// The kernel's errno.
@@ -94,12 +94,12 @@ pub fn real_path(found: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
 
 const NO_ANSWER: &str = "on a network or user-space file system that did not answer in time";
 
-/// Why something is left out.
+/// The reason why something is left out.
 pub const MAY_HANG: &str = "on a network, user-space or unknown file system, which is not touched: \
      a dead server would hang the scan";
 
 impl<'a> View<'a> {
-    /// Of the process whose directory and mounts these are.
+    /// The view of the process with this directory and these mounts.
     pub fn of(dir: &'a ProcDir, mounts: &'a Mounts) -> View<'a> {
         View {
             dir,
@@ -118,13 +118,13 @@ impl<'a> View<'a> {
         self.mounts
     }
 
-    /// Where it works, as it would write it itself; `None` where that may not be seen.
+    /// Its working directory, as it would write it itself; `None` if that may not be read.
     pub fn working_directory(&self) -> Option<Vec<u8>> {
         Some(self.dir.inside_root(self.dir.read_link("cwd").ok()?))
     }
 
-    /// What a path means to the process, as `O_PATH`: nothing is opened, and no watch sees it. A relative one is
-    /// taken from where the process works now.
+    /// The file that a path leads to for the process, as `O_PATH`: nothing is opened, and no watch sees it. A relative
+    /// path begins at the current working directory of the process.
     ///
     /// # Errors
     /// One that [`is_unsafe`]; else the kernel's errno.
@@ -132,7 +132,7 @@ impl<'a> View<'a> {
         self.find_or_stop(path, last, &mut Vec::new())
     }
 
-    /// The same. `stop` becomes the mount point that was not entered because it may not answer.
+    /// The same. `stop` is set to the mount point that was not entered because it may not answer.
     fn find_or_stop(
         &self,
         path: &[u8],
@@ -153,7 +153,7 @@ impl<'a> View<'a> {
         walk::find(root, self.mounts, path, last, stop)
     }
 
-    /// stat(2) of what a path means to the process.
+    /// stat(2) of the file that a path leads to for the process.
     ///
     /// # Errors
     /// As [`View::find`].
@@ -161,7 +161,7 @@ impl<'a> View<'a> {
         sys::stat_at(self.find(path, last)?.as_fd(), b"", 0)
     }
 
-    /// What a path means to the process, as the kernel knows files.
+    /// The identity of the file that a path leads to for the process.
     pub fn identity(&self, path: &[u8], last: FinalLink) -> Option<Identity> {
         let found = self.find(path, last).ok()?;
         let mount = self.mounts.answering(found.as_fd())?;
@@ -176,7 +176,7 @@ impl<'a> View<'a> {
         open_regular(self.find(path, last)?.as_fd(), flags)
     }
 
-    /// Opens a directory of the process to list it.
+    /// Opens a directory of the process for listing.
     ///
     /// # Errors
     /// As [`View::find`].
@@ -185,7 +185,7 @@ impl<'a> View<'a> {
         sys::open_at(found.as_fd(), b".", libc::O_RDONLY | libc::O_DIRECTORY)
     }
 
-    /// A file the process has open, as `O_PATH`.
+    /// A file that the process has open, as `O_PATH`.
     ///
     /// # Errors
     /// One that [`is_unsafe`]; else the kernel's errno.
@@ -213,11 +213,11 @@ impl<'a> View<'a> {
     }
 }
 
-/// Opens a regular file that was found, for reading; `flags` are added. A FIFO or device is not opened: to open
-/// one can wait, or do something.
+/// Opens a regular file that was found, for reading; `flags` are added. A FIFO or device is not opened, because that
+/// can block or have effects.
 ///
 /// # Errors
-/// EINVAL if it is none; else the kernel's errno.
+/// EINVAL if it is not a regular file, else the kernel's errno.
 pub fn open_regular(found: BorrowedFd<'_>, flags: libc::c_int) -> io::Result<File> {
     let stat = sys::stat_at(found, b"", 0)?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
@@ -228,12 +228,12 @@ pub fn open_regular(found: BorrowedFd<'_>, flags: libc::c_int) -> io::Result<Fil
     sys::open_again(found, flags).map(File::from)
 }
 
-/// The same, without leaving a trace in its time of access where the kernel allows that.
+/// The same, without changing its access time if the kernel allows that.
 ///
 /// # Errors
 /// The same.
 pub fn open_unnoticed(found: BorrowedFd<'_>) -> io::Result<File> {
-    // O_NOATIME is for the owner of the file only (open(2)); EPERM is not EACCES, but std calls both so.
+    // Only the owner of the file may use O_NOATIME (open(2)). EPERM is not EACCES, but std has one name for both.
     open_regular(found, libc::O_NOATIME).or_else(|e| match e.raw_os_error() {
         Some(libc::EPERM) => open_regular(found, 0),
         _ => Err(e),

@@ -1,21 +1,21 @@
-//! File systems that did not answer: one deadline for all questions of this program together, and none is asked twice.
+//! File systems that did not answer. All questions of this program share one deadline, and none is asked twice.
 
 use crate::sys;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The deadline for all of them together.
+/// The shared deadline.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// What each question gets when no time is left: a live server answers in a moment.
+/// The time for each question if none is left: a live server answers within a moment.
 const LEAST: Duration = Duration::from_millis(100);
-/// After that it may have come back: an exporter runs for months.
+/// After this time a server may be back: an exporter runs for months.
 const MEMORY: Duration = Duration::from_secs(60);
 
 static UNANSWERED: Mutex<Unanswered> = Mutex::new(Unanswered(Vec::new()));
 
-/// Whether what is mounted at `place` answers, asked for `path`.
+/// Whether the file system mounted at `place` answers when asked for `path`.
 pub fn answers(place: &[u8], path: &[u8]) -> bool {
-    // Questions at the same time wait for the same answer.
+    // Simultaneous questions wait for the same answer.
     let mut unanswered = UNANSWERED.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(timeout) = unanswered.timeout(place, Instant::now()) else {
         return false;
@@ -36,7 +36,7 @@ struct UnansweredMount {
 struct Unanswered(Vec<UnansweredMount>);
 
 impl Unanswered {
-    /// For how long the next question may be waited for; `None` where it need not be asked.
+    /// For how long to wait for the next answer; `None` if the question need not be asked.
     fn timeout(&mut self, place: &[u8], now: Instant) -> Option<Duration> {
         self.0.retain(|mount| now.duration_since(mount.at) < MEMORY);
         if self.0.iter().any(|mount| mount.place == place) {
@@ -75,7 +75,7 @@ mod tests {
         let mut all = Duration::ZERO;
         for number in 0..30u8 {
             let timeout = unanswered.timeout(&[number], now).unwrap();
-            // One that is there needs no longer.
+            // A live server does not need longer.
             assert!(timeout >= LEAST);
             unanswered.note(&[number], timeout, now);
             all += timeout;

@@ -5,17 +5,17 @@ use crate::sys;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Links followed at most, as the kernel does (MAXSYMLINKS of include/linux/namei.h).
+/// How many links are followed at most, as in the kernel (MAXSYMLINKS of include/linux/namei.h).
 const LINKS: usize = 40;
-/// Steps taken at most: a path has some 2,000 parts (PATH_MAX), and each `..` begins anew.
+/// How many steps are taken at most: a path has up to about 2,000 components (PATH_MAX), and each `..` starts again.
 const STEPS: usize = 10_000;
 
-/// What becomes of a symbolic link at the end of a path.
+/// What to do with a symbolic link at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinalLink {
     /// It is followed.
     Follow,
-    /// It is what is found.
+    /// It is the result itself.
     Stay,
 }
 
@@ -24,11 +24,11 @@ pub fn unsafe_to_follow() -> io::Error {
     io::Error::from_raw_os_error(libc::EXDEV)
 }
 
-/// Follows an absolute path from `root` on. `stop` becomes the mount point that was not entered because it may not
+/// Follows an absolute path from `root` on. `stop` is set to the mount point that was not entered because it may not
 /// answer.
 ///
 /// # Errors
-/// Where it leads to a mount that may not answer; else the kernel's errno.
+/// One for a path that leads to a mount that may not answer, else the kernel's errno.
 pub fn find(
     root: BorrowedFd<'_>,
     mounts: &Mounts,
@@ -55,7 +55,7 @@ pub fn find(
     Err(io::Error::from_raw_os_error(libc::ELOOP))
 }
 
-/// A path on its way.
+/// A path that is being followed.
 struct Walk<'w> {
     root: BorrowedFd<'w>,
     mounts: &'w Mounts,
@@ -63,9 +63,9 @@ struct Walk<'w> {
     at: OwnedFd,
     /// The same as a path without links; empty for the root.
     place: Vec<u8>,
-    /// That mount is a /proc.
+    /// Whether that mount is a /proc.
     proc: bool,
-    /// What is left: empty, or with a `/` in front once a step was taken.
+    /// The rest: empty, or with a leading `/` once a step was taken.
     rest: Vec<u8>,
     last: FinalLink,
     links: usize,
@@ -73,14 +73,14 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    /// Goes on, and says what was found if that is the end.
+    /// Continues, and returns what was found if that is the end.
     fn step(&mut self) -> io::Result<Option<OwnedFd>> {
         let slashes = self.rest.iter().take_while(|&&b| b == b'/').count();
         self.rest.drain(..slashes);
         if self.rest.is_empty() {
             return self.at.try_clone().map(Some);
         }
-        // Mostly all that is left lies on this mount, and no link leads there.
+        // Usually the whole rest is on this mount and has no links.
         let end = match self.last {
             FinalLink::Follow => 0,
             FinalLink::Stay => libc::O_NOFOLLOW,
@@ -98,7 +98,7 @@ impl Walk<'_> {
         match &part[..] {
             b"." => {}
             b".." => {
-                // From the root on: what lies above was entered by that way.
+                // It starts at the root: what is above was entered on that way.
                 let above = self.place.iter().rposition(|&b| b == b'/').unwrap_or(0);
                 let above = self.place.get(..above).unwrap_or_default().to_vec();
                 self.begin_at_root(&above)?;
@@ -152,7 +152,7 @@ impl Walk<'_> {
         unsafe_to_follow()
     }
 
-    /// Goes back to the root, with `path` before what is left.
+    /// Goes back to the root, with `path` before the rest.
     fn begin_at_root(&mut self, path: &[u8]) -> io::Result<()> {
         self.at = self.root.try_clone_to_owned()?;
         self.place.clear();
