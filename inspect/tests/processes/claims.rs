@@ -158,7 +158,12 @@ fn what_cannot_be_judged_from_here_is_unknown_and_says_why() {
         &write(&dir, "serve.port", "192.0.2.1:80"),
         "unknown",
     );
-    assert!(there["why"].as_str().unwrap().contains("that of another one"));
+    assert!(
+        there["why"]
+            .as_str()
+            .unwrap()
+            .contains("that of another one")
+    );
     let fifo = dir.join("serve.pid");
     assert!(
         Command::new("mkfifo")
