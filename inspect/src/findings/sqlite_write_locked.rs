@@ -103,7 +103,7 @@ fn kept(database: &Database, lock: &RollbackLock, own: Option<u32>) -> Option<Fi
     let others: Vec<_> = database.others(lock.pid).collect();
     let for_good = database.is_kept_for_good(lock);
     // A browser has many of these, and nobody wants to know.
-    if others.is_empty() && (database.wal_mode != Some(true) || lock.lasting) {
+    if others.is_empty() && database.wal_mode != Some(true) {
         return None;
     }
     let held = lock.held_ms;

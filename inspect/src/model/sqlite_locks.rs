@@ -75,11 +75,13 @@ impl Database {
     /// Whether that lock is known to stay: who closes a database last has it for a moment as well, and so has who ends
     /// a commit in rollback mode.
     pub fn is_kept_for_good(&self, lock: &RollbackLock) -> bool {
+        // In WAL mode SQLite 3.46 leaves the pending byte alone, as unix-excl does; 3.40 does not.
+        let lasting = lock.lasting && self.wal_mode != Some(true);
         let holder = self.holder(lock.pid);
         // Without a -shm nobody else could share the log.
         let alone = holder.is_some_and(|h| h.wal_handles > Some(0) && h.shm_handles == Some(0));
         let again = lock.held_ms.is_some() && self.wal_mode == Some(false);
-        lock.lasting || alone || again
+        lasting || alone || again
     }
 
     /// The other processes that have it open, besides the one with this PID.

@@ -127,6 +127,31 @@ fn a_lock_that_outlasts_transactions_is_a_warning_if_others_have_the_database_op
     assert!(fixture.look(look).is_empty());
 }
 
+/// SQLite 3.40 locks the pending byte as well, 3.46 does not.
+#[test]
+fn in_wal_mode_a_lock_without_the_pending_byte_is_a_lock_like_any_other() {
+    let mut fixture = exclusive();
+    let database = &mut fixture.process.sqlite[0];
+    database.wal_mode = Some(true);
+    database.holders = vec![holder(77, Some(1))];
+    let look_at = |fixture: &mut Fixture, lasting| {
+        let locks = fixture.process.sqlite[0].rollback_locks.as_mut();
+        locks.unwrap()[0].lasting = lasting;
+        let found = fixture.look(look);
+        found
+            .iter()
+            .map(|f| (f.severity, f.message.clone()))
+            .collect::<Vec<_>>()
+    };
+    for held in [None, Some(5000)] {
+        let locks = fixture.process.sqlite[0].rollback_locks.as_mut();
+        locks.unwrap()[0].held_ms = held;
+        let pends = look_at(&mut fixture, false);
+        assert_eq!(look_at(&mut fixture, true), pends, "{held:?}");
+    }
+    assert_eq!(fixture.only(look).severity, Severity::Info);
+}
+
 fn exclusive() -> Fixture {
     let mut fixture = locked(None);
     let database = &mut fixture.process.sqlite[0];
