@@ -100,7 +100,7 @@ pub fn masks(pid: u32) -> BTreeMap<u32, usize> {
     masks
 }
 
-/// A directory every user may enter, with copies of watchfix and keeper every user may run.
+/// A directory every user may enter, with watchfix and keeper, which every user may run there.
 pub fn shared() -> (TempDir, PathBuf) {
     let (dir, path) = directory();
     let mode = |path: &Path, mode| {
@@ -108,7 +108,7 @@ pub fn shared() -> (TempDir, PathBuf) {
     };
     mode(&path, 0o777);
     for program in [Path::new(env!("CARGO_BIN_EXE_watchfix")), keeper_binary()] {
-        support::install(program, &path.join(program.file_name().unwrap()));
+        support::share(program, &path.join(program.file_name().unwrap()));
     }
     (dir, path)
 }

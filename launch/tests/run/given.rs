@@ -117,13 +117,13 @@ impl Dir {
         Dir(TempDir::new().unwrap())
     }
 
-    /// A copy of `program` in it, which everybody may run.
+    /// `program` in it, where everybody may run it.
     pub fn install(&self, program: &Path) -> PathBuf {
         let everybody = fs::Permissions::from_mode(0o755);
         fs::set_permissions(self.0.path(), everybody).unwrap();
-        let copy = self.0.path().join(program.file_name().unwrap());
-        support::install(program, &copy);
-        copy
+        let shared = self.0.path().join(program.file_name().unwrap());
+        support::share(program, &shared);
+        shared
     }
 
     /// The path of `name` in it.

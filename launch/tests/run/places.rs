@@ -223,7 +223,7 @@ fn installed(place: &Dir, flags: &[&str]) -> Command {
     let place = PathBuf::from(place.path(""));
     let (program, library) = (place.join("watchfix"), place.join("libwatchfix.so"));
     if !program.exists() {
-        support::install(Path::new(env!("CARGO_BIN_EXE_watchfix")), &program);
+        support::share(Path::new(env!("CARGO_BIN_EXE_watchfix")), &program);
         fs::copy(support::libwatchfix(), library).unwrap();
     }
     let mut command = without_rules(program);

@@ -20,7 +20,7 @@ pub fn must_be_healthy(program: &Program<'_>) {
     if support::is_root() {
         // The repository may lie where only root may look.
         let copy = program.stage.dir().join("fdscan");
-        support::install(&fdscan, &copy);
+        support::share(&fdscan, &copy);
         look(program, &mut program.stage.command(&copy));
     }
     assert!(program.is_running(), "it has ended");

@@ -4,6 +4,7 @@
 //! process starts a child, that child holds a copy of the descriptor until its exec, and CLOSE_WRITE
 //! comes only then.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -43,6 +44,17 @@ pub fn install(program: &Path, to: &Path) {
     let status = install.args(["-m", "755"]).args([program, to]).status();
     let status = status.expect("install starts");
     assert!(status.success(), "{}: {status}", to.display());
+}
+
+/// Puts `program` at `to`, where everybody may run it: as another link to the same file, since a program with its
+/// debug information is large, and tests do this often. Where that cannot be (another file system, a umask that kept
+/// others out) it is a copy. Not for a test that changes its bytes or its mode: that one takes [`install`].
+pub fn share(program: &Path, to: &Path) {
+    const EVERYBODY: u32 = 0o555;
+    let mode = std::fs::metadata(program).map_or(0, |meta| meta.permissions().mode());
+    if mode & EVERYBODY != EVERYBODY || std::fs::hard_link(program, to).is_err() {
+        install(program, to);
+    }
 }
 
 fn shell(script: &str, arguments: &[&Path]) {

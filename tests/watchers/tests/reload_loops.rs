@@ -53,7 +53,7 @@ fn install() -> TempDir {
         support::libwatchfix().to_path_buf(),
     ];
     for program in &programs {
-        support::install(program, &dir.path().join(program.file_name().unwrap()));
+        support::share(program, &dir.path().join(program.file_name().unwrap()));
     }
     dir
 }

@@ -34,11 +34,11 @@ pub fn give(path: &Path, uid: u32) {
     std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
 }
 
-/// A copy of a program that everyone may run.
+/// A program in `dir`, where everyone may run it.
 pub fn share(program: &Path, dir: &Path) -> PathBuf {
-    let copy = dir.join(program.file_name().unwrap());
-    support::install(program, &copy);
-    copy
+    let shared = dir.join(program.file_name().unwrap());
+    support::share(program, &shared);
+    shared
 }
 
 /// Kills one process the test started.
