@@ -15,12 +15,20 @@ pub fn is_root() -> bool {
 pub fn has_btrfs() -> bool {
     let made = Command::new("mkfs.btrfs").arg("--version").output().is_ok();
     let known = std::fs::read_to_string("/proc/filesystems").is_ok_and(|all| all.contains("btrfs"));
-    let loops = std::fs::exists("/dev/loop-control").unwrap_or(false);
-    let has = made && known && loops && is_root();
+    let has = made && known && is_root() && has_loop_device();
     if !has {
         crate::skip_optional("btrfs needs root, mkfs.btrfs, the file system and a loop device");
     }
     has
+}
+
+/// Whether a file can be attached to a loop device. In a container that has /dev/loop-control, the next free device may
+/// have no file in /dev.
+fn has_loop_device() -> bool {
+    let script = "f=$(mktemp) || exit; truncate -s 1M \"$f\"; d=$(losetup --find --show \"$f\"); has=$?; \
+                  rm \"$f\"; [ $has = 0 ] && losetup --detach \"$d\"";
+    let attached = Command::new("sh").args(["-c", script]).output();
+    attached.is_ok_and(|run| run.status.success())
 }
 
 /// A free port, for a program that cannot choose one itself and print it, or that gives its port up and takes it again.
