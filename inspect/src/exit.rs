@@ -117,3 +117,16 @@ impl From<Exit> for std::process::ExitCode {
         (exit as u8).into()
     }
 }
+
+/// Ends the program at a panic, in whatever thread: as `panic = "abort"` does, which the release profile has. The debug
+/// profile unwinds, as tests always do, so that programs and tests are built from the same libraries.
+pub fn abort_on_panic() {
+    #[cfg(panic = "unwind")]
+    {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            before(info);
+            std::process::abort();
+        }));
+    }
+}

@@ -28,7 +28,7 @@ pub mod words;
 
 pub use crate::gather::inotify::activity::MOMENT;
 pub use bug_report::bug_report;
-pub use exit::Exit;
+pub use exit::{Exit, abort_on_panic};
 pub use gather::{Options, Thread, thread};
 pub use scans::{redact_names, scan, scan_claims, scan_databases, top};
 pub use sys::{effective_user, output_was_closed, terminal_rows, terminal_width};

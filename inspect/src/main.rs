@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    inspect::abort_on_panic();
     let args = std::env::args_os().collect();
     let args = split_off_command(args, &Cli::command(), "check", Target::is_number);
     if args.len() < 2 {

@@ -29,6 +29,7 @@ const MANUAL: Manual = Manual {
 };
 
 fn main() -> ExitCode {
+    inspect::abort_on_panic();
     let args = split_off_command(
         std::env::args_os().collect(),
         &Cli::command(),
