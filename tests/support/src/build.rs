@@ -1,4 +1,4 @@
-//! Builds what a test runs: always through cargo or cc, so that no test sees a stale artefact.
+//! Builds what a test runs: through cargo or cc, so that no test sees a stale artefact.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,7 +24,14 @@ pub fn target_dir() -> PathBuf {
         .to_path_buf()
 }
 
+/// Set by scripts/test, which has just built everything at once: what is built alone has other features of its
+/// dependencies, and is built from them anew.
+const BUILT: &str = "WATCHFIX_TESTS_BUILT";
+
 fn cargo_build(args: &[&str]) {
+    if std::env::var_os(BUILT).is_some_and(|dir| Path::new(&dir) == target_dir()) {
+        return;
+    }
     let status = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
         .args(["build", "--quiet", "--locked"])
         .args(args)
