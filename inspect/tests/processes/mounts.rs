@@ -93,10 +93,8 @@ fn directories_of_a_btrfs_and_its_subvolumes_are_found() {
     let stage = Stage::new();
     let dir = stage.make("mounts");
     let image = dir.join("image");
-    let made = Command::new("mkfs.btrfs").arg("--version").output().is_ok() && is_root();
-    let loops = std::fs::exists("/dev/loop-control").unwrap_or(false);
-    if !made || !loops {
-        return support::skip_optional("btrfs needs root, mkfs.btrfs and a loop device");
+    if !support::has_btrfs() {
+        return;
     }
     // The smallest file system mkfs.btrfs makes is 109 MiB; the image is sparse.
     let script = format!(
