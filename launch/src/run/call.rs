@@ -98,9 +98,9 @@ impl<'r> Judge<'r> {
                 reads.duplicate(owner, fd, (least, close_on_exec), pending)
             }
             _ => {
-                let buffer = tracee::buffer(notice.pid, call)?;
+                let buffers = tracee::buffers(notice.pid, call)?;
                 let owner = owners.reader(notice.pid)?;
-                reads.read(owner, fd, buffer, pending, &self.finder(pending.log))
+                reads.read(owner, fd, &buffers, pending, &self.finder(pending.log))
             }
         }
     }

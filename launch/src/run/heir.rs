@@ -8,7 +8,7 @@ use super::{calls, tracee};
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::process::{self, Fork};
 use crate::sys::seccomp::{Answer, InFlight, Slot, waits};
-use crate::sys::{memory, socket};
+use crate::sys::socket;
 use rules::record::Record;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -33,22 +33,19 @@ pub fn let_received_go(listener: BorrowedFd<'_>, in_flight: InFlight) {
 /// What the dead supervisor had read for a call, and not handed over: the kernel has it no more.
 fn hand_over(listener: BorrowedFd<'_>, slot: Slot) -> Option<Answer> {
     let notice = slot.notice()?;
-    let buffer = tracee::buffer(notice.pid, calls::call(&notice.data)).ok()?;
+    let buffers = tracee::buffers(notice.pid, calls::call(&notice.data)).ok()?;
     let mut bytes = slot.all();
     let mut length = 0;
     while let Some(record) = bytes.get(length..).and_then(Record::read) {
         length += record.size;
     }
     bytes.truncate(length);
-    // Its thread waits still: the buffer is its buffer.
+    // Its thread waits still: the buffers are its buffers.
     if bytes.is_empty() || !waits(listener, notice.id) {
         return None;
     }
-    let written = memory::write_of(notice.pid, buffer.address, &bytes);
     let count = i32::try_from(length).ok()?;
-    written
-        .is_ok_and(|count| count == length)
-        .then_some(Answer::Value(count))
+    tracee::fill(notice.pid, &buffers, &bytes).then_some(Answer::Value(count))
 }
 
 /// Answers until no process is left that could ask.

@@ -41,7 +41,7 @@ pub fn read_path(tid: u32, address: u64) -> io::Result<CString> {
     Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG))
 }
 
-/// Where a read puts what it reads.
+/// Where a read puts what it reads, or a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Buffer {
     /// Its address.
@@ -50,33 +50,48 @@ pub struct Buffer {
     pub size: u64,
 }
 
-/// Where the thread's `call` puts what it reads: of several parts the first that has room, as a read may be short.
+/// The buffers that the thread's `call` fills, one after the other. Only the first may be empty: the kernel passes over
+/// empty ones behind it.
 ///
 /// # Errors
 /// EFAULT, EPERM; EINVAL where it is not a read.
-pub fn buffer(tid: u32, call: Call) -> io::Result<Buffer> {
+pub fn buffers(tid: u32, call: Call) -> io::Result<Vec<Buffer>> {
     let (parts, count, small) = match call {
-        Call::Read(address, size) => return Ok(Buffer { address, size }),
+        Call::Read(address, size) => return Ok(vec![Buffer { address, size }]),
+        // UIO_MAXIOV: the kernel refuses more.
         Call::ReadParts {
             parts,
-            count,
+            count: count @ 1..=1024,
             small,
         } => (parts, count, small),
         _ => return Err(io::ErrorKind::InvalidInput.into()),
     };
     let word = if small { 4 } else { 8 };
-    // UIO_MAXIOV: the kernel refuses more.
-    for at in 0..count.min(1024) {
+    let mut buffers = Vec::new();
+    for at in 0..count {
         let part = parts.wrapping_add(at * 2 * word);
         let (address, size) = (
             read_word(tid, part, small)?,
             read_word(tid, part + word, small)?,
         );
-        if size > 0 {
-            return Ok(Buffer { address, size });
+        if size > 0 || at == 0 {
+            buffers.push(Buffer { address, size });
         }
     }
-    Err(io::ErrorKind::InvalidInput.into())
+    Ok(buffers)
+}
+
+/// Writes `bytes` into the buffers, one after the other. False if not all of them could be written.
+pub fn fill(tid: u32, buffers: &[Buffer], mut bytes: &[u8]) -> bool {
+    for buffer in buffers {
+        let room = usize::try_from(buffer.size).unwrap_or(usize::MAX);
+        let (part, rest) = bytes.split_at(room.min(bytes.len()));
+        if !memory::write_of(tid, buffer.address, part).is_ok_and(|count| count == part.len()) {
+            return false;
+        }
+        bytes = rest;
+    }
+    bytes.is_empty()
 }
 
 fn read_word(tid: u32, address: u64, small: bool) -> io::Result<u64> {
@@ -104,24 +119,24 @@ mod tests {
     }
 
     #[test]
-    fn the_first_part_with_room_is_where_a_read_goes() {
-        let parts: [u64; 6] = [8, 0, 4096, 64, 5, 5];
+    fn a_read_goes_into_all_parts_with_room() {
+        let parts: [u64; 8] = [8, 0, 4096, 64, 16, 0, 5, 5];
         let of = |address, count, small| {
             let call = Call::ReadParts {
                 parts: address,
                 count,
                 small,
             };
-            buffer(std::process::id(), call).map_err(|e| e.kind())
+            let found = buffers(std::process::id(), call).map_err(|e| e.kind())?;
+            Ok::<_, io::ErrorKind>(found.iter().map(|one| (one.address, one.size)).collect::<Vec<_>>())
         };
-        let found = Ok(Buffer {
-            address: 4096,
-            size: 64,
-        });
-        assert_eq!(of(parts.as_ptr() as u64, 3, false), found);
-        let parts: [u32; 4] = [8, 0, 4096, 64];
-        assert_eq!(of(parts.as_ptr() as u64, 2, true), found);
-        assert!(of(parts.as_ptr() as u64, 1, true).is_err() && of(16, 1, false).is_err());
+        let found = of(parts.as_ptr() as u64, 4, false);
+        assert_eq!(found.unwrap(), [(8, 0), (4096, 64), (5, 5)]);
+        let parts: [u32; 4] = [8, 4, 4096, 64];
+        let found = of(parts.as_ptr() as u64, 2, true);
+        assert_eq!(found.unwrap(), [(8, 4), (4096, 64)]);
+        assert!(of(16, 1, false).is_err() && of(parts.as_ptr() as u64, 0, true).is_err());
+        assert!(of(parts.as_ptr() as u64, 1025, true).is_err());
     }
 
     #[test]

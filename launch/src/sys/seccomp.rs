@@ -234,22 +234,22 @@ impl Slot {
         unsafe { self.notice.as_ptr().write_bytes(0, 1) };
     }
 
-    /// Reads from `file` for the call, at most `size` bytes; [`Slot::forget`] has to follow once it is answered.
+    /// Reads from `file` for the call, at most `size` bytes, behind the `before` bytes that were read for it already;
+    /// [`Slot::forget`] has to follow once it is answered.
     ///
     /// # Errors
     /// The kernel's errno.
-    pub fn read(self, file: BorrowedFd<'_>, size: usize) -> io::Result<Vec<u8>> {
-        let size = size.min(MOST);
+    pub fn read(self, file: BorrowedFd<'_>, before: usize, size: usize) -> io::Result<Vec<u8>> {
+        let before = before.min(MOST);
+        let size = size.min(MOST - before);
+        // SAFETY: `before` bytes are there.
+        let place = unsafe { self.bytes.as_ptr().add(before) };
         // SAFETY: the place has room for as much, and is this thread's as in `receive`.
-        let count = unsafe { libc::read(file.as_raw_fd(), self.bytes.as_ptr().cast(), size) };
+        let count = unsafe { libc::read(file.as_raw_fd(), place.cast(), size) };
         let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
         let mut copy = vec![0; count];
         // SAFETY: the kernel has written as much, and `copy` has room for it.
-        unsafe {
-            self.bytes
-                .as_ptr()
-                .copy_to_nonoverlapping(copy.as_mut_ptr(), count)
-        };
+        unsafe { place.copy_to_nonoverlapping(copy.as_mut_ptr(), count) };
         Ok(copy)
     }
 

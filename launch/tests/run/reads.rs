@@ -204,6 +204,15 @@ fn buffers_of_every_size_are_filled_as_the_kernel_fills_them() {
         "read 4096",
         "parts 4096 0",
         "here 4096",
+        // Full ones are followed by the next.
+        "parts 32 4096",
+        "parts 64 4096",
+        "parts 32 32",
+        "parts 32 16",
+        "parts 64 0",
+        "parts 0 4096",
+        "parts 16 4096",
+        "all",
         "read 48",
         "read 48",
     ];
@@ -234,7 +243,7 @@ fn a_buffer_that_was_full_stays_full() {
 }
 
 #[test]
-fn an_edge_is_one_wake_up_and_what_is_read_of_two_parts_is_in_the_first() {
+fn an_edge_is_one_wake_up_and_all_parts_of_a_buffer_have_what_is_kept() {
     let mut reader = Reader::watching(&[], "2");
     reader.write("a");
     assert_eq!(reader.says("edge"), "edge 1");
@@ -243,6 +252,11 @@ fn an_edge_is_one_wake_up_and_what_is_read_of_two_parts_is_in_the_first() {
     assert_eq!(reader.says("edge"), "edge 1");
     reader.write("c.sqlite");
     assert_eq!(reader.says("parts 4096 4096"), "parts 32; 2 b");
+    for name in ["a", "b.sqlite", "c", "d"] {
+        reader.write(name);
+    }
+    // A part that was full stays full.
+    assert_eq!(reader.says("parts 64 4096"), "parts 128; 2 a; -; 2 c; 2 d");
 }
 
 #[test]

@@ -4,12 +4,12 @@ use super::super::log::Log;
 use super::super::owners::Owner;
 use super::super::pending::Pending;
 use super::super::rights::Finder;
-use super::super::tracee::Buffer;
+use super::super::tracee::{self, Buffer};
 use super::instance::{Shared, instance_of, now};
 use super::look::Reader;
 use super::registry::Reads;
 use crate::sys::seccomp::{Answer, MOST};
-use crate::sys::{inotify, lock, memory};
+use crate::sys::{inotify, lock};
 use rules::event::{EVENTS, IGNORED, MODIFY};
 use rules::record::{self, Record, Verdict};
 use std::io;
@@ -25,36 +25,60 @@ impl Reads<'_> {
         &self,
         owner: &mut Owner,
         fd: i32,
-        buffer: Buffer,
+        buffers: &[Buffer],
         pending: &Pending<'_>,
         finder: &Finder<'_>,
     ) -> io::Result<()> {
         let copy = instance_of(owner, fd)?;
         let instance = self.of(owner, fd);
+        let [first, ..] = buffers else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
         if !lock(&instance).judged || !inotify::is_non_blocking(copy.as_fd()) {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let size = usize::try_from(buffer.size).unwrap_or(MOST).min(MOST);
-        let before = lock(&instance).undelivered.next(size, copy.as_fd());
+        let source = (&instance, &copy);
+        let before = lock(&instance)
+            .undelivered
+            .next(room(first), copy.as_fd());
         if let Some(bytes) = before {
-            deliver(owner, (&instance, &copy), (bytes, buffer), pending);
+            let written = match tracee::fill(owner.thread(), buffers, &bytes) {
+                true => bytes.len(),
+                false => 0,
+            };
+            answer(source, bytes, written, pending);
             return Ok(());
         }
-        let bytes = match pending.slot.read(copy.as_fd(), size) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                // Its process may have ended.
-                let _ = pending.answer(Answer::Error(errno));
-                return Ok(());
+        let mut filled = Filled::default();
+        for buffer in buffers {
+            // As the kernel fills several buffers: it goes on while they get full (do_loop_readv_writev of fs/read_write.c).
+            let size = room(buffer);
+            let bytes = match pending.slot.read(copy.as_fd(), filled.read, size) {
+                Ok(bytes) => bytes,
+                Err(_) if filled.read > 0 => break,
+                Err(error) => {
+                    let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                    // Its process may have ended.
+                    let _ = pending.answer(Answer::Error(errno));
+                    return Ok(());
+                }
+            };
+            filled.read += bytes.len();
+            let (bytes, bursts) = self.judge(owner, fd, &instance, (bytes, size), finder);
+            filled.bursts.extend(bursts);
+            filled.bytes.extend_from_slice(&bytes);
+            if !tracee::fill(owner.thread(), &[*buffer], &bytes) {
+                break;
             }
-        };
-        let read = bytes.len();
-        let (bytes, bursts) = self.judge(owner, fd, &instance, (bytes, size), finder);
-        deliver(owner, (&instance, &copy), (bytes, buffer), pending);
+            filled.written += bytes.len();
+            if bytes.len() as u64 != buffer.size {
+                break;
+            }
+        }
+        answer(source, filled.bytes, filled.written, pending);
         // Until now whoever takes over had it.
-        pending.slot.forget(read);
-        self.settle(owner, (&instance, &copy), &bursts, finder);
+        pending.slot.forget(filled.read);
+        self.settle(owner, source, &filled.bursts, finder);
         Ok(())
     }
 
@@ -125,19 +149,36 @@ impl Reads<'_> {
     }
 }
 
-/// Writes records into the caller's buffer and answers. Those of a thread that has ended meanwhile are kept: another
-/// process may have the instance.
-fn deliver(
-    owner: &Owner,
+/// What has become of the caller's buffers.
+#[derive(Default)]
+struct Filled {
+    /// So many bytes were read.
+    read: usize,
+    /// What is left of them.
+    bytes: Vec<u8>,
+    /// So many of these are in the buffers.
+    written: usize,
+    /// Watches that are to settle.
+    bursts: Vec<i32>,
+}
+
+/// How much of a buffer is used.
+fn room(buffer: &Buffer) -> usize {
+    usize::try_from(buffer.size).unwrap_or(MOST).min(MOST)
+}
+
+/// Answers a read of these records, of which so many bytes are in the caller's buffers. What could not be written there is lost,
+/// as it is without a supervisor. All records of a thread that has ended meanwhile are kept: another process may have the
+/// instance.
+fn answer(
     (instance, copy): (&Shared, &OwnedFd),
-    (bytes, buffer): (Vec<u8>, Buffer),
+    bytes: Vec<u8>,
+    written: usize,
     pending: &Pending<'_>,
 ) {
-    let written = memory::write_of(owner.thread(), buffer.address, &bytes);
     let answer = match written {
-        Ok(count) if count == bytes.len() => Answer::Value(count as i32),
-        // What has been read is lost, as it is without a supervisor.
-        _ => Answer::Error(libc::EFAULT),
+        0 => Answer::Error(libc::EFAULT),
+        _ => Answer::Value(written as i32),
     };
     if pending.answer(answer).is_err() {
         lock(instance).undelivered.keep(bytes, copy.as_fd());
