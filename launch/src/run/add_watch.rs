@@ -11,7 +11,7 @@
 //! Only a watch whose mask changes is placed here, and on the very file that was judged: what the thread writes into its
 //! memory meanwhile is read by nobody. Every error but one is left to the kernel, which finds it again and says it exactly.
 
-use super::budget::{Admission, Budgets, Watched};
+use super::budget::{Admission, Watched};
 use super::call::Judge;
 use super::log::Log;
 use super::owners::{Found, Owner, Owners};
@@ -29,7 +29,6 @@ use rules::{Rule, Rules, record};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 /// One inotify_add_watch.
@@ -123,7 +122,7 @@ impl<'r> Judge<'r> {
         let traps = |reads: &&Reads<'r>| reads.traps(call.instance);
         let (judged, known) = match self.reads.as_ref().filter(traps) {
             Some(reads) => {
-                let copy = owner.descriptor(call.instance)?;
+                let copy = self.copies.of(owner, call.instance)?;
                 let shared = reads.judged(owner, call.instance, copy.as_fd());
                 (shared.map(|shared| (reads, shared)), Some(copy))
             }
@@ -137,7 +136,8 @@ impl<'r> Judge<'r> {
             let follow = call.mask & DONT_FOLLOW == 0;
             let target = owner.find(call.path, follow, self.own_root)?;
             let (fate, by) = fate(rules, &target, || {
-                call.mask & MODIFY != 0 && self.databases.has_in(owner.process, &target, rules)
+                call.mask & MODIFY != 0
+                    && self.databases.has_in(owner, &target, (rules, &self.copies))
             })?;
             let mask = reduce(rules.strip, fate, call.mask);
             let stays = (mask ^ call.mask) & ALL_EVENTS == 0;
@@ -146,18 +146,12 @@ impl<'r> Judge<'r> {
             }
             let instance = match known {
                 Some(copy) => copy,
-                None => owner.descriptor(call.instance)?,
+                None => self.copies.of(owner, call.instance)?,
             };
             let watched = (call.instance, target.known.device, target.known.inode);
             if let Some(max) = rules.max_watches
-                && let Some(wd) = over(
-                    &self.budgets,
-                    owner,
-                    call,
-                    (max, watched),
-                    (&instance, &target.file),
-                    log,
-                )?
+                && let Some(wd) =
+                    self.over(owner, call, (max, watched), (&instance, &target.file), log)?
             {
                 return Ok(Some(Placed {
                     wd,
@@ -186,45 +180,45 @@ impl<'r> Judge<'r> {
             }))
         })?
     }
+
+    /// The invented descriptor of a watch past the budget. What the kernel would refuse is left to it.
+    fn over(
+        &self,
+        owner: &Owner,
+        call: &AddWatch<'_>,
+        budget: (u32, Watched),
+        files: (&OwnedFd, &OwnedFd),
+        log: &Log,
+    ) -> io::Result<Option<i32>> {
+        let ((max, watched), (instance, target)) = (budget, files);
+        if !inotify::would_accept(instance.as_fd(), target.as_fd(), call.mask)? {
+            return Ok(None);
+        }
+        let copy = |fd| self.copies.of(owner, fd);
+        let admission = lock(&self.budgets).admit(owner.process, max, watched, copy)?;
+        Ok(match admission {
+            Admission::Admitted => None,
+            Admission::Over(wd, first) => {
+                if first {
+                    let text = "further watches cost nothing and never fire";
+                    log.line(
+                        owner.process,
+                        format_args!(
+                            "its {max} {} used up: {text}",
+                            agree(max.into(), "watch is", "watches are")
+                        ),
+                    );
+                }
+                Some(wd)
+            }
+        })
+    }
 }
 
 /// No room for another watch. The kernel gives the watch a number before it looks at the limit (inotify_new_watch in
 /// fs/notify/inotify/inotify_user.c), so asked twice it would pass over two.
 fn is_full(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOSPC)
-}
-
-/// The invented descriptor of a watch past the budget. What the kernel would refuse is left to it.
-fn over(
-    budgets: &Mutex<Budgets>,
-    owner: &Owner,
-    call: &AddWatch<'_>,
-    budget: (u32, Watched),
-    files: (&OwnedFd, &OwnedFd),
-    log: &Log,
-) -> io::Result<Option<i32>> {
-    let ((max, watched), (instance, target)) = (budget, files);
-    if !inotify::would_accept(instance.as_fd(), target.as_fd(), call.mask)? {
-        return Ok(None);
-    }
-    let copy = |fd| owner.descriptor(fd);
-    let admission = lock(budgets).admit(owner.process, max, watched, copy)?;
-    Ok(match admission {
-        Admission::Admitted => None,
-        Admission::Over(wd, first) => {
-            if first {
-                let text = "further watches cost nothing and never fire";
-                log.line(
-                    owner.process,
-                    format_args!(
-                        "its {max} {} used up: {text}",
-                        agree(max.into(), "watch is", "watches are")
-                    ),
-                );
-            }
-            Some(wd)
-        }
-    })
 }
 
 /// What the rules make of a watch on `target`, and which one does. `settles` says whether it is a directory with a

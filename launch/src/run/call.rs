@@ -3,6 +3,7 @@
 
 use super::budget::Budgets;
 use super::calls::{self, Call};
+use super::copies::Copies;
 use super::databases::{Databases, Eyes};
 use super::filter::Trapped;
 use super::log::Log;
@@ -18,13 +19,15 @@ use rules::Rules;
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 /// What calls are judged by, by several threads at once: no lock is held while a path is followed or a line is logged.
 pub struct Judge<'r> {
     /// The rules, where masks are all that is seen.
     pub rules: Rules<'r>,
+    /// The program's instances.
+    pub copies: Arc<Copies>,
     /// Where reads are judged.
     pub reads: Option<Reads<'r>>,
     /// Whose rights files are found with.
@@ -45,9 +48,11 @@ impl<'r> Judge<'r> {
     /// Judges by `rules` what is trapped.
     pub fn new(rules: Rules<'r>, trapped: &Trapped) -> Judge<'r> {
         let numbers = trapped.reads.clone();
+        let copies = Arc::new(Copies::new(trapped.keeps));
         Judge {
             rules,
-            reads: (!numbers.is_empty()).then(|| Reads::new(&rules, numbers)),
+            reads: (!numbers.is_empty()).then(|| Reads::new(&rules, numbers, Arc::clone(&copies))),
+            copies,
             guard: Guard::new(),
             databases: Databases::new(trapped.settles_unseen(&rules)),
             budgets: Mutex::default(),
@@ -66,6 +71,12 @@ impl<'r> Judge<'r> {
                 // Its process may have ended.
                 let _ = pending.answer(Answer::Value(0));
             }),
+            (Call::Init(flags), _) => {
+                let owner = owners.of(notice.pid);
+                owner
+                    .and_then(|owner| self.make(owner, flags, pending))
+                    .ok()
+            }
             (call, Some(reads)) => self.read_side(reads, owners, notice, call, pending).ok(),
             (_, None) => None,
         };
@@ -75,7 +86,7 @@ impl<'r> Judge<'r> {
         }
     }
 
-    /// Carries out a call that makes an instance, copies it, or reads from it.
+    /// Carries out a call that copies an instance or reads from it.
     fn read_side(
         &self,
         reads: &Reads<'r>,
@@ -86,13 +97,6 @@ impl<'r> Judge<'r> {
     ) -> io::Result<()> {
         let fd = notice.data.args[0] as i32;
         match call {
-            Call::Init(flags) => {
-                let owner = owners.of(notice.pid)?;
-                match self.guard.counts_for(owner) {
-                    true => reads.make(owner, flags, pending),
-                    false => Err(io::ErrorKind::Unsupported.into()),
-                }
-            }
             Call::Duplicate(least, close_on_exec) => {
                 let owner = owners.of(notice.pid)?;
                 reads.duplicate(owner, fd, (least, close_on_exec), pending)
@@ -127,9 +131,15 @@ impl<'r> Judge<'r> {
             self.databases.look_after(&Eyes {
                 rules: &self.rules,
                 reads: self.reads.as_ref(),
+                copies: &self.copies,
                 finder: self.finder(log),
             });
         }
+    }
+
+    /// Lets go of instances that were closed; does not return, if any are kept.
+    pub fn look_after_copies(&self) {
+        self.copies.look_after();
     }
 
     /// Gives watches their masks back that were settled for a while; does not return, if reads are judged.

@@ -7,6 +7,7 @@
 //! Where no watch is judged for anything else, none is for this: then all processes of the tree are looked at, soon and then
 //! ever more rarely, and everything is found late ([`super::filter::Trapped::settles_unseen`]).
 
+use super::copies::Copies;
 use super::owners::{Found, Owner, Owners, identity};
 use super::reads::Reads;
 use super::rights::Finder;
@@ -40,6 +41,8 @@ pub struct Eyes<'a> {
     pub rules: &'a Rules<'a>,
     /// Instances whose reads are judged: nothing has to settle there.
     pub reads: Option<&'a Reads<'a>>,
+    /// Where copies of instances come from.
+    pub copies: &'a Copies,
     /// Whose rights it is taken with.
     pub finder: Finder<'a>,
 }
@@ -70,7 +73,13 @@ impl Databases {
     }
 
     /// Whether `process` holds a database open in the directory.
-    pub fn has_in(&self, process: u32, directory: &Found, rules: &Rules<'_>) -> bool {
+    pub fn has_in(
+        &self,
+        owner: &Owner,
+        directory: &Found,
+        (rules, copies): (&Rules<'_>, &Copies),
+    ) -> bool {
+        let process = owner.process;
         let has = |watcher: &Watcher| {
             // Few have the number: only of these is all looked up.
             let mut known = watcher.directories.keys();
@@ -88,7 +97,7 @@ impl Databases {
         }
         let due = Instant::now() + interval(0);
         let new = Watcher::new(process, due).and_then(|mut new| {
-            new.see(new.look(process, rules)?.1);
+            new.see(new.look(owner, rules, copies)?.1);
             if !self.unseen {
                 new.settled = new.directories.keys().copied().collect();
             }
@@ -192,9 +201,11 @@ impl Watcher {
     /// Reads what the process has open now: copies of its instances, and where its databases lie.
     fn look(
         &self,
-        process: u32,
+        owner: &Owner,
         rules: &Rules<'_>,
+        copies: &Copies,
     ) -> io::Result<(Vec<(i32, OwnedFd)>, Directories)> {
+        let process = owner.process;
         let mut live =
             ProcessHandle::open(process).map_err(|failure| io::Error::other(failure.why))?;
         // Its masks have been judged by its own rules, which say where it settles.
@@ -202,13 +213,14 @@ impl Watcher {
             return Ok(Default::default());
         }
         let numbers: Vec<i32> = live.inotify_fds().collect();
-        let mut copies = Vec::new();
+        let mut instances = Vec::new();
         for fd in numbers {
-            copies.push((fd, pidfd::get_fd(self.pidfd.as_fd(), fd)?));
+            let copy = copies.if_known(owner, fd)?;
+            instances.extend(copy.map(|copy| (fd, copy)));
         }
         // Where its watches report opens, a look at its files must not be one.
         if rules.strip & (OPEN | ACCESS | CLOSE_NOWRITE) != OPEN | ACCESS | CLOSE_NOWRITE {
-            let borrowed: Vec<_> = copies.iter().map(|(fd, c)| (*fd, c.as_fd())).collect();
+            let borrowed: Vec<_> = instances.iter().map(|(fd, c)| (*fd, c.as_fd())).collect();
             live.read(&borrowed, Duration::ZERO);
         }
         live.read_databases();
@@ -219,7 +231,7 @@ impl Watcher {
             Some((part.parent?, path.to_vec()))
         });
         let directories = directories.collect();
-        Ok((copies, directories))
+        Ok((instances, directories))
     }
 
     /// Looks with the rights the process itself has: between two looks it may lead every path elsewhere.
@@ -230,7 +242,7 @@ impl Watcher {
         let owner = owners.of(process)?;
         let rights = eyes.finder.guard.rights_of(owner)?;
         rights.act(|| {
-            let (instances, directories) = self.look(process, eyes.rules)?;
+            let (instances, directories) = self.look(owner, eyes.rules, eyes.copies)?;
             let is_judged = |fd| eyes.reads.is_some_and(|reads| reads.has(process, fd));
             let new = directories
                 .iter()

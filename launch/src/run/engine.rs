@@ -5,12 +5,12 @@ use super::library;
 use crate::cli::EngineChoice;
 use crate::sys::path::{Walk, find_absolute};
 use crate::sys::process::descriptor_limit;
-use crate::sys::{pidfd, seccomp, words};
+use crate::sys::{memory, pidfd, seccomp, words};
 use rules::Rules;
 use rules::watch::read_numbers;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 /// What is used.
@@ -21,6 +21,8 @@ pub struct Plan {
     pub supervisor: Result<Trapped, String>,
     /// Whether reads can be judged, or why not.
     pub reads: Result<(), String>,
+    /// Whether copies of instances can be obtained, or why one of each has to be kept.
+    pub copies: Result<(), String>,
     /// Attribute changes are to be told apart, for which a supervisor sees too little.
     pub chmod: bool,
     /// The rules leave it nothing to do.
@@ -32,7 +34,8 @@ impl Plan {
     /// Looks what works here, cheaply: some ten system calls.
     pub fn new(choice: EngineChoice, rules: &Rules<'_>) -> Plan {
         let reads = numbers_of_reads();
-        let trapped = Trapped::by(rules, reads.clone().unwrap_or(0..0));
+        let copies = copies_descriptors();
+        let trapped = Trapped::by(rules, reads.clone().unwrap_or(0..0), copies.is_err());
         let idle = trapped.is_nothing() && !trapped.settles_unseen(rules);
         Plan {
             library: match choice {
@@ -45,6 +48,7 @@ impl Plan {
                 _ => supervisor(trapped),
             },
             reads: reads.map(drop),
+            copies,
             chmod: rules.chmod,
             idle,
             choice,
@@ -79,6 +83,12 @@ fn numbers_of_reads() -> Result<Range<u32>, String> {
             words(&e)
         )
     })?;
+    memory::may_write().map_err(|e| {
+        format!(
+            "the memory of other processes cannot be written to: {}",
+            words(&e)
+        )
+    })?;
     Ok(read_numbers(descriptor_limit()))
 }
 
@@ -89,9 +99,8 @@ fn supervisor(trapped: Trapped) -> Result<Trapped, String> {
             words(&e)
         )
     })?;
-    let own = pidfd::open(std::process::id())
+    pidfd::open(std::process::id())
         .map_err(|e| format!("pidfd_open (Linux 5.3) is not to be had: {}", words(&e)))?;
-    copies_descriptors(own.as_fd())?;
     find_absolute(c"/proc/self/fd", true, Walk::NoMagic).map_err(|e| {
         format!(
             "/proc, or openat2 (Linux 5.6), which containers may refuse, is not to be had: {}",
@@ -102,11 +111,11 @@ fn supervisor(trapped: Trapped) -> Result<Trapped, String> {
 }
 
 /// Whether pidfd_getfd can be used at all: it is asked for a descriptor nobody has.
-fn copies_descriptors(process: BorrowedFd<'_>) -> Result<(), String> {
-    match pidfd::get_fd(process, -1) {
-        Err(e) if e.raw_os_error() == Some(libc::EBADF) => Ok(()),
-        Err(e) => Err(refused(&e)),
-        Ok(_) => Ok(()),
+fn copies_descriptors() -> Result<(), String> {
+    let own = pidfd::open(std::process::id()).map_err(|e| words(&e))?;
+    match pidfd::get_fd(own.as_fd(), -1) {
+        Err(e) if e.raw_os_error() != Some(libc::EBADF) => Err(refused(&e)),
+        _ => Ok(()),
     }
 }
 

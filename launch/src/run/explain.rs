@@ -91,6 +91,11 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
                 .to_owned(),
             Err(why) => format!("reads       are not judged: {why}"),
         });
+        if let Err(why) = &plan.copies {
+            lines.push(format!(
+                "copies      of instances are kept from when they are made: {why}"
+            ));
+        }
         if plan.chmod {
             let text =
                 "is told from touch where reads are judged; elsewhere attrib stays in the masks";

@@ -85,6 +85,9 @@ impl<'scope, 'env> Judges<'scope, 'env> {
         let after_bursts = Builder::new();
         // Without it, what was settled for a while stays so.
         let _ = after_bursts.spawn_scoped(scope, move || calls.judge.look_after_bursts(calls.log));
+        let after_copies = Builder::new();
+        // Without it they are let go of when another instance is made.
+        let _ = after_copies.spawn_scoped(scope, move || calls.judge.look_after_copies());
         // The first is for who lets calls go.
         let [_, slots @ ..] = in_flight;
         let free = |slot| Seat { slot, judge: None };

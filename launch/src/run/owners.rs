@@ -7,7 +7,7 @@ use inspect::model::{Device, Identity};
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
 /// How many threads are kept in mind: those of one program that places its watches.
@@ -140,6 +140,11 @@ impl Owner {
         path::read_link(link.as_fd())
     }
 
+    /// Its directory in /proc.
+    pub fn directory(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
     /// The thread.
     pub fn thread(&self) -> u32 {
         self.tid
@@ -156,6 +161,15 @@ impl Owner {
             return Err(io::ErrorKind::Unsupported.into());
         }
         pidfd::get_fd(self.pidfd.as_fd(), fd)
+    }
+
+    /// Whether the thread has a descriptor of this number. What cannot be told is no free number.
+    pub fn has_descriptor(&self, fd: i32) -> bool {
+        let Ok(path) = CString::new(format!("fd/{fd}")) else {
+            return true;
+        };
+        let link = path::link_at::<1>(self.dir.as_fd(), &path);
+        !link.is_err_and(|e| e.raw_os_error() == Some(libc::ENOENT))
     }
 
     /// Finds what `path` names for the thread: below its root, from its current directory, with its own /proc/self.

@@ -15,6 +15,7 @@ use crate::sys::poll::{For, Ready, wait};
 use crate::sys::process::{self, Change, Fork};
 use crate::sys::seccomp::{self, InFlight};
 use crate::sys::{memory, pidfd, signal, socket, words};
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::thread;
@@ -50,7 +51,8 @@ pub fn run(launcher: OwnedFd, start: Start<'_>) -> io::Result<()> {
     process::enter_descriptors()?;
 
     let command = pidfd::open(pid)?;
-    let listener = obtain(pid, command.as_fd(), socket.as_fd(), its_number)?;
+    let its = (pid, command.as_fd(), its_number);
+    let listener = obtain(its, socket.as_fd(), start.trapped.keeps)?;
     let listener = match listener {
         Ok(listener) => {
             seccomp::wake_in_step(listener.as_fd());
@@ -95,12 +97,11 @@ pub fn run(launcher: OwnedFd, start: Start<'_>) -> io::Result<()> {
 
 /// The listener of the command's filter, or why there is none.
 fn obtain(
-    pid: u32,
-    command: BorrowedFd<'_>,
+    command: (u32, BorrowedFd<'_>, i32),
     socket: BorrowedFd<'_>,
-    its_socket: i32,
+    keeps: bool,
 ) -> io::Result<Result<OwnedFd, String>> {
-    if let Err(why) = can_look_into(pid, command, its_socket) {
+    if let Err(why) = can_look_into(command, keeps) {
         let word = [&[GO_WITHOUT], why.as_bytes()].concat();
         socket::send(socket, &word, &[])?;
         return Ok(Err(why));
@@ -117,9 +118,24 @@ fn obtain(
 
 /// Tries on the command what every changed watch needs. It is a child like all that will follow, so what works now
 /// works then.
-fn can_look_into(pid: u32, command: BorrowedFd<'_>, its_socket: i32) -> Result<(), String> {
+fn can_look_into(
+    (pid, command, its_socket): (u32, BorrowedFd<'_>, i32),
+    keeps: bool,
+) -> Result<(), String> {
     static SIGHT: u8 = 7;
-    pidfd::get_fd(command, its_socket).map_err(|e| refused(&e))?;
+    match keeps {
+        true => {
+            fs::read_link(format!("/proc/{pid}/fd/{its_socket}")).map_err(|e| {
+                format!(
+                    "the descriptors of other processes cannot be seen: {}",
+                    words(&e)
+                )
+            })?;
+        }
+        false => {
+            pidfd::get_fd(command, its_socket).map_err(|e| refused(&e))?;
+        }
+    }
     let mut seen = [0];
     // It was forked: what lies here lies there.
     memory::read_of(pid, (&raw const SIGHT) as u64, &mut seen).map_err(|e| {

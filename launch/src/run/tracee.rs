@@ -128,7 +128,12 @@ mod tests {
                 small,
             };
             let found = buffers(std::process::id(), call).map_err(|e| e.kind())?;
-            Ok::<_, io::ErrorKind>(found.iter().map(|one| (one.address, one.size)).collect::<Vec<_>>())
+            Ok::<_, io::ErrorKind>(
+                found
+                    .iter()
+                    .map(|one| (one.address, one.size))
+                    .collect::<Vec<_>>(),
+            )
         };
         let found = of(parts.as_ptr() as u64, 4, false);
         assert_eq!(found.unwrap(), [(8, 0), (4096, 64), (5, 5)]);

@@ -138,6 +138,26 @@ pub fn is_non_blocking(inotify: BorrowedFd<'_>) -> bool {
     flags >= 0 && flags & libc::O_NONBLOCK != 0
 }
 
+/// Whether it asks for signals (O_ASYNC).
+pub fn is_asynchronous(inotify: BorrowedFd<'_>) -> bool {
+    // SAFETY: fcntl with F_GETFL takes integers.
+    let flags = unsafe { libc::fcntl(inotify.as_raw_fd(), libc::F_GETFL) };
+    flags < 0 || flags & libc::O_ASYNC != 0
+}
+
+/// Makes it ask for signals, or not. In contrast to F_SETFL this changes no other flag, which its program may change just then.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn set_asynchronous(inotify: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    let on = libc::c_int::from(on);
+    // SAFETY: the kernel reads one integer.
+    match unsafe { libc::ioctl(inotify.as_raw_fd(), libc::FIOASYNC as _, &raw const on) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Removes the watch `wd`.
 ///
 /// # Errors

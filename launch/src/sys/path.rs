@@ -2,7 +2,8 @@
 
 use super::check;
 use std::ffi::CStr;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// How a path is followed.
@@ -149,11 +150,35 @@ fn statx(
 /// # Errors
 /// The kernel's errno: of a link in /proc ESRCH or EACCES when its process has ended.
 pub fn read_link<const N: usize>(link: BorrowedFd<'_>) -> io::Result<[u8; N]> {
+    // An empty path is the link itself (readlink(2)).
+    link_at(link, c"")
+}
+
+/// What the link at `path` below `dir` says, as [`read_link`] does.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn link_at<const N: usize>(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<[u8; N]> {
     let mut text = [0; N];
     let place = text.as_mut_ptr().cast();
-    // SAFETY: an empty path is the link itself (readlink(2)), and the kernel writes at most `N` bytes.
-    check(unsafe { libc::readlinkat(link.as_raw_fd(), c"".as_ptr(), place, N) } as libc::c_long)?;
+    // SAFETY: `path` is NUL-terminated, and the kernel writes at most `N` bytes.
+    check(unsafe { libc::readlinkat(dir.as_raw_fd(), path.as_ptr(), place, N) } as libc::c_long)?;
     Ok(text)
+}
+
+/// How the file at `path` below `dir` begins, with zeros behind what there is.
+///
+/// # Errors
+/// The kernel's errno.
+pub fn read_at<const N: usize>(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<[u8; N]> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+    // SAFETY: `path` is NUL-terminated.
+    let fd = check(unsafe { libc::openat(dir.as_raw_fd(), path.as_ptr(), flags) }.into())?;
+    // SAFETY: the kernel has just made this descriptor; nobody else owns it.
+    let mut file = File::from(unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) });
+    let mut start = [0; N];
+    let _ = file.read(&mut start)?;
+    Ok(start)
 }
 
 /// Whether it lies in a /proc.

@@ -1,6 +1,8 @@
 //! Waiting for one of several descriptors (poll(2)).
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 /// What is waited for.
@@ -39,10 +41,7 @@ pub fn wait<const N: usize>(what: [For<'_>; N], time: Option<Duration>) -> [Read
             revents: 0,
         }
     });
-    // Rounded up: a timer that is nearly due must not be waited for in turns of nothing.
-    let time = time.map_or(-1, |time| {
-        i32::try_from(time.as_millis() + 1).unwrap_or(i32::MAX)
-    });
+    let time = milliseconds(time);
     // SAFETY: `N` structures are there, and the kernel writes their `revents`.
     let count = unsafe { libc::poll(polled.as_mut_ptr(), N as libc::nfds_t, time) };
     polled.map(|one| match one.revents {
@@ -51,6 +50,60 @@ pub fn wait<const N: usize>(what: [For<'_>; N], time: Option<Duration>) -> [Read
         0 => Ready::No,
         _ => Ready::Closed,
     })
+}
+
+/// Waits until one of `files` can be read, or `time` has passed. True if one can.
+pub fn wait_for_any(files: &[BorrowedFd<'_>], time: Option<Duration>) -> bool {
+    let polled = files.iter().map(|file| libc::pollfd {
+        fd: file.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    });
+    let mut polled: Vec<_> = polled.collect();
+    let (count, time) = (polled.len() as libc::nfds_t, milliseconds(time));
+    // SAFETY: `count` structures are there, and the kernel writes their `revents`.
+    unsafe { libc::poll(polled.as_mut_ptr(), count, time) > 0 }
+}
+
+/// Rounded up: a timer that is nearly due must not be waited for in turns of nothing.
+fn milliseconds(time: Option<Duration>) -> i32 {
+    time.map_or(-1, |time| {
+        i32::try_from(time.as_millis() + 1).unwrap_or(i32::MAX)
+    })
+}
+
+/// Wakes another thread of this process that waits for it (eventfd(2)). Without one it wakes nobody.
+pub struct Bell(Option<File>);
+
+impl Default for Bell {
+    fn default() -> Bell {
+        // SAFETY: integers only.
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        // SAFETY: the kernel has just made this descriptor; nobody else owns it.
+        Bell((fd >= 0).then(|| File::from(unsafe { OwnedFd::from_raw_fd(fd) })))
+    }
+}
+
+impl Bell {
+    /// Wakes who waits.
+    pub fn ring(&self) {
+        if let Some(mut file) = self.0.as_ref() {
+            // It has been rung already, if it cannot be.
+            let _ = file.write(&1u64.to_ne_bytes());
+        }
+    }
+
+    /// Ends the ringing.
+    pub fn hush(&self) {
+        if let Some(mut file) = self.0.as_ref() {
+            let _ = file.read(&mut [0; 8]);
+        }
+    }
+
+    /// What is waited for.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.0.as_ref().map(AsFd::as_fd)
+    }
 }
 
 /// Whether something can be written without waiting, as far as that can be said before.

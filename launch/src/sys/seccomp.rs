@@ -187,38 +187,54 @@ impl Slot {
         done.map(drop)
     }
 
-    /// Answers the call, if there is one, with a new descriptor: a copy of `file`, numbered `at`, close-on-exec or not.
-    /// Until that succeeds the call waits.
+    /// Answers the call, if there is one, with a new descriptor, which is returned: a copy of `file`, numbered `at` or as the
+    /// kernel numbers it, close-on-exec or not. Until that succeeds the call waits.
     ///
     /// # Errors
-    /// ENOENT as in `answer`; EBADF where its process may not have the number. Linux 5.14.
+    /// ENOENT as in `answer`; EBADF where its process may not have the number. Linux 5.9.
     pub fn answer_with(
         self,
         listener: BorrowedFd<'_>,
         file: BorrowedFd<'_>,
-        at: u32,
+        at: Option<u32>,
         close_on_exec: bool,
-    ) -> io::Result<()> {
+    ) -> io::Result<i32> {
         let Some(seccomp_notif { id, .. }) = self.notice() else {
-            return Ok(());
+            return Err(io::ErrorKind::NotFound.into());
         };
-        let flags = libc::SECCOMP_ADDFD_FLAG_SETFD | libc::SECCOMP_ADDFD_FLAG_SEND;
-        let new = seccomp_notif_addfd {
+        let numbered = match at {
+            Some(_) => libc::SECCOMP_ADDFD_FLAG_SETFD,
+            None => 0,
+        };
+        let with = |flags| seccomp_notif_addfd {
             id,
-            flags: flags as u32,
+            flags: (numbered | flags) as u32,
             srcfd: file.as_raw_fd() as u32,
-            newfd: at,
+            newfd: at.unwrap_or(0),
             newfd_flags: if close_on_exec {
                 libc::O_CLOEXEC as u32
             } else {
                 0
             },
         };
-        let request = libc::SECCOMP_IOCTL_NOTIF_ADDFD as _;
-        // SAFETY: the kernel reads one structure.
-        check(unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw const new) }.into())?;
-        self.clear();
-        Ok(())
+        let add = |flags| {
+            let (request, new) = (libc::SECCOMP_IOCTL_NOTIF_ADDFD as _, with(flags));
+            // SAFETY: the kernel reads one structure.
+            check(unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw const new) }.into())
+        };
+        match add(libc::SECCOMP_ADDFD_FLAG_SEND) {
+            // Before Linux 5.14: two steps.
+            Err(e) if e.raw_os_error() == Some(libc::EINVAL) => {
+                let number = add(0)? as i32;
+                self.answer(listener, Answer::Value(number))?;
+                Ok(number)
+            }
+            Err(e) => Err(e),
+            Ok(number) => {
+                self.clear();
+                Ok(number as i32)
+            }
+        }
     }
 
     /// The call that has been received and not answered.

@@ -9,6 +9,7 @@ mod conformance;
 mod explain;
 mod given;
 mod held_up;
+mod kept;
 mod logs;
 mod places;
 mod reads;

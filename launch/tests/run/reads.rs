@@ -10,14 +10,14 @@ use support::{Next, Victim, wait_until};
 use support::{append, open_and_close};
 
 /// `reader.c`, static.
-fn reader() -> std::path::PathBuf {
+pub fn reader() -> std::path::PathBuf {
     compiled("reader.c", "static", "cc", &["-static", "-pthread"]).unwrap()
 }
 
 /// A running reader, and its directory.
-struct Reader {
-    victim: Victim,
-    dir: Dir,
+pub struct Reader {
+    pub victim: Victim,
+    pub dir: Dir,
 }
 
 impl Reader {
@@ -30,7 +30,7 @@ impl Reader {
         Reader::start(&mut without_rules(reader()))
     }
 
-    fn start(command: &mut Command) -> Reader {
+    pub fn start(command: &mut Command) -> Reader {
         Reader {
             victim: Victim::spawn(command),
             dir: Dir::new(),
@@ -44,7 +44,7 @@ impl Reader {
         reader
     }
 
-    fn watch(&mut self, init: &str, mask: &str) -> u32 {
+    pub fn watch(&mut self, init: &str, mask: &str) -> u32 {
         let number = self.says(&format!("init {init}"));
         let path = self.dir.path("");
         self.says(&format!("add {path} {mask}"));
@@ -52,24 +52,29 @@ impl Reader {
     }
 
     /// Its answer to a line.
-    fn says(&mut self, line: &str) -> String {
+    pub fn says(&mut self, line: &str) -> String {
         self.victim.send(line);
+        self.next()
+    }
+
+    /// The next line of its output.
+    pub fn next(&mut self) -> String {
         match self.victim.next_within(support::DEADLINE) {
             Next::Line(answer) => answer,
-            _ => panic!("no answer to {line:?}"),
+            _ => panic!("no answer"),
         }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.dir.path(name).into()
     }
 
-    fn write(&self, name: &str) {
+    pub fn write(&self, name: &str) {
         append(&self.path(name), "x");
     }
 
     /// What there is to read, without its size and without fillers.
-    fn hears(&mut self) -> String {
+    pub fn hears(&mut self) -> String {
         let said = self.says("all");
         let records = said.split("; ").skip(1).filter(|one| *one != "-");
         records.collect::<Vec<_>>().join("; ")
@@ -447,6 +452,6 @@ fn fdscan_says_what_stands_between_an_instance_and_its_process() {
 }
 
 /// The reader itself, below the supervisor.
-fn program(reader: &Reader) -> u32 {
+pub fn program(reader: &Reader) -> u32 {
     children(children(reader.victim.pid())[0])[0]
 }

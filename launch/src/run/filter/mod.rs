@@ -19,8 +19,10 @@ pub const INVENTED: u32 = 0x4000_0000;
 pub struct Trapped {
     /// Of the calls that place watches.
     pub watches: Watches,
-    /// Numbers of descriptors whose reads are judged, and with them every inotify_init; empty if none are.
+    /// Numbers of descriptors whose reads are judged; empty if none are.
     pub reads: Range<u32>,
+    /// Copies of instances cannot be obtained: one of each is kept.
+    pub keeps: bool,
 }
 
 /// Which calls that place watches are trapped.
@@ -33,8 +35,9 @@ pub enum Watches {
 }
 
 impl Trapped {
-    /// What these rules need to see, where reads of these descriptors can be judged.
-    pub fn by(rules: &Rules<'_>, reads: Range<u32>) -> Trapped {
+    /// What these rules need to see, where reads of these descriptors can be judged, and copies of instances have to be kept
+    /// or not.
+    pub fn by(rules: &Rules<'_>, reads: Range<u32>, keeps: bool) -> Trapped {
         let reads = match concern_reads(rules) {
             true => reads,
             false => 0..0,
@@ -48,7 +51,11 @@ impl Trapped {
             Some(_) => Watches::All,
             None => Watches::Masks(changeable(rules) | judged),
         };
-        Trapped { watches, reads }
+        Trapped {
+            watches,
+            reads,
+            keeps,
+        }
     }
 
     /// Whether watches that settle beside a database may be placed unseen.
@@ -59,7 +66,12 @@ impl Trapped {
         rules.settle_own && matches!(self.watches, Watches::Masks(bits) if bits & MODIFY == 0)
     }
 
-    /// Whether nothing is trapped.
+    /// Whether every instance is made by the supervisor, for which inotify_init is trapped.
+    fn makes(&self) -> bool {
+        self.keeps || !self.reads.is_empty()
+    }
+
+    /// Whether the rules ask for nothing to be trapped.
     pub fn is_nothing(&self) -> bool {
         self.watches == Watches::Masks(0) && self.reads.is_empty()
     }
@@ -176,6 +188,8 @@ fn tests(sets: &[Numbers], trapped: &Trapped) -> Vec<Test> {
         tests.push((read.concat(), within(&trapped.reads)));
         let fcntl: Vec<u32> = sets.iter().flat_map(|n| n.fcntl).copied().collect();
         tests.push((fcntl, duplicates(&trapped.reads)));
+    }
+    if trapped.makes() {
         tests.push((sets.iter().filter_map(|n| n.init).collect(), vec![TRAP]));
         tests.push((all(|n| n.init1), made()));
     }

@@ -96,6 +96,7 @@ fn watches(watches: Watches) -> Trapped {
     Trapped {
         watches,
         reads: 0..0,
+        keeps: false,
     }
 }
 
@@ -141,6 +142,7 @@ fn reads_and_copies_of_the_numbers_that_are_judged_are_trapped_and_no_others() {
     let program = program(&Trapped {
         watches: Watches::Masks(0x31),
         reads: 1008..1024,
+        keeps: false,
     });
     for (arch, set) in sets() {
         let passes = |number, args| passes(&program, arch, number, args);
@@ -178,7 +180,7 @@ fn what_settles_only_where_a_database_is_open_is_not_trapped_for_that() {
         let mut texts = Texts::default();
         texts.values[..4].copy_from_slice(&[Some(strip), None, Some(ignore), settle]);
         let rules = Rules::parse(Engine::Masks, &texts, &mut |e| panic!("{e}"));
-        let trapped = Trapped::by(&rules, 0..0);
+        let trapped = Trapped::by(&rules, 0..0, false);
         (trapped.watches, trapped.settles_unseen(&rules))
     };
     let none = b"none";
@@ -209,12 +211,29 @@ fn where_reads_are_judged_a_watch_that_asks_for_attribute_changes_is_seen() {
         texts.values[0] = Some(strip);
         texts.values[2] = Some(b"none");
         let rules = Rules::parse(Engine::Masks, &texts, &mut |e| panic!("{e}"));
-        Trapped::by(&rules, reads)
+        Trapped::by(&rules, reads, false)
     };
     assert_eq!(by(b"open,chmod", 8..24).watches, Watches::Masks(0x24));
     assert_eq!(by(b"open,chmod", 0..0).watches, Watches::Masks(0x20));
     // Nothing of what is read would be changed.
     assert_eq!(by(b"open", 8..24), watches(Watches::Masks(0x20)));
+}
+
+#[test]
+fn where_copies_are_kept_every_instance_is_made_by_the_supervisor() {
+    let program = program(&Trapped {
+        watches: Watches::Masks(0x20),
+        reads: 0..0,
+        keeps: true,
+    });
+    for (arch, set) in sets() {
+        let passes = |number, args| passes(&program, arch, number, args);
+        for number in set.init.into_iter().chain([set.init1]) {
+            assert!(!passes(number, [0, 0, 0]));
+        }
+        assert!(passes(set.init1, [0, OWN_INSTANCE, 0]));
+        assert!(passes(set.read, [1010, 0, 0]) && passes(set.dup, [1010, 0, 0]));
+    }
 }
 
 #[test]

@@ -1,16 +1,13 @@
 //! What is known of an inotify instance whose reads are judged.
 
-use super::super::owners::{Found, Owner};
+use super::super::owners::Found;
 use super::burst::Burst;
 use super::undelivered::Undelivered;
-use crate::sys::inotify;
 use rules::attrib::{Identity, Time};
 use rules::event::MASK_ADD;
 use rules::watch::{Asked, Fate};
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
 
@@ -114,16 +111,6 @@ pub fn now() -> Time {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let since = since.unwrap_or_default();
     (since.as_secs() as i64, i64::from(since.subsec_nanos()))
-}
-
-/// A copy of the thread's descriptor, if it is an inotify instance: to read from anything else would take what is the
-/// program's.
-pub fn instance_of(owner: &Owner, fd: i32) -> io::Result<OwnedFd> {
-    let copy = owner.descriptor(fd)?;
-    match inotify::is_instance_here(copy.as_fd()) {
-        true => Ok(copy),
-        false => Err(io::ErrorKind::InvalidInput.into()),
-    }
 }
 
 /// What tells the file from others.

@@ -23,4 +23,4 @@ mod registry;
 mod settle;
 mod undelivered;
 
-pub use registry::Reads;
+pub use registry::{Reads, new as new_instance};

@@ -5,7 +5,7 @@ use super::super::owners::Owner;
 use super::super::pending::Pending;
 use super::super::rights::Finder;
 use super::super::tracee::{self, Buffer};
-use super::instance::{Shared, instance_of, now};
+use super::instance::{Shared, now};
 use super::look::Reader;
 use super::registry::Reads;
 use crate::sys::seccomp::{Answer, MOST};
@@ -29,8 +29,7 @@ impl Reads<'_> {
         pending: &Pending<'_>,
         finder: &Finder<'_>,
     ) -> io::Result<()> {
-        let copy = instance_of(owner, fd)?;
-        let instance = self.of(owner, fd);
+        let (copy, instance) = self.open(owner, fd)?;
         let [first, ..] = buffers else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
@@ -38,9 +37,7 @@ impl Reads<'_> {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let source = (&instance, &copy);
-        let before = lock(&instance)
-            .undelivered
-            .next(room(first), copy.as_fd());
+        let before = lock(&instance).undelivered.next(room(first), copy.as_fd());
         if let Some(bytes) = before {
             let written = match tracee::fill(owner.thread(), buffers, &bytes) {
                 true => bytes.len(),

@@ -1,7 +1,8 @@
 //! The instances whose reads may be judged, and what is known of each.
 
+use super::super::copies::Copies;
 use super::super::owners::{Found, Owner};
-use super::instance::{Instance, Place, Shared, Watch, identity, instance_of};
+use super::instance::{Instance, Place, Shared, Watch, identity};
 use super::mounts;
 use crate::sys::{inotify, lock, pidfd};
 use inspect::gather::own_watches;
@@ -9,8 +10,9 @@ use rules::Rules;
 use rules::watch::Fate;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
+use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex};
 
 /// Past so many instances, those of processes that have ended are forgotten.
@@ -22,8 +24,12 @@ pub struct Reads<'r> {
     pub rules: Rules<'r>,
     /// The numbers of descriptors whose reads are trapped.
     pub numbers: Range<u32>,
+    /// Copies of them.
+    pub copies: Arc<Copies>,
     /// By process and descriptor.
     pub instances: Mutex<HashMap<(u32, i32), Shared>>,
+    /// By [`Copies::number`], where they have one.
+    numbered: Mutex<HashMap<u64, Shared>>,
     mounts: mounts::Mounts,
     /// There is a settled watch more.
     pub settled: Condvar,
@@ -31,7 +37,7 @@ pub struct Reads<'r> {
 
 impl<'r> Reads<'r> {
     /// Judges by `rules` what is read from descriptors with these `numbers`.
-    pub fn new(rules: &Rules<'r>, numbers: Range<u32>) -> Reads<'r> {
+    pub fn new(rules: &Rules<'r>, numbers: Range<u32>, copies: Arc<Copies>) -> Reads<'r> {
         Reads {
             // What a process reads is judged by name: no directory has to settle for what is ignored.
             rules: Rules {
@@ -39,7 +45,9 @@ impl<'r> Reads<'r> {
                 ..*rules
             },
             numbers,
+            copies,
             instances: Mutex::default(),
+            numbered: Mutex::default(),
             mounts: mounts::Mounts::default(),
             settled: Condvar::new(),
         }
@@ -95,17 +103,32 @@ impl<'r> Reads<'r> {
         })
     }
 
+    /// A copy of descriptor `fd` of a thread, if it is an inotify instance: to read from anything else would take what is the
+    /// program's. And what is known of it.
+    pub fn open(&self, owner: &Owner, fd: i32) -> io::Result<(OwnedFd, Shared)> {
+        let copy = self.copies.of(owner, fd)?;
+        match inotify::is_instance_here(copy.as_fd()) {
+            true => Ok((copy, self.of(owner, fd))),
+            false => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
     /// The instance behind descriptor `fd` of a thread. A process that was forked has its parent's.
     pub fn of(&self, owner: &Owner, fd: i32) -> Shared {
         let process = owner.process;
+        if let Some(number) = self.copies.number(owner, fd) {
+            let instance = Arc::clone(lock(&self.numbered).entry(number).or_insert_with(new));
+            self.know((process, fd), None, &instance);
+            return instance;
+        }
         if let Some(known) = lock(&self.instances).get(&(process, fd)) {
             return Arc::clone(known);
         }
         let inherited = self
             .parents(owner, fd)
             .or_else(|| self.left_behind(owner, fd));
-        let instance = inherited.unwrap_or_else(|| Arc::new(Mutex::new(Instance::new())));
-        self.know(process, fd, &instance);
+        let instance = inherited.unwrap_or_else(new);
+        self.know((process, fd), None, &instance);
         instance
     }
 
@@ -128,7 +151,7 @@ impl<'r> Reads<'r> {
             .filter(|&(process, _)| inspect::thread(process).is_err())
             .peekable();
         ended.peek()?;
-        let copy = instance_of(owner, fd).ok()?;
+        let copy = self.copies.of(owner, fd).ok()?;
         let has: HashMap<i32, u64> = own_watches(copy.as_fd())
             .iter()
             .map(|watch| (watch.wd, watch.inode))
@@ -145,12 +168,24 @@ impl<'r> Reads<'r> {
         had.next().map(|(_, instance)| instance)
     }
 
-    /// Notes that descriptor `fd` of a process is this instance.
-    pub fn know(&self, process: u32, fd: i32, instance: &Shared) {
+    /// Notes that a descriptor of a process is this instance, and that this is its number.
+    pub fn know(&self, place: (u32, i32), number: Option<u64>, instance: &Shared) {
+        if let Some(number) = number {
+            let mut numbered = lock(&self.numbered);
+            if numbered.len() >= MANY {
+                numbered.retain(|_, instance| Arc::strong_count(instance) > 1);
+            }
+            numbered.insert(number, Arc::clone(instance));
+        }
         let mut instances = lock(&self.instances);
         if instances.len() >= MANY {
             instances.retain(|&(process, _), _| inspect::thread(process).is_ok());
         }
-        instances.insert((process, fd), Arc::clone(instance));
+        instances.insert(place, Arc::clone(instance));
     }
+}
+
+/// One of which nothing is known.
+pub fn new() -> Shared {
+    Arc::new(Mutex::new(Instance::new()))
 }

@@ -101,7 +101,7 @@ impl Reads<'_> {
     ) -> io::Result<()> {
         let mut owners = Owners::default();
         let owner = owners.of(process)?;
-        let copy = owner.descriptor(fd)?;
+        let copy = self.copies.of(owner, fd)?;
         let due = lock(instance).due_until(Instant::now());
         for wd in due {
             let known = lock(instance).watches.get(&wd).and_then(|watch| {
