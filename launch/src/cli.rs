@@ -47,7 +47,7 @@ pub enum Command {
 #[command(next_help_heading = "Rules")]
 pub struct RuleArgs {
     /// Events taken out of every watch's mask: open,access,close_nowrite,chmod. Attribute changes that are neither a
-    /// touch nor an end are chmod: only the library, which sees events, can tell them; attrib takes out all of them
+    /// touch nor an end are chmod: they are told where events are seen; attrib takes out all of them
     #[arg(long, value_name = "EVENTS")]
     pub strip: Option<OsString>,
 
@@ -89,6 +89,10 @@ pub struct RunArgs {
     /// Say what would be used for the program and why, and do not start it
     #[arg(long)]
     pub explain: bool,
+
+    /// Do not say so where the rules do not reach the program
+    #[arg(long)]
+    pub quiet: bool,
 
     /// The program and its arguments
     #[arg(value_name = "CMD", required = true, last = true)]

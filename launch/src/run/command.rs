@@ -1,6 +1,6 @@
 //! The process that becomes the command.
 
-use super::inherited;
+use super::{inherited, say_unreached};
 use crate::complaint::complain;
 use crate::sys::{seccomp, signal, socket, words};
 use libc::sock_filter;
@@ -73,7 +73,7 @@ pub fn start(
     supervisor: OwnedFd,
     command: &Command,
     (mut program, killable): (Vec<sock_filter>, bool),
-    forced: bool,
+    (forced, unreached): (bool, Option<String>),
     inherited: signal::Inherited,
 ) -> ! {
     let mut word = [0; 512];
@@ -101,8 +101,10 @@ pub fn start(
         _ => Some("the supervisor has gone".to_owned()),
     };
     drop(supervisor);
-    if let Some(why) = failure.filter(|_| forced) {
-        fail(&why);
+    match (failure, unreached) {
+        (Some(why), _) if forced => fail(&why),
+        (Some(why), Some(unreached)) => say_unreached(&unreached, &why),
+        _ => {}
     }
     inherited.restore();
     command.become_it()

@@ -60,6 +60,16 @@ impl Plan {
         self.choice == EngineChoice::Seccomp
     }
 
+    /// The library was asked for by name, and there is something for it to do.
+    pub fn library_is_forced(&self) -> bool {
+        self.choice == EngineChoice::Preload && !self.idle
+    }
+
+    /// The rules change something.
+    pub fn is_for_something(&self) -> bool {
+        !self.idle
+    }
+
     /// Why the engine that was asked for by name cannot be used.
     pub fn refusal(&self) -> Option<&str> {
         let why = match self.choice {

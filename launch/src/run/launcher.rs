@@ -30,7 +30,7 @@ pub fn run(
     command: &Command,
     rules: Rules<'_>,
     trapped: &Trapped,
-    forced: bool,
+    (forced, unreached): (bool, Option<String>),
     log: Log,
 ) -> ExitCode {
     let started = memory::shared(seccomp::SHARED).and_then(|zeros| {
@@ -39,6 +39,7 @@ pub fn run(
             rules,
             trapped,
             forced,
+            unreached,
             log,
             launcher: std::process::id(),
             // From here on nothing that is sent gets lost.

@@ -36,6 +36,7 @@ mod make;
 mod message;
 mod owners;
 mod pending;
+mod program;
 mod reads;
 mod rights;
 mod start;
@@ -55,6 +56,13 @@ use rules::Rule;
 use rules::rule::Problem;
 use std::path::Path;
 use std::process::ExitCode;
+
+/// Says that the rules do not reach the program: neither by the library nor by the supervisor.
+fn say_unreached(no_library: &str, no_supervisor: &str) {
+    complain(&format!(
+        "the rules do not reach this program: {no_library}; it is not supervised: {no_supervisor}"
+    ));
+}
 
 /// Starts the command and ends as it ends.
 pub fn main(args: &RunArgs, settings: &Settings) -> ExitCode {
@@ -77,6 +85,17 @@ pub fn main(args: &RunArgs, settings: &Settings) -> ExitCode {
         ));
         return OWN_FAILURE.into();
     }
+    let unreached = args.command.first().and_then(|name| {
+        let reaches_it = || program::Program::of(program::find(name)?).refuses_library();
+        plan.library.as_ref().err().cloned().or_else(reaches_it)
+    });
+    if let (true, Some(why)) = (plan.library_is_forced(), &unreached) {
+        complain(&format!(
+            "the engine that was asked for cannot be used: {why}"
+        ));
+        return OWN_FAILURE.into();
+    }
+    let unreached = unreached.filter(|_| !args.quiet);
     let Ok(log) = Log::open(rules.log) else {
         complain(&settings.problem(Rule::Log, Problem::CannotOpen));
         return USAGE.into();
@@ -89,10 +108,14 @@ pub fn main(args: &RunArgs, settings: &Settings) -> ExitCode {
     match &plan.supervisor {
         Ok(trapped) => {
             let command = command(library, true);
-            launcher::run(&command, rules, trapped, plan.supervisor_is_forced(), log)
+            let forced = plan.supervisor_is_forced();
+            launcher::run(&command, rules, trapped, (forced, unreached), log)
         }
         Err(why) => {
             log.line(pid, format_args!("nothing is supervised: {why}"));
+            if let (true, Some(unreached)) = (plan.is_for_something(), &unreached) {
+                say_unreached(unreached, why);
+            }
             command(library, false).become_it();
         }
     }

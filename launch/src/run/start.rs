@@ -17,6 +17,8 @@ pub struct Start<'a> {
     pub trapped: &'a Trapped,
     /// Without a filter nothing is to be started.
     pub forced: bool,
+    /// Why the library does not reach the command, if that is to be said where it is not supervised either.
+    pub unreached: Option<String>,
     /// Where decisions are written.
     pub log: Log,
     /// The launcher.

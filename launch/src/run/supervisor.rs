@@ -37,7 +37,7 @@ pub fn run(launcher: OwnedFd, start: Start<'_>) -> io::Result<()> {
                 its_socket,
                 start.command,
                 (program, killable),
-                start.forced,
+                (start.forced, start.unreached),
                 start.inherited,
             )
         }

@@ -21,7 +21,7 @@ const OLDER: &[&str] = &[
 ];
 
 /// `command` with these system calls refused.
-fn refused(calls: &[&str], command: &Command) -> Command {
+pub fn refused(calls: &[&str], command: &Command) -> Command {
     let refuse = compiled("refuse.c", "static", "cc", &["-static"]).unwrap();
     let mut all = without_rules(refuse);
     all.args(calls).arg("--").arg(command.get_program());

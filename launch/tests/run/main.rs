@@ -15,8 +15,8 @@ mod places;
 mod reads;
 mod rights;
 mod rules;
-
 mod subvolumes;
 mod survival;
 mod terminal;
 mod transparency;
+mod unreached;
