@@ -6,6 +6,7 @@
  *   read SIZE         what is there: "read BYTES; MASK NAME; ...", or "read ERRNO"; a filler is "-"
  *   parts A B         the same by readv, into two buffers of these sizes
  *   here SIZE         the same by preadv2 at the current place
+ *   ring SIZE         the same by io_uring
  *   all               waits for something to read, and reads until nothing is left
  *   size              "size N" by FIONREAD
  *   exact             a read of just as much
@@ -28,6 +29,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -36,6 +38,7 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -88,6 +91,31 @@ static void all(void)
 		while (filled < 32768 && (n = read(fd, buffer + filled, 32768)) > 0)
 			filled += n;
 	print("all", filled);
+}
+
+/* One read by a ring of its own (io_uring_setup(2)). */
+static long ring(unsigned size)
+{
+	struct io_uring_params p = { 0 };
+	int own = syscall(SYS_io_uring_setup, 1, &p);
+	if (own < 0)
+		return -1;
+	int access = PROT_READ | PROT_WRITE;
+	char *sq = mmap(0, p.sq_off.array + p.sq_entries * 4, access, MAP_SHARED, own, IORING_OFF_SQ_RING);
+	char *cq = mmap(0, p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe), access, MAP_SHARED, own,
+			IORING_OFF_CQ_RING);
+	struct io_uring_sqe *sqe = mmap(0, p.sq_entries * sizeof *sqe, access, MAP_SHARED, own, IORING_OFF_SQES);
+	if (sq == MAP_FAILED || cq == MAP_FAILED || sqe == MAP_FAILED)
+		return -1;
+	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_READ, .fd = fd, .addr = (unsigned long)buffer, .len = size, .off = -1 };
+	((unsigned *)(sq + p.sq_off.array))[0] = 0;
+	__atomic_store_n((unsigned *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, own, 1, 1, IORING_ENTER_GETEVENTS, 0, 0) != 1)
+		return -1;
+	long n = ((struct io_uring_cqe *)(cq + p.cq_off.cqes))->res;
+	close(own);
+	errno = n < 0 ? -n : 0;
+	return n < 0 ? -1 : n;
 }
 
 static void *reader(void *count)
@@ -192,7 +220,9 @@ int main(int argc, char **argv)
 		} else if (sscanf(line, "here %u", &a) == 1) {
 			struct iovec part = { buffer, a };
 			print("here", preadv2(fd, &part, 1, -1, 0));
-		} else if (!strcmp(line, "all"))
+		} else if (sscanf(line, "ring %u", &a) == 1)
+			print("ring", ring(a));
+		else if (!strcmp(line, "all"))
 			all();
 		else if (!strcmp(line, "size") || !strcmp(line, "exact")) {
 			int n = 0;

@@ -197,6 +197,25 @@ fn what_cannot_be_judged_is_read_as_it_is() {
     );
 }
 
+/// No call is made for such a read: the kernel's own records are read, and none is lost or read twice.
+#[test]
+fn what_is_read_by_io_uring_is_read_as_it_is() {
+    let mut reader = Reader::watching(&[], "2");
+    for _ in 0..3 {
+        reader.write("edit");
+        reader.write("x.sqlite");
+        let read = reader.says("ring 4096");
+        if let "ring EPERM" | "ring ENOSYS" = &*read {
+            return support::skip_optional(&format!("io_uring is not allowed here: {read}"));
+        }
+        assert_eq!(read, "ring 64; 2 edit; 2 x.sqlite");
+        assert_eq!(reader.says("read 4096"), "read EAGAIN");
+        reader.write("x.sqlite");
+        reader.write("edit");
+        assert_eq!(reader.says("read 4096"), "read 32; 2 edit");
+    }
+}
+
 #[test]
 fn buffers_of_every_size_are_filled_as_the_kernel_fills_them() {
     let rules: &[&str] = &["--ignore", "*.x", "--strip", "none"];
