@@ -13,7 +13,7 @@ use super::reads::Reads;
 use super::rights::{Finder, Guard};
 use super::tracee;
 use crate::sys::seccomp::Answer;
-use crate::sys::{lock, path};
+use crate::sys::{lock, path, words};
 use libc::seccomp_notif;
 use rules::Rules;
 use std::collections::HashSet;
@@ -72,10 +72,17 @@ impl<'r> Judge<'r> {
                 let _ = pending.answer(Answer::Value(0));
             }),
             (Call::Init(flags), _) => {
-                let owner = owners.of(notice.pid);
-                owner
-                    .and_then(|owner| self.make(owner, flags, pending))
-                    .ok()
+                let made = owners
+                    .of(notice.pid)
+                    .and_then(|owner| self.make(owner, flags, pending));
+                if let Err(error) = &made {
+                    let why = words(error);
+                    pending.log.line(
+                        notice.pid,
+                        format_args!("inotify_init is left to the kernel: {why}"),
+                    );
+                }
+                made.ok()
             }
             (call, Some(reads)) => self.read_side(reads, owners, notice, call, pending).ok(),
             (_, None) => None,

@@ -4,6 +4,7 @@ use super::call::Judge;
 use super::owners::Owner;
 use super::pending::Pending;
 use super::reads::new_instance;
+use super::rights::Acting;
 use crate::sys::inotify;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,14 +15,12 @@ impl Judge<'_> {
     ///
     /// # Errors
     /// The call has not been answered.
-    pub fn make(&self, owner: &mut Owner, flags: i32, pending: &Pending<'_>) -> io::Result<()> {
+    pub fn make(&self, owner: &Owner, flags: i32, pending: &Pending<'_>) -> io::Result<()> {
         if flags & !(libc::IN_NONBLOCK | libc::IN_CLOEXEC) != 0 {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        if !self.guard.counts_for(owner) {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
-        let new = self.instance(flags & libc::IN_NONBLOCK != 0)?;
+        let acting = self.guard.makes_for(owner)?;
+        let new = self.instance(&acting, flags & libc::IN_NONBLOCK != 0)?;
         let number = self.copies.keep(&new)?;
         let made = self.hand_over(
             owner,
@@ -36,11 +35,12 @@ impl Judge<'_> {
     }
 
     /// A new instance. Those that were closed, and of which there still are copies, count against the limit too.
-    fn instance(&self, non_blocking: bool) -> io::Result<OwnedFd> {
-        match inotify::new(non_blocking) {
+    fn instance(&self, acting: &Acting, non_blocking: bool) -> io::Result<OwnedFd> {
+        let new = || acting.make(|| inotify::new(non_blocking))?;
+        match new() {
             Err(e) if e.raw_os_error() == Some(libc::EMFILE) => {
                 self.copies.look();
-                inotify::new(non_blocking)
+                new()
             }
             done => done,
         }

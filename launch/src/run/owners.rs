@@ -4,6 +4,7 @@ use crate::sys::path::{self, Known, Walk, find, find_absolute, is_in_proc, place
 use crate::sys::pidfd;
 use inspect::gather::identity_of;
 use inspect::model::{Device, Identity};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -68,7 +69,7 @@ pub struct Owner {
     pidfd: OwnedFd,
     is_thread: bool,
     /// The link that names its user namespace, once that has been asked for.
-    user_namespace: Option<OwnedFd>,
+    user_namespace: RefCell<Option<OwnedFd>>,
 }
 
 /// The name of a user namespace, as far as it tells it from others: `user:[4026531837]` (namespaces(7)).
@@ -115,7 +116,7 @@ impl Owner {
             root: None,
             pidfd,
             is_thread,
-            user_namespace: None,
+            user_namespace: RefCell::default(),
         };
         owner.look_at_root()?;
         Ok(owner)
@@ -130,13 +131,14 @@ impl Owner {
     ///
     /// # Errors
     /// ESRCH or EACCES if it has ended.
-    pub fn user_namespace(&mut self) -> io::Result<Namespace> {
-        let link = match self.user_namespace.take() {
+    pub fn user_namespace(&self) -> io::Result<Namespace> {
+        let mut known = self.user_namespace.borrow_mut();
+        let link = match known.take() {
             // The file of a link in /proc is the thread's, and says what is so now: that is half the way.
             Some(link) => link,
             None => find(self.dir.as_fd(), c"ns/user", false, Walk::Free)?,
         };
-        let link = self.user_namespace.insert(link);
+        let link = known.insert(link);
         path::read_link(link.as_fd())
     }
 
@@ -308,7 +310,7 @@ mod tests {
             root: None,
             pidfd,
             is_thread: true,
-            user_namespace: None,
+            user_namespace: RefCell::default(),
         };
         let own = |path: &[u8]| owner.own_names(path);
         assert_eq!(own(b"/proc/self/cwd").unwrap(), b"/proc/7/cwd");

@@ -5,7 +5,7 @@
 
 use super::log::Log;
 use super::owners::{Namespace, Owner};
-use crate::sys::credentials::{Rights, act_as, file_capabilities, has_none};
+use crate::sys::credentials::{Rights, act_as, as_user, file_capabilities, has_none};
 use crate::sys::path::{Walk, find_absolute, read_link};
 use std::io;
 use std::os::fd::AsFd;
@@ -46,16 +46,19 @@ impl Guard {
         }
     }
 
-    /// Whether what this program makes counts for the user of the thread: an instance is one of its user's, in its user
-    /// namespace (inotify_new_group of fs/notify/inotify/inotify_user.c).
-    pub fn counts_for(&self, thread: &mut Owner) -> bool {
-        self.is_namespace_of(thread)
-            && self
-                .rights_of(thread)
-                .is_ok_and(|acting| matches!(acting, Acting::Own))
+    /// What to make an instance with for a thread: it is one of its user's, in its user namespace (inotify_new_group of
+    /// fs/notify/inotify/inotify_user.c).
+    ///
+    /// # Errors
+    /// It is in another namespace, or its rights cannot be known.
+    pub fn makes_for(&self, thread: &Owner) -> io::Result<Acting> {
+        match self.is_namespace_of(thread) {
+            true => self.rights_of(thread),
+            false => Err(io::Error::other("it is in a user namespace of its own")),
+        }
     }
 
-    fn is_namespace_of(&self, thread: &mut Owner) -> bool {
+    fn is_namespace_of(&self, thread: &Owner) -> bool {
         self.user_namespace.is_some() && thread.user_namespace().ok() == self.user_namespace
     }
 
@@ -63,7 +66,7 @@ impl Guard {
     ///
     /// # Errors
     /// Its rights cannot be known.
-    pub fn rights_of(&self, thread: &mut Owner) -> io::Result<Acting> {
+    pub fn rights_of(&self, thread: &Owner) -> io::Result<Acting> {
         let Some(own) = self.capabilities else {
             return Ok(Acting::Own);
         };
@@ -90,6 +93,17 @@ impl Guard {
 }
 
 impl Acting {
+    /// Calls `make` as the user that what it makes counts for.
+    ///
+    /// # Errors
+    /// The supervisor may not become that user.
+    pub fn make<T>(&self, make: impl FnOnce() -> T) -> io::Result<T> {
+        match self {
+            Acting::Own => Ok(make()),
+            Acting::As(rights) => as_user(rights.user, make),
+        }
+    }
+
     /// Calls `act` with these rights.
     ///
     /// # Errors

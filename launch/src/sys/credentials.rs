@@ -93,6 +93,30 @@ pub fn act_as<T>(rights: &Rights, act: impl FnOnce() -> T) -> io::Result<T> {
     done
 }
 
+/// Calls `act` as `user`, whose limits count for what it makes, and takes the own user back. Other threads keep theirs.
+///
+/// # Errors
+/// EPERM where this process may not become that user: without CAP_SETUID.
+pub fn as_user<T>(user: u32, act: impl FnOnce() -> T) -> io::Result<T> {
+    let (own, capabilities) = (inspect::effective_user(), get(0)?);
+    effective_user(user)?;
+    let done = act();
+    // The real and the saved user are still the own one.
+    if effective_user(own).is_err() || set_effective(&capabilities).is_err() {
+        // As another user it must not go on; the launcher takes over.
+        std::process::abort();
+    }
+    Ok(done)
+}
+
+/// Not libc's, which changes every thread (nptl(7)).
+fn effective_user(user: u32) -> io::Result<()> {
+    let same = u32::MAX;
+    // SAFETY: integers only.
+    check(unsafe { libc::syscall(libc::SYS_setresuid, same, user, same) })?;
+    Ok(())
+}
+
 /// The rights this process has itself.
 struct Own {
     user: u32,

@@ -23,6 +23,7 @@
  *   race N            N threads read until nothing is left; how many records there were in all: "race N"
  *   flood PATH N      writes N times to a file it holds open, and reads after each: how often there was something, "flood N"
  *   limit N           lowers its limit of descriptors
+ *   user UID          becomes that user for ever: "user 0"
  *   zero N            what a read of /dev/zero on number N brings: "zero 4"
  *   close             the instance
  */
@@ -262,6 +263,8 @@ int main(int argc, char **argv)
 		else if (sscanf(line, "limit %u", &a) == 1) {
 			struct rlimit limit = { a, 1024 };
 			printf("limit %d\n", setrlimit(RLIMIT_NOFILE, &limit));
+		} else if (sscanf(line, "user %u", &a) == 1) {
+			printf("user %d\n", setgid(a) | setuid(a));
 		} else if (sscanf(line, "zero %u", &a) == 1) {
 			dup2(open("/dev/zero", O_RDONLY), a);
 			printf("zero %ld\n", (long)read(a, buffer, 4));

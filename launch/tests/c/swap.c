@@ -75,7 +75,8 @@ int main(int argc, char **argv)
 	prctl(PR_SET_DUMPABLE, 1);
 	if (open(argv[2], O_RDONLY | O_DIRECTORY) >= 0 || errno != EACCES)
 		die(argv[2]);
-	int instance = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	/* Its reads wait while watches are placed: its masks are judged, and what it reads is not. */
+	int instance = inotify_init1(IN_CLOEXEC);
 	if (instance < 0)
 		die("inotify_init1");
 	for (int n = 0; n < count; n++) {
@@ -97,6 +98,8 @@ int main(int argc, char **argv)
 	pthread_join(other, 0);
 	while (settled(instance) < count)
 		usleep(1000);
+	if (fcntl(instance, F_SETFL, O_NONBLOCK))
+		die("fcntl");
 	_Alignas(struct inotify_event) char events[65536];
 	for (ssize_t length; (length = read(instance, events, sizeof events)) > 0;)
 		for (char *at = events; at < events + length;) {

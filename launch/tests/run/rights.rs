@@ -1,6 +1,7 @@
 //! A supervisor with more rights than the program does not lend it any.
 
 use super::given::{Dir, NOBODY, compiled, output, probe, run};
+use super::reads::{Reader, reader};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 
@@ -109,6 +110,32 @@ fn a_directory_replaced_by_a_link_while_it_settles_gives_no_right_to_the_target(
         let text = output(command.args([&NOBODY.to_string(), "500"]));
         assert_eq!(text, "500 settled, 0 strange\n");
     }
+}
+
+#[test]
+fn a_program_that_gives_up_root_has_its_reads_judged_and_its_instances_counted_as_its_own() {
+    if !support::is_root() {
+        return support::skip("there is no root to give up");
+    }
+    // Another user each time: its instances are counted.
+    let user = 61_000 + std::process::id() % 1_000;
+    let start = |run: &mut std::process::Command| {
+        let mut reader = Reader::start(run);
+        fs::set_permissions(reader.path(""), fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(reader.says(&format!("user {user}")), "user 0");
+        reader
+    };
+    let instances = |reader: &mut Reader| {
+        let made = |reader: &mut Reader| reader.says("init 800") != "init -1";
+        (0..1024).take_while(|_| made(reader)).count()
+    };
+    let bare = instances(&mut start(&mut super::given::without_rules(reader())));
+    let mut reader = start(run(&[]).arg(reader()));
+    reader.watch("800", "2");
+    reader.write("edit");
+    reader.write("x.sqlite");
+    assert_eq!(reader.hears(), "2 edit");
+    assert_eq!(instances(&mut reader) + 1, bare);
 }
 
 #[test]

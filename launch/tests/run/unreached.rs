@@ -9,7 +9,7 @@ const NEEDED: &[&str] = &["openat2"];
 
 /// The library, and watchfix beside it.
 fn with_library(dir: &Dir, flags: &[&str]) -> Command {
-    dir.install(&support::libwatchfix());
+    dir.install(support::libwatchfix());
     let watchfix = dir.install(std::path::Path::new(env!("CARGO_BIN_EXE_watchfix")));
     let mut command = without_rules(watchfix);
     command.arg("run").args(flags).arg("--");

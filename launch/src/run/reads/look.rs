@@ -1,6 +1,7 @@
 //! What a record says nothing of, and its file does: whether it was touched, whether it was written to.
 
 use super::super::owners::{Found, Owner};
+use super::super::rights::Finder;
 use super::burst::later;
 use super::instance::{Instance, Place, Shared, identity};
 use crate::sys::lock;
@@ -8,7 +9,7 @@ use rules::Rules;
 use rules::attrib::{Look, Time, is_change};
 use rules::record::{Record, Watches};
 use rules::watch::{Asked, Fate};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
 /// An instance, and the thread that reads from it.
@@ -17,8 +18,8 @@ pub struct Reader<'a> {
     pub instance: &'a Shared,
     /// The thread: what a path means to it.
     pub owner: &'a Owner,
-    /// This program's root directory.
-    pub own_root: Option<(u64, u64)>,
+    /// Whose rights files are found with, and from where.
+    pub finder: &'a Finder<'a>,
     /// The rules.
     pub rules: &'a Rules<'a>,
 }
@@ -85,14 +86,19 @@ impl Reader<'_> {
     }
 
     fn at(&self, place: &Place) -> Option<Look> {
-        let found = self.owner.find(&place.path, place.follow, self.own_root);
-        found.ok().map(|found| look(&found))
+        self.find(&place.path, place.follow)
     }
 
     fn entry(&self, place: &Place, name: &[u8]) -> Option<Look> {
         let path = CString::new([place.path.to_bytes(), b"/", name].concat()).ok()?;
-        let found = self.owner.find(&path, false, self.own_root);
-        found.ok().map(|found| look(&found))
+        self.find(&path, false)
+    }
+
+    fn find(&self, path: &CStr, follow: bool) -> Option<Look> {
+        let rights = self.finder.guard.rights_of(self.owner).ok()?;
+        let find = || self.owner.find(path, follow, self.finder.own_root);
+        let found = rights.act(find).ok()?.ok()?;
+        Some(look(&found))
     }
 }
 

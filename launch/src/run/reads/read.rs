@@ -93,7 +93,7 @@ impl Reads<'_> {
         let reader = Reader {
             instance,
             owner,
-            own_root: finder.own_root,
+            finder,
             rules: &self.rules,
         };
         let mut bursts = Vec::new();
