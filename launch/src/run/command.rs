@@ -1,6 +1,7 @@
 //! The process that becomes the command.
 
-use super::{inherited, say_unreached};
+use super::inherited;
+use super::program::say_unreached;
 use crate::complaint::complain;
 use crate::sys::{seccomp, signal, socket, words};
 use libc::sock_filter;

@@ -57,13 +57,6 @@ use rules::rule::Problem;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Says that the rules do not reach the program: neither by the library nor by the supervisor.
-fn say_unreached(no_library: &str, no_supervisor: &str) {
-    complain(&format!(
-        "the rules do not reach this program: {no_library}; it is not supervised: {no_supervisor}"
-    ));
-}
-
 /// Starts the command and ends as it ends.
 pub fn main(args: &RunArgs, settings: &Settings) -> ExitCode {
     let rules = settings.rules();
@@ -114,7 +107,7 @@ pub fn main(args: &RunArgs, settings: &Settings) -> ExitCode {
         Err(why) => {
             log.line(pid, format_args!("nothing is supervised: {why}"));
             if let (true, Some(unreached)) = (plan.is_for_something(), &unreached) {
-                say_unreached(unreached, why);
+                program::say_unreached(unreached, why);
             }
             command(library, false).become_it();
         }

@@ -1,5 +1,6 @@
 //! The program a command starts, and whether a library can be preloaded into it.
 
+use crate::complaint::complain;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::io::Read;
@@ -52,6 +53,13 @@ impl Program {
             _ => None,
         }
     }
+}
+
+/// Says that the rules do not reach the program: neither by the library nor by the supervisor.
+pub fn say_unreached(no_library: &str, no_supervisor: &str) {
+    complain(&format!(
+        "the rules do not reach this program: {no_library}; it is not supervised: {no_supervisor}"
+    ));
 }
 
 /// As execvp(3) finds it.
