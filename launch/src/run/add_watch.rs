@@ -86,25 +86,25 @@ impl<'r> Judge<'r> {
         }
     }
 
-    /// Says of a process, once, what it cannot have.
+    /// Says once for each process that its events are not judged.
     fn name(&self, owners: &mut Owners, thread: u32, log: &Log) {
         let process = owners.of(thread).map(|owner| owner.process);
         if let (false, Ok(process)) = (self.rules.ignore.is_empty(), process) {
             let is_new = lock(&self.named).insert(process);
             if is_new {
-                let text = "its masks are judged, and its events are not: events of ignored names in watched directories \
+                let text = "its masks are judged and its events are not: events of ignored names in watched directories \
                             reach it";
                 log.line(process, format_args!("{text}"));
             }
         }
     }
 
-    /// Says once that `chmod` takes a look at what is read, which nobody here reads.
+    /// Says once that `chmod` has no effect where only masks are judged.
     fn leave_chmod(&self, thread: u32, mask: u32, log: &Log) {
         let asks = self.rules.chmod && mask & ATTRIB & !self.rules.strip != 0;
         if asks && !self.leaves_chmod.swap(true, Ordering::Relaxed) {
-            let text = "masks cannot tell chmod from touch: attribute changes are left to this watch, and to all others that \
-                        are judged here";
+            let text = "masks cannot tell chmod from touch: this watch, and all others of which only the mask is judged, \
+                        report attribute changes";
             log.line(thread, format_args!("{text}"));
         }
     }

@@ -23,15 +23,15 @@ pub struct Plan {
     pub reads: Result<(), String>,
     /// Whether copies of instances can be obtained, or why one of each has to be kept.
     pub copies: Result<(), String>,
-    /// Attribute changes are to be told apart, for which a supervisor sees too little.
+    /// Attribute changes are to be told apart, which masks alone cannot do.
     pub chmod: bool,
-    /// The rules leave it nothing to do.
+    /// There is nothing for it to do under these rules.
     idle: bool,
     choice: EngineChoice,
 }
 
 impl Plan {
-    /// Looks what works here, cheaply: some ten system calls.
+    /// Checks what works here, by some ten system calls.
     pub fn new(choice: EngineChoice, rules: &Rules<'_>) -> Plan {
         let reads = numbers_of_reads();
         let copies = copies_descriptors();
@@ -89,7 +89,7 @@ impl Plan {
 fn numbers_of_reads() -> Result<Range<u32>, String> {
     seccomp::waits_killable().map_err(|e| {
         format!(
-            "calls that only a deadly signal interrupts (Linux 5.19) are not to be had: {}",
+            "calls that only a deadly signal interrupts (Linux 5.19) cannot be used: {}",
             words(&e)
         )
     })?;
@@ -105,22 +105,22 @@ fn numbers_of_reads() -> Result<Range<u32>, String> {
 fn supervisor(trapped: Trapped) -> Result<Trapped, String> {
     seccomp::has_listeners().map_err(|e| {
         format!(
-            "seccomp listeners (Linux 5.0) are not to be had: {}",
+            "seccomp listeners (Linux 5.0) cannot be used: {}",
             words(&e)
         )
     })?;
     pidfd::open(std::process::id())
-        .map_err(|e| format!("pidfd_open (Linux 5.3) is not to be had: {}", words(&e)))?;
+        .map_err(|e| format!("pidfd_open (Linux 5.3) cannot be used: {}", words(&e)))?;
     find_absolute(c"/proc/self/fd", true, Walk::NoMagic).map_err(|e| {
         format!(
-            "/proc, or openat2 (Linux 5.6), which containers may refuse, is not to be had: {}",
+            "/proc or openat2 (Linux 5.6, which containers may refuse) cannot be used: {}",
             words(&e)
         )
     })?;
     Ok(trapped)
 }
 
-/// Whether pidfd_getfd can be used at all: it is asked for a descriptor nobody has.
+/// Whether pidfd_getfd can be used at all. It is asked for a descriptor that does not exist.
 fn copies_descriptors() -> Result<(), String> {
     let own = pidfd::open(std::process::id()).map_err(|e| words(&e))?;
     match pidfd::get_fd(own.as_fd(), -1) {
@@ -135,5 +135,5 @@ pub fn refused(error: &io::Error) -> String {
         Some(libc::ENOSYS) => "it needs Linux 5.6",
         _ => "a container without CAP_SYS_PTRACE, or Yama's ptrace_scope, refuses it",
     };
-    format!("pidfd_getfd is not to be had: {}; {hint}", words(error))
+    format!("pidfd_getfd cannot be used: {}; {hint}", words(error))
 }

@@ -42,7 +42,7 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
     );
     lines.push(format!(
         "program     {}",
-        kind.as_ref().map_or("of no known kind", Kind::text)
+        kind.as_ref().map_or("of an unknown kind", Kind::text)
     ));
     if let Some(Kind::Dynamic { loader, .. }) = &kind {
         lines.push(format!("loader      {loader}"));
@@ -96,7 +96,7 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
         });
         if let Err(why) = &plan.copies {
             lines.push(format!(
-                "copies      of instances are kept from when they are made: {why}"
+                "copies      of instances are kept, as they cannot be obtained later: {why}"
             ));
         }
         if plan.chmod {

@@ -1,8 +1,8 @@
 //! Who answers when the supervisor has died.
 //!
-//! A listener nobody holds fails every trapped call with ENOSYS; one that somebody holds and nobody answers makes them
-//! wait. So there is always a second process with a copy: the launcher while the command runs, then a process made for
-//! that. It lets every call go to the kernel as it is; what has been read for one already it hands over.
+//! If no process holds the listener, every trapped call fails with ENOSYS; if one holds it and does not answer, the calls
+//! wait. So a second process always has a copy: the launcher while the command runs, and then a process made for this. It
+//! leaves every call to the kernel. If records were already read for a call, it hands them over.
 
 use super::{calls, tracee};
 use crate::sys::poll::{For, Ready, wait};

@@ -128,8 +128,7 @@ impl<'scope, 'env> Judges<'scope, 'env> {
             (Some(judge), Some((since, call))) if since.elapsed() >= PATIENCE => {
                 self.watched = None;
                 if judge.give_up(call) {
-                    let text =
-                        "its path is still being followed, and other calls are judged meanwhile";
+                    let text = "its path is still being resolved; other calls are judged meanwhile";
                     self.voice.say(judge.thread.load(Ordering::Relaxed), text);
                     self.current = None;
                 }
@@ -160,8 +159,7 @@ impl<'scope, 'env> Judges<'scope, 'env> {
         if begun.is_some() {
             self.current = Some(progress);
         } else if let Some(thread) = heir::let_one_go(self.calls.listener, self.in_flight) {
-            let text =
-                "its call is left to the kernel: every path before it is still being followed";
+            let text = "its call is left to the kernel: the paths of earlier calls are still being resolved";
             self.voice.say(thread, text);
         }
     }

@@ -1,4 +1,4 @@
-//! All processes of the tree, for looks at those whose calls nobody sees.
+//! All processes of the tree, to find those whose calls are not trapped.
 
 use inspect::gather::descendants;
 use std::collections::HashSet;

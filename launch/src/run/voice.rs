@@ -1,4 +1,4 @@
-//! What the thread that must not hang has to say: a thread of its own writes it, since a file can hang as well.
+//! Log lines of the thread that must not hang. Another thread writes them, because a write to a file can hang too.
 
 use super::log::Log;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

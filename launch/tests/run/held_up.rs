@@ -93,7 +93,7 @@ fn a_call_that_hangs_holds_up_neither_other_calls_nor_the_end() {
     let log = stage.dir.path("log");
     support::wait_until("the log says nothing of the call that hangs", || {
         let said = std::fs::read_to_string(&log).unwrap();
-        said.contains("its path is still being followed")
+        said.contains("its path is still being resolved")
     });
     support::wait_until("the supervisor stays", || {
         !super::survival::exists(supervisor)
@@ -120,7 +120,7 @@ fn when_every_judge_hangs_calls_are_left_to_the_kernel_until_one_is_back() {
         said(" its call is left to the kernel: ") >= 6
     });
     support::wait_until("the log says nothing of the calls that hang", || {
-        said(" its path is still being followed, ") >= 1
+        said(" its path is still being resolved; ") >= 1
     });
     stage.end();
     stage.victim.send("");

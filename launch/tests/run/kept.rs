@@ -172,7 +172,7 @@ fn a_user_without_privileges_and_a_dynamic_program_have_it_too() {
 #[test]
 fn explain_says_where_copies_come_from() {
     let text = output(&mut refused(DOCKER, run(&["--explain"]).arg("true")));
-    let line = "\ncopies      of instances are kept from when they are made: pidfd_getfd is not to be had: ";
+    let line = "\ncopies      of instances are kept, as they cannot be obtained later: pidfd_getfd cannot be used: ";
     assert!(text.contains(line), "{text}");
     assert!(
         text.contains("\nreads       of instances that do not wait"),

@@ -31,7 +31,7 @@ fn a_program_that_neither_library_nor_supervisor_reaches_is_named_with_the_reaso
     ));
     let line = format!(
         "watchfix: the rules do not reach this program: {} is static: no library can be preloaded into it; it is not \
-         supervised: /proc, or openat2",
+         supervised: /proc or openat2",
         probe().display()
     );
     assert_eq!(status, Some(0));

@@ -1,4 +1,4 @@
-//! Which file systems may be looked at when a record is judged: those that answer by themselves.
+//! Which file systems may be looked at when a record is judged: those that need no server to answer.
 
 use super::super::owners::Found;
 use crate::sys::lock;
