@@ -52,6 +52,21 @@ pub fn now() -> Time {
     (time.tv_sec, time.tv_nsec)
 }
 
+/// Nanoseconds of a second.
+const SECOND: u64 = 1_000_000_000;
+
+/// A time as one word.
+pub fn to_word((seconds, nanoseconds): Time) -> u64 {
+    (seconds as u64)
+        .wrapping_mul(SECOND)
+        .wrapping_add(nanoseconds as u64)
+}
+
+/// The time of a word.
+pub fn from_word(word: u64) -> Time {
+    ((word / SECOND) as i64, (word % SECOND) as i64)
+}
+
 /// send(2) to a connected socket; neither waits nor raises a signal.
 pub fn send(fd: c_int, bytes: &[u8]) {
     // SAFETY: the pointer and length are a slice's; there is no address.
