@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 use support::{Next, Victim, wait_until};
-use support::{append, open_and_close};
+use support::{append, open_and_close, wait_until_past};
 
 /// `reader.c`, static.
 fn reader() -> std::path::PathBuf {
@@ -135,18 +135,72 @@ fn a_directory_that_settles_reports_a_write_when_the_file_is_closed_and_a_lock_f
     fs::create_dir(&dir).unwrap();
     let lock = dir.join("lock");
     drop(old(&lock));
+    wait_until_past(&lock);
     reader.says("init 800");
     reader.says(&format!("add {} 2", dir.display()));
     append(&dir.join("edit"), "x");
     assert_eq!(reader.hears(), "2 edit");
     open_and_close(&lock);
     assert_eq!(reader.hears(), "");
+    // A copy that keeps its times sets them back before it is closed.
+    fs::write(reader.path("other"), "y").unwrap();
+    drop(old(&reader.path("other")));
+    copy_with_times(&reader.path("other"), &dir.join("edit"));
+    assert_eq!(reader.hears(), "2 edit");
     // It asked for both.
     reader.says(&format!("add {} a", dir.display()));
     append(&dir.join("edit"), "x");
     assert_eq!(reader.hears(), WRITTEN);
     open_and_close(&lock);
     assert_eq!(reader.hears(), "8 lock");
+}
+
+fn copy_with_times(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-p").args([from, to]).status();
+    assert!(status.unwrap().success());
+}
+
+/// Its record is its last: it is not the lock file's that is hidden, nor the changed mode's.
+#[test]
+fn a_one_shot_watch_has_its_record() {
+    let mut reader = Reader::under(&["--settle", "+**/state"]);
+    let dir = reader.path("state");
+    fs::create_dir(&dir).unwrap();
+    let lock = dir.join("lock");
+    drop(old(&lock));
+    wait_until_past(&lock);
+    reader.says("init 800");
+    for mask in ["80000002", "80000004"] {
+        reader.says(&format!("add {} {mask}", dir.display()));
+        match mask {
+            "80000002" => open_and_close(&lock),
+            _ => fs::set_permissions(&lock, fs::Permissions::from_mode(0o600)).unwrap(),
+        }
+        let event = mask.trim_start_matches("8000000");
+        assert_eq!(reader.hears(), format!("{event} lock; 8000 "));
+    }
+}
+
+/// The first call began the watch, and a file that was written to after it may be closed after the second.
+#[test]
+fn a_watch_that_is_placed_again_knows_when_it_was_placed_first() {
+    let mut reader = Reader::under(&["--settle", "+**/state"]);
+    let dir = reader.path("state");
+    fs::create_dir(&dir).unwrap();
+    let edit = dir.join("edit");
+    fs::write(&edit, "x").unwrap();
+    reader.says("init 800");
+    let add = format!("add {} 2", dir.display());
+    reader.says(&add);
+    let script = r#"exec 3>>"$1"; echo x >&3; echo written; read line; exec 3>&-; echo closed"#;
+    let mut shell = Command::new("sh");
+    let mut writer = Victim::spawn(shell.args(["-c", script, "sh"]).arg(&edit));
+    writer.line_with("written");
+    wait_until_past(&edit);
+    reader.says(&add);
+    writer.send("");
+    writer.line_with("closed");
+    assert_eq!(reader.hears(), "2 edit");
 }
 
 /// Each of these makes the descriptor another number's, or another process's.

@@ -20,7 +20,9 @@ mod watches;
 pub use build::{
     binary, compile_c, libwatchfix, reference_shim, root, static_binary, target_dir, tool, watchfix,
 };
-pub use edit::{append, append_times, install, open_and_close, overwrite, rename_before_close};
+pub use edit::{
+    append, append_times, install, open_and_close, overwrite, rename_before_close, wait_until_past,
+};
 pub use halting::Halting;
 pub use idle::{Ended, ended};
 pub use machine::{free_port, has_btrfs, is_root};

@@ -1,13 +1,11 @@
 //! Files that are closed in a directory that settles: whether they were written to.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, UNIX_EPOCH};
 
 use preload::Probe;
-use support::Victim;
+use support::{Victim, wait_until_past};
 
 use crate::*;
 
@@ -25,17 +23,8 @@ fn stage() -> tempfile::TempDir {
     write(dir.path().join("f"), "x");
     write(dir.path().join("old"), "xyz");
     age(&dir.path().join("old"));
-    pass(&dir.path().join("old"));
+    wait_until_past(&dir.path().join("old"));
     dir
-}
-
-/// Waits until a watch that is placed now is younger than the last change of a file, by more than a tick of the kernel.
-fn pass(path: &Path) {
-    let status = fs::metadata(path).unwrap();
-    let changed = UNIX_EPOCH + Duration::new(status.ctime() as u64, status.ctime_nsec() as u32);
-    while changed.elapsed().unwrap_or_default() < Duration::from_millis(40) {
-        std::thread::yield_now();
-    }
 }
 
 fn act(dir: &Path, script: &str) {
@@ -156,7 +145,7 @@ fn a_watch_that_is_placed_again_knows_when_it_was_placed_first() {
         let fd = probe.init();
         probe.add(fd, MASK, dir.path());
         let mut writer = writer(dir.path());
-        pass(&f);
+        wait_until_past(&f);
         probe.add(fd, MASK | flags, dir.path());
         end(&mut writer);
         assert_eq!(
@@ -172,7 +161,7 @@ fn a_watch_that_is_placed_again_knows_when_it_was_placed_first() {
 fn a_file_that_was_written_to_before_its_watch_was_placed_is_not_reported() {
     let dir = stage();
     let mut writer = writer(dir.path());
-    pass(&dir.path().join("f"));
+    wait_until_past(&dir.path().join("f"));
     let mut probe = settling(dir.path());
     let fd = probe.init();
     probe.add(fd, MASK, dir.path());
