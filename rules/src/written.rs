@@ -16,18 +16,22 @@ pub fn was_written(look: &Look, placed: Time, now: Time) -> bool {
     let Look {
         modified, changed, ..
     } = *look;
-    let coarse = modified.1 == 0 && changed.1 == 0;
-    coarse || now < placed || later(modified.max(changed)) >= placed
+    let last = if changed > modified {
+        changed
+    } else {
+        modified
+    };
+    let coarse = modified.1 | changed.1 == 0;
+    coarse || now < placed || later(last) >= placed
 }
 
 /// A tick later.
 pub fn later((seconds, nanoseconds): Time) -> Time {
     const SECOND: i64 = 1_000_000_000;
-    let nanoseconds = nanoseconds.saturating_add(TICK);
-    (
-        seconds.saturating_add(nanoseconds / SECOND),
-        nanoseconds % SECOND,
-    )
+    match nanoseconds.saturating_add(TICK) {
+        more @ SECOND.. => (seconds.saturating_add(1), more - SECOND),
+        same => (seconds, same),
+    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! Where a watch stands: what it is on, and the path it was placed by. It is remembered where its files have to be asked
 //! on reading.
 
-use core::ffi::{CStr, c_char};
+use core::ffi::{CStr, c_int};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use rules::attrib::{Identity, Look, Time};
+use rules::attrib::{self, Identity, Look};
 use rules::event::{ATTRIB, DONT_FOLLOW, ONESHOT};
+use rules::record::Record;
 use rules::watch::Asked;
 
 use crate::config::Config;
-use crate::memory::{Place, Watch};
+use crate::memory::{self, Place};
 use crate::{mounts, sandbox, sys};
 
 /// Room on the stack for a path that has to be put together. A longer one is not asked: stacks of 4 KiB are in use
@@ -24,27 +25,30 @@ pub struct Before(Option<Seen>);
 struct Seen {
     identity: Identity,
     directory: bool,
-    /// The time, for a watch that settles.
-    at: Time,
+    /// The time as a word, for a watch that settles.
+    at: u64,
 }
 
 /// Looks at what is about to be watched with `mask`, if its files will have to be asked.
 #[inline]
 pub fn before(config: &Config, path: &CStr, mask: u32, asked: Asked) -> Before {
     let attributes = mask & ATTRIB != 0 && config.rules.chmod;
-    if !attributes && !asked.settled() || sandbox::entered() {
-        return Before(None);
+    match attributes || asked.settled() {
+        true => Before(look(path, mask, asked)),
+        false => Before(None),
     }
-    Before(look(path, mask, asked))
 }
 
 /// A one-shot watch ends with its record: it is never judged, so that the program gets the record.
 #[inline(never)]
 fn look(path: &CStr, mask: u32, asked: Asked) -> Option<Seen> {
-    if mask & ONESHOT != 0 {
+    if mask & ONESHOT != 0 || sandbox::entered() {
         return None;
     }
-    let at = if asked.settled() { sys::now() } else { (0, 0) };
+    let at = match asked.settled() {
+        true => sys::to_word(sys::now()),
+        false => 0,
+    };
     let (identity, directory) = sys::identity(path, nofollow(mask))?;
     answers(identity.device).then_some(Seen {
         identity,
@@ -106,38 +110,26 @@ fn absolute<'b>(path: &[u8], buf: &'b mut [u8]) -> Option<&'b [u8]> {
     buf.get(..end)
 }
 
-/// The files a watch tells of, as they are now.
-pub struct Files<'a> {
-    watch: &'a Watch<'a>,
-    path: *const c_char,
-    /// What it was placed on.
-    pub watched: Identity,
-}
-
-impl<'a> Files<'a> {
-    /// Of a watch whose place is remembered.
-    pub fn of(watch: &'a Watch<'a>) -> Option<Files<'a>> {
-        let (watched, path) = watch.place()?;
-        Some(Files {
-            watch,
-            path,
-            watched,
-        })
+/// The file a record is about, and when its watch was placed, as a word; `None` where nothing can be learnt about it.
+#[cold]
+#[inline(never)]
+pub fn file(fd: c_int, record: &Record<'_>) -> Option<(Look, u64)> {
+    if sandbox::entered() {
+        return None;
     }
-
-    /// What its path leads to.
-    pub fn own(&self) -> Option<Look> {
-        // SAFETY: the path lies in memory that is never unmapped.
-        unsafe { sys::look(self.path, self.watch.nofollow()) }
-    }
-
-    /// What the name leads to below that.
-    pub fn entry(&self, name: &[u8]) -> Option<Look> {
+    let watch = memory::find(fd, record.wd)?;
+    let (watched, placed, path) = watch.place()?;
+    // SAFETY: the path lies in memory that is never unmapped.
+    let own = unsafe { sys::look(path, watch.nofollow()) };
+    let entry = || {
         let mut buf = [0; PATH];
-        let path = self.watch.entry(name, &mut buf)?;
+        let path = watch.entry(record.name, &mut buf)?;
         // SAFETY: the path is NUL-terminated.
         unsafe { sys::look(path.as_ptr(), true) }
-    }
+    };
+    let file = attrib::file(watched, own, (!record.name.is_empty()).then_some(entry))?;
+    // What was seen may have been by another's path.
+    watch.holds().then_some((file, placed))
 }
 
 fn nofollow(mask: u32) -> bool {

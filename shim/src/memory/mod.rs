@@ -16,10 +16,8 @@ use core::sync::atomic::{
     Ordering::{Relaxed, Release},
 };
 
-use rules::attrib::{Identity, Time};
+use rules::attrib::Identity;
 use rules::watch::Asked;
-
-use crate::sys;
 
 use arena::{Arena, Block};
 use index::{Found, Index};
@@ -44,8 +42,8 @@ const TWO_PATHS: u64 = 0x40;
 pub struct Place<'a> {
     /// What the watch is on.
     pub identity: Identity,
-    /// When it was placed, if it settles.
-    pub placed: Time,
+    /// When it was placed, if it settles, as a word.
+    pub placed: u64,
     /// The absolute path.
     pub path: &'a [u8],
     /// As IN_DONT_FOLLOW.
@@ -81,7 +79,8 @@ pub fn place(fd: c_int, wd: c_int, asked: Asked, mut place: Option<Place<'_>>, a
         if old.asked().settled()
             && let Some(place) = &mut place
         {
-            place.placed = old.placed().filter(|_| old.holds()).unwrap_or((0, 0));
+            let known = old.place().filter(|_| old.holds());
+            place.placed = known.map_or(0, |(_, placed, _)| placed);
         }
     }
     let value = flags | place.and_then(keep).unwrap_or(0);
@@ -115,14 +114,6 @@ impl Watch<'_> {
         Asked::from_bits((self.0.value & ASKED) as u8)
     }
 
-    /// When it was placed, if that is remembered and it settles.
-    pub fn placed(&self) -> Option<Time> {
-        let [_, _, placed, ..] = ARENA.words(block(self.0.value)?) else {
-            return None;
-        };
-        Some(sys::from_word(placed.load(Relaxed)))
-    }
-
     /// True if it was placed by another path, which may be another name of the file.
     fn is_elsewhere(&self, place: &Place<'_>) -> bool {
         if place.directory {
@@ -142,17 +133,17 @@ impl Watch<'_> {
         self.0.value & NOFOLLOW != 0
     }
 
-    /// What the watch was placed on, and its absolute path, if they are remembered. The path may turn into
+    /// What the watch was placed on, when, and its absolute path, if they are remembered. The path may turn into
     /// anything as soon as the watch goes: it is for the kernel to read, and [`Watch::holds`] comes after.
-    pub fn place(&self) -> Option<(Identity, *const c_char)> {
-        let [device, inode, _, path @ ..] = ARENA.words(block(self.0.value)?) else {
+    pub fn place(&self) -> Option<(Identity, u64, *const c_char)> {
+        let [device, inode, placed, path @ ..] = ARENA.words(block(self.0.value)?) else {
             return None;
         };
         let identity = Identity {
             device: device.load(Relaxed),
             inode: inode.load(Relaxed),
         };
-        Some((identity, path.as_ptr().cast()))
+        Some((identity, placed.load(Relaxed), path.as_ptr().cast()))
     }
 
     /// The path followed by `/` and `name`, in `buf`; `None` if it does not fit.
@@ -189,7 +180,7 @@ fn keep(place: Place<'_>) -> Option<u64> {
     };
     device.store(place.identity.device, Relaxed);
     inode.store(place.identity.inode, Relaxed);
-    placed.store(sys::to_word(place.placed), Relaxed);
+    placed.store(place.placed, Relaxed);
     // The last word has the NUL, or is one.
     let mut last = [0; 8];
     for (to, from) in last.iter_mut().zip(rest) {

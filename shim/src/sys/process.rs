@@ -52,19 +52,18 @@ pub fn now() -> Time {
     (time.tv_sec, time.tv_nsec)
 }
 
-/// Nanoseconds of a second.
-const SECOND: u64 = 1_000_000_000;
+/// The bits of the nanoseconds of a second.
+const NANOSECONDS: u32 = 30;
 
-/// A time as one word.
+/// A time as one word, until the year 2514.
 pub fn to_word((seconds, nanoseconds): Time) -> u64 {
-    (seconds as u64)
-        .wrapping_mul(SECOND)
-        .wrapping_add(nanoseconds as u64)
+    (seconds as u64) << NANOSECONDS | nanoseconds as u64
 }
 
 /// The time of a word.
 pub fn from_word(word: u64) -> Time {
-    ((word / SECOND) as i64, (word % SECOND) as i64)
+    let nanoseconds = word & ((1 << NANOSECONDS) - 1);
+    ((word >> NANOSECONDS) as i64, nanoseconds as i64)
 }
 
 /// send(2) to a connected socket; neither waits nor raises a signal.
