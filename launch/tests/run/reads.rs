@@ -467,7 +467,7 @@ fn fdscan_says_what_stands_between_an_instance_and_its_process() {
         let output = fdscan.args([&pid.to_string(), flag]).output().unwrap();
         String::from_utf8(output.stdout).unwrap().replace(' ', "")
     };
-    for (flags, covered) in [("800", "\"reads\""), ("0", "null")] {
+    for (flags, covered) in [("800", "\"reads\""), ("0", "\"masks\"")] {
         let mut reader = Reader::under(&[]);
         reader.watch(flags, "2");
         let json = scan(program(&reader), "--json");
@@ -484,6 +484,30 @@ fn fdscan_says_what_stands_between_an_instance_and_its_process() {
     reader.watch("800", "2");
     let json = scan(reader.victim.pid(), "--json");
     assert!(json.contains("\"covered_by\":null"), "{json}");
+}
+
+#[test]
+fn fdscan_knows_the_rules_reads_are_judged_by() {
+    for (flags, hides_chmod) in [
+        (&[][..], true),
+        (&["--strip", "open"], false),
+        (
+            &["--strip", "none", "--ignore", "none", "--drop", "/nowhere"],
+            false,
+        ),
+        (&["--strip", "open", "--engine", "seccomp"], false),
+    ] {
+        let reader = Reader::watching(flags, "6");
+        let mut fdscan = Command::new(support::binary("fdscan", "fdscan"));
+        let pid = program(&reader).to_string();
+        let output = fdscan.args([&pid, "--json"]).output().unwrap();
+        let json = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            !json.contains("watch-wakes-on-attrib"),
+            hides_chmod,
+            "{flags:?}: {json}"
+        );
+    }
 }
 
 /// The reader itself, below the supervisor.
