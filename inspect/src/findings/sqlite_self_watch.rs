@@ -68,7 +68,7 @@ fn finding(
         _ if only_checkpoints(process, database) => (
             Severity::Info,
             format!(
-                "It watches {place}, which contains its own SQLite database {name}. The library hides the -wal, so only checkpoints wake it."
+                "It watches {place}, which contains its own SQLite database {name}. watchfix hides the -wal, so only checkpoints wake it."
             ),
         ),
         Some(rested) if rested > LATELY && !grew(database) => (
@@ -118,10 +118,8 @@ fn by_commits(
     let rests = rested(facts.process, database).is_some_and(|rested| rested > LATELY);
     let why = rollback_journal::sentence(database, &journal, reporting.watch.mask);
     let start = rollback_journal::next_start(database);
-    let ends = match facts.remedies.start(facts.process, &start) {
-        Some(_) => "only a new start ends the loop",
-        None => "only WAL mode, or another place for the database, ends the loop",
-    };
+    let helps = facts.remedies.start(facts.process, &start).is_some();
+    let ends = rollback_journal::ends(helps);
     Finding {
         severity: if rests {
             Severity::Info
@@ -129,7 +127,7 @@ fn by_commits(
             Severity::Warning
         },
         message: format!(
-            "It watches {}, which contains its own SQLite database. {why}: if it writes there when that wakes it, {ends}.",
+            "It watches {}, which contains its own SQLite database. {why}: if it writes there when that wakes it, {ends} the loop.",
             place(database, reporting),
         ),
         change: Some(WatchChange {

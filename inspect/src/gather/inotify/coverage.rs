@@ -22,7 +22,7 @@ pub fn note(dir: &ProcDir, process: &mut Process) {
         let is_handed_out = || {
             let number = u32::try_from(instance.fd);
             number.is_ok_and(|number| numbers.contains(&number))
-                && is_non_blocking(dir, instance.fd)
+                && instance.waits.or_else(|| waits(dir, instance.fd)) == Some(false)
                 && has_supervisor(pid)
         };
         // The library's own instances have other numbers.
@@ -35,13 +35,12 @@ pub fn note(dir: &ProcDir, process: &mut Process) {
     }
 }
 
-/// Whether the descriptor is non-blocking. Only the first lines are read: thousands of watches may follow.
-fn is_non_blocking(dir: &ProcDir, fd: i32) -> bool {
+/// Whether reads of the descriptor wait. Only the first lines are read: thousands of watches may follow.
+fn waits(dir: &ProcDir, fd: i32) -> Option<bool> {
     let mut start = Vec::new();
     let file = dir.open_file(format!("fdinfo/{fd}").as_bytes(), libc::O_RDONLY);
-    let read = file.and_then(|file| file.take(64).read_to_end(&mut start));
-    let flags = fdinfo::header(&start).flags;
-    read.is_ok() && flags.is_some_and(|flags| flags & libc::O_NONBLOCK != 0)
+    file.ok()?.take(64).read_to_end(&mut start).ok()?;
+    fdinfo::waits(&start)
 }
 
 /// Whether an ancestor is `watchfix`: while its supervisor lives, all that `watchfix run` has started is below it.
