@@ -12,10 +12,11 @@
 //!
 //! Severity: critical if it is written to often: in 4 moments of 50 ms within half a second, or with 20 transactions in
 //! its log for each second the process has run. Else warning. If only the -journal wakes it: warning, or info if the
-//! database has not been written to lately. Info if libwatchfix hides the -wal.
+//! database has not been written to lately. Info if watchfix hides the -wal.
 //!
-//! Remedy: from the next start on, libwatchfix ignores the names of the database and its files. For now, `watchfix heal
-//! PID` removes `modify` from the mask; no mask hides a -journal.
+//! Remedy: from the next start on, libwatchfix ignores the names of the database and its files, and so does `watchfix run`
+//! in a static program with non-blocking reads (Linux 5.19). For now, `watchfix heal PID` removes `modify` from the mask;
+//! no mask hides a -journal. Where nothing ignores names, the database must be in WAL mode, or elsewhere.
 //!
 //! Not to be confused with: `self-watch`, for any other file. A -shm, which is written through memory. A database that
 //! is only read, or that libwatchfix hides. `sqlite-wal-large`, which the loop leads to.
