@@ -353,6 +353,24 @@ fn several_threads_that_read_lose_nothing() {
 }
 
 #[test]
+fn of_threads_that_have_ended_the_supervisor_keeps_nothing() {
+    let mut reader = Reader::watching(&[], "2");
+    let supervisor = children(reader.victim.pid())[0];
+    let descriptors = || {
+        let open = fs::read_dir(format!("/proc/{supervisor}/fd"));
+        open.unwrap().count()
+    };
+    let before = descriptors();
+    for _ in 0..8 {
+        reader.write("edit");
+        assert_eq!(reader.says("race 4"), "race 1");
+    }
+    // Three of each of the last four, and of as many that were still ending.
+    let after = descriptors();
+    assert!(after <= before + 24, "{before}, {after}");
+}
+
+#[test]
 fn where_the_supervisor_is_killed_no_record_is_lost() {
     for round in 0..10 {
         let mut reader = Reader::watching(&[], "2");
