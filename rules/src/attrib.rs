@@ -44,7 +44,7 @@ pub fn is_touch(look: &Look, read: Time) -> bool {
 }
 
 /// True if a record with ATTRIB is to be kept, of a watch that was placed on `watched`; `own` and `entry` are as for
-/// [`file`], `read` is as for [`is_touch`]. What is in doubt is kept.
+/// [`file()`], `read` is as for [`is_touch`]. What is in doubt is kept.
 pub fn is_change(
     watched: Identity,
     read: Time,

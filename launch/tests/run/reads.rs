@@ -515,16 +515,23 @@ fn fdscan_knows_the_rules_reads_are_judged_by() {
         ),
         (&["--strip", "open", "--engine", "seccomp"], false),
     ] {
-        let reader = Reader::watching(flags, "6");
-        let mut fdscan = Command::new(support::binary("fdscan", "fdscan"));
-        let pid = program(&reader).to_string();
-        let output = fdscan.args([&pid, "--json"]).output().unwrap();
-        let json = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(
-            !json.contains("watch-wakes-on-attrib"),
-            hides_chmod,
-            "{flags:?}: {json}"
-        );
+        for cleared in [false, true] {
+            let mut command = run(flags);
+            if cleared {
+                command.args(["env", "-i"]);
+            }
+            let mut reader = Reader::start(command.arg(reader()));
+            reader.watch("800", "6");
+            let mut fdscan = Command::new(support::binary("fdscan", "fdscan"));
+            let pid = program(&reader).to_string();
+            let output = fdscan.args([&pid, "--json"]).output().unwrap();
+            let json = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(
+                !json.contains("watch-wakes-on-attrib"),
+                hides_chmod,
+                "{flags:?} {cleared}: {json}"
+            );
+        }
     }
 }
 

@@ -1,16 +1,11 @@
 //! Which part of watchfix is between an instance and its process: the library, or the supervisor of `watchfix run`.
 
 use crate::gather::descriptors::fdinfo;
-use crate::gather::process::status::comm_of;
-use crate::gather::process::thread::thread;
+use crate::gather::process::supervisor::supervisor_of;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::model::{CoveredBy, Process};
 use rules::watch::read_numbers;
 use std::io::Read;
-use std::iter;
-
-/// Longer chains of ancestors are not followed.
-const DEEPEST: usize = 64;
 
 /// Sets it for each instance of the process, whose program and limits must be known.
 pub fn note(dir: &ProcDir, process: &mut Process) {
@@ -23,7 +18,7 @@ pub fn note(dir: &ProcDir, process: &mut Process) {
             let number = u32::try_from(instance.fd);
             number.is_ok_and(|number| numbers.contains(&number))
                 && instance.waits.or_else(|| waits(dir, instance.fd)) == Some(false)
-                && has_supervisor(pid)
+                && supervisor_of(pid).is_some()
         };
         // The library's own instances have other numbers.
         instance.covered_by = match (mapped, supervised) {
@@ -41,11 +36,4 @@ fn waits(dir: &ProcDir, fd: i32) -> Option<bool> {
     let file = dir.open_file(format!("fdinfo/{fd}").as_bytes(), libc::O_RDONLY);
     file.ok()?.take(64).read_to_end(&mut start).ok()?;
     fdinfo::waits(&start)
-}
-
-/// Whether an ancestor is `watchfix`: while its supervisor lives, all that `watchfix run` has started is below it.
-fn has_supervisor(pid: u32) -> bool {
-    let parent = |pid: &u32| thread(*pid).ok().map(|thread| thread.parent);
-    let mut ancestors = iter::successors(parent(&pid), parent).take(DEEPEST);
-    ancestors.any(|ancestor| comm_of(ancestor).is_some_and(|comm| comm.as_bytes() == b"watchfix"))
 }

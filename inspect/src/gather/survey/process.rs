@@ -8,7 +8,7 @@ use crate::gather::inotify::activity::Monitors;
 use crate::gather::inotify::paths::Hearing;
 use crate::gather::inotify::{coverage, paths, watches};
 use crate::gather::process::healed::healed;
-use crate::gather::process::{image, status, unit};
+use crate::gather::process::{image, status, supervisor, unit};
 use crate::gather::sqlite;
 use crate::gather::sqlite::databases;
 use crate::gather::subject::Subject;
@@ -101,6 +101,7 @@ impl Session {
         // From here on it is known which looks of our own its watches would report.
         let counted = self.inotify(subject);
         coverage::note(subject.dir, subject.process);
+        supervisor::note_rules(subject.process);
         if image::may_start_again(subject.process) {
             image::place_in_path(subject, &environ);
         }
