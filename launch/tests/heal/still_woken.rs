@@ -93,7 +93,7 @@ fn a_loop_through_a_rollback_journal_is_said_to_go_on_with_the_start_that_ends_i
         let said = heal(pid, &[]).good();
         assert!(said.starts_with("healed 1 of 1 watch"), "{said}");
         let line = format!(
-            "still woken: {name} is in rollback mode: at each commit {name}-journal is made"
+            "still woken: {name} is in rollback mode: at each commit {name}-journal is created"
         );
         assert!(said.contains(&line), "{said}");
         let mut lines = said
