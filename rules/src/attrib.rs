@@ -43,23 +43,31 @@ pub fn is_touch(look: &Look, read: Time) -> bool {
     }
 }
 
-/// True if a record with ATTRIB is to be kept, of a watch that was placed on `watched`.
-///
-/// `own` is what the watch's path leads to now, and `entry` what the record's name leads to in it, where
-/// it has one. A look that failed proves nothing, and what is in doubt is kept. `read` is as for [`is_touch`].
+/// True if a record with ATTRIB is to be kept, of a watch that was placed on `watched`; `own` and `entry` are as for
+/// [`file()`], `read` is as for [`is_touch`]. What is in doubt is kept.
 pub fn is_change(
     watched: Identity,
     read: Time,
     own: Option<Look>,
     entry: Option<impl FnOnce() -> Option<Look>>,
 ) -> bool {
-    // The watched file was replaced, or the path leads elsewhere, where nothing can be learnt about it.
-    let Some(own) = own.filter(|own| own.identity == watched) else {
-        return true;
-    };
+    file(watched, own, entry).is_none_or(|file| is_touch(&file, read))
+}
+
+/// The file a record is about, of a watch that was placed on `watched`; `None` where nothing can be learnt about it.
+///
+/// `own` is what the watch's path leads to now, and `entry` what the record's name leads to in it, where
+/// it has one. A look that failed proves nothing.
+pub fn file(
+    watched: Identity,
+    own: Option<Look>,
+    entry: Option<impl FnOnce() -> Option<Look>>,
+) -> Option<Look> {
+    // The watched file was replaced, or the path leads elsewhere.
+    let own = own.filter(|own| own.identity == watched)?;
     match entry {
-        None => is_touch(&own, read),
-        Some(entry) => entry().is_none_or(|entry| is_touch(&entry, read)),
+        None => Some(own),
+        Some(entry) => entry(),
     }
 }
 

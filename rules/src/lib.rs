@@ -14,7 +14,7 @@
 //! | strip | `strip.rs` | [`watch`]; its word `chmod` by [`record`] and [`attrib`] |
 //! | drop | `drop.rs` | [`watch`] |
 //! | ignore | `ignore.rs` | [`record`]; for a watch on the file itself, [`watch`] |
-//! | settle | `settle.rs` | [`watch`] and [`record`] |
+//! | settle | `settle.rs` | [`watch`], [`record`] and [`written`] |
 //! | max-watches | `max_watches.rs` | [`budget`] |
 //! | log, off | `log.rs`, `off.rs` | the programs |
 
@@ -32,5 +32,6 @@ pub mod pattern;
 pub mod record;
 pub mod rule;
 pub mod watch;
+pub mod written;
 
 pub use rule::{Engine, Error, Rule, Rules, Texts};

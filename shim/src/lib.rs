@@ -21,11 +21,13 @@ mod look;
 mod memory;
 mod mounts;
 mod next;
+mod place;
 mod pointer;
 mod read;
 mod sandbox;
 mod sys;
 mod watch;
+mod written;
 
 /// Runs when the library is loaded, while the environment is still the one the program was started
 /// with and there is only one thread. A hook that comes before it does its part of the same.

@@ -7,7 +7,7 @@ use rules::record::{self, HEADER, Record, Verdict, Watches};
 use rules::watch::Asked;
 
 use crate::config::{self, Config};
-use crate::{attrib, log, memory, sandbox, watch};
+use crate::{attrib, log, memory, sandbox, watch, written};
 
 /// Judges what a read of `fd` put into a buffer of `size` bytes; returns what the program is told.
 ///
@@ -136,8 +136,8 @@ impl Watches for Instance {
         }
     }
 
-    fn was_written(&self, _: &Record<'_>) -> bool {
-        true
+    fn was_written(&self, record: &Record<'_>) -> bool {
+        written::was_written(self.0, record)
     }
 
     fn is_change(&self, record: &Record<'_>) -> bool {

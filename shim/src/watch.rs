@@ -8,9 +8,9 @@ use rules::record;
 use rules::rule::{Log, Rule};
 use rules::watch::{Asked, Fate, hears_nothing, reduce};
 
-use crate::attrib::Before;
 use crate::config::{self, Config};
 use crate::fds::Fds;
+use crate::place::{self, Before};
 use crate::{attrib, budget, log, look, memory, pointer, sandbox, sys};
 
 /// Instances made by this process that have no watch yet.
@@ -109,7 +109,7 @@ unsafe fn begin<'a>(fd: c_int, path: *const c_char, mask: u32) -> Result<Call<'a
         Some(budget) => budget::admit(config, budget, fd, path, mask).map_err(Other::Answer)?,
         None => None,
     };
-    let before = attrib::before(config, path, mask);
+    let before = place::before(config, path, mask, asked);
     Ok(Call {
         config,
         fd,

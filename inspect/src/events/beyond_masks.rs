@@ -17,8 +17,14 @@ pub fn is_to_heal(process: &Process, file: &Name) -> bool {
     })
 }
 
-/// What no mask hides of a file the process writes itself, as sentences; empty where masks end it.
-pub fn sentence(process: &Process, own: Option<&Database>, to_heal: bool) -> String {
+/// What no mask hides of a file the process writes itself, as sentences; empty where masks end it. `start_helps` says
+/// whether names can be ignored from another start on.
+pub fn sentence(
+    process: &Process,
+    own: Option<&Database>,
+    to_heal: bool,
+    start_helps: bool,
+) -> String {
     let journal = own.and_then(|database| {
         let (watch, journal) = rollback_journal::reporting_watch(process, database)?;
         Some(rollback_journal::sentence(
@@ -29,7 +35,10 @@ pub fn sentence(process: &Process, own: Option<&Database>, to_heal: bool) -> Str
     });
     match (journal, to_heal) {
         (Some(why), true) => format!(" {why}: heal alone does not end a loop of that."),
-        (Some(why), false) => format!(" {why}: only another start ends a loop of that."),
+        (Some(why), false) => {
+            let ends = rollback_journal::ends(start_helps);
+            format!(" {why}: {ends} a loop of that.")
+        }
         (None, false) => {
             " Its watches have the masks that heal gives them: what is left, no mask can hide."
                 .into()
@@ -60,12 +69,16 @@ mod tests {
             .with_watch(1, 100, 0x3cc, Some("/d"))
             .with_database("/d/x.db", 100, 0);
         let process = &mut fixture.process;
-        assert_eq!(sentence(process, process.sqlite.first(), true), "");
-        assert!(sentence(process, None, false).contains("no mask can hide"));
+        assert_eq!(sentence(process, process.sqlite.first(), true, true), "");
+        assert!(sentence(process, None, false, true).contains("no mask can hide"));
         process.sqlite[0].wal_mode = Some(false);
         process.sqlite[0].makes_journals = true;
-        for (to_heal, says) in [(true, "heal alone"), (false, "only another start")] {
-            let said = sentence(process, process.sqlite.first(), to_heal);
+        for (to_heal, start_helps, says) in [
+            (true, true, "heal alone"),
+            (false, true, "only another start"),
+            (false, false, "only a database in WAL mode"),
+        ] {
+            let said = sentence(process, process.sqlite.first(), to_heal, start_helps);
             assert!(
                 said.contains(says) && said.contains("x.db-journal"),
                 "{said}"

@@ -175,7 +175,11 @@ fn of_file(
         .filter(|_| writer.itself);
     let to_heal = beyond_masks::is_to_heal(process, &file.path);
     let beyond = match writer.itself {
-        true => beyond_masks::sentence(process, own, to_heal),
+        true => {
+            let by_name = Restart::without(&[]);
+            let start_helps = remedies.start(process, &by_name).is_some();
+            beyond_masks::sentence(process, own, to_heal, start_helps)
+        }
         false => String::new(),
     };
     message += &beyond;

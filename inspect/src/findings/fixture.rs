@@ -64,6 +64,7 @@ impl Fixture {
             watches: Vec::new(),
             same_instance_as: None,
             covered_by: None,
+            waits: None,
         });
         self
     }

@@ -32,7 +32,11 @@ pub fn write(process: &Process, remedies: &Remedies, findings: &mut [Finding]) {
     if start.is_none() && heal.is_none() {
         return;
     }
-    let start = start.and_then(|start| remedies.start(process, &start));
+    let start = start.and_then(|start| {
+        // Each of its parts helps.
+        let by_name = false;
+        remedies.start(process, &Restart { by_name, ..start })
+    });
     let heal = heal.and_then(|heal| remedies.heal(process, &heal));
     for finding in findings {
         let Some(change) = &finding.change else {
@@ -118,6 +122,11 @@ mod tests {
             ["watchfix run --strip +attrib -- tool"]
         );
         assert_eq!(Vec::from_iter(live), ["watchfix heal --strip +attrib 42"]);
+        // Where reads are judged, a chmod is told from a touch.
+        fixture.process.inotify[0].waits = Some(false);
+        let findings = found(&fixture);
+        let (start, _) = commands(&findings);
+        assert_eq!(Vec::from_iter(start), ["watchfix run -- tool"]);
     }
 
     /// It can only be ignored by name, which is impossible for a static program. The other findings keep their start.

@@ -61,7 +61,15 @@ pub fn sentence(database: &Database, journal: &Name, mask: Mask) -> String {
     )
 }
 
-/// The change that ends it from the next start on. Only the library sees names.
+/// What alone ends a loop of that, up to the verb. `start_helps` says whether another start can ignore the names.
+pub fn ends(start_helps: bool) -> &'static str {
+    match start_helps {
+        true => "only another start ends",
+        false => "only a database in WAL mode, or elsewhere, ends",
+    }
+}
+
+/// What ends it from the next start on, where what the process reads is judged.
 pub fn next_start(database: &Database) -> Restart {
     let names = names(database);
     let names: Vec<_> = names.iter().map(Vec::as_slice).collect();
@@ -86,7 +94,7 @@ pub fn still_woken(process: &Process, remedies: &Remedies) -> Vec<StillWoken> {
     let woken =
         databases.filter_map(|database| Some((database, reporting_watch(process, database)?)));
     let woken: Vec<_> = woken.collect();
-    let mut start = Restart::default();
+    let mut start = Restart::without(&[]);
     for (database, _) in &woken {
         start.join(next_start(database));
     }
@@ -183,5 +191,13 @@ mod tests {
         let mut fixture = settled(0x3cc);
         fixture.process.linkage = Some(Linkage::Static);
         assert_eq!(woken(&fixture)[0].next_start, None);
+        // Nor where the default rules have the names.
+        let database = &mut fixture.process.sqlite[0];
+        database.database = "/d/x.sqlite".into();
+        database.parts[0].path = "/d/x.sqlite".into();
+        assert_eq!(woken(&fixture)[0].next_start, None);
+        fixture.process.inotify[0].waits = Some(false);
+        let start = woken(&fixture)[0].next_start.take();
+        assert_eq!(start.as_deref(), Some("watchfix run -- tool"));
     }
 }

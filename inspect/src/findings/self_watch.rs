@@ -11,9 +11,9 @@
 //!
 //! Severity: warning.
 //!
-//! Remedy: from the next start on, libwatchfix ignores these names (WATCHFIX_IGNORE), or `watchfix run --settle`
-//! reports a file when it is closed instead of at each write. For now, `watchfix heal --settle DIRECTORY PID` does the
-//! latter.
+//! Remedy: from the next start on, libwatchfix ignores these names (WATCHFIX_IGNORE), and so does `watchfix run --ignore`
+//! in a static program with non-blocking reads; elsewhere `watchfix run --settle` reports a file when it is closed
+//! instead of at each write. For now, `watchfix heal --settle DIRECTORY PID` does the latter.
 //!
 //! Not to be confused with: `sqlite-self-watch`, for the files of a SQLite database. A directory that another program
 //! writes to. Files that are only open for reading, are deleted, or have names that libwatchfix already ignores. A

@@ -12,10 +12,11 @@
 //!
 //! Severity: critical if it is written to often: in 4 moments of 50 ms within half a second, or with 20 transactions in
 //! its log for each second the process has run. Else warning. If only the -journal wakes it: warning, or info if the
-//! database has not been written to lately. Info if libwatchfix hides the -wal.
+//! database has not been written to lately. Info if watchfix hides the -wal.
 //!
-//! Remedy: from the next start on, libwatchfix ignores the names of the database and its files. For now, `watchfix heal
-//! PID` removes `modify` from the mask; no mask hides a -journal.
+//! Remedy: from the next start on, libwatchfix ignores the names of the database and its files, and so does `watchfix run`
+//! in a static program with non-blocking reads (Linux 5.19). For now, `watchfix heal PID` removes `modify` from the mask;
+//! no mask hides a -journal. Where nothing ignores names, the database must be in WAL mode, or elsewhere.
 //!
 //! Not to be confused with: `self-watch`, for any other file. A -shm, which is written through memory. A database that
 //! is only read, or that libwatchfix hides. `sqlite-wal-large`, which the loop leads to.
@@ -68,7 +69,7 @@ fn finding(
         _ if only_checkpoints(process, database) => (
             Severity::Info,
             format!(
-                "It watches {place}, which contains its own SQLite database {name}. The library hides the -wal, so only checkpoints wake it."
+                "It watches {place}, which contains its own SQLite database {name}. watchfix hides the -wal, so only checkpoints wake it."
             ),
         ),
         Some(rested) if rested > LATELY && !grew(database) => (
@@ -118,10 +119,8 @@ fn by_commits(
     let rests = rested(facts.process, database).is_some_and(|rested| rested > LATELY);
     let why = rollback_journal::sentence(database, &journal, reporting.watch.mask);
     let start = rollback_journal::next_start(database);
-    let ends = match facts.remedies.start(facts.process, &start) {
-        Some(_) => "only a new start ends the loop",
-        None => "only WAL mode, or another place for the database, ends the loop",
-    };
+    let helps = facts.remedies.start(facts.process, &start).is_some();
+    let ends = rollback_journal::ends(helps);
     Finding {
         severity: if rests {
             Severity::Info
@@ -129,7 +128,7 @@ fn by_commits(
             Severity::Warning
         },
         message: format!(
-            "It watches {}, which contains its own SQLite database. {why}: if it writes there when that wakes it, {ends}.",
+            "It watches {}, which contains its own SQLite database. {why}: if it writes there when that wakes it, {ends} the loop.",
             place(database, reporting),
         ),
         change: Some(WatchChange {

@@ -8,8 +8,9 @@
 //!
 //! Severity: info.
 //!
-//! Remedy: from the next start on, libwatchfix removes changes of metadata that are neither a touch nor an end. For
-//! now, and for a program it cannot be loaded into, `watchfix` removes `attrib` from the mask (`--strip +attrib`). If
+//! Remedy: from the next start on, libwatchfix removes changes of metadata that are neither a touch nor an end, and so
+//! does `watchfix run` in a program with non-blocking reads. For now, and where only masks can be changed, `watchfix`
+//! removes `attrib` from the mask (`--strip +attrib`). If
 //! there is another finding about watches, only its commands are shown, and this rule is up to you. A mask cannot
 //! distinguish changes: without `attrib`, a touch is not reported either, nor is the end of a watched file that is
 //! still open or has another name.

@@ -30,6 +30,8 @@ pub struct LocalSystem {
     pub copies: Copies,
     /// The kernel can hand calls to a supervisor, which is how `watchfix run` reaches static programs.
     pub supervisors: bool,
+    /// Such a supervisor can judge what is read as well (Linux 5.19).
+    pub judges_reads: bool,
     /// Root has CAP_SYS_PTRACE here.
     pub root_may_trace: bool,
     /// `kernel.yama.ptrace_scope`; `None` if the kernel has no Yama.

@@ -24,6 +24,9 @@ pub struct Instance {
     pub same_instance_as: Option<i32>,
     /// Which part of watchfix is between it and the process; `null` if none is seen.
     pub covered_by: Option<CoveredBy>,
+    /// Whether a read of it waits for events: it is not O_NONBLOCK.
+    #[serde(skip)]
+    pub waits: Option<bool>,
 }
 
 /// Which part of watchfix is between an instance and the process.

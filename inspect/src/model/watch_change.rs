@@ -38,6 +38,8 @@ pub struct Restart {
     pub attrib: Attrib,
     /// The library does not reach the program, or not in this way: by `watchfix run`.
     pub by_run: bool,
+    /// Only the removal of names helps: those above, or those of the default rules.
+    pub by_name: bool,
 }
 
 /// Rules for `watchfix heal`, besides the default ones.
@@ -57,6 +59,7 @@ impl Restart {
     pub fn ignoring(names: &[&[u8]], dir: &Name) -> Restart {
         Restart {
             instead: vec![dir.clone()],
+            by_name: false,
             ..Restart::without(names)
         }
     }
@@ -65,6 +68,7 @@ impl Restart {
     pub fn without(names: &[&[u8]]) -> Restart {
         Restart {
             ignore: names.iter().map(|&name| name.into()).collect(),
+            by_name: true,
             ..Restart::default()
         }
     }
@@ -77,6 +81,7 @@ impl Restart {
         add(&mut self.drop, other.drop);
         self.attrib = self.attrib.max(other.attrib);
         self.by_run |= other.by_run;
+        self.by_name |= other.by_name;
     }
 }
 

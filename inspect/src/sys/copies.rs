@@ -29,3 +29,17 @@ pub fn has_supervisors() -> bool {
     // SAFETY: the kernel reads one u32.
     unsafe { libc::syscall(libc::SYS_seccomp, ask, 0, &raw const action) == 0 }
 }
+
+/// Whether a call that a supervisor has in hand is interrupted by deadly signals alone
+/// (`SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`, Linux 5.19): without that it cannot read for who called.
+pub fn lets_supervisors_read() -> bool {
+    let flags =
+        libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    let (mode, none) = (
+        libc::SECCOMP_SET_MODE_FILTER,
+        std::ptr::null::<libc::sock_fprog>(),
+    );
+    // SAFETY: flags are looked at before the program, of which there is none: the kernel says EFAULT.
+    let answer = unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, none) };
+    answer == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
+}

@@ -21,7 +21,7 @@ mod working_directory;
 
 pub use answers::answers;
 pub use children::{adopt_orphans, reap, shell_status, signal_child};
-pub use copies::{copies_descriptors, has_supervisors};
+pub use copies::{copies_descriptors, has_supervisors, lets_supervisors_read};
 pub use directory::{each_entry, keep_access_time, open_directory_on_mount};
 pub use disk::free_bytes;
 pub use find::{find_on_mount, open_again};

@@ -22,7 +22,11 @@ fn is_an_answer(scan: &Scan, pid: u32) {
     let doc = scan.json();
     let listed = doc["processes"].as_array().unwrap();
     match scan.code() {
-        0 => assert_eq!(listed[0]["pid"], pid),
+        0 => {
+            assert_eq!(listed[0]["pid"], pid);
+            // Nothing is said to be right with what could not be seen.
+            assert!(!listed[0]["fds"]["by_type"].is_null(), "{doc:#}");
+        }
         3 => {
             assert!(listed.is_empty(), "{doc:#}");
             assert_eq!(doc["errors"][0]["pid"], pid);

@@ -16,7 +16,7 @@ use super::call::Judge;
 use super::log::Log;
 use super::owners::{Found, Owner, Owners};
 use super::pending::Pending;
-use super::reads::Reads;
+use super::reads::{Reads, now};
 use super::tracee;
 use crate::sys::seccomp::{Answer, waits};
 use crate::sys::{inotify, lock, words};
@@ -165,11 +165,12 @@ impl<'r> Judge<'r> {
             if !waits(listener, call.id) {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
+            let since = now();
             let wd = inotify::add_watch_here(instance.as_fd(), target.file.as_fd(), mask)?;
             lock(&self.budgets).placed(owner.process, watched, wd);
             if let Some((reads, shared)) = &judged {
                 let place = (call.path, &target);
-                reads.placed(shared, wd, place, (fate, call.mask, mask));
+                reads.placed(shared, (wd, since), place, (fate, call.mask, mask));
             }
             Ok(Some(Placed {
                 wd,

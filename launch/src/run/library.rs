@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = "libwatchfix.so";
 
-/// Tells the library that its masks are not to be judged again: [`rules::watch::JUDGED`].
+/// Tells the library that its masks are not to be judged again: [`rules::watch::JUDGED`]. Tells `fdscan` that there is a
+/// supervisor.
 const SUPERVISED: &str = "WATCHFIX_RUN";
 
 /// AddressSanitizer's runtime ends a program with status 1 where another library is loaded before it, unless told not to look.
@@ -47,22 +48,26 @@ pub fn find() -> Result<PathBuf, String> {
     Ok(found)
 }
 
-/// The command's environment: this process's, and with `library` what loads it behind whatever is preloaded already.
+/// The command's environment: this process's; with `library` what loads it behind whatever is preloaded already; and the
+/// rules, where either is in force. They are for the library, also one that a program below loads by itself, and for
+/// `fdscan`.
 pub fn environment(library: Option<&Path>, settings: &Settings, supervised: bool) -> Vec<CString> {
     let mut own: Vec<(OsString, OsString)> = Vec::new();
-    if let Some(library) = library {
+    if library.is_some() || supervised {
         for (name, value) in settings.variables() {
             own.push((name.into(), OsStr::from_bytes(value).into()));
         }
+    }
+    if supervised {
+        own.push((SUPERVISED.into(), "1".into()));
+    }
+    if let Some(library) = library {
         own.push((
             "LD_PRELOAD".into(),
             preload(env::var_os("LD_PRELOAD"), library),
         ));
         let (name, option) = SANITIZER;
         own.push((name.into(), without_check(env::var_os(name), option)));
-        if supervised {
-            own.push((SUPERVISED.into(), "1".into()));
-        }
     }
     let set = |name: &OsStr| own.iter().any(|(own, _)| own == name);
     let kept = env::vars_os().filter(|(name, _)| !set(name));

@@ -28,10 +28,15 @@ impl Owners {
         let known = known.and_then(|at| self.0.remove(at));
         // Its directory is gone when the thread is, whoever has the number then.
         let alive = known.and_then(|mut owner| owner.look_at_root().ok().map(|()| owner));
-        self.0.push_front(match alive {
+        let owner = match alive {
             Some(owner) => owner,
-            None => Owner::of(tid)?,
-        });
+            None => {
+                // Descriptors of those that have ended are not kept.
+                self.0.retain_mut(|owner| owner.look_at_root().is_ok());
+                Owner::of(tid)?
+            }
+        };
+        self.0.push_front(owner);
         self.0.truncate(KEPT);
         self.0
             .front_mut()

@@ -93,7 +93,7 @@ fn a_loop_through_a_rollback_journal_is_said_to_go_on_with_the_start_that_ends_i
         let said = heal(pid, &[]).good();
         assert!(said.starts_with("healed 1 of 1 watch"), "{said}");
         let line = format!(
-            "still woken: {name} is in rollback mode: at each commit {name}-journal is made"
+            "still woken: {name} is in rollback mode: at each commit {name}-journal is created"
         );
         assert!(said.contains(&line), "{said}");
         let mut lines = said
@@ -146,4 +146,47 @@ fn an_idle_watch_without_writes_of_its_own_is_told_nothing() {
     let said = heal(victim.pid(), &[]).good();
     assert!(!said.contains("still woken"), "{said}");
     assert_eq!(masks(victim.pid()), BTreeMap::from([(0x3ce, 1)]));
+}
+
+/// Whether a start can ignore names is a question of how a static program reads.
+#[test]
+fn a_static_program_is_told_the_start_that_ends_it_where_its_reads_do_not_wait() {
+    let (build, _) = directory();
+    let source = support::root().join("launch/tests/c/journal.c");
+    let program = support::compile_c("cc", &source, build.path(), &["-static"]).unwrap();
+    for (name, added) in [("logs.db", "--ignore +logs.db "), ("logs.sqlite", "")] {
+        for (flags, helps) in [("800", true), ("0", false)] {
+            let (_dir, path) = directory();
+            edit(&path);
+            let made =
+                format!("import sqlite3; sqlite3.connect('{name}').execute('create table a (b)')");
+            let mut python = Command::new("/usr/bin/python3");
+            let python = python.args(["-c", &made]).current_dir(&path);
+            assert!(python.status().unwrap().success());
+            let mut command = Command::new(&program);
+            let victim = ready(command.args([name, flags]).current_dir(&path));
+            edit(&path);
+            let said = heal(victim.pid(), &[]).good();
+            let line = format!("still woken: {name} is in rollback mode: ");
+            assert!(said.contains(&line), "{said}");
+            let command = said.lines().find(|line| line.contains(" run "));
+            let concluded = concluded(victim.pid());
+            let message = concluded["message"].as_str().unwrap();
+            if !helps {
+                let ends = "only a database in WAL mode, or elsewhere, ends ";
+                assert!(command.is_none() && said.contains(ends), "{said}");
+                assert!(message.contains(ends), "{message}");
+                assert_eq!(concluded["remedy"], Value::Null, "{message}");
+                continue;
+            }
+            let command = command.unwrap().trim_start();
+            assert!(command.contains(&format!(" run {added}-- ")), "{command}");
+            assert!(message.contains("only another start ends "), "{message}");
+            assert_eq!(concluded["remedy"], command, "{message}");
+            drop(victim);
+            let mut again = started(command);
+            edit(&path);
+            again.line_with("rest");
+        }
+    }
 }

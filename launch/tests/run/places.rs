@@ -281,7 +281,10 @@ fn the_library_is_loaded_besides_where_it_lies_beside_the_program() {
         seen(&["--engine", "preload"]),
         format!("{library} {options}\n")
     );
-    assert_eq!(seen(&["--engine", "seccomp", "--strip", "open"]), "\n");
+    assert_eq!(
+        seen(&["--engine", "seccomp", "--strip", "open"]),
+        "1 open\n"
+    );
     // A dynamic program's watch is the library's to judge, a static one's the supervisor's.
     let dynamic = compiled("probe.c", "dynamic", "cc", &["-pthread"]).unwrap();
     let (path, log) = (dir.path(""), dir.path("log"));

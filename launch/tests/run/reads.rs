@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 use support::{Next, Victim, wait_until};
-use support::{append, open_and_close};
+use support::{append, open_and_close, wait_until_past};
 
 /// `reader.c`, static.
 pub fn reader() -> std::path::PathBuf {
@@ -140,18 +140,72 @@ fn a_directory_that_settles_reports_a_write_when_the_file_is_closed_and_a_lock_f
     fs::create_dir(&dir).unwrap();
     let lock = dir.join("lock");
     drop(old(&lock));
+    wait_until_past(&lock);
     reader.says("init 800");
     reader.says(&format!("add {} 2", dir.display()));
     append(&dir.join("edit"), "x");
     assert_eq!(reader.hears(), "2 edit");
     open_and_close(&lock);
     assert_eq!(reader.hears(), "");
+    // A copy that keeps its times sets them back before it is closed.
+    fs::write(reader.path("other"), "y").unwrap();
+    drop(old(&reader.path("other")));
+    copy_with_times(&reader.path("other"), &dir.join("edit"));
+    assert_eq!(reader.hears(), "2 edit");
     // It asked for both.
     reader.says(&format!("add {} a", dir.display()));
     append(&dir.join("edit"), "x");
     assert_eq!(reader.hears(), WRITTEN);
     open_and_close(&lock);
     assert_eq!(reader.hears(), "8 lock");
+}
+
+fn copy_with_times(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-p").args([from, to]).status();
+    assert!(status.unwrap().success());
+}
+
+/// Its record is its last: it is not the lock file's that is hidden, nor the changed mode's.
+#[test]
+fn a_one_shot_watch_has_its_record() {
+    let mut reader = Reader::under(&["--settle", "+**/state"]);
+    let dir = reader.path("state");
+    fs::create_dir(&dir).unwrap();
+    let lock = dir.join("lock");
+    drop(old(&lock));
+    wait_until_past(&lock);
+    reader.says("init 800");
+    for mask in ["80000002", "80000004"] {
+        reader.says(&format!("add {} {mask}", dir.display()));
+        match mask {
+            "80000002" => open_and_close(&lock),
+            _ => fs::set_permissions(&lock, fs::Permissions::from_mode(0o600)).unwrap(),
+        }
+        let event = mask.trim_start_matches("8000000");
+        assert_eq!(reader.hears(), format!("{event} lock; 8000 "));
+    }
+}
+
+/// The first call began the watch, and a file that was written to after it may be closed after the second.
+#[test]
+fn a_watch_that_is_placed_again_knows_when_it_was_placed_first() {
+    let mut reader = Reader::under(&["--settle", "+**/state"]);
+    let dir = reader.path("state");
+    fs::create_dir(&dir).unwrap();
+    let edit = dir.join("edit");
+    fs::write(&edit, "x").unwrap();
+    reader.says("init 800");
+    let add = format!("add {} 2", dir.display());
+    reader.says(&add);
+    let script = r#"exec 3>>"$1"; echo x >&3; echo written; read line; exec 3>&-; echo closed"#;
+    let mut shell = Command::new("sh");
+    let mut writer = Victim::spawn(shell.args(["-c", script, "sh"]).arg(&edit));
+    writer.line_with("written");
+    wait_until_past(&edit);
+    reader.says(&add);
+    writer.send("");
+    writer.line_with("closed");
+    assert_eq!(reader.hears(), "2 edit");
 }
 
 /// Each of these makes the descriptor another number's, or another process's.
@@ -337,6 +391,24 @@ fn several_threads_that_read_lose_nothing() {
 }
 
 #[test]
+fn of_threads_that_have_ended_the_supervisor_keeps_nothing() {
+    let mut reader = Reader::watching(&[], "2");
+    let supervisor = children(reader.victim.pid())[0];
+    let descriptors = || {
+        let open = fs::read_dir(format!("/proc/{supervisor}/fd"));
+        open.unwrap().count()
+    };
+    let before = descriptors();
+    for _ in 0..8 {
+        reader.write("edit");
+        assert_eq!(reader.says("race 4"), "race 1");
+    }
+    // Three of each of the last four, and of as many that were still ending.
+    let after = descriptors();
+    assert!(after <= before + 24, "{before}, {after}");
+}
+
+#[test]
 fn where_the_supervisor_is_killed_no_record_is_lost() {
     for round in 0..10 {
         let mut reader = Reader::watching(&[], "2");
@@ -468,6 +540,37 @@ fn fdscan_says_what_stands_between_an_instance_and_its_process() {
     reader.watch("800", "2");
     let json = scan(reader.victim.pid(), "--json");
     assert!(json.contains("\"covered_by\":null"), "{json}");
+}
+
+#[test]
+fn fdscan_knows_the_rules_reads_are_judged_by() {
+    for (flags, hides_chmod) in [
+        (&[][..], true),
+        (&["--strip", "open"], false),
+        (
+            &["--strip", "none", "--ignore", "none", "--drop", "/nowhere"],
+            false,
+        ),
+        (&["--strip", "open", "--engine", "seccomp"], false),
+    ] {
+        for cleared in [false, true] {
+            let mut command = run(flags);
+            if cleared {
+                command.args(["env", "-i"]);
+            }
+            let mut reader = Reader::start(command.arg(reader()));
+            reader.watch("800", "6");
+            let mut fdscan = Command::new(support::binary("fdscan", "fdscan"));
+            let pid = program(&reader).to_string();
+            let output = fdscan.args([&pid, "--json"]).output().unwrap();
+            let json = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(
+                !json.contains("watch-wakes-on-attrib"),
+                hides_chmod,
+                "{flags:?} {cleared}: {json}"
+            );
+        }
+    }
 }
 
 /// The reader itself, below the supervisor.

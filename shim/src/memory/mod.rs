@@ -1,7 +1,7 @@
 //! What is remembered of watches: where they stand, to ask their files on reading, and which are settled.
 //!
 //! ```text
-//! (descriptor, wd) --[index]--> a word: flags, and the place of a block --[arena]--> identity, path
+//! (descriptor, wd) --[index]--> a word: flags, and the place of a block --[arena]--> identity, time, path
 //! ```
 //!
 //! Nothing here waits or fails: a watch for which there is no room is not remembered, and then its records
@@ -42,6 +42,8 @@ const TWO_PATHS: u64 = 0x40;
 pub struct Place<'a> {
     /// What the watch is on.
     pub identity: Identity,
+    /// When it was placed, if it settles, as a word.
+    pub placed: u64,
     /// The absolute path.
     pub path: &'a [u8],
     /// As IN_DONT_FOLLOW.
@@ -73,6 +75,13 @@ pub fn place(fd: c_int, wd: c_int, asked: Asked, mut place: Option<Place<'_>>, a
             flags |= TWO_PATHS;
             place = None;
         }
+        // It is the same watch: what was written to since it was first placed may still be open.
+        if old.asked().settled()
+            && let Some(place) = &mut place
+        {
+            let known = old.place().filter(|_| old.holds());
+            place.placed = known.map_or(0, |(_, placed, _)| placed);
+        }
     }
     let value = flags | place.and_then(keep).unwrap_or(0);
     INDEX.set(fd, wd, value, give_back);
@@ -88,10 +97,10 @@ pub fn forget(fd: c_int, wd: c_int) {
 /// What a watch was asked for. One that is not remembered, or is read through a duplicate of its descriptor, was
 /// asked for what any watch was: a write that is shown twice is not lost.
 pub fn asked(fd: c_int, wd: c_int) -> Asked {
-    Asked::from_bits(match find(fd, wd) {
-        Some(Watch(found)) => (found.value & ASKED) as u8,
-        None => ANY.load(Relaxed),
-    })
+    match find(fd, wd) {
+        Some(watch) => watch.asked(),
+        None => Asked::from_bits(ANY.load(Relaxed)),
+    }
 }
 
 /// What is remembered of a watch.
@@ -100,12 +109,17 @@ pub fn find(fd: c_int, wd: c_int) -> Option<Watch<'static>> {
 }
 
 impl Watch<'_> {
+    /// What it was asked for.
+    fn asked(&self) -> Asked {
+        Asked::from_bits((self.0.value & ASKED) as u8)
+    }
+
     /// True if it was placed by another path, which may be another name of the file.
     fn is_elsewhere(&self, place: &Place<'_>) -> bool {
         if place.directory {
             return false;
         }
-        let Some([_, _, path @ ..]) = block(self.0.value).map(|block| ARENA.words(block)) else {
+        let Some([_, _, _, path @ ..]) = block(self.0.value).map(|block| ARENA.words(block)) else {
             return self.0.value & TWO_PATHS != 0;
         };
         let bytes = path
@@ -119,22 +133,22 @@ impl Watch<'_> {
         self.0.value & NOFOLLOW != 0
     }
 
-    /// What the watch was placed on, and its absolute path, if they are remembered. The path may turn into
+    /// What the watch was placed on, when, and its absolute path, if they are remembered. The path may turn into
     /// anything as soon as the watch goes: it is for the kernel to read, and [`Watch::holds`] comes after.
-    pub fn place(&self) -> Option<(Identity, *const c_char)> {
-        let [device, inode, path @ ..] = ARENA.words(block(self.0.value)?) else {
+    pub fn place(&self) -> Option<(Identity, u64, *const c_char)> {
+        let [device, inode, placed, path @ ..] = ARENA.words(block(self.0.value)?) else {
             return None;
         };
         let identity = Identity {
             device: device.load(Relaxed),
             inode: inode.load(Relaxed),
         };
-        Some((identity, path.as_ptr().cast()))
+        Some((identity, placed.load(Relaxed), path.as_ptr().cast()))
     }
 
     /// The path followed by `/` and `name`, in `buf`; `None` if it does not fit.
     pub fn entry<'b>(&self, name: &[u8], buf: &'b mut [u8]) -> Option<&'b CStr> {
-        let [_, _, path @ ..] = ARENA.words(block(self.0.value)?) else {
+        let [_, _, _, path @ ..] = ARENA.words(block(self.0.value)?) else {
             return None;
         };
         let mut path = path
@@ -160,12 +174,13 @@ impl Watch<'_> {
 #[inline(never)]
 fn keep(place: Place<'_>) -> Option<u64> {
     let (words, rest) = place.path.as_chunks::<8>();
-    let block = ARENA.take(2 + words.len() + 1)?;
-    let [device, inode, path @ ..] = ARENA.words(block) else {
+    let block = ARENA.take(3 + words.len() + 1)?;
+    let [device, inode, placed, path @ ..] = ARENA.words(block) else {
         return None;
     };
     device.store(place.identity.device, Relaxed);
     inode.store(place.identity.inode, Relaxed);
+    placed.store(place.placed, Relaxed);
     // The last word has the NUL, or is one.
     let mut last = [0; 8];
     for (to, from) in last.iter_mut().zip(rest) {

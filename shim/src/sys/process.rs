@@ -52,6 +52,20 @@ pub fn now() -> Time {
     (time.tv_sec, time.tv_nsec)
 }
 
+/// The bits of the nanoseconds of a second.
+const NANOSECONDS: u32 = 30;
+
+/// A time as one word, until the year 2514.
+pub fn to_word((seconds, nanoseconds): Time) -> u64 {
+    (seconds as u64) << NANOSECONDS | nanoseconds as u64
+}
+
+/// The time of a word.
+pub fn from_word(word: u64) -> Time {
+    let nanoseconds = word & ((1 << NANOSECONDS) - 1);
+    ((word >> NANOSECONDS) as i64, nanoseconds as i64)
+}
+
 /// send(2) to a connected socket; neither waits nor raises a signal.
 pub fn send(fd: c_int, bytes: &[u8]) {
     // SAFETY: the pointer and length are a slice's; there is no address.

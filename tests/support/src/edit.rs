@@ -4,9 +4,10 @@
 //! process starts a child, that child holds a copy of the descriptor until its exec, and CLOSE_WRITE
 //! comes only then.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Adds `text` to an existing file: open, one write, close.
 pub fn append(path: &Path, text: &str) {
@@ -34,6 +35,16 @@ pub fn rename_before_close(path: &Path, new: &Path, text: &str) {
 /// Opens an existing file for reading and writing, and closes it.
 pub fn open_and_close(path: &Path) {
     shell(": 3<>\"$1\"", &[path]);
+}
+
+/// Waits until a file was last changed longer ago than the kernel's clock for files may be behind: what happens from now on
+/// is later by that clock too.
+pub fn wait_until_past(path: &Path) {
+    let status = std::fs::metadata(path).expect("the file is there");
+    let changed = Duration::new(status.ctime() as u64, status.ctime_nsec() as u32);
+    while (UNIX_EPOCH + changed).elapsed().unwrap_or_default() < Duration::from_millis(40) {
+        std::thread::yield_now();
+    }
 }
 
 /// Copies `program` to `to`, which everybody may run. A copy that a test itself opens for

@@ -22,6 +22,7 @@ pub use build::{
 };
 pub use edit::{
     append, append_times, install, open_and_close, overwrite, rename_before_close, share,
+    wait_until_past,
 };
 pub use halting::Halting;
 pub use idle::{Ended, ended};

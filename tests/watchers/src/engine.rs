@@ -16,6 +16,9 @@ pub enum Engine {
     Run,
     /// Started bare, then `watchfix heal PID`: masks, once.
     Heal,
+    /// `watchfix run --engine seccomp -- `: the supervisor alone, for dynamic programs whose reads do not wait
+    /// ([`crate::Watcher::without_preload`]).
+    Seccomp,
 }
 
 impl Engine {
@@ -40,6 +43,7 @@ impl Engine {
                 return without_rules(command);
             }
             Engine::Run => behind(&["run", "--"], &command),
+            Engine::Seccomp => behind(&["run", "--engine", "seccomp", "--"], &command),
         };
         command.env_remove("LD_PRELOAD");
         without_rules(command)

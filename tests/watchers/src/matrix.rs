@@ -92,7 +92,8 @@ fn run_row(watcher: &'static Watcher, selection: &Selection) -> Row {
         return row;
     }
     let mut bare = None;
-    for engine in &selection.engines {
+    let engines = selection.engines.iter();
+    for engine in engines.filter(|engine| watcher.runs_under(**engine)) {
         if let Err(problem) = run_engine(&mut row, *engine, &mut bare, &selection.operations) {
             row.problem(*engine, None, &problem);
         }

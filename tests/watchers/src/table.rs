@@ -6,7 +6,10 @@ use crate::{Engine, Operation, Reach, Row, Watcher, rows};
 pub fn document() -> String {
     let all = rows::all();
     let table = table(all.iter().map(|watcher| {
-        let noticed = |engine, operation| Some(watcher.is_to_notice(engine, operation));
+        let noticed = |engine, operation| {
+            let runs = watcher.runs_under(engine);
+            runs.then(|| watcher.is_to_notice(engine, operation))
+        };
         (*watcher, noticed)
     }));
     let exceptions: String = all.iter().flat_map(|watcher| exceptions(watcher)).collect();
@@ -16,18 +19,26 @@ pub fn document() -> String {
 
 /// How many watchers notice what, under each engine.
 fn summary() -> String {
+    let all = rows::all();
     let engines = Engine::all();
-    let names: Vec<_> = engines.iter().map(|e| e.name()).collect();
+    let names = engines.iter().map(|engine| {
+        let run = all.iter().filter(|w| w.runs_under(*engine)).count();
+        match run == all.len() {
+            true => engine.name(),
+            false => format!("{} (of {run})", engine.name()),
+        }
+    });
+    let names: Vec<_> = names.collect();
     let mut text = format!(
         "| of {} watchers notice | {} |\n",
-        rows::all().len(),
+        all.len(),
         names.join(" | ")
     );
     text += &format!("| --- |{}\n", " --- |".repeat(names.len()));
     for operation in Operation::all() {
         let counts = engines.iter().map(|engine| {
-            let all = rows::all();
-            let noticing = all.iter().filter(|w| w.is_to_notice(*engine, *operation));
+            let run = all.iter().filter(|w| w.runs_under(*engine));
+            let noticing = run.filter(|w| w.is_to_notice(*engine, *operation));
             noticing.count().to_string()
         });
         let counts: Vec<_> = counts.collect();
@@ -51,8 +62,11 @@ fn table<'a>(
     rows: impl Iterator<Item = (&'a Watcher, impl Fn(Engine, Operation) -> Option<bool>)>,
 ) -> String {
     let names: Vec<_> = Operation::all().iter().map(|o| o.name()).collect();
-    let mut text = format!("| watcher | preload reaches | {} |\n", names.join(" | "));
-    text += &format!("| --- | --- |{}\n", " --- |".repeat(names.len()));
+    let mut text = format!(
+        "| watcher | preload reaches | `run` judges reads by | {} |\n",
+        names.join(" | ")
+    );
+    text += &format!("| --- | --- | --- |{}\n", " --- |".repeat(names.len()));
     for (watcher, noticed) in rows {
         let reach = match watcher.preload {
             Reach::Full => "masks, records",
@@ -61,7 +75,13 @@ fn table<'a>(
         };
         let cells = Operation::all().iter().map(|o| cell(|e| noticed(e, *o)));
         let cells: Vec<_> = cells.collect();
-        text += &format!("| {} | {reach} | {} |\n", watcher.name, cells.join(" | "));
+        let by = match (watcher.preload, watcher.without_preload) {
+            (Reach::Nothing, _) => "supervisor",
+            (_, true) => "library; `seccomp`: supervisor",
+            (_, false) => "library",
+        };
+        let name = watcher.name;
+        text += &format!("| {name} | {reach} | {by} | {} |\n", cells.join(" | "));
     }
     text
 }
@@ -102,15 +122,16 @@ const HEAD: &str = "\
 cell for real and fails if one differs from this page in either direction. With `--watcher`, `--engine` and `--operation` it
 runs only some cells.
 
-✓: noticed bare, with the preload, under `watchfix run` and after `watchfix heal`. –: noticed by none of them, so there is
-nothing to lose. Otherwise a cell names the engines under which the operation is noticed.
+✓: noticed bare, with the preload, under `watchfix run`, after `watchfix heal`, and, where that was run, under `watchfix run
+--engine seccomp` (`seccomp`). –: noticed by none of them, so there is nothing to lose. Otherwise a cell names the engines under
+which the operation is noticed.
 
 How much an engine can remove depends on what it reaches:
 
 - The preload sees masks and records. It removes reads, pure attribute changes and events of SQLite's files; every touch
   stays. If it sees only records, it does not know the paths of the watches, so attribute changes stay too. It does not
   reach a static program, or a program that makes its own system calls. There the supervisor of `watchfix run` judges masks
-  and records (Linux 5.19).
+  and records (Linux 5.19). Under `--engine seccomp` it does so for dynamic programs too.
 - `watchfix heal` edits masks. It removes reads; attribute changes and events with a file's name stay.
 
 The operations:

@@ -30,6 +30,8 @@ pub struct Watcher {
     pub stop: Stop,
     /// How far the preload reaches into it.
     pub preload: Reach,
+    /// It is run by the supervisor alone as well: its reads do not wait, so that they are judged there.
+    pub without_preload: bool,
     /// What it does not notice by itself.
     pub misses: &'static [Operation],
     /// Where an engine does not do what its reach promises, and why.
@@ -136,7 +138,13 @@ impl Watcher {
                 reach => reach,
             },
             Engine::Heal => Reach::Masks,
+            Engine::Seccomp => Reach::Full,
         }
+    }
+
+    /// Whether it is run under `engine`.
+    pub fn runs_under(&self, engine: Engine) -> bool {
+        engine != Engine::Seccomp || self.without_preload
     }
 
     /// Whether what is done at once is told apart: it names paths, and misses nothing meanwhile.

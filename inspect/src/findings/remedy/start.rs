@@ -5,6 +5,7 @@ use super::quote::{quote, quote_bytes};
 use super::words::{added, command_line, patterns, variables};
 use crate::model::{Attrib, Linkage, Process, Restart};
 use rules::rule::Rule;
+use rules::watch::read_numbers;
 
 const LIBRARY: &str = "libwatchfix.so";
 
@@ -35,17 +36,12 @@ impl Remedies {
 
     /// Whether such a start changes what has to change: engines that only see masks cannot ignore names.
     pub fn helps(&self, process: &Process, start: &Restart) -> bool {
-        let only_names = !start.ignore.is_empty()
-            && start.instead.is_empty()
-            && start.settle.is_empty()
-            && start.drop.is_empty();
-        self.sees_names(process, start) || !only_names
+        !start.by_name || self.sees_names(process, start)
     }
 
     /// What such a start adds to the rules in force, by rule.
     fn rules(&self, process: &Process, start: &Restart) -> Vec<(Rule, Vec<u8>)> {
         let names = self.sees_names(process, start);
-        let by_masks = self.preload(process).is_none() || start.by_run;
         let mut settle = start.settle.clone();
         if !names {
             let more = start.instead.iter();
@@ -54,7 +50,7 @@ impl Remedies {
         let ignore = if names { &start.ignore[..] } else { &[] };
         let attrib = match start.attrib {
             Attrib::Out => true,
-            Attrib::OutOfMasks => by_masks,
+            Attrib::OutOfMasks => !names,
             Attrib::Judged => false,
         };
         let strip = if attrib { &b"attrib"[..] } else { b"" };
@@ -69,10 +65,23 @@ impl Remedies {
             .collect()
     }
 
-    /// Whether such a start would load the library, which sees names.
+    /// Whether names are seen from such a start on: by the library, or by a supervisor that judges what is read.
     fn sees_names(&self, process: &Process, start: &Restart) -> bool {
         let library = self.loads_by_run(process) || self.system().library.is_some();
-        process.is_dynamic() && !start.by_run && library
+        process.is_dynamic() && !start.by_run && library || self.judges_reads(process)
+    }
+
+    /// Whether `watchfix run` judges what the process reads, as it is now: it does where reads do not wait.
+    fn judges_reads(&self, process: &Process) -> bool {
+        let system = self.system();
+        let limit = process.fds.soft_limit.unwrap_or(u64::MAX);
+        let numbers = read_numbers(u32::try_from(limit).unwrap_or(u32::MAX));
+        let watching = || process.instances().filter(|i| i.watch_count > 0);
+        system.watchfix.is_some()
+            && system.judges_reads
+            && self.cannot_supervise().is_none()
+            && (1..=numbers.len()).contains(&watching().count())
+            && watching().all(|instance| instance.waits == Some(false))
     }
 
     /// Whether `watchfix run` starts it, which loads the library itself, and also reaches programs that the library

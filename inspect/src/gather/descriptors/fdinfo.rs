@@ -28,6 +28,13 @@ pub fn header(text: &[u8]) -> Header {
     header
 }
 
+/// Whether a read of the file waits, by the header or its line about that; `None` where there is none.
+pub fn waits(text: &[u8]) -> Option<bool> {
+    header(text)
+        .flags
+        .map(|flags| flags & libc::O_NONBLOCK == 0)
+}
+
 /// One `inotify ...` line. Every number in it is hexadecimal, including the watch descriptor (proc(5) says decimal, but
 /// the kernel prints `%x`).
 #[derive(Debug, PartialEq, Eq)]

@@ -183,6 +183,7 @@ fn again(first: &Instance, fd: i32) -> ReadInstance {
             watches: Vec::new(),
             same_instance_as: Some(first.fd),
             covered_by: None,
+            waits: first.waits,
         },
         handles: Handles::default(),
         guesses: HashMap::new(),
@@ -231,6 +232,7 @@ pub fn read_one(
     let mut handles = Handles::default();
     let mut bytes = Vec::new();
     let mut unreadable = 0;
+    let mut waits = None;
     let path = format!("fdinfo/{fd}");
     let done = dir
         .open_file(path.as_bytes(), libc::O_RDONLY)
@@ -256,7 +258,10 @@ pub fn read_one(
                         handles.push(seen.handle.as_ref());
                     }
                 }
-                None => unreadable += usize::from(fdinfo::is_watch(line)),
+                None => {
+                    waits = waits.or(fdinfo::waits(line));
+                    unreadable += usize::from(fdinfo::is_watch(line));
+                }
             })
         });
     if let Err(e) = done {
@@ -283,6 +288,7 @@ pub fn read_one(
             watches,
             same_instance_as: None,
             covered_by: None,
+            waits,
         },
         handles,
         guesses: HashMap::new(),

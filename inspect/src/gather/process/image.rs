@@ -1,14 +1,13 @@
 //! What a process runs: its program (exe, auxv), and the library in it (environ, maps, ELF headers).
 
 use crate::gather::process::status::split_nul;
-use crate::gather::process::{auxv, maps, search};
+use crate::gather::process::{auxv, given_rules, maps, search};
 use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Library, Linkage, Name, Process};
-use rules::Rule;
 use std::os::unix::fs::FileExt;
 
 /// Reads what requires permission to look into the process: its program, environment and mappings. Returns its
@@ -131,31 +130,17 @@ fn read_start(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) {
 fn read_environ(process: &mut Process, environ: &[u8]) {
     let mut requested = Vec::new();
     for variable in split_nul(environ) {
-        let text = variable.as_bytes();
-        if let Some(list) = text.strip_prefix(b"LD_PRELOAD=") {
+        if let Some(list) = variable.as_bytes().strip_prefix(b"LD_PRELOAD=") {
             // ld.so(8): separated by blanks or colons.
             requested = list
                 .split(|b| matches!(b, b' ' | b':'))
                 .filter(|entry| !entry.is_empty())
                 .map(Name::from)
                 .collect();
-        } else if text.starts_with(b"WATCHFIX_")
-            && let Some(equals) = text.iter().position(|&b| b == b'=')
-        {
-            let (name, value) = text.split_at(equals);
-            // Other variables are for watchfix's own use.
-            process.supervised |= text == b"WATCHFIX_RUN=1";
-            if !Rule::ALL
-                .iter()
-                .any(|rule| rule.variable().as_bytes() == name)
-            {
-                continue;
-            }
-            let value = value.get(1..).unwrap_or_default();
-            process.watchfix_rules.push((name.into(), value.into()));
         }
     }
     process.preload.requested = Some(requested);
+    (process.supervised, process.watchfix_rules) = given_rules::of(environ);
 }
 
 /// Looks at the library that an LD_PRELOAD entry names. `None` if that cannot be told: the loader searches for a name

@@ -3,6 +3,7 @@
 
 pub(crate) mod access;
 pub(crate) mod auxv;
+pub(crate) mod given_rules;
 pub(crate) mod healed;
 pub(crate) mod image;
 pub(crate) mod maps;
@@ -11,6 +12,7 @@ pub(crate) mod program;
 pub(crate) mod search;
 pub(crate) mod secrets;
 pub(crate) mod status;
+pub(crate) mod supervisor;
 pub(crate) mod thread;
 pub(crate) mod threads;
 pub(crate) mod unit;

@@ -237,6 +237,7 @@ impl Reader<'_> {
                         watches: Vec::new(),
                         same_instance_as: again.then_some(first),
                         covered_by: None,
+                        waits: None,
                     }
                 }
                 Err(place) => {

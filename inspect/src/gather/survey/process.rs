@@ -8,7 +8,7 @@ use crate::gather::inotify::activity::Monitors;
 use crate::gather::inotify::paths::Hearing;
 use crate::gather::inotify::{coverage, paths, watches};
 use crate::gather::process::healed::healed;
-use crate::gather::process::{image, status, unit};
+use crate::gather::process::{image, status, supervisor, unit};
 use crate::gather::sqlite;
 use crate::gather::sqlite::databases;
 use crate::gather::subject::Subject;
@@ -84,21 +84,24 @@ impl Session {
             process: &mut process,
             gaps,
         });
-        (Some(process), failure)
+        match failure {
+            // Of what it had nothing was seen: a report would say that nothing is wrong with it.
+            Some(ended) if ended.kind == FailureKind::NoProcess => (None, Some(ended)),
+            failure => (Some(process), failure),
+        }
     }
 
     /// Source by source: what a later one rests on, an earlier one has read.
     fn survey(&mut self, subject: &mut Subject<'_>) -> Option<Failure> {
         subject.process.unit = self.names.of(subject.dir);
         let environ = image::program(subject);
-        match descriptors(subject) {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(failure) => return Some(failure),
+        if let Err(failure) = descriptors(subject) {
+            return Some(failure);
         }
         // From here on it is known which looks of our own its watches would report.
         let counted = self.inotify(subject);
         coverage::note(subject.dir, subject.process);
+        supervisor::note_rules(subject.process);
         if image::may_start_again(subject.process) {
             image::place_in_path(subject, &environ);
         }
@@ -183,8 +186,8 @@ impl Session {
     }
 }
 
-/// The census of descriptors. Says whether there are any: a process that has ended has none.
-fn descriptors(subject: &mut Subject<'_>) -> Result<bool, Failure> {
+/// The census of descriptors.
+fn descriptors(subject: &mut Subject<'_>) -> Result<(), Failure> {
     let Subject {
         dir,
         mounts,
@@ -192,17 +195,13 @@ fn descriptors(subject: &mut Subject<'_>) -> Result<bool, Failure> {
         gaps,
     } = subject;
     match census::read(dir, mounts, &mut process.fds, gaps) {
+        // Once it has ended, root finds none, and anyone else is refused, its own user too.
+        Ok(list) if list.is_empty() && status::has_ended(dir) => Err(ended(process)),
+        Err(_) if status::has_ended(dir) => Err(ended(process)),
         Ok(list) => {
             process.descriptors = list;
             open_files::roll_up(&process.descriptors, &mut process.fds);
-            Ok(true)
-        }
-        // Once it has ended, the kernel refuses its descriptors even to its own user.
-        Err(_) if status::has_ended(dir) => {
-            if process.state != Some('Z') {
-                gaps.note("its descriptors", "it ended while it was being read");
-            }
-            Ok(false)
+            Ok(())
         }
         Err(e) => {
             let pid = process.pid;
@@ -224,5 +223,26 @@ fn descriptors(subject: &mut Subject<'_>) -> Result<bool, Failure> {
                 kind: FailureKind::NotPermitted,
             })
         }
+    }
+}
+
+/// That a process has ended, and what it had open could not be seen.
+fn ended(process: &Process) -> Failure {
+    let pid = process.pid;
+    let name = process.comm.as_ref();
+    let name = name.map_or_else(String::new, |comm| format!(" ({comm})"));
+    let parent = process
+        .ppid
+        .map_or_else(String::new, |pid| format!(", process {pid}"));
+    let why = match process.state {
+        Some('Z') => format!(
+            "process {pid}{name} is a zombie: it has ended, and only its exit status waits for its parent{parent}"
+        ),
+        _ => format!("process {pid}{name} ended before it could be seen what it had open"),
+    };
+    Failure {
+        pid: Some(pid),
+        why,
+        kind: FailureKind::NoProcess,
     }
 }

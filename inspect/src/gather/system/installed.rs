@@ -91,6 +91,7 @@ pub fn local_system() -> LocalSystem {
             Err(_) => Copies::Refused,
         },
         supervisors: sys::has_supervisors(),
+        judges_reads: sys::lets_supervisors_read(),
         root_may_trace: access::root_may_trace(),
         ptrace_scope: access::yama(),
     }

@@ -53,10 +53,9 @@ fn title(report: &Report, layout: Layout, to: &mut impl Write) -> io::Result<()>
     let heading = format!("{} (PID {})", sanitize(&name), process.pid);
     let arguments = process.cmdline.as_deref().unwrap_or_default();
     let command: Vec<_> = arguments.iter().map(ToString::to_string).collect();
-    let command = match (process.kernel_thread, process.state) {
-        (true, _) => "a thread of the kernel".into(),
-        (false, Some('Z')) => "a zombie: it has ended".into(),
-        _ => command.join(" "),
+    let command = match process.kernel_thread {
+        true => "a thread of the kernel".into(),
+        false => command.join(" "),
     };
     let room = usize::from(layout.width).saturating_sub(heading.chars().count() + 2);
     let command = shorten(&sanitize(&command), room);

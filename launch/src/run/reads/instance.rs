@@ -5,7 +5,7 @@ use super::burst::Burst;
 use super::undelivered::Undelivered;
 use rules::attrib::{Identity, Time};
 use rules::event::MASK_ADD;
-use rules::watch::{Asked, Fate};
+use rules::watch::Asked;
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::sync::{Arc, Mutex};
@@ -63,16 +63,18 @@ impl Instance {
         }
     }
 
-    /// Notes that a watch was placed. What was known of an earlier one with this descriptor goes, unless the new mask was added
-    /// to the old one.
+    /// Notes that a watch was placed. What was known of an earlier call for it goes, unless the new mask was added to the old
+    /// one.
     pub fn placed(&mut self, wd: i32, mut new: Watch) {
-        if new.wanted & MASK_ADD != 0
-            && let Some(old) = self.watches.remove(&wd)
-        {
+        let old = self.watches.remove(&wd);
+        // What was written to since it was first placed may still be open.
+        if let Some(old) = old.as_ref().filter(|old| old.asked.settled()) {
+            new.placed = old.placed;
+        }
+        if let Some(old) = old.filter(|_| new.wanted & MASK_ADD != 0) {
             new.wanted |= old.wanted;
             new.mask |= old.mask;
             new.asked = Asked::from_bits(new.asked.bits() | old.asked.bits());
-            new.placed = old.placed;
             new.burst = old.burst;
         }
         self.watches.insert(wd, new);
@@ -89,20 +91,6 @@ impl Instance {
         let is_due = |watch: &Watch| watch.burst.due().is_some_and(|due| due <= then);
         let due = self.watches.iter().filter(|(_, watch)| is_due(watch));
         due.map(|(&wd, _)| wd).collect()
-    }
-}
-
-impl Watch {
-    /// One that was just placed.
-    pub fn new(strip: u32, fate: Fate, wanted: u32, mask: u32, place: Option<Place>) -> Watch {
-        Watch {
-            wanted,
-            mask,
-            asked: Asked::of(strip, fate, wanted),
-            placed: now(),
-            place: place.map(Arc::new),
-            burst: Burst::default(),
-        }
     }
 }
 

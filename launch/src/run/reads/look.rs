@@ -2,13 +2,13 @@
 
 use super::super::owners::{Found, Owner};
 use super::super::rights::Finder;
-use super::burst::later;
-use super::instance::{Instance, Place, Shared, identity};
+use super::instance::{Instance, Place, Shared, identity, now};
 use crate::sys::lock;
 use rules::Rules;
 use rules::attrib::{Look, Time, is_change};
 use rules::record::{Record, Watches};
 use rules::watch::{Asked, Fate};
+use rules::written::was_written;
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
@@ -38,15 +38,15 @@ impl Watches for Reader<'_> {
         let Some((place, _)) = self.place(record.wd) else {
             return true;
         };
-        let Some(modified) = self.file(&place, record).map(|look| look.modified) else {
+        let Some(look) = self.file(&place, record) else {
             return true;
         };
         let instance = lock(self.instance);
         instance.watches.get(&record.wd).is_none_or(|watch| {
             match watch.asked.settled() {
-                true => later(modified) >= watch.placed,
-                // It was settled for a while.
-                false => watch.burst.covers(modified),
+                true => was_written(&look, watch.placed, now()),
+                // It was settled for a while. Who copies a file with its times sets only the one back.
+                false => watch.burst.covers(look.modified) || watch.burst.covers(look.changed),
             }
         })
     }

@@ -2,12 +2,15 @@
 
 use super::super::copies::Copies;
 use super::super::owners::{Found, Owner};
+use super::burst::Burst;
 use super::instance::{Instance, Place, Shared, Watch, identity};
 use super::mounts;
 use crate::sys::{inotify, lock, pidfd};
 use inspect::gather::own_watches;
 use rules::Rules;
-use rules::watch::Fate;
+use rules::attrib::Time;
+use rules::event::{DONT_FOLLOW, ONESHOT};
+use rules::watch::{Asked, Fate};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -74,21 +77,29 @@ impl<'r> Reads<'r> {
         found.is_some_and(|instance| lock(&instance).judged)
     }
 
-    /// Notes a watch that was placed by `path` on `target`.
+    /// Notes a watch that was placed by `path` on `target`, not before the time `since`.
     pub fn placed(
         &self,
         instance: &Shared,
-        wd: i32,
+        (wd, since): (i32, Time),
         (path, target): (&CStr, &Found),
         (fate, wanted, mask): (Fate, u32, u32),
     ) {
-        let place = self.place(path, target, wanted);
-        let watch = Watch::new(self.rules.strip, fate, wanted, mask, place);
+        let watch = Watch {
+            wanted,
+            mask,
+            asked: Asked::of(self.rules.strip, fate, wanted),
+            placed: since,
+            place: self.place(path, target, wanted).map(Arc::new),
+            burst: Burst::default(),
+        };
         lock(instance).placed(wd, watch);
     }
 
+    /// Where a watch is whose files are to be asked. A one-shot watch ends with its record: that is never judged, so that its
+    /// program gets it.
     fn place(&self, path: &CStr, target: &Found, wanted: u32) -> Option<Place> {
-        if !self.mounts.answer(target) {
+        if wanted & ONESHOT != 0 || !self.mounts.answer(target) {
             return None;
         }
         let path = match path.to_bytes().starts_with(b"/") {
@@ -99,7 +110,7 @@ impl<'r> Reads<'r> {
         Some(Place {
             path,
             identity: identity(target),
-            follow: wanted & rules::event::DONT_FOLLOW == 0,
+            follow: wanted & DONT_FOLLOW == 0,
         })
     }
 

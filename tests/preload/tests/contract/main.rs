@@ -20,6 +20,7 @@ mod reference;
 mod settle;
 mod transparency;
 mod variables;
+mod written;
 
 /// The events a test names most.
 pub use libc::{IN_ATTRIB, IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_MODIFY, IN_OPEN};

@@ -44,6 +44,7 @@ const SCRIPT: Watcher = Watcher {
     chatter: &[],
     stop: Stop::Terminated,
     preload: Reach::Full,
+    without_preload: false,
     misses: &[],
     exceptions: &[],
     prints_records: false,

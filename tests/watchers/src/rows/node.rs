@@ -35,6 +35,7 @@ const BY_TIME: &[Operation] = &[
 pub(super) static ROWS: &[Watcher] = &[
     Watcher {
         name: "node-fs-watch",
+        without_preload: true,
         command: |tree| {
             let mut command = command("node")?;
             command
@@ -71,6 +72,7 @@ pub(super) static ROWS: &[Watcher] = &[
     },
     Watcher {
         name: "node-fs-watch-recursive",
+        without_preload: true,
         command: |tree| {
             since_node_20()?;
             let mut command = command("node")?;
@@ -86,6 +88,7 @@ pub(super) static ROWS: &[Watcher] = &[
     },
     Watcher {
         name: "node-watch",
+        without_preload: true,
         extension: "js",
         command: |tree| {
             let mut command = command("node")?;
@@ -108,6 +111,7 @@ pub(super) static ROWS: &[Watcher] = &[
     },
     Watcher {
         name: "chokidar-4",
+        without_preload: true,
         command: |tree| chokidar("chokidar4", tree),
         misses: READS,
         ..SCRIPT

@@ -56,6 +56,7 @@ pub(super) static ROWS: &[Watcher] = &[
     },
     Watcher {
         name: "deno-watchfs",
+        without_preload: true,
         command: |tree| {
             let mut command = Command::new(installed(DENO)?);
             command
@@ -70,6 +71,7 @@ pub(super) static ROWS: &[Watcher] = &[
     },
     Watcher {
         name: "deno-watch",
+        without_preload: true,
         extension: "js",
         command: |tree| {
             let mut command = Command::new(installed(DENO)?);

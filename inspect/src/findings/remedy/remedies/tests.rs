@@ -33,6 +33,7 @@ pub fn system() -> LocalSystem {
         library: Some("/opt/it's/libwatchfix.so".into()),
         copies: Copies::Allowed,
         supervisors: true,
+        judges_reads: true,
         root_may_trace: true,
         ptrace_scope: None,
     }
@@ -180,6 +181,61 @@ fn names_are_ignored_by_the_library_and_settled_by_engines_that_see_masks_only()
     let mut fixture = fixture;
     fixture.process.linkage = Some(Linkage::Static);
     assert_eq!(start(&remedies(), &fixture).unwrap(), by_run);
+}
+
+#[test]
+fn names_are_ignored_in_what_is_read_where_reads_do_not_wait() {
+    let names: [&[u8]; 1] = [b"x.db"];
+    let by_name = Restart::without(&names);
+    let ignoring = Restart::ignoring(&names, &"/d".into());
+    let mut fixture = Fixture::new().with_watches(1, 0x3ce);
+    let old_kernel = LocalSystem {
+        judges_reads: false,
+        ..system()
+    };
+    for linkage in [Linkage::Static, Linkage::Dynamic] {
+        fixture.process.linkage = Some(linkage);
+        for (waits, here, names) in [
+            (Some(false), system(), true),
+            (Some(false), old_kernel.clone(), false),
+            (Some(true), system(), false),
+            (None, system(), false),
+        ] {
+            let library = None;
+            let remedies = Remedies::of(LocalSystem { library, ..here });
+            fixture.process.inotify[0].waits = waits;
+            let start = |start| remedies.start(&fixture.process, start);
+            let (ignored, settled) = (
+                "watchfix run --ignore +x.db -- tool",
+                "watchfix run --settle +/d -- tool",
+            );
+            assert_eq!(start(&by_name).as_deref(), names.then_some(ignored));
+            let either = if names { ignored } else { settled };
+            assert_eq!(start(&ignoring).unwrap(), either);
+            // The default rules have these names.
+            let default = start(&Restart::without(&[]));
+            assert_eq!(default.is_some(), names);
+        }
+    }
+}
+
+#[test]
+fn one_instance_whose_reads_wait_or_too_many_leave_names_unseen() {
+    let by_name = Restart::without(&[b"x.db"]);
+    let mut fixture = Fixture::new();
+    fixture.process.linkage = Some(Linkage::Static);
+    let helps = |fixture: &Fixture| remedies().helps(&fixture.process, &by_name);
+    assert!(!helps(&fixture), "nothing is known of how it reads");
+    for _ in 0..17 {
+        fixture = fixture.with_watches(1, 0x3ce);
+        let all = &mut fixture.process.inotify;
+        all.last_mut().unwrap().waits = Some(false);
+        assert_eq!(helps(&fixture), fixture.process.inotify.len() <= 16);
+    }
+    fixture.process.inotify.truncate(2);
+    assert!(helps(&fixture));
+    fixture.process.inotify[0].waits = Some(true);
+    assert!(!helps(&fixture));
 }
 
 #[test]
