@@ -53,10 +53,9 @@ pub fn reach(system: &LocalSystem, process: &Process) -> Reach {
 
 /// Why `watchfix run` cannot supervise static programs here.
 pub fn cannot_supervise(system: &LocalSystem) -> Option<&'static str> {
-    match system.copies {
-        Copies::Refused => return Some(REFUSED),
-        Copies::Missing => return Some("this kernel has no pidfd_getfd (Linux 5.6)"),
-        Copies::Allowed => {}
+    // Where a profile refuses the copies, the supervisor creates the instances itself.
+    if system.copies == Copies::Missing {
+        return Some("this kernel has no pidfd_getfd (Linux 5.6)");
     }
     if !system.supervisors {
         return Some("no seccomp listener can be created (Linux 5.0)");
