@@ -1,10 +1,12 @@
 //! The command line of watchfix.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use inspect::cli::TargetArgs;
+use crate::pause::Replay;
+use inspect::cli::{TargetArgs, parse_pid, parse_seconds};
 use inspect::pages::Pages;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Keeps a program's watches from firing on reads and on its own databases, whatever it is built
 /// from, and also while it runs.
@@ -32,6 +34,9 @@ pub enum Command {
 
     /// Put the rules in force in a program that is already running
     Heal(HealArgs),
+
+    /// Keep the watchers of directories quiet while a command runs; afterwards they hear once what changed
+    Pause(PauseArgs),
 
     /// Show what it does: two real incidents, before and after
     Demo(DemoArgs),
@@ -145,6 +150,56 @@ pub struct HealArgs {
     /// The rules.
     #[command(flatten)]
     pub rules: RuleArgs,
+}
+
+/// Arguments of `watchfix pause`.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "watchfix pause [OPTIONS] DIR... -- CMD ARGS...\n       watchfix pause --list [--json]\n       \
+                      watchfix pause --release DIR...",
+    after_help = "Exit status: that of CMD; 126 and 127 as in the shell; 125 where the pause cannot be made, and CMD was not \
+                  started; 2 usage. --release: 1 where there is no such pause, or it could not be ended."
+)]
+pub struct PauseArgs {
+    /// Only the watches of this process; may be given several times
+    #[arg(long, value_name = "PID", value_parser = parse_pid)]
+    pub pid: Vec<u32>,
+
+    /// Directories below DIR whose watches go on: /abs, ~/dir, **/name
+    #[arg(long, value_name = "DIRS")]
+    pub exclude: Option<OsString>,
+
+    /// End the pause after so long, even if CMD goes on
+    #[arg(long, value_name = "SECONDS", default_value = "900", value_parser = parse_seconds)]
+    pub timeout: Duration,
+
+    /// What watchers hear afterwards
+    #[arg(long, value_name = "WHAT", default_value = "all")]
+    pub replay: Replay,
+
+    /// Say nothing but what went wrong
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Show who pauses what, since when, and which watches
+    #[arg(long, conflicts_with_all = ["release", "dirs", "command"])]
+    pub list: bool,
+
+    /// With --list: print JSON (schema watchfix-pause/1) instead of text
+    #[arg(long, requires = "list")]
+    pub json: bool,
+
+    /// End the pauses of DIR now; what changed is told
+    #[arg(long, conflicts_with = "command")]
+    pub release: bool,
+
+    /// The directories
+    #[arg(value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+
+    /// The command and its arguments
+    #[arg(value_name = "CMD", last = true)]
+    pub command: Vec<OsString>,
 }
 
 /// Arguments of `watchfix demo`.

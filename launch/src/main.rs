@@ -7,6 +7,7 @@ mod cli;
 mod complaint;
 mod demo;
 mod heal;
+mod pause;
 mod run;
 mod settings;
 mod sys;
@@ -40,9 +41,11 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &args),
     };
+    complain_plainly(&pause::recover_any());
     match &cli.command {
         Command::Run(args) => with_rules(&args.rules, |settings| run::main(args, settings)),
         Command::Heal(args) => with_rules(&args.rules, |settings| heal::main(args, settings)),
+        Command::Pause(args) => pause::main(args),
         Command::Demo(args) => demo::main(args),
         Command::Pages(pages) => match pages.write(Cli::command(), MANUAL) {
             Ok(()) => ExitCode::SUCCESS,

@@ -110,7 +110,7 @@ impl Settings {
 
 /// HOME with its symlinks followed: `~/x` is compared with resolved paths. It may lie on a server that does not
 /// answer, which is not a reason not to heal.
-fn resolved_home() -> Option<Vec<u8>> {
+pub fn resolved_home() -> Option<Vec<u8>> {
     let home = env::var_os("HOME")?.into_vec();
     Some(inspect::gather::resolved(&home).unwrap_or(home))
 }

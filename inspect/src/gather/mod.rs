@@ -33,7 +33,7 @@ pub use descriptors::census::is_writable;
 pub use inotify::activity::Monitors;
 pub use inotify::paths::{Opener, may_be_healed};
 pub use inotify::side_effects::LOOKS;
-pub use inotify::watches::masks_of;
+pub use inotify::watches::{masks_of, without_paths};
 pub use process::access::{MissingPermission, missing as missing_access};
 pub use process::processes::Processes;
 pub use process::secrets::hide as without_secrets;
@@ -46,13 +46,13 @@ pub use servers::supervisors::{Restarter, restarter};
 pub use sqlite::{again as database_again, database, owners_of};
 pub use subject::gaps::{Gaps, errno_text, is_gone};
 pub use subject::identity::identity_of;
-pub use subject::mounts::has_server;
+pub use subject::mounts::{has_server, is_below};
 pub use subject::options::Options;
-pub use subject::own_files::{is_file, resolved, unanswered};
+pub use subject::own_files::{devices_below, is_file, resolved, sees_as_we_do, unanswered};
 pub use survey::pass::{Pass, pass};
 pub use survey::process::Session;
 pub use survey::process_handle::{
-    ProcessHandle, is_gone_since, is_same_file, own_watches, watches_of,
+    ProcessHandle, is_gone_since, is_same_file, own_watches, start_of, watches_of,
 };
 pub use survey::selection::{Named, Selection};
 pub use system::installed::{library_places, local_system, package_places, without_dots};

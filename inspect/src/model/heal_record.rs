@@ -4,6 +4,7 @@
 //! device and inode, the mask it had at first and the one it was given last; or a rule that was asked for: its variable
 //! and its text, in hexadecimal.
 
+use super::pause_record::{from_hex, hex};
 use super::{Process, Watch};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -79,9 +80,8 @@ impl HealRecord {
     pub fn text(&self) -> String {
         let mut text = format!("{FORMAT}\n");
         for (variable, value) in &self.rules {
-            let value: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{variable} {value}");
+            let _ = writeln!(text, "{variable} {}", hex(value));
         }
         for (key, masks) in &self.masks {
             let HealKey {
@@ -126,18 +126,6 @@ fn masks_of(line: &str) -> Option<(HealKey, HealedMasks)> {
         last: u32::from_str_radix(words.next()?, 16).ok()?,
     };
     words.next().is_none().then_some((key, masks))
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| match pair {
-        // It would take a sign as well.
-        [high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-            u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()
-        }
-        _ => None,
-    };
-    pairs.map(byte).collect()
 }
 
 #[cfg(test)]

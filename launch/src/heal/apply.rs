@@ -1,7 +1,7 @@
 //! Changing masks: the same inode is watched again through a copy of the instance, and the kernel puts
 //! the new mask in place of the old one, under the same wd.
 
-use super::plan::Change;
+use super::plan::{Change, SHOWN};
 use super::target::Target;
 use crate::sys::inotify;
 use inspect::gather::Opener;
@@ -36,7 +36,7 @@ pub enum Outcome {
 }
 
 /// A watch that was made where the instance had none, with its mask as fdinfo shows it.
-struct Stray {
+pub struct Stray {
     instance: usize,
     wd: i32,
     mask: u32,
@@ -81,10 +81,7 @@ pub fn apply(target: &Target, changes: &[Change]) -> Vec<Outcome> {
         }
     });
     guess(target, opener, changes, &mut outcomes, &mut strays);
-    if !strays.is_empty() {
-        thread::sleep(ADOPTION);
-        remove(target, &strays);
-    }
+    remove_strays(target, &strays);
     outcomes
 }
 
@@ -104,20 +101,31 @@ fn change(
     }
 }
 
-/// Places a watch with the new mask where the old one is.
 fn place(
     copy: BorrowedFd<'_>,
     inode: &OwnedFd,
     change: &Change,
     strays: &mut Vec<Stray>,
 ) -> Outcome {
+    let place = (change.instance, change.wd);
+    change_in_place(copy, inode, place, change.after, strays)
+}
+
+/// Gives the watch `wd`, on `inode`, the mask `after`: a watch with it is placed where the old one is.
+pub fn change_in_place(
+    copy: BorrowedFd<'_>,
+    inode: &OwnedFd,
+    (instance, was): (usize, i32),
+    after: u32,
+    strays: &mut Vec<Stray>,
+) -> Outcome {
     // First without an effect: the process may have removed this watch, or placed another one there.
-    for (mask, shown) in [(TOUCH, 0), (change.after & !MASK_ADD, change.shown())] {
+    for (mask, shown) in [(TOUCH, 0), (after & !MASK_ADD, after & SHOWN)] {
         match inotify::add_watch(copy, inode.as_fd(), mask) {
-            Ok(wd) if wd == change.wd => {}
+            Ok(wd) if wd == was => {}
             Ok(wd) => {
                 strays.push(Stray {
-                    instance: change.instance,
+                    instance,
                     wd,
                     mask: shown,
                 });
@@ -170,7 +178,11 @@ fn failed(error: &io::Error) -> Outcome {
 
 /// Removes the watches that were made by mistake. One whose mask is another one by now is the process's
 /// own: it has placed it meanwhile.
-fn remove(target: &Target, strays: &[Stray]) {
+pub fn remove_strays(target: &Target, strays: &[Stray]) {
+    if strays.is_empty() {
+        return;
+    }
+    thread::sleep(ADOPTION);
     let mut masks: HashMap<usize, HashMap<i32, u32>> = HashMap::new();
     for stray in strays {
         let Some(copy) = target.copy(stray.instance) else {

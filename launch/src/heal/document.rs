@@ -184,6 +184,7 @@ impl Changed {
                 By::Ignore => "ignore",
                 By::Budget => "budget",
                 By::Undo => "undo",
+                By::Pause => "pause",
             },
             hears_nothing: change.silences(),
         }

@@ -38,19 +38,21 @@ use exit::Exit;
 use inspect::findings::{Remedies, still_woken};
 use inspect::gather::{Gaps, ProcessHandle};
 use inspect::output;
-use pass::{Pass, Stopped};
-use plan::Change;
+use pass::Pass;
 use record::Record;
-use refused::Refused;
 use rules::event::{DELETE_SELF, ONESHOT};
 use rules::rule::Problem;
 use rules::{Rule, Rules};
-use runtime::Runtime;
+pub use apply::{Outcome, Stray, change_in_place, remove_strays};
+pub use pass::{Stopped, run as make_pass};
+pub use plan::{By, Change, SHOWN};
+pub use refused::Refused;
+pub use runtime::Runtime;
+pub use target::Target;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Instant;
-use target::Target;
 use voice::{Answer, Voice};
 
 /// Said to who asks for it. The default has the word as well, and need not be told what nobody expects.

@@ -96,8 +96,8 @@ impl Stopped {
     /// The sentence.
     pub fn text(&self) -> &str {
         match self {
-            Stopped::Refused(Refused::NoProcess(why) | Refused::NotPermitted(why))
-            | Stopped::Unprepared(why) => why,
+            Stopped::Refused(refused) => refused.text(),
+            Stopped::Unprepared(why) => why,
         }
     }
 }

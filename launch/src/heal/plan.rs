@@ -26,6 +26,8 @@ pub enum By {
     Budget,
     /// It gets back what it had.
     Undo,
+    /// A pause (`watchfix pause`).
+    Pause,
 }
 
 /// A watch that is to get another mask.
@@ -83,7 +85,7 @@ pub fn changes(handle: &ProcessHandle, rules: &Rules<'_>) -> Vec<Change> {
             let after = match by {
                 By::Drop | By::Ignore | By::Budget => mute(before) & !MASK_ADD,
                 By::Settle => reduce(rules.strip, Fate::Settled, before),
-                By::Strip | By::Undo => reduce(rules.strip, Fate::Plain, before),
+                By::Strip | By::Undo | By::Pause => reduce(rules.strip, Fate::Plain, before),
             };
             let change = Change {
                 instance,

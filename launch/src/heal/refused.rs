@@ -16,6 +16,13 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// The sentence.
+    pub fn text(&self) -> &str {
+        match self {
+            Refused::NoProcess(why) | Refused::NotPermitted(why) => why,
+        }
+    }
+
     /// The process ended while it was looked at.
     pub fn ended(pid: u32) -> Refused {
         Refused::NoProcess(format!("process {pid} has ended"))

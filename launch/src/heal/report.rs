@@ -148,7 +148,7 @@ impl fmt::Display for Group {
 /// Why a watch is changed, where that is more than its mask says.
 fn reason(by: By) -> &'static str {
     match by {
-        By::Strip | By::Undo => "",
+        By::Strip | By::Undo | By::Pause => "",
         By::Settle => ", settled",
         By::Drop => ", muted: --drop",
         By::Ignore => ", muted: on an ignored file",

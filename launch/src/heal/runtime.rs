@@ -20,25 +20,33 @@ impl Runtime {
     /// It cannot be made, or what stands there is not a directory that only this user can use.
     pub fn open() -> io::Result<Runtime> {
         let user = inspect::effective_user();
-        let parent = match user {
-            0 => Some(PathBuf::from("/run")),
-            _ => std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from),
-        };
-        let usual = PathBuf::from(format!("/run/user/{user}"));
-        let own = |place: &PathBuf| fs::metadata(place).is_ok_and(|meta| meta.uid() == user);
-        let answers = |parent: &PathBuf| inspect::gather::unanswered(parent).is_none();
-        let parent =
-            parent.filter(|parent| parent.is_absolute() && answers(parent) && parent.is_dir());
-        match parent.or_else(|| Some(usual).filter(own)) {
-            Some(parent) => Runtime::at(parent.join("watchfix"), user),
-            // Anybody may have been there first.
-            None => {
-                Runtime::at(PathBuf::from(format!("/tmp/watchfix-{user}")), user).map_err(|e| {
-                    let way = "XDG_RUNTIME_DIR may name a directory of this user instead";
-                    io::Error::new(e.kind(), format!("{e} ({way})"))
-                })
+        let (path, is_usual) = place(user);
+        Runtime::at(path, user).map_err(|e| match is_usual {
+            true => e,
+            false => {
+                let way = "XDG_RUNTIME_DIR may name a directory of this user instead";
+                io::Error::new(e.kind(), format!("{e} ({way})"))
             }
-        }
+        })
+    }
+
+    /// Opens a directory in it, with a lock of its own.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_below(name: &str) -> io::Result<Runtime> {
+        let path = Runtime::open()?.path.join(name);
+        Runtime::at(path, inspect::effective_user())
+    }
+
+    /// The same, where it is there, this user's alone, and not locked: nothing is made, and nothing waited for.
+    pub fn look_below(name: &str) -> Option<Runtime> {
+        let user = inspect::effective_user();
+        let path = place(user).0.join(name);
+        is_own(&path, user).ok()?;
+        let lock = File::open(&path).ok()?;
+        lock.try_lock().ok()?;
+        Some(Runtime { path, _lock: lock })
     }
 
     fn at(path: PathBuf, user: u32) -> io::Result<Runtime> {
@@ -46,13 +54,7 @@ impl Runtime {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(named(&path, &e)),
             _ => {}
         }
-        // In /tmp somebody else may have been first. Once it is ours it stays: the directories above are
-        // ours, root's, or sticky.
-        let found = fs::symlink_metadata(&path).map_err(|e| named(&path, &e))?;
-        if !found.is_dir() || found.uid() != user || found.mode() & 0o077 != 0 {
-            let why = "it is not a directory of this user that no other one can use (mode 0700)";
-            return Err(io::Error::other(format!("{}: {why}", path.display())));
-        }
+        is_own(&path, user)?;
         let lock = File::open(&path).map_err(|e| named(&path, &e))?;
         lock.lock().map_err(|e| named(&path, &e))?;
         Ok(Runtime { path, _lock: lock })
@@ -116,6 +118,33 @@ impl Runtime {
         // What cannot be removed now is stale, and the next run tries again.
         let _ = fs::remove_file(self.path.join(name));
     }
+}
+
+/// Where the runtime directory is, and whether it is a place made for such directories: in /tmp anybody may have been
+/// first.
+fn place(user: u32) -> (PathBuf, bool) {
+    let parent = match user {
+        0 => Some(PathBuf::from("/run")),
+        _ => std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from),
+    };
+    let usual = PathBuf::from(format!("/run/user/{user}"));
+    let own = |place: &PathBuf| fs::metadata(place).is_ok_and(|meta| meta.uid() == user);
+    let answers = |parent: &PathBuf| inspect::gather::unanswered(parent).is_none();
+    let parent = parent.filter(|parent| parent.is_absolute() && answers(parent) && parent.is_dir());
+    match parent.or_else(|| Some(usual).filter(own)) {
+        Some(parent) => (parent.join("watchfix"), true),
+        None => (PathBuf::from(format!("/tmp/watchfix-{user}")), false),
+    }
+}
+
+/// Whether it is this user's alone. Once it is it stays so: the directories above are ours, root's, or sticky.
+fn is_own(path: &Path, user: u32) -> io::Result<()> {
+    let found = fs::symlink_metadata(path).map_err(|e| named(path, &e))?;
+    if !found.is_dir() || found.uid() != user || found.mode() & 0o077 != 0 {
+        let why = "it is not a directory of this user that no other one can use (mode 0700)";
+        return Err(io::Error::other(format!("{}: {why}", path.display())));
+    }
+    Ok(())
 }
 
 fn named(path: &Path, error: &io::Error) -> io::Error {

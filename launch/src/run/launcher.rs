@@ -13,11 +13,11 @@ use crate::complaint::complain;
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::process::{self, Change, Fork};
 use crate::sys::seccomp::{self, InFlight};
-use crate::sys::signal::{self, Signal};
+use crate::sys::signal::{self, Inherited, Signal};
 use crate::sys::{memory, pidfd, socket, words};
 use rules::Rules;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ pub fn run(
         Launcher::start(start)
     });
     match started {
-        Ok(launcher) => launcher.wait(),
+        Ok(launcher) => launcher.wait().exit(),
         Err(error) => {
             complain(&format!(
                 "the command cannot be supervised: {}",
@@ -60,7 +60,8 @@ pub fn run(
     }
 }
 
-struct Launcher {
+/// The process that stands for the command.
+pub struct Launcher {
     command: u32,
     pidfd: OwnedFd,
     supervisor: u32,
@@ -118,7 +119,40 @@ impl Launcher {
         })
     }
 
-    fn wait(mut self) -> ExitCode {
+    /// Starts a command that nobody supervises; `inherited` is what it is to find.
+    ///
+    /// # Errors
+    /// EAGAIN where no more processes are allowed.
+    pub fn start_alone(command: &Command, inherited: Inherited) -> io::Result<Launcher> {
+        let in_flight = seccomp::in_memory(memory::shared(seccomp::SHARED)?);
+        let signals = signal::descriptor()?;
+        let pid = match process::fork()? {
+            Fork::Parent(pid) => pid,
+            Fork::Child => {
+                inherited.restore();
+                command.become_it()
+            }
+        };
+        Ok(Launcher {
+            command: pid,
+            pidfd: pidfd::open(pid)?,
+            supervisor: 0,
+            link: None,
+            listener: None,
+            in_flight,
+            signals,
+            leads_session: process::leads_session(),
+            continue_at: None,
+        })
+    }
+
+    /// The command's pidfd.
+    pub fn command(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Waits for the end of the command.
+    pub fn wait(mut self) -> End {
         loop {
             let signals = For::Input(self.signals.as_fd());
             let link = self.link.as_ref();
@@ -155,12 +189,11 @@ impl Launcher {
                 Some(Change::Stopped(signal)) => self.stop_too(signal),
                 Some(Change::Exited(status)) => {
                     self.leave();
-                    // The kernel keeps eight bits of a status.
-                    return ExitCode::from(status as u8);
+                    return End::Exited(status);
                 }
                 Some(Change::Killed(signal)) => {
                     self.leave();
-                    return die_of(signal);
+                    return End::Killed(signal);
                 }
                 Some(Change::Continued) | None => {}
             }
@@ -257,6 +290,26 @@ impl Launcher {
             process::detach(&[listener.as_fd()]);
             heir::answer_all(listener.as_fd(), self.in_flight);
             std::process::exit(0);
+        }
+    }
+}
+
+/// How the command ended.
+#[derive(Debug, Clone, Copy)]
+pub enum End {
+    /// With this status.
+    Exited(i32),
+    /// By this signal.
+    Killed(i32),
+}
+
+impl End {
+    /// Ends as it did: comes back where a status says it.
+    pub fn exit(self) -> ExitCode {
+        match self {
+            // The kernel keeps eight bits of a status.
+            End::Exited(status) => ExitCode::from(status as u8),
+            End::Killed(signal) => die_of(signal),
         }
     }
 }

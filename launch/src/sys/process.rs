@@ -163,3 +163,18 @@ pub fn descriptor_limit() -> u32 {
     unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
     u32::try_from(limit.rlim_cur).unwrap_or(u32::MAX)
 }
+
+/// This process may have as many descriptors as it may ask for.
+pub fn raise_descriptor_limit() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel writes one structure, and reads one.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}

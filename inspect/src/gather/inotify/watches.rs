@@ -203,7 +203,21 @@ pub fn watches(read: &mut [ReadInstance]) -> impl Iterator<Item = &mut Watch> {
 
 /// The masks of a process's watches, most watches first; `None` if they may not be read.
 pub fn masks_of(pid: u32) -> Option<Vec<MaskCount>> {
-    let dir = ProcDir::open(pid).ok()?;
+    // An instance with two descriptors has its masks at the first.
+    let read = look_at(pid)?;
+    let masks = read.iter().flat_map(|read| &read.instance.masks);
+    Some(MaskCount::roll_up(
+        masks.map(|count| (count.mask, count.watches)),
+    ))
+}
+
+/// A process's watches, without their paths; `None` where they may not be read.
+pub fn without_paths(pid: u32) -> Option<Vec<Watch>> {
+    let read = look_at(pid)?;
+    Some(read.into_iter().flat_map(|read| read.instance.watches).collect())
+}
+
+fn look_at(pid: u32) -> Option<Vec<ReadInstance>> {
     let mut fds = Vec::new();
     let inotify = |fd, link: &[u8]| {
         if link == b"anon_inode:inotify" {
@@ -212,12 +226,11 @@ pub fn masks_of(pid: u32) -> Option<Vec<MaskCount>> {
         ControlFlow::Continue(())
     };
     Processes::open().ok()?.each_link(pid, None, inotify).ok()?;
-    let read = read(&dir, fds.into_iter(), false, &mut Gaps::default());
-    // An instance with two descriptors has its masks at the first.
-    let masks = read.iter().flat_map(|read| &read.instance.masks);
-    Some(MaskCount::roll_up(
-        masks.map(|count| (count.mask, count.watches)),
-    ))
+    if fds.is_empty() {
+        return Some(Vec::new());
+    }
+    let dir = ProcDir::open(pid).ok()?;
+    Some(read(&dir, fds.into_iter(), false, &mut Gaps::default()))
 }
 
 /// Reads the instance at descriptor `fd`. `buffer` is scratch space for the next one.

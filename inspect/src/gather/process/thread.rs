@@ -14,6 +14,8 @@ pub struct Thread {
     pub parent: u32,
     /// Whether a signal has stopped it.
     pub is_stopped: bool,
+    /// It has ended, and its parent has not asked how.
+    pub is_zombie: bool,
     /// The user it accesses files as.
     pub file_user: u32,
     /// The group it accesses files as.
@@ -38,6 +40,7 @@ pub fn thread(tid: u32) -> io::Result<Thread> {
         process,
         parent: u32::try_from(status.ppid).map_err(io::Error::other)?,
         is_stopped: status.state.starts_with('T'),
+        is_zombie: status.state.starts_with('Z'),
         file_user: status.fuid,
         file_group: status.fgid,
         groups: status.groups,

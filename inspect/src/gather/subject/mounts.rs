@@ -157,6 +157,15 @@ impl Mounts {
             .max_by_key(|m| m.point.as_bytes().len())
     }
 
+    /// The devices of the mount a path lies on and of those below the path.
+    pub fn devices_below(&self, path: &[u8]) -> Vec<Device> {
+        let below = self.list.iter().filter(|m| is_below(m.point.as_bytes(), path));
+        let mut devices: Vec<_> = self.of_path(path).into_iter().chain(below).map(|m| m.device).collect();
+        devices.sort_unstable();
+        devices.dedup();
+        devices
+    }
+
     /// Where the process sees the directory above the root of a mount that shows only a part of its file system. `None`
     /// if it does not see it.
     pub fn above_root(&self, mount: &Mount) -> Option<Vec<u8>> {

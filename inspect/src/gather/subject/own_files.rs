@@ -5,6 +5,7 @@ use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view;
 use crate::gather::subject::view::{FinalLink, View};
+use crate::model::Device;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -36,4 +37,21 @@ pub fn with_own_view<T>(look: impl FnOnce(&View<'_>) -> Option<T>) -> Option<T> 
     let own = ProcDir::open(std::process::id()).ok()?;
     let mounts = Mounts::of(&own, &mut Gaps::default());
     look(&View::of(&own, &mounts))
+}
+
+/// The devices of what this program sees at and below a resolved directory: of the file system it lies on, and of those
+/// mounted below it.
+pub fn devices_below(path: &[u8]) -> Vec<Device> {
+    let devices = with_own_view(|view| Some(view.mounts().devices_below(path)));
+    devices.unwrap_or_default()
+}
+
+/// Whether process `pid` sees the files this program sees, by the same paths.
+pub fn sees_as_we_do(pid: u32) -> bool {
+    let view = |pid| {
+        let dir = ProcDir::open(pid).ok()?;
+        Some((dir.read_link("ns/mnt").ok()?, dir.read_link("root").ok()?))
+    };
+    let own = view(std::process::id());
+    own.is_some() && own == view(pid)
 }

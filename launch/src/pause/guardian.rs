@@ -1,0 +1,343 @@
+//! The guardian: the process that mutes, watches over the command, and ends the pause, whatever becomes of the launcher.
+
+use super::message::{Message, PROBLEM, send};
+use super::muted::{Outcome, Pause};
+use super::processes::{self, watching};
+use super::recover::recover;
+use super::resume::resume;
+use super::state;
+use super::store::{Store, is_guarded};
+use super::trees::Trees;
+use crate::sys::poll::{For, Ready, wait};
+use crate::sys::{pidfd, process, signal, socket, words};
+use inspect::gather::{Fingerprint, Processes};
+use inspect::model::{PauseRecord, Started};
+use inspect::words::{agree, number, plural, sanitize};
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Between two looks for watches placed meanwhile.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Of the time, at most one part in so many is spent looking.
+const SHARE: u32 = 5;
+
+/// How long the end of another pause is waited for before it is looked at again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Refusals that are told one by one.
+const SHOWN: usize = 5;
+
+/// What a pause is asked to be.
+pub struct Request {
+    /// Without the guardian and the times.
+    pub record: PauseRecord,
+    /// When it ends at the latest.
+    pub timeout: Duration,
+    /// The processes it is about; of all if there are none.
+    pub pids: Vec<u32>,
+}
+
+/// Is the guardian, from the mute to the end.
+pub fn run(link: OwnedFd, request: Request) {
+    process::detach(&[link.as_fd()]);
+    process::raise_descriptor_limit();
+    let say = |message: Message<'_>| {
+        // The launcher may have been killed: nobody listens then.
+        let _ = send(link.as_fd(), message);
+    };
+    let mut guardian = match Guardian::begin(request) {
+        Ok((guardian, text)) => {
+            say(Message::Ready(&text));
+            guardian
+        }
+        Err(why) => return say(Message::Failed(&why)),
+    };
+    let why = guardian.watch_over(&link);
+    let text = guardian.end(why, &say);
+    say(Message::Done(&text));
+}
+
+/// Why a pause ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Command,
+    Asked,
+    Timeout,
+}
+
+struct Guardian {
+    pause: Pause,
+    pids: Vec<u32>,
+    ends: Instant,
+    signals: OwnedFd,
+    seen: HashMap<u32, Fingerprint>,
+    /// Watches that were muted since it began.
+    later: usize,
+}
+
+impl Guardian {
+    /// Mutes, and says what it came to.
+    fn begin(request: Request) -> Result<(Guardian, String), String> {
+        let signals = signal::descriptor().map_err(|e| words(&e))?;
+        let since = state::now();
+        let store = Store::open().map_err(|e| format!("no record can be kept: {}", words(&e)))?;
+        let mut text = recover(&store);
+        let mut record = request.record;
+        record.guardian = own_start().ok_or("/proc does not tell when this process started")?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        record.since = now.as_secs() as i64;
+        record.until = (now + request.timeout).as_secs() as i64;
+        let write = |record: &PauseRecord| {
+            let written = store.write(record);
+            written.map_err(|e| format!("no record can be kept: {}", words(&e)))
+        };
+        write(&record)?;
+        let mut guardian = Guardian {
+            pause: Pause::new(record, since),
+            pids: request.pids,
+            ends: Instant::now() + request.timeout,
+            signals,
+            seen: HashMap::new(),
+            later: 0,
+        };
+        let guardians = guardians(&store);
+        let (mut muted, mut paused) = (0, 0);
+        let (mut failed, mut unknown, mut not_held) = (Vec::new(), 0, 0);
+        for pid in watching() {
+            if !guardian.is_about(pid) || guardians.contains(&pid) {
+                continue;
+            }
+            match guardian.pause.mute(pid, &store) {
+                Ok(outcome) => {
+                    muted += outcome.muted;
+                    paused += usize::from(outcome.muted > 0);
+                    unknown += outcome.unknown;
+                    not_held += outcome.not_held;
+                    failed.extend(outcome.failed);
+                }
+                Err(refused) => failed.push(refused.text().to_owned()),
+            }
+        }
+        let names = guardian.pause.names_text();
+        let written = store.write_names(&guardian.pause.record, &names);
+        if let Err(e) = written {
+            text += &format!("{PROBLEM}what is there cannot be kept for a guardian that is killed: {}\n", words(&e));
+        }
+        text += &began(&guardian.pause.record, muted, paused);
+        text += &not_muted(&failed, unknown, not_held);
+        if guardian.pids.is_empty() {
+            text += &hidden(processes::not_permitted());
+        }
+        Ok((guardian, text))
+    }
+
+    fn is_about(&self, pid: u32) -> bool {
+        self.pids.is_empty() || self.pids.contains(&pid)
+    }
+
+    /// Waits for the end of the command, and mutes what is watched meanwhile.
+    fn watch_over(&mut self, link: &OwnedFd) -> Why {
+        let mut text = [0; 16];
+        let received = socket::receive(link.as_fd(), &mut text);
+        // Without a command the launcher has gone before it started one.
+        let Some(command) = received.ok().and_then(|(_, fds)| fds.into_iter().next()) else {
+            return Why::Command;
+        };
+        let mut pause = LOOK;
+        loop {
+            let rest = self.ends.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return Why::Timeout;
+            }
+            let what = [For::Input(command.as_fd()), For::Input(self.signals.as_fd())];
+            let [ended, signalled] = wait(what, Some(pause.min(rest)));
+            if ended != Ready::No {
+                return Why::Command;
+            }
+            if signalled == Ready::Yes && self.is_asked_to_end() {
+                return Why::Asked;
+            }
+            let start = Instant::now();
+            self.look();
+            pause = LOOK.max(start.elapsed() * SHARE);
+        }
+    }
+
+    fn is_asked_to_end(&self) -> bool {
+        let mut asked = false;
+        while let Some(signal) = signal::next(self.signals.as_fd()) {
+            asked |= signal.number == libc::SIGTERM;
+        }
+        asked
+    }
+
+    /// Mutes what has come since the last look.
+    fn look(&mut self) {
+        let Ok(pids) = Processes::open().and_then(|mut all| all.pids()) else {
+            return;
+        };
+        let alive: HashSet<u32> = pids.iter().copied().collect();
+        self.seen.retain(|pid, _| alive.contains(pid));
+        let own = std::process::id();
+        for pid in pids.into_iter().filter(|&pid| pid != own) {
+            if !self.is_about(pid) {
+                continue;
+            }
+            let Ok(seen) = self.seen.remove(&pid).map_or_else(|| Fingerprint::of(pid), Ok) else {
+                continue;
+            };
+            let seen = self.seen.entry(pid).or_insert(seen);
+            if !seen.changed().unwrap_or(false) || !self.pause.concerns(pid) {
+                continue;
+            }
+            let Ok(store) = Store::open() else {
+                continue;
+            };
+            if guardians(&store).contains(&pid) {
+                continue;
+            }
+            // One that may not be changed was told at the beginning.
+            if let Ok(Outcome { muted, .. }) = self.pause.mute(pid, &store)
+                && muted > 0
+            {
+                self.later += muted;
+                // The masks are on record, which is what matters most.
+                let _ = store.write_names(&self.pause.record, &self.pause.names_text());
+            }
+        }
+    }
+
+    /// Ends the pause, once no other one goes on, and says what it came to.
+    fn end(mut self, why: Why, say: &dyn Fn(Message<'_>)) -> String {
+        self.pause.record.over = true;
+        let mut told = false;
+        let store = loop {
+            let store = match Store::open() {
+                Ok(store) => store,
+                Err(e) => return format!("the record cannot be opened: {}\n", words(&e)),
+            };
+            // Others must not wait for this one.
+            let _ = store.write(&self.pause.record);
+            let Some(other) = covering(&store, &self.pause.record) else {
+                break store;
+            };
+            drop(store);
+            if !std::mem::replace(&mut told, true) {
+                say(Message::Waits(&format!(
+                    "another pause of {} goes on: what both are about stays mute until it ends\n",
+                    dirs(&other)
+                )));
+            }
+            await_end(other.guardian);
+        };
+        let told = resume(&mut self.pause, &mut |record| {
+            // It is for who has to put back what a killed guardian has left there.
+            let _ = store.write(record);
+        });
+        store.remove(&self.pause.record);
+        let mut text = match why {
+            Why::Command => String::new(),
+            Why::Asked => "released, as was asked for, while the command goes on\n".to_owned(),
+            Why::Timeout => "--timeout is over while the command goes on\n".to_owned(),
+        };
+        if self.later > 0 {
+            let later = plural(self.later, "watch", "watches");
+            text += &format!("muted {later} more that were placed meanwhile\n");
+        }
+        text += &told.text();
+        // A killed guardian's, which this pause has covered.
+        text += &recover(&store);
+        text
+    }
+}
+
+/// This process.
+fn own_start() -> Option<Started> {
+    let pid = std::process::id();
+    let ticks = inspect::gather::start_of(pid)?;
+    Some(Started { pid, ticks })
+}
+
+/// The processes that guard pauses: for a moment they have what they mute.
+fn guardians(store: &Store) -> HashSet<u32> {
+    store.all().iter().map(|record| record.guardian.pid).collect()
+}
+
+/// A pause in force that covers something `record` has muted.
+pub fn covering(store: &Store, record: &PauseRecord) -> Option<PauseRecord> {
+    let covers = |other: &PauseRecord| {
+        let trees = Trees::of(other);
+        record.watches.iter().any(|watch| trees.have(watch.path.as_bytes()))
+    };
+    let mut all = store.all().into_iter();
+    all.find(|other| {
+        other.guardian != record.guardian && !other.over && is_guarded(other) && covers(other)
+    })
+}
+
+fn await_end(guardian: Started) {
+    if let Ok(process) = pidfd::open(guardian.pid) {
+        wait([For::Input(process.as_fd())], Some(AGAIN));
+    }
+}
+
+/// The trees of a pause, for people.
+pub fn dirs(record: &PauseRecord) -> String {
+    let dirs: Vec<_> = record.dirs.iter().map(ToString::to_string).collect();
+    sanitize(&dirs.join(", ")).into_owned()
+}
+
+fn began(record: &PauseRecord, muted: usize, processes: usize) -> String {
+    let dirs = dirs(record);
+    match muted {
+        0 => format!("{PROBLEM}nothing is muted: no watch in {dirs} that this user may change\n"),
+        _ => format!(
+            "paused {} of {} in {dirs}\n",
+            plural(muted, "watch", "watches"),
+            plural(processes, "process", "processes")
+        ),
+    }
+}
+
+fn not_muted(failed: &[String], unknown: usize, not_held: usize) -> String {
+    let mut text = String::new();
+    if !failed.is_empty() {
+        text += &format!("{PROBLEM}{} could not be muted, and fire as before:\n", number(failed.len() as u64));
+        for line in failed.iter().take(SHOWN) {
+            text += &format!("{PROBLEM}  {}\n", sanitize(line));
+        }
+        if failed.len() > SHOWN {
+            text += &format!("{PROBLEM}  and {} more\n", number((failed.len() - SHOWN) as u64));
+        }
+    }
+    if unknown > 0 {
+        let watches = plural(unknown, "watch", "watches");
+        text += &format!(
+            "{PROBLEM}{watches} on the same file system {} not muted: where they are is not known\n",
+            agree(unknown as u64, "was", "were")
+        );
+    }
+    if not_held > 0 {
+        let files = plural(not_held, "file", "files");
+        text += &format!("{PROBLEM}{files} could not be held: when one is removed, its watches hear it at once\n");
+    }
+    text
+}
+
+fn hidden(not_permitted: usize) -> String {
+    match not_permitted {
+        0 => String::new(),
+        some => format!(
+            "{} of others may not be looked at: what they watch there fires as before (root pauses them too)\n",
+            plural(some, "process", "processes")
+        ),
+    }
+}
+
+/// Why a guardian could not be made.
+pub fn no_guardian(error: &io::Error) -> String {
+    format!("the pause cannot be guarded: {}", words(error))
+}

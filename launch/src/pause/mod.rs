@@ -1,0 +1,173 @@
+//! `watchfix pause DIR... -- CMD`: who watches DIR hears nothing while CMD runs, and once afterwards.
+//!
+//! ```text
+//! launcher ------> guardian, in a session of its own
+//!  |                 [guardian]  a record of who pauses what       [store]
+//!  |                 [muted]     masks that report nothing; what was there, by name
+//!  |  <- ready ---   looks every 250 ms for watches placed meanwhile
+//!  +--> CMD
+//!  |  -- pidfd -->   waits for the end of CMD, and for other pauses of the same tree
+//!  |                 [resume]    masks back, what changed told once [operations]
+//!  |  <- done ----
+//! ends as CMD ended
+//! ```
+//!
+//! While CMD runs no copy of another process's descriptor is held: an instance its process closes ends. Whoever finds a
+//! record nobody guards ends that pause ([`recover`]).
+
+mod aside;
+mod guardian;
+mod list;
+mod message;
+mod muted;
+mod operations;
+mod processes;
+mod recover;
+mod release;
+mod resume;
+mod state;
+mod store;
+mod told;
+mod trees;
+
+use crate::cli::PauseArgs;
+use crate::complaint::{USAGE, complain, complain_plainly};
+use crate::run::{Command, Launcher, OWN_FAILURE};
+use crate::sys::poll::{For, Ready, wait};
+use crate::sys::process::{self, Fork};
+use crate::sys::signal::{self, Inherited};
+use crate::sys::{socket, words};
+use guardian::Request;
+use inspect::model::{Name, PauseRecord};
+pub use recover::recover_any;
+pub use resume::Replay;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// `watchfix pause`.
+pub fn main(args: &PauseArgs) -> ExitCode {
+    if args.list {
+        return list::main(args);
+    }
+    let dirs = match resolved(&args.dirs) {
+        Ok(dirs) => dirs,
+        Err(why) => return usage(&why),
+    };
+    if args.release {
+        return release::main(&dirs);
+    }
+    if args.command.is_empty() {
+        return usage("which command? Type: watchfix pause DIR... -- CMD");
+    }
+    let exclude = args.exclude.clone().unwrap_or_default().into_vec();
+    if let Some(why) = trees::problem(&exclude) {
+        return usage(&why);
+    }
+    let command = args.command.iter().map(|word| word.as_bytes()).collect::<Vec<_>>();
+    let request = Request {
+        record: PauseRecord {
+            command: command.join(&b' '),
+            replay: args.replay.name().to_owned(),
+            dirs,
+            exclude,
+            ..PauseRecord::default()
+        },
+        timeout: args.timeout,
+        pids: args.pid.clone(),
+    };
+    match pause(request, &Command::plain(&args.command), args.quiet) {
+        Ok(exit) => exit,
+        Err(why) => {
+            complain(&why);
+            OWN_FAILURE.into()
+        }
+    }
+}
+
+fn usage(why: &str) -> ExitCode {
+    complain(why);
+    USAGE.into()
+}
+
+/// The trees, without links: each must be there.
+fn resolved(dirs: &[PathBuf]) -> Result<Vec<Name>, String> {
+    if dirs.is_empty() {
+        return Err("which directories? Type: watchfix pause DIR... -- CMD".to_owned());
+    }
+    let one = |dir: &PathBuf| {
+        let found = dir.canonicalize();
+        let found = found.map_err(|e| format!("{}: {}", dir.display(), words(&e)))?;
+        Ok(found.into_os_string().into_vec().into())
+    };
+    dirs.iter().map(one).collect()
+}
+
+fn pause(request: Request, command: &Command, quiet: bool) -> Result<ExitCode, String> {
+    let (link, its_link) = socket::pair().map_err(|e| guardian::no_guardian(&e))?;
+    // From here on nothing that is sent gets lost.
+    let inherited = signal::take_all();
+    let signals = signal::descriptor().map_err(|e| guardian::no_guardian(&e))?;
+    match process::fork().map_err(|e| guardian::no_guardian(&e))? {
+        Fork::Parent(_) => drop(its_link),
+        Fork::Child => {
+            drop((link, signals));
+            guardian::run(its_link, request);
+            std::process::exit(0);
+        }
+    }
+    let say = |text: &str| complain_plainly(&message::lines(text, quiet));
+    match next(&link, &signals) {
+        Heard::Told(b'r', text) => say(&text),
+        Heard::Told(_, why) => return Err(why),
+        Heard::Gone => return Err("the guardian has gone".to_owned()),
+        // The guardian sees that nobody is here, and ends the pause.
+        Heard::Signal(signal) => return Ok(die_of(signal, inherited)),
+    }
+    let launcher = Launcher::start_alone(command, inherited);
+    let launcher = launcher.map_err(|e| format!("the command cannot be started: {}", words(&e)))?;
+    // Without it the guardian ends the pause at once.
+    let _ = socket::send(link.as_fd(), b"c", &[launcher.command()]);
+    let end = launcher.wait();
+    match next(&link, &signals) {
+        Heard::Told(_, text) => say(&text),
+        Heard::Gone => say("! the guardian was killed: the next watchfix command resumes what it muted"),
+        // It goes on without this process.
+        Heard::Signal(_) => {}
+    }
+    Ok(end.exit())
+}
+
+/// What comes first.
+enum Heard {
+    Told(u8, String),
+    Gone,
+    Signal(i32),
+}
+
+fn next(link: &OwnedFd, signals: &OwnedFd) -> Heard {
+    loop {
+        match wait([For::Input(link.as_fd()), For::Input(signals.as_fd())], None) {
+            [Ready::No, Ready::No] => {}
+            [Ready::No, _] => {
+                while let Some(signal) = signal::next(signals.as_fd()) {
+                    if matches!(signal.number, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT) {
+                        return Heard::Signal(signal.number);
+                    }
+                }
+            }
+            _ => {
+                let told = message::receive(link.as_fd());
+                return told.map_or(Heard::Gone, |(kind, text)| Heard::Told(kind, text));
+            }
+        }
+    }
+}
+
+/// Ends as the signal would have ended this process: before anything was started.
+fn die_of(signal: i32, inherited: Inherited) -> ExitCode {
+    signal::suffer(signal);
+    inherited.restore();
+    ExitCode::from(128 + signal as u8)
+}

@@ -1,0 +1,310 @@
+//! Muting: the watches in the trees of a pause get a mask that reports nothing, in place, as `heal` changes masks.
+
+use super::state::{Names, State, Time, names, read_state, state_since, write_state};
+use super::store::Store;
+use super::trees::Trees;
+use crate::heal::{By, Change, Refused, Stopped, Target, make_pass};
+use inspect::gather::{sees_as_we_do, without_paths};
+use inspect::model::{Device, PauseRecord, PausedWatch, Started, from_hex, hex};
+use rules::event::{ALL_EVENTS, EXCL_UNLINK, ONESHOT, UNMOUNT};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write;
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::rc::Rc;
+
+/// A watched inode, as fdinfo shows it: device and number.
+pub type Inode = (u32, u64);
+
+/// What is known of a watched inode.
+pub struct Known {
+    /// As long as it is held it does not end, so that its watches do not report its end.
+    pub fd: Rc<OwnedFd>,
+    /// Where it was, as this program sees it.
+    pub path: Vec<u8>,
+    /// What it was.
+    pub state: State,
+    /// Of a directory that could be listed: its entries.
+    pub names: Option<Names>,
+}
+
+/// The mask of a muted watch: UNMOUNT, which every watch has, and the flags that say when it ends.
+pub fn muted(mask: u32) -> u32 {
+    UNMOUNT | mask & (ONESHOT | EXCL_UNLINK)
+}
+
+fn fires(mask: u32) -> bool {
+    mask & ALL_EVENTS != 0
+}
+
+/// A pause as its guardian has it.
+pub struct Pause {
+    /// What others may read of it.
+    pub record: PauseRecord,
+    /// The inodes whose watches were muted.
+    pub known: BTreeMap<Inode, Known>,
+    /// When the first look began.
+    since: Time,
+    trees: Trees,
+    devices: HashSet<Device>,
+    places: HashMap<PausedKey, usize>,
+    /// Inodes by what this program calls them, for processes that see other paths.
+    own: Option<HashMap<Inode, Vec<u8>>>,
+}
+
+type PausedKey = (Started, i32, i32, Inode);
+
+fn key(watch: &PausedWatch) -> PausedKey {
+    let inode = (watch.device, watch.inode);
+    (watch.process, watch.fd, watch.wd, inode)
+}
+
+/// What came of muting the watches of a process.
+#[derive(Default)]
+pub struct Outcome {
+    /// Watches that were muted.
+    pub muted: usize,
+    /// What was not, as lines.
+    pub failed: Vec<String>,
+    /// Watches whose place is not known, on the file systems of the trees.
+    pub unknown: usize,
+    /// Inodes that are not held: their ends will be heard at once.
+    pub not_held: usize,
+}
+
+impl Pause {
+    /// Nothing is muted yet.
+    pub fn new(record: PauseRecord, since: Time) -> Pause {
+        let trees = Trees::of(&record);
+        Pause {
+            devices: trees.devices(),
+            trees,
+            known: BTreeMap::new(),
+            since,
+            places: HashMap::new(),
+            own: None,
+            record,
+        }
+    }
+
+    /// Whether a process watches anything on the file systems of the trees that is not muted.
+    pub fn concerns(&self, pid: u32) -> bool {
+        let seen = without_paths(pid).unwrap_or_default();
+        let mut seen = seen.iter();
+        seen.any(|watch| self.devices.contains(&watch.device) && fires(watch.mask.0))
+    }
+
+    /// Mutes what a process watches in the trees. The record has it before the masks change.
+    ///
+    /// # Errors
+    /// The process may not be changed though it watches something there.
+    pub fn mute(&mut self, pid: u32, store: &Store) -> Result<Outcome, Refused> {
+        if !self.concerns(pid) {
+            return Ok(Outcome::default());
+        }
+        let on_them = |device| self.devices.contains(&device);
+        let mut target = Target::open(pid)?;
+        let process = Started {
+            pid,
+            ticks: target.handle.process().start_ticks.unwrap_or(0),
+        };
+        if !sees_as_we_do(pid) && self.own.is_none() {
+            self.own = Some(inodes_below(&self.trees));
+        }
+        let own = self.own.as_ref().filter(|_| !sees_as_we_do(pid));
+        let trees = &self.trees;
+        let place = |watch: &inspect::model::Watch| -> Option<Vec<u8>> {
+            match own {
+                Some(own) => own.get(&(watch.device.0, watch.inode)).cloned(),
+                None => watch.path.as_ref().map(|path| path.as_bytes().to_vec()),
+            }
+            .filter(|path| trees.have(path))
+        };
+        let mut plan = |target: &Target| {
+            let mut changes = Vec::new();
+            for (instance, seen) in target.handle.process().inotify.iter().enumerate() {
+                for (at, watch) in seen.watches.iter().enumerate() {
+                    let before = watch.mask.0;
+                    if fires(before) && on_them(watch.device) && place(watch).is_some() {
+                        changes.push(Change {
+                            instance,
+                            watch: at,
+                            wd: watch.wd,
+                            before,
+                            after: muted(before),
+                            by: By::Pause,
+                        });
+                    }
+                }
+            }
+            changes
+        };
+        let (record, places) = (&mut self.record, &mut self.places);
+        let mut note = |target: &Target, changes: &[Change]| {
+            for change in changes {
+                let instances = &target.handle.process().inotify;
+                let instance = instances.get(change.instance);
+                let Some((instance, watch)) =
+                    instance.and_then(|i| Some((i, i.watches.get(change.watch)?)))
+                else {
+                    continue;
+                };
+                let noted = PausedWatch {
+                    process,
+                    fd: instance.fd,
+                    wd: watch.wd,
+                    device: watch.device.0,
+                    inode: watch.inode,
+                    mask: change.before,
+                    path: place(watch).unwrap_or_default().into(),
+                };
+                match places.get(&key(&noted)).and_then(|&at| record.watches.get_mut(at)) {
+                    // The program has placed it again meanwhile, perhaps to add to it.
+                    Some(watch) => watch.mask |= noted.mask,
+                    None => {
+                        places.insert(key(&noted), record.watches.len());
+                        record.watches.push(noted);
+                    }
+                }
+            }
+            store.write(record).map_err(|e| e.to_string())
+        };
+        let pass = match make_pass(&mut target, &mut plan, &mut note) {
+            Ok(pass) => pass,
+            Err(Stopped::Refused(refused)) => return Err(refused),
+            Err(Stopped::Unprepared(why)) => return Err(Refused::NotPermitted(why)),
+        };
+        let failed = pass.failed.iter().map(|one| format!("{}: {}", one.place, one.why));
+        let mut outcome = Outcome {
+            muted: pass.done.len(),
+            failed: failed.collect(),
+            ..Outcome::default()
+        };
+        let done: HashSet<(usize, i32)> =
+            pass.done.iter().map(|d| (d.change.instance, d.change.wd)).collect();
+        let opener = target.handle.opener();
+        for (at, instance) in target.handle.process().inotify.iter().enumerate() {
+            for (place, watch) in instance.watches.iter().enumerate() {
+                let on_them = self.devices.contains(&watch.device);
+                if on_them && watch.path.is_none() && fires(watch.mask.0) && own.is_none() {
+                    outcome.unknown += 1;
+                }
+                let inode = (watch.device.0, watch.inode);
+                if !done.contains(&(at, watch.wd)) || self.known.contains_key(&inode) {
+                    continue;
+                }
+                let known = opener.open(at, place).ok().and_then(|fd| known(fd, self.since));
+                match known {
+                    Some(known) => {
+                        self.known.insert(inode, known);
+                    }
+                    None => outcome.not_held += 1,
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// What the directories held, for who has to end this pause in the guardian's place.
+    pub fn names_text(&self) -> String {
+        let mut text = String::new();
+        for ((device, inode), known) in &self.known {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "at {device:x} {inode:x} {}", hex(&known.path));
+            write_state(&mut text, "is", &known.state, b"");
+            for (name, state) in known.names.iter().flatten() {
+                write_state(&mut text, "has", state, name);
+            }
+            if known.names.is_some() {
+                text.push_str("all\n");
+            }
+        }
+        text
+    }
+
+    /// A pause somebody else has begun, from what is on record: what is where it was is opened.
+    pub fn of_record(record: PauseRecord, names: &str) -> Pause {
+        let mut pause = Pause::new(record, (i64::MAX, 0));
+        let mut at: Option<(Inode, Vec<u8>)> = None;
+        let (mut state, mut names_here) = (State::default(), Names::new());
+        let mut listed = false;
+        for line in names.lines().chain(["at"]) {
+            let mut words = line.split(' ');
+            match words.next() {
+                Some("at") => {
+                    if let Some((inode, path)) = at.take()
+                        && let Some(fd) = open_at(&path, state.inode)
+                    {
+                        let names = listed.then(|| std::mem::take(&mut names_here));
+                        let fd = Rc::new(fd);
+                        let known = Known { fd, path, state, names };
+                        pause.known.insert(inode, known);
+                    }
+                    names_here = Names::new();
+                    listed = false;
+                    at = place_of(&mut words);
+                }
+                Some("is") => state = read_state(&mut words).map_or(state, |(state, _)| state),
+                Some("has") => {
+                    if let Some((state, name)) = read_state(&mut words) {
+                        names_here.insert(name, state);
+                    }
+                }
+                Some("all") => listed = true,
+                _ => {}
+            }
+        }
+        pause
+    }
+}
+
+fn place_of<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(Inode, Vec<u8>)> {
+    let device = u32::from_str_radix(words.next()?, 16).ok()?;
+    let inode = u64::from_str_radix(words.next()?, 16).ok()?;
+    Some(((device, inode), from_hex(words.next()?)?))
+}
+
+/// Opens what is at a path, if it is the inode of that number.
+fn open_at(path: &[u8], inode: u64) -> Option<OwnedFd> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW);
+    let file = options.open(std::ffi::OsString::from_vec(path.to_vec())).ok()?;
+    (file.metadata().ok()?.ino() == inode).then(|| file.into())
+}
+
+fn known(fd: OwnedFd, since: Time) -> Option<Known> {
+    let path = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
+    let state = state_since(&fd, since).ok()?;
+    let names = state.is_dir().then(|| names(fd.as_fd(), since, b"").ok()).flatten();
+    Some(Known {
+        path: path.into_os_string().into_vec(),
+        state,
+        names,
+        fd: Rc::new(fd),
+    })
+}
+
+/// What lies in the trees, by device and number. Where a file system tells one number inside and another one outside
+/// (overlayfs, btrfs), nothing of it is found.
+fn inodes_below(trees: &Trees) -> HashMap<Inode, Vec<u8>> {
+    let mut found = HashMap::new();
+    let mut left: Vec<_> = trees
+        .dirs()
+        .iter()
+        .map(|dir| std::ffi::OsString::from_vec(dir.as_bytes().to_vec()).into())
+        .collect::<Vec<std::path::PathBuf>>();
+    while let Some(path) = left.pop() {
+        let Ok(metadata) = fs::symlink_metadata(&path) else {
+            continue;
+        };
+        let inode = (Device::of(metadata.dev()).0, metadata.ino());
+        if metadata.is_dir() {
+            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+            left.extend(entries.map(|entry| entry.path()));
+        }
+        found.insert(inode, path.into_os_string().into_vec());
+    }
+    found
+}

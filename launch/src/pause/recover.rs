@@ -1,0 +1,32 @@
+//! Pauses whose guardian was killed: whoever comes next ends them.
+
+use super::guardian::{covering, dirs};
+use super::message::lines;
+use super::muted::Pause;
+use super::resume::resume;
+use super::store::{Store, is_guarded};
+
+/// Ends the pauses nobody guards, but for what another one covers. Returns what was told, as lines.
+pub fn recover(store: &Store) -> String {
+    let mut text = String::new();
+    for record in store.all() {
+        if is_guarded(&record) || covering(store, &record).is_some() {
+            continue;
+        }
+        let names = store.names(&record).unwrap_or_default();
+        let of = dirs(&record);
+        let mut pause = Pause::of_record(record, &names);
+        let told = resume(&mut pause, &mut |record| {
+            // It is for who has to put back what this process would leave there.
+            let _ = store.write(record);
+        });
+        store.remove(&pause.record);
+        text += &format!("ended a pause of {of} whose guardian was killed: {}", told.text());
+    }
+    text
+}
+
+/// The same, from any command: nothing is waited for where there is none. Returns lines for standard error.
+pub fn recover_any() -> String {
+    Store::look().map_or_else(String::new, |store| lines(&recover(&store), false))
+}

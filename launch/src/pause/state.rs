@@ -1,0 +1,322 @@
+//! What is known of a watched file or directory, and what has become of it since.
+
+use inspect::model::{from_hex, hex};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat, fstat, openat, statat};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Seconds and nanoseconds since 1970.
+pub type Time = (i64, i64);
+
+/// A file as stat(2) tells it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct State {
+    /// Type and permissions.
+    pub mode: u32,
+    owner: (u32, u32),
+    links: u64,
+    size: i64,
+    /// Its number.
+    pub inode: u64,
+    /// When it was read last, as far as that is kept.
+    pub accessed: Time,
+    /// When its content was changed last.
+    pub modified: Time,
+    changed: Time,
+}
+
+/// The entries of a directory.
+pub type Names = BTreeMap<Vec<u8>, State>;
+
+impl State {
+    /// Of an open file.
+    ///
+    /// # Errors
+    /// The errno of fstat(2).
+    pub fn of(file: BorrowedFd<'_>) -> io::Result<State> {
+        Ok(State::from(&fstat(file)?))
+    }
+
+    /// Of an entry of a directory, which is not followed.
+    ///
+    /// # Errors
+    /// The errno of fstatat(2).
+    pub fn at(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<State> {
+        Ok(State::from(&statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
+    }
+
+    fn from(stat: &Stat) -> State {
+        State {
+            mode: stat.st_mode,
+            owner: (stat.st_uid, stat.st_gid),
+            links: stat.st_nlink as u64,
+            size: stat.st_size,
+            inode: stat.st_ino,
+            accessed: (stat.st_atime, stat.st_atime_nsec as i64),
+            modified: (stat.st_mtime, stat.st_mtime_nsec as i64),
+            changed: (stat.st_ctime, stat.st_ctime_nsec as i64),
+        }
+    }
+
+    /// Whether it is a directory.
+    pub fn is_dir(&self) -> bool {
+        self.is(libc::S_IFDIR)
+    }
+
+    /// Whether it has a content to be written to.
+    pub fn is_regular(&self) -> bool {
+        self.is(libc::S_IFREG)
+    }
+
+    fn is(&self, kind: u32) -> bool {
+        self.mode & libc::S_IFMT == kind
+    }
+
+    /// Whether somebody may run it.
+    pub fn is_executable(&self) -> bool {
+        self.mode & 0o111 != 0
+    }
+
+    /// Whether it has no name any more.
+    pub fn is_unlinked(&self) -> bool {
+        self.links == 0
+    }
+
+    /// A state of which a change at `time` or later may not be told by the time alone: one that is no state's.
+    fn not_since(mut self, time: Time) -> State {
+        if self.changed >= time {
+            self.changed = (0, 0);
+        }
+        self
+    }
+
+    /// Who may do what with it.
+    pub fn rights(&self) -> (u32, (u32, u32)) {
+        (self.mode, self.owner)
+    }
+
+    /// What has become of the same inode.
+    pub fn became(&self, now: &State) -> Became {
+        let content = (self.modified, self.size) != (now.modified, now.size);
+        let attributes =
+            (self.mode, self.owner, self.links) != (now.mode, now.owner, now.links);
+        // A change nothing else tells may be a write whose time was put back.
+        let unexplained = self.changed != now.changed && !content && !attributes;
+        Became {
+            written: content || unexplained,
+            attributes,
+        }
+    }
+}
+
+/// What has become of an inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Became {
+    /// It may have been written to.
+    pub written: bool,
+    /// It has other permissions, another owner, or another number of names.
+    pub attributes: bool,
+}
+
+/// The entries of a directory, without those of `aside`. A change at `since` or later is told, whatever its time.
+///
+/// # Errors
+/// The errno of opening or listing it.
+pub fn names(dir: BorrowedFd<'_>, since: Time, aside: &[u8]) -> io::Result<Names> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let list = openat(dir, ".", flags, Mode::empty())?;
+    let mut names = Names::new();
+    for entry in Dir::new(list)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if matches!(name, b"." | b"..") || name == aside {
+            continue;
+        }
+        // One that has gone meanwhile was not there.
+        if let Ok(state) = State::at(dir, name) {
+            names.insert(name.to_owned(), state.not_since(since));
+        }
+    }
+    Ok(names)
+}
+
+/// What a directory's entries have become.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Names that are gone, and whether they were directories.
+    pub gone: Vec<(Vec<u8>, bool)>,
+    /// Names that were not there; directories that are others.
+    pub new: Vec<(Vec<u8>, State)>,
+    /// Files that are others under the same name.
+    pub replaced: Vec<(Vec<u8>, State)>,
+    /// Files that may have been written to.
+    pub written: Vec<(Vec<u8>, State)>,
+    /// Files and directories with other permissions, another owner, or another number of names.
+    pub attributes: Vec<(Vec<u8>, State)>,
+}
+
+impl Changes {
+    /// Between two looks.
+    pub fn between(before: &Names, now: &Names) -> Changes {
+        let mut changes = Changes::default();
+        for (name, was) in before {
+            if !now.contains_key(name) {
+                changes.gone.push((name.clone(), was.is_dir()));
+            }
+        }
+        for (name, is) in now {
+            let one = || (name.clone(), *is);
+            match before.get(name) {
+                None => changes.new.push(one()),
+                Some(was) if was.inode == is.inode => {
+                    let became = was.became(is);
+                    // The entries of a directory are its own matter, and count as its names.
+                    let is_dir = is.is_dir();
+                    if became.written && !is_dir {
+                        changes.written.push(one());
+                    }
+                    if became.attributes && !(is_dir && was.rights() == is.rights()) {
+                        changes.attributes.push(one());
+                    }
+                }
+                Some(_) if is.is_dir() => changes.new.push(one()),
+                Some(_) => changes.replaced.push(one()),
+            }
+        }
+        changes
+    }
+
+    /// Whether nothing has changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Changes::default()
+    }
+}
+
+/// The times of `now`'s changes are those of `then`'s: what this program does to an entry shows there.
+pub fn without_times(now: &Names, then: &Names) -> Names {
+    let mut names = now.clone();
+    for (name, state) in &mut names {
+        if let Some(then) = then.get(name) {
+            state.changed = then.changed;
+        }
+    }
+    names
+}
+
+/// A line of text for a state.
+pub fn write_state(text: &mut String, word: &str, state: &State, name: &[u8]) {
+    let State { mode, owner: (user, group), links, size, inode, modified, changed, .. } = state;
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{word} {mode:o} {user} {group} {links} {size} {inode} {} {} {} {} {}",
+        modified.0, modified.1, changed.0, changed.1, hex(name)
+    );
+}
+
+/// Reads the words of [`write_state`] behind the first one.
+pub fn read_state<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(State, Vec<u8>)> {
+    let mode = u32::from_str_radix(words.next()?, 8).ok()?;
+    let owner = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let links = words.next()?.parse().ok()?;
+    let size = words.next()?.parse().ok()?;
+    let inode = words.next()?.parse().ok()?;
+    let mut time = || Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?));
+    let (modified, changed) = (time()?, time()?);
+    let state = State {
+        mode,
+        owner,
+        links,
+        size,
+        inode,
+        accessed: modified,
+        modified,
+        changed,
+    };
+    Some((state, from_hex(words.next()?)?))
+}
+
+/// Now, as file systems of this machine tell the time of a change: no later than that of any change to come
+/// (`current_time` of fs/inode.c).
+pub fn now() -> Time {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    (now.tv_sec, now.tv_nsec as i64)
+}
+
+/// Of a state, by an open file.
+pub fn state_since<Fd: AsFd>(file: Fd, since: Time) -> io::Result<State> {
+    Ok(State::of(file.as_fd())?.not_since(since))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    fn look(dir: &Path) -> Names {
+        names(File::open(dir).unwrap().as_fd(), (i64::MAX, 0), b"").unwrap()
+    }
+
+    fn words(list: &[(Vec<u8>, State)]) -> Vec<&[u8]> {
+        list.iter().map(|(name, _)| &name[..]).collect()
+    }
+
+    #[test]
+    fn what_became_of_entries_is_told_by_kind() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["same", "written", "mode", "gone", "replaced", "old"] {
+            fs::write(at(name), name).unwrap();
+        }
+        fs::create_dir(at("dir")).unwrap();
+        fs::create_dir(at("dir-gone")).unwrap();
+        let before = look(dir.path());
+        assert!(Changes::between(&before, &look(dir.path())).is_empty());
+        fs::write(at("written"), "longer than it was").unwrap();
+        fs::set_permissions(at("mode"), Permissions::from_mode(0o600)).unwrap();
+        fs::remove_file(at("gone")).unwrap();
+        fs::remove_dir(at("dir-gone")).unwrap();
+        fs::write(at("next"), "next").unwrap();
+        fs::rename(at("next"), at("replaced")).unwrap();
+        fs::rename(at("old"), at("new")).unwrap();
+        // Its entries change its times, and are its own matter.
+        fs::write(at("dir/inside"), "").unwrap();
+        let now = look(dir.path());
+        let changes = Changes::between(&before, &now);
+        assert_eq!(
+            changes.gone,
+            [(b"dir-gone".to_vec(), true), (b"gone".to_vec(), false), (b"old".to_vec(), false)]
+        );
+        assert_eq!(words(&changes.new), [b"new"]);
+        assert_eq!(words(&changes.replaced), [b"replaced"]);
+        assert_eq!(words(&changes.written), [b"written"]);
+        assert_eq!(words(&changes.attributes), [b"mode"]);
+    }
+
+    #[test]
+    fn a_state_is_read_back_as_it_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a\n b"), "x").unwrap();
+        let names = look(dir.path());
+        let (name, state) = names.first_key_value().unwrap();
+        let mut text = String::new();
+        write_state(&mut text, "name", state, name);
+        let mut words = text.trim_end().split(' ').skip(1);
+        let read = State { accessed: state.modified, ..*state };
+        assert_eq!(read_state(&mut words), Some((read, name.clone())));
+    }
+
+    #[test]
+    fn a_change_whose_time_tells_nothing_is_taken_for_a_write() {
+        let file = tempfile::tempfile().unwrap();
+        let past = state_since(&file, (0, 0)).unwrap();
+        let exact = state_since(&file, (i64::MAX, 0)).unwrap();
+        let now = State::of(file.as_fd()).unwrap();
+        assert!(past.became(&now).written && !past.became(&now).attributes);
+        assert!(!exact.became(&now).written);
+    }
+}

@@ -1,0 +1,71 @@
+//! The records of pauses, in the directory `pause` of the runtime directory: this user's alone.
+
+use crate::heal::Runtime;
+use inspect::gather::is_gone_since;
+use inspect::model::{PauseRecord, Started};
+use std::io;
+
+/// What follows the name of a record in the name of the file with what its directories held.
+const NAMES: &str = ".names";
+
+/// The records, which nobody else changes for as long as this is held.
+pub struct Store(Runtime);
+
+impl Store {
+    /// Waits until nobody else has it.
+    ///
+    /// # Errors
+    /// The directory cannot be made, or is not this user's alone.
+    pub fn open() -> io::Result<Store> {
+        Runtime::open_below("pause").map(Store)
+    }
+
+    /// The same, or `None` where there has been no pause, or none that can be looked at: without a wait, and nothing is made.
+    pub fn look() -> Option<Store> {
+        Runtime::look_below("pause").map(Store)
+    }
+
+    /// All pauses that can be read.
+    pub fn all(&self) -> Vec<PauseRecord> {
+        let names = self.0.names();
+        let records = names.iter().filter(|name| !name.contains('.'));
+        let read = records.filter_map(|name| PauseRecord::parse(&self.0.read(name).ok()??));
+        let mut all: Vec<_> = read.collect();
+        all.sort_by_key(|record| (record.since, record.guardian));
+        all
+    }
+
+    /// Writes one.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, record: &PauseRecord) -> io::Result<()> {
+        self.0.write(&record.name(), &record.text())
+    }
+
+    /// What its directories held.
+    pub fn names(&self, record: &PauseRecord) -> Option<String> {
+        self.0.read(&(record.name() + NAMES)).ok()?
+    }
+
+    /// Writes that.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_names(&self, record: &PauseRecord, text: &str) -> io::Result<()> {
+        self.0.write(&(record.name() + NAMES), text)
+    }
+
+    /// Removes all of a pause.
+    pub fn remove(&self, record: &PauseRecord) {
+        self.0.remove(&record.name());
+        self.0.remove(&(record.name() + NAMES));
+    }
+}
+
+/// Whether the process that is to end the pause is there.
+pub fn is_guarded(record: &PauseRecord) -> bool {
+    let Started { pid, ticks } = record.guardian;
+    // A zombie guards nothing.
+    !is_gone_since(pid, ticks) && inspect::thread(pid).is_ok_and(|thread| !thread.is_zombie)
+}
