@@ -1,7 +1,7 @@
 //! The command line of watchfix.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::pause::Replay;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use inspect::cli::{TargetArgs, parse_pid, parse_seconds};
 use inspect::pages::Pages;
 use std::ffi::OsString;

@@ -201,7 +201,10 @@ mod tests {
         assert_eq!(PauseRecord::parse(&text), Some(record));
         for (at, _) in text.match_indices(['\n', ' ']) {
             let cut = &text[..at];
-            assert_ne!(PauseRecord::parse(cut).map(|r| r.text()), Some(text.clone()));
+            assert_ne!(
+                PauseRecord::parse(cut).map(|r| r.text()),
+                Some(text.clone())
+            );
         }
         assert_eq!(PauseRecord::parse(""), None);
         assert_eq!(PauseRecord::parse("watchfix pause 2\n"), None);

@@ -39,14 +39,10 @@ impl Runtime {
         Runtime::at(path, inspect::effective_user())
     }
 
-    /// The same, where it is there, this user's alone, and not locked: nothing is made, and nothing waited for.
-    pub fn look_below(name: &str) -> Option<Runtime> {
-        let user = inspect::effective_user();
-        let path = place(user).0.join(name);
-        is_own(&path, user).ok()?;
-        let lock = File::open(&path).ok()?;
-        lock.try_lock().ok()?;
-        Some(Runtime { path, _lock: lock })
+    /// Whether there is a file in such a directory: nothing is made, and nothing waited for.
+    pub fn has_any_below(name: &str) -> bool {
+        let entries = fs::read_dir(place(inspect::effective_user()).0.join(name));
+        entries.is_ok_and(|mut entries| entries.next().is_some())
     }
 
     fn at(path: PathBuf, user: u32) -> io::Result<Runtime> {

@@ -127,15 +127,15 @@ impl Target {
         Some(self.copies.get(instance)?.1.as_fd())
     }
 
-    /// Our copies of its instances, with their places.
-    pub fn instances(&self) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
-        let copies = self.copies.iter().enumerate();
-        copies.map(|(at, (_, copy))| (at, copy.as_fd()))
+    /// Our copies of its instances, with its descriptors.
+    pub fn instances(&self) -> impl Iterator<Item = (i32, BorrowedFd<'_>)> {
+        self.copies.iter().map(|(fd, copy)| (*fd, copy.as_fd()))
     }
 
     /// Whether one of them is of this instance.
     pub fn has_copy_of(&self, instance: BorrowedFd<'_>) -> bool {
-        self.instances().any(|(_, copy)| is_same_file(copy, instance))
+        self.instances()
+            .any(|(_, copy)| is_same_file(copy, instance))
     }
 
     /// Reads the watches as they are now; paths that are not known yet are looked for.

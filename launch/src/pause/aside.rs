@@ -8,10 +8,10 @@ use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::rc::Rc;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// The name of such a directory begins so.
 const NAME: &str = ".watchfix-pause-";
@@ -36,7 +36,10 @@ impl Aside {
         inside: bool,
     ) -> io::Result<Aside> {
         let device = fs::metadata(dir)?.dev();
-        let top = trees.dirs().iter().map(|top| Path::new(OsStr::from_bytes(top.as_bytes())));
+        let top = trees
+            .dirs()
+            .iter()
+            .map(|top| Path::new(OsStr::from_bytes(top.as_bytes())));
         let top = top
             .filter(|top| is_below(dir.as_os_str().as_bytes(), top.as_os_str().as_bytes()))
             .find(|top| fs::metadata(top).is_ok_and(|at| at.dev() == device));
@@ -104,7 +107,9 @@ impl Aside {
 
     /// Whether it lies in the directory `dir`.
     pub fn is_in(&self, dir: &[u8]) -> bool {
-        self.path.parent().is_some_and(|parent| parent.as_os_str().as_bytes() == dir)
+        self.path
+            .parent()
+            .is_some_and(|parent| parent.as_os_str().as_bytes() == dir)
     }
 
     /// The way to `number` in it from the directory `dir` on: relative, as others may see other paths.
@@ -123,8 +128,15 @@ impl Aside {
     }
 
     /// The number an entry has here and its way, if it is a symbolic link that holds its place.
-    pub fn number_of(&self, dir: BorrowedFd<'_>, path: &[u8], name: &[u8]) -> Option<(String, Vec<u8>)> {
-        let way = rustix::fs::readlinkat(dir, name, Vec::new()).ok()?.into_bytes();
+    pub fn number_of(
+        &self,
+        dir: BorrowedFd<'_>,
+        path: &[u8],
+        name: &[u8],
+    ) -> Option<(String, Vec<u8>)> {
+        let way = rustix::fs::readlinkat(dir, name, Vec::new())
+            .ok()?
+            .into_bytes();
         let number = way.rsplit(|&c| c == b'/').next()?;
         let number = std::str::from_utf8(number).ok()?.to_owned();
         (self.way(path, &number) == way).then_some((number, way))
@@ -159,6 +171,11 @@ mod tests {
         let way = aside.way(deep.as_os_str().as_bytes(), "3");
         let way = deep.join(OsStr::from_bytes(&way));
         assert_eq!(fs::read_to_string(&way).unwrap(), "here");
-        assert!(way.as_os_str().as_bytes().windows(10).any(|at| at == b"/../../../"));
+        assert!(
+            way.as_os_str()
+                .as_bytes()
+                .windows(10)
+                .any(|at| at == b"/../../../")
+        );
     }
 }

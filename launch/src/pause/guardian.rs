@@ -87,7 +87,9 @@ impl Guardian {
         let mut text = recover(&store);
         let mut record = request.record;
         record.guardian = own_start().ok_or("/proc does not tell when this process started")?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         record.since = now.as_secs() as i64;
         record.until = (now + request.timeout).as_secs() as i64;
         let write = |record: &PauseRecord| {
@@ -121,10 +123,14 @@ impl Guardian {
                 Err(refused) => failed.push(refused.text().to_owned()),
             }
         }
+        guardian.pause.begun = true;
         let names = guardian.pause.names_text();
         let written = store.write_names(&guardian.pause.record, &names);
         if let Err(e) = written {
-            text += &format!("{PROBLEM}what is there cannot be kept for a guardian that is killed: {}\n", words(&e));
+            text += &format!(
+                "{PROBLEM}what is there cannot be kept for a guardian that is killed: {}\n",
+                words(&e)
+            );
         }
         text += &began(&guardian.pause.record, muted, paused);
         text += &not_muted(&failed, unknown, not_held);
@@ -152,7 +158,10 @@ impl Guardian {
             if rest.is_zero() {
                 return Why::Timeout;
             }
-            let what = [For::Input(command.as_fd()), For::Input(self.signals.as_fd())];
+            let what = [
+                For::Input(command.as_fd()),
+                For::Input(self.signals.as_fd()),
+            ];
             let [ended, signalled] = wait(what, Some(pause.min(rest)));
             if ended != Ready::No {
                 return Why::Command;
@@ -186,7 +195,11 @@ impl Guardian {
             if !self.is_about(pid) {
                 continue;
             }
-            let Ok(seen) = self.seen.remove(&pid).map_or_else(|| Fingerprint::of(pid), Ok) else {
+            let Ok(seen) = self
+                .seen
+                .remove(&pid)
+                .map_or_else(|| Fingerprint::of(pid), Ok)
+            else {
                 continue;
             };
             let seen = self.seen.entry(pid).or_insert(seen);
@@ -263,14 +276,21 @@ fn own_start() -> Option<Started> {
 
 /// The processes that guard pauses: for a moment they have what they mute.
 fn guardians(store: &Store) -> HashSet<u32> {
-    store.all().iter().map(|record| record.guardian.pid).collect()
+    store
+        .all()
+        .iter()
+        .map(|record| record.guardian.pid)
+        .collect()
 }
 
 /// A pause in force that covers something `record` has muted.
 pub fn covering(store: &Store, record: &PauseRecord) -> Option<PauseRecord> {
     let covers = |other: &PauseRecord| {
         let trees = Trees::of(other);
-        record.watches.iter().any(|watch| trees.have(watch.path.as_bytes()))
+        record
+            .watches
+            .iter()
+            .any(|watch| trees.have(watch.path.as_bytes()))
     };
     let mut all = store.all().into_iter();
     all.find(|other| {
@@ -305,12 +325,18 @@ fn began(record: &PauseRecord, muted: usize, processes: usize) -> String {
 fn not_muted(failed: &[String], unknown: usize, not_held: usize) -> String {
     let mut text = String::new();
     if !failed.is_empty() {
-        text += &format!("{PROBLEM}{} could not be muted, and fire as before:\n", number(failed.len() as u64));
+        text += &format!(
+            "{PROBLEM}{} could not be muted, and fire as before:\n",
+            number(failed.len() as u64)
+        );
         for line in failed.iter().take(SHOWN) {
             text += &format!("{PROBLEM}  {}\n", sanitize(line));
         }
         if failed.len() > SHOWN {
-            text += &format!("{PROBLEM}  and {} more\n", number((failed.len() - SHOWN) as u64));
+            text += &format!(
+                "{PROBLEM}  and {} more\n",
+                number((failed.len() - SHOWN) as u64)
+            );
         }
     }
     if unknown > 0 {
@@ -322,7 +348,9 @@ fn not_muted(failed: &[String], unknown: usize, not_held: usize) -> String {
     }
     if not_held > 0 {
         let files = plural(not_held, "file", "files");
-        text += &format!("{PROBLEM}{files} could not be held: when one is removed, its watches hear it at once\n");
+        text += &format!(
+            "{PROBLEM}{files} could not be held: when one is removed, its watches hear it at once\n"
+        );
     }
     text
 }

@@ -19,7 +19,10 @@ const SCHEMA: &str = "watchfix-pause/1";
 
 /// Prints the pauses of this user.
 pub fn main(args: &PauseArgs) -> ExitCode {
-    let all = Store::look().map_or_else(Vec::new, |store| store.all());
+    let all = match Store::has_any() {
+        true => Store::open().map_or_else(|_| Vec::new(), |store| store.all()),
+        false => Vec::new(),
+    };
     let text = match args.json {
         // Of numbers, texts and lists of them: none that JSON has no form for.
         true => serde_json::to_string(&document(&all)).unwrap_or_default() + "\n",
@@ -46,12 +49,20 @@ fn table(all: &[PauseRecord]) -> String {
     if all.is_empty() {
         return "no pause of this user is in force\n".to_owned();
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let mut text = String::new();
     for record in all {
         let since = now.saturating_sub(record.since.unsigned_abs());
         let rest = record.until.unsigned_abs().saturating_sub(now);
-        text += &format!("{}: {}, for {}, ", dirs(record), state(record), duration(since));
+        text += &format!(
+            "{}: {}, for {}, ",
+            dirs(record),
+            state(record),
+            duration(since)
+        );
         text += &format!("at most {} more\n", duration(rest));
         let command = Name::from(&record.command[..]).to_string();
         text += &format!("  command: {}\n", sanitize(&command));

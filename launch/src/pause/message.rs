@@ -12,10 +12,12 @@ pub const PROBLEM: &str = "! ";
 
 /// Lines for people, as they are shown: with `quiet` the problems alone.
 pub fn lines(text: &str, quiet: bool) -> String {
-    let lines = text.lines().filter_map(|line| match line.strip_prefix(PROBLEM) {
-        Some(line) => Some(format!("watchfix: {line}\n")),
-        None => (!quiet).then(|| format!("watchfix: {line}\n")),
-    });
+    let lines = text
+        .lines()
+        .filter_map(|line| match line.strip_prefix(PROBLEM) {
+            Some(line) => Some(format!("watchfix: {line}\n")),
+            None => (!quiet).then(|| format!("watchfix: {line}\n")),
+        });
     lines.collect()
 }
 

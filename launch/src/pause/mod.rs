@@ -16,6 +16,7 @@
 //! record nobody guards ends that pause ([`recover`]).
 
 mod aside;
+mod found;
 mod guardian;
 mod list;
 mod message;
@@ -65,7 +66,11 @@ pub fn main(args: &PauseArgs) -> ExitCode {
     if let Some(why) = trees::problem(&exclude) {
         return usage(&why);
     }
-    let command = args.command.iter().map(|word| word.as_bytes()).collect::<Vec<_>>();
+    let command = args
+        .command
+        .iter()
+        .map(|word| word.as_bytes())
+        .collect::<Vec<_>>();
     let request = Request {
         record: PauseRecord {
             command: command.join(&b' '),
@@ -132,7 +137,9 @@ fn pause(request: Request, command: &Command, quiet: bool) -> Result<ExitCode, S
     let end = launcher.wait();
     match next(&link, &signals) {
         Heard::Told(_, text) => say(&text),
-        Heard::Gone => say("! the guardian was killed: the next watchfix command resumes what it muted"),
+        Heard::Gone => {
+            say("! the guardian was killed: the next watchfix command resumes what it muted")
+        }
         // It goes on without this process.
         Heard::Signal(_) => {}
     }
@@ -148,11 +155,17 @@ enum Heard {
 
 fn next(link: &OwnedFd, signals: &OwnedFd) -> Heard {
     loop {
-        match wait([For::Input(link.as_fd()), For::Input(signals.as_fd())], None) {
+        match wait(
+            [For::Input(link.as_fd()), For::Input(signals.as_fd())],
+            None,
+        ) {
             [Ready::No, Ready::No] => {}
             [Ready::No, _] => {
                 while let Some(signal) = signal::next(signals.as_fd()) {
-                    if matches!(signal.number, libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT) {
+                    if matches!(
+                        signal.number,
+                        libc::SIGINT | libc::SIGTERM | libc::SIGHUP | libc::SIGQUIT
+                    ) {
                         return Heard::Signal(signal.number);
                     }
                 }

@@ -24,6 +24,27 @@ pub struct Known {
     pub fd: Rc<OwnedFd>,
     /// Where it was, as this program sees it.
     pub path: Vec<u8>,
+    /// What it was when its first watches were muted; then for those that were placed later.
+    pub snapshots: Vec<Snapshot>,
+}
+
+impl Known {
+    /// What it was at first.
+    pub fn state(&self) -> State {
+        self.snapshots
+            .first()
+            .map_or_else(State::default, |first| first.state)
+    }
+}
+
+/// A watch, by PID, descriptor and watch descriptor.
+pub type WatchId = (u32, i32, i32);
+
+/// What an inode was when watches on it were muted.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// These watches; of the first snapshot, all that no other one names.
+    pub of: Vec<WatchId>,
     /// What it was.
     pub state: State,
     /// Of a directory that could be listed: its entries.
@@ -50,6 +71,8 @@ pub struct Pause {
     trees: Trees,
     devices: HashSet<Device>,
     places: HashMap<PausedKey, usize>,
+    /// The command is running: who watches from now on knows what is there.
+    pub begun: bool,
     /// Inodes by what this program calls them, for processes that see other paths.
     own: Option<HashMap<Inode, Vec<u8>>>,
 }
@@ -84,6 +107,7 @@ impl Pause {
             known: BTreeMap::new(),
             since,
             places: HashMap::new(),
+            begun: false,
             own: None,
             record,
         }
@@ -141,6 +165,7 @@ impl Pause {
             }
             changes
         };
+        let first = self.record.watches.len();
         let (record, places) = (&mut self.record, &mut self.places);
         let mut note = |target: &Target, changes: &[Change]| {
             for change in changes {
@@ -160,7 +185,10 @@ impl Pause {
                     mask: change.before,
                     path: place(watch).unwrap_or_default().into(),
                 };
-                match places.get(&key(&noted)).and_then(|&at| record.watches.get_mut(at)) {
+                match places
+                    .get(&key(&noted))
+                    .and_then(|&at| record.watches.get_mut(at))
+                {
                     // The program has placed it again meanwhile, perhaps to add to it.
                     Some(watch) => watch.mask |= noted.mask,
                     None => {
@@ -176,14 +204,27 @@ impl Pause {
             Err(Stopped::Refused(refused)) => return Err(refused),
             Err(Stopped::Unprepared(why)) => return Err(Refused::NotPermitted(why)),
         };
-        let failed = pass.failed.iter().map(|one| format!("{}: {}", one.place, one.why));
+        let failed = pass
+            .failed
+            .iter()
+            .map(|one| format!("{}: {}", one.place, one.why));
         let mut outcome = Outcome {
             muted: pass.done.len(),
             failed: failed.collect(),
             ..Outcome::default()
         };
-        let done: HashSet<(usize, i32)> =
-            pass.done.iter().map(|d| (d.change.instance, d.change.wd)).collect();
+        let done: HashSet<(usize, i32)> = pass
+            .done
+            .iter()
+            .map(|d| (d.change.instance, d.change.wd))
+            .collect();
+        let mut new: HashMap<Inode, Vec<WatchId>> = HashMap::new();
+        for watch in self.record.watches.get(first..).unwrap_or_default() {
+            let inode = (watch.device, watch.inode);
+            new.entry(inode)
+                .or_default()
+                .push((pid, watch.fd, watch.wd));
+        }
         let opener = target.handle.opener();
         for (at, instance) in target.handle.process().inotify.iter().enumerate() {
             for (place, watch) in instance.watches.iter().enumerate() {
@@ -192,11 +233,24 @@ impl Pause {
                     outcome.unknown += 1;
                 }
                 let inode = (watch.device.0, watch.inode);
-                if !done.contains(&(at, watch.wd)) || self.known.contains_key(&inode) {
+                if !done.contains(&(at, watch.wd)) {
                     continue;
                 }
-                let known = opener.open(at, place).ok().and_then(|fd| known(fd, self.since));
-                match known {
+                if let Some(known) = self.known.get_mut(&inode) {
+                    if let Some(of) = new.remove(&inode).filter(|_| self.begun) {
+                        known
+                            .snapshots
+                            .extend(snapshot(&known.fd, (i64::MAX, 0), of));
+                    }
+                    continue;
+                }
+                let since = if self.begun {
+                    (i64::MAX, 0)
+                } else {
+                    self.since
+                };
+                new.remove(&inode);
+                match opener.open(at, place).ok().and_then(|fd| known(fd, since)) {
                     Some(known) => {
                         self.known.insert(inode, known);
                     }
@@ -213,12 +267,17 @@ impl Pause {
         for ((device, inode), known) in &self.known {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "at {device:x} {inode:x} {}", hex(&known.path));
-            write_state(&mut text, "is", &known.state, b"");
-            for (name, state) in known.names.iter().flatten() {
-                write_state(&mut text, "has", state, name);
-            }
-            if known.names.is_some() {
-                text.push_str("all\n");
+            for snapshot in &known.snapshots {
+                write_state(&mut text, "is", &snapshot.state, b"");
+                for (pid, fd, wd) in &snapshot.of {
+                    let _ = writeln!(text, "of {pid} {fd} {wd}");
+                }
+                for (name, state) in snapshot.names.iter().flatten() {
+                    write_state(&mut text, "has", state, name);
+                }
+                if snapshot.names.is_some() {
+                    text.push_str("all\n");
+                }
             }
         }
         text
@@ -227,37 +286,62 @@ impl Pause {
     /// A pause somebody else has begun, from what is on record: what is where it was is opened.
     pub fn of_record(record: PauseRecord, names: &str) -> Pause {
         let mut pause = Pause::new(record, (i64::MAX, 0));
-        let mut at: Option<(Inode, Vec<u8>)> = None;
-        let (mut state, mut names_here) = (State::default(), Names::new());
-        let mut listed = false;
+        let mut known: Option<(Inode, Vec<u8>)> = None;
+        let mut snapshots: Vec<Snapshot> = Vec::new();
         for line in names.lines().chain(["at"]) {
             let mut words = line.split(' ');
-            match words.next() {
-                Some("at") => {
-                    if let Some((inode, path)) = at.take()
-                        && let Some(fd) = open_at(&path, state.inode)
-                    {
-                        let names = listed.then(|| std::mem::take(&mut names_here));
-                        let fd = Rc::new(fd);
-                        let known = Known { fd, path, state, names };
-                        pause.known.insert(inode, known);
-                    }
-                    names_here = Names::new();
-                    listed = false;
-                    at = place_of(&mut words);
+            let kind = words.next().unwrap_or_default();
+            if kind == "at" {
+                let snapshots = std::mem::take(&mut snapshots);
+                let inode = snapshots.first().map(|first| first.state.inode);
+                if let (Some((at, path)), Some(inode)) = (known.take(), inode)
+                    && let Some(fd) = open_at(&path, inode)
+                {
+                    pause.known.insert(
+                        at,
+                        Known {
+                            fd,
+                            path,
+                            snapshots,
+                        },
+                    );
                 }
-                Some("is") => state = read_state(&mut words).map_or(state, |(state, _)| state),
-                Some("has") => {
+                known = place_of(&mut words);
+                continue;
+            }
+            if kind == "is" {
+                let state = read_state(&mut words).map(|(state, _)| state);
+                snapshots.push(Snapshot {
+                    state: state.unwrap_or_default(),
+                    ..Snapshot::default()
+                });
+            }
+            let Some(last) = snapshots.last_mut() else {
+                continue;
+            };
+            let Snapshot { of, names, .. } = last;
+            match kind {
+                "of" => of.extend(id_of(&mut words)),
+                "has" => {
                     if let Some((state, name)) = read_state(&mut words) {
-                        names_here.insert(name, state);
+                        names.get_or_insert_default().insert(name, state);
                     }
                 }
-                Some("all") => listed = true,
+                "all" => drop(names.get_or_insert_default()),
                 _ => {}
             }
         }
         pause
     }
+}
+
+fn id_of<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<WatchId> {
+    let pid = words.next()?.parse().ok()?;
+    Some((
+        pid,
+        words.next()?.parse().ok()?,
+        words.next()?.parse().ok()?,
+    ))
 }
 
 fn place_of<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(Inode, Vec<u8>)> {
@@ -267,23 +351,33 @@ fn place_of<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(Inode, Vec
 }
 
 /// Opens what is at a path, if it is the inode of that number.
-fn open_at(path: &[u8], inode: u64) -> Option<OwnedFd> {
+fn open_at(path: &[u8], inode: u64) -> Option<Rc<OwnedFd>> {
     let mut options = fs::OpenOptions::new();
-    options.read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW);
-    let file = options.open(std::ffi::OsString::from_vec(path.to_vec())).ok()?;
-    (file.metadata().ok()?.ino() == inode).then(|| file.into())
+    options
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_NOFOLLOW);
+    let file = options
+        .open(std::ffi::OsString::from_vec(path.to_vec()))
+        .ok()?;
+    (file.metadata().ok()?.ino() == inode).then(|| Rc::new(file.into()))
 }
 
 fn known(fd: OwnedFd, since: Time) -> Option<Known> {
     let path = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
-    let state = state_since(&fd, since).ok()?;
-    let names = state.is_dir().then(|| names(fd.as_fd(), since, b"").ok()).flatten();
     Some(Known {
         path: path.into_os_string().into_vec(),
-        state,
-        names,
+        snapshots: vec![snapshot(&fd, since, Vec::new())?],
         fd: Rc::new(fd),
     })
+}
+
+fn snapshot(fd: &OwnedFd, since: Time, of: Vec<WatchId>) -> Option<Snapshot> {
+    let state = state_since(fd, since).ok()?;
+    let names = state
+        .is_dir()
+        .then(|| names(fd.as_fd(), since).ok())
+        .flatten();
+    Some(Snapshot { of, state, names })
 }
 
 /// What lies in the trees, by device and number. Where a file system tells one number inside and another one outside

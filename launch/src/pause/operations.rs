@@ -141,7 +141,13 @@ pub fn give_back(
     match renameat_with(aside, number, dir, name, RenameFlags::EXCHANGE) {
         // Somebody has removed the symbolic link: nothing of the entry's content goes with it.
         Err(Errno::NOENT) => {
-            return Ok(renameat_with(aside, number, dir, name, RenameFlags::NOREPLACE)?);
+            return Ok(renameat_with(
+                aside,
+                number,
+                dir,
+                name,
+                RenameFlags::NOREPLACE,
+            )?);
         }
         exchanged => exchanged?,
     }
@@ -190,7 +196,11 @@ pub fn take_out(
 }
 
 fn remove(dir: BorrowedFd<'_>, name: &str, is_dir: bool) -> io::Result<()> {
-    let flags = if is_dir { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+    let flags = if is_dir {
+        AtFlags::REMOVEDIR
+    } else {
+        AtFlags::empty()
+    };
     Ok(unlinkat(dir, name, flags)?)
 }
 

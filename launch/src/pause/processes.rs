@@ -11,7 +11,10 @@ pub fn watching() -> Vec<u32> {
     let pids = processes.pids().unwrap_or_default();
     let own = std::process::id();
     let mut watching = |&pid: &u32| {
-        let count = processes.summary(pid).ok().and_then(|summary| summary.count);
+        let count = processes
+            .summary(pid)
+            .ok()
+            .and_then(|summary| summary.count);
         let mut found = false;
         // One that may not be looked at, or has gone, is not one of them.
         let _ = processes.each_link(pid, count, |_, link| {
@@ -23,7 +26,10 @@ pub fn watching() -> Vec<u32> {
         });
         found
     };
-    pids.into_iter().filter(|&pid| pid != own).filter(|pid| watching(pid)).collect()
+    pids.into_iter()
+        .filter(|&pid| pid != own)
+        .filter(|pid| watching(pid))
+        .collect()
 }
 
 /// How many processes there are whose descriptors may not be looked at.

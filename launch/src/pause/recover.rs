@@ -21,12 +21,18 @@ pub fn recover(store: &Store) -> String {
             let _ = store.write(record);
         });
         store.remove(&pause.record);
-        text += &format!("ended a pause of {of} whose guardian was killed: {}", told.text());
+        text += &format!(
+            "ended a pause of {of} whose guardian was killed: {}",
+            told.text()
+        );
     }
     text
 }
 
-/// The same, from any command: nothing is waited for where there is none. Returns lines for standard error.
+/// The same, from any command: it costs nothing where there is none. Returns lines for standard error.
 pub fn recover_any() -> String {
-    Store::look().map_or_else(String::new, |store| lines(&recover(&store), false))
+    if !Store::has_any() {
+        return String::new();
+    }
+    Store::open().map_or_else(|_| String::new(), |store| lines(&recover(&store), false))
 }

@@ -32,7 +32,10 @@ pub fn main(wanted: &[Name]) -> ExitCode {
     let found: Vec<_> = store.all().into_iter().filter(about).collect();
     if found.is_empty() {
         let names: Vec<_> = wanted.iter().map(ToString::to_string).collect();
-        complain(&format!("no pause of {} is on record (--list shows those that are)", names.join(", ")));
+        complain(&format!(
+            "no pause of {} is on record (--list shows those that are)",
+            names.join(", ")
+        ));
         return NOT_DONE.into();
     }
     let guarded: Vec<_> = found.into_iter().filter(is_guarded).collect();
@@ -60,7 +63,12 @@ fn end(record: &PauseRecord) -> Result<(), String> {
         return Ok(());
     }
     let sent = pidfd::send_signal(guardian.as_fd(), libc::SIGTERM);
-    sent.map_err(|e| format!("the guardian, process {pid}, cannot be asked to end: {}", words(&e)))?;
+    sent.map_err(|e| {
+        format!(
+            "the guardian, process {pid}, cannot be asked to end: {}",
+            words(&e)
+        )
+    })?;
     match wait([For::Input(guardian.as_fd())], Some(PATIENCE)) {
         [Ready::No] => Err(format!(
             "the guardian, process {pid}, has not ended: another pause may cover what it muted (--list)"

@@ -10,15 +10,16 @@
 //! One kind of event is let through at a time, by the mask itself: so what raises it raises nothing else.
 
 use super::aside::{Aside, is_aside};
+use super::found::{Found, Muted};
 use super::muted::{Inode, Known, Pause, muted};
 use super::operations::{At, give_back, lend, made_and_removed, put_in, put_times_back, take_out};
 use super::processes::watching;
 use super::state::{Changes, Names, State, names, without_times};
 use super::told::Told;
 use super::trees::Trees;
-use crate::heal::{Outcome, SHOWN, Stray, Target, change_in_place, remove_strays};
-use inspect::gather::{own_watches, sees_as_we_do, without_paths};
-use inspect::model::{PauseRecord, Watch};
+use crate::heal::{Outcome, Stray, Target, change_in_place, remove_strays};
+use inspect::gather::{sees_as_we_do, without_paths};
+use inspect::model::PauseRecord;
 use rules::event::{
     ATTRIB, CLOSE_WRITE, CREATE, DELETE, EXCL_UNLINK, MODIFY, MOVED_FROM, MOVED_TO, ONESHOT,
 };
@@ -63,19 +64,13 @@ impl Replay {
     }
 }
 
+/// How often a directory that changes while its changes are told is looked at again.
+const ROUNDS: usize = 4;
+
 /// Which watches, by the masks they had.
 type Only<'a> = &'a dyn Fn(u32) -> bool;
 
 const ALL: fn(u32) -> bool = |_| true;
-
-/// A watch that is to have its mask again.
-struct Muted {
-    target: usize,
-    instance: usize,
-    wd: i32,
-    mask: u32,
-    inode: Inode,
-}
 
 struct Resume<'a> {
     targets: Vec<Target>,
@@ -99,12 +94,15 @@ struct Resume<'a> {
 /// Ends a pause: returns what was told. `note` is called with each directory that is made beside the trees, before
 /// anything is put into it.
 pub fn resume(pause: &mut Pause, note: &mut dyn FnMut(&PauseRecord)) -> Told {
-    let (targets, watches) = find(&pause.record);
+    let Found { targets, watches } = Found::of(&pause.record);
     let mut on: HashMap<Inode, Vec<usize>> = HashMap::new();
     for (at, watch) in watches.iter().enumerate() {
         on.entry(watch.inode).or_default().push(at);
     }
-    let lost = watches.iter().filter(|w| !pause.known.contains_key(&w.inode)).count();
+    let lost = watches
+        .iter()
+        .filter(|w| !pause.known.contains_key(&w.inode))
+        .count();
     let mut resume = Resume {
         told: Told {
             not_restored: lost,
@@ -138,106 +136,34 @@ pub fn resume(pause: &mut Pause, note: &mut dyn FnMut(&PauseRecord)) -> Told {
     resume.told
 }
 
-/// The watches of a record that are muted still, in the processes that have them.
-fn find(record: &PauseRecord) -> (Vec<Target>, Vec<Muted>) {
-    let mut wanted = Wanted::new();
-    for watch in &record.watches {
-        *wanted.entry((watch.wd, (watch.device, watch.inode))).or_default() |= watch.mask;
-    }
-    let mut pids: Vec<u32> = record.watches.iter().map(|w| w.process.pid).collect();
-    pids.sort_unstable();
-    pids.dedup();
-    let mut found = Found::default();
-    for &pid in &pids {
-        found.look_at(pid, &wanted);
-    }
-    // An instance may be another process's by now: that of a child of the one that has ended.
-    let seen: HashSet<_> = found.watches.iter().map(|w| (w.wd, w.inode)).collect();
-    if wanted.keys().any(|key| !seen.contains(key)) {
-        for pid in watching().into_iter().filter(|pid| !pids.contains(pid)) {
-            let list = without_paths(pid).unwrap_or_default();
-            if list.iter().any(|watch| is_wanted(watch, &wanted).is_some()) {
-                found.look_at(pid, &wanted);
-            }
-        }
-    }
-    (found.targets, found.watches)
-}
-
-/// Masks by wd and inode.
-type Wanted = HashMap<(i32, Inode), u32>;
-
-#[derive(Default)]
-struct Found {
-    targets: Vec<Target>,
-    watches: Vec<Muted>,
-}
-
-impl Found {
-    fn look_at(&mut self, pid: u32, wanted: &Wanted) {
-        let Ok(target) = Target::open(pid) else {
-            return;
-        };
-        let before = self.watches.len();
-        for (instance, copy) in target.instances() {
-            if self.targets.iter().any(|other| other.has_copy_of(copy)) {
-                continue;
-            }
-            for watch in own_watches(copy) {
-                if let Some(mask) = is_wanted(&watch, wanted) {
-                    self.watches.push(Muted {
-                        target: self.targets.len(),
-                        instance,
-                        wd: watch.wd,
-                        mask,
-                        inode: (watch.device.0, watch.inode),
-                    });
-                }
-            }
-        }
-        if self.watches.len() > before {
-            self.targets.push(target);
-        }
-    }
-}
-
-/// The mask a watch is to have again, if it is one that was muted, and is.
-fn is_wanted(watch: &Watch, wanted: &Wanted) -> Option<u32> {
-    let mask = *wanted.get(&(watch.wd, (watch.device.0, watch.inode)))?;
-    (watch.mask.0 == muted(mask) & SHOWN).then_some(mask)
-}
-
 impl Resume<'_> {
     fn run(&mut self, note: &mut dyn FnMut(&Aside)) {
         self.end_what_is_gone();
         let mut files = Vec::new();
         let mut dirs = Vec::new();
         for (&inode, known) in self.known.iter() {
-            match known.state.is_dir() {
+            match known.state().is_dir() {
                 true => dirs.push((known.path.clone(), inode)),
                 false => files.push((known.path.clone(), inode)),
             }
         }
-        let mut states = Vec::new();
-        if self.replay != Replay::None {
-            files.sort();
-            for (_, inode) in &files {
-                states.push((*inode, self.tell_file(*inode, None)));
-            }
+        files.sort();
+        let mut states = HashMap::new();
+        for (_, inode) in &files {
+            states.insert(*inode, self.tell_file(*inode, None));
         }
         // The deepest first: what is done in a directory is seen above.
         dirs.sort_by(|a, b| b.cmp(a));
+        for (_, inode) in &dirs {
+            self.tell_dir(*inode, false, note);
+        }
+        // Nobody but who hears of the changes of a directory hears that it is listed: the ones above are mute still.
         for (_, inode) in dirs {
-            if self.replay != Replay::None {
-                self.tell_dir(inode, note);
-            }
+            self.tell_dir(inode, true, note);
             self.restore(inode);
         }
-        for (inode, state) in states {
-            // What was written to since then.
-            self.tell_file(inode, state);
-        }
         for (_, inode) in files {
+            self.tell_file(inode, states.remove(&inode).flatten());
             self.restore(inode);
         }
     }
@@ -246,12 +172,17 @@ impl Resume<'_> {
     fn end_what_is_gone(&mut self) {
         let gone = |known: &Known| {
             let there = fs::symlink_metadata(Path::new(OsStr::from_bytes(&known.path)));
-            let there = there.is_ok_and(|there| there.ino() == known.state.inode);
+            let there = there.is_ok_and(|there| there.ino() == known.state().inode);
             // A directory may have been moved: it is there as long as it can be listed.
-            !there && State::of(known.fd.as_fd()).is_ok_and(|now| now.is_unlinked() || is_dead(known))
+            !there
+                && State::of(known.fd.as_fd()).is_ok_and(|now| now.is_unlinked() || is_dead(known))
         };
-        let gone: Vec<Inode> =
-            self.known.iter().filter(|(_, known)| gone(known)).map(|(&inode, _)| inode).collect();
+        let gone: Vec<Inode> = self
+            .known
+            .iter()
+            .filter(|(_, known)| gone(known))
+            .map(|(&inode, _)| inode)
+            .collect();
         for inode in gone {
             self.restore(inode);
             self.known.remove(&inode);
@@ -262,51 +193,102 @@ impl Resume<'_> {
     /// Tells what became of a file that is watched itself: since it was muted, or since a state. Returns what it is now.
     fn tell_file(&mut self, inode: Inode, since: Option<State>) -> Option<State> {
         let known = self.known.get(&inode)?;
-        let fd = known.fd.clone();
-        let path = known.path.clone();
-        let now = State::of(fd.as_fd()).ok()?;
-        let became = match since {
-            // By what this program does not change.
-            Some(since) if since.modified == now.modified => return Some(now),
-            Some(since) => since.became(&now),
-            None => known.state.became(&now),
-        };
-        let list = |is: bool| if is { vec![(Vec::new(), now)] } else { Vec::new() };
-        let changes = Changes {
-            written: list(became.written),
-            attributes: list(became.attributes),
-            ..Changes::default()
-        };
-        let watches = self.on.get(&inode).cloned().unwrap_or_default();
-        self.tell_writes(&watches, &path, (None, fd.as_fd()), &changes);
+        let (fd, path) = (known.fd.clone(), known.path.clone());
+        for at in 0..known.snapshots.len() {
+            let now = State::of(fd.as_fd()).ok()?;
+            let was = self.known.get(&inode)?.snapshots.get(at)?.state;
+            let became = match since {
+                // This program does not change that.
+                Some(since) if since.modified == now.modified => continue,
+                Some(since) => since.became(&now),
+                None => was.became(&now),
+            };
+            let list = |is: bool| {
+                if is {
+                    vec![(Vec::new(), now)]
+                } else {
+                    Vec::new()
+                }
+            };
+            let changes = Changes {
+                written: list(became.written),
+                attributes: list(became.attributes),
+                ..Changes::default()
+            };
+            let watches = self.watches_of(inode, at);
+            self.tell_writes(&watches, &path, (None, fd.as_fd()), &changes);
+        }
         State::of(fd.as_fd()).ok()
     }
 
-    /// Tells what became of a directory's entries.
-    fn tell_dir(&mut self, inode: Inode, note: &mut dyn FnMut(&Aside)) {
-        let Some(known) = self.known.get_mut(&inode) else {
+    /// Tells what became of a directory's entries: since it was muted, or since that was told.
+    fn tell_dir(&mut self, inode: Inode, again: bool, note: &mut dyn FnMut(&Aside)) {
+        // Who is to hear nothing, or one change, has heard it.
+        if self.replay == Replay::None || again && self.replay == Replay::One {
             return;
+        }
+        let count = self
+            .known
+            .get(&inode)
+            .map_or(0, |known| known.snapshots.len());
+        for at in 0..count {
+            let names = self.names(inode, at).and_then(Option::take);
+            match names {
+                Some(before) => {
+                    let told = self.tell_entries(inode, at, before, again, note);
+                    if let Some(names) = self.names(inode, at) {
+                        *names = told;
+                    }
+                }
+                None => self.told.unlisted += usize::from(!again),
+            }
+        }
+    }
+
+    fn names(&mut self, inode: Inode, at: usize) -> Option<&mut Option<Names>> {
+        let known = self.known.get_mut(&inode)?;
+        Some(&mut known.snapshots.get_mut(at)?.names)
+    }
+
+    /// The watches that were muted when an inode was as a snapshot says.
+    fn watches_of(&self, inode: Inode, at: usize) -> Vec<usize> {
+        let Some(known) = self.known.get(&inode) else {
+            return Vec::new();
         };
-        let Some(before) = known.names.take() else {
-            self.told.unlisted += 1;
-            return;
+        let snapshot = |place: usize| {
+            let id = self.watches.get(place)?.id;
+            let later = known
+                .snapshots
+                .iter()
+                .skip(1)
+                .position(|one| one.of.contains(&id));
+            Some(later.map_or(0, |later| later + 1))
         };
-        let (path, state) = (known.path.clone(), known.state);
-        let fd = known.fd.clone();
-        let list = || -> io::Result<Names> {
-            let mut now = names(fd.as_fd(), (i64::MAX, 0), b"")?;
-            now.retain(|name, _| !is_aside(name));
-            Ok(now)
-        };
-        let watches = self.on.get(&inode).cloned().unwrap_or_default();
-        let mut before = before;
+        let all = self.on.get(&inode).into_iter().flatten().copied();
+        all.filter(|&place| snapshot(place) == Some(at)).collect()
+    }
+
+    /// Tells it to the watches of one snapshot. Returns what the entries are then.
+    fn tell_entries(
+        &mut self,
+        inode: Inode,
+        at: usize,
+        mut before: Names,
+        again: bool,
+        note: &mut dyn FnMut(&Aside),
+    ) -> Option<Names> {
+        let known = self.known.get(&inode)?;
+        let (path, fd) = (known.path.clone(), known.fd.clone());
+        let state = known.snapshots.get(at)?.state;
+        let watches = self.watches_of(inode, at);
         // What somebody changes while it is told is told as well.
-        for _ in 0..4 {
-            let now = match list() {
+        for _ in 0..ROUNDS {
+            let now = match entries(&fd) {
+                Ok(now) if again => without_times(&now, &before),
                 Ok(now) => now,
                 Err(e) => {
                     self.told.failed(&path, b"", &e);
-                    return;
+                    return None;
                 }
             };
             let changes = Changes::between(&before, &now);
@@ -326,17 +308,24 @@ impl Resume<'_> {
                 // Who is not the owner cannot.
                 let _ = put_times_back(&fd, &as_found);
             }
-            let Ok(after) = list() else { break };
+            let Ok(after) = entries(&fd) else { break };
             before = without_times(&now, &after);
         }
-        let has_other_rights = State::of(fd.as_fd()).is_ok_and(|now| state.rights() != now.rights());
+        let has_other_rights =
+            State::of(fd.as_fd()).is_ok_and(|now| state.rights() != now.rights());
         // Where the directory above is watched too, it is told there.
-        if has_other_rights && !self.known.values().any(|above| is_entry_of(&path, &above.path)) {
+        let is_below_another = || {
+            self.known
+                .values()
+                .any(|above| is_entry_of(&path, &above.path))
+        };
+        if !again && has_other_rights && !is_below_another() {
             self.phase(&watches, ATTRIB, &ALL, |told| {
                 let done = At::Open(fd.as_fd()).attrib();
                 told.done(&path, b"", done, |told| &mut told.attributes);
             });
         }
+        Some(before)
     }
 
     fn tell_gone(
@@ -391,10 +380,7 @@ impl Resume<'_> {
         if !changes.new.is_empty() && self.anybody(watches, CREATE, &unheard) {
             self.told.only_create += changes.new.len();
         }
-        for (list, only) in [
-            (&changes.new[..], &ALL as Only<'_>),
-            (replaced, &no_writes),
-        ] {
+        for (list, only) in [(&changes.new[..], &ALL as Only<'_>), (replaced, &no_writes)] {
             let list = self.some_of(list, watches, MOVED_TO);
             if list.is_empty() || !self.anybody(watches, MOVED_TO, only) {
                 continue;
@@ -432,13 +418,14 @@ impl Resume<'_> {
     ) {
         // A new file was announced to who hears of new names.
         let no_names = |mask: u32| mask & MOVED_TO == 0;
-        let new = changes.new.iter().filter(|(_, state)| !state.is_dir()).cloned();
+        let new = changes
+            .new
+            .iter()
+            .filter(|(_, state)| !state.is_dir())
+            .cloned();
         let new: Vec<_> = new.collect();
         let known = [&changes.written[..], &changes.replaced[..]].concat();
-        for (list, only) in [
-            (known, &ALL as Only<'_>),
-            (new, &no_names),
-        ] {
+        for (list, only) in [(known, &ALL as Only<'_>), (new, &no_names)] {
             let list = self.some_of(&list, watches, MODIFY | CLOSE_WRITE);
             if list.is_empty() {
                 continue;
@@ -472,7 +459,9 @@ impl Resume<'_> {
         let attributes = self.some_of(&changes.attributes, watches, ATTRIB);
         self.phase(watches, ATTRIB, &ALL, |told| {
             for (name, _) in &attributes {
-                told.done(path, name, place(dir, file, name).attrib(), |told| &mut told.attributes);
+                told.done(path, name, place(dir, file, name).attrib(), |told| {
+                    &mut told.attributes
+                });
             }
         });
     }
@@ -486,7 +475,11 @@ impl Resume<'_> {
         only: Only<'_>,
         act: impl FnOnce(&mut Told),
     ) {
-        let hears: Vec<usize> = watches.iter().copied().filter(|&at| self.hears(at, event, only)).collect();
+        let hears: Vec<usize> = watches
+            .iter()
+            .copied()
+            .filter(|&at| self.hears(at, event, only))
+            .collect();
         if hears.is_empty() {
             return;
         }
@@ -564,7 +557,10 @@ impl Resume<'_> {
         let dir = Path::new(OsStr::from_bytes(path));
         let device = fs::metadata(dir).ok()?.dev();
         if !self.asides.iter().any(|aside| aside.is_on(device)) {
-            let others = self.targets.iter().any(|target| !sees_as_we_do(target.pid()));
+            let others = self
+                .targets
+                .iter()
+                .any(|target| !sees_as_we_do(target.pid()));
             let watched = self.watched.get_or_insert_with(all_watched);
             match Aside::make(dir, &self.trees, watched, others) {
                 Ok(aside) => {
@@ -585,15 +581,19 @@ impl Resume<'_> {
 
     fn way(&self, path: &[u8], number: &str) -> Vec<u8> {
         let device = fs::metadata(Path::new(OsStr::from_bytes(path))).map(|at| at.dev());
-        let aside = device.ok().and_then(|device| self.asides.iter().find(|a| a.is_on(device)));
-        aside.map(|aside| aside.way(path, number)).unwrap_or_default()
+        let aside = device
+            .ok()
+            .and_then(|device| self.asides.iter().find(|a| a.is_on(device)));
+        aside
+            .map(|aside| aside.way(path, number))
+            .unwrap_or_default()
     }
 
     /// A guardian that was killed may have left entries aside, with symbolic links in their places.
     fn put_back_what_is_aside(&mut self, record: &PauseRecord) {
         for aside in record.aside.iter().filter_map(Aside::left) {
-            for known in self.known.values().filter(|known| known.names.is_some()) {
-                let Ok(now) = names(known.fd.as_fd(), (i64::MAX, 0), b"") else {
+            for known in self.known.values().filter(|known| known.state().is_dir()) {
+                let Ok(now) = names(known.fd.as_fd(), (i64::MAX, 0)) else {
                     continue;
                 };
                 for (name, state) in now {
@@ -604,7 +604,11 @@ impl Resume<'_> {
                     else {
                         continue;
                     };
-                    let done = give_back((known.fd.as_fd(), &name), (aside.fd().as_fd(), &number), &way);
+                    let done = give_back(
+                        (known.fd.as_fd(), &name),
+                        (aside.fd().as_fd(), &number),
+                        &way,
+                    );
                     if let Err(e) = done {
                         self.told.failed(&known.path, &name, &e);
                     }
@@ -622,6 +626,13 @@ fn is_dead(known: &Known) -> bool {
     let link = fs::read_link(format!("/proc/self/fd/{}", known.fd.as_raw_fd()));
     // fs/d_path.c: what has no name any more.
     link.is_ok_and(|link| link.as_os_str().as_bytes().ends_with(b" (deleted)"))
+}
+
+/// What is in a directory, but for ours.
+fn entries(dir: &OwnedFd) -> io::Result<Names> {
+    let mut names = names(dir.as_fd(), (i64::MAX, 0))?;
+    names.retain(|name, _| !is_aside(name));
+    Ok(names)
 }
 
 /// An entry of `dir`, or without one the file itself.

@@ -100,8 +100,7 @@ impl State {
     /// What has become of the same inode.
     pub fn became(&self, now: &State) -> Became {
         let content = (self.modified, self.size) != (now.modified, now.size);
-        let attributes =
-            (self.mode, self.owner, self.links) != (now.mode, now.owner, now.links);
+        let attributes = (self.mode, self.owner, self.links) != (now.mode, now.owner, now.links);
         // A change nothing else tells may be a write whose time was put back.
         let unexplained = self.changed != now.changed && !content && !attributes;
         Became {
@@ -120,18 +119,18 @@ pub struct Became {
     pub attributes: bool,
 }
 
-/// The entries of a directory, without those of `aside`. A change at `since` or later is told, whatever its time.
+/// The entries of a directory. A change at `since` or later is told, whatever its time.
 ///
 /// # Errors
 /// The errno of opening or listing it.
-pub fn names(dir: BorrowedFd<'_>, since: Time, aside: &[u8]) -> io::Result<Names> {
+pub fn names(dir: BorrowedFd<'_>, since: Time) -> io::Result<Names> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let list = openat(dir, ".", flags, Mode::empty())?;
     let mut names = Names::new();
     for entry in Dir::new(list)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
-        if matches!(name, b"." | b"..") || name == aside {
+        if matches!(name, b"." | b"..") {
             continue;
         }
         // One that has gone meanwhile was not there.
@@ -207,12 +206,25 @@ pub fn without_times(now: &Names, then: &Names) -> Names {
 
 /// A line of text for a state.
 pub fn write_state(text: &mut String, word: &str, state: &State, name: &[u8]) {
-    let State { mode, owner: (user, group), links, size, inode, modified, changed, .. } = state;
+    let State {
+        mode,
+        owner: (user, group),
+        links,
+        size,
+        inode,
+        modified,
+        changed,
+        ..
+    } = state;
     // Writing to a String cannot fail.
     let _ = writeln!(
         text,
         "{word} {mode:o} {user} {group} {links} {size} {inode} {} {} {} {} {}",
-        modified.0, modified.1, changed.0, changed.1, hex(name)
+        modified.0,
+        modified.1,
+        changed.0,
+        changed.1,
+        hex(name)
     );
 }
 
@@ -258,7 +270,7 @@ mod tests {
     use std::path::Path;
 
     fn look(dir: &Path) -> Names {
-        names(File::open(dir).unwrap().as_fd(), (i64::MAX, 0), b"").unwrap()
+        names(File::open(dir).unwrap().as_fd(), (i64::MAX, 0)).unwrap()
     }
 
     fn words(list: &[(Vec<u8>, State)]) -> Vec<&[u8]> {
@@ -289,7 +301,11 @@ mod tests {
         let changes = Changes::between(&before, &now);
         assert_eq!(
             changes.gone,
-            [(b"dir-gone".to_vec(), true), (b"gone".to_vec(), false), (b"old".to_vec(), false)]
+            [
+                (b"dir-gone".to_vec(), true),
+                (b"gone".to_vec(), false),
+                (b"old".to_vec(), false)
+            ]
         );
         assert_eq!(words(&changes.new), [b"new"]);
         assert_eq!(words(&changes.replaced), [b"replaced"]);
@@ -306,7 +322,10 @@ mod tests {
         let mut text = String::new();
         write_state(&mut text, "name", state, name);
         let mut words = text.trim_end().split(' ').skip(1);
-        let read = State { accessed: state.modified, ..*state };
+        let read = State {
+            accessed: state.modified,
+            ..*state
+        };
         assert_eq!(read_state(&mut words), Some((read, name.clone())));
     }
 

@@ -20,9 +20,9 @@ impl Store {
         Runtime::open_below("pause").map(Store)
     }
 
-    /// The same, or `None` where there has been no pause, or none that can be looked at: without a wait, and nothing is made.
-    pub fn look() -> Option<Store> {
-        Runtime::look_below("pause").map(Store)
+    /// Whether there is a pause on record: without a lock, and nothing is made.
+    pub fn has_any() -> bool {
+        Runtime::has_any_below("pause")
     }
 
     /// All pauses that can be read.

@@ -68,7 +68,8 @@ impl Told {
             let dir = Name::from(dir);
             let slash = if name.is_empty() { "" } else { "/" };
             let why = crate::sys::words(error);
-            self.first.push(format!("{dir}{slash}{}: {why}", Name::from(name)));
+            self.first
+                .push(format!("{dir}{slash}{}: {why}", Name::from(name)));
         }
     }
 
@@ -90,7 +91,10 @@ impl Told {
         match counts.is_empty() {
             true => text.push_str("; nothing had changed that they ask for\n"),
             false => {
-                text.push_str(&format!("; told once what changed: {}\n", counts.join(", ")));
+                text.push_str(&format!(
+                    "; told once what changed: {}\n",
+                    counts.join(", ")
+                ));
             }
         }
         let mut also = |count: usize, what: &str| {
@@ -102,7 +106,10 @@ impl Told {
             self.not_restored,
             "watches whose file or directory is not found any more stay mute: start their programs again",
         );
-        also(self.unlisted, "directories could not be listed: what changed in them is not told");
+        also(
+            self.unlisted,
+            "directories could not be listed: what changed in them is not told",
+        );
         also(
             self.not_announced,
             "new names could not be told: no directory could be made on their file system",
@@ -111,7 +118,10 @@ impl Told {
             self.only_create,
             "new names could not be told to watches that ask for CREATE alone",
         );
-        also(self.failures, "operations were refused, and what they tell was not told");
+        also(
+            self.failures,
+            "operations were refused, and what they tell was not told",
+        );
         for line in &self.first {
             text.push_str(&format!("{PROBLEM}  {line}\n"));
         }

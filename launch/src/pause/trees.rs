@@ -32,7 +32,9 @@ impl Trees {
     /// The file systems they lie on.
     pub fn devices(&self) -> HashSet<Device> {
         let devices = self.dirs.iter();
-        devices.flat_map(|dir| devices_below(dir.as_bytes())).collect()
+        devices
+            .flat_map(|dir| devices_below(dir.as_bytes()))
+            .collect()
     }
 
     /// The directories.

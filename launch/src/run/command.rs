@@ -36,9 +36,8 @@ impl Command {
 
     /// A command with the environment of this process.
     pub fn plain(arguments: &[OsString]) -> Command {
-        let own = std::env::vars_os().map(|(name, value)| {
-            CString::new([name.as_bytes(), b"=", value.as_bytes()].concat())
-        });
+        let own = std::env::vars_os()
+            .map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()));
         Command::new(arguments, own.flatten().collect())
     }
 

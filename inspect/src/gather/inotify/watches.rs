@@ -214,7 +214,11 @@ pub fn masks_of(pid: u32) -> Option<Vec<MaskCount>> {
 /// A process's watches, without their paths; `None` where they may not be read.
 pub fn without_paths(pid: u32) -> Option<Vec<Watch>> {
     let read = look_at(pid)?;
-    Some(read.into_iter().flat_map(|read| read.instance.watches).collect())
+    Some(
+        read.into_iter()
+            .flat_map(|read| read.instance.watches)
+            .collect(),
+    )
 }
 
 fn look_at(pid: u32) -> Option<Vec<ReadInstance>> {

@@ -159,8 +159,16 @@ impl Mounts {
 
     /// The devices of the mount a path lies on and of those below the path.
     pub fn devices_below(&self, path: &[u8]) -> Vec<Device> {
-        let below = self.list.iter().filter(|m| is_below(m.point.as_bytes(), path));
-        let mut devices: Vec<_> = self.of_path(path).into_iter().chain(below).map(|m| m.device).collect();
+        let below = self
+            .list
+            .iter()
+            .filter(|m| is_below(m.point.as_bytes(), path));
+        let mut devices: Vec<_> = self
+            .of_path(path)
+            .into_iter()
+            .chain(below)
+            .map(|m| m.device)
+            .collect();
         devices.sort_unstable();
         devices.dedup();
         devices

@@ -1,0 +1,10 @@
+//! `watchfix pause`, from outside: real watchers, and every event they hear.
+
+// A test fails by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod ended;
+mod given;
+mod leases;
+mod limits;
+mod told;
