@@ -1,7 +1,9 @@
 //! A directory beside what is paused, on the same file system: where an entry is for a moment, so that its return is an event.
 
+use super::muted::Inode;
+use super::processes::watching;
 use super::trees::Trees;
-use inspect::gather::is_below;
+use inspect::gather::{is_below, without_paths};
 use inspect::model::{Device, Name};
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -17,6 +19,7 @@ use std::rc::Rc;
 const NAME: &str = ".watchfix-pause-";
 
 /// One of them.
+#[derive(Clone)]
 pub struct Aside {
     device: u64,
     path: PathBuf,
@@ -29,10 +32,10 @@ impl Aside {
     ///
     /// # Errors
     /// The errno of making it in the tree.
-    pub fn make(
+    fn make(
         dir: &Path,
         trees: &Trees,
-        watched: &HashSet<(u32, u64)>,
+        watched: &HashSet<Inode>,
         inside: bool,
     ) -> io::Result<Aside> {
         let device = fs::metadata(dir)?.dev();
@@ -90,11 +93,6 @@ impl Aside {
         Aside::open(path, device).ok()
     }
 
-    /// Whether entries of that device can be put here.
-    pub fn is_on(&self, device: u64) -> bool {
-        self.device == device
-    }
-
     /// Where it is.
     pub fn path(&self) -> Name {
         self.path.as_os_str().as_bytes().into()
@@ -103,13 +101,6 @@ impl Aside {
     /// Itself.
     pub fn fd(&self) -> Rc<OwnedFd> {
         self.fd.clone()
-    }
-
-    /// Whether it lies in the directory `dir`.
-    pub fn is_in(&self, dir: &[u8]) -> bool {
-        self.path
-            .parent()
-            .is_some_and(|parent| parent.as_os_str().as_bytes() == dir)
     }
 
     /// The way to `number` in it from the directory `dir` on: relative, as others may see other paths.
@@ -149,6 +140,82 @@ impl Aside {
     pub fn remove(&self) -> io::Result<()> {
         fs::remove_dir(&self.path)
     }
+}
+
+/// Those of one pause, made when they are needed.
+pub struct Asides<'a> {
+    list: Vec<Aside>,
+    trees: Trees,
+    /// What is watched, by anybody that can be looked at; found when it is needed.
+    watched: Option<HashSet<Inode>>,
+    inside: bool,
+    next: usize,
+    /// Called with each, before anything is put into it.
+    note: &'a mut dyn FnMut(&Aside),
+}
+
+impl<'a> Asides<'a> {
+    /// None yet. They lie `inside` the trees where somebody sees nothing else.
+    pub fn new(trees: Trees, inside: bool, note: &'a mut dyn FnMut(&Aside)) -> Asides<'a> {
+        Asides {
+            list: Vec::new(),
+            trees,
+            watched: None,
+            inside,
+            next: 0,
+            note,
+        }
+    }
+
+    /// A place for `count` entries of the directory at `path`: itself, and the first number that is free in it.
+    ///
+    /// # Errors
+    /// None can be made.
+    pub fn place(&mut self, path: &[u8], count: usize) -> io::Result<(Aside, usize)> {
+        let dir = Path::new(OsStr::from_bytes(path));
+        let device = fs::metadata(dir)?.dev();
+        let known = self.list.iter().find(|aside| aside.device == device);
+        let aside = match known {
+            Some(aside) => aside.clone(),
+            None => {
+                let watched = self.watched.get_or_insert_with(all_watched);
+                let aside = Aside::make(dir, &self.trees, watched, self.inside)?;
+                (self.note)(&aside);
+                self.list.push(aside.clone());
+                aside
+            }
+        };
+        let first = self.next;
+        self.next += count;
+        Ok((aside, first))
+    }
+
+    /// Removes those that lie in the directory at `path`: who watches it is to hear nothing of them.
+    pub fn leave(&mut self, path: &[u8]) {
+        self.list.retain(|aside| {
+            let is_in = aside
+                .path
+                .parent()
+                .is_some_and(|dir| dir.as_os_str().as_bytes() == path);
+            // What could not be put back is still in it, and was told.
+            let removed = is_in && aside.remove().is_ok();
+            !removed
+        });
+    }
+
+    /// Removes all.
+    pub fn finish(self) {
+        for aside in self.list {
+            // As above.
+            let _ = aside.remove();
+        }
+    }
+}
+
+/// All inodes that are watched, by whom this program may look at.
+fn all_watched() -> HashSet<Inode> {
+    let watches = watching().into_iter().filter_map(without_paths).flatten();
+    watches.map(|watch| (watch.device.0, watch.inode)).collect()
 }
 
 /// Whether an entry of that name is such a directory.

@@ -1,18 +1,16 @@
 //! Muting: the watches in the trees of a pause get a mask that reports nothing, in place, as `heal` changes masks.
 
-use super::state::{Names, State, Time, names, read_state, state_since, write_state};
+use super::state::{Names, State, Time, names, state_since};
 use super::store::Store;
 use super::trees::Trees;
 use crate::heal::{By, Change, Refused, Stopped, Target, make_pass};
 use inspect::gather::{sees_as_we_do, without_paths};
-use inspect::model::{Device, PauseRecord, PausedWatch, Started, from_hex, hex};
+use inspect::model::{Device, PauseRecord, PausedWatch, Started};
 use rules::event::{ALL_EVENTS, EXCL_UNLINK, ONESHOT, UNMOUNT};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt::Write;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::rc::Rc;
 
 /// A watched inode, as fdinfo shows it: device and number.
@@ -135,7 +133,7 @@ impl Pause {
             ticks: target.handle.process().start_ticks.unwrap_or(0),
         };
         if !sees_as_we_do(pid) && self.own.is_none() {
-            self.own = Some(inodes_below(&self.trees));
+            self.own = Some(self.trees.inodes());
         }
         let own = self.own.as_ref().filter(|_| !sees_as_we_do(pid));
         let trees = &self.trees;
@@ -260,106 +258,6 @@ impl Pause {
         }
         Ok(outcome)
     }
-
-    /// What the directories held, for who has to end this pause in the guardian's place.
-    pub fn names_text(&self) -> String {
-        let mut text = String::new();
-        for ((device, inode), known) in &self.known {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "at {device:x} {inode:x} {}", hex(&known.path));
-            for snapshot in &known.snapshots {
-                write_state(&mut text, "is", &snapshot.state, b"");
-                for (pid, fd, wd) in &snapshot.of {
-                    let _ = writeln!(text, "of {pid} {fd} {wd}");
-                }
-                for (name, state) in snapshot.names.iter().flatten() {
-                    write_state(&mut text, "has", state, name);
-                }
-                if snapshot.names.is_some() {
-                    text.push_str("all\n");
-                }
-            }
-        }
-        text
-    }
-
-    /// A pause somebody else has begun, from what is on record: what is where it was is opened.
-    pub fn of_record(record: PauseRecord, names: &str) -> Pause {
-        let mut pause = Pause::new(record, (i64::MAX, 0));
-        let mut known: Option<(Inode, Vec<u8>)> = None;
-        let mut snapshots: Vec<Snapshot> = Vec::new();
-        for line in names.lines().chain(["at"]) {
-            let mut words = line.split(' ');
-            let kind = words.next().unwrap_or_default();
-            if kind == "at" {
-                let snapshots = std::mem::take(&mut snapshots);
-                let inode = snapshots.first().map(|first| first.state.inode);
-                if let (Some((at, path)), Some(inode)) = (known.take(), inode)
-                    && let Some(fd) = open_at(&path, inode)
-                {
-                    pause.known.insert(
-                        at,
-                        Known {
-                            fd,
-                            path,
-                            snapshots,
-                        },
-                    );
-                }
-                known = place_of(&mut words);
-                continue;
-            }
-            if kind == "is" {
-                let state = read_state(&mut words).map(|(state, _)| state);
-                snapshots.push(Snapshot {
-                    state: state.unwrap_or_default(),
-                    ..Snapshot::default()
-                });
-            }
-            let Some(last) = snapshots.last_mut() else {
-                continue;
-            };
-            let Snapshot { of, names, .. } = last;
-            match kind {
-                "of" => of.extend(id_of(&mut words)),
-                "has" => {
-                    if let Some((state, name)) = read_state(&mut words) {
-                        names.get_or_insert_default().insert(name, state);
-                    }
-                }
-                "all" => drop(names.get_or_insert_default()),
-                _ => {}
-            }
-        }
-        pause
-    }
-}
-
-fn id_of<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<WatchId> {
-    let pid = words.next()?.parse().ok()?;
-    Some((
-        pid,
-        words.next()?.parse().ok()?,
-        words.next()?.parse().ok()?,
-    ))
-}
-
-fn place_of<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(Inode, Vec<u8>)> {
-    let device = u32::from_str_radix(words.next()?, 16).ok()?;
-    let inode = u64::from_str_radix(words.next()?, 16).ok()?;
-    Some(((device, inode), from_hex(words.next()?)?))
-}
-
-/// Opens what is at a path, if it is the inode of that number.
-fn open_at(path: &[u8], inode: u64) -> Option<Rc<OwnedFd>> {
-    let mut options = fs::OpenOptions::new();
-    options
-        .read(true)
-        .custom_flags(libc::O_PATH | libc::O_NOFOLLOW);
-    let file = options
-        .open(std::ffi::OsString::from_vec(path.to_vec()))
-        .ok()?;
-    (file.metadata().ok()?.ino() == inode).then(|| Rc::new(file.into()))
 }
 
 fn known(fd: OwnedFd, since: Time) -> Option<Known> {
@@ -378,27 +276,4 @@ fn snapshot(fd: &OwnedFd, since: Time, of: Vec<WatchId>) -> Option<Snapshot> {
         .then(|| names(fd.as_fd(), since).ok())
         .flatten();
     Some(Snapshot { of, state, names })
-}
-
-/// What lies in the trees, by device and number. Where a file system tells one number inside and another one outside
-/// (overlayfs, btrfs), nothing of it is found.
-fn inodes_below(trees: &Trees) -> HashMap<Inode, Vec<u8>> {
-    let mut found = HashMap::new();
-    let mut left: Vec<_> = trees
-        .dirs()
-        .iter()
-        .map(|dir| std::ffi::OsString::from_vec(dir.as_bytes().to_vec()).into())
-        .collect::<Vec<std::path::PathBuf>>();
-    while let Some(path) = left.pop() {
-        let Ok(metadata) = fs::symlink_metadata(&path) else {
-            continue;
-        };
-        let inode = (Device::of(metadata.dev()).0, metadata.ino());
-        if metadata.is_dir() {
-            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
-            left.extend(entries.map(|entry| entry.path()));
-        }
-        found.insert(inode, path.into_os_string().into_vec());
-    }
-    found
 }

@@ -16,7 +16,7 @@ pub struct State {
     /// Type and permissions.
     pub mode: u32,
     owner: (u32, u32),
-    links: u64,
+    links: libc::nlink_t,
     size: i64,
     /// Its number.
     pub inode: u64,
@@ -51,7 +51,7 @@ impl State {
         State {
             mode: stat.st_mode,
             owner: (stat.st_uid, stat.st_gid),
-            links: stat.st_nlink as u64,
+            links: stat.st_nlink,
             size: stat.st_size,
             inode: stat.st_ino,
             accessed: (stat.st_atime, stat.st_atime_nsec as i64),
@@ -68,6 +68,11 @@ impl State {
     /// Whether it has a content to be written to.
     pub fn is_regular(&self) -> bool {
         self.is(libc::S_IFREG)
+    }
+
+    /// Whether it is a symbolic link.
+    pub fn is_link(&self) -> bool {
+        self.is(libc::S_IFLNK)
     }
 
     fn is(&self, kind: u32) -> bool {

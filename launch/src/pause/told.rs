@@ -17,8 +17,6 @@ pub struct Told {
     pub vanished: usize,
     /// Muted watches whose inode could not be found again.
     pub not_restored: usize,
-    /// Watched files and directories that ended.
-    pub ended: usize,
     /// Names that were told to be gone.
     pub gone: usize,
     /// New names that were told.

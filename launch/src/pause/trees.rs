@@ -1,9 +1,15 @@
 //! Which paths are paused.
 
+use super::muted::Inode;
 use inspect::gather::{devices_below, is_below};
 use inspect::model::{Device, Name, PauseRecord};
 use rules::{Engine, Rule, Rules, Texts};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 /// Directories with what lies below them, and what is left alone there.
 #[derive(Debug, Clone)]
@@ -40,6 +46,26 @@ impl Trees {
     /// The directories.
     pub fn dirs(&self) -> &[Name] {
         &self.dirs
+    }
+
+    /// What lies in them, by device and number. Where a file system tells one number inside and another one outside
+    /// (overlayfs, btrfs), nothing of it is found.
+    pub fn inodes(&self) -> HashMap<Inode, Vec<u8>> {
+        let mut found = HashMap::new();
+        let path = |dir: &Name| PathBuf::from(OsString::from_vec(dir.as_bytes().to_vec()));
+        let mut left: Vec<_> = self.dirs.iter().map(path).collect();
+        while let Some(path) = left.pop() {
+            let Ok(metadata) = fs::symlink_metadata(&path) else {
+                continue;
+            };
+            let inode = (Device::of(metadata.dev()).0, metadata.ino());
+            if metadata.is_dir() {
+                let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+                left.extend(entries.map(|entry| entry.path()));
+            }
+            found.insert(inode, path.into_os_string().into_vec());
+        }
+        found
     }
 
     /// What is left alone, as a rule.

@@ -1,0 +1,164 @@
+//! The watches of a pause that ends: one kind of event is let through at a time, by the mask itself, so that what raises
+//! it raises nothing else.
+
+use super::found::{Found, Muted};
+use super::muted::{Inode, muted};
+use super::replay::Replay;
+use super::told::Told;
+use crate::heal::{Outcome, Stray, Target, change_in_place, remove_strays};
+use rules::event::{EXCL_UNLINK, ONESHOT};
+use std::collections::{HashMap, HashSet};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+/// Which watches, by the masks they had.
+pub type Only<'a> = &'a dyn Fn(u32) -> bool;
+
+/// All of them.
+pub const ALL: fn(u32) -> bool = |_| true;
+
+/// The watches.
+pub struct Hearing {
+    targets: Vec<Target>,
+    watches: Vec<Muted>,
+    /// By inode, the places of its watches.
+    on: HashMap<Inode, Vec<usize>>,
+    files: HashMap<Inode, Rc<OwnedFd>>,
+    replay: Replay,
+    /// Instances that have heard what they are to hear ([`Replay::One`]).
+    served: HashSet<(usize, usize)>,
+    /// By target: watches that were made by mistake.
+    strays: Vec<Vec<Stray>>,
+}
+
+impl Hearing {
+    /// The watches that were found, on inodes that are held.
+    pub fn new(found: Found, files: HashMap<Inode, Rc<OwnedFd>>, replay: Replay) -> Hearing {
+        let Found { targets, watches } = found;
+        let mut on: HashMap<Inode, Vec<usize>> = HashMap::new();
+        for (at, watch) in watches.iter().enumerate() {
+            on.entry(watch.inode).or_default().push(at);
+        }
+        Hearing {
+            strays: targets.iter().map(|_| Vec::new()).collect(),
+            targets,
+            watches,
+            on,
+            files,
+            replay,
+            served: HashSet::new(),
+        }
+    }
+
+    /// The processes.
+    pub fn pids(&self) -> impl Iterator<Item = u32> {
+        self.targets.iter().map(Target::pid)
+    }
+
+    /// Watches whose inode is not held.
+    pub fn lost(&self) -> usize {
+        let lost = |watch: &&Muted| !self.files.contains_key(&watch.inode);
+        self.watches.iter().filter(lost).count()
+    }
+
+    /// The watches on an inode, with their places.
+    pub fn on(&self, inode: Inode) -> impl Iterator<Item = (usize, &Muted)> {
+        let places = self.on.get(&inode).into_iter().flatten();
+        places.filter_map(|&at| Some((at, self.watches.get(at)?)))
+    }
+
+    /// How much is told.
+    pub fn replay(&self) -> Replay {
+        self.replay
+    }
+
+    /// The end of it.
+    pub fn finish(self) {
+        for (target, strays) in self.targets.iter().zip(&self.strays) {
+            remove_strays(target, strays);
+        }
+    }
+
+    /// Lets one kind of event through, to the watches that ask for it and `only` those, while `act` is done. Nothing is
+    /// done where there is none.
+    pub fn phase(
+        &mut self,
+        watches: &[usize],
+        event: u32,
+        only: Only<'_>,
+        told: &mut Told,
+        act: impl FnOnce(&mut Told),
+    ) {
+        let hears = |at: &usize| self.hears(*at, event, only);
+        let hears: Vec<usize> = watches.iter().copied().filter(hears).collect();
+        if hears.is_empty() {
+            return;
+        }
+        for &at in &hears {
+            self.set(at, |mask| event | mask & (ONESHOT | EXCL_UNLINK));
+        }
+        act(told);
+        for &at in &hears {
+            self.set(at, muted);
+            if self.replay == Replay::One
+                && let Some(watch) = self.watches.get(at)
+            {
+                self.served.insert((watch.target, watch.instance));
+            }
+        }
+    }
+
+    fn hears(&self, at: usize, event: u32, only: Only<'_>) -> bool {
+        self.watches.get(at).is_some_and(|watch| {
+            watch.mask & event != 0
+                && only(watch.mask)
+                && !self.served.contains(&(watch.target, watch.instance))
+        })
+    }
+
+    /// Whether one of them is to hear such an event.
+    pub fn anybody(&self, watches: &[usize], event: u32, only: Only<'_>) -> bool {
+        watches.iter().any(|&at| self.hears(at, event, only))
+    }
+
+    /// What is to be told of a list: all of it, or one of it to who hears one event.
+    pub fn some_of<T: Clone>(&self, list: &[T], watches: &[usize], event: u32) -> Vec<T> {
+        match self.replay {
+            Replay::All => list.to_vec(),
+            Replay::One if self.anybody(watches, event, &ALL) => {
+                list.iter().take(1).cloned().collect()
+            }
+            Replay::One | Replay::None => Vec::new(),
+        }
+    }
+
+    /// Gives the watches of an inode the masks they had.
+    pub fn restore(&mut self, inode: Inode, told: &mut Told) {
+        for at in self.on.get(&inode).cloned().unwrap_or_default() {
+            match self.set(at, |mask| mask) {
+                true => told.restored += 1,
+                false => told.vanished += 1,
+            }
+        }
+    }
+
+    /// The inode is held no more.
+    pub fn let_go(&mut self, inode: Inode) {
+        self.files.remove(&inode);
+    }
+
+    fn set(&mut self, at: usize, mask: impl Fn(u32) -> u32) -> bool {
+        let Some(watch) = self.watches.get(at) else {
+            return false;
+        };
+        let target = self.targets.get(watch.target);
+        let copy = target.and_then(|target| target.copy(watch.instance));
+        let strays = self.strays.get_mut(watch.target);
+        let file = self.files.get(&watch.inode);
+        let (Some(copy), Some(file), Some(strays)) = (copy, file, strays) else {
+            return false;
+        };
+        let place = (watch.instance, watch.wd);
+        change_in_place(copy, file, place, mask(watch.mask), strays) == Outcome::Done
+    }
+}

@@ -1,0 +1,212 @@
+//! What became of entries, told to watches: by operations that leave everything as it is, one kind of event at a time.
+
+use super::aside::{Aside, Asides};
+use super::hearing::{ALL, Hearing, Only};
+use super::operations::{At, give_back, lend, made_and_removed, put_in, take_out};
+use super::state::{Changes, State};
+use super::told::Told;
+use rules::event::{ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY, MOVED_FROM, MOVED_TO};
+use std::collections::HashSet;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// A directory: its path, and itself; or a file that is watched itself.
+#[derive(Clone, Copy)]
+pub enum Of<'a> {
+    /// The changes are those of its entries.
+    Dir(&'a [u8], BorrowedFd<'a>),
+    /// The changes are its own.
+    File(&'a [u8], BorrowedFd<'a>),
+}
+
+impl<'a> Of<'a> {
+    fn path(self) -> &'a [u8] {
+        match self {
+            Of::Dir(path, _) | Of::File(path, _) => path,
+        }
+    }
+
+    fn at(self, name: &'a [u8]) -> At<'a> {
+        match self {
+            Of::Dir(_, dir) => At::Entry(dir, name),
+            Of::File(_, file) => At::Open(file),
+        }
+    }
+}
+
+/// Who hears, where entries are for a moment, and what was told.
+pub struct Telling<'a> {
+    /// The watches.
+    pub hearing: Hearing,
+    /// Directories beside the trees.
+    pub asides: Asides<'a>,
+    /// What was told.
+    pub told: Told,
+}
+
+impl Telling<'_> {
+    /// Tells all: ends before news, news before writes.
+    pub fn tell(&mut self, watches: &[usize], of: Of<'_>, changes: &Changes) {
+        if let Of::Dir(path, dir) = of {
+            self.tell_gone(watches, path, dir, changes);
+            self.tell_new(watches, path, dir, changes);
+        }
+        self.tell_writes(watches, of, changes);
+        self.tell_attributes(watches, of, changes);
+    }
+
+    /// [`Hearing::phase`] for each of a list; nothing where there is none.
+    fn each<T>(
+        &mut self,
+        watches: &[usize],
+        (event, only): (u32, Only<'_>),
+        list: &[T],
+        mut act: impl FnMut(&mut Told, &T),
+    ) {
+        if !list.is_empty() {
+            self.hearing
+                .phase(watches, event, only, &mut self.told, |told| {
+                    list.iter().for_each(|one| act(told, one));
+                });
+        }
+    }
+
+    /// [`Hearing::phase`] for what has to be done whether anybody hears it or not.
+    fn back(
+        &mut self,
+        watches: &[usize],
+        (event, only): (u32, Only<'_>),
+        act: impl FnOnce(&mut Told),
+    ) {
+        let mut act = Some(act);
+        let once = |told: &mut Told| {
+            if let Some(act) = act.take() {
+                act(told);
+            }
+        };
+        self.hearing
+            .phase(watches, event, only, &mut self.told, once);
+        if let Some(act) = act {
+            act(&mut self.told);
+        }
+    }
+
+    fn aside(&mut self, path: &[u8], count: usize) -> Option<(Aside, usize)> {
+        let place = self.asides.place(path, count);
+        place.map_err(|e| self.told.failed(path, b"", &e)).ok()
+    }
+
+    fn tell_gone(
+        &mut self,
+        watches: &[usize],
+        path: &[u8],
+        dir: BorrowedFd<'_>,
+        changes: &Changes,
+    ) {
+        let gone = self
+            .hearing
+            .some_of(&changes.gone, watches, DELETE | MOVED_FROM);
+        self.each(watches, (DELETE, &ALL), &gone, |told, (name, is_dir)| {
+            let done = made_and_removed(dir, name, *is_dir);
+            told.done(path, name, done, |told| &mut told.gone);
+        });
+        let only = |mask: u32| mask & DELETE == 0;
+        if gone.is_empty() || !self.hearing.anybody(watches, MOVED_FROM, &only) {
+            return;
+        }
+        let Some((aside, first)) = self.aside(path, gone.len()) else {
+            return;
+        };
+        let mut there = Vec::new();
+        for (at, (name, is_dir)) in gone.iter().enumerate() {
+            let number = (first + at).to_string();
+            match put_in((dir, name), (aside.fd().as_fd(), &number), *is_dir) {
+                Ok(()) => there.push((name, number, *is_dir)),
+                Err(e) => self.told.failed(path, name, &e),
+            }
+        }
+        self.back(watches, (MOVED_FROM, &only), |told| {
+            for (name, number, is_dir) in there {
+                let done = take_out((dir, name), (aside.fd().as_fd(), &number), is_dir);
+                told.done(path, name, done, |told| &mut told.gone);
+            }
+        });
+    }
+
+    /// New names come back from aside. Files that took the place of others do for who hears of writes in no other way.
+    fn tell_new(&mut self, watches: &[usize], path: &[u8], dir: BorrowedFd<'_>, changes: &Changes) {
+        let no_writes = |mask: u32| mask & (MODIFY | CLOSE_WRITE) == 0;
+        let unheard = |mask: u32| mask & CREATE != 0 && mask & MOVED_TO == 0;
+        if self.hearing.anybody(watches, CREATE, &unheard) {
+            self.told.only_create += changes.new.len();
+        }
+        for (list, only) in [
+            (&changes.new, &ALL as Only<'_>),
+            (&changes.replaced, &no_writes),
+        ] {
+            let list = self.hearing.some_of(list, watches, MOVED_TO);
+            if list.is_empty() || !self.hearing.anybody(watches, MOVED_TO, only) {
+                continue;
+            }
+            let Some((aside, first)) = self.aside(path, list.len()) else {
+                self.told.not_announced += list.len();
+                continue;
+            };
+            let mut lent = Vec::new();
+            for (at, (name, _)) in list.iter().enumerate() {
+                let number = (first + at).to_string();
+                let way = aside.way(path, &number);
+                match lend((dir, name), (aside.fd().as_fd(), &number), &way) {
+                    Ok(()) => lent.push((name, number, way)),
+                    Err(e) => self.told.failed(path, name, &e),
+                }
+            }
+            self.back(watches, (MOVED_TO, only), |told| {
+                for (name, number, way) in lent {
+                    let done = give_back((dir, name), (aside.fd().as_fd(), &number), &way);
+                    told.done(path, name, done, |told| &mut told.new);
+                }
+            });
+        }
+    }
+
+    fn tell_writes(&mut self, watches: &[usize], of: Of<'_>, changes: &Changes) {
+        let path = of.path();
+        // A new file was announced to who hears of new names.
+        let no_names = |mask: u32| mask & MOVED_TO == 0;
+        let new = changes.new.iter().filter(|(_, state)| !state.is_dir());
+        let new: Vec<_> = new.cloned().collect();
+        let known = [&changes.written[..], &changes.replaced[..]].concat();
+        for (list, only) in [(known, &ALL as Only<'_>), (new, &no_names)] {
+            let list = self.hearing.some_of(&list, watches, MODIFY | CLOSE_WRITE);
+            let mut unowned = HashSet::new();
+            self.each(watches, (MODIFY, only), &list, |told, (name, _)| {
+                let done = of.at(name).modify();
+                if done.is_err() {
+                    unowned.insert(name.clone());
+                }
+                told.done(path, name, done, |told| &mut told.written);
+            });
+            // A program that is being run cannot be opened; who hears MODIFY knows already.
+            let opened = |(name, state): &&(Vec<u8>, State)| {
+                !state.is_executable() || unowned.contains(name)
+            };
+            let opened: Vec<_> = list.iter().filter(opened).cloned().collect();
+            let both = |mask: u32| only(mask) && mask & MODIFY != 0;
+            let just = |mask: u32| only(mask) && mask & MODIFY == 0;
+            for (list, only) in [(&opened, &both as Only<'_>), (&list, &just)] {
+                self.each(watches, (CLOSE_WRITE, only), list, |told, (name, _)| {
+                    let done = of.at(name).close_write();
+                    told.done(path, name, done, |told| &mut told.closed);
+                });
+            }
+        }
+    }
+
+    fn tell_attributes(&mut self, watches: &[usize], of: Of<'_>, changes: &Changes) {
+        let list = self.hearing.some_of(&changes.attributes, watches, ATTRIB);
+        self.each(watches, (ATTRIB, &ALL), &list, |told, (name, _)| {
+            let done = of.at(name).attrib();
+            told.done(of.path(), name, done, |told| &mut told.attributes);
+        });
+    }
+}
