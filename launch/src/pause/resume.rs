@@ -14,7 +14,7 @@ use super::hearing::Hearing;
 use super::muted::{Inode, Known, Pause};
 use super::operations::{give_back, put_times_back};
 use super::replay::Replay;
-use super::state::{Changes, Names, State, names, without_times};
+use super::state::{Changes, Names, OwnChanges, State, names};
 use super::tell::{Of, Telling};
 use super::told::Told;
 use super::trees::Trees;
@@ -59,6 +59,7 @@ pub fn resume(pause: &mut Pause, note: &mut dyn FnMut(&PauseRecord)) -> Told {
         hearing,
         asides,
         told,
+        own: OwnChanges::default(),
     };
     let mut resume = Resume {
         known: &mut pause.known,
@@ -69,6 +70,7 @@ pub fn resume(pause: &mut Pause, note: &mut dyn FnMut(&PauseRecord)) -> Told {
         hearing,
         asides,
         told,
+        ..
     } = resume.telling;
     hearing.finish();
     asides.finish();
@@ -132,13 +134,8 @@ impl Resume<'_> {
         let (fd, path) = (known.fd.clone(), known.path.clone());
         let was: Vec<State> = known.snapshots.iter().map(|one| one.state).collect();
         for (at, was) in was.into_iter().enumerate() {
-            let now = State::of(fd.as_fd()).ok()?;
-            let became = match since {
-                // This program does not change that.
-                Some(since) if since.modified == now.modified => continue,
-                Some(since) => since.became(&now),
-                None => was.became(&now),
-            };
+            let now = self.telling.own.take_out(State::of(fd.as_fd()).ok()?);
+            let became = since.unwrap_or(was).became(&now);
             let itself = |is: bool| is.then_some((Vec::new(), now)).into_iter().collect();
             let changes = Changes {
                 written: itself(became.written),
@@ -149,7 +146,7 @@ impl Resume<'_> {
             self.telling
                 .tell(&watches, Of::File(&path, fd.as_fd()), &changes);
         }
-        State::of(fd.as_fd()).ok()
+        Some(self.telling.own.take_out(State::of(fd.as_fd()).ok()?))
     }
 
     /// Tells what became of a directory's entries: since it was muted, or since that was told.
@@ -197,6 +194,15 @@ impl Resume<'_> {
         list
     }
 
+    /// What is in a directory, but for ours.
+    fn entries(&self, dir: &OwnedFd) -> io::Result<Names> {
+        let names = names(dir.as_fd(), (i64::MAX, 0))?;
+        let others = names.into_iter().filter(|(name, _)| !is_aside(name));
+        Ok(others
+            .map(|(name, state)| (name, self.telling.own.take_out(state)))
+            .collect())
+    }
+
     /// Tells it to the watches of one snapshot. Returns what the entries are then.
     fn tell_entries(
         &mut self,
@@ -212,8 +218,7 @@ impl Resume<'_> {
         let watches = self.watches_of(inode, at);
         // What somebody changes while it is told is told as well.
         for _ in 0..ROUNDS {
-            let now = match entries(&fd) {
-                Ok(now) if again => without_times(&now, &before),
+            let now = match self.entries(&fd) {
                 Ok(now) => now,
                 Err(e) => {
                     self.telling.told.failed(&path, b"", &e);
@@ -231,8 +236,7 @@ impl Resume<'_> {
                 // Who is not the owner cannot.
                 let _ = put_times_back(&fd, &as_found);
             }
-            let Ok(after) = entries(&fd) else { break };
-            before = without_times(&now, &after);
+            before = now;
         }
         let now = State::of(fd.as_fd()).ok()?;
         // Where the directory above is watched too, it is told there.
@@ -287,13 +291,6 @@ fn is_dead(known: &Known) -> bool {
     let link = fs::read_link(format!("/proc/self/fd/{}", known.fd.as_raw_fd()));
     // fs/d_path.c: what has no name any more.
     link.is_ok_and(|link| link.as_os_str().as_bytes().ends_with(b" (deleted)"))
-}
-
-/// What is in a directory, but for ours.
-fn entries(dir: &OwnedFd) -> io::Result<Names> {
-    let mut names = names(dir.as_fd(), (i64::MAX, 0))?;
-    names.retain(|name, _| !is_aside(name));
-    Ok(names)
 }
 
 /// Whether a path is that of an entry of `dir`.

@@ -2,7 +2,7 @@
 
 use inspect::model::{from_hex, hex};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat, fstat, openat, statat};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -26,6 +26,9 @@ pub struct State {
     pub modified: Time,
     changed: Time,
 }
+
+/// The time of a change that may not be the last one.
+const UNTOLD: Time = (0, 0);
 
 /// The entries of a directory.
 pub type Names = BTreeMap<Vec<u8>, State>;
@@ -89,10 +92,10 @@ impl State {
         self.links == 0
     }
 
-    /// A state of which a change at `time` or later may not be told by the time alone: one that is no state's.
+    /// Where it was changed at `time` or later, a change that follows may not show.
     fn not_since(mut self, time: Time) -> State {
         if self.changed >= time {
-            self.changed = (0, 0);
+            self.changed = UNTOLD;
         }
         self
     }
@@ -105,12 +108,13 @@ impl State {
     /// What has become of the same inode.
     pub fn became(&self, now: &State) -> Became {
         let content = (self.modified, self.size) != (now.modified, now.size);
-        let attributes = (self.mode, self.owner, self.links) != (now.mode, now.owner, now.links);
-        // A change nothing else tells may be a write whose time was put back.
-        let unexplained = self.changed != now.changed && !content && !attributes;
+        let rights = (self.rights(), self.links) != (now.rights(), now.links);
+        // What shows in that time alone: chmod and chown to what was there already, as `chown -R` does.
+        let attributes = self.changed != now.changed && !content;
+        let untold = self.changed == UNTOLD;
         Became {
-            written: content || unexplained,
-            attributes,
+            written: content || untold,
+            attributes: rights || attributes && !untold,
         }
     }
 }
@@ -120,7 +124,7 @@ impl State {
 pub struct Became {
     /// It may have been written to.
     pub written: bool,
-    /// It has other permissions, another owner, or another number of names.
+    /// Its permissions, its owner or its number of names were set.
     pub attributes: bool,
 }
 
@@ -198,15 +202,33 @@ impl Changes {
     }
 }
 
-/// The times of `now`'s changes are those of `then`'s: what this program does to an entry shows there.
-pub fn without_times(now: &Names, then: &Names) -> Names {
-    let mut names = now.clone();
-    for (name, state) in &mut names {
-        if let Some(then) = then.get(name) {
-            state.changed = then.changed;
+/// The times of changes this program has made itself: by inode, what stood there before, and since.
+#[derive(Default)]
+pub struct OwnChanges(HashMap<u64, (Time, Time)>);
+
+impl OwnChanges {
+    /// An entry that was `before` is now as it is.
+    pub fn note(&mut self, before: &State, now: &State) {
+        let own = self
+            .0
+            .entry(before.inode)
+            .or_insert((before.changed, before.changed));
+        if own.0 != before.changed {
+            // Somebody else has changed it since.
+            own.0 = before.changed;
         }
+        own.1 = now.changed;
     }
-    names
+
+    /// A state as it would be without them.
+    pub fn take_out(&self, mut state: State) -> State {
+        if let Some(&(before, since)) = self.0.get(&state.inode)
+            && state.changed == since
+        {
+            state.changed = before;
+        }
+        state
+    }
 }
 
 /// A line of text for a state.
@@ -335,12 +357,19 @@ mod tests {
     }
 
     #[test]
-    fn a_change_whose_time_tells_nothing_is_taken_for_a_write() {
+    fn what_was_changed_a_moment_before_is_taken_to_be_written_to() {
         let file = tempfile::tempfile().unwrap();
         let past = state_since(&file, (0, 0)).unwrap();
         let exact = state_since(&file, (i64::MAX, 0)).unwrap();
         let now = State::of(file.as_fd()).unwrap();
         assert!(past.became(&now).written && !past.became(&now).attributes);
         assert!(!exact.became(&now).written);
+        file.set_permissions(file.metadata().unwrap().permissions())
+            .unwrap();
+        let then = exact.became(&State {
+            changed: (i64::MAX, 0),
+            ..now
+        });
+        assert!(!then.written && then.attributes);
     }
 }

@@ -3,7 +3,7 @@
 use super::aside::{Aside, Asides};
 use super::hearing::{ALL, Hearing, Only};
 use super::operations::{At, give_back, lend, made_and_removed, put_in, take_out};
-use super::state::{Changes, State};
+use super::state::{Changes, OwnChanges, State};
 use super::told::Told;
 use rules::event::{ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY, MOVED_FROM, MOVED_TO};
 use std::collections::HashSet;
@@ -41,6 +41,8 @@ pub struct Telling<'a> {
     pub asides: Asides<'a>,
     /// What was told.
     pub told: Told,
+    /// What that has changed.
+    pub own: OwnChanges,
 }
 
 impl Telling<'_> {
@@ -52,6 +54,19 @@ impl Telling<'_> {
         }
         self.tell_writes(watches, of, changes);
         self.tell_attributes(watches, of, changes);
+        let Changes {
+            new,
+            replaced,
+            written,
+            attributes,
+            ..
+        } = changes;
+        for (name, before) in [new, replaced, written, attributes].into_iter().flatten() {
+            // One that has gone meanwhile has no time of a change.
+            if let Ok(now) = of.at(name).state() {
+                self.own.note(before, &now);
+            }
+        }
     }
 
     /// [`Hearing::phase`] for each of a list; nothing where there is none.

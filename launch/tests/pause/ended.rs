@@ -1,11 +1,10 @@
 //! A pause ends with its command, whatever becomes of watchfix.
 
-use super::given::{Pause, Tree, USUAL, Watchers, masks, pause, watchfix};
+use super::given::{Pause, Tree, USUAL, User, Watchers, masks, pause, program, watchfix};
 use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::process::Stdio;
-use support::wait_until;
+use support::{Next, wait_until};
 
 fn kill(pid: u32) {
     // SAFETY: kill has no memory effects; the process belongs to this test.
@@ -48,6 +47,16 @@ fn killed_watchfix_leaves_the_pause_to_the_guardian() {
     assert_eq!(watchers.heard(), ["0 MODIFY a", "0 CLOSE_WRITE a"]);
 }
 
+/// watchfix and the guardian are killed.
+fn kill_both(pause: &Pause) {
+    let children = format!("/proc/{0}/task/{0}/children", pause.0.pid());
+    let children = fs::read_to_string(children).unwrap();
+    let guardian = children.split(' ').next().unwrap().parse().unwrap();
+    pause.0.signal(libc::SIGKILL);
+    kill(guardian);
+    wait_until("the guardian has ended", || !is_there(guardian));
+}
+
 #[test]
 fn when_both_are_killed_the_next_command_resumes_and_tells() {
     for next in [
@@ -58,68 +67,64 @@ fn when_both_are_killed_the_next_command_resumes_and_tells() {
         let tree = Tree::new();
         tree.write("gone", "");
         tree.write("sub/x", "");
-        let mut watchers = Watchers::new(&[
-            (USUAL, tree.app()),
-            (USUAL, &tree.path("a")),
-            (USUAL, &tree.path("sub")),
-        ]);
-        let pause = Pause::of(tree.app(), &[]);
-        let guardian = guardian(&tree);
-        pause.0.signal(libc::SIGKILL);
-        kill(guardian);
-        wait_until("the guardian has ended", || !is_there(guardian));
+        let user = User::of(&tree);
+        let (app, a, sub) = (tree.app(), tree.path("a"), tree.path("sub"));
+        let watches = [(USUAL, app), (USUAL, &*a), (USUAL, &*sub)];
+        let mut watchers = Watchers::by(user.starts(program()), &watches);
+        let pause = Pause::by(user.watchfix(), app, &[]);
+        // Who comes later has seen what is there.
+        tree.write("before", "x");
+        user.own(&tree.path("before"));
+        tree.write("b", "x");
+        watchers.add(3, USUAL, app);
+        wait_until("it is muted", || masks(watchers.0.pid()) == [0; 4]);
+        kill_both(&pause);
         tree.write("a", "x");
         tree.write("new", "x");
         tree.write("sub/x", "x");
         fs::remove_file(tree.path("gone")).unwrap();
+        user.own(&tree.path("new"));
         assert_eq!(watchers.heard(), [""; 0]);
-        let output = watchfix().args(next).output().unwrap();
+        let output = user.watchfix().args(next).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
-        let app = tree.app().to_str().unwrap();
-        // A test beside this one may have come first.
         assert!(
-            !said.contains(app) || said.contains("whose guardian was killed"),
+            said.contains("whose guardian was killed: resumed 4 watches"),
             "{said}"
         );
-        wait_until("all are resumed", || masks(watchers.0.pid()) == [0xfce; 3]);
+        assert_eq!(masks(watchers.0.pid()), [0xfce; 4]);
         let heard = watchers.heard();
-        assert_eq!(
-            Watchers::heard_by(&heard, 0),
-            ["DELETE gone", "MOVED_TO new", "MODIFY a", "CLOSE_WRITE a"]
-        );
+        let told = [
+            "DELETE gone",
+            "MOVED_TO before",
+            "MOVED_TO new",
+            "MODIFY a",
+            "MODIFY b",
+            "CLOSE_WRITE a",
+            "CLOSE_WRITE b",
+        ];
+        assert_eq!(Watchers::heard_by(&heard, 0), told);
         assert_eq!(Watchers::heard_by(&heard, 1), ["MODIFY", "CLOSE_WRITE"]);
         assert_eq!(Watchers::heard_by(&heard, 2), ["MODIFY x", "CLOSE_WRITE x"]);
+        let later = ["DELETE gone", "MOVED_TO new", "MODIFY a", "CLOSE_WRITE a"];
+        assert_eq!(Watchers::heard_by(&heard, 3), later);
+        assert_eq!(fs::read_dir(user.records()).unwrap().count(), 0);
     }
-}
-
-/// The directory of records, as root has it.
-fn records() -> PathBuf {
-    PathBuf::from("/run/watchfix/pause")
 }
 
 #[test]
 fn an_entry_a_killed_guardian_had_aside_comes_back() {
-    if !support::is_root() {
-        return support::skip("the records are root's");
-    }
     let tree = Tree::new();
     tree.write("dir/inside", "kept");
-    let mut watchers = Watchers::new(&[(USUAL, tree.app())]);
-    let pause = Pause::of(tree.app(), &[]);
-    let guardian = guardian(&tree);
-    let records = fs::read_dir(records())
+    let user = User::of(&tree);
+    let watchers = Watchers::by(user.starts(program()), &[(USUAL, tree.app())]);
+    let pause = Pause::by(user.watchfix(), tree.app(), &[]);
+    kill_both(&pause);
+    let records = fs::read_dir(user.records())
         .unwrap()
         .flatten()
         .map(|entry| entry.path());
-    let begins = format!("{guardian}-");
-    let mut of_it = records.filter(|path| {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with(&begins) && !name.contains('.')
-    });
-    let record = of_it.next().unwrap();
-    pause.0.signal(libc::SIGKILL);
-    kill(guardian);
-    wait_until("the guardian has ended", || !is_there(guardian));
+    let mut records = records.filter(|path| path.extension().is_none());
+    let record = records.next().unwrap();
     // As it would have been in the middle of telling about both.
     let aside = tree
         .above()
@@ -131,6 +136,8 @@ fn an_entry_a_killed_guardian_had_aside_comes_back() {
         fs::rename(tree.path(name), aside.join(number)).unwrap();
         symlink(format!("../.watchfix-pause-1/{number}"), tree.path(name)).unwrap();
     }
+    user.own_all(&tree);
+    std::os::unix::fs::chown(&aside, fs::metadata(tree.app()).unwrap().uid().into(), None).unwrap();
     let mut text = fs::read_to_string(&record).unwrap();
     let hex: String = aside
         .to_str()
@@ -140,13 +147,13 @@ fn an_entry_a_killed_guardian_had_aside_comes_back() {
         .collect();
     text += &format!("aside {hex}\n");
     fs::write(&record, text).unwrap();
-    watchfix().args(["pause", "--list"]).output().unwrap();
-    wait_until("it is resumed", || masks(watchers.0.pid()) == [0xfce]);
+    let output = user.watchfix().args(["pause", "--list"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(masks(watchers.0.pid()), [0xfce], "{said}");
     assert_eq!(fs::read_to_string(tree.path("a")).unwrap(), "a");
     assert_eq!(fs::read_to_string(tree.path("dir/inside")).unwrap(), "kept");
     assert!(!fs::symlink_metadata(tree.path("dir")).unwrap().is_symlink());
-    assert!(!aside.exists());
-    watchers.heard();
+    assert!(!aside.exists(), "{said}");
 }
 
 #[test]
@@ -224,9 +231,10 @@ fn watchfix_ends_as_the_command_does_once_all_is_told() {
 fn a_signal_reaches_the_command_and_the_pause_ends_with_it() {
     let tree = Tree::new();
     let mut watchers = Watchers::new(&[(USUAL, tree.app())]);
-    let pause = Pause::of(tree.app(), &[]);
+    let mut pause = Pause::of(tree.app(), &[]);
     tree.write("a", "x");
     pause.0.signal(libc::SIGTERM);
+    while !matches!(pause.0.next_within(support::DEADLINE), Next::Ended) {}
     let (status, _) = pause.0.finish();
     assert_eq!(
         std::os::unix::process::ExitStatusExt::signal(&status),

@@ -1,8 +1,8 @@
 //! What the tests share: watchers, and a pause whose command is the test itself.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -155,6 +155,59 @@ pub fn program() -> &'static Path {
         (dir, path)
     });
     path
+}
+
+/// A user whose records of pauses are no other test's: nobody but the test ends a pause of its.
+pub struct User {
+    runtime: TempDir,
+    uid: Option<u32>,
+}
+
+impl User {
+    /// It owns the tree.
+    pub fn of(tree: &Tree) -> User {
+        let user = User {
+            runtime: TempDir::new().unwrap(),
+            uid: support::is_root().then_some(65534),
+        };
+        for path in [user.runtime.path(), tree.above()] {
+            user.own(path);
+            fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
+        }
+        user.own_all(tree);
+        let directory = program().parent().unwrap();
+        fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
+        user
+    }
+
+    /// What root has made in the tree meanwhile is its own.
+    pub fn own_all(&self, tree: &Tree) {
+        tree.content().keys().for_each(|path| self.own(path));
+    }
+
+    pub fn own(&self, path: &Path) {
+        lchown(path, self.uid, self.uid).unwrap();
+    }
+
+    /// A program that it starts.
+    pub fn starts(&self, program: &Path) -> Command {
+        let mut command = match self.uid {
+            Some(uid) => support::as_user(uid, program),
+            None => Command::new(program),
+        };
+        support::without_rules(&mut command).env("XDG_RUNTIME_DIR", self.runtime.path());
+        command
+    }
+
+    /// watchfix.
+    pub fn watchfix(&self) -> Command {
+        self.starts(env!("CARGO_BIN_EXE_watchfix").as_ref())
+    }
+
+    /// Its records.
+    pub fn records(&self) -> PathBuf {
+        self.runtime.path().join("watchfix/pause")
+    }
 }
 
 /// watchfix, with no rules but those of the test.

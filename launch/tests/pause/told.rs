@@ -286,7 +286,9 @@ fn watches_placed_meanwhile_are_muted_too() {
     let pause = Pause::of(tree.app(), &[]);
     tree.write("new/inside", "");
     watchers.add(0, USUAL, &tree.path("new"));
-    let mut later = Watchers::new(&[(USUAL, tree.app())]);
+    tree.write("b", "seen by who comes later");
+    tree.write("c", "seen by who comes later");
+    let mut later = Watchers::new(&[(USUAL, tree.app()), (USUAL, &tree.path("c"))]);
     let muted = |watchers: &Watchers| {
         support::watches(watchers.0.pid())
             .iter()
@@ -299,19 +301,37 @@ fn watches_placed_meanwhile_are_muted_too() {
     assert_eq!(later.heard(), [""; 0]);
     let said = pause.end();
     assert!(
-        said.contains("muted 2 watches more that were placed meanwhile"),
+        said.contains("muted 3 watches more that were placed meanwhile"),
         "{said}"
     );
-    let heard = watchers.heard();
+    let (first, again) = (watchers.heard(), later.heard());
     assert_eq!(
-        heard,
+        first,
         [
             "0 MODIFY inside",
             "0 CLOSE_WRITE inside",
             "0 MOVED_TO,ISDIR new",
             "0 MODIFY a",
-            "0 CLOSE_WRITE a"
+            "0 MODIFY b",
+            "0 MODIFY c",
+            "0 CLOSE_WRITE a",
+            "0 CLOSE_WRITE b",
+            "0 CLOSE_WRITE c",
         ]
     );
-    assert_eq!(later.heard(), ["0 MODIFY a", "0 CLOSE_WRITE a"]);
+    // It began to watch when the others were as they are.
+    assert_eq!(again, ["0 MODIFY a", "0 CLOSE_WRITE a"]);
+}
+
+#[test]
+fn what_sets_rights_to_what_they_were_is_no_write() {
+    let tree = Tree::new();
+    let mut watchers = Watchers::new(&[(USUAL, tree.app()), ("0x8a", tree.app())]);
+    let pause = Pause::of(tree.app(), &[]);
+    for name in ["a", "b"] {
+        let there = fs::metadata(tree.path(name)).unwrap().permissions();
+        fs::set_permissions(tree.path(name), there).unwrap();
+    }
+    pause.end();
+    assert_eq!(watchers.heard(), ["0 ATTRIB a", "0 ATTRIB b"]);
 }

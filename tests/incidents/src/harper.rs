@@ -25,6 +25,8 @@ const PACKAGES: usize = 32;
 /// Packages that are there before others are added.
 const FEW: usize = 2;
 const FILES_OF_A_PACKAGE: usize = 10;
+/// So long nothing is said before it is believed that nothing will be.
+const QUIET: Duration = Duration::from_millis(1500);
 /// An overlap of workers takes tens of milliseconds at the least.
 const BETWEEN_SAMPLES: Duration = Duration::from_millis(5);
 const _: () = assert!(COMPONENTS * (OWN + PACKAGES * FILES_OF_A_PACKAGE) == FILES);
@@ -166,6 +168,48 @@ pub struct Deploy {
     pub peak: usize,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+/// How a deploy is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paused {
+    /// By one pause.
+    Once,
+    /// By two that overlap.
+    Twice,
+    /// By one whose `watchfix` is killed.
+    KilledWatchfix,
+    /// By one of which nothing is left: the next `watchfix` ends it.
+    KilledBoth,
+}
+
+/// A pause whose command waits.
+struct Pause(Victim);
+
+impl Pause {
+    /// Kills `watchfix` and its guardian.
+    fn kill_both(&self) {
+        let children = format!("/proc/{0}/task/{0}/children", self.0.pid());
+        let children = fs::read_to_string(children).unwrap();
+        let guardian: i32 = children.split(' ').next().unwrap().parse().unwrap();
+        self.0.signal(libc::SIGKILL);
+        // SAFETY: kill has no memory effects; the process belongs to this test.
+        assert_eq!(unsafe { libc::kill(guardian, libc::SIGKILL) }, 0);
+    }
+
+    /// Its command ends, which is not waited for where nobody is left to say so.
+    fn end(mut self) {
+        self.0.close_stdin();
+        while !matches!(self.0.next_within(support::DEADLINE), Next::Ended) {}
+    }
+}
+
+fn list_pauses() {
+    let mut command = Command::new(support::watchfix());
+    let listed = without_rules(&mut command)
+        .args(["pause", "--list"])
+        .output();
+    assert!(listed.unwrap().status.success());
 }
 
 /// How a user namespace has a limit of its own, by sh(1): $1 is the limit, the rest the command.
@@ -318,10 +362,96 @@ impl<'a> Harper<'a> {
     /// Deploys all components one after the other, and goes on when the server is back, as a deploy does that
     /// looks at its health. Packages are waited for only where the server notices them.
     pub fn deploy(&mut self, notices_modules: bool) -> Deploy {
-        let start = Instant::now();
+        self.measured(|harper| {
+            let mut lines = Vec::new();
+            for component in 0..COMPONENTS {
+                harper.site.deploy_packages(component);
+                if notices_modules {
+                    lines.append(&mut harper.lines_of_a_restart());
+                }
+                harper.site.extract(component);
+                lines.append(&mut harper.lines_of_a_restart());
+            }
+            lines
+        })
+    }
+
+    /// Deploys all components at once under `watchfix pause`, and under a second one that ends `later`, if that is asked
+    /// for. Returns what came of it, and how many changes were noticed meanwhile.
+    pub fn deploy_paused(&mut self, with: Paused) -> (Deploy, usize) {
+        let mut meanwhile = 0;
+        let deploy = self.measured(|harper| {
+            let first = harper.pause();
+            let second = (with == Paused::Twice).then(|| harper.pause());
+            for component in 0..COMPONENTS {
+                harper.site.deploy_packages(component);
+                harper.site.extract(component);
+            }
+            let mut lines = harper.lines_while_quiet();
+            meanwhile = lines.len();
+            let last = match with {
+                Paused::Once => Some(first),
+                Paused::KilledWatchfix => {
+                    first.0.signal(libc::SIGKILL);
+                    meanwhile += harper.lines_while_quiet().len();
+                    Some(first)
+                }
+                Paused::KilledBoth => {
+                    first.kill_both();
+                    // From now on any watchfix of this user may end it.
+                    first.end();
+                    None
+                }
+                Paused::Twice => {
+                    first.end();
+                    meanwhile += harper.lines_while_quiet().len();
+                    second
+                }
+            };
+            last.map_or_else(list_pauses, Pause::end);
+            lines.append(&mut harper.lines_of_a_restart());
+            lines.append(&mut harper.lines_while_quiet());
+            lines
+        });
+        (deploy, meanwhile)
+    }
+
+    /// The watches that report nothing.
+    pub fn muted(&self) -> usize {
+        let watches = support::watches(self.pid);
+        watches.iter().filter(|watch| watch.mask == 0).count()
+    }
+
+    fn pause(&self) -> Pause {
+        let script = "echo begun $$; exec cat";
+        let mut command = Command::new(support::watchfix());
+        command
+            .arg("pause")
+            .arg(self.site.path())
+            .args(["--", "sh", "-c", script]);
+        let mut victim = Victim::spawn(without_rules(&mut command));
+        victim.line_with("begun ");
+        Pause(victim)
+    }
+
+    fn lines_of_a_restart(&mut self) -> Vec<String> {
+        let back = |line: &str| line.starts_with("restarted ");
+        self.victim.lines_until("restarted", back)
+    }
+
+    /// What it says until it has said nothing for a while: that no restart comes is known in no other way.
+    fn lines_while_quiet(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
-        let peak = std::thread::scope(|scope| {
-            let pid = self.pid;
+        while let Next::Line(line) = self.victim.next_within(QUIET) {
+            lines.push(line);
+        }
+        lines
+    }
+
+    fn measured(&mut self, deploy: impl FnOnce(&mut Harper<'_>) -> Vec<String>) -> Deploy {
+        let start = Instant::now();
+        let pid = self.pid;
+        let (lines, peak) = std::thread::scope(|scope| {
             // It ends with the channel, also when a step panics.
             let (alive, over) = channel::<()>();
             let sampler = scope.spawn(move || {
@@ -331,20 +461,9 @@ impl<'a> Harper<'a> {
                 }
                 peak
             });
-            let mut back = || {
-                self.victim
-                    .lines_until("restarted", |l| l.starts_with("restarted "))
-            };
-            for component in 0..COMPONENTS {
-                self.site.deploy_packages(component);
-                if notices_modules {
-                    lines.append(&mut back());
-                }
-                self.site.extract(component);
-                lines.append(&mut back());
-            }
+            let lines = deploy(self);
             drop(alive);
-            sampler.join().unwrap()
+            (lines, sampler.join().unwrap())
         });
         let count = |what: &str| lines.iter().filter(|l| l.starts_with(what)).count();
         Deploy {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use incidents::harper::{
-    Deploy, FILES, Harper, Packages, Site, Under, WORKERS, is_in_modules, limits_work,
+    Deploy, FILES, Harper, Packages, Paused, Site, Under, WORKERS, is_in_modules, limits_work,
 };
 use incidents::{Part, Table};
 use serde_json::Value;
@@ -260,6 +260,54 @@ fn budget(table: &mut Table) -> Result<(), String> {
         format!("`WATCHFIX_MAX_WATCHES={budget}`, one file edited"),
         format!("{budget} watches at most, no ENOSPC; after that restart {left} of {normal} fire"),
     );
+    Ok(())
+}
+
+#[test]
+fn a_paused_deploy_restarts_the_workers_once_and_afterwards() {
+    let mut table = Table::new("2 Harper, paused");
+    if let Err(why) = paused(&mut table) {
+        return support::skip(&why);
+    }
+    table.print();
+}
+
+/// One restart after the deploy, whatever becomes of watchfix meanwhile.
+fn paused(table: &mut Table) -> Result<(), String> {
+    for (with, packages, what) in [
+        (
+            Paused::Once,
+            Packages::Added,
+            "`watchfix pause SITE -- DEPLOY`, packages added",
+        ),
+        (
+            Paused::Once,
+            Packages::Replaced,
+            "the same, packages replaced",
+        ),
+        (Paused::Twice, Packages::Added, "two pauses that overlap"),
+        (
+            Paused::KilledWatchfix,
+            Packages::Added,
+            "kill -9 of watchfix meanwhile",
+        ),
+        (
+            Paused::KilledBoth,
+            Packages::Added,
+            "kill -9 of both, then `watchfix pause --list`",
+        ),
+    ] {
+        let site = Site::new(packages);
+        let mut harper = Harper::start(&site, &Under::Bare, None)?;
+        let (deploy, meanwhile) = harper.deploy_paused(with);
+        assert_eq!(
+            (deploy.restarts, meanwhile),
+            (1, 0),
+            "{with:?} {packages:?}"
+        );
+        assert_eq!(harper.muted(), 0, "{with:?}");
+        row(table, Part::Remedy, what, &deploy);
+    }
     Ok(())
 }
 
