@@ -1,6 +1,6 @@
 //! Muting: the watches in the trees of a pause get a mask that reports nothing, in place, as `heal` changes masks.
 
-use super::state::{Names, State, Time, names, state_since};
+use super::state::{Names, State, Time, names, now, state_since};
 use super::store::Store;
 use super::trees::Trees;
 use crate::heal::{By, Change, Refused, Stopped, Target, make_pass};
@@ -164,6 +164,8 @@ impl Pause {
             changes
         };
         let first = self.record.watches.len();
+        // What is changed between the mute and the look at what is there has to be told.
+        let since = if self.begun { now() } else { self.since };
         let (record, places) = (&mut self.record, &mut self.places);
         let mut note = |target: &Target, changes: &[Change]| {
             for change in changes {
@@ -242,11 +244,6 @@ impl Pause {
                     }
                     continue;
                 }
-                let since = if self.begun {
-                    (i64::MAX, 0)
-                } else {
-                    self.since
-                };
                 new.remove(&inode);
                 match opener.open(at, place).ok().and_then(|fd| known(fd, since)) {
                     Some(known) => {

@@ -76,8 +76,16 @@ fn when_both_are_killed_the_next_command_resumes_and_tells() {
         tree.write("before", "x");
         user.own(&tree.path("before"));
         tree.write("b", "x");
+        tree.tick();
         watchers.add(3, USUAL, app);
-        wait_until("it is muted", || masks(watchers.0.pid()) == [0; 4]);
+        let on_record = || {
+            let files = fs::read_dir(user.records()).unwrap().flatten();
+            let texts = files.filter_map(|file| fs::read_to_string(file.path()).ok());
+            texts
+                .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+                .any(|line| line.starts_with("of "))
+        };
+        wait_until("what it has seen is on record", on_record);
         kill_both(&pause);
         tree.write("a", "x");
         tree.write("new", "x");

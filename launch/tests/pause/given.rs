@@ -64,6 +64,19 @@ impl Tree {
         fs::rename(new, self.path(name)).unwrap();
     }
 
+    /// Waits until a change of a file has another time than one that was made just now.
+    pub fn tick(&self) {
+        let file = self.above().join("tick");
+        let time = || {
+            fs::write(&file, "").unwrap();
+            let at = fs::metadata(&file).unwrap();
+            (at.ctime(), at.ctime_nsec() / 10_000_000)
+        };
+        let first = time();
+        support::wait_until("the clock goes on", || time() != first);
+        fs::remove_file(&file).unwrap();
+    }
+
     /// All that is there, with what must not change: inode, mode, time of the last write, size, links, content.
     pub fn content(&self) -> BTreeMap<PathBuf, String> {
         let mut all = BTreeMap::new();

@@ -288,6 +288,7 @@ fn watches_placed_meanwhile_are_muted_too() {
     watchers.add(0, USUAL, &tree.path("new"));
     tree.write("b", "seen by who comes later");
     tree.write("c", "seen by who comes later");
+    tree.tick();
     let mut later = Watchers::new(&[(USUAL, tree.app()), (USUAL, &tree.path("c"))]);
     let muted = |watchers: &Watchers| {
         support::watches(watchers.0.pid())
