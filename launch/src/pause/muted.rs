@@ -238,9 +238,7 @@ impl Pause {
                 }
                 if let Some(known) = self.known.get_mut(&inode) {
                     if let Some(of) = new.remove(&inode).filter(|_| self.begun) {
-                        known
-                            .snapshots
-                            .extend(snapshot(&known.fd, (i64::MAX, 0), of));
+                        known.snapshots.extend(snapshot(&known.fd, since, of));
                     }
                     continue;
                 }

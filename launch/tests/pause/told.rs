@@ -321,7 +321,7 @@ fn watches_placed_meanwhile_are_muted_too() {
         ]
     );
     // It began to watch when the others were as they are.
-    assert_eq!(again, ["0 MODIFY a", "0 CLOSE_WRITE a"]);
+    assert_eq!(again, ["0 MODIFY a", "0 CLOSE_WRITE a"], "{said}");
 }
 
 #[test]
