@@ -174,6 +174,7 @@ pub fn program() -> &'static Path {
 pub struct User {
     runtime: TempDir,
     uid: Option<u32>,
+    tree: PathBuf,
 }
 
 impl User {
@@ -182,6 +183,7 @@ impl User {
         let user = User {
             runtime: TempDir::new().unwrap(),
             uid: support::is_root().then_some(65534),
+            tree: tree.app().to_owned(),
         };
         for path in [user.runtime.path(), tree.above()] {
             user.own(path);
@@ -209,6 +211,8 @@ impl User {
             None => Command::new(program),
         };
         support::without_rules(&mut command).env("XDG_RUNTIME_DIR", self.runtime.path());
+        // Its watches are looked for from there on: a look at the whole system would be heard by other tests.
+        command.current_dir(&self.tree);
         command
     }
 

@@ -62,7 +62,10 @@ fn an_ordinary_user_pauses_its_own_watchers() {
     }
     let directory = program().parent().unwrap();
     fs::set_permissions(directory, Permissions::from_mode(0o755)).unwrap();
-    let mut watchers = Watchers::by(as_user(user, program()), &[(USUAL, tree.app())]);
+    let mut started = as_user(user, program());
+    // Its watches are looked for from there on.
+    started.current_dir(tree.app());
+    let mut watchers = Watchers::by(started, &[(USUAL, tree.app())]);
     let mut roots = Watchers::new(&[(USUAL, tree.app())]);
     let mut command: Command = as_user(user, watchfix().get_program().as_ref());
     support::without_rules(&mut command);
