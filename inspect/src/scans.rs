@@ -144,6 +144,7 @@ pub fn judged(process: Process, limits: &InotifyLimits, remedies: &Remedies, gap
     Report {
         notes: remedies.notes(&process, &findings),
         healed,
+        paused: process.paused.clone(),
         process,
         findings,
         incomplete: gaps.into_list(),

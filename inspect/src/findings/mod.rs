@@ -16,6 +16,7 @@ mod one_command;
 mod order;
 mod orphaned_server;
 mod orphaned_stdio;
+mod pause_abandoned;
 mod preload_ineffective;
 mod remedy;
 pub(crate) mod rollback_journal;
@@ -56,6 +57,7 @@ const ALL: &[Look] = &[
     sqlite_self_watch::look,
     sqlite_wal_deleted::look,
     sqlite_displaced::look,
+    pause_abandoned::look,
     watch_wakes_on_read::look,
     self_watch::look,
     sqlite_write_locked::look,

@@ -23,6 +23,34 @@ pub struct Healed {
     pub rules: Vec<(Name, Name)>,
 }
 
+/// Watches of a process are mute while a command runs (`watchfix pause`).
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Paused {
+    /// When the pause began: RFC 3339, UTC.
+    pub since: String,
+    /// When it ends at the latest: RFC 3339, UTC.
+    pub until: String,
+    /// The user who made it.
+    pub uid: u32,
+    /// How many watches of the process are mute.
+    pub watches: usize,
+    /// The directories that are paused.
+    pub dirs: Vec<Name>,
+    /// The command during which they are paused.
+    pub command: Name,
+    /// The PID of the process that ends the pause.
+    pub guardian: u32,
+    /// That process was killed. The next `watchfix` command of that user ends the pause.
+    pub abandoned: bool,
+    /// `since` in seconds since 1970.
+    #[serde(skip)]
+    pub seconds: i64,
+    /// `until` in seconds since 1970.
+    #[serde(skip)]
+    pub until_seconds: i64,
+}
+
 /// A database that wakes the process though its watches have the masks heal gives them.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

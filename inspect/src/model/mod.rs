@@ -56,7 +56,7 @@ pub use finding::{Finding, Severity};
 pub use gap::Gap;
 pub use growth::{Growth, LimitsAhead, PatternGrowth};
 pub use heal_record::{HealKey, HealRecord, HealedMasks};
-pub use healed::{Healed, StillWoken};
+pub use healed::{Healed, Paused, StillWoken};
 pub use inotify_limits::InotifyLimits;
 pub use local_system::{Copies, LocalSystem, Login, Program};
 pub use mask::{Events, Mask};

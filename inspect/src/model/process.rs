@@ -2,7 +2,7 @@
 
 use super::{
     Change, Database, Descriptor, Fds, Growth, Healed, Identity, Instance, LimitsAhead, Name, Part,
-    Program, Surroundings, Unit, WatchTree, Woken,
+    Paused, Program, Surroundings, Unit, WatchTree, Woken,
 };
 use serde::Serialize;
 use std::collections::HashSet;
@@ -74,6 +74,9 @@ pub struct Process {
     /// What `watchfix heal` did to it, and with which rules, as far as its record may be read.
     #[serde(skip)]
     pub healed: Option<Healed>,
+    /// The pause it is under, if a record of it may be read.
+    #[serde(skip)]
+    pub paused: Option<Paused>,
     /// Where it was looked for when it was started, in its own PATH; `None` where it was called by a path, or what lies
     /// there now is another program.
     #[serde(skip)]

@@ -1,6 +1,6 @@
 //! The report on processes: `fdscan PID...`.
 
-use super::{Failure, FailureKind, Finding, Gap, Healed, InotifyLimits, Process};
+use super::{Failure, FailureKind, Finding, Gap, Healed, InotifyLimits, Paused, Process};
 use serde::Serialize;
 
 /// The name and version of the JSON schema.
@@ -37,6 +37,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Says that `watchfix heal` changed its watches; `None` if it did not, or if its record may not be read.
     pub healed: Option<Healed>,
+    /// Set while `watchfix pause` keeps watches of it mute; `None` if its record may not be read.
+    pub paused: Option<Paused>,
     /// What could not be seen, and why.
     pub incomplete: Vec<Gap>,
 }

@@ -48,7 +48,7 @@ fn killed_watchfix_leaves_the_pause_to_the_guardian() {
 }
 
 /// watchfix and the guardian are killed.
-fn kill_both(pause: &Pause) {
+pub fn kill_both(pause: &Pause) {
     let children = format!("/proc/{0}/task/{0}/children", pause.0.pid());
     let children = fs::read_to_string(children).unwrap();
     let guardian = children.split(' ').next().unwrap().parse().unwrap();

@@ -3,6 +3,7 @@
 // A test fails by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod diagnosis;
 mod ended;
 mod given;
 mod leases;

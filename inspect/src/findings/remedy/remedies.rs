@@ -3,7 +3,7 @@
 use super::quote::{quote, quote_bytes, quote_text};
 use super::reach::{self, Reach};
 use super::words::flags;
-use crate::model::{Finding, Heal, LocalSystem, Name, Process};
+use crate::model::{Finding, Heal, LocalSystem, Name, Paused, Process};
 use crate::words::open_files_of;
 use std::cell::LazyCell;
 
@@ -68,6 +68,23 @@ impl Remedies {
             _ => return None,
         };
         Some(format!("{watchfix} heal --undo {}", process.pid))
+    }
+
+    /// Ends a pause whose guardian was killed: its user has the record.
+    pub fn release(&self, process: &Process, paused: &Paused) -> Option<String> {
+        let watchfix = self.system().watchfix.as_ref()?;
+        let dirs: Vec<_> = paused.dirs.iter().map(quote).collect();
+        let arguments = format!("pause --release {}", dirs.join(" "));
+        match self.reach(process) {
+            Reach::Plain if paused.uid == self.system().person => {
+                Some(format!("{} {arguments}", watchfix.word("watchfix")))
+            }
+            Reach::Plain | Reach::Sudo => {
+                let command = format!("{} {arguments}", quote(&watchfix.path));
+                Some(self.as_owner(paused.uid, None)?.before("", &command))
+            }
+            _ => None,
+        }
     }
 
     /// Looks at another process.

@@ -8,6 +8,7 @@ use crate::gather::inotify::activity::Monitors;
 use crate::gather::inotify::paths::Hearing;
 use crate::gather::inotify::{coverage, paths, watches};
 use crate::gather::process::healed::healed;
+use crate::gather::process::paused::paused;
 use crate::gather::process::{image, status, supervisor, unit};
 use crate::gather::sqlite;
 use crate::gather::sqlite::databases;
@@ -106,6 +107,7 @@ impl Session {
             image::place_in_path(subject, &environ);
         }
         subject.process.healed = healed(subject.process);
+        subject.process.paused = paused(subject.process);
         databases::group(subject);
         sqlite::look(subject);
         sqlite::watch_writers(subject);

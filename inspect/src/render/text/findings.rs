@@ -3,7 +3,7 @@
 use super::wrap::{wrap, wrap_command};
 use super::{Detail, Layout, evidence};
 use crate::findings::named;
-use crate::model::{Fds, Finding, Healed, Report};
+use crate::model::{Fds, Finding, Healed, Paused, Report};
 use crate::sys;
 use crate::words::{number, plural, sanitize};
 use std::io::{self, Write};
@@ -35,6 +35,10 @@ pub fn write(report: &Report, denied: bool, layout: Layout, to: &mut impl Write)
         writeln!(to)?;
         was_healed(healed, layout, to)?;
     }
+    if let Some(paused) = report.paused.as_ref().filter(|paused| !paused.abandoned) {
+        writeln!(to)?;
+        is_paused(paused, layout, to)?;
+    }
     notes(&report.notes, layout, to)
 }
 
@@ -61,6 +65,22 @@ fn was_healed(healed: &Healed, layout: Layout, to: &mut impl Write) -> io::Resul
             write!(to, "{}", layout.style.command(&command))
         }
     }
+}
+
+/// Says that it hears nothing of some directories for now.
+fn is_paused(paused: &Paused, layout: Layout, to: &mut impl Write) -> io::Result<()> {
+    let time = |seconds, text: &str| clock(seconds).unwrap_or_else(|| text.to_owned());
+    let dirs: Vec<_> = paused.dirs.iter().map(ToString::to_string).collect();
+    let line = format!(
+        "Paused since {} by UID {}, for `{}`: {} in {} report nothing until that command has ended, {} at the latest.",
+        time(paused.seconds, &paused.since),
+        paused.uid,
+        paused.command,
+        plural(paused.watches, "watch", "watches"),
+        dirs.join(", "),
+        time(paused.until_seconds, &paused.until),
+    );
+    wrap(&sanitize(&line), layout.width, "", to)
 }
 
 /// `14:02`, with the day unless that is today.

@@ -103,6 +103,7 @@ const PROCESS: &[Key] = &[
     // The contract's own example is from before.
     May("notes", TEXTS),
     May("healed", OrNull(&Object(HEALED))),
+    May("paused", OrNull(&Object(PAUSED))),
     May("state", OrNull(&Text)),
     May("unit", OrNull(&Object(UNIT))),
     May("user", OrNull(&Object(USER))),
@@ -118,6 +119,17 @@ const HEALED: &[Key] = &[
     Must("uid", Count),
     Must("watches", Count),
     Must("undo", OrNull(&Text)),
+];
+
+const PAUSED: &[Key] = &[
+    Must("since", Time),
+    Must("until", Time),
+    Must("uid", Count),
+    Must("watches", Count),
+    Must("dirs", List(&Text)),
+    Must("command", Text),
+    Must("guardian", Count),
+    Must("abandoned", Flag),
 ];
 
 const UNIT: &[Key] = &[
@@ -276,6 +288,7 @@ const CODES: &[&str] = &[
     "orphaned-server",
     "duplicate-instance",
     "claim-stale",
+    "pause-abandoned",
     "preload-ineffective",
 ];
 
