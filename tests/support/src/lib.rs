@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod build;
+mod contents;
 mod edit;
 mod halting;
 mod idle;
@@ -20,6 +21,7 @@ mod watches;
 pub use build::{
     binary, compile_c, libwatchfix, reference_shim, root, static_binary, target_dir, tool, watchfix,
 };
+pub use contents::contents;
 pub use edit::{
     append, append_times, install, open_and_close, overwrite, rename_before_close, share,
     wait_until_past,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use watchers::{Engine, Operation, Row, Selection, Skip, rows, table};
+use watchers::{Engine, Operation, Row, Selection, Skip, pausing, rows, table};
 
 /// Runs real watchers under each engine, prints the table, and fails where a cell is not as expected.
 #[derive(Parser)]
@@ -17,6 +17,9 @@ struct Arguments {
     /// Only this operation
     #[arg(long)]
     operation: Vec<Operation>,
+    /// Instead of all that: take each through a deploy, bare and behind `watchfix pause`
+    #[arg(long, conflicts_with_all = ["engine", "operation"])]
+    pause: bool,
     /// Print what is expected, as docs/watchers.md, and run nothing
     #[arg(long, exclusive = true)]
     table: bool,
@@ -28,19 +31,13 @@ fn main() -> ExitCode {
         print!("{}", table::document());
         return ExitCode::SUCCESS;
     }
-    let selected = |name: &&str| arguments.watcher.iter().any(|w| w == name);
+    if arguments.pause {
+        return pause(&arguments.watcher);
+    }
     let all = rows::all();
-    if let Some(unknown) = arguments
-        .watcher
-        .iter()
-        .find(|w| !all.iter().any(|row| row.name == w.as_str()))
-    {
-        let names: Vec<_> = all.iter().map(|row| row.name).collect();
-        eprintln!(
-            "watchers: no watcher {unknown}; there are: {}",
-            names.join(", ")
-        );
-        return ExitCode::from(2);
+    let names = all.iter().map(|row| row.name);
+    if let Err(unknown) = check(&arguments.watcher, names) {
+        return unknown;
     }
     let or_all = |given: &[Engine]| match given {
         [] => Engine::all().to_vec(),
@@ -49,7 +46,7 @@ fn main() -> ExitCode {
     let selection = Selection {
         watchers: all
             .into_iter()
-            .filter(|row| arguments.watcher.is_empty() || selected(&row.name))
+            .filter(|row| is_among(&arguments.watcher, row.name))
             .collect(),
         engines: or_all(&arguments.engine),
         operations: match arguments.operation.as_slice() {
@@ -59,25 +56,86 @@ fn main() -> ExitCode {
     };
     let rows = watchers::run(&selection, print);
     println!("\n{}", table::seen(&rows));
-    // At the end: with CI=true a skip is a failure, and the other rows are to be seen all the same.
-    for row in &rows {
-        let name = row.watcher.name;
-        match &row.skipped {
+    verdict(rows.iter().map(|row| Verdict {
+        name: row.watcher.name.to_owned(),
+        skipped: row.skipped.as_ref(),
+        failed: !row.problems.is_empty(),
+    }))
+}
+
+/// The deploys of these watchers, or of all.
+fn pause(wanted: &[String]) -> ExitCode {
+    let mut deploys = rows::deploys();
+    if let Err(unknown) = check(wanted, deploys.iter().map(|deploy| deploy.watcher.name)) {
+        return unknown;
+    }
+    deploys.retain(|deploy| is_among(wanted, deploy.watcher.name));
+    let rows = pausing::run(deploys, |row| {
+        println!("{}", row.deploy.name());
+        for problem in &row.problems {
+            println!("  NOT AS EXPECTED: {problem}");
+        }
+    });
+    println!("\n{}", table::paused(&rows));
+    verdict(rows.iter().map(|row| Verdict {
+        name: row.deploy.name(),
+        skipped: row.skipped.as_ref(),
+        failed: !row.problems.is_empty(),
+    }))
+}
+
+fn is_among(wanted: &[String], name: &str) -> bool {
+    wanted.is_empty() || wanted.iter().any(|wanted| wanted == name)
+}
+
+/// Whether all that is wanted is there.
+fn check<'a>(
+    wanted: &[String],
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), ExitCode> {
+    let is_there = |wanted: &String| names.clone().any(|name| name == wanted);
+    match wanted.iter().find(|wanted| !is_there(wanted)) {
+        None => Ok(()),
+        Some(unknown) => {
+            let names: Vec<_> = names.collect();
+            let names = names.join(", ");
+            eprintln!("watchers: no watcher {unknown}; there are: {names}");
+            Err(ExitCode::from(2))
+        }
+    }
+}
+
+/// What came of a row.
+struct Verdict<'a> {
+    name: String,
+    skipped: Option<&'a Skip>,
+    failed: bool,
+}
+
+/// Says what was skipped, and how many passed.
+fn verdict<'a>(rows: impl Iterator<Item = Verdict<'a>>) -> ExitCode {
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for Verdict {
+        name,
+        skipped: why,
+        failed: has_failed,
+    } in rows
+    {
+        // At the end: with CI=true a skip is a failure, and the other rows are to be seen all the same.
+        match why {
             Some(Skip::Missing(why)) => support::skip(&format!("{name}: {why}")),
             Some(Skip::Unsupported(why)) => support::skip_optional(&format!("{name}: {why}")),
             None => {}
         }
+        skipped += usize::from(why.is_some());
+        failed += usize::from(has_failed);
+        passed += usize::from(why.is_none() && !has_failed);
     }
-    let failed = rows.iter().filter(|row| !row.problems.is_empty()).count();
-    let skipped = rows.iter().filter(|row| row.skipped.is_some()).count();
-    println!(
-        "{} passed, {failed} failed, {skipped} skipped",
-        rows.len() - failed - skipped
-    );
-    if failed > 0 {
-        return ExitCode::FAILURE;
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    match failed {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     }
-    ExitCode::SUCCESS
 }
 
 /// One row, as soon as it is done.

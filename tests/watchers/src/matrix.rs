@@ -51,22 +51,34 @@ pub fn run(selection: &Selection, done: impl Fn(&Row) + Sync) -> Vec<Row> {
     let mut watchers: Vec<_> = selection.watchers.iter().copied().enumerate().collect();
     // First those to whom one thing after the other is done: they take longest.
     watchers.sort_by_key(|(_, watcher)| watcher.tells_apart());
-    let waiting = Mutex::new(watchers.into_iter());
-    let rows = Mutex::new(Vec::new());
+    let mut rows = in_parallel(8, watchers, |(number, watcher)| {
+        let row = run_row(watcher, selection);
+        done(&row);
+        (number, row)
+    });
+    rows.sort_by_key(|(number, _)| *number);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Does it to all of them, so many at a time. Gives what came of it, in the order in which they were done.
+pub(crate) fn in_parallel<T: Send, R: Send>(
+    threads: usize,
+    all: Vec<T>,
+    act: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let waiting = Mutex::new(all.into_iter());
+    let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..8 {
+        for _ in 0..threads {
             scope.spawn(|| {
-                while let Some((number, watcher)) = next(&waiting) {
-                    let row = run_row(watcher, selection);
-                    done(&row);
-                    lock(&rows).push((number, row));
+                while let Some(one) = next(&waiting) {
+                    let result = act(one);
+                    lock(&done).push(result);
                 }
             });
         }
     });
-    let mut rows = std::mem::take(&mut *lock(&rows));
-    rows.sort_by_key(|(number, _)| *number);
-    rows.into_iter().map(|(_, row)| row).collect()
+    std::mem::take(&mut *lock(&done))
 }
 
 fn next<T>(waiting: &Mutex<impl Iterator<Item = T>>) -> Option<T> {

@@ -1,5 +1,6 @@
 //! The table: which engine lets which watcher notice what.
 
+use crate::pausing::PauseRow;
 use crate::{Engine, Operation, Reach, Row, Watcher, rows};
 
 /// docs/watchers.md: what is expected of every cell.
@@ -56,6 +57,36 @@ pub fn seen(rows: &[Row]) -> String {
         };
         (row.watcher, noticed)
     }))
+}
+
+/// What came of deploys.
+pub fn paused(rows: &[PauseRow]) -> String {
+    let mut text = "| watcher | bare: lines in bursts | paused: during | after, in bursts | missed, of bare | most watches, of bare |\n\
+                    | --- | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for row in rows.iter().filter(|row| row.skipped.is_none()) {
+        let (bare, paused) = (&row.bare, &row.paused);
+        let restarts = |count: usize| match row.deploy.restarts {
+            Some(_) => format!("; {count} restarts"),
+            None => String::new(),
+        };
+        text += &format!(
+            "| {} | {}, {}{} | {} | {}, {}{} | {}, {} | {}, {} |\n",
+            row.deploy.name(),
+            bare.during,
+            bare.bursts_during.len(),
+            restarts(bare.restarts),
+            paused.during,
+            paused.after,
+            paused.bursts_after.len(),
+            restarts(paused.restarts),
+            paused.missed,
+            bare.missed,
+            paused.peak,
+            bare.peak
+        );
+    }
+    text
 }
 
 fn table<'a>(

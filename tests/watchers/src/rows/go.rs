@@ -20,6 +20,17 @@ pub(super) static ROWS: &[Watcher] = &[
     },
 ];
 
+/// All directories that are there, and those that come: what its users build.
+pub(super) static RECURSIVE: Watcher = Watcher {
+    name: "go-fsnotify-recursive",
+    command: |tree| {
+        let mut command = Command::new(static_program()?);
+        command.arg("-recursive").arg(tree.dir());
+        Ok(command)
+    },
+    ..FSNOTIFY
+};
+
 const FSNOTIFY: Watcher = Watcher {
     preload: Reach::Nothing,
     misses: READS_AND_BELOW,

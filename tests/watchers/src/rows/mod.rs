@@ -1,5 +1,6 @@
 //! The rows of the table, by where the watchers come from.
 
+mod deploys;
 mod go;
 mod java;
 mod native;
@@ -8,6 +9,7 @@ mod python;
 mod runtimes;
 mod rust;
 
+pub use deploys::deploys;
 pub use go::static_program as static_go;
 
 use std::path::PathBuf;

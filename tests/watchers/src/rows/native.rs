@@ -146,6 +146,23 @@ pub(super) static ROWS: &[Watcher] = &[
     },
 ];
 
+/// Of writing, the end alone.
+pub(super) static CLOSE_WRITE: Watcher = Watcher {
+    name: "inotifywait-close-write",
+    command: |tree| {
+        let mut command = command("inotifywait")?;
+        command
+            .args(["-m", "-r", "--format", "%e\t%w%f"])
+            .args(["-e", "close_write,create,delete,move"])
+            .arg(tree.dir());
+        Ok(command)
+    },
+    ready: Ready::Line("Watches established."),
+    chatter: &["Setting up watches", "Watches established."],
+    stop: Stop::Killed,
+    ..SCRIPT
+};
+
 /// Changes that no watch on a file reports.
 const OF_NAMES: &[Operation] = &[
     Operation::Create,

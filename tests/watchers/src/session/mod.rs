@@ -1,6 +1,9 @@
 //! One run of a watcher under an engine, over a tree of its own.
 
+mod deploying;
 mod waiting;
+
+pub(crate) use deploying::Heard;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -83,6 +86,11 @@ impl<'a> Session<'a> {
         engine.after_start(&session.watching())?;
         session.descriptors = process::descriptors(&session.family());
         Ok(session)
+    }
+
+    /// What it watches.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// The masks the kernel holds, with the paths relative to the watched directory.
