@@ -1,7 +1,9 @@
 //! A directory beside what is paused, on the same file system: where an entry is for a moment, so that its return is an event.
 
 use super::muted::Inode;
+use super::operations::put_times_back;
 use super::processes::watching;
+use super::state::State;
 use super::trees::Trees;
 use inspect::gather::{is_below, without_paths};
 use inspect::model::{Device, Name};
@@ -9,7 +11,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ pub struct Aside {
     device: u64,
     path: PathBuf,
     fd: Rc<OwnedFd>,
+    /// What the directory it lies in was before, where that is in a tree.
+    found: Option<State>,
 }
 
 impl Aside {
@@ -59,8 +63,12 @@ impl Aside {
             if is_watched && place != top {
                 continue;
             }
+            let found = File::open(place).and_then(|dir| State::of(dir.as_fd()));
             match Aside::make_in(place, device) {
-                Ok(aside) => return Ok(aside),
+                Ok(mut aside) => {
+                    aside.found = found.ok().filter(|_| place == top);
+                    return Ok(aside);
+                }
                 Err(e) => error = e,
             }
         }
@@ -83,7 +91,12 @@ impl Aside {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let fd = Rc::new(OwnedFd::from(File::open(&path)?));
-        Ok(Aside { device, path, fd })
+        Ok(Aside {
+            device,
+            path,
+            fd,
+            found: None,
+        })
     }
 
     /// One that an ended guardian has left.
@@ -133,12 +146,22 @@ impl Aside {
         (self.way(path, &number) == way).then_some((number, way))
     }
 
-    /// Removes it, if nothing is in it.
+    fn is_in(&self, dir: &[u8]) -> bool {
+        let place = self.path.parent();
+        place.is_some_and(|place| place.as_os_str().as_bytes() == dir)
+    }
+
+    /// Removes it, if nothing is in it. A directory of a tree has its times again.
     ///
     /// # Errors
     /// ENOTEMPTY, or the errno of rmdir(2).
     pub fn remove(&self) -> io::Result<()> {
-        fs::remove_dir(&self.path)
+        fs::remove_dir(&self.path)?;
+        if let (Some(found), Some(place)) = (&self.found, self.path.parent()) {
+            // Who is not the owner cannot.
+            let _ = File::open(place).and_then(|place| put_times_back(place, found));
+        }
+        Ok(())
     }
 }
 
@@ -190,15 +213,17 @@ impl<'a> Asides<'a> {
         Ok((aside, first))
     }
 
+    /// What the directory at `path` was before one was made in it, if one was.
+    pub fn found(&self, path: &[u8]) -> Option<State> {
+        let mut in_it = self.list.iter().filter(|aside| aside.is_in(path));
+        in_it.find_map(|aside| aside.found)
+    }
+
     /// Removes those that lie in the directory at `path`: who watches it is to hear nothing of them.
     pub fn leave(&mut self, path: &[u8]) {
         self.list.retain(|aside| {
-            let is_in = aside
-                .path
-                .parent()
-                .is_some_and(|dir| dir.as_os_str().as_bytes() == path);
             // What could not be put back is still in it, and was told.
-            let removed = is_in && aside.remove().is_ok();
+            let removed = aside.is_in(path) && aside.remove().is_ok();
             !removed
         });
     }

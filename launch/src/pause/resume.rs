@@ -229,7 +229,9 @@ impl Resume<'_> {
             if changes.is_empty() {
                 break;
             }
-            let as_found = State::of(fd.as_fd()).ok()?;
+            // What is aside may be in here: that has changed the times.
+            let as_found = self.telling.asides.found(&path);
+            let as_found = as_found.or_else(|| State::of(fd.as_fd()).ok())?;
             self.telling.tell(&watches, of, &changes);
             self.telling.asides.leave(&path);
             if State::of(fd.as_fd()).is_ok_and(|now| now.modified != as_found.modified) {

@@ -336,3 +336,30 @@ fn what_sets_rights_to_what_they_were_is_no_write() {
     pause.end();
     assert_eq!(watchers.heard(), ["0 ATTRIB a", "0 ATTRIB b"]);
 }
+
+#[test]
+fn the_tree_keeps_its_times_where_everything_above_is_watched_and_entries_go_aside_in_it() {
+    for top_is_watched in [false, true] {
+        let tree = Tree::new();
+        tree.write("sub/x", "");
+        let sub = tree.path("sub");
+        // Nothing of what others do there is heard: DELETE_SELF.
+        let above = tree.app().ancestors().skip(1);
+        let mut watches: Vec<_> = above.map(|dir| ("0x400", dir)).collect();
+        watches.push((USUAL, &sub));
+        if top_is_watched {
+            watches.push((USUAL, tree.app()));
+        }
+        let mut watchers = Watchers::new(&watches);
+        let pause = Pause::of(tree.app(), &[]);
+        tree.write("sub/new", "new");
+        let then = tree.content();
+        let said = pause.end();
+        let heard = watchers.heard();
+        assert!(
+            heard.iter().any(|line| line.ends_with("MOVED_TO new")),
+            "{heard:?}: {said}"
+        );
+        assert_eq!(tree.content(), then, "{said}");
+    }
+}
