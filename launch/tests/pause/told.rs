@@ -363,3 +363,18 @@ fn the_tree_keeps_its_times_where_everything_above_is_watched_and_entries_go_asi
         assert_eq!(tree.content(), then, "{said}");
     }
 }
+
+#[test]
+fn one_change_is_told_though_the_first_of_what_is_watched_has_not_changed() {
+    let tree = Tree::new();
+    let (a, b, c) = (tree.path("a"), tree.path("b"), tree.path("c"));
+    // One instance: files, as node has them.
+    let mut watchers = Watchers::new(&[(USUAL, &a)]);
+    watchers.add(0, USUAL, &b);
+    watchers.add(0, USUAL, &c);
+    let pause = Pause::of(tree.app(), &["--replay", "one"]);
+    tree.write("b", "written");
+    tree.write("c", "written");
+    let said = pause.end();
+    assert_eq!(watchers.heard(), ["0 MODIFY"], "{said}");
+}
