@@ -73,6 +73,7 @@ fn pause(deploy: &Deploy) -> String {
     };
     let misses: Vec<_> = deploy.misses.iter().map(|change| change.name()).collect();
     let misses = match deploy.names_one {
+        true if deploy.bursts > 1 => "some, as bare".to_owned(),
         true => "all but one".to_owned(),
         false => misses.join(", "),
     };

@@ -54,10 +54,11 @@ fn deploys_of(watcher: &'static Watcher) -> Vec<Deploy> {
             misses: BELOW,
             ..whole
         }],
-        // It takes one change after the other, and a new file for none before it is written again.
+        // It takes one change after the other, and is deaf for moments while it restarts.
         "nodemon" => vec![
             Deploy {
                 misses: &[Change::Added, Change::Package],
+                names_one: true,
                 restarts: Some("starting `true`"),
                 bursts: usize::MAX,
                 ..whole
