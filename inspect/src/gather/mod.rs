@@ -37,7 +37,7 @@ pub use inotify::watches::{masks_of, without_paths};
 pub use process::access::{MissingPermission, missing as missing_access};
 pub use process::processes::Processes;
 pub use process::secrets::hide as without_secrets;
-pub use process::status::{comm_of, command_of, identity};
+pub use process::status::{comm_of, command_of, identity, is_gone_since, start_of};
 pub use process::thread::{Thread, thread};
 pub use servers::by_name::{NamedProcesses, called};
 pub use servers::descendants::{descendants, is_descendant, watching, watching_below};
@@ -51,9 +51,7 @@ pub use subject::options::Options;
 pub use subject::own_files::{devices_below, is_file, resolved, sees_as_we_do, unanswered};
 pub use survey::pass::{Pass, pass};
 pub use survey::process::Session;
-pub use survey::process_handle::{
-    ProcessHandle, is_gone_since, is_same_file, own_watches, start_of, watches_of,
-};
+pub use survey::process_handle::{ProcessHandle, is_same_file, own_watches, watches_of};
 pub use survey::selection::{Named, Selection};
 pub use system::installed::{library_places, local_system, package_places, without_dots};
 pub use system::kernel::{host_name, system};

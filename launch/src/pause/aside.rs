@@ -1,8 +1,8 @@
 //! A directory beside what is paused, on the same file system: where an entry is for a moment, so that its return is an event.
 
-use super::muted::Inode;
 use super::operations::put_times_back;
 use super::processes::watching;
+use super::state::Inode;
 use super::state::State;
 use super::trees::Trees;
 use inspect::gather::{is_below, without_paths};

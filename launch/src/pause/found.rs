@@ -1,7 +1,8 @@
 //! The watches of a pause, found again: in the processes that have them now.
 
-use super::muted::{Inode, WatchId, muted};
+use super::muted::{WatchId, muted};
 use super::processes::watching;
+use super::state::Inode;
 use crate::heal::{SHOWN, Target};
 use inspect::gather::{own_watches, without_paths};
 use inspect::model::{PauseRecord, Watch};

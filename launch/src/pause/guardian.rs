@@ -6,8 +6,7 @@ use super::processes::{self, watching};
 use super::recover::recover;
 use super::resume::resume;
 use super::state;
-use super::store::{Store, is_guarded};
-use super::trees::Trees;
+use super::store::{Store, covering, dirs};
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::{pidfd, process, signal, socket, words};
 use inspect::gather::{Fingerprint, Processes};
@@ -283,31 +282,10 @@ fn guardians(store: &Store) -> HashSet<u32> {
         .collect()
 }
 
-/// A pause in force that covers something `record` has muted.
-pub fn covering(store: &Store, record: &PauseRecord) -> Option<PauseRecord> {
-    let covers = |other: &PauseRecord| {
-        let trees = Trees::of(other);
-        record
-            .watches
-            .iter()
-            .any(|watch| trees.have(watch.path.as_bytes()))
-    };
-    let mut all = store.all().into_iter();
-    all.find(|other| {
-        other.guardian != record.guardian && !other.over && is_guarded(other) && covers(other)
-    })
-}
-
 fn await_end(guardian: Started) {
     if let Ok(process) = pidfd::open(guardian.pid) {
         wait([For::Input(process.as_fd())], Some(AGAIN));
     }
-}
-
-/// The trees of a pause, for people.
-pub fn dirs(record: &PauseRecord) -> String {
-    let dirs: Vec<_> = record.dirs.iter().map(ToString::to_string).collect();
-    sanitize(&dirs.join(", ")).into_owned()
 }
 
 fn began(record: &PauseRecord, muted: usize, processes: usize) -> String {

@@ -2,8 +2,9 @@
 //! it raises nothing else.
 
 use super::found::{Found, Muted};
-use super::muted::{Inode, muted};
+use super::muted::muted;
 use super::replay::Replay;
+use super::state::Inode;
 use super::told::Told;
 use crate::heal::{Outcome, Stray, Target, change_in_place, remove_strays};
 use rules::event::{EXCL_UNLINK, ONESHOT};

@@ -1,7 +1,6 @@
 //! `watchfix pause --list`: who pauses what, since when, which watches.
 
-use super::guardian::dirs;
-use super::store::{Store, is_guarded};
+use super::store::{Store, dirs, is_guarded};
 use crate::cli::PauseArgs;
 use crate::complaint::{USAGE, complain};
 use inspect::gather::comm_of;

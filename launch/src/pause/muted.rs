@@ -1,6 +1,6 @@
 //! Muting: the watches in the trees of a pause get a mask that reports nothing, in place, as `heal` changes masks.
 
-use super::state::{Names, State, Time, names, now, state_since};
+use super::state::{Inode, Names, State, Time, names, now, state_since};
 use super::store::Store;
 use super::trees::Trees;
 use crate::heal::{By, Change, Refused, Stopped, Target, make_pass};
@@ -12,9 +12,6 @@ use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;
-
-/// A watched inode, as fdinfo shows it: device and number.
-pub type Inode = (u32, u64);
 
 /// What is known of a watched inode.
 pub struct Known {

@@ -3,8 +3,8 @@
 //! `at DEVICE INODE PATH` begins an inode, `is STATE` a snapshot of it; then `of PID FD WD` for the watches it is about,
 //! `has STATE` for each entry of a directory, and `all` where the directory could be listed. Texts are in hexadecimal.
 
-use super::muted::{Inode, Known, Pause, Snapshot, WatchId};
-use super::state::{read_state, write_state};
+use super::muted::{Known, Pause, Snapshot, WatchId};
+use super::state::{Inode, read_state, write_state};
 use inspect::model::{PauseRecord, from_hex, hex};
 use std::ffi::OsString;
 use std::fmt::Write;

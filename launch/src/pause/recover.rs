@@ -1,10 +1,9 @@
 //! Pauses whose guardian was killed: whoever comes next ends them.
 
-use super::guardian::{covering, dirs};
 use super::message::lines;
 use super::muted::Pause;
 use super::resume::resume;
-use super::store::{Store, is_guarded};
+use super::store::{Store, covering, dirs, is_guarded};
 
 /// Ends the pauses nobody guards, but for what another one covers. Returns what was told, as lines.
 pub fn recover(store: &Store) -> String {

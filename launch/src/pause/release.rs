@@ -1,9 +1,8 @@
 //! `watchfix pause --release DIR`: ends pauses by hand.
 
-use super::guardian::dirs;
 use super::message::lines;
 use super::recover::recover;
-use super::store::{Store, is_guarded};
+use super::store::{Store, dirs, is_guarded};
 use crate::complaint::{complain, complain_plainly};
 use crate::sys::pidfd;
 use crate::sys::poll::{For, Ready, wait};

@@ -11,10 +11,10 @@
 use super::aside::{Aside, Asides, is_aside};
 use super::found::Found;
 use super::hearing::Hearing;
-use super::muted::{Inode, Known, Pause};
+use super::muted::{Known, Pause};
 use super::operations::{give_back, put_times_back};
 use super::replay::Replay;
-use super::state::{Changes, Names, OwnChanges, State, names};
+use super::state::{Changes, Inode, Names, OwnChanges, State, names};
 use super::tell::{Of, Telling};
 use super::told::Told;
 use super::trees::Trees;

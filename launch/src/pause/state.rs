@@ -7,6 +7,9 @@ use std::fmt::Write;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+/// A watched inode, as fdinfo shows it: device and number.
+pub type Inode = (u32, u64);
+
 /// Seconds and nanoseconds since 1970.
 pub type Time = (i64, i64);
 

@@ -1,8 +1,10 @@
 //! The records of pauses, in the directory `pause` of the runtime directory: this user's alone.
 
+use super::trees::Trees;
 use crate::heal::Runtime;
 use inspect::gather::is_gone_since;
 use inspect::model::{PauseRecord, Started};
+use inspect::words::sanitize;
 use std::io;
 
 /// What follows the name of a record in the name of the file with what its directories held.
@@ -68,4 +70,25 @@ pub fn is_guarded(record: &PauseRecord) -> bool {
     let Started { pid, ticks } = record.guardian;
     // A zombie guards nothing.
     !is_gone_since(pid, ticks) && inspect::thread(pid).is_ok_and(|thread| !thread.is_zombie)
+}
+
+/// A pause in force that covers something `record` has muted.
+pub fn covering(store: &Store, record: &PauseRecord) -> Option<PauseRecord> {
+    let covers = |other: &PauseRecord| {
+        let trees = Trees::of(other);
+        record
+            .watches
+            .iter()
+            .any(|watch| trees.have(watch.path.as_bytes()))
+    };
+    let mut all = store.all().into_iter();
+    all.find(|other| {
+        other.guardian != record.guardian && !other.over && is_guarded(other) && covers(other)
+    })
+}
+
+/// The trees of a pause, for people.
+pub fn dirs(record: &PauseRecord) -> String {
+    let dirs: Vec<_> = record.dirs.iter().map(ToString::to_string).collect();
+    sanitize(&dirs.join(", ")).into_owned()
 }

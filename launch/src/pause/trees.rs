@@ -1,6 +1,6 @@
 //! Which paths are paused.
 
-use super::muted::Inode;
+use super::state::Inode;
 use inspect::gather::{devices_below, is_below};
 use inspect::model::{Device, Name, PauseRecord};
 use rules::{Engine, Rule, Rules, Texts};

@@ -1,12 +1,12 @@
 //! The record that `watchfix pause` keeps about a process.
 
 use crate::gather::process::records;
+use crate::gather::process::status::is_gone_since;
 use crate::gather::process::thread::thread;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::View;
-use crate::gather::survey::process_handle::is_gone_since;
 use crate::model::{PauseRecord, Paused, Process, Started};
 use crate::sys;
 use rules::event::ALL_EVENTS;

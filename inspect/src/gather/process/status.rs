@@ -170,6 +170,20 @@ pub fn comm_of(pid: u32) -> Option<Name> {
     comm(&ProcDir::open(pid).ok()?)
 }
 
+/// When a process started, in clock ticks since boot; `None` where that is not known.
+pub fn start_of(pid: u32) -> Option<u64> {
+    start_ticks(&ProcDir::open(pid).ok()?).ok()?
+}
+
+/// Whether the process that had this PID and this start (clock ticks since boot) is known to be gone.
+pub fn is_gone_since(pid: u32, ticks: u64) -> bool {
+    match ProcDir::open(pid).and_then(|dir| start_ticks(&dir)) {
+        Ok(start) => start.is_some_and(|start| start != ticks),
+        // It may be hidden (hidepid of proc(5)).
+        Err(_) => !sys::process_exists(pid),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -235,20 +235,6 @@ pub fn is_same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
     }
 }
 
-/// When a process started, in clock ticks since boot; `None` where that is not known.
-pub fn start_of(pid: u32) -> Option<u64> {
-    status::start_ticks(&ProcDir::open(pid).ok()?).ok()?
-}
-
-/// Whether the process that had this PID and this start (clock ticks since boot) is known to be gone.
-pub fn is_gone_since(pid: u32, ticks: u64) -> bool {
-    match ProcDir::open(pid).and_then(|dir| status::start_ticks(&dir)) {
-        Ok(start) => start.is_some_and(|start| start != ticks),
-        // It may be hidden (hidepid of proc(5)).
-        Err(_) => !sys::process_exists(pid),
-    }
-}
-
 /// The watches of an inotify instance this program has a descriptor of; none where they cannot be read.
 pub fn own_watches(instance: BorrowedFd<'_>) -> Vec<Watch> {
     let Ok(own) = ProcDir::open(std::process::id()) else {
