@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -246,9 +247,66 @@ static void descriptors(void)
 	say("add", inotify_add_watch(copy, ".", IN_CREATE));
 }
 
+/* A child that borrows its parent's memory reads what the parent is to read, and leaves the rest. */
+static void vforked(void)
+{
+	static char buf[32];
+	static long r;
+	int fd = instance(IN_NONBLOCK), status;
+	add(fd, ".", IN_CREATE);
+	put("a", "");
+	put("b", "");
+	fflush(stdout);
+	pid_t child = vfork();
+	if (!child) {
+		r = read(fd, buf, sizeof buf);
+		_exit(0);
+	}
+	must(waitpid(child, &status, 0) == child && status == 0, "vfork");
+	printf("read = %ld\n", r);
+	records(buf, r);
+	drain(fd);
+}
+
+/* A program that is spawned with the instance at another number. */
+static void spawned(void)
+{
+	char number[] = "7", *argv[] = { "scenarios", "after-exec", ".", number, 0 };
+	posix_spawn_file_actions_t actions;
+	pid_t child;
+	int fd = instance(IN_NONBLOCK | IN_CLOEXEC), status;
+	add(fd, ".", IN_CREATE);
+	put("before", "");
+	fflush(stdout);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fd, 7);
+	must(posix_spawn(&child, "/proc/self/exe", &actions, 0, argv, environ) == 0, "posix_spawn");
+	must(waitpid(child, &status, 0) == child && status == 0, "spawned");
+	drain(fd);
+	watches(fd);
+}
+
+/* All descriptors from one on are closed at once; the number is then another instance's. */
+static void closed(void)
+{
+	int fd = instance(IN_NONBLOCK);
+	add(fd, ".", IN_CREATE);
+	put("a", "");
+	printf("close_range = %d\n", close_range(3, ~0U, 0));
+	say("read", read(fd, (char[64]){ 0 }, 64));
+	fd = instance(IN_NONBLOCK);
+	add(fd, ".", IN_DELETE);
+	gone("a");
+	drain(fd);
+	watches(fd);
+}
+
 const struct scenario processes[] = {
 	{ "fork", forked },
+	{ "vfork", vforked },
 	{ "exec", execed },
+	{ "spawned", spawned },
+	{ "close-range", closed },
 	{ "threads", threads },
 	{ "cancelled", cancelled },
 	{ "passed", passed },

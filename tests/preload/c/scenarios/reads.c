@@ -250,6 +250,47 @@ static void parts(void)
 	records(c, r);
 }
 
+/* A buffer that cannot be written to, all of it or its second page. */
+static void bad_buffer(void)
+{
+	long page = sysconf(_SC_PAGESIZE), r;
+	char *pages = mmap(0, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	must(pages != MAP_FAILED && mprotect(pages + page, page, PROT_NONE) == 0, "mmap");
+	int fd = instance(IN_NONBLOCK);
+	add(fd, ".", IN_CREATE);
+	put("a", "");
+	say("read", syscall(SYS_read, fd, pages + page, page));
+	drain(fd);
+	put("b", "");
+	put("c", "");
+	/* There is room for one record before it. */
+	char *most = pages + page - 32;
+	say("read", r = syscall(SYS_read, fd, most, page));
+	records(most, r);
+	drain(fd);
+}
+
+/* By a stream of stdio(3), which reads as much as its buffer holds. */
+static void stream(void)
+{
+	char buf[64];
+	int fd = instance(IN_NONBLOCK);
+	add(fd, ".", IN_CREATE);
+	put("a", "");
+	put("b", "");
+	FILE *f = fdopen(dup(fd), "r");
+	must(f != 0, "fdopen");
+	for (int i = 0; i < 3; i++) {
+		size_t n = fread(buf, 1, 32, f);
+		printf("fread = %zu, error %d, end %d\n", n, ferror(f) != 0, feof(f) != 0);
+		records(buf, n);
+		clearerr(f);
+	}
+	put("c", "");
+	drain(fd);
+	fclose(f);
+}
+
 /* One read by io_uring(7), asked for before there is anything. */
 static void ring(void)
 {
@@ -292,6 +333,8 @@ const struct scenario reads[] = {
 	{ "interrupted", interrupted },
 	{ "restarted", restarted },
 	{ "readv", parts },
+	{ "bad-buffer", bad_buffer },
+	{ "stream", stream },
 	{ "io-uring", ring },
 	{ 0 },
 };
