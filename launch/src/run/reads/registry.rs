@@ -159,7 +159,7 @@ impl<'r> Reads<'r> {
             .collect();
         let mut ended = candidates
             .into_iter()
-            .filter(|&(process, _)| inspect::thread(process).is_err())
+            .filter(|&(process, _)| inspect::thread(process).map_or(true, |it| it.is_zombie))
             .peekable();
         ended.peek()?;
         let copy = self.copies.of(owner, fd).ok()?;
