@@ -1,9 +1,11 @@
 //! The runtime directory: files that are this user's alone and mean nothing after a restart.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A directory of this user's, locked for as long as this is held.
 #[derive(Debug)]
@@ -30,30 +32,59 @@ impl Runtime {
         })
     }
 
-    /// Opens a directory in it, with a lock of its own.
+    /// Opens a directory in it, with a lock of its own, which is waited for so long.
     ///
     /// # Errors
-    /// The same.
-    pub fn open_below(name: &str) -> io::Result<Runtime> {
+    /// The same; TimedOut where somebody else has the lock.
+    pub fn open_below(name: &str, patience: Duration) -> io::Result<Runtime> {
         let path = Runtime::open()?.path.join(name);
-        Runtime::at(path, inspect::effective_user())
+        let until = Instant::now() + patience;
+        let lock = Runtime::made(&path, inspect::effective_user())?;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Runtime { path, _lock: lock }),
+                Err(TryLockError::Error(e)) => return Err(named(&path, &e)),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    // No call waits for a lock and a time.
+                    thread::sleep(Duration::from_millis(5));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let why = format!("{}: another watchfix has locked it", path.display());
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+                }
+            }
+        }
     }
 
-    /// Whether there is a file in such a directory: nothing is made, and nothing waited for.
-    pub fn has_any_below(name: &str) -> bool {
-        let entries = fs::read_dir(place(inspect::effective_user()).0.join(name));
-        entries.is_ok_and(|mut entries| entries.next().is_some())
+    /// The texts of the files in such a directory whose names have no dot, whoever has the lock: nothing is made. A file
+    /// is the old one or the new one, never half of it.
+    pub fn texts_below(name: &str) -> Vec<String> {
+        let user = inspect::effective_user();
+        let dir = place(user).0.join(name);
+        if is_own(&dir, user).is_err() {
+            return Vec::new();
+        }
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let plain = entries.filter(|entry| !entry.file_name().as_encoded_bytes().contains(&b'.'));
+        plain
+            .filter_map(|entry| fs::read_to_string(entry.path()).ok())
+            .collect()
     }
 
     fn at(path: PathBuf, user: u32) -> io::Result<Runtime> {
-        match DirBuilder::new().mode(0o700).create(&path) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(named(&path, &e)),
-            _ => {}
-        }
-        is_own(&path, user)?;
-        let lock = File::open(&path).map_err(|e| named(&path, &e))?;
+        let lock = Runtime::made(&path, user)?;
         lock.lock().map_err(|e| named(&path, &e))?;
         Ok(Runtime { path, _lock: lock })
+    }
+
+    /// The directory, made where it is missing, to be locked.
+    fn made(path: &Path, user: u32) -> io::Result<File> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(named(path, &e)),
+            _ => {}
+        }
+        is_own(path, user)?;
+        File::open(path).map_err(|e| named(path, &e))
     }
 
     /// Where it is.

@@ -6,7 +6,7 @@ use super::processes::{self, watching};
 use super::recover::recover;
 use super::resume::resume;
 use super::state;
-use super::store::{Store, covering, dirs};
+use super::store::{PATIENCE, Store, covering, dirs};
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::{pidfd, process, signal, socket, words};
 use inspect::gather::{Fingerprint, Processes};
@@ -82,7 +82,8 @@ impl Guardian {
     fn begin(request: Request) -> Result<(Guardian, String), String> {
         let signals = signal::descriptor().map_err(|e| words(&e))?;
         let since = state::now();
-        let store = Store::open().map_err(|e| format!("no record can be kept: {}", words(&e)))?;
+        let store =
+            Store::open(PATIENCE).map_err(|e| format!("no record can be kept: {}", words(&e)))?;
         let mut text = recover(&store);
         let mut record = request.record;
         record.guardian = own_start().ok_or("/proc does not tell when this process started")?;
@@ -205,7 +206,9 @@ impl Guardian {
             if !seen.changed().unwrap_or(false) || !self.pause.concerns(pid) {
                 continue;
             }
-            let Ok(store) = Store::open() else {
+            let Ok(store) = Store::open(Duration::ZERO) else {
+                // Another look comes.
+                seen.forget();
                 continue;
             };
             if guardians(&store).contains(&pid) {
@@ -227,8 +230,10 @@ impl Guardian {
         self.pause.record.over = true;
         let mut told = false;
         let store = loop {
-            let store = match Store::open() {
+            let store = match Store::open(PATIENCE) {
                 Ok(store) => store,
+                // Nobody else gives the masks back.
+                Err(e) if e.kind() == io::ErrorKind::TimedOut => continue,
                 Err(e) => return format!("the record cannot be opened: {}\n", words(&e)),
             };
             // Others must not wait for this one.

@@ -18,10 +18,7 @@ const SCHEMA: &str = "watchfix-pause/1";
 
 /// Prints the pauses of this user.
 pub fn main(args: &PauseArgs) -> ExitCode {
-    let all = match Store::has_any() {
-        true => Store::open().map_or_else(|_| Vec::new(), |store| store.all()),
-        false => Vec::new(),
-    };
+    let all = Store::look();
     let text = match args.json {
         // Of numbers, texts and lists of them: none that JSON has no form for.
         true => serde_json::to_string(&document(&all)).unwrap_or_default() + "\n",

@@ -4,6 +4,10 @@ use super::message::lines;
 use super::muted::Pause;
 use super::resume::resume;
 use super::store::{Store, covering, dirs, is_guarded};
+use std::time::Duration;
+
+/// A command that is about something else waits no longer.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// Ends the pauses nobody guards, but for what another one covers. Returns what was told, as lines.
 pub fn recover(store: &Store) -> String {
@@ -30,8 +34,9 @@ pub fn recover(store: &Store) -> String {
 
 /// The same, from any command: it costs nothing where there is none. Returns lines for standard error.
 pub fn recover_any() -> String {
-    if !Store::has_any() {
+    if Store::look().iter().all(is_guarded) {
         return String::new();
     }
-    Store::open().map_or_else(|_| String::new(), |store| lines(&recover(&store), false))
+    // Whoever has them now may be ending it.
+    Store::open(MOMENT).map_or_else(|_| String::new(), |store| lines(&recover(&store), false))
 }

@@ -2,7 +2,7 @@
 
 use super::message::lines;
 use super::recover::recover;
-use super::store::{Store, dirs, is_guarded};
+use super::store::{PATIENCE, Store, dirs, is_guarded};
 use crate::complaint::{complain, complain_plainly};
 use crate::sys::pidfd;
 use crate::sys::poll::{For, Ready, wait};
@@ -10,17 +10,13 @@ use crate::sys::words;
 use inspect::model::{Name, PauseRecord};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
-use std::time::Duration;
-
-/// How long a guardian is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// No pause of the directories, or one that could not be ended.
 const NOT_DONE: u8 = 1;
 
 /// Ends the pauses of the directories.
 pub fn main(wanted: &[Name]) -> ExitCode {
-    let store = match Store::open() {
+    let store = match Store::open(PATIENCE) {
         Ok(store) => store,
         Err(e) => {
             complain(&words(&e));

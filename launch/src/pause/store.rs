@@ -6,35 +6,40 @@ use inspect::gather::is_gone_since;
 use inspect::model::{PauseRecord, Started};
 use inspect::words::sanitize;
 use std::io;
+use std::time::Duration;
 
 /// What follows the name of a record in the name of the file with what its directories held.
 const NAMES: &str = ".names";
+
+/// The directory in the runtime directory.
+const DIR: &str = "pause";
+
+/// How long a pause that is made, or ended by hand, waits for others that are just made or ended.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The records, which nobody else changes for as long as this is held.
 pub struct Store(Runtime);
 
 impl Store {
-    /// Waits until nobody else has it.
+    /// Waits until nobody else has it, but no longer than so long.
     ///
     /// # Errors
-    /// The directory cannot be made, or is not this user's alone.
-    pub fn open() -> io::Result<Store> {
-        Runtime::open_below("pause").map(Store)
+    /// The directory cannot be made, is not this user's alone, or somebody else has it still.
+    pub fn open(patience: Duration) -> io::Result<Store> {
+        Runtime::open_below(DIR, patience).map(Store)
     }
 
-    /// Whether there is a pause on record: without a lock, and nothing is made.
-    pub fn has_any() -> bool {
-        Runtime::has_any_below("pause")
+    /// All pauses that can be read, whoever changes them: nothing is made, and nothing waited for.
+    pub fn look() -> Vec<PauseRecord> {
+        read(Runtime::texts_below(DIR).iter())
     }
 
     /// All pauses that can be read.
     pub fn all(&self) -> Vec<PauseRecord> {
         let names = self.0.names();
-        let records = names.iter().filter(|name| !name.contains('.'));
-        let read = records.filter_map(|name| PauseRecord::parse(&self.0.read(name).ok()??));
-        let mut all: Vec<_> = read.collect();
-        all.sort_by_key(|record| (record.since, record.guardian));
-        all
+        let plain = names.iter().filter(|name| !name.contains('.'));
+        let texts: Vec<_> = plain.filter_map(|name| self.0.read(name).ok()?).collect();
+        read(texts.iter())
     }
 
     /// Writes one.
@@ -63,6 +68,12 @@ impl Store {
         self.0.remove(&record.name());
         self.0.remove(&(record.name() + NAMES));
     }
+}
+
+fn read<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<PauseRecord> {
+    let mut all: Vec<_> = texts.filter_map(|text| PauseRecord::parse(text)).collect();
+    all.sort_by_key(|record| (record.since, record.guardian));
+    all
 }
 
 /// Whether the process that is to end the pause is there.

@@ -1,7 +1,7 @@
 //! Pauses that overlap, and pauses of others.
 
-use super::given::{Pause, Tree, USUAL, Watchers, masks, pause};
-use support::wait_until;
+use super::given::{Pause, Tree, USUAL, User, Watchers, masks, pause, program};
+use support::{Victim, wait_until};
 
 #[test]
 fn of_two_pauses_the_longer_one_counts_whichever_began_first() {
@@ -139,4 +139,24 @@ fn a_pause_is_listed_with_its_watches_and_released_by_hand() {
     let (code, _, err) = pause(&["--release", app]);
     assert_eq!(code, 1, "{err}");
     assert!(err.contains("no pause of"), "{err}");
+}
+
+#[test]
+fn who_has_the_records_locked_holds_up_no_other_command() {
+    let tree = Tree::new();
+    let user = User::of(&tree);
+    let _watchers = Watchers::by(user.starts(program()), &[(USUAL, tree.app())]);
+    let running = Pause::by(user.watchfix(), tree.app(), &[]);
+    let locked = std::fs::File::open(user.records()).unwrap();
+    locked.lock().unwrap();
+    for (args, words) in [
+        (&["pause", "--list"][..], "in force"),
+        (&["run", "echo", "ran"], "ran"),
+    ] {
+        let mut command = user.watchfix();
+        let mut victim = Victim::spawn(command.args(args));
+        victim.line_with(words);
+    }
+    drop(locked);
+    running.end();
 }
