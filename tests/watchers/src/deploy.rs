@@ -129,11 +129,11 @@ impl Deploy {
         !self.misses.contains(&Change::PackageRemoved)
     }
 
-    /// What it watches before the deploy.
-    pub(crate) fn directories(&self) -> &'static [&'static str] {
+    /// How many directories it watches before the deploy: the tree, the packages' and each package.
+    pub(crate) fn directories(&self) -> usize {
         match self.watches_packages() {
-            true => &["", "packages", KEPT, GONE],
-            false => &[],
+            true => 4,
+            false => 1,
         }
     }
 

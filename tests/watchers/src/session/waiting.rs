@@ -31,7 +31,7 @@ impl Session<'_> {
     }
 
     /// Waits until all of `names` are watched, by other processes than `before`.
-    pub(super) fn wait_for_watches(
+    fn wait_for_watches(
         &self,
         names: impl Iterator<Item = PathBuf>,
         before: &BTreeSet<u32>,
