@@ -41,7 +41,10 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &args),
     };
-    complain_plainly(&pause::recover_any());
+    // Who ends a pause by hand is told about that one.
+    if !matches!(&cli.command, Command::Pause(args) if args.release) {
+        complain_plainly(&pause::recover_any());
+    }
     match &cli.command {
         Command::Run(args) => with_rules(&args.rules, |settings| run::main(args, settings)),
         Command::Heal(args) => with_rules(&args.rules, |settings| heal::main(args, settings)),

@@ -7,15 +7,19 @@ use super::state::State;
 use super::trees::Trees;
 use inspect::gather::{is_below, without_paths};
 use inspect::model::{Device, Name};
+use rules::event::{CREATE, DELETE};
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+/// Directories anybody may make one in (hier(7)), if all above a tree are watched.
+const OTHERS: [&str; 3] = ["/var/tmp", "/tmp", "/dev/shm"];
 
 /// The name of such a directory begins so.
 const NAME: &str = ".watchfix-pause-";
@@ -31,8 +35,9 @@ pub struct Aside {
 }
 
 impl Aside {
-    /// Makes one for entries of `dir`. It lies above the paused tree, in the first directory that nobody watches; in the
-    /// tree, whose watches are muted still, where there is none, or where `inside` asks for it.
+    /// Makes one for entries of `dir`. It lies above the paused tree, in the first directory whose entries nobody watches,
+    /// or in another one of the file system; in the tree, whose watches are muted still, where there is none, or where
+    /// `inside` asks for it.
     ///
     /// # Errors
     /// The errno of making it in the tree.
@@ -53,9 +58,12 @@ impl Aside {
         // A mount below the tree: its own top is in the tree.
         let top = top.unwrap_or(dir);
         let mut error = io::Error::from(io::ErrorKind::NotFound);
-        let above = top.ancestors().skip(1).filter(|_| !inside);
-        for place in above.chain([top]) {
-            let Ok(at) = fs::metadata(place) else { break };
+        let elsewhere = OTHERS.map(Path::new);
+        let outside = top.ancestors().skip(1).chain(elsewhere).filter(|_| !inside);
+        for place in outside.chain([top]) {
+            let Ok(at) = fs::metadata(place) else {
+                continue;
+            };
             if at.dev() != device && place != top {
                 continue;
             }
@@ -90,7 +98,12 @@ impl Aside {
         if !found.is_dir() || found.uid() != inspect::effective_user() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let fd = Rc::new(OwnedFd::from(File::open(&path)?));
+        // To open it for reading would be an event of the directory it lies in.
+        let mut named = OpenOptions::new();
+        named
+            .read(true)
+            .custom_flags(libc::O_PATH | libc::O_NOFOLLOW);
+        let fd = Rc::new(OwnedFd::from(named.open(&path)?));
         Ok(Aside {
             device,
             path,
@@ -237,9 +250,10 @@ impl<'a> Asides<'a> {
     }
 }
 
-/// All inodes that are watched, by whom this program may look at.
+/// All inodes whose entries are watched, by whom this program may look at.
 fn all_watched() -> HashSet<Inode> {
     let watches = watching().into_iter().filter_map(without_paths).flatten();
+    let watches = watches.filter(|watch| watch.mask.0 & (CREATE | DELETE) != 0);
     watches.map(|watch| (watch.device.0, watch.inode)).collect()
 }
 

@@ -342,8 +342,12 @@ fn hidden(not_permitted: usize) -> String {
     match not_permitted {
         0 => String::new(),
         some => format!(
-            "{} of others may not be looked at: what they watch there fires as before (root pauses them too)\n",
-            plural(some, "process", "processes")
+            "{} may not be looked at: what they watch there fires as before{}\n",
+            plural(some, "other process", "other processes"),
+            match inspect::effective_user() {
+                0 => "",
+                _ => " (root pauses them too)",
+            }
         ),
     }
 }

@@ -139,6 +139,9 @@ impl Telling<'_> {
                 Err(e) => self.told.failed(path, name, &e),
             }
         }
+        if there.is_empty() {
+            return;
+        }
         self.back(watches, (MOVED_FROM, &only), |told| {
             for (name, number, is_dir) in there {
                 let done = take_out((dir, name), (aside.fd().as_fd(), &number), is_dir);
@@ -174,6 +177,9 @@ impl Telling<'_> {
                     Ok(()) => lent.push((name, number, way)),
                     Err(e) => self.told.failed(path, name, &e),
                 }
+            }
+            if lent.is_empty() {
+                continue;
             }
             self.back(watches, (MOVED_TO, only), |told| {
                 for (name, number, way) in lent {
