@@ -1,5 +1,6 @@
 //! The guardian: the process that mutes, watches over the command, and ends the pause, whatever becomes of the launcher.
 
+use super::begun::Begun;
 use super::message::{Message, PROBLEM, send};
 use super::muted::{Outcome, Pause};
 use super::processes::{self, watching};
@@ -11,7 +12,7 @@ use crate::sys::poll::{For, Ready, wait};
 use crate::sys::{pidfd, process, signal, socket, words};
 use inspect::gather::{Fingerprint, Processes};
 use inspect::model::{PauseRecord, Started};
-use inspect::words::{agree, number, plural, sanitize};
+use inspect::words::plural;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -26,8 +27,8 @@ const SHARE: u32 = 5;
 /// How long the end of another pause is waited for before it is looked at again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Refusals that are told one by one.
-const SHOWN: usize = 5;
+/// A pause that ends later does not end by its time: a hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// What a pause is asked to be.
 pub struct Request {
@@ -91,7 +92,8 @@ impl Guardian {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         record.since = now.as_secs() as i64;
-        record.until = (now + request.timeout).as_secs() as i64;
+        let timeout = request.timeout.min(LONGEST);
+        record.until = (now + timeout).as_secs() as i64;
         let write = |record: &PauseRecord| {
             let written = store.write(record);
             written.map_err(|e| format!("no record can be kept: {}", words(&e)))
@@ -100,27 +102,16 @@ impl Guardian {
         let mut guardian = Guardian {
             pause: Pause::new(record, since),
             pids: request.pids,
-            ends: Instant::now() + request.timeout,
+            ends: Instant::now() + timeout,
             signals,
             seen: HashMap::new(),
             later: 0,
         };
         let guardians = guardians(&store);
-        let (mut muted, mut paused) = (0, 0);
-        let (mut failed, mut unknown, mut not_held) = (Vec::new(), 0, 0);
+        let mut begun = Begun::default();
         for pid in watching() {
-            if !guardian.is_about(pid) || guardians.contains(&pid) {
-                continue;
-            }
-            match guardian.pause.mute(pid, &store) {
-                Ok(outcome) => {
-                    muted += outcome.muted;
-                    paused += usize::from(outcome.muted > 0);
-                    unknown += outcome.unknown;
-                    not_held += outcome.not_held;
-                    failed.extend(outcome.failed);
-                }
-                Err(refused) => failed.push(refused.text().to_owned()),
+            if guardian.is_about(pid) && !guardians.contains(&pid) {
+                begun.add(guardian.pause.mute(pid, &store));
             }
         }
         guardian.pause.begun = true;
@@ -132,11 +123,10 @@ impl Guardian {
                 words(&e)
             );
         }
-        text += &began(&guardian.pause.record, muted, paused);
-        text += &not_muted(&failed, unknown, not_held);
         if guardian.pids.is_empty() {
-            text += &hidden(processes::not_permitted());
+            begun.hidden = processes::not_permitted();
         }
+        text += &begun.text(&guardian.pause.record);
         Ok((guardian, text))
     }
 
@@ -290,65 +280,6 @@ fn guardians(store: &Store) -> HashSet<u32> {
 fn await_end(guardian: Started) {
     if let Ok(process) = pidfd::open(guardian.pid) {
         wait([For::Input(process.as_fd())], Some(AGAIN));
-    }
-}
-
-fn began(record: &PauseRecord, muted: usize, processes: usize) -> String {
-    let dirs = dirs(record);
-    match muted {
-        0 => format!("{PROBLEM}nothing is muted: no watch in {dirs} that this user may change\n"),
-        _ => format!(
-            "paused {} of {} in {dirs}\n",
-            plural(muted, "watch", "watches"),
-            plural(processes, "process", "processes")
-        ),
-    }
-}
-
-fn not_muted(failed: &[String], unknown: usize, not_held: usize) -> String {
-    let mut text = String::new();
-    if !failed.is_empty() {
-        text += &format!(
-            "{PROBLEM}{} could not be muted, and fire as before:\n",
-            number(failed.len() as u64)
-        );
-        for line in failed.iter().take(SHOWN) {
-            text += &format!("{PROBLEM}  {}\n", sanitize(line));
-        }
-        if failed.len() > SHOWN {
-            text += &format!(
-                "{PROBLEM}  and {} more\n",
-                number((failed.len() - SHOWN) as u64)
-            );
-        }
-    }
-    if unknown > 0 {
-        let watches = plural(unknown, "watch", "watches");
-        text += &format!(
-            "{PROBLEM}{watches} on the same file system {} not muted: where they are is not known\n",
-            agree(unknown as u64, "was", "were")
-        );
-    }
-    if not_held > 0 {
-        let files = plural(not_held, "file", "files");
-        text += &format!(
-            "{PROBLEM}{files} could not be held: when one is removed, its watches hear it at once\n"
-        );
-    }
-    text
-}
-
-fn hidden(not_permitted: usize) -> String {
-    match not_permitted {
-        0 => String::new(),
-        some => format!(
-            "{} may not be looked at: what they watch there fires as before{}\n",
-            plural(some, "other process", "other processes"),
-            match inspect::effective_user() {
-                0 => "",
-                _ => " (root pauses them too)",
-            }
-        ),
     }
 }
 

@@ -16,6 +16,8 @@
 //! record nobody guards ends that pause ([`recover`]).
 
 mod aside;
+mod begun;
+mod changes;
 mod found;
 mod guardian;
 mod hearing;

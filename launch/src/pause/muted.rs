@@ -1,10 +1,11 @@
 //! Muting: the watches in the trees of a pause get a mask that reports nothing, in place, as `heal` changes masks.
 
-use super::state::{Inode, Names, State, Time, names, now, state_since};
+use super::changes::{Names, names};
+use super::state::{Inode, State, Time, now, state_since};
 use super::store::Store;
 use super::trees::Trees;
 use crate::heal::{By, Change, Refused, Stopped, Target, make_pass};
-use inspect::gather::{sees_as_we_do, without_paths};
+use inspect::gather::{Gaps, ProcessHandle, sees_as_we_do, without_paths};
 use inspect::model::{Device, PauseRecord, PausedWatch, Started};
 use rules::event::{ALL_EVENTS, EXCL_UNLINK, ONESHOT, UNMOUNT};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -12,6 +13,7 @@ use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// What is known of a watched inode.
 pub struct Known {
@@ -45,6 +47,9 @@ pub struct Snapshot {
     /// Of a directory that could be listed: its entries.
     pub names: Option<Names>,
 }
+
+/// For finding what a process watches that may not be changed.
+const PATH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The mask of a muted watch: UNMOUNT, which every watch has, and the flags that say when it ends.
 pub fn muted(mask: u32) -> u32 {
@@ -115,6 +120,21 @@ impl Pause {
         seen.any(|watch| self.devices.contains(&watch.device) && fires(watch.mask.0))
     }
 
+    /// Whether a process that may not be changed watches something in the trees, as far as it may be looked at.
+    fn may_watch(&self, pid: u32) -> bool {
+        let Ok(mut handle) = ProcessHandle::open(pid) else {
+            return true;
+        };
+        handle.look(PATH_TIMEOUT, &mut Gaps::default());
+        let mut watches = handle.process().inotify.iter().flat_map(|i| &i.watches);
+        watches.any(|watch| {
+            let path = watch.path.as_ref();
+            self.devices.contains(&watch.device)
+                && fires(watch.mask.0)
+                && path.is_none_or(|path| self.trees.have(path.as_bytes()))
+        })
+    }
+
     /// Mutes what a process watches in the trees. The record has it before the masks change.
     ///
     /// # Errors
@@ -124,7 +144,11 @@ impl Pause {
             return Ok(Outcome::default());
         }
         let on_them = |device| self.devices.contains(&device);
-        let mut target = Target::open(pid)?;
+        let mut target = match Target::open(pid) {
+            Ok(target) => target,
+            Err(_) if !self.may_watch(pid) => return Ok(Outcome::default()),
+            Err(refused) => return Err(refused),
+        };
         let process = Started {
             pid,
             ticks: target.handle.process().start_ticks.unwrap_or(0),

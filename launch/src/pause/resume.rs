@@ -9,12 +9,13 @@
 //! ```
 
 use super::aside::{Aside, Asides, is_aside};
+use super::changes::{Changes, Names, names};
 use super::found::Found;
 use super::hearing::Hearing;
 use super::muted::{Known, Pause};
 use super::operations::{give_back, put_times_back};
 use super::replay::Replay;
-use super::state::{Changes, Inode, Names, OwnChanges, State, names};
+use super::state::{Inode, OwnChanges, State};
 use super::tell::{Of, Telling};
 use super::told::Told;
 use super::trees::Trees;

@@ -1,9 +1,10 @@
 //! What became of entries, told to watches: by operations that leave everything as it is, one kind of event at a time.
 
 use super::aside::{Aside, Asides};
+use super::changes::Changes;
 use super::hearing::{ALL, Hearing, Only};
 use super::operations::{At, give_back, lend, made_and_removed, put_in, take_out};
-use super::state::{Changes, OwnChanges, State};
+use super::state::{OwnChanges, State};
 use super::told::Told;
 use rules::event::{ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY, MOVED_FROM, MOVED_TO};
 use std::collections::HashSet;

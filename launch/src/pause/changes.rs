@@ -1,0 +1,137 @@
+//! What has become of the entries of a directory.
+
+use super::state::{State, Time};
+use rustix::fs::{Dir, Mode, OFlags, openat};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::BorrowedFd;
+
+/// The entries of a directory.
+pub type Names = BTreeMap<Vec<u8>, State>;
+
+/// The entries of a directory. A change at `since` or later is told, whatever its time.
+///
+/// # Errors
+/// The errno of opening or listing it.
+pub fn names(dir: BorrowedFd<'_>, since: Time) -> io::Result<Names> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let list = openat(dir, ".", flags, Mode::empty())?;
+    let mut names = Names::new();
+    for entry in Dir::new(list)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if matches!(name, b"." | b"..") {
+            continue;
+        }
+        // One that has gone meanwhile was not there.
+        if let Ok(state) = State::at(dir, name) {
+            names.insert(name.to_owned(), state.not_since(since));
+        }
+    }
+    Ok(names)
+}
+
+/// What a directory's entries have become.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Names that are gone, and whether they were directories.
+    pub gone: Vec<(Vec<u8>, bool)>,
+    /// Names that were not there; directories that are others.
+    pub new: Vec<(Vec<u8>, State)>,
+    /// Files that are others under the same name.
+    pub replaced: Vec<(Vec<u8>, State)>,
+    /// Files that may have been written to.
+    pub written: Vec<(Vec<u8>, State)>,
+    /// Files and directories with other permissions, another owner, or another number of names.
+    pub attributes: Vec<(Vec<u8>, State)>,
+}
+
+impl Changes {
+    /// Between two looks.
+    pub fn between(before: &Names, now: &Names) -> Changes {
+        let mut changes = Changes::default();
+        for (name, was) in before {
+            if !now.contains_key(name) {
+                changes.gone.push((name.clone(), was.is_dir()));
+            }
+        }
+        for (name, is) in now {
+            let one = || (name.clone(), *is);
+            match before.get(name) {
+                None => changes.new.push(one()),
+                Some(was) if was.inode == is.inode => {
+                    let became = was.became(is);
+                    // The entries of a directory are its own matter, and count as its names.
+                    let is_dir = is.is_dir();
+                    if became.written && !is_dir {
+                        changes.written.push(one());
+                    }
+                    if became.attributes && !(is_dir && was.rights() == is.rights()) {
+                        changes.attributes.push(one());
+                    }
+                }
+                Some(_) if is.is_dir() => changes.new.push(one()),
+                Some(_) => changes.replaced.push(one()),
+            }
+        }
+        changes
+    }
+
+    /// Whether nothing has changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Changes::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File, Permissions};
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    fn look(dir: &Path) -> Names {
+        names(File::open(dir).unwrap().as_fd(), (i64::MAX, 0)).unwrap()
+    }
+
+    fn words(list: &[(Vec<u8>, State)]) -> Vec<&[u8]> {
+        list.iter().map(|(name, _)| &name[..]).collect()
+    }
+
+    #[test]
+    fn what_became_of_entries_is_told_by_kind() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["same", "written", "mode", "gone", "replaced", "old"] {
+            fs::write(at(name), name).unwrap();
+        }
+        fs::create_dir(at("dir")).unwrap();
+        fs::create_dir(at("dir-gone")).unwrap();
+        let before = look(dir.path());
+        assert!(Changes::between(&before, &look(dir.path())).is_empty());
+        fs::write(at("written"), "longer than it was").unwrap();
+        fs::set_permissions(at("mode"), Permissions::from_mode(0o600)).unwrap();
+        fs::remove_file(at("gone")).unwrap();
+        fs::remove_dir(at("dir-gone")).unwrap();
+        fs::write(at("next"), "next").unwrap();
+        fs::rename(at("next"), at("replaced")).unwrap();
+        fs::rename(at("old"), at("new")).unwrap();
+        // Its entries change its times, and are its own matter.
+        fs::write(at("dir/inside"), "").unwrap();
+        let now = look(dir.path());
+        let changes = Changes::between(&before, &now);
+        assert_eq!(
+            changes.gone,
+            [
+                (b"dir-gone".to_vec(), true),
+                (b"gone".to_vec(), false),
+                (b"old".to_vec(), false)
+            ]
+        );
+        assert_eq!(words(&changes.new), [b"new"]);
+        assert_eq!(words(&changes.replaced), [b"replaced"]);
+        assert_eq!(words(&changes.written), [b"written"]);
+        assert_eq!(words(&changes.attributes), [b"mode"]);
+    }
+}
