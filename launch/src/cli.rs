@@ -35,7 +35,9 @@ pub enum Command {
     /// Put the rules in force in a program that is already running
     Heal(HealArgs),
 
-    /// Keep the watchers of directories quiet while a command runs; afterwards they hear once what changed
+    /// Keep watchers quiet through a command, such as a deploy
+    ///
+    /// Who watches DIR, or anything below it, hears nothing while CMD runs, and once afterwards what changed.
     Pause(PauseArgs),
 
     /// Show what it does: two real incidents, before and after
