@@ -10,7 +10,7 @@ use super::state;
 use super::store::{PATIENCE, Store, covering, dirs};
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::{pidfd, process, signal, socket, words};
-use inspect::gather::{Fingerprint, Processes};
+use inspect::gather::{Fingerprint, Processes, sees_as_we_do};
 use inspect::model::{PauseRecord, Started};
 use inspect::words::plural;
 use std::collections::{HashMap, HashSet};
@@ -109,7 +109,10 @@ impl Guardian {
         };
         let guardians = guardians(&store);
         let mut begun = Begun::default();
-        for pid in watching() {
+        let mut pids = watching();
+        // For those in other mount namespaces the trees are listed, which the others are not to hear.
+        pids.sort_by_key(|&pid| !sees_as_we_do(pid));
+        for pid in pids {
             if guardian.is_about(pid) && !guardians.contains(&pid) {
                 begun.add(guardian.pause.mute(pid, &store));
             }

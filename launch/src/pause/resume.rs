@@ -1,6 +1,7 @@
 //! The end of a pause: its watches are found again, hear once what changed meanwhile, and have the masks they had.
 //!
 //! ```text
+//! directories                              what became of their entries, found out
 //! files and directories that are gone      masks back, then let go of: their ends are heard
 //! files that are watched themselves        what became of them, told
 //! directories, the deepest first           what became of their entries, told
@@ -85,7 +86,6 @@ struct Resume<'a> {
 
 impl Resume<'_> {
     fn run(&mut self) {
-        self.end_what_is_gone();
         let (mut files, mut dirs) = (Vec::new(), Vec::new());
         for (&inode, known) in self.known.iter() {
             let list = if known.state().is_dir() {
@@ -96,17 +96,25 @@ impl Resume<'_> {
             list.push((known.path.clone(), inode));
         }
         files.sort();
+        // The deepest first: what is done in a directory is seen above, where all is mute still. So is the listing.
+        dirs.sort_by(|a, b| b.cmp(a));
+        // Before anything is told: who restarts at the first event is to hear the last one before it watches again.
+        let mut changed = Vec::new();
+        for (_, inode) in &dirs {
+            self.telling.told.unlisted += self.unlisted(*inode);
+            changed.push((*inode, self.look(*inode)));
+        }
+        self.end_what_is_gone();
         let mut states = HashMap::new();
         for (_, inode) in &files {
             states.insert(*inode, self.tell_file(*inode, None));
         }
-        // The deepest first: what is done in a directory is seen above, where all is mute still. So is the listing.
-        dirs.sort_by(|a, b| b.cmp(a));
-        for (_, inode) in &dirs {
-            self.tell_dir(*inode, false);
+        for (inode, changes) in changed {
+            self.tell_dir(inode, changes);
+            self.tell_rights(inode);
         }
         for (_, inode) in dirs {
-            self.tell_dir(inode, true);
+            self.tell_what_changes_still(inode);
             self.restore(inode);
         }
         for (_, inode) in files {
@@ -150,33 +158,107 @@ impl Resume<'_> {
         Some(self.telling.own.take_out(State::of(fd.as_fd()).ok()?))
     }
 
-    /// Tells what became of a directory's entries: since it was muted, or since that was told.
-    fn tell_dir(&mut self, inode: Inode, again: bool) {
-        // Who is to hear nothing, or one change, has heard it.
-        let replay = self.telling.hearing.replay();
-        if replay == Replay::None || again && replay == Replay::One {
-            return;
+    /// What became of a directory's entries since it was muted, or looked at last, by snapshot.
+    fn look(&mut self, inode: Inode) -> Vec<(usize, Changes)> {
+        let mut looked = Vec::new();
+        let Some(known) = self.known.get_mut(&inode) else {
+            return looked;
+        };
+        if self.telling.hearing.replay() == Replay::None {
+            return looked;
         }
-        let count = self
-            .known
-            .get(&inode)
-            .map_or(0, |known| known.snapshots.len());
-        for at in 0..count {
-            match self.names(inode, at).and_then(Option::take) {
-                Some(before) => {
-                    let told = self.tell_entries(inode, at, before, again);
-                    if let Some(names) = self.names(inode, at) {
-                        *names = told;
+        for (at, snapshot) in known.snapshots.iter_mut().enumerate() {
+            let Some(before) = snapshot.names.take() else {
+                continue;
+            };
+            match entries(&known.fd, &self.telling.own) {
+                Ok(now) => {
+                    let changes = Changes::between(&before, &now);
+                    snapshot.names = Some(now);
+                    if !changes.is_empty() {
+                        looked.push((at, changes));
                     }
                 }
-                None => self.telling.told.unlisted += usize::from(!again),
+                Err(e) => self.telling.told.failed(&known.path, b"", &e),
+            }
+        }
+        looked
+    }
+
+    /// Snapshots of a directory that could not be listed when it was muted.
+    fn unlisted(&self, inode: Inode) -> usize {
+        let snapshots = self
+            .known
+            .get(&inode)
+            .into_iter()
+            .flat_map(|known| &known.snapshots);
+        snapshots
+            .filter(|snapshot| snapshot.names.is_none())
+            .count()
+    }
+
+    /// Tells what became of a directory's entries to the watches that were muted at each snapshot.
+    fn tell_dir(&mut self, inode: Inode, changes: Vec<(usize, Changes)>) {
+        let Some(known) = self.known.get(&inode) else {
+            return;
+        };
+        let (path, fd) = (known.path.clone(), known.fd.clone());
+        for (at, changes) in changes {
+            // What is aside may be in here: that has changed the times.
+            let as_found = self.telling.asides.found(&path);
+            let Some(as_found) = as_found.or_else(|| State::of(fd.as_fd()).ok()) else {
+                continue;
+            };
+            let watches = self.watches_of(inode, at);
+            let of = Of::Dir(&path, fd.as_fd());
+            self.telling.tell(&watches, of, &changes);
+            self.telling.asides.leave(&path);
+            if State::of(fd.as_fd()).is_ok_and(|now| now.modified != as_found.modified) {
+                // Who is not the owner cannot.
+                let _ = put_times_back(&fd, &as_found);
             }
         }
     }
 
-    fn names(&mut self, inode: Inode, at: usize) -> Option<&mut Option<Names>> {
-        let known = self.known.get_mut(&inode)?;
-        Some(&mut known.snapshots.get_mut(at)?.names)
+    /// Tells what somebody changes while the rest is told.
+    fn tell_what_changes_still(&mut self, inode: Inode) {
+        // Who is to hear one change has heard it.
+        let rounds = match self.telling.hearing.replay() {
+            Replay::All => ROUNDS,
+            Replay::One | Replay::None => 0,
+        };
+        for _ in 0..rounds {
+            let changes = self.look(inode);
+            if changes.is_empty() {
+                return;
+            }
+            self.tell_dir(inode, changes);
+        }
+    }
+
+    /// Tells a directory's own permissions and owner, unless they are told in the directory above.
+    fn tell_rights(&mut self, inode: Inode) {
+        let Some(known) = self.known.get(&inode) else {
+            return;
+        };
+        let (path, fd) = (known.path.clone(), known.fd.clone());
+        let was: Vec<State> = known.snapshots.iter().map(|one| one.state).collect();
+        let Ok(now) = State::of(fd.as_fd()) else {
+            return;
+        };
+        for (at, was) in was.into_iter().enumerate() {
+            let mut others = self.known.values();
+            if was.rights() == now.rights() || others.any(|dir| is_entry_of(&path, &dir.path)) {
+                continue;
+            }
+            let changes = Changes {
+                attributes: vec![(Vec::new(), now)],
+                ..Changes::default()
+            };
+            let watches = self.watches_of(inode, at);
+            let of = Of::File(&path, fd.as_fd());
+            self.telling.tell(&watches, of, &changes);
+        }
     }
 
     /// The watches that were muted when an inode was as a snapshot says.
@@ -194,70 +276,15 @@ impl Resume<'_> {
         }
         list
     }
+}
 
-    /// What is in a directory, but for ours.
-    fn entries(&self, dir: &OwnedFd) -> io::Result<Names> {
-        let names = names(dir.as_fd(), (i64::MAX, 0))?;
-        let others = names.into_iter().filter(|(name, _)| !is_aside(name));
-        Ok(others
-            .map(|(name, state)| (name, self.telling.own.take_out(state)))
-            .collect())
-    }
-
-    /// Tells it to the watches of one snapshot. Returns what the entries are then.
-    fn tell_entries(
-        &mut self,
-        inode: Inode,
-        at: usize,
-        mut before: Names,
-        again: bool,
-    ) -> Option<Names> {
-        let known = self.known.get(&inode)?;
-        let (path, fd) = (known.path.clone(), known.fd.clone());
-        let state = known.snapshots.get(at)?.state;
-        let of = Of::Dir(&path, fd.as_fd());
-        let watches = self.watches_of(inode, at);
-        // What somebody changes while it is told is told as well.
-        for _ in 0..ROUNDS {
-            let now = match self.entries(&fd) {
-                Ok(now) => now,
-                Err(e) => {
-                    self.telling.told.failed(&path, b"", &e);
-                    return None;
-                }
-            };
-            let changes = Changes::between(&before, &now);
-            if changes.is_empty() {
-                break;
-            }
-            // What is aside may be in here: that has changed the times.
-            let as_found = self.telling.asides.found(&path);
-            let as_found = as_found.or_else(|| State::of(fd.as_fd()).ok())?;
-            self.telling.tell(&watches, of, &changes);
-            self.telling.asides.leave(&path);
-            if State::of(fd.as_fd()).is_ok_and(|now| now.modified != as_found.modified) {
-                // Who is not the owner cannot.
-                let _ = put_times_back(&fd, &as_found);
-            }
-            before = now;
-        }
-        let now = State::of(fd.as_fd()).ok()?;
-        // Where the directory above is watched too, it is told there.
-        let is_below_another = || {
-            self.known
-                .values()
-                .any(|above| is_entry_of(&path, &above.path))
-        };
-        if !again && state.rights() != now.rights() && !is_below_another() {
-            let changes = Changes {
-                attributes: vec![(Vec::new(), now)],
-                ..Changes::default()
-            };
-            self.telling
-                .tell(&watches, Of::File(&path, fd.as_fd()), &changes);
-        }
-        Some(before)
-    }
+/// What is in a directory, but for ours, and as it would be without what this program has done.
+fn entries(dir: &OwnedFd, own: &OwnChanges) -> io::Result<Names> {
+    let names = names(dir.as_fd(), (i64::MAX, 0))?;
+    let others = names.into_iter().filter(|(name, _)| !is_aside(name));
+    Ok(others
+        .map(|(name, state)| (name, own.take_out(state)))
+        .collect())
 }
 
 /// A guardian that was killed may have left entries aside, with symbolic links in their places.

@@ -106,7 +106,7 @@ fn a_healed_process_says_when_and_by_whom() {
     let line = text.lines().find(|line| line.starts_with("Healed at "));
     let line = line.unwrap_or_else(|| panic!("{text}"));
     let uid = inspect::effective_user();
-    let rest = format!(" by UID {uid}: 2 watches. This gives the masks back:");
+    let rest = format!(" by UID {uid}: 2 watches. This restores the masks:");
     let (at, _) = line["Healed at ".len()..].split_once(&rest).unwrap();
     // As a clock has it; with the day where midnight has passed since.
     let clock = at.rsplit(' ').next().unwrap();
