@@ -1,9 +1,9 @@
 //! A directory beside what is paused, on the same file system: where an entry is for a moment, so that its return is an event.
 
-use super::operations::put_times_back;
+use super::changes::names;
+use super::operations::{is_stand_in, put_times_back, remove_entry};
 use super::processes::watching;
-use super::state::Inode;
-use super::state::State;
+use super::state::{Inode, State};
 use super::trees::Trees;
 use inspect::gather::{is_below, without_paths};
 use inspect::model::{Device, Name};
@@ -157,6 +157,24 @@ impl Aside {
         let number = way.rsplit(|&c| c == b'/').next()?;
         let number = std::str::from_utf8(number).ok()?.to_owned();
         (self.way(path, &number) == way).then_some((number, way))
+    }
+
+    /// Removes what a killed guardian has left here of its own: symbolic links that held places, and what stood for names.
+    pub fn clear(&self) {
+        let own = self.path.file_name().unwrap_or_default();
+        let now = names(self.fd.as_fd(), (i64::MAX, 0)).unwrap_or_default();
+        for (name, state) in now {
+            let itself = Path::new(own).join(OsStr::from_bytes(&name));
+            let led_here = || {
+                rustix::fs::readlinkat(&self.fd, &*name, Vec::new()).is_ok_and(|way| {
+                    Path::new(OsStr::from_bytes(way.as_bytes())).ends_with(&itself)
+                })
+            };
+            if is_stand_in(self.fd.as_fd(), &name, &state) || state.is_link() && led_here() {
+                // One that is not empty is somebody else's.
+                let _ = remove_entry(self.fd.as_fd(), &name, state.is_dir());
+            }
+        }
     }
 
     fn is_in(&self, dir: &[u8]) -> bool {

@@ -6,6 +6,7 @@ use super::state::Inode;
 use crate::heal::{SHOWN, Target};
 use inspect::gather::{own_watches, without_paths};
 use inspect::model::{PauseRecord, Watch};
+use rules::event::ALL_EVENTS;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A watch that is to have its mask again.
@@ -34,9 +35,9 @@ pub struct Found {
 }
 
 impl Found {
-    /// The watches of a record.
-    pub fn of(record: &PauseRecord) -> Found {
-        let wanted = Wanted::of(record);
+    /// The watches of a record. If it is `half_told`, one kind of event may be let through to them.
+    pub fn of(record: &PauseRecord, half_told: bool) -> Found {
+        let wanted = Wanted::of(record, half_told);
         let pids: BTreeSet<u32> = record.watches.iter().map(|w| w.process.pid).collect();
         let mut found = Found::default();
         for &pid in &pids {
@@ -101,11 +102,15 @@ struct Wanted {
     inherited: HashMap<(i32, Key), BTreeSet<u32>>,
     /// Wherever the instance is.
     anywhere: HashMap<Key, BTreeSet<u32>>,
+    half_told: bool,
 }
 
 impl Wanted {
-    fn of(record: &PauseRecord) -> Wanted {
-        let mut wanted = Wanted::default();
+    fn of(record: &PauseRecord, half_told: bool) -> Wanted {
+        let mut wanted = Wanted {
+            half_told,
+            ..Wanted::default()
+        };
         for watch in &record.watches {
             let key = (watch.wd, (watch.device, watch.inode));
             wanted
@@ -130,6 +135,9 @@ impl Wanted {
         let mask = there
             .or_else(|| self.inherited.get(&(fd, key)).map(all))
             .or_else(|| self.anywhere.get(&key).map(all))?;
-        (watch.mask.0 == muted(mask) & SHOWN).then_some(mask)
+        let beyond = watch.mask.0 ^ muted(mask) & SHOWN;
+        let one_kind =
+            self.half_told && beyond & mask & ALL_EVENTS == beyond && beyond.is_power_of_two();
+        (beyond == 0 || one_kind).then_some(mask)
     }
 }

@@ -113,6 +113,11 @@ impl Pause {
         }
     }
 
+    /// Whether a guardian that was killed may have begun to tell what changed.
+    pub fn is_half_told(&self) -> bool {
+        self.record.over && !self.begun
+    }
+
     /// Whether a process watches anything on the file systems of the trees that is not muted.
     pub fn concerns(&self, pid: u32) -> bool {
         let seen = without_paths(pid).unwrap_or_default();

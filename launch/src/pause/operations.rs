@@ -102,13 +102,39 @@ fn link(file: BorrowedFd<'_>) -> String {
 /// EEXIST where it is there again, EACCES.
 pub fn made_and_removed(dir: BorrowedFd<'_>, name: &[u8], is_dir: bool) -> io::Result<()> {
     if is_dir {
-        mkdirat(dir, name, Mode::RWXU)?;
+        mkdirat(dir, name, STAND_IN_MODE)?;
         unlinkat(dir, name, AtFlags::REMOVEDIR)?;
     } else {
-        symlinkat("watchfix", dir, name)?;
+        symlinkat(STAND_IN, dir, name)?;
         unlinkat(dir, name, AtFlags::empty())?;
     }
     Ok(())
+}
+
+/// Where a symbolic link leads that stands for a name that is gone: no other one does.
+const STAND_IN: &str = ".watchfix-pause-stand-in";
+
+/// The mode of a directory that does. Who makes one for everybody gives it the sticky bit; alone with it is no other one.
+const STAND_IN_MODE: Mode = Mode::RWXU.union(Mode::SVTX);
+
+/// Whether an entry stands for a name that is gone: who made it was killed before it was removed.
+pub fn is_stand_in(dir: BorrowedFd<'_>, name: &[u8], state: &State) -> bool {
+    if state.is_dir() {
+        // The umask takes bits away, a directory above with the set-group-ID bit gives that one.
+        let others = Mode::RWXG | Mode::RWXO | Mode::SUID | Mode::SVTX;
+        return state.mode & others.bits() == Mode::SVTX.bits();
+    }
+    state.is_link()
+        && readlinkat(dir, name, Vec::new())
+            .is_ok_and(|link| link.as_bytes() == STAND_IN.as_bytes())
+}
+
+/// Removes an entry: of a directory, one that is empty.
+///
+/// # Errors
+/// The errno of unlinkat(2).
+pub fn remove_entry(dir: BorrowedFd<'_>, name: &[u8], is_dir: bool) -> io::Result<()> {
+    Ok(unlinkat(dir, name, removal(is_dir))?)
 }
 
 /// The first half of MOVED_TO for an entry: it changes places with `aside/number`, a symbolic link made for that, which
@@ -171,13 +197,13 @@ pub fn put_in(
     is_dir: bool,
 ) -> io::Result<()> {
     if is_dir {
-        mkdirat(aside, number, Mode::RWXU)?;
+        mkdirat(aside, number, STAND_IN_MODE)?;
     } else {
-        symlinkat("watchfix", aside, number)?;
+        symlinkat(STAND_IN, aside, number)?;
     }
     let put = renameat_with(aside, number, dir, name, RenameFlags::NOREPLACE);
     if put.is_err() {
-        remove(aside, number, is_dir)?;
+        remove_entry(aside, number.as_bytes(), is_dir)?;
     }
     Ok(put?)
 }
@@ -192,16 +218,15 @@ pub fn take_out(
     is_dir: bool,
 ) -> io::Result<()> {
     renameat_with(dir, name, aside, number, RenameFlags::empty())?;
-    remove(aside, number, is_dir)
+    remove_entry(aside, number.as_bytes(), is_dir)
 }
 
-fn remove(dir: BorrowedFd<'_>, name: &str, is_dir: bool) -> io::Result<()> {
-    let flags = if is_dir {
+fn removal(is_dir: bool) -> AtFlags {
+    if is_dir {
         AtFlags::REMOVEDIR
     } else {
         AtFlags::empty()
-    };
-    Ok(unlinkat(dir, name, flags)?)
+    }
 }
 
 /// Puts a directory's times back to what they were.

@@ -14,7 +14,7 @@ use super::changes::{Changes, Names, names};
 use super::found::Found;
 use super::hearing::Hearing;
 use super::muted::{Known, Pause};
-use super::operations::{give_back, put_times_back};
+use super::operations::{give_back, is_stand_in, put_times_back, remove_entry};
 use super::replay::Replay;
 use super::state::{Inode, OwnChanges, State};
 use super::tell::{Of, Telling};
@@ -37,7 +37,7 @@ const ROUNDS: usize = 4;
 /// Ends a pause: returns what was told. `note` is called with each directory that is made beside the trees, before
 /// anything is put into it.
 pub fn resume(pause: &mut Pause, note: &mut dyn FnMut(&PauseRecord)) -> Told {
-    let found = Found::of(&pause.record);
+    let found = Found::of(&pause.record, pause.is_half_told());
     let files = pause
         .known
         .iter()
@@ -48,6 +48,9 @@ pub fn resume(pause: &mut Pause, note: &mut dyn FnMut(&PauseRecord)) -> Told {
         not_restored: hearing.lost(),
         ..Told::default()
     };
+    if pause.is_half_told() {
+        remove_stand_ins(&pause.known, &mut told);
+    }
     put_back_what_is_aside(&pause.record, &pause.known, &mut told);
     let inside = hearing.pids().any(|pid| !sees_as_we_do(pid));
     let record = &mut pause.record;
@@ -287,6 +290,30 @@ fn entries(dir: &OwnedFd, own: &OwnChanges) -> io::Result<Names> {
         .collect())
 }
 
+/// A guardian that was killed may have left what stood for a name that is gone.
+fn remove_stand_ins(known: &BTreeMap<Inode, Known>, told: &mut Told) {
+    for known in known.values().filter(|known| known.state().is_dir()) {
+        let dir = known.fd.as_fd();
+        // The number of what is gone may be that of another inode by now.
+        let was_another = |name: &[u8], now: &State| {
+            let mut before = known.snapshots.iter().flat_map(|one| &one.names);
+            before.any(|names| {
+                let was = names.get(name);
+                was.is_some_and(|was| (was.inode, was.mode) != (now.inode, now.mode))
+            })
+        };
+        let now = names(dir, (i64::MAX, 0)).unwrap_or_default();
+        for (name, state) in now {
+            if is_stand_in(dir, &name, &state)
+                && was_another(&name, &state)
+                && let Err(e) = remove_entry(dir, &name, state.is_dir())
+            {
+                told.failed(&known.path, &name, &e);
+            }
+        }
+    }
+}
+
 /// A guardian that was killed may have left entries aside, with symbolic links in their places.
 fn put_back_what_is_aside(record: &PauseRecord, known: &BTreeMap<Inode, Known>, told: &mut Told) {
     for aside in record.aside.iter().filter_map(Aside::left) {
@@ -302,6 +329,7 @@ fn put_back_what_is_aside(record: &PauseRecord, known: &BTreeMap<Inode, Known>, 
                 }
             }
         }
+        aside.clear();
         if aside.remove().is_err() {
             told.left_aside.push(aside.path());
         }

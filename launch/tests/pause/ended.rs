@@ -2,7 +2,9 @@
 
 use super::given::{Pause, Tree, USUAL, User, Watchers, masks, pause, program, watchfix};
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::PathBuf;
 use std::process::Stdio;
 use support::{Next, wait_until};
 
@@ -252,4 +254,61 @@ fn a_signal_reaches_the_command_and_the_pause_ends_with_it() {
         Some(libc::SIGTERM)
     );
     assert_eq!(watchers.heard(), ["0 MODIFY a", "0 CLOSE_WRITE a"]);
+}
+
+/// The records of the pauses of a user: the path of the one there is.
+fn record(user: &User) -> PathBuf {
+    let entries = fs::read_dir(user.records()).unwrap().flatten();
+    let mut paths = entries.map(|entry| entry.path());
+    paths.find(|path| path.extension().is_none()).unwrap()
+}
+
+#[test]
+fn a_guardian_killed_while_it_tells_leaves_no_watch_mute_and_no_entry_of_its_own() {
+    let kinds = [
+        "0x2", "0x4", "0x8", "0x40", "0x80",
+        "0x200", // MODIFY to DELETE, as rules/src/event.rs has them
+    ];
+    for kind in kinds {
+        let tree = Tree::new();
+        fs::create_dir(tree.path("dir")).unwrap();
+        let user = User::of(&tree);
+        let mut watchers = Watchers::by(user.starts(program()), &[(USUAL, tree.app())]);
+        let pause = Pause::by(user.watchfix(), tree.app(), &[]);
+        kill_both(&pause);
+        fs::remove_file(tree.path("b")).unwrap();
+        fs::remove_dir(tree.path("dir")).unwrap();
+        tree.write("a", "written to");
+        // As it is in the middle of telling of these.
+        symlink(".watchfix-pause-stand-in", tree.path("b")).unwrap();
+        fs::create_dir(tree.path("dir")).unwrap();
+        fs::set_permissions(tree.path("dir"), Permissions::from_mode(0o1700)).unwrap();
+        user.own(&tree.path("b"));
+        user.own(&tree.path("dir"));
+        let aside = tree.app().with_file_name(".watchfix-pause-1");
+        fs::create_dir(&aside).unwrap();
+        symlink("../.watchfix-pause-1/0", aside.join("0")).unwrap();
+        user.own(&aside);
+        let path = record(&user);
+        let text = fs::read_to_string(&path).unwrap();
+        let bytes = aside.to_str().unwrap().bytes();
+        let hex: String = bytes.map(|byte| format!("{byte:02x}")).collect();
+        let text = text.replace("over 0", "over 1") + &format!("aside {hex}\n");
+        fs::write(&path, text).unwrap();
+        watchers.add(0, kind, tree.app());
+        let output = user.watchfix().args(["pause", "--list"]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(masks(watchers.0.pid()), [0xfce], "{kind}: {said}");
+        for name in ["b", "dir"] {
+            assert!(
+                !tree.path(name).is_symlink() && !tree.path(name).exists(),
+                "{name}"
+            );
+        }
+        assert!(!aside.exists(), "{said}");
+        let heard = watchers.heard();
+        for told in ["0 DELETE b", "0 DELETE,ISDIR dir", "0 MODIFY a"] {
+            assert!(heard.iter().any(|line| line == told), "{told}: {heard:?}");
+        }
+    }
 }
