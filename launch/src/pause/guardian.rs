@@ -255,7 +255,7 @@ impl Guardian {
         };
         if self.later > 0 {
             let later = plural(self.later, "watch", "watches");
-            text += &format!("muted {later} more that were placed meanwhile\n");
+            text += &format!("muted {later} more, placed meanwhile\n");
         }
         text += &told.text();
         // A killed guardian's, which this pause has covered.

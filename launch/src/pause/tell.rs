@@ -49,11 +49,12 @@ pub struct Telling<'a> {
 impl Telling<'_> {
     /// Tells all: ends before news, news before writes.
     pub fn tell(&mut self, watches: &[usize], of: Of<'_>, changes: &Changes) {
+        let mut unannounced = HashSet::new();
         if let Of::Dir(path, dir) = of {
             self.tell_gone(watches, path, dir, changes);
-            self.tell_new(watches, path, dir, changes);
+            unannounced = self.tell_new(watches, path, dir, changes);
         }
-        self.tell_writes(watches, of, changes);
+        self.tell_writes(watches, of, changes, &unannounced);
         self.tell_attributes(watches, of, changes);
         let Changes {
             new,
@@ -152,7 +153,15 @@ impl Telling<'_> {
     }
 
     /// New names come back from aside. Files that took the place of others do for who hears of writes in no other way.
-    fn tell_new(&mut self, watches: &[usize], path: &[u8], dir: BorrowedFd<'_>, changes: &Changes) {
+    /// Returns those that could not be moved: where a file system exchanges nothing, or they are somebody else's.
+    fn tell_new(
+        &mut self,
+        watches: &[usize],
+        path: &[u8],
+        dir: BorrowedFd<'_>,
+        changes: &Changes,
+    ) -> HashSet<Vec<u8>> {
+        let mut unannounced = HashSet::new();
         let no_writes = |mask: u32| mask & (MODIFY | CLOSE_WRITE) == 0;
         let unheard = |mask: u32| mask & CREATE != 0 && mask & MOVED_TO == 0;
         if self.hearing.anybody(watches, CREATE, &unheard) {
@@ -168,6 +177,7 @@ impl Telling<'_> {
             }
             let Some((aside, first)) = self.aside(path, list.len()) else {
                 self.told.not_announced += list.len();
+                unannounced.extend(list.into_iter().map(|(name, _)| name));
                 continue;
             };
             let mut lent = Vec::new();
@@ -176,7 +186,10 @@ impl Telling<'_> {
                 let way = aside.way(path, &number);
                 match lend((dir, name), (aside.fd().as_fd(), &number), &way) {
                     Ok(()) => lent.push((name, number, way)),
-                    Err(e) => self.told.failed(path, name, &e),
+                    Err(e) => {
+                        self.told.failed(path, name, &e);
+                        unannounced.insert(name.clone());
+                    }
                 }
             }
             if lent.is_empty() {
@@ -189,16 +202,25 @@ impl Telling<'_> {
                 }
             });
         }
+        unannounced
     }
 
-    fn tell_writes(&mut self, watches: &[usize], of: Of<'_>, changes: &Changes) {
+    fn tell_writes(
+        &mut self,
+        watches: &[usize],
+        of: Of<'_>,
+        changes: &Changes,
+        unannounced: &HashSet<Vec<u8>>,
+    ) {
         let path = of.path();
+        let files = changes.new.iter().filter(|(_, state)| !state.is_dir());
+        let (unknown, new): (Vec<_>, Vec<_>) = files
+            .cloned()
+            .partition(|(name, _)| unannounced.contains(name));
+        let all = [&changes.written[..], &changes.replaced[..], &unknown[..]].concat();
         // A new file was announced to who hears of new names.
         let no_names = |mask: u32| mask & MOVED_TO == 0;
-        let new = changes.new.iter().filter(|(_, state)| !state.is_dir());
-        let new: Vec<_> = new.cloned().collect();
-        let known = [&changes.written[..], &changes.replaced[..]].concat();
-        for (list, only) in [(known, &ALL as Only<'_>), (new, &no_names)] {
+        for (list, only) in [(all, &ALL as Only<'_>), (new, &no_names)] {
             let list = self.hearing.some_of(&list, watches, MODIFY | CLOSE_WRITE);
             let mut unowned = HashSet::new();
             self.each(watches, (MODIFY, only), &list, |told, (name, _)| {

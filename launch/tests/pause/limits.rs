@@ -1,11 +1,11 @@
 //! What cannot be done is said, and what is asked for wrongly is refused before anything happens.
 
-use super::given::{Pause, Tree, USUAL, Watchers, pause, program, watchfix};
+use super::given::{Pause, Tree, USUAL, Watchers, masks, pause, program, watchfix};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use support::{as_user, skip};
+use support::{as_user, skip, wait_until};
 
 #[test]
 fn what_cannot_be_understood_is_a_usage_error_and_starts_nothing() {
@@ -84,6 +84,13 @@ fn an_ordinary_user_pauses_its_own_watchers() {
     tree.write("a", "x");
     // Root's: its time of writing cannot be set, and it cannot be opened.
     tree.write("c", "x");
+    // In a directory of others nobody moves what is not its own.
+    fs::create_dir(tree.path("sticky")).unwrap();
+    fs::set_permissions(tree.path("sticky"), Permissions::from_mode(0o1777)).unwrap();
+    watchers.add(0, USUAL, &tree.path("sticky"));
+    wait_until("it is muted", || masks(watchers.0.pid()) == [0, 0]);
+    tree.write("sticky/unmoved", "x");
+    fs::set_permissions(tree.path("sticky/unmoved"), Permissions::from_mode(0o666)).unwrap();
     tree.write("new", "x");
     assert_eq!(watchers.heard(), [""; 0]);
     assert!(
@@ -92,11 +99,14 @@ fn an_ordinary_user_pauses_its_own_watchers() {
     );
     let said = running.end();
     let heard = watchers.heard();
-    assert_eq!(
-        heard,
-        ["0 MOVED_TO new", "0 MODIFY a", "0 CLOSE_WRITE a"],
-        "{said}"
-    );
+    let told = [
+        "0 CLOSE_WRITE unmoved",
+        "0 MOVED_TO new",
+        "0 MOVED_TO,ISDIR sticky",
+        "0 MODIFY a",
+        "0 CLOSE_WRITE a",
+    ];
+    assert_eq!(heard, told, "{said}");
     assert!(
         said.contains("operations were refused, and what they tell was not told"),
         "{said}"

@@ -302,7 +302,7 @@ fn watches_placed_meanwhile_are_muted_too() {
     assert_eq!(later.heard(), [""; 0]);
     let said = pause.end();
     assert!(
-        said.contains("muted 3 watches more that were placed meanwhile"),
+        said.contains("muted 3 watches more, placed meanwhile"),
         "{said}"
     );
     let (first, again) = (watchers.heard(), later.heard());
