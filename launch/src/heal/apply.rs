@@ -120,21 +120,37 @@ pub fn change_in_place(
     strays: &mut Vec<Stray>,
 ) -> Outcome {
     // First without an effect: the process may have removed this watch, or placed another one there.
-    for (mask, shown) in [(TOUCH, 0), (after & !MASK_ADD, after & SHOWN)] {
-        match inotify::add_watch(copy, inode.as_fd(), mask) {
-            Ok(wd) if wd == was => {}
-            Ok(wd) => {
-                strays.push(Stray {
-                    instance,
-                    wd,
-                    mask: shown,
-                });
-                return Outcome::Missed;
-            }
-            Err(e) => return failed(&e),
+    for mask in [TOUCH, after] {
+        match change_again(copy, inode, (instance, was), mask, strays) {
+            Outcome::Done => {}
+            other => return other,
         }
     }
     Outcome::Done
+}
+
+/// The same for a watch that was changed just before.
+pub fn change_again(
+    copy: BorrowedFd<'_>,
+    inode: &OwnedFd,
+    (instance, was): (usize, i32),
+    mask: u32,
+    strays: &mut Vec<Stray>,
+) -> Outcome {
+    let asked = if mask == TOUCH {
+        TOUCH
+    } else {
+        mask & !MASK_ADD
+    };
+    match inotify::add_watch(copy, inode.as_fd(), asked) {
+        Ok(wd) if wd == was => Outcome::Done,
+        Ok(wd) => {
+            let mask = if mask == TOUCH { 0 } else { mask & SHOWN };
+            strays.push(Stray { instance, wd, mask });
+            Outcome::Missed
+        }
+        Err(e) => failed(&e),
+    }
 }
 
 /// Tries likely places where none is proved, one after the other: first those where nothing else was met, and others

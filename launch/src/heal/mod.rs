@@ -33,7 +33,7 @@ use crate::complaint::{USAGE, complain, complain_plainly};
 use crate::run::Log;
 use crate::settings::Settings;
 use crate::sys::inotify;
-pub use apply::{Outcome, Stray, change_in_place, remove_strays};
+pub use apply::{Outcome, Stray, change_again, change_in_place, remove_strays};
 use document::OfProcess;
 use exit::Exit;
 use inspect::findings::{Remedies, still_woken};

@@ -6,7 +6,7 @@ use super::muted::muted;
 use super::replay::Replay;
 use super::state::Inode;
 use super::told::Told;
-use crate::heal::{Outcome, Stray, Target, change_in_place, remove_strays};
+use crate::heal::{Outcome, Stray, Target, change_again, change_in_place, remove_strays};
 use rules::event::{EXCL_UNLINK, ONESHOT};
 use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
@@ -28,6 +28,8 @@ pub struct Hearing {
     replay: Replay,
     /// Instances that have heard what they are to hear ([`Replay::One`]).
     served: HashSet<(usize, usize)>,
+    /// Watches that were seen to be there.
+    is_there: HashSet<usize>,
     /// By target: watches that were made by mistake.
     strays: Vec<Vec<Stray>>,
 }
@@ -48,6 +50,7 @@ impl Hearing {
             files,
             replay,
             served: HashSet::new(),
+            is_there: HashSet::new(),
         }
     }
 
@@ -77,6 +80,15 @@ impl Hearing {
     pub fn finish(self) {
         for (target, strays) in self.targets.iter().zip(&self.strays) {
             remove_strays(target, strays);
+        }
+    }
+
+    /// Looks for all watches once, so that less is to be done for each later.
+    pub fn prepare(&mut self) {
+        for at in 0..self.watches.len() {
+            if self.set(at, muted) {
+                self.is_there.insert(at);
+            }
         }
     }
 
@@ -159,7 +171,11 @@ impl Hearing {
         let (Some(copy), Some(file), Some(strays)) = (copy, file, strays) else {
             return false;
         };
-        let place = (watch.instance, watch.wd);
-        change_in_place(copy, file, place, mask(watch.mask), strays) == Outcome::Done
+        let (place, mask) = ((watch.instance, watch.wd), mask(watch.mask));
+        let done = match self.is_there.contains(&at) {
+            true => change_again(copy, file, place, mask, strays),
+            false => change_in_place(copy, file, place, mask, strays),
+        };
+        done == Outcome::Done
     }
 }

@@ -107,11 +107,10 @@ impl Resume<'_> {
             self.telling.told.unlisted += self.unlisted(*inode);
             changed.push((*inode, self.look(*inode)));
         }
+        self.telling.hearing.prepare();
         self.end_what_is_gone();
-        let mut states = HashMap::new();
-        for (_, inode) in &files {
-            states.insert(*inode, self.tell_file(*inode, None));
-        }
+        let files: Vec<Inode> = files.into_iter().map(|(_, inode)| inode).collect();
+        let states = self.tell_files(&files, &HashMap::new());
         for (inode, changes) in changed {
             self.tell_dir(inode, changes);
             self.tell_rights(inode);
@@ -120,8 +119,8 @@ impl Resume<'_> {
             self.tell_what_changes_still(inode);
             self.restore(inode);
         }
-        for (_, inode) in files {
-            self.tell_file(inode, states.remove(&inode).flatten());
+        self.tell_files(&files, &states);
+        for inode in files {
             self.restore(inode);
         }
     }
@@ -140,25 +139,56 @@ impl Resume<'_> {
         }
     }
 
-    /// Tells what became of a file that is watched itself: since it was muted, or since a state. Returns what it is now.
-    fn tell_file(&mut self, inode: Inode, since: Option<State>) -> Option<State> {
-        let known = self.known.get(&inode)?;
-        let (fd, path) = (known.fd.clone(), known.path.clone());
-        let was: Vec<State> = known.snapshots.iter().map(|one| one.state).collect();
-        for (at, was) in was.into_iter().enumerate() {
-            let now = self.telling.own.take_out(State::of(fd.as_fd()).ok()?);
-            let became = since.unwrap_or(was).became(&now);
-            let itself = |is: bool| is.then_some((Vec::new(), now)).into_iter().collect();
-            let changes = Changes {
-                written: itself(became.written),
-                attributes: itself(became.attributes),
-                ..Changes::default()
-            };
-            let watches = self.watches_of(inode, at);
-            self.telling
-                .tell(&watches, Of::File(&path, fd.as_fd()), &changes);
+    /// Tells what became of files that are watched themselves: since they were muted, or since they were told of. Returns
+    /// what they are now.
+    fn tell_files(
+        &mut self,
+        inodes: &[Inode],
+        since: &HashMap<Inode, State>,
+    ) -> HashMap<Inode, State> {
+        let snapshots = |inode| {
+            self.known
+                .get(inode)
+                .map_or(0, |known| known.snapshots.len())
+        };
+        for at in 0..inodes.iter().map(snapshots).max().unwrap_or(0) {
+            let (mut files, mut changes) = (BTreeMap::new(), Changes::default());
+            let mut watches = Vec::new();
+            for inode in inodes {
+                let Some(known) = self.known.get(inode) else {
+                    continue;
+                };
+                let Some((was, now)) = known.snapshots.get(at).zip(self.state(known)) else {
+                    continue;
+                };
+                let became = since.get(inode).unwrap_or(&was.state).became(&now);
+                if became.written {
+                    changes.written.push((known.path.clone(), now));
+                }
+                if became.attributes {
+                    changes.attributes.push((known.path.clone(), now));
+                }
+                if became.written || became.attributes {
+                    files.insert(known.path.clone(), known.fd.clone());
+                    watches.extend(self.watches_of(*inode, at));
+                }
+                if self.telling.hearing.replay() == Replay::One {
+                    // Who watches another one has to hear of that.
+                    self.telling.tell(&watches, Of::Files(&files), &changes);
+                    (files, changes) = (BTreeMap::new(), Changes::default());
+                    watches.clear();
+                }
+            }
+            self.telling.tell(&watches, Of::Files(&files), &changes);
         }
-        Some(self.telling.own.take_out(State::of(fd.as_fd()).ok()?))
+        let state = |inode: &Inode| Some((*inode, self.state(self.known.get(inode)?)?));
+        inodes.iter().filter_map(state).collect()
+    }
+
+    /// What a file is, but for what this program has done to it.
+    fn state(&self, known: &Known) -> Option<State> {
+        let now = State::of(known.fd.as_fd()).ok()?;
+        Some(self.telling.own.take_out(now))
     }
 
     /// What became of a directory's entries since it was muted, or looked at last, by snapshot.
@@ -259,7 +289,7 @@ impl Resume<'_> {
                 ..Changes::default()
             };
             let watches = self.watches_of(inode, at);
-            let of = Of::File(&path, fd.as_fd());
+            let of = Of::Itself(&path, fd.as_fd());
             self.telling.tell(&watches, of, &changes);
         }
     }

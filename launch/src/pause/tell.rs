@@ -7,29 +7,38 @@ use super::operations::{At, give_back, lend, made_and_removed, put_in, take_out}
 use super::state::{OwnChanges, State};
 use super::told::Told;
 use rules::event::{ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY, MOVED_FROM, MOVED_TO};
-use std::collections::HashSet;
-use std::os::fd::{AsFd, BorrowedFd};
+use rustix::fs::CWD;
+use std::collections::{BTreeMap, HashSet};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
-/// A directory: its path, and itself; or a file that is watched itself.
+/// A directory: its path, and itself; files that are watched themselves, by their paths; or what was opened.
 #[derive(Clone, Copy)]
 pub enum Of<'a> {
     /// The changes are those of its entries.
     Dir(&'a [u8], BorrowedFd<'a>),
+    /// The changes are theirs: names are paths.
+    Files(&'a BTreeMap<Vec<u8>, Rc<OwnedFd>>),
     /// The changes are its own.
-    File(&'a [u8], BorrowedFd<'a>),
+    Itself(&'a [u8], BorrowedFd<'a>),
 }
 
 impl<'a> Of<'a> {
     fn path(self) -> &'a [u8] {
         match self {
-            Of::Dir(path, _) | Of::File(path, _) => path,
+            Of::Dir(path, _) | Of::Itself(path, _) => path,
+            Of::Files(_) => b"",
         }
     }
 
     fn at(self, name: &'a [u8]) -> At<'a> {
         match self {
             Of::Dir(_, dir) => At::Entry(dir, name),
-            Of::File(_, file) => At::Open(file),
+            Of::Itself(_, file) => At::Open(file),
+            Of::Files(files) => match files.get(name) {
+                Some(file) => At::Open(file.as_fd()),
+                None => At::Entry(CWD, name),
+            },
         }
     }
 }

@@ -64,7 +64,11 @@ impl Told {
         self.failures += 1;
         if self.first.len() < SHOWN {
             let dir = Name::from(dir);
-            let slash = if name.is_empty() { "" } else { "/" };
+            let slash = if name.is_empty() || dir.as_bytes().is_empty() {
+                ""
+            } else {
+                "/"
+            };
             let why = crate::sys::words(error);
             self.first
                 .push(format!("{dir}{slash}{}: {why}", Name::from(name)));
