@@ -8,7 +8,7 @@ use super::state::Inode;
 use super::told::Told;
 use crate::heal::{Outcome, Stray, Target, change_again, change_in_place, remove_strays};
 use rules::event::{EXCL_UNLINK, ONESHOT};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
@@ -59,10 +59,33 @@ impl Hearing {
         self.targets.iter().map(Target::pid)
     }
 
-    /// Watches whose inode is not held.
-    pub fn lost(&self) -> usize {
-        let lost = |watch: &&Muted| !self.files.contains_key(&watch.inode);
-        self.watches.iter().filter(lost).count()
+    /// The inodes of watches that are not held.
+    pub fn lost(&self) -> BTreeSet<Inode> {
+        let inodes = self.on.keys().copied();
+        inodes
+            .filter(|inode| !self.files.contains_key(inode))
+            .collect()
+    }
+
+    /// Gives the watches of such inodes the masks they had. Nothing else is held any more: there are descriptors again.
+    pub fn restore_lost(
+        &mut self,
+        lost: &BTreeSet<Inode>,
+        open: &dyn Fn(Inode) -> Option<Rc<OwnedFd>>,
+        told: &mut Told,
+    ) {
+        self.files.clear();
+        for &inode in lost {
+            let before = told.restored;
+            if let Some(file) = open(inode) {
+                self.files.insert(inode, file);
+                self.restore(inode, told);
+                self.let_go(inode);
+            }
+            let restored = told.restored - before;
+            told.untold += restored;
+            told.not_restored += self.on(inode).count() - restored;
+        }
     }
 
     /// The watches on an inode, with their places.

@@ -105,7 +105,7 @@ fn place_of<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(Inode, Vec
 }
 
 /// Opens what is at a path, if it is the inode of that number.
-fn open_at(path: &[u8], inode: u64) -> Option<Rc<OwnedFd>> {
+pub fn open_at(path: &[u8], inode: u64) -> Option<Rc<OwnedFd>> {
     let mut options = fs::OpenOptions::new();
     options
         .read(true)

@@ -4,6 +4,7 @@ use super::message::lines;
 use super::muted::Pause;
 use super::resume::resume;
 use super::store::{Store, covering, dirs, is_guarded};
+use crate::sys::process::with_all_descriptors;
 use std::time::Duration;
 
 /// A command that is about something else waits no longer.
@@ -11,6 +12,11 @@ const MOMENT: Duration = Duration::from_secs(2);
 
 /// Ends the pauses nobody guards, but for what another one covers. Returns what was told, as lines.
 pub fn recover(store: &Store) -> String {
+    // What was watched is held while it is told: a descriptor each.
+    with_all_descriptors(|| end_unguarded(store))
+}
+
+fn end_unguarded(store: &Store) -> String {
     let mut text = String::new();
     for record in store.all() {
         if is_guarded(&record) || covering(store, &record).is_some() {

@@ -14,6 +14,7 @@ use super::changes::{Changes, Names, names};
 use super::found::Found;
 use super::hearing::Hearing;
 use super::muted::{Known, Pause};
+use super::on_record::open_at;
 use super::operations::{give_back, is_stand_in, put_times_back, remove_entry};
 use super::replay::Replay;
 use super::state::{Inode, OwnChanges, State};
@@ -44,10 +45,8 @@ pub fn resume(pause: &mut Pause, note: &mut dyn FnMut(&PauseRecord)) -> Told {
         .map(|(&inode, known)| (inode, known.fd.clone()));
     let replay = Replay::named(&pause.record.replay);
     let hearing = Hearing::new(found, files.collect(), replay);
-    let mut told = Told {
-        not_restored: hearing.lost(),
-        ..Told::default()
-    };
+    let lost = hearing.lost();
+    let mut told = Told::default();
     if pause.is_half_told() {
         remove_stand_ins(&pause.known, &mut told);
     }
@@ -72,13 +71,20 @@ pub fn resume(pause: &mut Pause, note: &mut dyn FnMut(&PauseRecord)) -> Told {
     };
     resume.run();
     let Telling {
-        hearing,
+        mut hearing,
         asides,
-        told,
+        mut told,
         ..
     } = resume.telling;
-    hearing.finish();
     asides.finish();
+    pause.known.clear();
+    let watches = &pause.record.watches;
+    let open = |inode: Inode| {
+        let watch = watches.iter().find(|w| (w.device, w.inode) == inode)?;
+        open_at(watch.path.as_bytes(), watch.inode)
+    };
+    hearing.restore_lost(&lost, &open, &mut told);
+    hearing.finish();
     told
 }
 
@@ -133,7 +139,10 @@ impl Resume<'_> {
     fn end_what_is_gone(&mut self) {
         let gone = self.known.iter().filter(|(_, known)| is_gone(known));
         for inode in gone.map(|(&inode, _)| inode).collect::<Vec<_>>() {
+            let before = self.telling.told.restored;
             self.restore(inode);
+            let told = &mut self.telling.told;
+            told.ended += told.restored - before;
             self.telling.hearing.let_go(inode);
             self.known.remove(&inode);
         }

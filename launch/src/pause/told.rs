@@ -17,6 +17,10 @@ pub struct Told {
     pub vanished: usize,
     /// Muted watches whose inode could not be found again.
     pub not_restored: usize,
+    /// Watches that have their masks again, but were not told what changed: what they are on was not held.
+    pub untold: usize,
+    /// Watches on what has ended, which hear that.
+    pub ended: usize,
     /// Names that were told to be gone.
     pub gone: usize,
     /// New names that were told.
@@ -84,13 +88,21 @@ impl Told {
             (self.new, "new"),
             (self.gone, "gone"),
             (self.attributes, "with other attributes"),
+            (self.ended, "watched themselves and gone"),
         ];
         let counts: Vec<_> = counts
             .into_iter()
             .filter(|&(count, _)| count > 0)
             .map(|(count, what)| format!("{} {what}", number(count as u64)))
             .collect();
+        let untold = self.untold
+            + self.not_restored
+            + self.unlisted
+            + self.not_announced
+            + self.only_create
+            + self.failures;
         match counts.is_empty() {
+            true if untold > 0 => text.push('\n'),
             true => text.push_str("; nothing had changed that they ask for\n"),
             false => {
                 text.push_str(&format!(
@@ -107,6 +119,10 @@ impl Told {
         also(
             self.not_restored,
             "watches whose file or directory is not found any more stay mute: start their programs again",
+        );
+        also(
+            self.untold,
+            "watches are not told what changed: what they are on could not be held (too few descriptors, or it was moved)",
         );
         also(
             self.unlisted,

@@ -164,8 +164,16 @@ pub fn descriptor_limit() -> u32 {
     u32::try_from(limit.rlim_cur).unwrap_or(u32::MAX)
 }
 
-/// This process may have as many descriptors as it may ask for.
-pub fn raise_descriptor_limit() {
+/// Does something with as many descriptors as this process may ask for. What it starts afterwards has the limit it had.
+pub fn with_all_descriptors<T>(act: impl FnOnce() -> T) -> T {
+    let before = descriptor_limit();
+    raise_descriptor_limit();
+    let done = act();
+    set_descriptor_limit(before);
+    done
+}
+
+fn set_descriptor_limit(soft: u32) {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
@@ -173,8 +181,13 @@ pub fn raise_descriptor_limit() {
     // SAFETY: the kernel writes one structure, and reads one.
     unsafe {
         if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
-            limit.rlim_cur = limit.rlim_max;
+            limit.rlim_cur = limit.rlim_max.min(soft.into());
             libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
         }
     }
+}
+
+/// This process may have as many descriptors as it may ask for.
+pub fn raise_descriptor_limit() {
+    set_descriptor_limit(u32::MAX);
 }

@@ -113,3 +113,80 @@ fn an_ordinary_user_pauses_its_own_watchers() {
     );
     assert!(said.contains("/app/c: "), "{said}");
 }
+
+/// The shell sets limits, hard or soft.
+fn limited(limit: &str) -> Command {
+    let mut shell = Command::new("sh");
+    let script = format!("ulimit {limit} && exec \"$@\"");
+    shell.args(["-c", &script, "sh"]);
+    shell.arg(watchfix().get_program());
+    support::without_rules(&mut shell);
+    shell
+}
+
+fn with_directories(count: usize) -> (Tree, Watchers) {
+    let tree = Tree::new();
+    let dirs: Vec<_> = (0..count).map(|n| tree.path(&format!("d{n}"))).collect();
+    dirs.iter().for_each(|dir| fs::create_dir(dir).unwrap());
+    let mut watchers = Watchers::new(&[(USUAL, tree.app())]);
+    dirs.iter().for_each(|dir| watchers.add(0, USUAL, dir));
+    (tree, watchers)
+}
+
+#[test]
+fn what_could_not_be_held_for_want_of_descriptors_is_not_left_mute() {
+    let (tree, watchers) = with_directories(60);
+    let pause = Pause::by(limited("-n 40"), tree.app(), &[]);
+    assert!(
+        pause.said().contains("could not be held"),
+        "{}",
+        pause.said()
+    );
+    fs::write(tree.path("d59/new"), "").unwrap();
+    let said = pause.end();
+    assert_eq!(masks(watchers.0.pid()), [0xfce; 61], "{said}");
+    assert!(said.contains("watches are not told what changed"), "{said}");
+}
+
+#[test]
+fn who_ends_the_pause_of_a_killed_guardian_takes_the_descriptors_it_needs() {
+    let (tree, mut watchers) = with_directories(60);
+    let user = super::given::User::of(&tree);
+    drop(watchers);
+    watchers = Watchers::by(user.starts(program()), &[(USUAL, tree.app())]);
+    (0..60).for_each(|n| watchers.add(0, USUAL, &tree.path(&format!("d{n}"))));
+    let pause = Pause::by(user.watchfix(), tree.app(), &[]);
+    super::ended::kill_both(&pause);
+    tree.write("d59/new", "");
+    user.own(&tree.path("d59/new"));
+    let mut shell = user.starts("/bin/sh".as_ref());
+    let script = "ulimit -Sn 40 && exec \"$@\"";
+    shell
+        .args(["-c", script, "sh"])
+        .arg(watchfix().get_program());
+    shell.args(["run", "sh", "-c", "ulimit -Sn"]);
+    let output = shell.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(masks(watchers.0.pid()), [0xfce; 61], "{said}");
+    assert!(
+        watchers.heard().contains(&"0 MOVED_TO new".to_owned()),
+        "{said}"
+    );
+    // The command's limit is the one it was given.
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "40\n");
+}
+
+#[test]
+fn a_watched_directory_that_went_is_counted() {
+    let tree = Tree::new();
+    fs::create_dir(tree.path("d")).unwrap();
+    let mut watchers = Watchers::new(&[(USUAL, &tree.path("d"))]);
+    let pause = Pause::of(tree.app(), &[]);
+    fs::remove_dir(tree.path("d")).unwrap();
+    let said = pause.end();
+    assert!(
+        said.contains("told once what changed: 1 watched themselves and gone"),
+        "{said}"
+    );
+    assert_eq!(watchers.heard(), ["0 DELETE_SELF", "0 IGNORED"]);
+}
