@@ -21,6 +21,7 @@ use super::state::{Inode, OwnChanges, State};
 use super::tell::{Of, Telling};
 use super::told::Told;
 use super::trees::Trees;
+use crate::sys::process::Hurry;
 use inspect::gather::sees_as_we_do;
 use inspect::model::PauseRecord;
 use std::collections::{BTreeMap, HashMap};
@@ -38,6 +39,8 @@ const ROUNDS: usize = 4;
 /// Ends a pause: returns what was told. `note` is called with each directory that is made beside the trees, before
 /// anything is put into it.
 pub fn resume(pause: &mut Pause, note: &mut dyn FnMut(&PauseRecord)) -> Told {
+    // Who restarts at the first event is to hear the last one before it watches again.
+    let _hurry = Hurry::begin();
     let found = Found::of(&pause.record, pause.is_half_told());
     let files = pause
         .known
