@@ -48,7 +48,9 @@ impl Begun {
 fn began(record: &PauseRecord, muted: usize, processes: usize) -> String {
     let dirs = dirs(record);
     match muted {
-        0 => format!("{PROBLEM}nothing is muted: no watch in {dirs} that this user may change\n"),
+        0 => format!(
+            "{PROBLEM}nothing is muted: no watch in {dirs} that this user may change and that is not mute already\n"
+        ),
         _ => format!(
             "paused {} of {} in {dirs}\n",
             plural(muted, "watch", "watches"),

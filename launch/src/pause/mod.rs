@@ -21,6 +21,7 @@ mod changes;
 mod found;
 mod guardian;
 mod hearing;
+mod left;
 mod list;
 mod message;
 mod muted;
@@ -67,6 +68,10 @@ pub fn main(args: &PauseArgs) -> ExitCode {
     }
     if args.command.is_empty() {
         return usage("which command? Type: watchfix pause DIR... -- CMD");
+    }
+    let gone = |pid: &&u32| inspect::thread(**pid).is_err();
+    if let Some(pid) = args.pid.iter().find(gone) {
+        return usage(&format!("there is no process {pid}"));
     }
     let exclude = args.exclude.clone().unwrap_or_default().into_vec();
     if let Some(why) = trees::problem(&exclude) {

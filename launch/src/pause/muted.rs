@@ -9,9 +9,12 @@ use inspect::gather::{Gaps, ProcessHandle, sees_as_we_do, without_paths};
 use inspect::model::{Device, PauseRecord, PausedWatch, Started};
 use rules::event::{ALL_EVENTS, EXCL_UNLINK, ONESHOT, UNMOUNT};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -31,6 +34,21 @@ impl Known {
         self.snapshots
             .first()
             .map_or_else(State::default, |first| first.state)
+    }
+
+    /// Whether it has no name any more.
+    pub fn is_gone(&self) -> bool {
+        let there = fs::symlink_metadata(Path::new(OsStr::from_bytes(&self.path)));
+        let there = there.is_ok_and(|there| there.ino() == self.state().inode);
+        // It may have been moved.
+        !there && State::of(self.fd.as_fd()).is_ok_and(|now| now.is_unlinked() || self.is_dead())
+    }
+
+    /// The same of a directory, whose number of names does not tell it everywhere.
+    fn is_dead(&self) -> bool {
+        let link = fs::read_link(format!("/proc/self/fd/{}", self.fd.as_raw_fd()));
+        // fs/d_path.c: what has no name any more.
+        link.is_ok_and(|link| link.as_os_str().as_bytes().ends_with(b" (deleted)"))
     }
 }
 

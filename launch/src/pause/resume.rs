@@ -13,9 +13,10 @@ use super::aside::{Aside, Asides, is_aside};
 use super::changes::{Changes, Names, names};
 use super::found::Found;
 use super::hearing::Hearing;
+use super::left::{put_back_what_is_aside, remove_stand_ins};
 use super::muted::{Known, Pause};
 use super::on_record::open_at;
-use super::operations::{give_back, is_stand_in, put_times_back, remove_entry};
+use super::operations::put_times_back;
 use super::replay::Replay;
 use super::state::{Inode, OwnChanges, State};
 use super::tell::{Of, Telling};
@@ -26,11 +27,9 @@ use inspect::gather::sees_as_we_do;
 use inspect::model::PauseRecord;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
-use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// How often a directory that changes while its changes are told is looked at again.
@@ -140,7 +139,7 @@ impl Resume<'_> {
 
     /// Files and directories that have no name any more end now.
     fn end_what_is_gone(&mut self) {
-        let gone = self.known.iter().filter(|(_, known)| is_gone(known));
+        let gone = self.known.iter().filter(|(_, known)| known.is_gone());
         for inode in gone.map(|(&inode, _)| inode).collect::<Vec<_>>() {
             let before = self.telling.told.restored;
             self.restore(inode);
@@ -330,67 +329,6 @@ fn entries(dir: &OwnedFd, own: &OwnChanges) -> io::Result<Names> {
     Ok(others
         .map(|(name, state)| (name, own.take_out(state)))
         .collect())
-}
-
-/// A guardian that was killed may have left what stood for a name that is gone.
-fn remove_stand_ins(known: &BTreeMap<Inode, Known>, told: &mut Told) {
-    for known in known.values().filter(|known| known.state().is_dir()) {
-        let dir = known.fd.as_fd();
-        // The number of what is gone may be that of another inode by now.
-        let was_another = |name: &[u8], now: &State| {
-            let mut before = known.snapshots.iter().flat_map(|one| &one.names);
-            before.any(|names| {
-                let was = names.get(name);
-                was.is_some_and(|was| (was.inode, was.mode) != (now.inode, now.mode))
-            })
-        };
-        let now = names(dir, (i64::MAX, 0)).unwrap_or_default();
-        for (name, state) in now {
-            if is_stand_in(dir, &name, &state)
-                && was_another(&name, &state)
-                && let Err(e) = remove_entry(dir, &name, state.is_dir())
-            {
-                told.failed(&known.path, &name, &e);
-            }
-        }
-    }
-}
-
-/// A guardian that was killed may have left entries aside, with symbolic links in their places.
-fn put_back_what_is_aside(record: &PauseRecord, known: &BTreeMap<Inode, Known>, told: &mut Told) {
-    for aside in record.aside.iter().filter_map(Aside::left) {
-        for known in known.values().filter(|known| known.state().is_dir()) {
-            let now = names(known.fd.as_fd(), (i64::MAX, 0)).unwrap_or_default();
-            for (name, _) in now.into_iter().filter(|(_, state)| state.is_link()) {
-                let dir = (known.fd.as_fd(), &name[..]);
-                let Some((number, way)) = aside.number_of(dir.0, &known.path, &name) else {
-                    continue;
-                };
-                if let Err(e) = give_back(dir, (aside.fd().as_fd(), &number), &way) {
-                    told.failed(&known.path, &name, &e);
-                }
-            }
-        }
-        aside.clear();
-        if aside.remove().is_err() {
-            told.left_aside.push(aside.path());
-        }
-    }
-}
-
-/// Whether a file or directory has no name any more.
-fn is_gone(known: &Known) -> bool {
-    let there = fs::symlink_metadata(Path::new(OsStr::from_bytes(&known.path)));
-    let there = there.is_ok_and(|there| there.ino() == known.state().inode);
-    // It may have been moved.
-    !there && State::of(known.fd.as_fd()).is_ok_and(|now| now.is_unlinked() || is_dead(known))
-}
-
-/// The same of a directory, whose number of names does not tell it everywhere.
-fn is_dead(known: &Known) -> bool {
-    let link = fs::read_link(format!("/proc/self/fd/{}", known.fd.as_raw_fd()));
-    // fs/d_path.c: what has no name any more.
-    link.is_ok_and(|link| link.as_os_str().as_bytes().ends_with(b" (deleted)"))
 }
 
 /// Whether a path is that of an entry of `dir`.

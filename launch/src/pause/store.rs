@@ -79,8 +79,8 @@ fn read<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<PauseRecord> {
 /// Whether the process that is to end the pause is there.
 pub fn is_guarded(record: &PauseRecord) -> bool {
     let Started { pid, ticks } = record.guardian;
-    // A zombie guards nothing.
-    !is_gone_since(pid, ticks) && inspect::thread(pid).is_ok_and(|thread| !thread.is_zombie)
+    // A zombie guards nothing. What cannot be told is left alone.
+    !is_gone_since(pid, ticks) && !inspect::thread(pid).is_ok_and(|thread| thread.is_zombie)
 }
 
 /// A pause in force that covers something `record` has muted.

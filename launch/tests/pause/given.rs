@@ -54,13 +54,13 @@ impl Tree {
 
     pub fn write(&self, name: &str, text: &str) {
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        fs::write(self.path(name), text).unwrap();
+        support::overwrite(&self.path(name), text);
     }
 
     /// As tools replace a file: another one is renamed over it.
     pub fn replace(&self, name: &str, text: &str) {
         let new = self.path(&format!("{name}.new~"));
-        fs::write(&new, text).unwrap();
+        support::overwrite(&new, text);
         fs::rename(new, self.path(name)).unwrap();
     }
 

@@ -24,6 +24,10 @@ fn what_cannot_be_understood_is_a_usage_error_and_starts_nothing() {
             "--exclude: ",
         ),
         (
+            &["--pid", "4194303", app, "--", "touch", &made],
+            "there is no process 4194303",
+        ),
+        (
             &["--timeout", "soon", app, "--", "touch", &made],
             "--timeout",
         ),
