@@ -189,27 +189,21 @@ impl Telling<'_> {
                 unannounced.extend(list.into_iter().map(|(name, _)| name));
                 continue;
             };
-            let mut lent = Vec::new();
+            // One after the other: who was woken by the one before finds the next in its place nearly all the time.
             for (at, (name, _)) in list.iter().enumerate() {
                 let number = (first + at).to_string();
+                let (entry, place) = ((dir, &name[..]), (aside.fd(), &number[..]));
                 let way = aside.way(path, &number);
-                match lend((dir, name), (aside.fd().as_fd(), &number), &way) {
-                    Ok(()) => lent.push((name, number, way)),
-                    Err(e) => {
-                        self.told.failed(path, name, &e);
-                        unannounced.insert(name.clone());
-                    }
+                if let Err(e) = lend(entry, (place.0.as_fd(), place.1), &way) {
+                    self.told.failed(path, name, &e);
+                    unannounced.insert(name.clone());
+                    continue;
                 }
-            }
-            if lent.is_empty() {
-                continue;
-            }
-            self.back(watches, (MOVED_TO, only), |told| {
-                for (name, number, way) in lent {
-                    let done = give_back((dir, name), (aside.fd().as_fd(), &number), &way);
+                self.back(watches, (MOVED_TO, only), |told| {
+                    let done = give_back(entry, (place.0.as_fd(), place.1), &way);
                     told.done(path, name, done, |told| &mut told.new);
-                }
-            });
+                });
+            }
         }
         unannounced
     }
