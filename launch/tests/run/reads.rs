@@ -3,14 +3,14 @@
 use super::given::{Dir, children, compiled, run, run_as_nobody, without_rules};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 use support::{Next, Victim, wait_until};
 use support::{append, open_and_close, wait_until_past};
 
 /// `reader.c`, static.
-pub fn reader() -> std::path::PathBuf {
+pub fn reader() -> PathBuf {
     compiled("reader.c", "static", "cc", &["-static", "-pthread"]).unwrap()
 }
 
@@ -65,7 +65,7 @@ impl Reader {
         }
     }
 
-    pub fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path(name).into()
     }
 
@@ -133,8 +133,8 @@ fn a_touch_is_read_and_a_change_of_the_mode_is_not() {
     }
 }
 
-#[test]
-fn a_directory_that_settles_reports_a_write_when_the_file_is_closed_and_a_lock_file_never() {
+/// A reader in whose directory `state` a file is reported when it is closed, that directory, and an old file in it.
+fn settling() -> (Reader, PathBuf, PathBuf) {
     let mut reader = Reader::under(&["--settle", "+**/state"]);
     let dir = reader.path("state");
     fs::create_dir(&dir).unwrap();
@@ -142,6 +142,12 @@ fn a_directory_that_settles_reports_a_write_when_the_file_is_closed_and_a_lock_f
     drop(old(&lock));
     wait_until_past(&lock);
     reader.says("init 800");
+    (reader, dir, lock)
+}
+
+#[test]
+fn a_directory_that_settles_reports_a_write_when_the_file_is_closed_and_a_lock_file_never() {
+    let (mut reader, dir, lock) = settling();
     reader.says(&format!("add {} 2", dir.display()));
     append(&dir.join("edit"), "x");
     assert_eq!(reader.hears(), "2 edit");
@@ -168,13 +174,7 @@ fn copy_with_times(from: &Path, to: &Path) {
 /// Its record is its last: it is not the lock file's that is hidden, nor the changed mode's.
 #[test]
 fn a_one_shot_watch_has_its_record() {
-    let mut reader = Reader::under(&["--settle", "+**/state"]);
-    let dir = reader.path("state");
-    fs::create_dir(&dir).unwrap();
-    let lock = dir.join("lock");
-    drop(old(&lock));
-    wait_until_past(&lock);
-    reader.says("init 800");
+    let (mut reader, dir, lock) = settling();
     for mask in ["80000002", "80000004"] {
         reader.says(&format!("add {} {mask}", dir.display()));
         match mask {
@@ -497,7 +497,7 @@ fn a_program_whose_reads_are_judged_can_be_frozen() {
 }
 
 /// A control group of the test's own, removed when it is dropped.
-struct Group(std::path::PathBuf);
+struct Group(PathBuf);
 
 impl Group {
     fn new() -> Option<Group> {
