@@ -15,16 +15,9 @@ pub fn watching() -> Vec<u32> {
             .summary(pid)
             .ok()
             .and_then(|summary| summary.count);
-        let mut found = false;
         // One that may not be looked at, or has gone, is not one of them.
-        let _ = processes.each_link(pid, count, |_, link| {
-            found = link == b"anon_inode:inotify";
-            match found {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        });
-        found
+        let fds = processes.inotify_fds(pid, count);
+        fds.is_ok_and(|fds| !fds.is_empty())
     };
     pids.into_iter()
         .filter(|&pid| pid != own)

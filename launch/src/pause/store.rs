@@ -2,7 +2,7 @@
 
 use super::trees::Trees;
 use crate::heal::Runtime;
-use inspect::gather::is_gone_since;
+use inspect::gather::has_ended_since;
 use inspect::model::{PauseRecord, Started};
 use inspect::words::sanitize;
 use std::io;
@@ -79,8 +79,7 @@ fn read<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<PauseRecord> {
 /// Whether the process that is to end the pause is there.
 pub fn is_guarded(record: &PauseRecord) -> bool {
     let Started { pid, ticks } = record.guardian;
-    // A zombie guards nothing. What cannot be told is left alone.
-    !is_gone_since(pid, ticks) && !inspect::thread(pid).is_ok_and(|thread| thread.is_zombie)
+    !has_ended_since(pid, ticks)
 }
 
 /// A pause in force that covers something `record` has muted.

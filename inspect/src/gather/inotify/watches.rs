@@ -12,7 +12,6 @@ use crate::sys;
 use crate::sys::FileHandle;
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 
 /// An instance, with the file handles of its watches while paths are searched for.
 pub struct ReadInstance {
@@ -222,14 +221,7 @@ pub fn without_paths(pid: u32) -> Option<Vec<Watch>> {
 }
 
 fn look_at(pid: u32) -> Option<Vec<ReadInstance>> {
-    let mut fds = Vec::new();
-    let inotify = |fd, link: &[u8]| {
-        if link == b"anon_inode:inotify" {
-            fds.push(fd);
-        }
-        ControlFlow::Continue(())
-    };
-    Processes::open().ok()?.each_link(pid, None, inotify).ok()?;
+    let fds = Processes::open().ok()?.inotify_fds(pid, None).ok()?;
     if fds.is_empty() {
         return Some(Vec::new());
     }

@@ -1,8 +1,7 @@
 //! The record that `watchfix pause` keeps about a process.
 
 use crate::gather::process::records;
-use crate::gather::process::status::is_gone_since;
-use crate::gather::process::thread::thread;
+use crate::gather::process::status::has_ended_since;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
@@ -67,14 +66,13 @@ fn of(process: &Process, uid: u32, record: PauseRecord) -> Option<Paused> {
     let watches = record.watches.iter().filter(|watch| watch.process == own);
     let watches = watches.filter(|watch| is_mute(watch.fd, watch.wd)).count();
     let Started { pid, ticks } = record.guardian;
-    let is_zombie = || thread(pid).is_ok_and(|guardian| guardian.is_zombie);
     let time = |seconds| Some(jiff::Timestamp::from_second(seconds).ok()?.to_string());
     Some(Paused {
         since: time(record.since)?,
         until: time(record.until)?,
         uid,
         watches,
-        abandoned: is_gone_since(pid, ticks) || is_zombie(),
+        abandoned: has_ended_since(pid, ticks),
         dirs: record.dirs,
         command: record.command.into(),
         guardian: pid,

@@ -134,6 +134,21 @@ impl Processes {
         })?;
         refused.map_or(Ok(()), Err)
     }
+
+    /// The inotify descriptors of a process. `count` is as for [`Processes::each_link`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn inotify_fds(&mut self, pid: u32, count: Option<u64>) -> io::Result<Vec<i32>> {
+        let mut fds = Vec::new();
+        self.each_link(pid, count, |fd, link| {
+            if link == b"anon_inode:inotify" {
+                fds.push(fd);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(fds)
+    }
 }
 
 /// Whether /proc hides processes of other users from this one (hidepid, proc(5)). `pids` are those it shows. Every PID

@@ -1,6 +1,7 @@
 //! Who a process is: stat, comm and cmdline, which any user may read.
 
 use crate::gather::process::secrets;
+use crate::gather::process::thread::thread;
 use crate::gather::subject::gaps::{errno_text, is_gone};
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::model::{Failure, FailureKind, Name, Process, is_title};
@@ -182,6 +183,11 @@ pub fn is_gone_since(pid: u32, ticks: u64) -> bool {
         // It may be hidden (hidepid of proc(5)).
         Err(_) => !sys::process_exists(pid),
     }
+}
+
+/// The same, or that it has ended and its parent has not asked how. What cannot be told has not.
+pub fn has_ended_since(pid: u32, ticks: u64) -> bool {
+    is_gone_since(pid, ticks) || thread(pid).is_ok_and(|thread| thread.is_zombie)
 }
 
 #[cfg(test)]

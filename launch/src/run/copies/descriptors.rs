@@ -2,7 +2,7 @@
 
 use crate::sys::inotify::{is_asynchronous, set_asynchronous};
 use crate::sys::path::{Walk, find_absolute, link_at, read_at};
-use inspect::gather::ProcessHandle;
+use inspect::gather::Processes;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -23,8 +23,8 @@ pub fn is_instance(dir: BorrowedFd<'_>, fd: i32) -> bool {
 
 /// The numbers under which the process has inotify instances.
 pub fn instances(process: u32) -> Vec<i32> {
-    let live = ProcessHandle::open(process);
-    live.map_or_else(|_| Vec::new(), |live| live.inotify_fds().collect())
+    let fds = Processes::open().and_then(|mut all| all.inotify_fds(process, None));
+    fds.unwrap_or_default()
 }
 
 /// Which of `candidates` the descriptor `fd` is.
