@@ -120,7 +120,7 @@ pub fn change_in_place(
     strays: &mut Vec<Stray>,
 ) -> Outcome {
     // First without an effect: the process may have removed this watch, or placed another one there.
-    for mask in [TOUCH, after] {
+    for mask in [TOUCH, after & !MASK_ADD] {
         match change_again(copy, inode, (instance, was), mask, strays) {
             Outcome::Done => {}
             other => return other,
@@ -137,15 +137,10 @@ pub fn change_again(
     mask: u32,
     strays: &mut Vec<Stray>,
 ) -> Outcome {
-    let asked = if mask == TOUCH {
-        TOUCH
-    } else {
-        mask & !MASK_ADD
-    };
-    match inotify::add_watch(copy, inode.as_fd(), asked) {
+    match inotify::add_watch(copy, inode.as_fd(), mask) {
         Ok(wd) if wd == was => Outcome::Done,
         Ok(wd) => {
-            let mask = if mask == TOUCH { 0 } else { mask & SHOWN };
+            let mask = mask & SHOWN;
             strays.push(Stray { instance, wd, mask });
             Outcome::Missed
         }

@@ -113,7 +113,8 @@ impl Guardian {
         // For those in other mount namespaces the trees are listed, which the others are not to hear.
         pids.sort_by_key(|&pid| !sees_as_we_do(pid));
         for pid in pids {
-            if guardian.is_about(pid) && !guardians.contains(&pid) {
+            let is_about = guardian.is_about(pid) && !guardians.contains(&pid);
+            if is_about && guardian.pause.concerns(pid) {
                 begun.add(guardian.pause.mute(pid, &store));
             }
         }

@@ -171,10 +171,8 @@ impl Hearing {
     /// Gives the watches of an inode the masks they had.
     pub fn restore(&mut self, inode: Inode, told: &mut Told) {
         for at in self.on.get(&inode).cloned().unwrap_or_default() {
-            match self.set(at, |mask| mask) {
-                true => told.restored += 1,
-                false => told.vanished += 1,
-            }
+            // Others went, or were placed anew, meanwhile.
+            told.restored += usize::from(self.set(at, |mask| mask));
         }
     }
 

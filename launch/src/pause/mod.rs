@@ -40,13 +40,14 @@ mod trees;
 
 use crate::cli::PauseArgs;
 use crate::complaint::{USAGE, complain, complain_plainly};
-use crate::run::{Command, Launcher, OWN_FAILURE};
+use crate::run::{Command, End, Launcher, OWN_FAILURE};
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::process::{self, Fork};
-use crate::sys::signal::{self, Inherited};
+use crate::sys::signal;
 use crate::sys::{socket, words};
 use guardian::Request;
 use inspect::model::{Name, PauseRecord};
+use message::PROBLEM;
 pub use recover::recover_any;
 pub use replay::Replay;
 use std::os::fd::{AsFd, OwnedFd};
@@ -139,7 +140,7 @@ fn pause(request: Request, command: &Command, quiet: bool) -> Result<ExitCode, S
         Heard::Told(_, why) => return Err(why),
         Heard::Gone => return Err("the guardian has gone".to_owned()),
         // The guardian sees that nobody is here, and ends the pause.
-        Heard::Signal(signal) => return Ok(die_of(signal, inherited)),
+        Heard::Signal(signal) => return Ok(End::Killed(signal).exit()),
     }
     let launcher = Launcher::start_alone(command, inherited);
     let launcher = launcher.map_err(|e| format!("the command cannot be started: {}", words(&e)))?;
@@ -149,7 +150,9 @@ fn pause(request: Request, command: &Command, quiet: bool) -> Result<ExitCode, S
     match next(&link, &signals) {
         Heard::Told(_, text) => say(&text),
         Heard::Gone => {
-            say("! the guardian was killed: the next watchfix command resumes what it muted")
+            say(&format!(
+                "{PROBLEM}the guardian was killed: the next watchfix command resumes what it muted"
+            ));
         }
         // It goes on without this process.
         Heard::Signal(_) => {}
@@ -187,11 +190,4 @@ fn next(link: &OwnedFd, signals: &OwnedFd) -> Heard {
             }
         }
     }
-}
-
-/// Ends as the signal would have ended this process: before anything was started.
-fn die_of(signal: i32, inherited: Inherited) -> ExitCode {
-    signal::suffer(signal);
-    inherited.restore();
-    ExitCode::from(128 + signal as u8)
 }

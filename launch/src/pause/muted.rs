@@ -158,14 +158,11 @@ impl Pause {
         })
     }
 
-    /// Mutes what a process watches in the trees. The record has it before the masks change.
+    /// Mutes what a process that it [`concerns`](Self::concerns) watches in the trees. The record has it before the masks change.
     ///
     /// # Errors
     /// The process may not be changed though it watches something there.
     pub fn mute(&mut self, pid: u32, store: &Store) -> Result<Outcome, Refused> {
-        if !self.concerns(pid) {
-            return Ok(Outcome::default());
-        }
         let on_them = |device| self.devices.contains(&device);
         let mut target = match Target::open(pid) {
             Ok(target) => target,
@@ -176,10 +173,10 @@ impl Pause {
             pid,
             ticks: target.handle.process().start_ticks.unwrap_or(0),
         };
-        if !sees_as_we_do(pid) && self.own.is_none() {
-            self.own = Some(self.trees.inodes());
-        }
-        let own = self.own.as_ref().filter(|_| !sees_as_we_do(pid));
+        let own = match sees_as_we_do(pid) {
+            true => None,
+            false => Some(&*self.own.get_or_insert_with(|| self.trees.inodes())),
+        };
         let trees = &self.trees;
         let place = |watch: &inspect::model::Watch| -> Option<Vec<u8>> {
             match own {

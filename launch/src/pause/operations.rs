@@ -101,14 +101,8 @@ fn link(file: BorrowedFd<'_>) -> String {
 /// # Errors
 /// EEXIST where it is there again, EACCES.
 pub fn made_and_removed(dir: BorrowedFd<'_>, name: &[u8], is_dir: bool) -> io::Result<()> {
-    if is_dir {
-        mkdirat(dir, name, STAND_IN_MODE)?;
-        unlinkat(dir, name, AtFlags::REMOVEDIR)?;
-    } else {
-        symlinkat(STAND_IN, dir, name)?;
-        unlinkat(dir, name, AtFlags::empty())?;
-    }
-    Ok(())
+    make_stand_in(dir, name, is_dir)?;
+    remove_entry(dir, name, is_dir)
 }
 
 /// Where a symbolic link leads that stands for a name that is gone: no other one does.
@@ -116,6 +110,14 @@ const STAND_IN: &str = ".watchfix-pause-stand-in";
 
 /// The mode of a directory that does. Who makes one for everybody gives it the sticky bit; alone with it is no other one.
 const STAND_IN_MODE: Mode = Mode::RWXU.union(Mode::SVTX);
+
+fn make_stand_in(dir: BorrowedFd<'_>, name: &[u8], is_dir: bool) -> io::Result<()> {
+    match is_dir {
+        true => mkdirat(dir, name, STAND_IN_MODE)?,
+        false => symlinkat(STAND_IN, dir, name)?,
+    }
+    Ok(())
+}
 
 /// Whether an entry stands for a name that is gone: who made it was killed before it was removed.
 pub fn is_stand_in(dir: BorrowedFd<'_>, name: &[u8], state: &State) -> bool {
@@ -134,7 +136,11 @@ pub fn is_stand_in(dir: BorrowedFd<'_>, name: &[u8], state: &State) -> bool {
 /// # Errors
 /// The errno of unlinkat(2).
 pub fn remove_entry(dir: BorrowedFd<'_>, name: &[u8], is_dir: bool) -> io::Result<()> {
-    Ok(unlinkat(dir, name, removal(is_dir))?)
+    let flags = match is_dir {
+        true => AtFlags::REMOVEDIR,
+        false => AtFlags::empty(),
+    };
+    Ok(unlinkat(dir, name, flags)?)
 }
 
 /// The first half of MOVED_TO for an entry: it changes places with `aside/number`, a symbolic link made for that, which
@@ -196,11 +202,7 @@ pub fn put_in(
     (aside, number): (BorrowedFd<'_>, &str),
     is_dir: bool,
 ) -> io::Result<()> {
-    if is_dir {
-        mkdirat(aside, number, STAND_IN_MODE)?;
-    } else {
-        symlinkat(STAND_IN, aside, number)?;
-    }
+    make_stand_in(aside, number.as_bytes(), is_dir)?;
     let put = renameat_with(aside, number, dir, name, RenameFlags::NOREPLACE);
     if put.is_err() {
         remove_entry(aside, number.as_bytes(), is_dir)?;
@@ -219,14 +221,6 @@ pub fn take_out(
 ) -> io::Result<()> {
     renameat_with(dir, name, aside, number, RenameFlags::empty())?;
     remove_entry(aside, number.as_bytes(), is_dir)
-}
-
-fn removal(is_dir: bool) -> AtFlags {
-    if is_dir {
-        AtFlags::REMOVEDIR
-    } else {
-        AtFlags::empty()
-    }
 }
 
 /// Puts a directory's times back to what they were.

@@ -135,15 +135,7 @@ pub struct OwnChanges(HashMap<u64, (Time, Time)>);
 impl OwnChanges {
     /// An entry that was `before` is now as it is.
     pub fn note(&mut self, before: &State, now: &State) {
-        let own = self
-            .0
-            .entry(before.inode)
-            .or_insert((before.changed, before.changed));
-        if own.0 != before.changed {
-            // Somebody else has changed it since.
-            own.0 = before.changed;
-        }
-        own.1 = now.changed;
+        self.0.insert(before.inode, (before.changed, now.changed));
     }
 
     /// A state as it would be without them.

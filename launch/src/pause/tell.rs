@@ -192,15 +192,16 @@ impl Telling<'_> {
             // One after the other: who was woken by the one before finds the next in its place nearly all the time.
             for (at, (name, _)) in list.iter().enumerate() {
                 let number = (first + at).to_string();
-                let (entry, place) = ((dir, &name[..]), (aside.fd(), &number[..]));
+                let beside = aside.fd();
+                let (entry, place) = ((dir, &name[..]), (beside.as_fd(), &number[..]));
                 let way = aside.way(path, &number);
-                if let Err(e) = lend(entry, (place.0.as_fd(), place.1), &way) {
+                if let Err(e) = lend(entry, place, &way) {
                     self.told.failed(path, name, &e);
                     unannounced.insert(name.clone());
                     continue;
                 }
                 self.back(watches, (MOVED_TO, only), |told| {
-                    let done = give_back(entry, (place.0.as_fd(), place.1), &way);
+                    let done = give_back(entry, place, &way);
                     told.done(path, name, done, |told| &mut told.new);
                 });
             }

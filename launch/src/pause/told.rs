@@ -13,8 +13,6 @@ const SHOWN: usize = 3;
 pub struct Told {
     /// Watches that have the masks they had.
     pub restored: usize,
-    /// Watches that went, or were placed anew, meanwhile.
-    pub vanished: usize,
     /// Muted watches whose inode could not be found again.
     pub not_restored: usize,
     /// Watches that have their masks again, but were not told what changed: what they are on was not held.

@@ -31,8 +31,10 @@ impl Trees {
 
     /// Whether a path, absolute and resolved, is in one.
     pub fn have(&self, path: &[u8]) -> bool {
+        // To read the patterns takes longer than to compare: of most pauses there are none.
         self.dirs.iter().any(|dir| is_below(path, dir.as_bytes()))
-            && !(self.rules().drop).match_below(path, self.home.as_deref())
+            && (self.exclude.is_empty()
+                || !(self.rules().drop).match_below(path, self.home.as_deref()))
     }
 
     /// The file systems they lie on.

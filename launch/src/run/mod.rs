@@ -50,7 +50,7 @@ use crate::complaint::{USAGE, complain};
 use crate::settings::Settings;
 pub use command::{Command, OWN_FAILURE};
 use engine::Plan;
-pub use launcher::Launcher;
+pub use launcher::{End, Launcher};
 pub use library::find as find_library;
 pub use log::Log;
 use rules::Rule;
