@@ -2,7 +2,7 @@
 //! it raises nothing else.
 
 use super::found::{Found, Muted};
-use super::muted::muted;
+use super::muted::{Known, muted};
 use super::replay::Replay;
 use super::state::Inode;
 use super::told::Told;
@@ -92,6 +92,19 @@ impl Hearing {
     pub fn on(&self, inode: Inode) -> impl Iterator<Item = (usize, &Muted)> {
         let places = self.on.get(&inode).into_iter().flatten();
         places.filter_map(|&at| Some((at, self.watches.get(at)?)))
+    }
+
+    /// The watches that were muted when an inode was as its snapshot number `at` says.
+    pub fn muted_at(&self, inode: Inode, known: &Known, at: usize) -> Vec<usize> {
+        let mut list = Vec::new();
+        for (place, watch) in self.on(inode) {
+            let mut later = known.snapshots.iter().skip(1);
+            let later = later.position(|one| one.of.contains(&watch.id));
+            if later.map_or(0, |later| later + 1) == at {
+                list.push(place);
+            }
+        }
+        list
     }
 
     /// How much is told.

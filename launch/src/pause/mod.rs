@@ -18,6 +18,7 @@
 mod aside;
 mod begun;
 mod changes;
+mod files;
 mod found;
 mod guardian;
 mod hearing;

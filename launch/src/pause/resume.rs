@@ -1,16 +1,17 @@
 //! The end of a pause: its watches are found again, hear once what changed meanwhile, and have the masks they had.
 //!
 //! ```text
-//! directories                              what became of their entries, found out
+//! directories, watched files               what became of their entries, and of them, found out
 //! files and directories that are gone      masks back, then let go of: their ends are heard
-//! files that are watched themselves        what became of them, told
-//! directories, the deepest first           what became of their entries, told
+//! directories, the deepest first           what became of their entries, told; to who watches the entries, too
+//! files whose directory is not watched     what became of them, told
 //! directories, the deepest first           what was changed since, told; masks back
 //! files                                    the same
 //! ```
 
 use super::aside::{Aside, Asides, is_aside};
 use super::changes::{Changes, Names, names};
+use super::files::{self, ChangedFiles, States};
 use super::found::Found;
 use super::hearing::Hearing;
 use super::left::{put_back_what_is_aside, remove_stand_ins};
@@ -19,13 +20,13 @@ use super::on_record::open_at;
 use super::operations::put_times_back;
 use super::replay::Replay;
 use super::state::{Inode, OwnChanges, State};
-use super::tell::{Of, Telling};
+use super::tell::{Of, Telling, Who};
 use super::told::Told;
 use super::trees::Trees;
 use crate::sys::process::Hurry;
 use inspect::gather::sees_as_we_do;
 use inspect::model::PauseRecord;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -109,28 +110,39 @@ impl Resume<'_> {
         files.sort();
         // The deepest first: what is done in a directory is seen above, where all is mute still. So is the listing.
         dirs.sort_by(|a, b| b.cmp(a));
+        let files: Vec<Inode> = files.into_iter().map(|(_, inode)| inode).collect();
         // Before anything is told: who restarts at the first event is to hear the last one before it watches again.
         let mut changed = Vec::new();
         for (_, inode) in &dirs {
             self.telling.told.unlisted += self.unlisted(*inode);
             changed.push((*inode, self.look(*inode)));
         }
+        let states = files::states(self.known, &files, &self.telling.own);
+        let mut changed_files = self.changed_files(&states, &States::new());
         self.telling.hearing.prepare();
+        for (inode, changes) in &changed {
+            self.prepare(*inode, changes);
+        }
         self.end_what_is_gone();
-        let files: Vec<Inode> = files.into_iter().map(|(_, inode)| inode).collect();
-        let states = self.tell_files(&files, &HashMap::new());
         for (inode, changes) in changed {
-            self.tell_dir(inode, changes);
+            self.tell_dir(inode, changes, &mut changed_files);
             self.tell_rights(inode);
         }
+        files::tell(self.known, changed_files, &mut self.telling);
         for (_, inode) in dirs {
             self.tell_what_changes_still(inode);
             self.restore(inode);
         }
-        self.tell_files(&files, &states);
+        let now = files::states(self.known, &files, &self.telling.own);
+        let changed_files = self.changed_files(&now, &states);
+        files::tell(self.known, changed_files, &mut self.telling);
         for inode in files {
             self.restore(inode);
         }
+    }
+
+    fn changed_files(&self, now: &States, since: &States) -> ChangedFiles {
+        files::changed(self.known, &self.telling.hearing, now, since)
     }
 
     fn restore(&mut self, inode: Inode) {
@@ -148,58 +160,6 @@ impl Resume<'_> {
             self.telling.hearing.let_go(inode);
             self.known.remove(&inode);
         }
-    }
-
-    /// Tells what became of files that are watched themselves: since they were muted, or since they were told of. Returns
-    /// what they are now.
-    fn tell_files(
-        &mut self,
-        inodes: &[Inode],
-        since: &HashMap<Inode, State>,
-    ) -> HashMap<Inode, State> {
-        let snapshots = |inode| {
-            self.known
-                .get(inode)
-                .map_or(0, |known| known.snapshots.len())
-        };
-        for at in 0..inodes.iter().map(snapshots).max().unwrap_or(0) {
-            let (mut files, mut changes) = (BTreeMap::new(), Changes::default());
-            let mut watches = Vec::new();
-            for inode in inodes {
-                let Some(known) = self.known.get(inode) else {
-                    continue;
-                };
-                let Some((was, now)) = known.snapshots.get(at).zip(self.state(known)) else {
-                    continue;
-                };
-                let became = since.get(inode).unwrap_or(&was.state).became(&now);
-                if became.written {
-                    changes.written.push((known.path.clone(), now));
-                }
-                if became.attributes {
-                    changes.attributes.push((known.path.clone(), now));
-                }
-                if became.written || became.attributes {
-                    files.insert(known.path.clone(), known.fd.clone());
-                    watches.extend(self.watches_of(*inode, at));
-                }
-                if self.telling.hearing.replay() == Replay::One {
-                    // Who watches another one has to hear of that.
-                    self.telling.tell(&watches, Of::Files(&files), &changes);
-                    (files, changes) = (BTreeMap::new(), Changes::default());
-                    watches.clear();
-                }
-            }
-            self.telling.tell(&watches, Of::Files(&files), &changes);
-        }
-        let state = |inode: &Inode| Some((*inode, self.state(self.known.get(inode)?)?));
-        inodes.iter().filter_map(state).collect()
-    }
-
-    /// What a file is, but for what this program has done to it.
-    fn state(&self, known: &Known) -> Option<State> {
-        let now = State::of(known.fd.as_fd()).ok()?;
-        Some(self.telling.own.take_out(now))
     }
 
     /// What became of a directory's entries since it was muted, or looked at last, by snapshot.
@@ -241,8 +201,21 @@ impl Resume<'_> {
             .count()
     }
 
-    /// Tells what became of a directory's entries to the watches that were muted at each snapshot.
-    fn tell_dir(&mut self, inode: Inode, changes: Vec<(usize, Changes)>) {
+    /// Makes what telling a directory's changes takes, before it has to be quick.
+    fn prepare(&mut self, inode: Inode, changes: &[(usize, Changes)]) {
+        let Some(known) = self.known.get(&inode) else {
+            return;
+        };
+        let path = known.path.clone();
+        for (at, changes) in changes {
+            let watches = self.watches_of(inode, *at);
+            self.telling.prepare(&watches, &path, changes);
+        }
+    }
+
+    /// Tells what became of a directory's entries to the watches that were muted at each snapshot, and to the watches of
+    /// the entries themselves.
+    fn tell_dir(&mut self, inode: Inode, changes: Vec<(usize, Changes)>, files: &mut ChangedFiles) {
         let Some(known) = self.known.get(&inode) else {
             return;
         };
@@ -253,15 +226,29 @@ impl Resume<'_> {
             let Some(as_found) = as_found.or_else(|| State::of(fd.as_fd()).ok()) else {
                 continue;
             };
-            let watches = self.watches_of(inode, at);
+            let mut who = Who {
+                dir: self.watches_of(inode, at),
+                ..Who::default()
+            };
+            // Who hears one event of each instance hears the file's own apart.
+            if self.telling.hearing.replay() == Replay::All {
+                who.add_files(inode.0, &changes, files);
+            }
             let of = Of::Dir(&path, fd.as_fd());
-            self.telling.tell(&watches, of, &changes);
+            self.telling.tell(&who, of, &changes);
             self.telling.asides.leave(&path);
             if State::of(fd.as_fd()).is_ok_and(|now| now.modified != as_found.modified) {
                 // Who is not the owner cannot.
                 let _ = put_times_back(&fd, &as_found);
             }
         }
+    }
+
+    fn watches_of(&self, inode: Inode, at: usize) -> Vec<usize> {
+        let known = self.known.get(&inode);
+        known.map_or_else(Vec::new, |known| {
+            self.telling.hearing.muted_at(inode, known, at)
+        })
     }
 
     /// Tells what somebody changes while the rest is told.
@@ -276,7 +263,7 @@ impl Resume<'_> {
             if changes.is_empty() {
                 return;
             }
-            self.tell_dir(inode, changes);
+            self.tell_dir(inode, changes, &mut ChangedFiles::new());
         }
     }
 
@@ -299,26 +286,13 @@ impl Resume<'_> {
                 attributes: vec![(Vec::new(), now)],
                 ..Changes::default()
             };
-            let watches = self.watches_of(inode, at);
+            let who = Who {
+                dir: self.watches_of(inode, at),
+                ..Who::default()
+            };
             let of = Of::Itself(&path, fd.as_fd());
-            self.telling.tell(&watches, of, &changes);
+            self.telling.tell(&who, of, &changes);
         }
-    }
-
-    /// The watches that were muted when an inode was as a snapshot says.
-    fn watches_of(&self, inode: Inode, at: usize) -> Vec<usize> {
-        let Some(known) = self.known.get(&inode) else {
-            return Vec::new();
-        };
-        let mut list = Vec::new();
-        for (place, watch) in self.telling.hearing.on(inode) {
-            let mut later = known.snapshots.iter().skip(1);
-            let later = later.position(|one| one.of.contains(&watch.id));
-            if later.map_or(0, |later| later + 1) == at {
-                list.push(place);
-            }
-        }
-        list
     }
 }
 

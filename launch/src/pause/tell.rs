@@ -43,6 +43,17 @@ impl<'a> Of<'a> {
     }
 }
 
+/// The watches that are to hear of changes.
+#[derive(Default)]
+pub struct Who {
+    /// Those of the directory, or of what was opened: they hear of all of them.
+    pub dir: Vec<usize>,
+    /// Those of files that were written to.
+    pub written: Vec<usize>,
+    /// Those of files with other attributes.
+    pub attributes: Vec<usize>,
+}
+
 /// Who hears, where entries are for a moment, and what was told.
 pub struct Telling<'a> {
     /// The watches.
@@ -55,16 +66,40 @@ pub struct Telling<'a> {
     pub own: OwnChanges,
 }
 
+/// Who does not hear of an end by DELETE.
+fn no_delete(mask: u32) -> bool {
+    mask & DELETE == 0
+}
+
+/// Who does not hear of writes.
+fn no_writes(mask: u32) -> bool {
+    mask & (MODIFY | CLOSE_WRITE) == 0
+}
+
 impl Telling<'_> {
+    /// Makes the directory beside that telling of entries of `path` takes, if it takes one.
+    pub fn prepare(&mut self, watches: &[usize], path: &[u8], changes: &Changes) {
+        let hears = |none: bool, event: u32, only: Only<'_>| {
+            !none && self.hearing.anybody(watches, event, only)
+        };
+        if hears(changes.gone.is_empty(), MOVED_FROM, &no_delete)
+            || hears(changes.new.is_empty(), MOVED_TO, &ALL)
+            || hears(changes.replaced.is_empty(), MOVED_TO, &no_writes)
+        {
+            // Why it cannot be made is told with what is not told then.
+            let _ = self.asides.place(path, 0);
+        }
+    }
+
     /// Tells all: ends before news, news before writes.
-    pub fn tell(&mut self, watches: &[usize], of: Of<'_>, changes: &Changes) {
+    pub fn tell(&mut self, who: &Who, of: Of<'_>, changes: &Changes) {
         let mut unannounced = HashSet::new();
         if let Of::Dir(path, dir) = of {
-            self.tell_gone(watches, path, dir, changes);
-            unannounced = self.tell_new(watches, path, dir, changes);
+            self.tell_gone(&who.dir, path, dir, changes);
+            unannounced = self.tell_new(&who.dir, path, dir, changes);
         }
-        self.tell_writes(watches, of, changes, &unannounced);
-        self.tell_attributes(watches, of, changes);
+        self.tell_writes(who, of, changes, &unannounced);
+        self.tell_attributes(who, of, changes);
         let Changes {
             new,
             replaced,
@@ -135,8 +170,7 @@ impl Telling<'_> {
             let done = made_and_removed(dir, name, *is_dir);
             told.done(path, name, done, |told| &mut told.gone);
         });
-        let only = |mask: u32| mask & DELETE == 0;
-        if gone.is_empty() || !self.hearing.anybody(watches, MOVED_FROM, &only) {
+        if gone.is_empty() || !self.hearing.anybody(watches, MOVED_FROM, &no_delete) {
             return;
         }
         let Some((aside, first)) = self.aside(path, gone.len()) else {
@@ -153,7 +187,7 @@ impl Telling<'_> {
         if there.is_empty() {
             return;
         }
-        self.back(watches, (MOVED_FROM, &only), |told| {
+        self.back(watches, (MOVED_FROM, &no_delete), |told| {
             for (name, number, is_dir) in there {
                 let done = take_out((dir, name), (aside.fd().as_fd(), &number), is_dir);
                 told.done(path, name, done, |told| &mut told.gone);
@@ -171,7 +205,6 @@ impl Telling<'_> {
         changes: &Changes,
     ) -> HashSet<Vec<u8>> {
         let mut unannounced = HashSet::new();
-        let no_writes = |mask: u32| mask & (MODIFY | CLOSE_WRITE) == 0;
         let unheard = |mask: u32| mask & CREATE != 0 && mask & MOVED_TO == 0;
         if self.hearing.anybody(watches, CREATE, &unheard) {
             self.told.only_create += changes.new.len();
@@ -211,7 +244,7 @@ impl Telling<'_> {
 
     fn tell_writes(
         &mut self,
-        watches: &[usize],
+        who: &Who,
         of: Of<'_>,
         changes: &Changes,
         unannounced: &HashSet<Vec<u8>>,
@@ -224,7 +257,11 @@ impl Telling<'_> {
         let all = [&changes.written[..], &changes.replaced[..], &unknown[..]].concat();
         // A new file was announced to who hears of new names.
         let no_names = |mask: u32| mask & MOVED_TO == 0;
-        for (list, only) in [(all, &ALL as Only<'_>), (new, &no_names)] {
+        let everybody = [&who.dir[..], &who.written[..]].concat();
+        for (list, only, watches) in [
+            (all, &ALL as Only<'_>, &everybody),
+            (new, &no_names, &who.dir),
+        ] {
             let list = self.hearing.some_of(&list, watches, MODIFY | CLOSE_WRITE);
             let mut unowned = HashSet::new();
             self.each(watches, (MODIFY, only), &list, |told, (name, _)| {
@@ -250,9 +287,10 @@ impl Telling<'_> {
         }
     }
 
-    fn tell_attributes(&mut self, watches: &[usize], of: Of<'_>, changes: &Changes) {
-        let list = self.hearing.some_of(&changes.attributes, watches, ATTRIB);
-        self.each(watches, (ATTRIB, &ALL), &list, |told, (name, _)| {
+    fn tell_attributes(&mut self, who: &Who, of: Of<'_>, changes: &Changes) {
+        let watches = [&who.dir[..], &who.attributes[..]].concat();
+        let list = self.hearing.some_of(&changes.attributes, &watches, ATTRIB);
+        self.each(&watches, (ATTRIB, &ALL), &list, |told, (name, _)| {
             let done = of.at(name).attrib();
             told.done(of.path(), name, done, |told| &mut told.attributes);
         });

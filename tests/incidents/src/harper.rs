@@ -416,6 +416,11 @@ impl<'a> Harper<'a> {
         (deploy, meanwhile)
     }
 
+    /// What it has said.
+    pub fn said(&self) -> String {
+        self.victim.seen().join("\n")
+    }
+
     /// The watches that report nothing.
     pub fn muted(&self) -> usize {
         let watches = support::watches(self.pid);

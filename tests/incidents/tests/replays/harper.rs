@@ -303,7 +303,8 @@ fn paused(table: &mut Table) -> Result<(), String> {
         assert_eq!(
             (deploy.restarts, meanwhile),
             (1, 0),
-            "{with:?} {packages:?}"
+            "{with:?} {packages:?}: {}",
+            harper.said()
         );
         assert_eq!(harper.muted(), 0, "{with:?}");
         row(table, Part::Remedy, what, &deploy);
