@@ -159,8 +159,8 @@ impl Aside {
         (self.way(path, &number) == way).then_some((number, way))
     }
 
-    /// Removes what a killed guardian has left here of its own: symbolic links that held places, and what stood for names.
-    pub fn clear(&self) {
+    /// Removes what is here of a guardian's own: symbolic links that held places, and what stood for names.
+    fn clear(&self) {
         let own = self.path.file_name().unwrap_or_default();
         let now = names(self.fd.as_fd(), (i64::MAX, 0)).unwrap_or_default();
         for (name, state) in now {
@@ -182,11 +182,12 @@ impl Aside {
         place.is_some_and(|place| place.as_os_str().as_bytes() == dir)
     }
 
-    /// Removes it, if nothing is in it. A directory of a tree has its times again.
+    /// Removes it, if nothing of others is in it. A directory of a tree has its times again.
     ///
     /// # Errors
     /// ENOTEMPTY, or the errno of rmdir(2).
     pub fn remove(&self) -> io::Result<()> {
+        self.clear();
         fs::remove_dir(&self.path)?;
         if let (Some(found), Some(place)) = (&self.found, self.path.parent()) {
             // Who is not the owner cannot.

@@ -31,19 +31,22 @@ pub fn names(dir: BorrowedFd<'_>, since: Time) -> io::Result<Names> {
     Ok(names)
 }
 
+/// An entry: its name, and what it is now.
+pub type Entry = (Vec<u8>, State);
+
 /// What a directory's entries have become.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Names that are gone, and whether they were directories.
     pub gone: Vec<(Vec<u8>, bool)>,
     /// Names that were not there; directories that are others.
-    pub new: Vec<(Vec<u8>, State)>,
+    pub new: Vec<Entry>,
     /// Files that are others under the same name.
-    pub replaced: Vec<(Vec<u8>, State)>,
+    pub replaced: Vec<Entry>,
     /// Files that may have been written to.
-    pub written: Vec<(Vec<u8>, State)>,
+    pub written: Vec<Entry>,
     /// Files and directories with other permissions, another owner, or another number of names.
-    pub attributes: Vec<(Vec<u8>, State)>,
+    pub attributes: Vec<Entry>,
 }
 
 impl Changes {
@@ -95,7 +98,7 @@ mod tests {
         names(File::open(dir).unwrap().as_fd(), (i64::MAX, 0)).unwrap()
     }
 
-    fn words(list: &[(Vec<u8>, State)]) -> Vec<&[u8]> {
+    fn words(list: &[Entry]) -> Vec<&[u8]> {
         list.iter().map(|(name, _)| &name[..]).collect()
     }
 

@@ -53,7 +53,6 @@ pub fn put_back_what_is_aside(
                 }
             }
         }
-        aside.clear();
         if aside.remove().is_err() {
             told.left_aside.push(aside.path());
         }

@@ -143,25 +143,29 @@ pub fn remove_entry(dir: BorrowedFd<'_>, name: &[u8], is_dir: bool) -> io::Resul
     Ok(unlinkat(dir, name, flags)?)
 }
 
-/// The first half of MOVED_TO for an entry: it changes places with `aside/number`, a symbolic link made for that, which
-/// leads to where it is now (`way`, from its directory on). Whoever opens its path still finds it.
+/// Makes what stands in an entry's place while it is aside: a symbolic link, which leads to where it is then (`way`, from
+/// its directory on). Whoever opens its path still finds it.
+///
+/// # Errors
+/// The errno of symlinkat(2).
+pub fn make_place_holder(aside: BorrowedFd<'_>, number: &str, way: &[u8]) -> io::Result<()> {
+    Ok(symlinkat(way, aside, number)?)
+}
+
+/// The first half of MOVED_TO for an entry: it changes places with `aside/number`, its [place holder](make_place_holder).
 ///
 /// # Errors
 /// EINVAL where the file system exchanges nothing (NFS); EXDEV, EBUSY for a mount point; EACCES.
 pub fn lend(
     (dir, name): (BorrowedFd<'_>, &[u8]),
     (aside, number): (BorrowedFd<'_>, &str),
-    way: &[u8],
 ) -> io::Result<()> {
-    symlinkat(way, aside, number)?;
-    let exchanged = renameat_with(dir, name, aside, number, RenameFlags::EXCHANGE);
-    if exchanged.is_err() {
-        unlinkat(aside, number, AtFlags::empty())?;
-    }
-    Ok(exchanged?)
+    let flags = RenameFlags::EXCHANGE;
+    Ok(renameat_with(dir, name, aside, number, flags)?)
 }
 
-/// The second half: it comes back to its name. What somebody else has put there meanwhile stays.
+/// The second half: it comes back to its name, and the place holder stays aside. What somebody else has put there
+/// meanwhile stays.
 ///
 /// # Errors
 /// The errno of renameat2(2); the entry is then still aside.
@@ -184,7 +188,7 @@ pub fn give_back(
         exchanged => exchanged?,
     }
     if readlinkat(aside, number, Vec::new()).is_ok_and(|link| link.as_bytes() == way) {
-        return Ok(unlinkat(aside, number, AtFlags::empty())?);
+        return Ok(());
     }
     // Somebody has put something in its place, as over the entry itself.
     renameat_with(aside, number, dir, name, RenameFlags::EXCHANGE)?;

@@ -26,7 +26,7 @@ use super::trees::Trees;
 use crate::sys::process::Hurry;
 use inspect::gather::sees_as_we_do;
 use inspect::model::PauseRecord;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -67,6 +67,7 @@ pub fn resume(pause: &mut Pause, note: &mut dyn FnMut(&PauseRecord)) -> Told {
         asides,
         told,
         own: OwnChanges::default(),
+        held: HashMap::new(),
     };
     let mut resume = Resume {
         known: &mut pause.known,

@@ -1,14 +1,17 @@
 //! What became of entries, told to watches: by operations that leave everything as it is, one kind of event at a time.
 
 use super::aside::{Aside, Asides};
-use super::changes::Changes;
+use super::changes::{Changes, Entry};
 use super::hearing::{ALL, Hearing, Only};
-use super::operations::{At, give_back, lend, made_and_removed, put_in, take_out};
-use super::state::{OwnChanges, State};
+use super::operations::{
+    At, give_back, lend, made_and_removed, make_place_holder, put_in, take_out,
+};
+use super::state::OwnChanges;
 use super::told::Told;
 use rules::event::{ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY, MOVED_FROM, MOVED_TO};
 use rustix::fs::CWD;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
@@ -64,6 +67,8 @@ pub struct Telling<'a> {
     pub told: Told,
     /// What that has changed.
     pub own: OwnChanges,
+    /// By directory and name: the numbers of place holders that are made.
+    pub held: HashMap<(Vec<u8>, Vec<u8>), String>,
 }
 
 /// Who does not hear of an end by DELETE.
@@ -76,19 +81,41 @@ fn no_writes(mask: u32) -> bool {
     mask & (MODIFY | CLOSE_WRITE) == 0
 }
 
+/// What is announced as new, and to whom: files that took the place of others to who hears of writes in no other way.
+fn announced(changes: &Changes) -> [(&[Entry], Only<'static>); 2] {
+    [(&changes.new, &ALL), (&changes.replaced, &no_writes)]
+}
+
 impl Telling<'_> {
-    /// Makes the directory beside that telling of entries of `path` takes, if it takes one.
+    /// Makes what telling a directory's changes takes beside it. To make a file may take long, and who restarts at the first
+    /// event is to hear the last one before it watches again.
     pub fn prepare(&mut self, watches: &[usize], path: &[u8], changes: &Changes) {
-        let hears = |none: bool, event: u32, only: Only<'_>| {
-            !none && self.hearing.anybody(watches, event, only)
-        };
-        if hears(changes.gone.is_empty(), MOVED_FROM, &no_delete)
-            || hears(changes.new.is_empty(), MOVED_TO, &ALL)
-            || hears(changes.replaced.is_empty(), MOVED_TO, &no_writes)
-        {
+        if !changes.gone.is_empty() && self.hearing.anybody(watches, MOVED_FROM, &no_delete) {
             // Why it cannot be made is told with what is not told then.
             let _ = self.asides.place(path, 0);
         }
+        for (list, only) in announced(changes) {
+            if !self.hearing.anybody(watches, MOVED_TO, only) {
+                continue;
+            }
+            for (name, _) in self.hearing.some_of(list, watches, MOVED_TO) {
+                if let Ok((_, number)) = self.hold_place(path, &name) {
+                    self.held.insert((path.to_owned(), name), number);
+                }
+            }
+        }
+    }
+
+    /// A place beside a directory for an entry of it, and the number of the place holder there.
+    fn hold_place(&mut self, path: &[u8], name: &[u8]) -> io::Result<(Aside, String)> {
+        let held = self.held.remove(&(path.to_owned(), name.to_owned()));
+        let (aside, first) = self.asides.place(path, usize::from(held.is_none()))?;
+        if let Some(number) = held {
+            return Ok((aside, number));
+        }
+        let number = first.to_string();
+        make_place_holder(aside.fd().as_fd(), &number, &aside.way(path, &number))?;
+        Ok((aside, number))
     }
 
     /// Tells all: ends before news, news before writes.
@@ -195,8 +222,7 @@ impl Telling<'_> {
         });
     }
 
-    /// New names come back from aside. Files that took the place of others do for who hears of writes in no other way.
-    /// Returns those that could not be moved: where a file system exchanges nothing, or they are somebody else's.
+    /// New names come back from aside. Returns those that could not be moved: where a file system exchanges nothing, or they are somebody else's.
     fn tell_new(
         &mut self,
         watches: &[usize],
@@ -209,33 +235,34 @@ impl Telling<'_> {
         if self.hearing.anybody(watches, CREATE, &unheard) {
             self.told.only_create += changes.new.len();
         }
-        for (list, only) in [
-            (&changes.new, &ALL as Only<'_>),
-            (&changes.replaced, &no_writes),
-        ] {
-            let list = self.hearing.some_of(list, watches, MOVED_TO);
-            if list.is_empty() || !self.hearing.anybody(watches, MOVED_TO, only) {
+        for (list, only) in announced(changes) {
+            if !self.hearing.anybody(watches, MOVED_TO, only) {
                 continue;
             }
-            let Some((aside, first)) = self.aside(path, list.len()) else {
-                self.told.not_announced += list.len();
-                unannounced.extend(list.into_iter().map(|(name, _)| name));
-                continue;
-            };
             // One after the other: who was woken by the one before finds the next in its place nearly all the time.
-            for (at, (name, _)) in list.iter().enumerate() {
-                let number = (first + at).to_string();
+            for (name, _) in self.hearing.some_of(list, watches, MOVED_TO) {
+                let (aside, number) = match self.hold_place(path, &name) {
+                    Ok(place) => place,
+                    Err(e) => {
+                        if unannounced.is_empty() {
+                            self.told.failed(path, b"", &e);
+                        }
+                        self.told.not_announced += 1;
+                        unannounced.insert(name);
+                        continue;
+                    }
+                };
                 let beside = aside.fd();
                 let (entry, place) = ((dir, &name[..]), (beside.as_fd(), &number[..]));
-                let way = aside.way(path, &number);
-                if let Err(e) = lend(entry, place, &way) {
-                    self.told.failed(path, name, &e);
-                    unannounced.insert(name.clone());
+                if let Err(e) = lend(entry, place) {
+                    self.told.failed(path, &name, &e);
+                    unannounced.insert(name);
                     continue;
                 }
+                let way = aside.way(path, &number);
                 self.back(watches, (MOVED_TO, only), |told| {
                     let done = give_back(entry, place, &way);
-                    told.done(path, name, done, |told| &mut told.new);
+                    told.done(path, &name, done, |told| &mut told.new);
                 });
             }
         }
@@ -272,9 +299,7 @@ impl Telling<'_> {
                 told.done(path, name, done, |told| &mut told.written);
             });
             // A program that is being run cannot be opened; who hears MODIFY knows already.
-            let opened = |(name, state): &&(Vec<u8>, State)| {
-                !state.is_executable() || unowned.contains(name)
-            };
+            let opened = |(name, state): &&Entry| !state.is_executable() || unowned.contains(name);
             let opened: Vec<_> = list.iter().filter(opened).cloned().collect();
             let both = |mask: u32| only(mask) && mask & MODIFY != 0;
             let just = |mask: u32| only(mask) && mask & MODIFY == 0;

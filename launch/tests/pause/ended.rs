@@ -1,6 +1,6 @@
 //! A pause ends with its command, whatever becomes of watchfix.
 
-use super::given::{Pause, Tree, USUAL, User, Watchers, masks, pause, program, watchfix};
+use super::given::{Pause, Tree, USUAL, User, Watchers, masks, pause, program, tick, watchfix};
 use std::fs;
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -78,7 +78,7 @@ fn when_both_are_killed_the_next_command_resumes_and_tells() {
         tree.write("before", "x");
         user.own(&tree.path("before"));
         tree.write("b", "x");
-        tree.tick();
+        tick();
         watchers.add(3, USUAL, app);
         let on_record = || {
             let files = fs::read_dir(user.records()).unwrap().flatten();

@@ -64,19 +64,6 @@ impl Tree {
         fs::rename(new, self.path(name)).unwrap();
     }
 
-    /// Waits until a change of a file has another time than one that was made just now.
-    pub fn tick(&self) {
-        let file = self.above().join("tick");
-        let time = || {
-            fs::write(&file, "").unwrap();
-            let at = fs::metadata(&file).unwrap();
-            (at.ctime(), at.ctime_nsec() / 10_000_000)
-        };
-        let first = time();
-        support::wait_until("the clock goes on", || time() != first);
-        fs::remove_file(&file).unwrap();
-    }
-
     /// All that is there, with what must not change: inode, mode, time of the last write, size, links, content.
     pub fn content(&self) -> BTreeMap<PathBuf, String> {
         let mut all = BTreeMap::new();
@@ -106,6 +93,19 @@ impl Tree {
         }
         all
     }
+}
+
+/// Waits until a change of a file has another time than one that was made just now: what was changed in the moment the
+/// pause begins is told as written.
+pub fn tick() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let time = || {
+        support::overwrite(file.path(), "");
+        let at = fs::metadata(&file).unwrap();
+        (at.ctime(), at.ctime_nsec() / 10_000_000)
+    };
+    let first = time();
+    support::wait_until("the clock goes on", || time() != first);
 }
 
 /// Watchers: instances in a process of their own.
@@ -244,6 +244,7 @@ impl Pause {
     }
 
     pub fn by(mut command: Command, dir: &Path, args: &[&str]) -> Pause {
+        tick();
         command.arg("pause").args(args).arg(dir);
         // What it says comes with what the command does.
         let script = "exec \"$@\" -- sh -c 'echo BEGUN $$; exec cat' 2>&1";
@@ -293,6 +294,7 @@ impl Pause {
 
 /// `watchfix pause ARGS`: its status, standard output and standard error.
 pub fn pause(args: &[&str]) -> (i32, String, String) {
+    tick();
     let Output {
         status,
         stdout,

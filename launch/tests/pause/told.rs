@@ -1,6 +1,6 @@
 //! What watchers hear: nothing meanwhile, and afterwards each change once, as far as their masks ask for it.
 
-use super::given::{ALL, Pause, Tree, USUAL, Watchers};
+use super::given::{ALL, Pause, Tree, USUAL, Watchers, tick};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -288,7 +288,7 @@ fn watches_placed_meanwhile_are_muted_too() {
     watchers.add(0, USUAL, &tree.path("new"));
     tree.write("b", "seen by who comes later");
     tree.write("c", "seen by who comes later");
-    tree.tick();
+    tick();
     let mut later = Watchers::new(&[(USUAL, tree.app()), (USUAL, &tree.path("c"))]);
     let muted = |watchers: &Watchers| {
         support::watches(watchers.0.pid())
