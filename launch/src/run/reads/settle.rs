@@ -5,6 +5,7 @@ use super::super::rights::Finder;
 use super::instance::{Place, Shared, identity, now};
 use super::registry::Reads;
 use crate::sys::{inotify, lock};
+use inspect::gather::own_watches;
 use rules::event::{ALL_EVENTS, CLOSE_WRITE, EXCL_UNLINK, MODIFY, ONESHOT};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -26,16 +27,19 @@ impl Reads<'_> {
         for &wd in wds {
             let known = lock(instance).watches.get(&wd).and_then(|watch| {
                 let place = watch.place.clone()?;
-                (watch.mask & MODIFY != 0).then_some((watch.mask, place))
+                (watch.mask & MODIFY != 0).then_some((watch.mask & LASTING, place))
             });
-            let Some((mask, place)) = known else { continue };
-            let mask = mask & (ALL_EVENTS | LASTING) & !MODIFY | CLOSE_WRITE;
+            let Some((flags, place)) = known else {
+                continue;
+            };
+            let settled =
+                |now: u32| (now & MODIFY != 0).then_some(now & !MODIFY | CLOSE_WRITE | flags);
             // From here on: what is read next may already have been raised by the new mask.
             let begun = now();
             if let Some(watch) = lock(instance).watches.get_mut(&wd) {
                 watch.burst.begin(begun);
             }
-            match change(owner, copy, (wd, mask), &place, finder) {
+            match change(owner, copy, (wd, &settled), &place, finder) {
                 Ok(()) => {
                     finder.log.line(
                         owner.process,
@@ -105,15 +109,18 @@ impl Reads<'_> {
         let due = lock(instance).due_until(Instant::now());
         for wd in due {
             let known = lock(instance).watches.get(&wd).and_then(|watch| {
-                // CLOSE_WRITE stays: what was written to and is still open has yet to be reported.
-                let mask = watch.mask & (ALL_EVENTS | LASTING) | CLOSE_WRITE;
-                Some((mask, watch.place.clone()?))
+                let place = watch.place.clone()?;
+                Some((watch.mask & LASTING, place))
             });
-            let done = known.map(|(mask, place)| change(owner, &copy, (wd, mask), &place, finder));
+            let done = known.map(|(flags, place)| {
+                // CLOSE_WRITE stays: what was written to and is still open has yet to be reported.
+                let back = |now: u32| (now & CLOSE_WRITE != 0).then_some(now | MODIFY | flags);
+                change(owner, &copy, (wd, &back), &place, finder)
+            });
             if let Some(watch) = lock(instance).watches.get_mut(&wd) {
                 match done {
                     Some(Ok(())) => watch.burst.end(now()),
-                    // Its path leads elsewhere for now: it stays as it is.
+                    // Its path leads elsewhere for now, or a pause has muted it: it stays as it is.
                     _ => watch.burst.postpone(),
                 }
             }
@@ -122,23 +129,29 @@ impl Reads<'_> {
     }
 }
 
-/// Gives the watch `wd`, which is at `place`, another mask.
+/// Gives the watch `wd`, which is at `place`, the mask that `mask` makes of the events it reports now. What it reports may have
+/// been changed by another program, by `heal` or a pause: then `mask` says no more than it has left.
 fn change(
     owner: &mut Owner,
     instance: &OwnedFd,
-    (wd, mask): (i32, u32),
+    (wd, mask): (i32, &dyn Fn(u32) -> Option<u32>),
     place: &Place,
     finder: &Finder<'_>,
 ) -> io::Result<()> {
+    let changed = || io::Error::from(io::ErrorKind::NotFound);
+    let watches = own_watches(instance.as_fd());
+    let watch = watches.iter().find(|watch| watch.wd == wd);
+    let now = watch.ok_or_else(changed)?.mask.0 & ALL_EVENTS;
+    let mask = mask(now).ok_or_else(changed)?;
     let rights = finder.guard.rights_of(owner)?;
     rights.act(|| {
         let found = owner.find(&place.path, place.follow, finder.own_root)?;
         if identity(&found) != place.identity {
-            return Err(io::ErrorKind::NotFound.into());
+            return Err(changed());
         }
         match inotify::change_here(instance.as_fd(), found.file.as_fd(), (wd, mask))? {
             true => Ok(()),
-            false => Err(io::ErrorKind::NotFound.into()),
+            false => Err(changed()),
         }
     })?
 }
