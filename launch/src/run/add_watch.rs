@@ -16,7 +16,7 @@ use super::call::Judge;
 use super::log::Log;
 use super::owners::{Found, Owner, Owners};
 use super::pending::Pending;
-use super::reads::{Reads, now};
+use super::reads::{Reads, Shared, now};
 use super::tracee;
 use crate::sys::seccomp::{Answer, waits};
 use crate::sys::{inotify, lock, words};
@@ -140,6 +140,8 @@ impl<'r> Judge<'r> {
                     && self.databases.has_in(owner, &target, (rules, &self.copies))
             })?;
             let mask = reduce(rules.strip, fate, call.mask);
+            let owed = |(reads, shared): &(&Reads<'r>, Shared)| reads.owed(shared, &target, mask);
+            let mask = mask | judged.as_ref().map_or(0, owed);
             let stays = (mask ^ call.mask) & ALL_EVENTS == 0;
             if stays && rules.max_watches.is_none() && judged.is_none() {
                 return Ok(None);

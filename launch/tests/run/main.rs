@@ -5,6 +5,7 @@
 
 mod as_started;
 mod budget;
+mod bursts;
 mod conformance;
 mod explain;
 mod given;

@@ -38,7 +38,7 @@ impl Reader {
     }
 
     /// With an instance whose reads do not wait and a watch on its directory for these events.
-    fn watching(flags: &[&str], mask: &str) -> Reader {
+    pub fn watching(flags: &[&str], mask: &str) -> Reader {
         let mut reader = Reader::under(flags);
         reader.watch("800", mask);
         reader

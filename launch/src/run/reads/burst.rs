@@ -73,9 +73,22 @@ impl Burst {
         }
     }
 
+    /// Notes that it was settled from `placed` until now, by a rule.
+    pub fn was_settled(&mut self, placed: Time, now: Time) {
+        self.due = None;
+        self.settled = Some((placed, Some(now)));
+    }
+
+    /// Notes that its program has placed it again, if it is settled.
+    pub fn end_if_settled(&mut self, now: Time) {
+        if self.due.is_some() {
+            self.end(now);
+        }
+    }
+
     /// Notes that it could not be given its mask back yet.
     pub fn postpone(&mut self) {
-        self.due = Some(Instant::now() + LONGEST);
+        self.due = Some(Instant::now() + FIRST);
     }
 
     /// When the mask is to be given back, while the watch is settled.

@@ -4,7 +4,7 @@ use super::super::owners::Found;
 use super::burst::Burst;
 use super::undelivered::Undelivered;
 use rules::attrib::{Identity, Time};
-use rules::event::MASK_ADD;
+use rules::event::{CLOSE_WRITE, MASK_ADD, MODIFY};
 use rules::watch::Asked;
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -52,6 +52,13 @@ pub struct Place {
     pub follow: bool,
 }
 
+impl Watch {
+    /// Whether CLOSE_WRITE stands, or has stood, for a MODIFY it was asked for.
+    fn has_settled(&self) -> bool {
+        self.asked.settled() || self.burst.has_settled()
+    }
+}
+
 impl Instance {
     /// A new one.
     pub fn new() -> Instance {
@@ -63,19 +70,40 @@ impl Instance {
         }
     }
 
+    /// What a watch placed on a file has to report besides `mask`, for which it is asked: CLOSE_WRITE, where that stood in for
+    /// MODIFY. What was written to then and is still open has yet to be reported.
+    pub fn owed(&self, file: Identity, mask: u32) -> u32 {
+        let owes = |watch: &Watch| {
+            let is_there = |place: &Arc<Place>| place.identity == file;
+            watch.place.as_ref().is_some_and(is_there) && watch.has_settled()
+        };
+        match mask & MODIFY != 0 && self.watches.values().any(owes) {
+            true => CLOSE_WRITE,
+            false => 0,
+        }
+    }
+
     /// Notes that a watch was placed. What was known of an earlier call for it goes, unless the new mask was added to the old
     /// one.
     pub fn placed(&mut self, wd: i32, mut new: Watch) {
-        let old = self.watches.remove(&wd);
-        // What was written to since it was first placed may still be open.
-        if let Some(old) = old.as_ref().filter(|old| old.asked.settled()) {
-            new.placed = old.placed;
-        }
-        if let Some(old) = old.filter(|_| new.wanted & MASK_ADD != 0) {
-            new.wanted |= old.wanted;
-            new.mask |= old.mask;
-            new.asked = Asked::from_bits(new.asked.bits() | old.asked.bits());
+        if let Some(old) = self.watches.remove(&wd) {
+            let adds = new.wanted & MASK_ADD != 0;
+            let (was_settled, is_settled) = (old.asked.settled(), new.asked.settled());
+            // What was written to since it was first placed may still be open.
+            if was_settled {
+                new.placed = old.placed;
+            }
             new.burst = old.burst;
+            if !adds && was_settled && !is_settled {
+                new.burst.was_settled(old.placed, now());
+            } else if !adds || new.mask & MODIFY != 0 {
+                new.burst.end_if_settled(now());
+            }
+            if adds {
+                new.wanted |= old.wanted;
+                new.mask |= old.mask;
+                new.asked = Asked::from_bits(new.asked.bits() | old.asked.bits());
+            }
         }
         self.watches.insert(wd, new);
     }

@@ -23,5 +23,5 @@ mod registry;
 mod settle;
 mod undelivered;
 
-pub use instance::now;
+pub use instance::{Shared, now};
 pub use registry::{Reads, new as new_instance};

@@ -77,6 +77,11 @@ impl<'r> Reads<'r> {
         found.is_some_and(|instance| lock(&instance).judged)
     }
 
+    /// What a watch on `target` has to report besides its `mask` ([`Instance::owed`]).
+    pub fn owed(&self, instance: &Shared, target: &Found, mask: u32) -> u32 {
+        lock(instance).owed(identity(target), mask)
+    }
+
     /// Notes a watch that was placed by `path` on `target`, not before the time `since`.
     pub fn placed(
         &self,
