@@ -40,6 +40,7 @@ pub use process::secrets::hide as without_secrets;
 pub use process::status::{
     comm_of, command_of, has_ended_since, identity, is_gone_since, start_of,
 };
+pub use process::supervisor::supervisor_of;
 pub use process::thread::{Thread, thread};
 pub use servers::by_name::{NamedProcesses, called};
 pub use servers::descendants::{descendants, is_descendant, watching, watching_below};

@@ -35,6 +35,8 @@ pub struct PausedWatch {
     pub mask: u32,
     /// Where the inode is.
     pub path: Name,
+    /// It has its mask: the supervisor of `watchfix run` withholds what it reports.
+    pub held: bool,
 }
 
 /// One pause.
@@ -87,10 +89,11 @@ impl PauseRecord {
         }
         for watch in &self.watches {
             let Started { pid, ticks } = watch.process;
-            let PausedWatch { fd, wd, .. } = watch;
+            let PausedWatch { fd, wd, held, .. } = watch;
+            let word = if *held { "held" } else { "watch" };
             let _ = writeln!(
                 text,
-                "watch {pid} {ticks} {fd} {wd} {:x} {:x} {:x} {}",
+                "{word} {pid} {ticks} {fd} {wd} {:x} {:x} {:x} {}",
                 watch.device,
                 watch.inode,
                 watch.mask,
@@ -122,7 +125,7 @@ impl PauseRecord {
                 "dir" => record.dirs.push(from_hex(rest)?.into()),
                 "exclude" => record.exclude = from_hex(rest)?,
                 "aside" => record.aside.push(from_hex(rest)?.into()),
-                "watch" => record.watches.push(watch(&mut numbers)?),
+                "watch" | "held" => record.watches.push(watch(&mut numbers, word == "held")?),
                 _ => return None,
             }
         }
@@ -137,7 +140,7 @@ fn started<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Started> {
     })
 }
 
-fn watch<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<PausedWatch> {
+fn watch<'a>(words: &mut impl Iterator<Item = &'a str>, held: bool) -> Option<PausedWatch> {
     Some(PausedWatch {
         process: started(words)?,
         fd: words.next()?.parse().ok()?,
@@ -146,6 +149,7 @@ fn watch<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<PausedWatch> {
         inode: u64::from_str_radix(words.next()?, 16).ok()?,
         mask: u32::from_str_radix(words.next()?, 16).ok()?,
         path: from_hex(words.next()?)?.into(),
+        held,
     })
 }
 
@@ -175,6 +179,19 @@ pub fn from_hex(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
+    fn watch(held: bool) -> PausedWatch {
+        PausedWatch {
+            process: Started { pid: 5, ticks: 6 },
+            fd: 3,
+            wd: 31,
+            device: 0xfe0_0000,
+            inode: u64::MAX,
+            mask: 0x3ee,
+            path: Name::from(&b"/srv/a b/c\n"[..]),
+            held,
+        }
+    }
+
     #[test]
     fn a_record_is_read_back_as_it_was_written_and_never_in_part() {
         let record = PauseRecord {
@@ -187,15 +204,7 @@ mod tests {
             dirs: vec![Name::from(&b"/srv/a b"[..])],
             exclude: b"**/tmp".into(),
             aside: vec![Name::from(&b"/srv/.watchfix"[..])],
-            watches: vec![PausedWatch {
-                process: Started { pid: 5, ticks: 6 },
-                fd: 3,
-                wd: 31,
-                device: 0xfe0_0000,
-                inode: u64::MAX,
-                mask: 0x3ee,
-                path: Name::from(&b"/srv/a b/c\n"[..]),
-            }],
+            watches: vec![watch(false), watch(true)],
         };
         let text = record.text();
         assert_eq!(PauseRecord::parse(&text), Some(record));

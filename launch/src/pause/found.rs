@@ -38,7 +38,8 @@ impl Found {
     /// The watches of a record. If it is `half_told`, one kind of event may be let through to them.
     pub fn of(record: &PauseRecord, half_told: bool) -> Found {
         let wanted = Wanted::of(record, half_told);
-        let pids: BTreeSet<u32> = record.watches.iter().map(|w| w.process.pid).collect();
+        let muted = record.watches.iter().filter(|watch| !watch.held);
+        let pids: BTreeSet<u32> = muted.map(|w| w.process.pid).collect();
         let mut found = Found::default();
         for &pid in &pids {
             found.look_at(pid, &wanted);
@@ -111,7 +112,7 @@ impl Wanted {
             half_told,
             ..Wanted::default()
         };
-        for watch in &record.watches {
+        for watch in record.watches.iter().filter(|watch| !watch.held) {
             let key = (watch.wd, (watch.device, watch.inode));
             wanted
                 .there

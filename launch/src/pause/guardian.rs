@@ -5,6 +5,7 @@ use super::message::{Message, PROBLEM, send};
 use super::muted::{Outcome, Pause};
 use super::processes::{self, watching};
 use super::recover::recover;
+use super::replay::Replay;
 use super::resume::resume;
 use super::state;
 use super::store::{PATIENCE, Store, covering, dirs};
@@ -13,7 +14,7 @@ use crate::sys::{pidfd, process, signal, socket, words};
 use inspect::gather::{Fingerprint, Processes, sees_as_we_do};
 use inspect::model::{PauseRecord, Started};
 use inspect::words::plural;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -177,8 +178,11 @@ impl Guardian {
         asked
     }
 
-    /// Mutes what has come since the last look.
+    /// Mutes what has come since the last look, and what is withheld no more.
     fn look(&mut self) {
+        if self.pause.held.has_lost_any() {
+            self.seen.values_mut().for_each(Fingerprint::forget);
+        }
         let Ok(pids) = Processes::open().and_then(|mut all| all.pids()) else {
             return;
         };
@@ -219,8 +223,24 @@ impl Guardian {
         }
     }
 
+    /// What a supervisor that has ended would have handed over is told as for all others.
+    fn mute_what_was_withheld(&mut self) {
+        let watches = self.pause.record.watches.iter();
+        let held = watches.filter(|watch| watch.held);
+        let pids: BTreeSet<u32> = held.map(|watch| watch.process.pid).collect();
+        if let Ok(store) = Store::open(PATIENCE) {
+            for pid in pids {
+                // One that has ended hears nothing.
+                let _ = self.pause.mute(pid, &store);
+            }
+        }
+    }
+
     /// Ends the pause, once no other one goes on, and says what it came to.
     fn end(mut self, why: Why, say: &dyn Fn(Message<'_>)) -> String {
+        if self.pause.held.loses_any() {
+            self.mute_what_was_withheld();
+        }
         self.pause.record.over = true;
         let mut told = false;
         let store = loop {
@@ -244,10 +264,17 @@ impl Guardian {
             }
             await_end(other.guardian);
         };
-        let told = resume(&mut self.pause, &mut |record| {
+        let mut told = resume(&mut self.pause, &mut |record| {
             // It is for who has to put back what a killed guardian has left there.
             let _ = store.write(record);
         });
+        // What was done to tell the others is withheld too, and told as what it was.
+        let handed_over = self
+            .pause
+            .held
+            .end(Replay::named(&self.pause.record.replay));
+        let watches = self.pause.record.watches.iter();
+        told.add(&handed_over, watches.filter(|watch| watch.held).count());
         store.remove(&self.pause.record);
         let mut text = match why {
             Why::Command => String::new(),

@@ -4,6 +4,7 @@
 //! launcher ------> guardian, in a session of its own
 //!  |                 [guardian]  a record of who pauses what       [store]
 //!  |                 [muted]     masks that report nothing; what was there, by name
+//!  |                 [held]      or, under `watchfix run` with reads judged: its supervisor withholds the records
 //!  |  <- ready ---   looks every 250 ms for watches placed meanwhile
 //!  +--> CMD
 //!  |  -- pidfd -->   waits for the end of CMD, and for other pauses of the same tree
@@ -22,6 +23,7 @@ mod files;
 mod found;
 mod guardian;
 mod hearing;
+mod held;
 mod left;
 mod list;
 mod message;

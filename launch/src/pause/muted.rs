@@ -1,12 +1,13 @@
 //! Muting: the watches in the trees of a pause get a mask that reports nothing, in place, as `heal` changes masks.
 
 use super::changes::{Names, names};
+use super::held::{Held, is_supervisor};
 use super::state::{Inode, State, Time, now, state_since};
 use super::store::Store;
 use super::trees::Trees;
 use crate::heal::{By, Change, Refused, Stopped, Target, make_pass};
 use inspect::gather::{Gaps, ProcessHandle, sees_as_we_do, without_paths};
-use inspect::model::{Device, PauseRecord, PausedWatch, Started};
+use inspect::model::{Device, PauseRecord, PausedWatch, Started, Watch};
 use rules::event::{ALL_EVENTS, EXCL_UNLINK, ONESHOT, UNMOUNT};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -93,6 +94,8 @@ pub struct Pause {
     pub begun: bool,
     /// Inodes by what this program calls them, for processes that see other paths.
     own: Option<HashMap<Inode, Vec<u8>>>,
+    /// What is not muted, as what it reports is withheld.
+    pub held: Held,
 }
 
 type PausedKey = (Started, i32, i32, Inode);
@@ -127,6 +130,7 @@ impl Pause {
             places: HashMap::new(),
             begun: false,
             own: None,
+            held: Held::default(),
             record,
         }
     }
@@ -140,7 +144,9 @@ impl Pause {
     pub fn concerns(&self, pid: u32) -> bool {
         let seen = without_paths(pid).unwrap_or_default();
         let mut seen = seen.iter();
+        // A supervisor's copies are of what its programs have.
         seen.any(|watch| self.devices.contains(&watch.device) && fires(watch.mask.0))
+            && !is_supervisor(pid)
     }
 
     /// Whether a process that may not be changed watches something in the trees, as far as it may be looked at.
@@ -158,7 +164,7 @@ impl Pause {
         })
     }
 
-    /// Mutes what a process that it [`concerns`](Self::concerns) watches in the trees. The record has it before the masks change.
+    /// Mutes, or has withheld, what a process that it [`concerns`](Self::concerns) watches in the trees. The record has it before the masks change.
     ///
     /// # Errors
     /// The process may not be changed though it watches something there.
@@ -178,16 +184,18 @@ impl Pause {
             false => Some(&*self.own.get_or_insert_with(|| self.trees.inodes())),
         };
         let trees = &self.trees;
-        let place = |watch: &inspect::model::Watch| -> Option<Vec<u8>> {
+        let place = |watch: &Watch| -> Option<Vec<u8>> {
             match own {
                 Some(own) => own.get(&(watch.device.0, watch.inode)).cloned(),
                 None => watch.path.as_ref().map(|path| path.as_bytes().to_vec()),
             }
             .filter(|path| trees.have(path))
         };
+        let (held, mut withheld, mut more) = (&mut self.held, HashSet::new(), 0);
         let mut plan = |target: &Target| {
-            let mut changes = Vec::new();
+            let mut changes: Vec<Change> = Vec::new();
             for (instance, seen) in target.handle.process().inotify.iter().enumerate() {
+                let first = changes.len();
                 for (at, watch) in seen.watches.iter().enumerate() {
                     let before = watch.mask.0;
                     if fires(before) && on_them(watch.device) && place(watch).is_some() {
@@ -201,6 +209,15 @@ impl Pause {
                         });
                     }
                 }
+                let wds: Vec<i32> = changes.iter().skip(first).map(|change| change.wd).collect();
+                if !wds.is_empty()
+                    && seen.thread.is_none()
+                    && let Ok(new) = held.hold(pid, seen.fd, &wds)
+                {
+                    changes.truncate(first);
+                    withheld.extend(wds.into_iter().map(|wd| (instance, wd)));
+                    more += new;
+                }
             }
             changes
         };
@@ -208,34 +225,24 @@ impl Pause {
         // What is changed between the mute and the look at what is there has to be told.
         let since = if self.begun { now() } else { self.since };
         let (record, places) = (&mut self.record, &mut self.places);
+        let noted = |fd: i32, watch: &Watch, held: bool| PausedWatch {
+            process,
+            fd,
+            wd: watch.wd,
+            device: watch.device.0,
+            inode: watch.inode,
+            mask: watch.mask.0,
+            path: place(watch).unwrap_or_default().into(),
+            held,
+        };
         let mut note = |target: &Target, changes: &[Change]| {
             for change in changes {
                 let instances = &target.handle.process().inotify;
                 let instance = instances.get(change.instance);
-                let Some((instance, watch)) =
-                    instance.and_then(|i| Some((i, i.watches.get(change.watch)?)))
-                else {
-                    continue;
-                };
-                let noted = PausedWatch {
-                    process,
-                    fd: instance.fd,
-                    wd: watch.wd,
-                    device: watch.device.0,
-                    inode: watch.inode,
-                    mask: change.before,
-                    path: place(watch).unwrap_or_default().into(),
-                };
-                match places
-                    .get(&key(&noted))
-                    .and_then(|&at| record.watches.get_mut(at))
+                if let Some(instance) = instance
+                    && let Some(watch) = instance.watches.get(change.watch)
                 {
-                    // The program has placed it again meanwhile, perhaps to add to it.
-                    Some(watch) => watch.mask |= noted.mask,
-                    None => {
-                        places.insert(key(&noted), record.watches.len());
-                        record.watches.push(noted);
-                    }
+                    add(record, places, noted(instance.fd, watch, false));
                 }
             }
             store.write(record).map_err(|e| e.to_string())
@@ -250,7 +257,7 @@ impl Pause {
             .iter()
             .map(|one| format!("{}: {}", one.place, one.why));
         let mut outcome = Outcome {
-            muted: pass.done.len(),
+            muted: pass.done.len() + more,
             failed: failed.collect(),
             ..Outcome::default()
         };
@@ -258,7 +265,18 @@ impl Pause {
             .done
             .iter()
             .map(|d| (d.change.instance, d.change.wd))
+            .chain(withheld.iter().copied())
             .collect();
+        for (at, instance) in target.handle.process().inotify.iter().enumerate() {
+            let watches = instance.watches.iter();
+            for watch in watches.filter(|watch| withheld.contains(&(at, watch.wd))) {
+                add(record, places, noted(instance.fd, watch, true));
+            }
+        }
+        if more > 0 {
+            // Nothing is to be restored by who finds it: it is to be read.
+            let _ = store.write(record);
+        }
         let mut new: HashMap<Inode, Vec<WatchId>> = HashMap::new();
         for watch in self.record.watches.get(first..).unwrap_or_default() {
             let inode = (watch.device, watch.inode);
@@ -293,6 +311,22 @@ impl Pause {
             }
         }
         Ok(outcome)
+    }
+}
+
+/// Notes a watch in a record, whose watches have these places there.
+fn add(record: &mut PauseRecord, places: &mut HashMap<PausedKey, usize>, new: PausedWatch) {
+    let at = places.get(&key(&new));
+    match at.and_then(|&at| record.watches.get_mut(at)) {
+        Some(watch) => {
+            // The program has placed it again meanwhile, perhaps to add to it.
+            watch.mask |= new.mask;
+            watch.held = new.held;
+        }
+        None => {
+            places.insert(key(&new), record.watches.len());
+            record.watches.push(new);
+        }
     }
 }
 

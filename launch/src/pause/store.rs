@@ -89,7 +89,7 @@ pub fn covering(store: &Store, record: &PauseRecord) -> Option<PauseRecord> {
         record
             .watches
             .iter()
-            .any(|watch| trees.have(watch.path.as_bytes()))
+            .any(|watch| !watch.held && trees.have(watch.path.as_bytes()))
     };
     let mut all = store.all().into_iter();
     all.find(|other| {

@@ -1,5 +1,6 @@
 //! What a pause came to, in the words of its last lines.
 
+use super::held::HandedOver;
 use super::message::PROBLEM;
 use inspect::model::Name;
 use inspect::words::{number, plural};
@@ -75,6 +76,15 @@ impl Told {
             self.first
                 .push(format!("{dir}{slash}{}: {why}", Name::from(name)));
         }
+    }
+
+    /// Adds what was handed over to so many watches whose records were withheld.
+    pub fn add(&mut self, handed_over: &HandedOver, watches: usize) {
+        self.restored += watches;
+        self.gone += handed_over.gone;
+        self.new += handed_over.new;
+        self.written += handed_over.written;
+        self.attributes += handed_over.attributes;
     }
 
     /// Lines, each with its newline.

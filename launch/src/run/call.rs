@@ -8,6 +8,7 @@ use super::databases::{Databases, Eyes};
 use super::filter::Trapped;
 use super::log::Log;
 use super::owners::Owners;
+use super::pauses;
 use super::pending::Pending;
 use super::reads::Reads;
 use super::rights::{Finder, Guard};
@@ -147,6 +148,13 @@ impl<'r> Judge<'r> {
     /// Lets go of instances that were closed; does not return, if any are kept.
     pub fn look_after_copies(&self) {
         self.copies.look_after();
+    }
+
+    /// Withholds for pauses what is read; does not return, if reads are judged.
+    pub fn serve_pauses(&self, log: &Log) {
+        if let Some(reads) = &self.reads {
+            pauses::serve(reads, &self.finder(log));
+        }
     }
 
     /// Gives watches their masks back that were settled for a while; does not return, if reads are judged.

@@ -88,6 +88,9 @@ impl<'scope, 'env> Judges<'scope, 'env> {
         let after_copies = Builder::new();
         // Without it they are let go of when another instance is made.
         let _ = after_copies.spawn_scoped(scope, move || calls.judge.look_after_copies());
+        let for_pauses = Builder::new();
+        // Without it, their masks are muted.
+        let _ = for_pauses.spawn_scoped(scope, move || calls.judge.serve_pauses(calls.log));
         // The first is for who lets calls go.
         let [_, slots @ ..] = in_flight;
         let free = |slot| Seat { slot, judge: None };

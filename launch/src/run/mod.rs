@@ -35,6 +35,7 @@ mod log;
 mod make;
 mod message;
 mod owners;
+mod pauses;
 mod pending;
 mod program;
 mod reads;

@@ -131,6 +131,16 @@ pub fn ring(inotify: BorrowedFd<'_>) -> io::Result<i32> {
     Ok(wd)
 }
 
+/// How many bytes there are to be read (FIONREAD).
+pub fn waiting(inotify: BorrowedFd<'_>) -> usize {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the kernel writes one integer.
+    match unsafe { libc::ioctl(inotify.as_raw_fd(), libc::FIONREAD as _, &raw mut count) } {
+        0 => usize::try_from(count).unwrap_or(0),
+        _ => 0,
+    }
+}
+
 /// Whether its reads do not wait (O_NONBLOCK).
 pub fn is_non_blocking(inotify: BorrowedFd<'_>) -> bool {
     // SAFETY: fcntl with F_GETFL takes integers.

@@ -3,6 +3,8 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::SocketAddr;
 
 /// The most descriptors one message has.
 const MOST: usize = 2;
@@ -114,6 +116,34 @@ pub fn receive(socket: BorrowedFd<'_>, text: &mut [u8]) -> io::Result<(usize, Ve
         }
     }
     Ok((length, descriptors))
+}
+
+/// The abstract name of the socket of the supervisor with this PID.
+///
+/// # Errors
+/// None is expected.
+pub fn own_name(supervisor: u32) -> io::Result<SocketAddr> {
+    SocketAddr::from_abstract_name(format!("watchfix-run-{supervisor}"))
+}
+
+/// The PID, as this process sees it, and the user of who has made the other end of a socket, or listens there (SO_PEERCRED).
+///
+/// # Errors
+/// The kernel's errno.
+pub fn peer(socket: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
+    let mut peer = libc::ucred {
+        pid: 0,
+        uid: 0,
+        gid: 0,
+    };
+    let mut size = size_of_val(&peer) as libc::socklen_t;
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_PEERCRED);
+    let place = (&raw mut peer).cast();
+    // SAFETY: the kernel writes at most as many bytes as there is room for.
+    match unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, place, &raw mut size) } {
+        0 => Ok((peer.pid as u32, peer.uid)),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 #[cfg(test)]

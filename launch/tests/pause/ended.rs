@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use support::{Next, wait_until};
 
-fn kill(pid: u32) {
+pub fn kill(pid: u32) {
     // SAFETY: kill has no memory effects; the process belongs to this test.
     assert_eq!(unsafe { libc::kill(pid as i32, libc::SIGKILL) }, 0);
 }

@@ -135,7 +135,10 @@ impl Watchers {
                 .trim_end()
                 .to_owned()
         };
-        let lines = lines.iter().filter(|line| !line.starts_with("wd "));
+        // What stands for a read of which nothing is left is nobody's.
+        let is_filler = |line: &&String| line.split(' ').nth(2) == Some("-1");
+        let lines = lines.iter().filter(|line| !is_filler(line));
+        let lines = lines.filter(|line| !line.starts_with("wd "));
         let mut heard: Vec<_> = lines.map(without_wd).collect();
         // The kernel does the same, as long as the first was not read.
         heard.dedup();

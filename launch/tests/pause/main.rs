@@ -8,4 +8,5 @@ mod ended;
 mod given;
 mod leases;
 mod limits;
+mod supervised;
 mod told;

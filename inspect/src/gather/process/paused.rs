@@ -6,15 +6,15 @@ use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::View;
-use crate::model::{PauseRecord, Paused, Process, Started};
+use crate::model::{PauseRecord, Paused, PausedWatch, Process, Started};
 use crate::sys;
 use rules::event::ALL_EVENTS;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-/// The pause a process is under, if a readable record says so and its watches are still mute. Of several, the one that
-/// began last.
+/// The pause a process is under, if a readable record says so and its watches are still mute, or held by a guardian that is
+/// there. Of several, the one that began last.
 pub fn paused(process: &Process) -> Option<Paused> {
     if process.inotify.is_empty() {
         return None;
@@ -64,15 +64,21 @@ fn of(process: &Process, uid: u32, record: PauseRecord) -> Option<Paused> {
         watches.any(|watch| watch.wd == wd && watch.mask.0 & ALL_EVENTS == 0)
     };
     let watches = record.watches.iter().filter(|watch| watch.process == own);
-    let watches = watches.filter(|watch| is_mute(watch.fd, watch.wd)).count();
     let Started { pid, ticks } = record.guardian;
+    let abandoned = has_ended_since(pid, ticks);
+    // Its end is the end of what it holds.
+    let is_paused = |watch: &&PausedWatch| match watch.held {
+        true => !abandoned && !record.over,
+        false => is_mute(watch.fd, watch.wd),
+    };
+    let watches = watches.filter(is_paused).count();
     let time = |seconds| Some(jiff::Timestamp::from_second(seconds).ok()?.to_string());
     Some(Paused {
         since: time(record.since)?,
         until: time(record.until)?,
         uid,
         watches,
-        abandoned: has_ended_since(pid, ticks),
+        abandoned,
         dirs: record.dirs,
         command: record.command.into(),
         guardian: pid,

@@ -3,8 +3,10 @@
 use super::super::owners::Found;
 use super::burst::Burst;
 use super::undelivered::Undelivered;
+use super::withheld::Withheld;
 use rules::attrib::{Identity, Time};
 use rules::event::{CLOSE_WRITE, MASK_ADD, MODIFY};
+use rules::record::{Record, Verdict};
 use rules::watch::Asked;
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -22,6 +24,10 @@ pub struct Instance {
     pub read: Time,
     /// What was read and could not be handed over.
     pub undelivered: Undelivered,
+    /// What pauses hold back.
+    pub withheld: Withheld,
+    /// Who reads from it while any is held back has this: so records stay in their order.
+    pub turn: Arc<Mutex<()>>,
     /// Its reads are judged: a watch was placed on it while they did not wait.
     pub judged: bool,
 }
@@ -66,6 +72,8 @@ impl Instance {
             watches: HashMap::new(),
             read: now(),
             undelivered: Undelivered::default(),
+            withheld: Withheld::default(),
+            turn: Arc::default(),
             judged: false,
         }
     }
@@ -106,6 +114,21 @@ impl Instance {
             }
         }
         self.watches.insert(wd, new);
+    }
+
+    /// Withholds a record that is to be handed over as the verdict says, if a pause holds its watch.
+    pub fn withhold(&mut self, record: &Record<'_>, verdict: Verdict) -> bool {
+        if !self.withheld.holds(record.wd) {
+            return false;
+        }
+        let hears = self.watches.get(&record.wd).map_or(0, |watch| watch.mask);
+        if let Verdict::As(mask) | Verdict::After(mask) = verdict {
+            self.withheld.keep(record, mask, hears);
+        }
+        if let Verdict::Keep | Verdict::After(_) = verdict {
+            self.withheld.keep(record, record.mask, hears);
+        }
+        true
     }
 
     /// When the next of its watches is to get its mask back.

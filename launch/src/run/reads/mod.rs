@@ -5,6 +5,7 @@
 //! read of such a number --> read here, on a copy obtained for that read --> judged --> written into the caller's buffer
 //!                                                                             |               [read, look]
 //!            more ignored writes than anybody wants to be woken for? <--------+               [burst, settle]
+//!            under a pause? kept until it ends, as what is true then <--------+            [withheld, withhold]
 //! ```
 //!
 //! No copy of an instance is kept: one would keep it alive when its program has closed it. Only reads that do not wait are
@@ -20,8 +21,13 @@ mod look;
 mod mounts;
 mod read;
 mod registry;
+mod released;
 mod settle;
 mod undelivered;
+mod withheld;
+mod withhold;
 
 pub use instance::{Shared, now};
 pub use registry::{Reads, new as new_instance};
+pub use released::{Most, Released};
+pub use withheld::Pause;

@@ -14,6 +14,7 @@ use rules::event::{EVENTS, IGNORED, MODIFY};
 use rules::record::{self, Record, Verdict};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 impl Reads<'_> {
     /// Makes the read that the thread asked for, judges what came and answers. Watches whose ignored files are written to too
@@ -37,8 +38,18 @@ impl Reads<'_> {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let source = (&instance, &copy);
+        let turn = {
+            let instance = lock(&instance);
+            let is_held = instance.withheld.holds_any();
+            is_held.then(|| Arc::clone(&instance.turn))
+        };
+        let _turn = turn.as_deref().map(lock);
         let before = lock(&instance).undelivered.next(room(first), copy.as_fd());
         if let Some(bytes) = before {
+            let bytes = match bytes {
+                Ok(bytes) => bytes,
+                Err(error) => return refuse(&error, pending),
+            };
             let written = match tracee::fill(owner.thread(), buffers, &bytes) {
                 true => bytes.len(),
                 false => 0,
@@ -53,12 +64,7 @@ impl Reads<'_> {
             let bytes = match pending.slot.read(copy.as_fd(), filled.read, size) {
                 Ok(bytes) => bytes,
                 Err(_) if filled.read > 0 => break,
-                Err(error) => {
-                    let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                    // Its process may have ended.
-                    let _ = pending.answer(Answer::Error(errno));
-                    return Ok(());
-                }
+                Err(error) => return refuse(&error, pending),
             };
             filled.read += bytes.len();
             let (bytes, bursts) = self.judge(owner, fd, &instance, (bytes, size), finder);
@@ -79,7 +85,8 @@ impl Reads<'_> {
         Ok(())
     }
 
-    fn judge(
+    /// What is left of records that were read into a buffer of this size, and the watches that are to settle.
+    pub fn judge(
         &self,
         owner: &Owner,
         fd: i32,
@@ -98,11 +105,12 @@ impl Reads<'_> {
         };
         let mut bursts = Vec::new();
         let length = record::compact(&mut bytes, filled, filled == size, false, |record| {
-            if lock(instance).undelivered.is_doorbell(record.wd) {
+            let is_last = record.mask & IGNORED != 0;
+            if lock(instance).undelivered.is_doorbell(record.wd, is_last) {
                 return Verdict::Remove;
             }
             let verdict = record::judge(&self.rules, &reader, record);
-            if record.mask & IGNORED != 0 {
+            if is_last {
                 lock(instance).watches.remove(&record.wd);
             }
             if verdict != Verdict::Keep {
@@ -115,7 +123,10 @@ impl Reads<'_> {
             {
                 bursts.push(record.wd);
             }
-            verdict
+            match verdict != Verdict::Remove && lock(instance).withhold(record, verdict) {
+                true => Verdict::Remove,
+                false => verdict,
+            }
         });
         bytes.truncate(length);
         lock(instance).read = now();
@@ -162,6 +173,13 @@ struct Filled {
 /// How much of a buffer is used.
 fn room(buffer: &Buffer) -> usize {
     usize::try_from(buffer.size).unwrap_or(MOST).min(MOST)
+}
+
+fn refuse(error: &io::Error, pending: &Pending<'_>) -> io::Result<()> {
+    let errno = error.raw_os_error().unwrap_or(libc::EIO);
+    // Its process may have ended.
+    let _ = pending.answer(Answer::Error(errno));
+    Ok(())
 }
 
 /// Answers a read of these records, of which so many bytes are in the caller's buffers. What could not be written there is lost,

@@ -1,17 +1,20 @@
-//! Records that were read and could not be handed over: their thread had ended, and another process has the instance too.
+//! Records that were read and not handed over yet: their thread had ended, and another process has the instance too; or they
+//! were withheld for a pause.
 //!
-//! They come first at the next read. Until then the instance is readable, by a watch on a file of this program's own that
-//! was written to once, its doorbell.
+//! They come first at the next read. Until then the instance is readable, by watches on files of this program's own that
+//! were written to once, its doorbells.
 
 use crate::sys::inotify;
-use rules::record::Record;
+use rules::record::{HEADER, Record};
+use std::collections::HashSet;
+use std::io;
 use std::os::fd::BorrowedFd;
 
 /// Such records of one instance.
 #[derive(Default)]
 pub struct Undelivered {
     bytes: Vec<u8>,
-    doorbell: Option<i32>,
+    doorbells: HashSet<i32>,
 }
 
 impl Undelivered {
@@ -22,8 +25,16 @@ impl Undelivered {
         self.ring(instance);
     }
 
-    /// As many as go into `size` bytes; `None` if there are none, or the first is larger.
-    pub fn next(&mut self, size: usize, instance: BorrowedFd<'_>) -> Option<Vec<u8>> {
+    /// Adds records that came after all others.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.bytes.extend(bytes);
+    }
+
+    /// As many as go into `size` bytes; `None` if there are none.
+    ///
+    /// # Errors
+    /// EINVAL if the first is larger, as the kernel has it.
+    pub fn next(&mut self, size: usize, instance: BorrowedFd<'_>) -> Option<io::Result<Vec<u8>>> {
         let mut fits = 0;
         while let Some(record) = self.bytes.get(fits..).and_then(Record::read)
             && fits + record.size <= size
@@ -31,24 +42,41 @@ impl Undelivered {
             fits += record.size;
         }
         if fits == 0 {
-            return None;
+            let too_large = || Err(io::Error::from_raw_os_error(libc::EINVAL));
+            return (!self.bytes.is_empty()).then(too_large);
         }
         let rest = self.bytes.split_off(fits);
         let now = std::mem::replace(&mut self.bytes, rest);
         if !self.bytes.is_empty() {
             self.ring(instance);
         }
-        Some(now)
+        Some(Ok(now))
     }
 
-    /// Whether a record of this watch is the doorbell's.
-    pub fn is_doorbell(&self, wd: i32) -> bool {
-        self.doorbell == Some(wd)
+    /// Whether a record of this watch is a doorbell's, of which there is one more for `is_last`.
+    pub fn is_doorbell(&mut self, wd: i32, is_last: bool) -> bool {
+        match is_last {
+            true => self.doorbells.remove(&wd),
+            false => self.doorbells.contains(&wd),
+        }
     }
 
-    fn ring(&mut self, instance: BorrowedFd<'_>) {
-        // Without one they wait for the next event.
-        self.doorbell = inotify::ring(instance).ok().or(self.doorbell);
+    /// Makes the instance readable, if there are records. Who asks how much there is to read (FIONREAD) is told of enough for
+    /// the first one.
+    pub fn ring(&mut self, instance: BorrowedFd<'_>) {
+        let Some(first) = Record::read(&self.bytes) else {
+            return;
+        };
+        for _ in 0..=first.size / HEADER {
+            // Without one they wait for the next event.
+            let Ok(doorbell) = inotify::ring(instance) else {
+                return;
+            };
+            self.doorbells.insert(doorbell);
+            if inotify::waiting(instance) >= first.size {
+                return;
+            }
+        }
     }
 }
 
@@ -78,7 +106,7 @@ mod tests {
         kept.keep(record(4), instance.as_fd());
         assert!(is_readable());
         // Two fit.
-        let two = kept.next(40, instance.as_fd()).unwrap();
+        let two = kept.next(40, instance.as_fd()).unwrap().unwrap();
         assert_eq!(two, [record(4), record(2)].concat());
         // Its own records are told from the program's.
         let mut own = [0; 4096];
@@ -91,9 +119,33 @@ mod tests {
             last = one.wd;
             from += one.size;
         }
-        assert!(from == count && kept.is_doorbell(last) && !kept.is_doorbell(1));
+        assert!(from == count && kept.is_doorbell(last, true) && !kept.is_doorbell(99, false));
         kept.keep(Vec::new(), instance.as_fd());
         assert!(is_readable());
-        assert_eq!(kept.next(4096, instance.as_fd()).unwrap(), record(8));
+        let rest = kept.next(4096, instance.as_fd()).unwrap();
+        assert_eq!(rest.unwrap(), record(8));
+    }
+
+    #[test]
+    fn a_buffer_of_as_many_bytes_as_wait_has_room_for_the_first_record() {
+        let instance = inotify::new(true).unwrap();
+        let long = [
+            &[1u32, 2, 0, 256].map(u32::to_ne_bytes).concat()[..],
+            &[b'x'; 256],
+        ]
+        .concat();
+        let mut kept = Undelivered::default();
+        kept.add(&long);
+        kept.add(&record(4));
+        kept.ring(instance.as_fd());
+        assert!(inotify::waiting(instance.as_fd()) >= long.len());
+        let small = kept.next(long.len() - 1, instance.as_fd()).unwrap();
+        assert_eq!(small.unwrap_err().raw_os_error(), Some(libc::EINVAL));
+        assert_eq!(
+            kept.next(long.len(), instance.as_fd()).unwrap().unwrap(),
+            long
+        );
+        assert_eq!(kept.next(16, instance.as_fd()).unwrap().unwrap(), record(4));
+        assert!(kept.next(16, instance.as_fd()).is_none());
     }
 }
