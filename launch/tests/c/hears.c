@@ -3,6 +3,7 @@
 // hears MASK PATH...: an inotify instance for each pair. Commands on standard input, one a line:
 //   sync              what has come: lines "INSTANCE EVENT[,ISDIR] WD NAME", then "SYNC"
 //   add I MASK PATH   another watch of instance I (of a new one where there is none): "wd N"
+//   again I MASK PATH the same after instance I was closed and made anew
 //   child             leaves its instances to a child and ends
 #define _GNU_SOURCE
 #include <errno.h>
@@ -63,7 +64,11 @@ int main(int argc, char **argv) {
     int at;
     if (!strcmp(line, "sync")) sync_all();
     else if (sscanf(line, "add %d %63s %4095[^\n]", &at, mask, path) == 3) add(at, mask, path);
-    else if (!strcmp(line, "child") && fork()) _exit(0);
+    else if (sscanf(line, "again %d %63s %4095[^\n]", &at, mask, path) == 3) {
+      close(instances[at]);
+      instances[at] = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+      add(at, mask, path);
+    } else if (!strcmp(line, "child") && fork()) _exit(0);
     else if (!strcmp(line, "child")) puts("CHILD");
   }
 }

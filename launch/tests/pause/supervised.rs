@@ -251,6 +251,44 @@ fn what_is_watched_later_is_withheld_too_and_what_is_elsewhere_is_not() {
     assert_eq!(watchers.heard(), [told(0), told(1)].concat());
 }
 
+#[test]
+fn an_instance_that_is_made_anew_meanwhile_is_withheld_from_again() {
+    let tree = Tree::new();
+    let mut watchers = supervised(&[(USUAL, tree.app())]);
+    let pause = Pause::of(tree.app(), &[]);
+    watchers
+        .0
+        .send(&format!("again 0 {USUAL} {}", tree.app().display()));
+    watchers.0.line_with("wd 1");
+    wait_until("nothing is heard", || {
+        tree.write("b", "x");
+        watchers.heard().is_empty()
+    });
+    tree.write("a", "x");
+    assert_eq!(watchers.heard(), [""; 0]);
+    pause.end();
+    let heard = watchers.heard();
+    let told = ["MODIFY b", "CLOSE_WRITE b", "MODIFY a", "CLOSE_WRITE a"];
+    assert_eq!(Watchers::heard_by(&heard, 0), told);
+}
+
+#[test]
+fn an_instance_left_to_a_child_is_the_childs_to_be_told() {
+    let tree = Tree::new();
+    let mut watchers = supervised(&[(USUAL, tree.app())]);
+    let pause = Pause::of(tree.app(), &[]);
+    tree.write("a", "x");
+    assert_eq!(watchers.heard(), [""; 0]);
+    watchers.0.send("child");
+    watchers.0.line_with("CHILD");
+    tree.write("b", "x");
+    assert_eq!(watchers.heard(), [""; 0]);
+    pause.end();
+    let heard = watchers.heard();
+    let told = ["MODIFY a", "CLOSE_WRITE a", "MODIFY b", "CLOSE_WRITE b"];
+    assert_eq!(Watchers::heard_by(&heard, 0), told);
+}
+
 /// The kernel keeps 16,384 records of an instance nobody reads.
 #[test]
 fn more_changes_than_a_queue_has_room_for_are_withheld_for_who_reads_nothing() {
