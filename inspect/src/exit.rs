@@ -1,8 +1,8 @@
 //! What the exit status means.
 
 use crate::model::{
-    CheckScan, Claim, ClaimScan, DatabaseScan, FailureKind, Finding, Row, Scan, Severity, Top,
-    User, Verdict,
+    CheckScan, Claim, ClaimScan, DatabaseScan, FailureKind, Finding, ReachScan, Row, Scan,
+    Severity, Top, User, Verdict,
 };
 
 /// The exit statuses of fdscan, by meaning.
@@ -48,6 +48,15 @@ impl Exit {
         } else {
             Exit::Done
         }
+    }
+
+    /// The status of `fdscan reach`: a file that is missing counts as a process that is not there.
+    pub fn of_reach(scan: &ReachScan, fail_on: Option<Severity>) -> Exit {
+        let worst = scan.files.iter().filter_map(|file| file.severity).max();
+        if fail_on.is_some_and(|least| worst.is_some_and(|worst| worst >= least)) {
+            return Exit::Found;
+        }
+        Exit::from_parts([].iter(), scan.errors.iter().map(|e| e.kind), None)
     }
 
     /// The status of `fdscan top`, of all processes asked for: that none is left to be listed counts as a

@@ -17,6 +17,7 @@ pub mod gather;
 pub mod model;
 pub mod output;
 pub mod pages;
+pub mod reach;
 pub mod render;
 mod scans;
 #[cfg(test)]

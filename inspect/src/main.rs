@@ -42,6 +42,7 @@ fn run(cli: &Cli) -> ExitCode {
         Some(Command::Report(args)) => commands::report(args),
         Some(Command::Wal(args)) => commands::wal(args),
         Some(Command::Claims(args)) => commands::claims(args),
+        Some(Command::Reach(args)) => commands::reach(args),
         None => commands::scan(&cli.scan),
     };
     exit.into()

@@ -3,7 +3,7 @@
 
 use crate::model::{
     CheckScan, ClaimScan, CommandLine, DatabaseScan, Device, Events, EventsScan, Kind, Mask, Name,
-    Reading, ResolvedBy, Scan, Top, Watch,
+    ReachScan, Reading, ResolvedBy, Scan, Top, Watch,
 };
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -35,6 +35,9 @@ const DOCUMENTS: &[Document] = &[
     ("Top", "`fdscan top`", |g| g.subschema_for::<Top>()),
     ("CheckScan", "`fdscan check`", |g| {
         g.subschema_for::<CheckScan>()
+    }),
+    ("ReachScan", "`fdscan reach FILE...`", |g| {
+        g.subschema_for::<ReachScan>()
     }),
     ("Reading", "`fdscan watch PID`, a line each", |g| {
         g.subschema_for::<Reading>()

@@ -5,6 +5,7 @@ mod check;
 mod claims;
 mod events;
 mod export;
+mod reach;
 mod report;
 mod scan;
 mod targets;
@@ -20,6 +21,7 @@ pub use check::CheckArgs;
 pub use claims::ClaimsArgs;
 pub use events::EventsArgs;
 pub use export::ExportArgs;
+pub use reach::ReachArgs;
 pub use report::{ReportArgs, ReportFormat};
 pub use scan::ScanArgs;
 pub use targets::TargetArgs;
@@ -107,6 +109,11 @@ pub enum Command {
     ///
     /// Findings, tables, a short sample, kernel and limits.
     Report(ReportArgs),
+
+    /// Say whether the library can be loaded into a program, by its file
+    ///
+    /// Of Linux or macOS: static, set-user-ID, hardened runtime, library validation; and why.
+    Reach(ReachArgs),
 
     /// Hold processes, or a command that it runs, to limits
     Check(CheckArgs),

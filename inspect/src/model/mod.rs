@@ -23,6 +23,7 @@ mod mask;
 mod name;
 mod pause_record;
 mod process;
+mod reach;
 mod reading;
 mod redact;
 mod report;
@@ -63,6 +64,9 @@ pub use mask::{Events, Mask};
 pub use name::Name;
 pub use pause_record::{PauseRecord, PausedWatch, Started, from_hex, hex};
 pub use process::{Account, Library, LimitHolder, Linkage, Preload, Process, UnitShare, UserUsage};
+pub use reach::{
+    FileReach, ProgramKind, ReachFailure, ReachScan, ReachVerdict, SliceReach, SliceSignature,
+};
 pub use reading::{FdsReading, LogReading, Reading, UserReading};
 pub use redact::redact_names;
 pub use report::{BugReport, Point, System};

@@ -31,6 +31,7 @@ mod pasted;
 mod paths;
 mod preload;
 mod progress;
+mod reach;
 mod redact;
 mod report;
 mod schema_check;

@@ -3,9 +3,9 @@
 use super::command::{NOT_FOUND, NOT_RUNNABLE};
 use super::engine::Plan;
 use super::filter::{Trapped, Watches};
-use super::program::{self, Kind, Program};
 use crate::complaint::{USAGE, complain};
 use inspect::output::print;
+use inspect::reach::{Linkage, Program, find, may_run};
 use inspect::render::inert;
 use inspect::words::sanitize;
 use std::ffi::OsStr;
@@ -14,14 +14,14 @@ use std::process::ExitCode;
 
 /// Says it on standard output. The exit status is that of a command that cannot be started, else 0.
 pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
-    let Some(found) = program::find(name) else {
+    let Some(found) = find(name) else {
         complain(&format!(
             "{} cannot be run: it is not found",
             name.display()
         ));
         return ExitCode::from(NOT_FOUND as u8);
     };
-    if !program::may_run(&found) {
+    if !may_run(&found) {
         complain(&format!(
             "{} cannot be run: it is not a program this user may run",
             found.display()
@@ -29,33 +29,30 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
         return ExitCode::from(NOT_RUNNABLE as u8);
     }
     let mut lines = vec![format!("command     {}", found.display())];
-    let Program {
-        interpreters,
-        kind,
-        privileges,
-        ..
-    } = Program::of(found);
+    let program = Program::of(found);
+    let kind = program.linkage();
     lines.extend(
-        interpreters
+        program
+            .interpreters
             .iter()
             .map(|line| format!("script of   {line}")),
     );
     lines.push(format!(
         "program     {}",
-        kind.as_ref().map_or("of an unknown kind", Kind::text)
+        kind.map_or("of an unknown kind", Linkage::text)
     ));
-    if let Some(Kind::Dynamic { loader, .. }) = &kind {
+    if let Some(Linkage::Dynamic { loader, .. }) = kind {
         lines.push(format!("loader      {loader}"));
     }
-    if let Some(why) = privileges {
+    if let Some(why) = program.privileges {
         lines.push(format!("privileges  {why}: without root it runs without them under the supervisor, and no library is \
                             loaded into it"));
     }
-    lines.push(match (&plan.library, &kind) {
-        (Ok(path), Some(Kind::Dynamic { bits: 64, .. })) => {
+    lines.push(match (&plan.library, kind) {
+        (Ok(path), Some(Linkage::Dynamic { bits: 64, .. })) => {
             format!("library     {}", path.display())
         }
-        (Ok(path), Some(Kind::Dynamic { .. })) => {
+        (Ok(path), Some(Linkage::Dynamic { .. })) => {
             format!(
                 "library     {}, for 64-bit programs it starts; it cannot be loaded into this one",
                 path.display()

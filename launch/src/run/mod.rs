@@ -51,6 +51,7 @@ use crate::complaint::{USAGE, complain};
 use crate::settings::Settings;
 pub use command::{Command, OWN_FAILURE};
 use engine::Plan;
+use inspect::reach::{Program, find};
 pub use launcher::{End, Launcher};
 pub use library::find as find_library;
 pub use log::Log;
@@ -81,7 +82,7 @@ pub fn main(args: &RunArgs, settings: &Settings) -> ExitCode {
         return OWN_FAILURE.into();
     }
     let unreached = args.command.first().and_then(|name| {
-        let reaches_it = || program::Program::of(program::find(name)?).refuses_library();
+        let reaches_it = || program::refuses_library(&Program::of(find(name)?));
         plan.library.as_ref().err().cloned().or_else(reaches_it)
     });
     if let (true, Some(why)) = (plan.library_is_forced(), &unreached) {

@@ -22,6 +22,7 @@ const LAYERS: &[&str] = &[
     "model",
     "sys",
     "output",
+    "reach",
     "gather",
     "findings",
     "render",

@@ -9,6 +9,7 @@ mod contents;
 mod edit;
 mod halting;
 mod idle;
+mod mach_o;
 mod machine;
 mod mounts;
 mod process;
@@ -28,6 +29,7 @@ pub use edit::{
 };
 pub use halting::Halting;
 pub use idle::{Ended, ended};
+pub use mach_o::{MachO, fat};
 pub use machine::{free_port, has_btrfs, is_root};
 pub use mounts::{in_own_mounts, overlay, subvolumes};
 pub use process::{as_user, ready, without_rules};

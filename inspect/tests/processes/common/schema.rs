@@ -3,6 +3,7 @@
 mod agree;
 mod check_command;
 mod events;
+mod reach;
 mod reading;
 mod shape;
 mod top;
@@ -326,6 +327,7 @@ pub fn violations(doc: &Value) -> Vec<String> {
         "Top" => return top::violations(doc),
         "EventsScan" => return events::violations(doc),
         "CheckScan" => return check_command::violations(doc),
+        "ReachScan" => check("$", doc, &reach::DOCUMENT, &mut found),
         "ClaimScan" => check("$", doc, &CLAIMS_DOCUMENT, &mut found),
         _ => check("$", doc, &DOCUMENT, &mut found),
     }
@@ -345,6 +347,7 @@ fn document(doc: &Value) -> &'static str {
         ("conclusion", "EventsScan"),
         ("rules", "CheckScan"),
         ("claims", "ClaimScan"),
+        ("files", "ReachScan"),
     ];
     let named = names.iter().find(|(key, _)| doc.get(key).is_some());
     named.map_or("Scan", |(_, name)| name)
