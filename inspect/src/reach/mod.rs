@@ -16,11 +16,12 @@ mod start;
 #[cfg(test)]
 mod tests;
 
-pub use elf::Kind as Linkage;
+pub use elf::{Kind as Linkage, kind as linkage};
 pub use entitlements::Entitlements;
 pub use judge::{Judged, System};
 pub use mach_o::{Cpu, Image, Role, images};
 pub use program::{Kind, Program};
+pub use script::first_words as script_words;
 pub use search::{find, may_run};
 pub use source::{Part, Source};
 pub use start::{Host, Refusal, Start};

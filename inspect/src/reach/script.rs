@@ -23,6 +23,11 @@ pub fn words(line: &[u8]) -> Vec<OsString> {
         .collect()
 }
 
+/// The words of the first line of a file that begins with `head`; `None` if it is not a script.
+pub fn first_words(head: &[u8]) -> Option<Vec<OsString>> {
+    line(head).map(words)
+}
+
 /// Whether a program is env(1), which becomes the one it is told.
 pub fn is_env(path: &Path) -> bool {
     path.file_name() == Some(OsStr::new("env"))
