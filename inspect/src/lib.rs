@@ -6,30 +6,46 @@
 //! It looks and never touches: no lock is taken, nothing is created, no real path of a watched file or
 //! database is opened, and the scanned process's own watches do not see it.
 
+#[cfg(target_os = "linux")]
 mod bug_report;
+#[cfg(target_os = "linux")]
 pub mod check;
 pub mod cli;
+#[cfg(target_os = "linux")]
 pub mod events;
 mod exit;
+#[cfg(target_os = "linux")]
 pub mod export;
 pub mod findings;
+#[cfg(target_os = "linux")]
 pub mod gather;
+#[cfg(target_os = "macos")]
+mod macos;
 pub mod model;
 pub mod output;
 pub mod pages;
 pub mod reach;
 pub mod render;
+#[cfg(target_os = "linux")]
 mod scans;
 #[cfg(test)]
 mod schema;
 mod sys;
+#[cfg(target_os = "linux")]
 pub mod targets;
+#[cfg(target_os = "linux")]
 pub mod watch;
 pub mod words;
 
+#[cfg(target_os = "linux")]
 pub use crate::gather::inotify::activity::MOMENT;
+#[cfg(target_os = "linux")]
 pub use bug_report::bug_report;
 pub use exit::{Exit, abort_on_panic};
+#[cfg(target_os = "linux")]
 pub use gather::{Options, Thread, thread};
+#[cfg(target_os = "macos")]
+pub use macos::redact_names;
+#[cfg(target_os = "linux")]
 pub use scans::{redact_names, scan, scan_claims, scan_databases, top};
 pub use sys::{effective_user, output_was_closed, terminal_rows, terminal_width};

@@ -4,15 +4,19 @@ mod commands;
 
 use clap::{CommandFactory, Parser};
 use inspect::Exit;
-use inspect::cli::{Cli, Command, in_our_words, split_off_command};
+#[cfg(target_os = "linux")]
+use inspect::cli::split_off_command;
+use inspect::cli::{Cli, Command, in_our_words};
 use inspect::output::{CLOSED, print_help};
+#[cfg(target_os = "linux")]
 use inspect::targets::Target;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     inspect::abort_on_panic();
-    let args = std::env::args_os().collect();
+    let args: Vec<OsString> = std::env::args_os().collect();
+    #[cfg(target_os = "linux")]
     let args = split_off_command(args, &Cli::command(), "check", Target::is_number);
     if args.len() < 2 {
         return short_help().into();
@@ -33,17 +37,28 @@ fn run(cli: &Cli) -> ExitCode {
     }
     let exit = match &cli.command {
         // It ends as the command does that it runs.
+        #[cfg(target_os = "linux")]
         Some(Command::Check(args)) => return commands::check(args),
+        #[cfg(target_os = "linux")]
         Some(Command::Top(args)) => commands::top(args),
+        #[cfg(target_os = "linux")]
         Some(Command::Events(args)) => commands::events(args),
         Some(Command::Pages(pages)) => commands::pages(pages),
+        #[cfg(target_os = "linux")]
         Some(Command::Export(args)) => commands::export(args),
+        #[cfg(target_os = "linux")]
         Some(Command::Watch(args)) => commands::watch(args),
+        #[cfg(target_os = "linux")]
         Some(Command::Report(args)) => commands::report(args),
+        #[cfg(target_os = "linux")]
         Some(Command::Wal(args)) => commands::wal(args),
+        #[cfg(target_os = "linux")]
         Some(Command::Claims(args)) => commands::claims(args),
         Some(Command::Reach(args)) => commands::reach(args),
+        #[cfg(target_os = "linux")]
         None => commands::scan(&cli.scan),
+        #[cfg(not(target_os = "linux"))]
+        None => short_help(),
     };
     exit.into()
 }
@@ -52,7 +67,9 @@ fn run(cli: &Cli) -> ExitCode {
 fn writes(cli: &Cli) -> bool {
     match &cli.command {
         // The command writes there, or nobody.
+        #[cfg(target_os = "linux")]
         Some(Command::Check(args)) => args.command.is_empty() || args.json,
+        #[cfg(target_os = "linux")]
         Some(Command::Export(args)) => args.output.is_none() && args.listen.is_none(),
         Some(Command::Pages(pages)) => pages.are_printed(),
         _ => true,

@@ -1,6 +1,7 @@
 //! Completions and man pages, made from the definition the command line is parsed by: they cannot be out
 //! of date. What that definition does not say of a program, such as its files, is written by hand: [`Manual`].
 
+#[cfg(target_os = "linux")]
 use crate::gather::unanswered;
 use crate::output::print;
 use clap::{Args, Command, Subcommand};
@@ -145,4 +146,10 @@ fn notes(command: &Command) -> Vec<u8> {
         notes.extend(line.bytes());
     }
     notes
+}
+
+/// Only where /proc says what is mounted it can be told whether a place answers.
+#[cfg(not(target_os = "linux"))]
+fn unanswered(_: &Path) -> Option<&'static str> {
+    None
 }

@@ -3,22 +3,39 @@
 //! [`run`] starts a program with the rules in force for it and everything it starts; [`heal`] puts
 //! them in force in one that is running.
 
+#[cfg(target_os = "linux")]
 mod cli;
 mod complaint;
+#[cfg(target_os = "linux")]
 mod demo;
+#[cfg(target_os = "linux")]
 mod heal;
+#[cfg(any(target_os = "macos", test))]
+// Tests of Linux compile all of it, and run a part.
+#[cfg_attr(target_os = "linux", allow(dead_code))]
+mod macos;
+#[cfg(target_os = "linux")]
 mod pause;
+mod rule_args;
+#[cfg(target_os = "linux")]
 mod run;
 mod settings;
+#[cfg(target_os = "linux")]
 mod sys;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, RuleArgs};
+#[cfg(target_os = "linux")]
+use cli::{Cli, Command};
 use complaint::{USAGE, complain, complain_plainly};
 use inspect::cli::{in_our_words, split_off_command};
 use inspect::output::print_help;
 use inspect::pages::Manual;
+#[cfg(target_os = "macos")]
+use macos::cli::{Cli, Command};
+#[cfg(target_os = "macos")]
+use macos::run;
+use rule_args::RuleArgs;
 use settings::Settings;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -42,13 +59,17 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error, &args),
     };
     // Who ends a pause by hand is told about that one.
+    #[cfg(target_os = "linux")]
     if !matches!(&cli.command, Command::Pause(args) if args.release) {
         complain_plainly(&pause::recover_any());
     }
     match &cli.command {
         Command::Run(args) => with_rules(&args.rules, |settings| run::main(args, settings)),
+        #[cfg(target_os = "linux")]
         Command::Heal(args) => with_rules(&args.rules, |settings| heal::main(args, settings)),
+        #[cfg(target_os = "linux")]
         Command::Pause(args) => pause::main(args),
+        #[cfg(target_os = "linux")]
         Command::Demo(args) => demo::main(args),
         Command::Pages(pages) => match pages.write(Cli::command(), MANUAL) {
             Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,11 @@
 //! The rules as they were asked for: by a flag, else by the variable the library reads.
 
-use crate::cli::RuleArgs;
-use rules::rule::{CHMOD, Problem};
+use crate::rule_args::RuleArgs;
+#[cfg(target_os = "linux")]
+use inspect::gather::resolved;
+#[cfg(target_os = "linux")]
+use rules::rule::CHMOD;
+use rules::rule::Problem;
 use rules::{Engine, Error, Rule, Rules, Texts};
 use std::env;
 use std::ffi::OsString;
@@ -67,14 +71,16 @@ impl Settings {
         all.filter_map(|(rule, value)| Some((rule.variable(), value.as_deref()?)))
     }
 
-    /// Of these, the rules a process keeps when it is started again: not where this run tells what it does.
+    /// For `heal`. Of these, the rules a process keeps when it is started again: not where this run tells what it does.
+    #[cfg(target_os = "linux")]
     pub fn lasting(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
         let passing = [Rule::Log, Rule::Off].map(Rule::variable);
         let all = self.variables();
         all.filter(move |(variable, _)| !passing.contains(variable))
     }
 
-    /// Whether somebody has written the word `chmod`.
+    /// For `heal`. Whether somebody has written the word `chmod`.
+    #[cfg(target_os = "linux")]
     pub fn asks_for_chmod(&self) -> bool {
         let mut all = Rule::ALL.iter().zip(&self.values);
         let strip = all.find(|&(&rule, _)| rule == Rule::Strip);
@@ -112,7 +118,16 @@ impl Settings {
 /// answer, which is not a reason not to heal.
 pub fn resolved_home() -> Option<Vec<u8>> {
     let home = env::var_os("HOME")?.into_vec();
-    Some(inspect::gather::resolved(&home).unwrap_or(home))
+    Some(resolved(&home).unwrap_or(home))
+}
+
+/// Only where /proc says what is mounted it can be told whether a place answers.
+#[cfg(not(target_os = "linux"))]
+fn resolved(path: &[u8]) -> Option<Vec<u8>> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::OsStr::from_bytes(path);
+    let real = std::fs::canonicalize(path).ok()?;
+    Some(real.into_os_string().into_vec())
 }
 
 fn sentence(error: &Error<'_>, by_flag: [bool; Rule::ALL.len()]) -> String {

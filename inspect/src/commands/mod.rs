@@ -1,28 +1,47 @@
 //! What each command does: one file for each, between the command line and the library.
 
+#[cfg(target_os = "linux")]
 mod check;
+#[cfg(target_os = "linux")]
 mod claims;
+#[cfg(target_os = "linux")]
 mod events;
+#[cfg(target_os = "linux")]
 mod export;
 mod pages;
+#[cfg(target_os = "linux")]
 mod processes;
 mod reach;
+#[cfg(target_os = "linux")]
 mod report;
+#[cfg(target_os = "linux")]
 mod scan;
+#[cfg(target_os = "linux")]
 mod top;
+#[cfg(target_os = "linux")]
 mod wal;
+#[cfg(target_os = "linux")]
 mod watch;
 
+#[cfg(target_os = "linux")]
 pub use check::check;
+#[cfg(target_os = "linux")]
 pub use claims::claims;
+#[cfg(target_os = "linux")]
 pub use events::events;
+#[cfg(target_os = "linux")]
 pub use export::export;
 pub use pages::pages;
 pub use reach::reach;
+#[cfg(target_os = "linux")]
 pub use report::report;
+#[cfg(target_os = "linux")]
 pub use scan::scan;
+#[cfg(target_os = "linux")]
 pub use top::top;
+#[cfg(target_os = "linux")]
 pub use wal::wal;
+#[cfg(target_os = "linux")]
 pub use watch::watch;
 
 use inspect::cli::{AnswerArgs, Colour};

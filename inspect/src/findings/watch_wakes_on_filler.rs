@@ -19,7 +19,9 @@
 
 use super::{Facts, Finding, Severity};
 use crate::findings::rules_in_force;
-use crate::model::{Attrib, Heal, Name, Process, Restart, WatchChange, WokenFile};
+#[cfg(target_os = "linux")]
+use crate::model::Attrib;
+use crate::model::{Heal, Name, Process, Restart, WatchChange, WokenFile};
 use crate::words::{list_words, number};
 use rules::event;
 use serde_json::json;
@@ -95,7 +97,8 @@ pub struct Ends {
     pub change: WatchChange,
 }
 
-/// What ends reads of attribute changes.
+/// What ends reads of attribute changes. Only `fdscan events` asks for it.
+#[cfg(target_os = "linux")]
 pub fn of_attributes() -> Ends {
     Ends {
         what: "Masks without attrib report no chmod, but no touch either.".into(),

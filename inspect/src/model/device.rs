@@ -18,6 +18,7 @@ impl Device {
     }
 
     /// From an `st_dev` of stat(2).
+    #[cfg(target_os = "linux")]
     pub fn of(device: libc::dev_t) -> Device {
         Device(libc::major(device) << 20 | libc::minor(device))
     }

@@ -5,7 +5,9 @@ use super::mach_o::{self, Image};
 use super::script;
 use super::search::find;
 use super::source::Source;
-use std::ffi::{CString, OsStr};
+#[cfg(target_os = "linux")]
+use std::ffi::CString;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;

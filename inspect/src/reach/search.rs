@@ -16,8 +16,13 @@ pub fn find_in(name: &OsStr, path: Option<OsString>) -> Option<PathBuf> {
         return Path::new(name).exists().then(|| name.into());
     }
     let path = path.unwrap_or_else(|| "/bin:/usr/bin".into());
+    // An empty one is the working directory. What is found has a `/`, so that nobody looks for it once more.
+    let here = |dir: PathBuf| match dir.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => dir,
+    };
     let all: Vec<_> = std::env::split_paths(&path)
-        .map(|dir| dir.join(name))
+        .map(|dir| here(dir).join(name))
         .collect();
     let runnable = all.iter().find(|path| may_run(path));
     runnable
@@ -33,4 +38,38 @@ pub fn may_run(path: &Path) -> bool {
     };
     // SAFETY: the path is NUL-terminated.
     is_file && unsafe { libc::access(path.as_ptr(), libc::X_OK) } == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_looked_for_and_a_path_is_not() {
+        let find = |name: &str, path: &str| find_in(name.as_ref(), Some(path.into()));
+        assert_eq!(find("sh", "/nonexistent:/bin"), Some("/bin/sh".into()));
+        assert_eq!(find("/bin/sh", "/nonexistent"), Some("/bin/sh".into()));
+        assert_eq!(find("sh", "/nonexistent"), None);
+        // Tests run where Cargo.toml lies.
+        assert_eq!(find("Cargo.toml", "/bin:"), Some("./Cargo.toml".into()));
+        assert_eq!(find("nothing/Cargo.toml", ":/bin"), None);
+    }
+
+    #[test]
+    fn one_that_may_be_run_comes_before_one_that_may_not() {
+        use std::os::unix::fs::PermissionsExt;
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for (dir, mode) in [(&one, 0o644), (&two, 0o755)] {
+            let file = dir.path().join("tool");
+            fs::write(&file, "").unwrap();
+            fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let path = std::env::join_paths([one.path(), two.path()]).unwrap();
+        assert_eq!(
+            find_in("tool".as_ref(), Some(path)),
+            Some(two.path().join("tool"))
+        );
+        let only = find_in("tool".as_ref(), Some(one.path().into()));
+        assert_eq!(only, Some(one.path().join("tool")));
+    }
 }

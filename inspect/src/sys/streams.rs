@@ -10,11 +10,12 @@ extern "C" fn look() {
     CLOSED.store(flags < 0, Ordering::Relaxed);
 }
 
-/// Called before `main`, as the dynamic section says (DT_INIT_ARRAY of elf(5)): Rust's own start opens /dev/null
+/// Called before `main`, as the dynamic section says (DT_INIT_ARRAY of elf(5), S_MOD_INIT_FUNC_POINTERS of mach-o/loader.h): Rust's own start opens /dev/null
 /// where a standard descriptor is closed, and what is written there seems to arrive.
 // SAFETY: the section is an array of pointers to functions of this kind; this one needs nothing of the runtime.
 #[used]
-#[unsafe(link_section = ".init_array")]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 static LOOK: extern "C" fn() = look;
 
 /// Whether standard output was closed when this program began.

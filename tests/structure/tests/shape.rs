@@ -23,6 +23,7 @@ const LAYERS: &[&str] = &[
     "sys",
     "output",
     "reach",
+    "macos",
     "gather",
     "findings",
     "render",
