@@ -37,12 +37,11 @@ impl Entitlements {
                         depth = depth.saturating_add(1);
                     }
                 }
-                (_, name) if depth == 1 => {
+                (_, name) => {
                     if let Some(key) = key.take() {
                         found.set(key, name == b"true");
                     }
                 }
-                _ => {}
             }
         }
         found

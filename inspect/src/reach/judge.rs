@@ -64,13 +64,16 @@ const TAKEN_OUT: &str =
 
 /// The file at `path`, which is no script.
 pub fn of_file(path: &Path, kind: &Kind, system: System) -> Judged {
+    if system == System::Mac && is_protected(path) {
+        return protected(path);
+    }
     match kind {
         Kind::Elf(kind) => of_elf(path, kind.as_ref()),
         Kind::MachO(Err(why)) => Judged::new(
             ReachVerdict::Unknown,
             format!("It is a Mach-O file, but {why}."),
         ),
-        Kind::MachO(Ok(images)) => of_mach_o(path, images, system),
+        Kind::MachO(Ok(images)) => of_mach_o(path, images),
     }
 }
 
@@ -102,20 +105,13 @@ fn of_elf(path: &Path, kind: Option<&elf::Kind>) -> Judged {
     }
 }
 
-fn of_mach_o(path: &Path, images: &[Image], system: System) -> Judged {
+fn of_mach_o(path: &Path, images: &[Image]) -> Judged {
     let not = |why: String| Judged::new(ReachVerdict::NotReached, format!("{why}: {TAKEN_OUT}."));
     if !images.iter().any(|image| image.role == Role::Program) {
         return Judged::new(
             ReachVerdict::Unknown,
             "It is not a program: the program that loads it decides.",
         );
-    }
-    if system == System::Mac && is_protected(path) {
-        return not(format!(
-            "{} lies where System Integrity Protection holds",
-            shown(path)
-        ))
-        .with("Start the program that it starts; or one of your own in its place.");
     }
     if let Some(why) = privileges(path) {
         return not(format!("It may gain rights ({why})"));
@@ -202,6 +198,16 @@ pub fn of_image(image: &Image) -> Judged {
     }
 }
 
+/// A program that has lost the variable before it begins, whatever its file says.
+pub fn protected(path: &Path) -> Judged {
+    let name = shown(path);
+    Judged::new(
+        ReachVerdict::NotReached,
+        format!("{name} lies where System Integrity Protection holds: {TAKEN_OUT}."),
+    )
+    .with("Start the program that it starts; or one of your own in its place.")
+}
+
 /// A slice with its verdict.
 pub fn slice(image: &Image) -> SliceReach {
     let Judged { verdict, why, .. } = match image.role {
@@ -220,7 +226,7 @@ pub fn slice(image: &Image) -> SliceReach {
 }
 
 /// Whether System Integrity Protection holds for a path (Apple's page HT204899, csrutil(8)).
-fn is_protected(path: &Path) -> bool {
+pub fn is_protected(path: &Path) -> bool {
     let resolved = path.canonicalize();
     let path = resolved.as_deref().unwrap_or(path);
     let free = ["/usr/local", "/System/Volumes/Data"];

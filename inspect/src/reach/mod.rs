@@ -1,8 +1,8 @@
 //! Into which programs the preload library can be loaded, told from their files: Mach-O, ELF and scripts. The same on
 //! Linux and on a Mac, and nothing of it is run.
 //!
-//! [`program`] follows scripts to what runs at last, [`mach_o`] and [`elf`] read that, [`judge`] says what it means, and
-//! [`start`] is what `watchfix run` does with it on a Mac.
+//! `program` follows scripts to what runs at last, `mach_o` and `elf` read that, `judge` says what it means, and
+//! `start` is what `watchfix run` does with it on a Mac.
 
 mod elf;
 mod entitlements;
@@ -100,6 +100,12 @@ fn script(path: &Path, system: System, found: &mut FileReach) -> Judged {
     let program = Program::of(path.to_owned());
     found.interpreters = program.steps.iter().map(|step| shown(step)).collect();
     let unknown = |why: String| Judged::new(ReachVerdict::Unknown, why);
+    if system == System::Mac && program.interpreters.len() > 1 {
+        return unknown(
+            "It is a script of a script: a Mac runs none, and a shell may run it in its own way."
+                .into(),
+        );
+    }
     let Some(kind) = program.kind else {
         let last = shown(&program.path);
         return unknown(format!(

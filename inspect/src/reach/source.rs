@@ -5,11 +5,8 @@ use std::cell::Cell;
 use std::io::{Read, Seek};
 use std::ops::Range;
 
-/// The most that is read at once. The largest table anybody needs is a code signature: 32 bytes for each 4 KiB of
-/// code, so this is enough for 2 GiB of it.
-const AT_ONCE: u64 = 16 << 20;
-
-/// The most that is read of a file.
+/// The most that is read of a file. The largest table that is needed is a code signature: 32 bytes for each 4 KiB of
+/// code, so this is enough for 8 GiB of it.
 const IN_ALL: u64 = 64 << 20;
 
 /// A file, or bytes in memory.
@@ -44,7 +41,7 @@ impl Source {
     fn spend(&self, size: u64) -> Result<(), ()> {
         let left = self.left.get().checked_sub(size).ok_or(())?;
         self.left.set(left);
-        if size > AT_ONCE { Err(()) } else { Ok(()) }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! A library that cannot be loaded ends the program on a Mac, so everything is looked at before the variable is set.
 
-use super::judge::{self, System, shown};
+use super::judge::{self, Judged, System, shown};
 use super::mach_o::{Cpu, Image, Role};
 use super::program::{self, Kind};
 use super::script;
@@ -222,6 +222,13 @@ fn may_load(file: &Path, library: &Path, host: Host) -> Result<String, Refusal> 
             "the rules do not reach {name}, so it is not started. {why}"
         ))
     };
+    let refused = |judged: Judged| {
+        let remedy = judged.remedy.map(|text| format!(" {text}"));
+        unreached(&(judged.why + &remedy.unwrap_or_default()))
+    };
+    if judge::is_protected(file) {
+        return Err(refused(judge::protected(file)));
+    }
     let kind = program::kind_of(file).ok().flatten();
     let images = match &kind {
         Some(Kind::MachO(Ok(images))) => images,
@@ -245,11 +252,10 @@ fn may_load(file: &Path, library: &Path, host: Host) -> Result<String, Refusal> 
             "{name} cannot be run: it has no slice for this Mac"
         )));
     };
-    // What the place of the file, or its mode, decides counts for all of its slices.
+    // What its mode decides counts for all of its slices.
     let judged = judge::of_file(file, &Kind::MachO(Ok(vec![image.clone()])), System::Mac);
     if judged.verdict != ReachVerdict::Reached {
-        let remedy = judged.remedy.map(|text| format!(" {text}"));
-        return Err(unreached(&(judged.why + &remedy.unwrap_or_default())));
+        return Err(refused(judged));
     }
     fits(library, image.cpu).map_err(|why| {
         unreached(&format!(

@@ -121,6 +121,7 @@ fn only_what_the_outermost_dictionary_gives_as_true_is_an_entitlement() {
         format!("<dict>{KEY}<string>true</string><true/></dict>"),
         format!("<dict><key>a</key><dict>{KEY}<true/></dict></dict>"),
         format!("<dict>{KEY}<dict/><true/></dict>"),
+        format!("<dict><key>a</key><dict>{KEY}</dict><true/></dict>"),
         format!("<dict><!-- {KEY}<true/> --></dict>"),
         format!("{KEY}<true/>"),
         format!("<dict>{KEY}"),
@@ -175,6 +176,47 @@ fn set_user_id_programs_and_libraries_are_told_apart() {
 }
 
 #[test]
+fn on_a_mac_each_program_on_the_way_may_take_the_variable_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let has = |name: &str, content: &[u8]| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    };
+    let tool = has("tool", &MachO::program(MachO::X86_64).bytes());
+    let of = |line: &str| {
+        file(
+            &has("script", format!("#!{line}\n").as_bytes()),
+            System::Mac,
+        )
+        .unwrap()
+    };
+    let found = of(&format!("{} -x", tool.display()));
+    assert_eq!((found.verdict, found.remedy), (Reached, None));
+    let found = of(&format!("/usr/bin/env {}", tool.display()));
+    assert_eq!(found.verdict, NotReached);
+    let start =
+        "It is a script of /usr/bin/env: /usr/bin/env lies where System Integrity Protection holds";
+    assert!(found.why.starts_with(start), "{}", found.why);
+    let remedy = format!(
+        "watchfix run starts {} itself, which is reached.",
+        tool.display()
+    );
+    assert_eq!(found.remedy, Some(remedy));
+    // Nothing of the way is left out.
+    let hard = has(
+        "hard",
+        &MachO::program(MachO::ARM64).signed(MachO::RUNTIME).bytes(),
+    );
+    let found = of(&format!("/usr/bin/env {}", hard.display()));
+    assert_eq!(found.verdict, NotReached);
+    assert!(found.why.contains(MachO::DYLD), "{}", found.why);
+    assert_eq!(of("/bin/sh -e").verdict, NotReached);
+    let inner = has("inner", format!("#!{}\n", tool.display()).as_bytes());
+    assert_eq!(of(&inner.display().to_string()).verdict, Unknown);
+}
+
+#[test]
 fn damaged_files_are_answered_with_what_is_wrong() {
     let signed = MachO::program(MachO::ARM64).signed(MachO::RUNTIME);
     let whole = signed.entitled(&[MachO::DYLD]).bytes();
@@ -211,6 +253,15 @@ fn damaged_files_are_answered_with_what_is_wrong() {
 }
 
 #[test]
+fn a_signature_with_more_parts_than_anybody_writes_is_refused() {
+    let mut file = MachO::program(MachO::ARM64);
+    file.directories = vec![(0, 2, 0); 64];
+    assert!(read(&file.bytes()).is_ok());
+    file.directories.push((0, 2, 0));
+    assert_eq!(read(&file.bytes()), Err("its signature has too many parts"));
+}
+
+#[test]
 fn overlapping_slices_are_refused_as_the_kernel_does() {
     let slices = [
         MachO::program(MachO::X86_64),
@@ -240,15 +291,18 @@ fn a_java_class_is_not_a_fat_file() {
 #[test]
 fn no_more_of_a_file_is_read_than_fits() {
     let mut bytes = MachO::program(MachO::X86_64).bytes();
-    // Load commands of 3 GiB, in a file that has them as a hole.
-    bytes[20..24].copy_from_slice(&(3u32 << 30).to_le_bytes());
-    let file = tempfile::NamedTempFile::new().unwrap();
-    fs::write(file.path(), &bytes).unwrap();
-    file.as_file().set_len(4 << 30).unwrap();
-    let source = Source::new(file.reopen().unwrap());
+    let read = |size: u32| {
+        bytes[20..24].copy_from_slice(&size.to_le_bytes());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), &bytes).unwrap();
+        // The rest of its load commands is a hole.
+        file.as_file().set_len(100 << 20).unwrap();
+        let source = Source::new(file.reopen().unwrap());
+        images(source.whole()).map(|images| images.map_or(0, |images| images.len()))
+    };
     assert_eq!(
-        images(source.whole()),
-        Err("its load commands are not complete")
+        [1 << 20, 65 << 20].map(read),
+        [Ok(1), Err("its load commands are not complete")]
     );
 }
 

@@ -183,6 +183,17 @@ fn what_is_not_reached_or_would_be_killed_is_not_started() {
     let half = MachO::program(MachO::ARM64).signed(MachO::RUNTIME);
     mac.has("half", &half.entitled(&[MachO::DYLD]).bytes());
     mac.refuses("half", 125, MachO::VALIDATION);
+    mac.has("shell", b"#!/bin/sh\nexec node x\n");
+    mac.refuses(
+        "shell",
+        125,
+        "/bin/sh lies where System Integrity Protection holds",
+    );
+    mac.refuses(
+        "/usr/bin/env",
+        125,
+        "/usr/bin/env lies where System Integrity Protection holds",
+    );
     mac.has("text", b"echo hello\n");
     mac.refuses("text", 125, "neither Mach-O nor a script");
     let own = MachO::program(MachO::ARM64E).signed(MachO::ADHOC);
@@ -196,7 +207,8 @@ fn what_cannot_be_run_at_all_has_the_statuses_of_a_shell() {
     mac.refuses("nothing", 127, "nothing cannot be run: it is not found");
     fs::write(mac.path("data"), "x").unwrap();
     mac.refuses("data", 126, "not a program this user may run");
-    mac.refuses("/bin/ls", 126, "a program for Linux");
+    mac.has("elf", b"\x7fELF\x02\x01\x01");
+    mac.refuses("elf", 126, "a program for Linux");
     mac.has("inner", b"#!/usr/bin/env node\n");
     let inner = mac.path("inner");
     mac.has("outer", format!("#!{}\n", inner.display()).as_bytes());
