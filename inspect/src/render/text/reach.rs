@@ -24,8 +24,11 @@ pub fn reach_text(scan: &ReachScan, layout: Layout, to: &mut impl Write) -> io::
         if let Some(remedy) = &file.remedy {
             wrap(&sanitize(remedy), layout.width, "  ", to)?;
         }
-        // Of a single slice everything is said.
-        for slice in file.slices.iter().filter(|_| file.slices.len() > 1) {
+        let differ = file
+            .slices
+            .windows(2)
+            .any(|two| matches!(two, [a, b] if a.why != b.why));
+        for slice in file.slices.iter().filter(|_| differ) {
             let line = format!("{}: {}. {}", slice.cpu, slice.verdict.name(), slice.why);
             wrap(&sanitize(&line), layout.width, "    ", to)?;
         }
