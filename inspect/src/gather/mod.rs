@@ -47,11 +47,14 @@ pub use servers::descendants::{descendants, is_descendant, watching, watching_be
 pub use servers::listeners::{OnPort, on_port};
 pub use servers::supervisors::{Restarter, restarter};
 pub use sqlite::{again as database_again, database, owners_of};
+pub use subject::aliases::Alias;
 pub use subject::gaps::{Gaps, errno_text, is_gone};
 pub use subject::identity::identity_of;
 pub use subject::mounts::{has_server, is_below};
 pub use subject::options::Options;
-pub use subject::own_files::{devices_below, is_file, resolved, sees_as_we_do, unanswered};
+pub use subject::own_files::{
+    aliases, devices_below, is_file, resolved, sees_as_we_do, unanswered,
+};
 pub use survey::pass::{Pass, pass};
 pub use survey::process::Session;
 pub use survey::process_handle::{ProcessHandle, is_same_file, own_watches, watches_of};

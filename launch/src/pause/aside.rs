@@ -1,4 +1,4 @@
-//! A directory beside what is paused, on the same file system: where an entry is for a moment, so that its return is an event.
+//! A directory beside what is paused, on the same mount of the file system: where an entry is for a moment, so that its return is an event.
 
 use super::changes::names;
 use super::operations::{is_stand_in, put_times_back, remove_entry};
@@ -24,10 +24,30 @@ const OTHERS: [&str; 3] = ["/var/tmp", "/tmp", "/dev/shm"];
 /// The name of such a directory begins so.
 const NAME: &str = ".watchfix-pause-";
 
+/// A mount of a file system, as far as the kernel tells it (statx(2), 5.8). Entries are moved within one only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mount {
+    device: u64,
+    id: Option<u64>,
+}
+
+impl Mount {
+    fn of(dir: &Path) -> io::Result<Mount> {
+        let mut named = OpenOptions::new();
+        // To open it for reading would be an event.
+        let dir = named.read(true).custom_flags(libc::O_PATH).open(dir)?;
+        let place = crate::sys::path::place(dir.as_fd(), c".").ok().flatten();
+        Ok(Mount {
+            device: dir.metadata()?.dev(),
+            id: place.map(|(mount, _)| mount),
+        })
+    }
+}
+
 /// One of them.
 #[derive(Clone)]
 pub struct Aside {
-    device: u64,
+    mount: Mount,
     path: PathBuf,
     fd: Rc<OwnedFd>,
     /// What the directory it lies in was before, where that is in a tree.
@@ -47,14 +67,14 @@ impl Aside {
         watched: &HashSet<Inode>,
         inside: bool,
     ) -> io::Result<Aside> {
-        let device = fs::metadata(dir)?.dev();
+        let mount = Mount::of(dir)?;
         let top = trees
             .dirs()
             .iter()
             .map(|top| Path::new(OsStr::from_bytes(top.as_bytes())));
         let top = top
             .filter(|top| is_below(dir.as_os_str().as_bytes(), top.as_os_str().as_bytes()))
-            .find(|top| fs::metadata(top).is_ok_and(|at| at.dev() == device));
+            .find(|top| Mount::of(top).is_ok_and(|top| top == mount));
         // A mount below the tree: its own top is in the tree.
         let top = top.unwrap_or(dir);
         let mut error = io::Error::from(io::ErrorKind::NotFound);
@@ -64,7 +84,7 @@ impl Aside {
             let Ok(at) = fs::metadata(place) else {
                 continue;
             };
-            if at.dev() != device && place != top {
+            if place != top && !Mount::of(place).is_ok_and(|place| place == mount) {
                 continue;
             }
             let is_watched = watched.contains(&(Device::of(at.dev()).0, at.ino()));
@@ -72,7 +92,7 @@ impl Aside {
                 continue;
             }
             let found = File::open(place).and_then(|dir| State::of(dir.as_fd()));
-            match Aside::make_in(place, device) {
+            match Aside::make_in(place, mount) {
                 Ok(mut aside) => {
                     aside.found = found.ok().filter(|_| place == top);
                     return Ok(aside);
@@ -83,17 +103,17 @@ impl Aside {
         Err(error)
     }
 
-    fn make_in(place: &Path, device: u64) -> io::Result<Aside> {
+    fn make_in(place: &Path, mount: Mount) -> io::Result<Aside> {
         let path = place.join(format!("{NAME}{}", std::process::id()));
         match DirBuilder::new().mode(0o700).create(&path) {
             // An earlier one of ours, or one that was left behind by a process of this PID.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             made => made?,
         }
-        Aside::open(path, device)
+        Aside::open(path, mount)
     }
 
-    fn open(path: PathBuf, device: u64) -> io::Result<Aside> {
+    fn open(path: PathBuf, mount: Mount) -> io::Result<Aside> {
         let found = fs::symlink_metadata(&path)?;
         if !found.is_dir() || found.uid() != inspect::effective_user() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -105,7 +125,7 @@ impl Aside {
             .custom_flags(libc::O_PATH | libc::O_NOFOLLOW);
         let fd = Rc::new(OwnedFd::from(named.open(&path)?));
         Ok(Aside {
-            device,
+            mount,
             path,
             fd,
             found: None,
@@ -115,8 +135,8 @@ impl Aside {
     /// One that an ended guardian has left.
     pub fn left(name: &Name) -> Option<Aside> {
         let path = PathBuf::from(OsStr::from_bytes(name.as_bytes()));
-        let device = fs::symlink_metadata(&path).ok()?.dev();
-        Aside::open(path, device).ok()
+        let mount = Mount::of(&path).ok()?;
+        Aside::open(path, mount).ok()
     }
 
     /// Where it is.
@@ -228,8 +248,8 @@ impl<'a> Asides<'a> {
     /// None can be made.
     pub fn place(&mut self, path: &[u8], count: usize) -> io::Result<(Aside, usize)> {
         let dir = Path::new(OsStr::from_bytes(path));
-        let device = fs::metadata(dir)?.dev();
-        let known = self.list.iter().find(|aside| aside.device == device);
+        let mount = Mount::of(dir)?;
+        let known = self.list.iter().find(|aside| aside.mount == mount);
         let aside = match known {
             Some(aside) => aside.clone(),
             None => {
@@ -290,8 +310,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let deep = dir.path().join("app/a/b");
         fs::create_dir_all(&deep).unwrap();
-        let device = fs::metadata(&deep).unwrap().dev();
-        let aside = Aside::make_in(dir.path(), device).unwrap();
+        let aside = Aside::make_in(dir.path(), Mount::of(&deep).unwrap()).unwrap();
         fs::write(aside.path.join("3"), "here").unwrap();
         let way = aside.way(deep.as_os_str().as_bytes(), "3");
         let way = deep.join(OsStr::from_bytes(&way));

@@ -2,7 +2,7 @@
 
 use super::changes::Changes;
 use super::hearing::Hearing;
-use super::muted::Known;
+use super::known::Known;
 use super::replay::Replay;
 use super::state::{Inode, OwnChanges, State};
 use super::tell::{Of, Telling, Who};

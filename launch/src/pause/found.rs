@@ -1,6 +1,7 @@
 //! The watches of a pause, found again: in the processes that have them now.
 
-use super::muted::{WatchId, muted};
+use super::known::WatchId;
+use super::muted::muted;
 use super::processes::watching;
 use super::state::Inode;
 use crate::heal::{SHOWN, Target};

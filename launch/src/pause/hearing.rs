@@ -2,7 +2,8 @@
 //! it raises nothing else.
 
 use super::found::{Found, Muted};
-use super::muted::{Known, muted};
+use super::known::Known;
+use super::muted::muted;
 use super::replay::Replay;
 use super::state::Inode;
 use super::told::Told;

@@ -2,7 +2,7 @@
 
 use super::aside::Aside;
 use super::changes::names;
-use super::muted::Known;
+use super::known::Known;
 use super::operations::{give_back, is_stand_in, remove_entry};
 use super::state::{Inode, State};
 use super::told::Told;

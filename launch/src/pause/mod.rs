@@ -24,6 +24,7 @@ mod found;
 mod guardian;
 mod hearing;
 mod held;
+mod known;
 mod left;
 mod list;
 mod message;

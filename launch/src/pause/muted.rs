@@ -1,71 +1,17 @@
 //! Muting: the watches in the trees of a pause get a mask that reports nothing, in place, as `heal` changes masks.
 
-use super::changes::{Names, names};
 use super::held::{Held, is_supervisor};
-use super::state::{Inode, State, Time, now, state_since};
+use super::known::{Known, Snapshot, WatchId, open_at};
+use super::state::{Inode, Time, now};
 use super::store::Store;
-use super::trees::Trees;
+use super::trees::{Listed, Trees};
 use crate::heal::{By, Change, Refused, Stopped, Target, make_pass};
 use inspect::gather::{Gaps, ProcessHandle, sees_as_we_do, without_paths};
 use inspect::model::{Device, PauseRecord, PausedWatch, Started, Watch};
 use rules::event::{ALL_EVENTS, EXCL_UNLINK, ONESHOT, UNMOUNT};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ffi::OsStr;
-use std::fs;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// What is known of a watched inode.
-pub struct Known {
-    /// As long as it is held it does not end, so that its watches do not report its end.
-    pub fd: Rc<OwnedFd>,
-    /// Where it was, as this program sees it.
-    pub path: Vec<u8>,
-    /// What it was when its first watches were muted; then for those that were placed later.
-    pub snapshots: Vec<Snapshot>,
-}
-
-impl Known {
-    /// What it was at first.
-    pub fn state(&self) -> State {
-        self.snapshots
-            .first()
-            .map_or_else(State::default, |first| first.state)
-    }
-
-    /// Whether it has no name any more.
-    pub fn is_gone(&self) -> bool {
-        let there = fs::symlink_metadata(Path::new(OsStr::from_bytes(&self.path)));
-        let there = there.is_ok_and(|there| there.ino() == self.state().inode);
-        // It may have been moved.
-        !there && State::of(self.fd.as_fd()).is_ok_and(|now| now.is_unlinked() || self.is_dead())
-    }
-
-    /// The same of a directory, whose number of names does not tell it everywhere.
-    fn is_dead(&self) -> bool {
-        let link = fs::read_link(format!("/proc/self/fd/{}", self.fd.as_raw_fd()));
-        // fs/d_path.c: what has no name any more.
-        link.is_ok_and(|link| link.as_os_str().as_bytes().ends_with(b" (deleted)"))
-    }
-}
-
-/// A watch, by PID, descriptor and watch descriptor.
-pub type WatchId = (u32, i32, i32);
-
-/// What an inode was when watches on it were muted.
-#[derive(Debug, Default)]
-pub struct Snapshot {
-    /// These watches; of the first snapshot, all that no other one names.
-    pub of: Vec<WatchId>,
-    /// What it was.
-    pub state: State,
-    /// Of a directory that could be listed: its entries.
-    pub names: Option<Names>,
-}
 
 /// For finding what a process watches that may not be changed.
 const PATH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -92,8 +38,7 @@ pub struct Pause {
     places: HashMap<PausedKey, usize>,
     /// The command is running: who watches from now on knows what is there.
     pub begun: bool,
-    /// Inodes by what this program calls them, for processes that see other paths.
-    own: Option<HashMap<Inode, Vec<u8>>>,
+    listed: Listed,
     /// What is not muted, as what it reports is withheld.
     pub held: Held,
 }
@@ -129,7 +74,7 @@ impl Pause {
             since,
             places: HashMap::new(),
             begun: false,
-            own: None,
+            listed: Listed::default(),
             held: Held::default(),
             record,
         }
@@ -160,8 +105,19 @@ impl Pause {
             let path = watch.path.as_ref();
             self.devices.contains(&watch.device)
                 && fires(watch.mask.0)
-                && path.is_none_or(|path| self.trees.have(path.as_bytes()))
+                && path.is_none_or(|path| self.trees.place(path.as_bytes()).is_some())
         })
+    }
+
+    /// Looks for what a process watches, which sees it by other paths.
+    fn seek(&mut self, pid: u32) {
+        let seen = without_paths(pid).unwrap_or_default().into_iter();
+        let on_them = |watch: &Watch| self.devices.contains(&watch.device) && fires(watch.mask.0);
+        let inodes: Vec<Inode> = seen
+            .filter(on_them)
+            .map(|watch| (watch.device.0, watch.inode))
+            .collect();
+        self.listed.seek(&self.trees, &inodes, self.begun);
     }
 
     /// Mutes, or has withheld, what a process that it [`concerns`](Self::concerns) watches in the trees. The record has it before the masks change.
@@ -169,7 +125,6 @@ impl Pause {
     /// # Errors
     /// The process may not be changed though it watches something there.
     pub fn mute(&mut self, pid: u32, store: &Store) -> Result<Outcome, Refused> {
-        let on_them = |device| self.devices.contains(&device);
         let mut target = match Target::open(pid) {
             Ok(target) => target,
             Err(_) if !self.may_watch(pid) => return Ok(Outcome::default()),
@@ -179,17 +134,15 @@ impl Pause {
             pid,
             ticks: target.handle.process().start_ticks.unwrap_or(0),
         };
-        let own = match sees_as_we_do(pid) {
-            true => None,
-            false => Some(&*self.own.get_or_insert_with(|| self.trees.inodes())),
-        };
-        let trees = &self.trees;
-        let place = |watch: &Watch| -> Option<Vec<u8>> {
-            match own {
-                Some(own) => own.get(&(watch.device.0, watch.inode)).cloned(),
-                None => watch.path.as_ref().map(|path| path.as_bytes().to_vec()),
-            }
-            .filter(|path| trees.have(path))
+        let has_paths = sees_as_we_do(pid);
+        if !has_paths {
+            self.seek(pid);
+        }
+        let on_them = |device| self.devices.contains(&device);
+        let (trees, listed) = (&self.trees, &self.listed);
+        let place = |watch: &Watch| match has_paths {
+            true => trees.place(watch.path.as_ref()?.as_bytes()),
+            false => trees.place(listed.place((watch.device.0, watch.inode))?),
         };
         let (held, mut withheld, mut more) = (&mut self.held, HashSet::new(), 0);
         let mut plan = |target: &Target| {
@@ -286,9 +239,9 @@ impl Pause {
         }
         let opener = target.handle.opener();
         for (at, instance) in target.handle.process().inotify.iter().enumerate() {
-            for (place, watch) in instance.watches.iter().enumerate() {
+            for (number, watch) in instance.watches.iter().enumerate() {
                 let on_them = self.devices.contains(&watch.device);
-                if on_them && watch.path.is_none() && fires(watch.mask.0) && own.is_none() {
+                if on_them && watch.path.is_none() && fires(watch.mask.0) && has_paths {
                     outcome.unknown += 1;
                 }
                 let inode = (watch.device.0, watch.inode);
@@ -297,12 +250,19 @@ impl Pause {
                 }
                 if let Some(known) = self.known.get_mut(&inode) {
                     if let Some(of) = new.remove(&inode).filter(|_| self.begun) {
-                        known.snapshots.extend(snapshot(&known.fd, since, of));
+                        known.snapshots.extend(Snapshot::of(&known.fd, since, of));
                     }
                     continue;
                 }
                 new.remove(&inode);
-                match opener.open(at, place).ok().and_then(|fd| known(fd, since)) {
+                // By a mount of ours, if there is one: entries are moved within one mount only (rename(2), EXDEV).
+                let own = (!has_paths).then(|| open_at(&place(watch)?, watch.inode));
+                let other = || opener.open(at, number).ok().map(Rc::new);
+                match own
+                    .flatten()
+                    .or_else(other)
+                    .and_then(|fd| Known::of(fd, since))
+                {
                     Some(known) => {
                         self.known.insert(inode, known);
                     }
@@ -328,22 +288,4 @@ fn add(record: &mut PauseRecord, places: &mut HashMap<PausedKey, usize>, new: Pa
             record.watches.push(new);
         }
     }
-}
-
-fn known(fd: OwnedFd, since: Time) -> Option<Known> {
-    let path = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
-    Some(Known {
-        path: path.into_os_string().into_vec(),
-        snapshots: vec![snapshot(&fd, since, Vec::new())?],
-        fd: Rc::new(fd),
-    })
-}
-
-fn snapshot(fd: &OwnedFd, since: Time, of: Vec<WatchId>) -> Option<Snapshot> {
-    let state = state_since(fd, since).ok()?;
-    let names = state
-        .is_dir()
-        .then(|| names(fd.as_fd(), since).ok())
-        .flatten();
-    Some(Snapshot { of, state, names })
 }

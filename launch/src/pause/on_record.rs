@@ -3,16 +3,11 @@
 //! `at DEVICE INODE PATH` begins an inode, `is STATE` a snapshot of it; then `of PID FD WD` for the watches it is about,
 //! `has STATE` for each entry of a directory, and `all` where the directory could be listed. Texts are in hexadecimal.
 
-use super::muted::{Known, Pause, Snapshot, WatchId};
+use super::known::{Known, Snapshot, WatchId, open_at};
+use super::muted::Pause;
 use super::state::{Inode, read_state, write_state};
 use inspect::model::{PauseRecord, from_hex, hex};
-use std::ffi::OsString;
 use std::fmt::Write;
-use std::fs;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::rc::Rc;
 
 impl Pause {
     /// What the directories held, for who has to end this pause in the guardian's place.
@@ -102,14 +97,4 @@ fn place_of<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(Inode, Vec
     let device = u32::from_str_radix(words.next()?, 16).ok()?;
     let inode = u64::from_str_radix(words.next()?, 16).ok()?;
     Some(((device, inode), from_hex(words.next()?)?))
-}
-
-/// Opens what is at a path, if it is the inode of that number.
-pub fn open_at(path: &[u8], inode: u64) -> Option<Rc<OwnedFd>> {
-    let mut options = fs::OpenOptions::new();
-    options
-        .read(true)
-        .custom_flags(libc::O_PATH | libc::O_NOFOLLOW);
-    let file = options.open(OsString::from_vec(path.to_vec())).ok()?;
-    (file.metadata().ok()?.ino() == inode).then(|| Rc::new(file.into()))
 }

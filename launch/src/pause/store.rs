@@ -89,7 +89,7 @@ pub fn covering(store: &Store, record: &PauseRecord) -> Option<PauseRecord> {
         record
             .watches
             .iter()
-            .any(|watch| !watch.held && trees.have(watch.path.as_bytes()))
+            .any(|watch| !watch.held && trees.place(watch.path.as_bytes()).is_some())
     };
     let mut all = store.all().into_iter();
     all.find(|other| {

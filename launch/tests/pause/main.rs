@@ -8,5 +8,6 @@ mod ended;
 mod given;
 mod leases;
 mod limits;
+mod places;
 mod supervised;
 mod told;

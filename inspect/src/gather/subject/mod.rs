@@ -2,6 +2,7 @@
 //! its mounts (proc_pid_mountinfo(5)), the file system as it sees it, the identity of files, and the list of what could
 //! not be seen.
 
+pub(crate) mod aliases;
 pub(crate) mod gaps;
 pub(crate) mod identity;
 pub(crate) mod lines;

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The mounts a process sees.
 #[derive(Debug, Default)]
 pub struct Mounts {
-    list: Vec<Mount>,
+    pub(super) list: Vec<Mount>,
     by_id: HashMap<i32, usize>,
     hanging: HashSet<Vec<u8>>,
     /// Whether the files of an overlayfs that were looked at have unique numbers.
@@ -104,7 +104,7 @@ impl Mounts {
         self.list.push(mount);
     }
 
-    fn parse(text: &[u8]) -> Mounts {
+    pub(super) fn parse(text: &[u8]) -> Mounts {
         let mut mounts = Mounts::default();
         mountinfo::parse(text).for_each(|mount| mounts.add(mount));
         mounts

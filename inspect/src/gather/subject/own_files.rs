@@ -1,5 +1,6 @@
 //! Files as this program sees them, if a look at them cannot hang.
 
+use crate::gather::subject::aliases::Alias;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
@@ -44,6 +45,12 @@ pub fn with_own_view<T>(look: impl FnOnce(&View<'_>) -> Option<T>) -> Option<T> 
 pub fn devices_below(path: &[u8]) -> Vec<Device> {
     let devices = with_own_view(|view| Some(view.mounts().devices_below(path)));
     devices.unwrap_or_default()
+}
+
+/// The other paths of what this program sees at and below a resolved directory.
+pub fn aliases(dir: &[u8]) -> Vec<Alias> {
+    let aliases = with_own_view(|view| Some(view.mounts().aliases(dir)));
+    aliases.unwrap_or_default()
 }
 
 /// Whether process `pid` sees the files this program sees, by the same paths.

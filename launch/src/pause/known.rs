@@ -1,0 +1,91 @@
+//! What is known of what is watched: as it was when its watches were muted.
+
+use super::changes::{Names, names};
+use super::state::{State, Time, state_since};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::rc::Rc;
+
+/// What is known of a watched inode.
+pub struct Known {
+    /// As long as it is held it does not end, so that its watches do not report its end.
+    pub fd: Rc<OwnedFd>,
+    /// Where it was, as this program sees it.
+    pub path: Vec<u8>,
+    /// What it was when its first watches were muted; then for those that were placed later.
+    pub snapshots: Vec<Snapshot>,
+}
+
+impl Known {
+    /// What it is now, by an open file.
+    pub fn of(fd: Rc<OwnedFd>, since: Time) -> Option<Known> {
+        let path = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
+        Some(Known {
+            path: path.into_os_string().into_vec(),
+            snapshots: vec![Snapshot::of(&fd, since, Vec::new())?],
+            fd,
+        })
+    }
+
+    /// What it was at first.
+    pub fn state(&self) -> State {
+        self.snapshots
+            .first()
+            .map_or_else(State::default, |first| first.state)
+    }
+
+    /// Whether it has no name any more.
+    pub fn is_gone(&self) -> bool {
+        let there = fs::symlink_metadata(Path::new(OsStr::from_bytes(&self.path)));
+        let there = there.is_ok_and(|there| there.ino() == self.state().inode);
+        // It may have been moved.
+        !there && State::of(self.fd.as_fd()).is_ok_and(|now| now.is_unlinked() || self.is_dead())
+    }
+
+    /// The same of a directory, whose number of names does not tell it everywhere.
+    fn is_dead(&self) -> bool {
+        let link = fs::read_link(format!("/proc/self/fd/{}", self.fd.as_raw_fd()));
+        // fs/d_path.c: what has no name any more.
+        link.is_ok_and(|link| link.as_os_str().as_bytes().ends_with(b" (deleted)"))
+    }
+}
+
+/// A watch, by PID, descriptor and watch descriptor.
+pub type WatchId = (u32, i32, i32);
+
+/// What an inode was when watches on it were muted.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// These watches; of the first snapshot, all that no other one names.
+    pub of: Vec<WatchId>,
+    /// What it was.
+    pub state: State,
+    /// Of a directory that could be listed: its entries.
+    pub names: Option<Names>,
+}
+
+impl Snapshot {
+    /// What an inode is now, for watches that are muted now.
+    pub fn of(fd: &OwnedFd, since: Time, of: Vec<WatchId>) -> Option<Snapshot> {
+        let state = state_since(fd, since).ok()?;
+        let names = state
+            .is_dir()
+            .then(|| names(fd.as_fd(), since).ok())
+            .flatten();
+        Some(Snapshot { of, state, names })
+    }
+}
+
+/// Opens what is at a path, if it is the inode of that number.
+pub fn open_at(path: &[u8], inode: u64) -> Option<Rc<OwnedFd>> {
+    let mut options = fs::OpenOptions::new();
+    options
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_NOFOLLOW);
+    let file = options.open(OsString::from_vec(path.to_vec())).ok()?;
+    (file.metadata().ok()?.ino() == inode).then(|| Rc::new(file.into()))
+}
