@@ -22,7 +22,7 @@ pub use judge::{Judged, System};
 pub use mach_o::{Cpu, Image, Role, images};
 pub use program::{Kind, Program};
 pub use script::first_words as script_words;
-pub use search::{find, may_run};
+pub use search::{Unanswered, any_may_be_looked_at, find, may_run};
 pub use source::{Part, Source};
 pub use start::{Host, Refusal, Start};
 
@@ -33,8 +33,8 @@ use judge::shown;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Judges the files at `paths`, in this order.
-pub fn scan_files(paths: &[PathBuf], system: System) -> ReachScan {
+/// Judges the files at `paths`, in this order. What is `unanswered` is not looked at.
+pub fn scan_files(paths: &[PathBuf], system: System, unanswered: Unanswered) -> ReachScan {
     let mut scan = ReachScan {
         schema: SCHEMA,
         fdscan_version: env!("CARGO_PKG_VERSION"),
@@ -43,7 +43,7 @@ pub fn scan_files(paths: &[PathBuf], system: System) -> ReachScan {
         errors: Vec::new(),
     };
     for path in paths {
-        match file(path, system) {
+        match file(path, system, unanswered) {
             Ok(found) => scan.files.push(found),
             Err(failure) => scan.errors.push(failure),
         }
@@ -55,7 +55,19 @@ pub fn scan_files(paths: &[PathBuf], system: System) -> ReachScan {
 ///
 /// # Errors
 /// Why it cannot be read.
-pub fn file(path: &Path, system: System) -> Result<FileReach, ReachFailure> {
+pub fn file(
+    path: &Path,
+    system: System,
+    unanswered: Unanswered,
+) -> Result<FileReach, ReachFailure> {
+    if let Some(why) = unanswered(path) {
+        let name = shown(path);
+        return Err(ReachFailure {
+            why: format!("{name} is left out: it lies {why}."),
+            path: name,
+            kind: FailureKind::NoProcess,
+        });
+    }
     let kind = program::kind_of(path).map_err(|error| failure(path, &error))?;
     let line = program::script_line(path);
     let mut found = FileReach {
@@ -83,7 +95,7 @@ pub fn file(path: &Path, system: System) -> Result<FileReach, ReachFailure> {
             }
             Some(judge::of_file(path, kind, system))
         }
-        (None, Some(_)) => Some(script(path, system, &mut found)),
+        (None, Some(_)) => Some(script(path, system, unanswered, &mut found)),
         (None, None) => None,
     };
     if let Some(judged) = judged {
@@ -96,8 +108,8 @@ pub fn file(path: &Path, system: System) -> Result<FileReach, ReachFailure> {
 }
 
 /// Judges what a script starts. On a Mac each program on the way may take the variable out for the next one.
-fn script(path: &Path, system: System, found: &mut FileReach) -> Judged {
-    let program = Program::of(path.to_owned());
+fn script(path: &Path, system: System, unanswered: Unanswered, found: &mut FileReach) -> Judged {
+    let program = Program::with(path.to_owned(), unanswered);
     found.interpreters = program.steps.iter().map(|step| shown(step)).collect();
     let unknown = |why: String| Judged::new(ReachVerdict::Unknown, why);
     if system == System::Mac && program.interpreters.len() > 1 {
@@ -106,14 +118,19 @@ fn script(path: &Path, system: System, found: &mut FileReach) -> Judged {
                 .into(),
         );
     }
+    let last = shown(&program.path);
+    if let Some(why) = program.unanswered {
+        return unknown(format!(
+            "It is a script, and {last}, which it leads to, lies {why}."
+        ));
+    }
     let Some(kind) = program.kind else {
-        let last = shown(&program.path);
         return unknown(format!(
             "It is a script, and {last}, which it leads to, is not there or is not a program."
         ));
     };
     found.variable = Some(variable(&kind));
-    found.program = Some(shown(&program.path));
+    found.program = Some(last);
     let last = judge::of_file(&program.path, &kind, system);
     let name = shown(&program.path);
     let before = program.steps.split_last().map_or(&[][..], |(_, rest)| rest);

@@ -3,7 +3,7 @@
 use super::elf;
 use super::mach_o::{self, Image};
 use super::script;
-use super::search::find;
+use super::search::{Unanswered, any_may_be_looked_at, find_in};
 use super::source::Source;
 #[cfg(target_os = "linux")]
 use std::ffi::CString;
@@ -30,6 +30,8 @@ pub struct Program {
     pub steps: Vec<PathBuf>,
     /// Where it is.
     pub path: PathBuf,
+    /// Why it was not looked at.
+    pub unanswered: Option<&'static str>,
     /// What kind it is, if that is known.
     pub kind: Option<Kind>,
     /// What lets it gain privileges, if something does.
@@ -48,16 +50,58 @@ pub enum Kind {
 impl Program {
     /// The program that runs when the file at `path` is started.
     pub fn of(path: PathBuf) -> Program {
-        let mut interpreters = Vec::new();
-        let mut steps = Vec::new();
-        let path = follow(path, &mut interpreters, &mut steps);
-        Program {
-            kind: kind_of(&path).ok().flatten(),
-            privileges: privileges(&path),
-            interpreters,
-            steps,
+        Program::with(path, any_may_be_looked_at)
+    }
+
+    /// The same, without a look at what is `unanswered`.
+    pub fn with(path: PathBuf, unanswered: Unanswered) -> Program {
+        let mut program = Program {
+            interpreters: Vec::new(),
+            steps: Vec::new(),
             path,
+            unanswered: None,
+            kind: None,
+            privileges: None,
+        };
+        program.follow(unanswered);
+        program.unanswered = unanswered(&program.path);
+        if program.unanswered.is_none() {
+            program.kind = kind_of(&program.path).ok().flatten();
+            program.privileges = privileges(&program.path);
         }
+        program
+    }
+
+    /// Follows `#!` lines to a program, and notes them.
+    fn follow(&mut self, unanswered: Unanswered) {
+        for _ in 0..DEEPEST {
+            if unanswered(&self.path).is_some() {
+                break;
+            }
+            let Some(line) = script_line(&self.path) else {
+                break;
+            };
+            let words = script::words(&line);
+            let Some((interpreter, arguments)) = words.split_first() else {
+                break;
+            };
+            let text = OsStr::from_bytes(&line).display().to_string();
+            self.interpreters.push(text);
+            self.step(interpreter.into());
+            // env(1) looks its argument up.
+            if script::is_env(&self.path)
+                && let Ok(call) = script::env_call(arguments)
+                && let Some(name) = call.command.first()
+                && let Some(found) = find_in(name, std::env::var_os("PATH"), unanswered)
+            {
+                self.step(found);
+            }
+        }
+    }
+
+    fn step(&mut self, path: PathBuf) {
+        self.steps.push(path.clone());
+        self.path = path;
     }
 
     /// How it is linked, if it is one for Linux.
@@ -108,31 +152,6 @@ fn open(path: &Path) -> io::Result<File> {
     } else {
         Err(refused())
     }
-}
-
-/// Follows `#!` lines to a program, and notes them.
-fn follow(mut path: PathBuf, interpreters: &mut Vec<String>, steps: &mut Vec<PathBuf>) -> PathBuf {
-    for _ in 0..DEEPEST {
-        let Some(line) = script_line(&path) else {
-            break;
-        };
-        let words = script::words(&line);
-        let Some((interpreter, arguments)) = words.split_first() else {
-            break;
-        };
-        interpreters.push(OsStr::from_bytes(&line).display().to_string());
-        path = PathBuf::from(interpreter);
-        steps.push(path.clone());
-        // env(1) looks its argument up.
-        if script::is_env(&path)
-            && let Ok(call) = script::env_call(arguments)
-            && let Some(found) = call.command.first().and_then(|name| find(name))
-        {
-            path = found;
-            steps.push(path.clone());
-        }
-    }
-    path
 }
 
 /// What lets it gain privileges, if something does.

@@ -5,13 +5,21 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+/// Why a path must not be looked at: its file system does not answer, and who looks would wait for it.
+pub type Unanswered = fn(&Path) -> Option<&'static str>;
+
+/// For who starts the program anyway.
+pub fn any_may_be_looked_at(_: &Path) -> Option<&'static str> {
+    None
+}
+
 /// Looks in `PATH`.
 pub fn find(name: &OsStr) -> Option<PathBuf> {
-    find_in(name, std::env::var_os("PATH"))
+    find_in(name, std::env::var_os("PATH"), any_may_be_looked_at)
 }
 
 /// Looks in `path`, a list as in `PATH`. A name with a `/` is not looked for.
-pub fn find_in(name: &OsStr, path: Option<OsString>) -> Option<PathBuf> {
+pub fn find_in(name: &OsStr, path: Option<OsString>, unanswered: Unanswered) -> Option<PathBuf> {
     if name.as_bytes().contains(&b'/') {
         return Path::new(name).exists().then(|| name.into());
     }
@@ -23,6 +31,7 @@ pub fn find_in(name: &OsStr, path: Option<OsString>) -> Option<PathBuf> {
     };
     let all: Vec<_> = std::env::split_paths(&path)
         .map(|dir| here(dir).join(name))
+        .filter(|file| unanswered(file).is_none())
         .collect();
     let runnable = all.iter().find(|path| may_run(path));
     runnable
@@ -46,7 +55,9 @@ mod tests {
 
     #[test]
     fn a_name_is_looked_for_and_a_path_is_not() {
-        let find = |name: &str, path: &str| find_in(name.as_ref(), Some(path.into()));
+        let find = |name: &str, path: &str| {
+            find_in(name.as_ref(), Some(path.into()), any_may_be_looked_at)
+        };
         assert_eq!(find("sh", "/nonexistent:/bin"), Some("/bin/sh".into()));
         assert_eq!(find("/bin/sh", "/nonexistent"), Some("/bin/sh".into()));
         assert_eq!(find("sh", "/nonexistent"), None);
@@ -64,12 +75,10 @@ mod tests {
             fs::write(&file, "").unwrap();
             fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
         }
+        let found = |path| find_in("tool".as_ref(), Some(path), any_may_be_looked_at);
         let path = std::env::join_paths([one.path(), two.path()]).unwrap();
-        assert_eq!(
-            find_in("tool".as_ref(), Some(path)),
-            Some(two.path().join("tool"))
-        );
-        let only = find_in("tool".as_ref(), Some(one.path().into()));
+        assert_eq!(found(path), Some(two.path().join("tool")));
+        let only = found(one.path().into());
         assert_eq!(only, Some(one.path().join("tool")));
     }
 }

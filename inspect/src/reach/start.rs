@@ -7,7 +7,7 @@ use super::judge::{self, Judged, System, shown};
 use super::mach_o::{Cpu, Image, Role};
 use super::program::{self, Kind};
 use super::script;
-use super::search::{find_in, may_run};
+use super::search::{any_may_be_looked_at, find_in, may_run};
 use crate::model::ReachVerdict;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -143,7 +143,8 @@ impl Start {
         let name = self.arguments.first().map_or(OsStr::new(""), |name| name);
         let path = self.variable("PATH").cloned();
         let text = shown(Path::new(name));
-        let Some(file) = find_in(name, path).filter(|_| !name.is_empty()) else {
+        let Some(file) = find_in(name, path, any_may_be_looked_at).filter(|_| !name.is_empty())
+        else {
             return Err(Refusal::NotFound(format!(
                 "{text} cannot be run: it is not found"
             )));

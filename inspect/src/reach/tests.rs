@@ -1,5 +1,6 @@
 //! What is read of a Mach-O file, and what of damaged ones.
 
+use super::search::any_may_be_looked_at as any;
 use super::*;
 use crate::model::ReachVerdict::{Killed, NotReached, Reached, Unknown};
 use std::ffi::OsString;
@@ -139,7 +140,7 @@ fn each_slice_of_a_fat_file_is_judged_and_the_worst_counts() {
     let intel = MachO::program(MachO::X86_64);
     let hard = MachO::program(MachO::ARM64).signed(MachO::RUNTIME);
     fs::write(&path, fat(&[old.clone(), intel.clone(), hard])).unwrap();
-    let found = file(&path, System::Mac).unwrap();
+    let found = file(&path, System::Mac, any).unwrap();
     let each: Vec<_> = found.slices.iter().map(|s| (&*s.cpu, s.verdict)).collect();
     assert_eq!(
         each,
@@ -157,7 +158,7 @@ fn each_slice_of_a_fat_file_is_judged_and_the_worst_counts() {
     );
     // A slice that no Mac of today runs does not count beside one that does.
     fs::write(&path, fat(&[old, intel])).unwrap();
-    assert_eq!(file(&path, System::Mac).unwrap().verdict, Reached);
+    assert_eq!(file(&path, System::Mac, any).unwrap().verdict, Reached);
 }
 
 #[test]
@@ -166,11 +167,11 @@ fn set_user_id_programs_and_libraries_are_told_apart() {
     let path = dir.path().join("tool");
     fs::write(&path, MachO::program(MachO::X86_64).bytes()).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o4755)).unwrap();
-    let found = file(&path, System::Mac).unwrap();
+    let found = file(&path, System::Mac, any).unwrap();
     assert_eq!(found.verdict, NotReached);
     assert!(found.why.contains("set-user-ID"), "{}", found.why);
     fs::write(&path, MachO::library(MachO::ARM64).bytes()).unwrap();
-    let found = file(&path, System::Mac).unwrap();
+    let found = file(&path, System::Mac, any).unwrap();
     assert_eq!(found.verdict, Unknown);
     assert_eq!(found.slices[0].verdict, Unknown);
 }
@@ -188,6 +189,7 @@ fn on_a_mac_each_program_on_the_way_may_take_the_variable_out() {
         file(
             &has("script", format!("#!{line}\n").as_bytes()),
             System::Mac,
+            any,
         )
         .unwrap()
     };

@@ -289,6 +289,16 @@ fn naming<'a>(pid: &'a str, socket: &'a str, database: &'a str) -> Vec<Vec<&'a s
             "never",
         ],
         vec!["claims", pid, "--redact"],
+        vec![
+            "reach",
+            pid,
+            database,
+            "--json",
+            "--fail-on",
+            "info",
+            "--color",
+            "always",
+        ],
         vec!["claims", pid, "--ttl", "1", "--color", "always"],
         vec!["wal", database, "--for", "0.5", "--color", "always"],
         vec![
@@ -343,6 +353,13 @@ fn what_is_named_on_a_dead_file_system_is_tried_for_a_moment() {
     for args in naming(&pid, &socket, &database) {
         says(&scene.fdscan(true, &args), "did not answer");
     }
+    // A script leads there, or its interpreter may lie there, as PATH says.
+    let script = scene.good.join("script");
+    std::fs::write(&script, format!("#!{}\n", path(&scene.dead, "sh"))).unwrap();
+    let script = script.to_str().unwrap();
+    says(&scene.fdscan(true, &["reach", script]), "did not answer");
+    std::fs::write(script, "#!/usr/bin/env nosuchprogram\n").unwrap();
+    says(&scene.fdscan(true, &["reach", script]), "/usr/bin/env");
     // Of a directory that answers, all but the link that leads there is judged.
     let output = scene.fdscan(true, &["claims", scene.good.to_str().unwrap()]);
     says(&output, LEFT_OUT);
