@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Tree, Watcher, script};
+use crate::{Engine, Tree, Watcher, script};
 
 /// What a deploy does to a file, or to a package: a directory with files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,6 +102,8 @@ fn file_in(package: &Path, number: usize, extension: &str) -> PathBuf {
 pub struct Deploy {
     /// Who.
     pub watcher: &'static Watcher,
+    /// What it runs under.
+    pub engine: Engine,
     /// What it does not report, bare or paused.
     pub misses: &'static [Change],
     /// Whether files are written anew and nothing else is done: it does not outlive more.
@@ -119,9 +121,11 @@ pub struct Deploy {
 impl Deploy {
     /// Its name.
     pub fn name(&self) -> String {
-        match self.one {
-            true => format!("{} (--replay one)", self.watcher.name),
-            false => self.watcher.name.to_owned(),
+        let name = self.watcher.name;
+        match (self.one, self.engine) {
+            (true, _) => format!("{name} (--replay one)"),
+            (false, Engine::Bare) => name.to_owned(),
+            (false, engine) => format!("{name} ({})", engine.name()),
         }
     }
 

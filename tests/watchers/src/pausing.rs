@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::Tree;
 use crate::deploy::Deploy;
 use crate::matrix::{Skip, in_parallel};
 use crate::session::{Heard, Session};
-use crate::{Engine, Tree};
 
 /// A burst of reports is cut in two by a slow moment of the machine. So often it is counted, and the fewest count.
 const COUNTS: usize = 4;
@@ -118,7 +118,7 @@ impl PauseRow {
                 return Ok(None);
             }
         };
-        let mut session = Session::start(watcher, Engine::Bare, tree, command)?;
+        let mut session = Session::start(watcher, self.deploy.engine, tree, command)?;
         session.wait_until_placed(self.deploy.directories())?;
         Ok(Some(session))
     }

@@ -1,7 +1,7 @@
 //! Which watchers go through a deploy, and what is particular to them there.
 
 use super::{all, go, native};
-use crate::{Change, Deploy, Watcher};
+use crate::{Change, Deploy, Engine, Watcher};
 
 /// Of a watcher of one directory.
 const BELOW: &[Change] = &[Change::Package, Change::PackageRemoved];
@@ -10,13 +10,32 @@ const BELOW: &[Change] = &[Change::Package, Change::PackageRemoved];
 pub fn deploys() -> Vec<Deploy> {
     let mut deploys: Vec<_> = all().into_iter().flat_map(deploys_of).collect();
     deploys.extend([&native::CLOSE_WRITE, &go::RECURSIVE].map(whole));
+    deploys.extend(supervised());
     deploys
+}
+
+/// Those whose reads `watchfix run` judges: its supervisor withholds what they would hear.
+fn supervised() -> Vec<Deploy> {
+    let mut watchers = all();
+    watchers.retain(|watcher| {
+        matches!(
+            watcher.name,
+            "chokidar-4" | "node-fs-watch-recursive" | "notify-8"
+        )
+    });
+    watchers.push(&go::RECURSIVE);
+    let deploys = watchers.into_iter().map(|watcher| Deploy {
+        engine: Engine::Seccomp,
+        ..whole(watcher)
+    });
+    deploys.collect()
 }
 
 /// It watches the whole tree, and reports every change in one burst.
 fn whole(watcher: &'static Watcher) -> Deploy {
     Deploy {
         watcher,
+        engine: Engine::Bare,
         misses: &[],
         rewrites_only: false,
         one: false,
