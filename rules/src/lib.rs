@@ -28,6 +28,7 @@ pub mod attrib;
 pub mod budget;
 pub mod event;
 pub mod file_system;
+pub mod line;
 pub mod pattern;
 pub mod record;
 pub mod rule;

@@ -15,7 +15,6 @@ mod budget;
 mod config;
 mod fds;
 mod hooks;
-mod line;
 mod log;
 mod look;
 mod memory;

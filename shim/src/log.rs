@@ -4,11 +4,11 @@
 //! signal. What cannot be written so is left out.
 
 use core::ffi::{CStr, c_int};
+use rules::line::Line;
 use rules::rule::{Log, Problem};
 use rules::{Engine, Error, Rule, Rules};
 
 use crate::config::Config;
-use crate::line::Line;
 use crate::{sandbox, sys};
 
 /// True if decisions are written somewhere. In a sandbox nothing is: it takes calls the program may not make.
@@ -82,20 +82,12 @@ fn errors(config: &'static Config) {
     }
 }
 
-/// The sentence is the one `rules::Error` displays, without the size of core::fmt.
 fn error(config: &Config, error: &Error<'_>, consequence: &[u8]) {
     let mut buf = [0u8; 1024];
     let mut line = Line::new(&mut buf);
-    line.text(b"watchfix: ")
-        .text(error.rule.variable().as_bytes())
-        .text(b": ");
-    line.quoted(error.item)
-        .text(b" at byte ")
-        .number(error.position as u32);
-    line.text(b" ").text(error.problem.text().as_bytes());
-    line.text(b"; allowed: ")
-        .text(error.rule.allowed().as_bytes())
-        .text(consequence);
+    line.text(b"watchfix: ");
+    error.put(&mut line);
+    line.text(consequence);
     stderr(config, line.bytes());
 }
 

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::line::Line;
+
 use super::kinds::Rule;
 use super::problem::{Problem, Wrong};
 
@@ -32,6 +34,16 @@ impl<'a> Error<'a> {
             item: wrong.item,
             problem: wrong.problem,
         }
+    }
+
+    /// The sentence that is displayed, without the size of `core::fmt`.
+    pub fn put(&self, line: &mut Line<'_>) {
+        line.text(self.rule.variable().as_bytes()).text(b": ");
+        line.quoted(self.item).text(b" at byte ");
+        line.number(self.position as u32).text(b" ");
+        line.text(self.problem.text().as_bytes());
+        line.text(b"; allowed: ");
+        line.text(self.rule.allowed().as_bytes());
     }
 
     /// The sentence, with `name` for where the text came from: a variable or a flag.

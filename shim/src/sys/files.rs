@@ -4,9 +4,9 @@ use core::ffi::{CStr, c_char, c_int};
 use core::mem::MaybeUninit;
 
 use rules::attrib::{Identity, Look};
+use rules::line::Line;
 
 use super::call::{Errno, call};
-use crate::line::Line;
 
 /// openat(2) from the working directory; O_CLOEXEC is added.
 pub fn open(path: &CStr, flags: c_int, mode: u32) -> Result<c_int, Errno> {

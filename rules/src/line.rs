@@ -1,4 +1,4 @@
-//! Text put together on the stack.
+//! Text put together on the stack, for the libraries: they have no allocator and no `core::fmt`.
 
 /// A line in a buffer of fixed size; what does not fit is left out.
 pub struct Line<'b> {
@@ -7,10 +7,12 @@ pub struct Line<'b> {
 }
 
 impl<'b> Line<'b> {
+    /// An empty line in `buf`.
     pub fn new(buf: &'b mut [u8]) -> Line<'b> {
         Line { buf, len: 0 }
     }
 
+    /// Text as it is.
     #[inline(never)]
     pub fn text(&mut self, text: &[u8]) -> &mut Self {
         for &c in text {
@@ -22,6 +24,7 @@ impl<'b> Line<'b> {
         self
     }
 
+    /// In decimal digits.
     pub fn number(&mut self, number: u32) -> &mut Self {
         let mut digits = [0u8; 10];
         let mut left = number;
@@ -37,6 +40,7 @@ impl<'b> Line<'b> {
         self.text(digits.get(10 - used..).unwrap_or(b""))
     }
 
+    /// As `0x2f`.
     pub fn hex(&mut self, number: u32) -> &mut Self {
         self.text(b"0x");
         let mut shift = 28u32.saturating_sub(number.leading_zeros() / 4 * 4);
