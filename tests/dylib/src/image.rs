@@ -94,10 +94,8 @@ impl Image {
         let protection = on.fold(0, |all, (_, ours)| all | ours);
         let size = (size as usize).next_multiple_of(4096);
         // SAFETY: a part of the image's own mapping.
-        assert_eq!(
-            unsafe { libc::mprotect(self.at(address) as _, size, protection) },
-            0
-        );
+        let done = unsafe { libc::mprotect(self.at(address) as _, size, protection) };
+        assert_eq!(done, 0);
     }
 
     fn words(&self, file: &File<'_>, section: &str) -> Vec<usize> {

@@ -102,8 +102,23 @@ impl Program {
         }
     }
 
-    /// Makes a stream for `context`, and gives what the system made of it.
-    pub fn stream(&self, callback: Callback, context: *const Context, flags: u32) -> Stream {
+    /// Makes a stream, and gives what the system made of it.
+    pub fn stream(&self, callback: Callback, context: Option<Context>, flags: u32) -> Stream {
+        let context = context.as_ref().map_or(null(), |context| context);
+        // SAFETY: a context, or none.
+        unsafe { self.stream_with(callback, context, flags) }
+    }
+
+    /// The same for a context that may lie anywhere.
+    ///
+    /// # Safety
+    /// It is null, or one is there.
+    pub unsafe fn stream_with(
+        &self,
+        callback: Callback,
+        context: *const Context,
+        flags: u32,
+    ) -> Stream {
         let before = fsevents::streams().len();
         // SAFETY: a callback and a context of the test's.
         let made =

@@ -14,8 +14,8 @@ pub fn fixups(data: Bytes<'_>, segments: &[Segment], file: Bytes<'_>) -> Vec<Fix
     assert_eq!(data.word(20), 1, "DYLD_CHAINED_IMPORT");
     let base = segments[0].address;
     let mut all = vec![];
-    for segment in 0..starts.index(0) {
-        let at = starts.index(4 + 4 * segment);
+    for (number, segment) in segments.iter().enumerate().take(starts.index(0)) {
+        let at = starts.index(4 + 4 * number);
         if at == 0 {
             continue;
         }
@@ -29,8 +29,7 @@ pub fn fixups(data: Bytes<'_>, segments: &[Segment], file: Bytes<'_>) -> Vec<Fix
             }
             let mut offset = chain.long(8) + page * u64::from(i) + u64::from(start);
             loop {
-                let s = &segments[segment];
-                let slot = file.long(s.offset + (base + offset - s.address) as usize);
+                let slot = file.long(segment.offset + (base + offset - segment.address) as usize);
                 let what = if slot >> 63 == 0 {
                     let target = slot & 0xf_ffff_ffff | (slot >> 36 & 0xff) << 56;
                     What::Rebase(if format == OFFSETS {

@@ -117,6 +117,9 @@ unsafe extern "C" fn clock(number: c_int) -> u64 {
 }
 
 /// F_GETPATH is 50 and writes at most 1,024 bytes.
+///
+/// # Safety
+/// As fcntl(2).
 pub unsafe extern "C" fn fcntl(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
     assert_eq!(command, 50);
     let link = CString::new(format!("/proc/self/fd/{fd}")).unwrap();
@@ -132,6 +135,10 @@ pub unsafe extern "C" fn fcntl(fd: c_int, command: c_int, argument: *mut c_void)
     0
 }
 
+/// open(2).
+///
+/// # Safety
+/// As open(2).
 pub unsafe extern "C" fn open(path: *const c_char, flags: c_int, mode: c_int) -> c_int {
     // The access mode is the same; O_EVTONLY (0x8000) is O_PATH as far as it is used here.
     const FLAGS: [(c_int, c_int); 7] = [

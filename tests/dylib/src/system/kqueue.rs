@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CString, c_int};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::scripted::{self, Asked};
 
@@ -296,28 +297,24 @@ fn call(
     })
 }
 
-/// The kernel copies the list, and answers EFAULT where it cannot.
+/// The kernel copies the list, and answers EFAULT where it cannot: so does a write of it to a file in memory.
 unsafe fn copied<E: Copy>(at: *const E, n: c_int) -> Result<Vec<E>, c_int> {
     let n = usize::try_from(n).unwrap_or(0);
-    let mut copy = Vec::with_capacity(n);
     let size = n * size_of::<E>();
-    // SAFETY: the kernel checks both ends, and as many are there then.
-    unsafe {
-        let to = libc::iovec {
-            iov_base: copy.as_mut_ptr() as *mut _,
-            iov_len: size,
-        };
-        let from = libc::iovec {
-            iov_base: at as *mut _,
-            iov_len: size,
-        };
-        if size > 0 && libc::process_vm_readv(libc::getpid(), &to, 1, &from, 1, 0) != size as isize
-        {
-            return Err(libc::EFAULT);
-        }
-        copy.set_len(n);
+    if size == 0 {
+        return Ok(vec![]);
     }
-    Ok(copy)
+    // SAFETY: a new descriptor.
+    let file = unsafe { OwnedFd::from_raw_fd(libc::memfd_create(c"list".as_ptr(), 0)) };
+    // SAFETY: the kernel checks the pointer.
+    let written = unsafe { libc::write(file.as_raw_fd(), at.cast(), size) };
+    if written != size as isize {
+        return Err(libc::EFAULT);
+    }
+    // SAFETY: all of it can be read.
+    Ok((0..n)
+        .map(|i| unsafe { at.add(i).read_unaligned() })
+        .collect())
 }
 
 fn nanoseconds(timeout: &libc::timespec) -> u64 {

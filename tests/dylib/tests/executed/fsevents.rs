@@ -89,7 +89,7 @@ pub fn stream(program: &Program, form: Form, flags: u32) -> Stream {
         Form::Strings => strings,
         Form::Array | Form::Dictionaries => array,
     };
-    program.stream(callback, null(), flags | form.flags())
+    program.stream(callback, None, flags | form.flags())
 }
 
 /// What is left of one event.
@@ -182,7 +182,7 @@ fn what_is_handed_over_whole_is_the_systems_own_memory() {
         AT.set(vec![paths as usize, flags as usize, ids as usize]);
     }
     let program = Program::with(library, &[]);
-    let stream = program.stream(addresses, null(), FILES);
+    let stream = program.stream(addresses, None, FILES);
     let (paths, flags, ids) = ([c"/p/a.rs".as_ptr()], [MODIFIED | FILE], [7u64]);
     let at = [
         paths.as_ptr() as usize,

@@ -111,13 +111,23 @@ mod standard_error {
     use super::*;
     use std::io::{PipeWriter, Read};
     use std::os::fd::{AsFd, AsRawFd};
+    use std::path::Path;
     use std::process::{Command, Stdio};
+
+    use crate::EMULATOR;
 
     const CHILD: &str = "WATCHFIX_TEST_STANDARD_ERROR";
 
     /// Plays a part of this file in a child, and gives what it wrote to standard error.
     fn of_child(name: &str, part: &str) -> String {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let program = std::env::current_exe().unwrap();
+        let emulator = std::env::var(EMULATOR).unwrap_or_default();
+        let mut words = emulator
+            .split_whitespace()
+            .map(Path::new)
+            .chain([program.as_path()]);
+        let mut child = Command::new(words.next().unwrap())
+            .args(words)
             .args(["--exact", name, "--nocapture"])
             .env(CHILD, part)
             .stdout(Stdio::null())

@@ -1,6 +1,6 @@
 //! The library's contract on macOS, executed: each test calls its machine code as a program that dyld bound would.
 //!
-//! The same tests run for arm64 ([`other_architecture`]). That they can fail is shown by [`faults`].
+//! The same tests run for arm64 (`other_architecture`). That they can fail is shown by `faults`.
 
 // A test fails by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -17,6 +17,9 @@ mod variables;
 mod waits;
 
 use std::path::{Path, PathBuf};
+
+/// What starts a program of the architecture the tests were built for, if this machine does not by itself.
+const EMULATOR: &str = "WATCHFIX_TEST_EMULATOR";
 
 fn dir() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()

@@ -1,7 +1,7 @@
 //! The same tests on arm64, by qemu-user.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use dylib::library;
 use support::{skip_optional, target_dir, tool};
@@ -42,27 +42,23 @@ fn all_of_it_holds_on_arm64() {
     assert!(passed > 50, "{said}");
 }
 
-fn cargo_test(into: &Path, library: &Path) -> std::process::Output {
+fn cargo_test(into: &Path, library: &Path) -> Output {
+    let emulator = format!("qemu-aarch64 -L {ROOT}");
+    let linker = "aarch64-linux-gnu-gcc";
     Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
-        .args([
-            "test", "--locked", "-p", "dylib", "--test", "executed", "--target", TARGET,
-        ])
-        .arg("--target-dir")
+        .args(["test", "--locked", "-p", "dylib", "--test", "executed"])
+        .args(["--target", TARGET, "--target-dir"])
         .arg(into)
-        .env(
-            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER",
-            "aarch64-linux-gnu-gcc",
-        )
-        .env(
-            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER",
-            format!("qemu-aarch64 -L {ROOT}"),
-        )
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", linker)
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", &emulator)
+        .env(crate::EMULATOR, emulator)
         .env(library::GIVEN, library)
         .current_dir(support::root())
         .output()
         .unwrap()
 }
 
+/// rustup has the target, or can add it.
 fn target_is_there(target: &str) -> bool {
     let sysroot = Command::new("rustc")
         .args(["--print", "sysroot"])

@@ -111,7 +111,8 @@ fn the_callback_gets_the_programs_own_info() {
             (odd.cast_const(), 0x7001),
             (null(), 0),
         ] {
-            let stream = program.stream(info, given, FILES);
+            // SAFETY: each is null or a context.
+            let stream = unsafe { program.stream_with(info, given, FILES) };
             // Whole, shortened, and not at all.
             report(&stream, &[("/p/a", MODIFIED | FILE)]);
             report(
@@ -132,7 +133,7 @@ fn what_is_retained_is_released() {
     let before = allocated();
     for program in [Program::bare(), Program::with(library, &[])] {
         for form in Form::ALL {
-            let stream = program.stream(info, &context(), FILES);
+            let stream = program.stream(info, Some(context()), FILES);
             assert_eq!(HELD.get(), 1);
             // A second holder, as CoreFoundation's own streams have.
             // SAFETY: the context's own functions.
@@ -158,7 +159,7 @@ fn what_is_retained_is_released() {
 fn the_description_is_the_programs_own() {
     let Some(library) = library() else { return };
     let program = Program::with(library, &[]);
-    let stream = program.stream(info, &context(), FILES);
+    let stream = program.stream(info, Some(context()), FILES);
     let describe = stream.context.describe.unwrap();
     // SAFETY: the context's own function.
     let text = unsafe { describe(stream.context.info) };
@@ -167,7 +168,7 @@ fn the_description_is_the_programs_own() {
         describe: None,
         ..context()
     };
-    let given = program.stream(info, &none, FILES).context.describe;
+    let given = program.stream(info, Some(none), FILES).context.describe;
     assert!(given.is_none());
     release_all();
 }
@@ -204,7 +205,7 @@ fn a_callback_may_make_streams_and_let_them_go() {
     }
     let program = Program::with(library, &[]);
     PROGRAM.set(Some(program.clone()));
-    let outer = program.stream(inner, null(), FILES);
+    let outer = program.stream(inner, None, FILES);
     report(&outer, &[("/p/b", XATTR | FILE), ("/p/a", MODIFIED | FILE)]);
     assert_eq!(INFO.take(), [1]);
 }
