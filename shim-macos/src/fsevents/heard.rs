@@ -8,21 +8,7 @@ use core::ffi::c_void;
 
 use super::pass::{after, before};
 
-/// Six registers' worth of arguments, in their order.
-#[repr(C)]
-pub struct Arguments {
-    pub stream: *const c_void,
-    pub info: *mut c_void,
-    pub n: usize,
-    pub paths: *mut c_void,
-    pub flags: *const u32,
-    pub ids: *const u64,
-    /// What [`after`] gives back.
-    pub made: *mut c_void,
-    pub array: *const c_void,
-}
-
-/// Puts its arguments into [`Arguments`] and asks [`before`], which changes them, for the callback to call with them.
+/// Puts its arguments into [`super::pass::Arguments`] and asks [`before`], which changes them, for the callback to call with them.
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
 pub unsafe extern "C-unwind" fn heard(

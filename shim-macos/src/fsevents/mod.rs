@@ -17,6 +17,7 @@ mod stream;
 use core::ffi::c_void;
 
 use api::{Callback, Context, StreamRef};
+use heard::heard;
 
 /// # Safety
 /// As FSEventStreamCreate.
@@ -36,7 +37,7 @@ pub unsafe extern "C" fn create(
         }
     };
     // SAFETY: the program's own arguments.
-    unsafe { stream::wrapped(callback, context, flags, system) }
+    unsafe { stream::wrapped(callback, context, flags, heard, system) }
 }
 
 /// # Safety
@@ -64,5 +65,5 @@ pub unsafe extern "C" fn create_relative(
         }
     };
     // SAFETY: the program's own arguments.
-    unsafe { stream::wrapped(callback, context, flags, system) }
+    unsafe { stream::wrapped(callback, context, flags, heard, system) }
 }

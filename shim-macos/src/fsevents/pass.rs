@@ -6,12 +6,25 @@ use core::ptr::{null, null_mut};
 use rules::Rule;
 
 use super::api::{self, Callback};
-use super::heard::Arguments;
 use super::judge::{Verdict, judge};
 use super::paths::Paths;
 use super::stream::Stream;
 use crate::config::{self, Config};
 use crate::{log, sys};
+
+/// Six registers' worth of arguments, in their order.
+#[repr(C)]
+pub struct Arguments {
+    pub stream: *const c_void,
+    pub info: *mut c_void,
+    pub n: usize,
+    pub paths: *mut c_void,
+    pub flags: *const u32,
+    pub ids: *const u64,
+    /// What [`after`] gives back.
+    pub made: *mut c_void,
+    pub array: *const c_void,
+}
 
 /// The program's callback, to be called with what is now in `arguments`; `None` if nothing is left.
 ///

@@ -5,7 +5,6 @@ use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::api::{Callback, Context, FILE_EVENTS, StreamRef};
-use super::heard::heard;
 use crate::config;
 use crate::log;
 
@@ -24,7 +23,7 @@ impl Stream {
     }
 }
 
-/// Calls `system` with a callback and a context that stand in place of the program's.
+/// Calls `system` with `ours`, and a context for it, in place of the program's callback and context.
 ///
 /// # Safety
 /// As FSEventStreamCreate.
@@ -32,6 +31,7 @@ pub unsafe fn wrapped(
     callback: Option<Callback>,
     context: *const Context,
     flags: u32,
+    ours: Callback,
     system: impl FnOnce(Option<Callback>, *const Context) -> StreamRef,
 ) -> StreamRef {
     let config = config::get();
@@ -71,14 +71,14 @@ pub unsafe fn wrapped(
             references: AtomicUsize::new(1),
         });
     }
-    let ours = Context {
+    let context = Context {
         version: 0,
         info: stream.cast(),
         retain: Some(retain),
         release: Some(release),
         describe: given.describe.and(Some(describe)),
     };
-    let made = system(Some(heard), &ours);
+    let made = system(Some(ours), &context);
     // The system has retained it, if it made a stream.
     // SAFETY: the reference above.
     unsafe { let_go(stream) };

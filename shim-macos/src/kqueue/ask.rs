@@ -12,7 +12,7 @@ use rules::rule::Log;
 use rules::watch::Fate;
 
 use super::event::Event;
-use super::{first_note, mask};
+use super::mask;
 use crate::config::Config;
 use crate::notes::{self, Note};
 use crate::sys::File;
@@ -85,7 +85,7 @@ fn is_ended<E: Event>(change: &E) -> bool {
 }
 
 fn placed<E: Event>(config: &'static Config, kq: c_int, change: &E) -> E {
-    first_note(config);
+    log::errors_once(config);
     let fd = change.ident() as c_int;
     let Some(file) = sys::fstat(fd) else {
         // The errno is the system's.

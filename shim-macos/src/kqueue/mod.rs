@@ -11,7 +11,7 @@ use core::ptr::null;
 use libc::timespec;
 
 use crate::config::{self, Config};
-use crate::{log, sys};
+use crate::sys;
 use event::Event;
 
 /// # Safety
@@ -141,9 +141,4 @@ fn left(timeout: &timespec, gone: u64) -> timespec {
 
 fn is_zero(time: &timespec) -> bool {
     time.tv_sec == 0 && time.tv_nsec == 0
-}
-
-/// Says, once, what is wrong with the rules: the program watches a file.
-fn first_note(config: &'static Config) {
-    log::errors_once(config);
 }

@@ -1,6 +1,6 @@
 //! Fixups as dyld's newer form has them: each slot says where the next one is (LC_DYLD_CHAINED_FIXUPS).
 
-use super::file::Segment;
+use super::segment::Segment;
 use super::{Bytes, Fixup, What};
 
 /// `DYLD_CHAINED_PTR_64`, whose targets are addresses, and `DYLD_CHAINED_PTR_64_OFFSET`.

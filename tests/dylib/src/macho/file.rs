@@ -1,5 +1,6 @@
 //! The load commands.
 
+use super::segment::Segment;
 use super::{Bytes, Fixup, chains, opcodes};
 
 /// `CPU_TYPE_X86_64` and `CPU_TYPE_ARM64`.
@@ -24,16 +25,6 @@ pub fn slices(fat: &[u8]) -> Vec<(&[u8], usize, u32)> {
             (slice, at, entry.big(16))
         })
         .collect()
-}
-
-pub struct Segment {
-    pub name: String,
-    pub address: u64,
-    pub size: u64,
-    pub offset: usize,
-    pub in_file: usize,
-    /// `VM_PROT_`: 1 to read, 2 to write, 4 to execute.
-    pub protection: u32,
 }
 
 #[derive(Clone)]

@@ -3,10 +3,12 @@
 mod chains;
 mod file;
 mod opcodes;
+mod segment;
 mod signature;
 mod unwind;
 
-pub use file::{ARM64, Dylib, File, Section, Segment, Symbol, X86_64, slices};
+pub use file::{ARM64, Dylib, File, Section, Symbol, X86_64, slices};
+pub use segment::Segment;
 pub use signature::Signature;
 pub use unwind::encoding;
 

@@ -1,6 +1,6 @@
 //! Fixups as dyld's older form has them: a program of opcodes (LC_DYLD_INFO_ONLY).
 
-use super::file::Segment;
+use super::segment::Segment;
 use super::{Bytes, Fixup, What};
 
 /// Reads opcodes: the high half of a byte is the operation, the low half a small number.

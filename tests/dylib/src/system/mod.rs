@@ -5,8 +5,10 @@
 
 pub mod calls;
 pub mod core_foundation;
+mod event;
 pub mod fsevents;
 pub mod kqueue;
+mod queue;
 pub mod scripted;
 mod variadic;
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use super::calls;
-use super::kqueue::Kevent;
+use super::event::Kevent;
 
 /// One answer.
 pub struct Answer {
