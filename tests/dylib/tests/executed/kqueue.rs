@@ -185,7 +185,10 @@ fn a_descriptor_that_is_another_file_by_now_is_asked_nothing() {
     let mut queue = Program::with(library, &[]).queue();
     let note = queue.watch(&one, CLEAR);
     chmod(&one);
+    // One of the same time.
     let file = std::fs::File::open(&other).unwrap();
+    let time = std::fs::metadata(&one).unwrap().modified().unwrap();
+    file.set_modified(time).unwrap();
     // SAFETY: two descriptors of the test's.
     unsafe { libc::dup2(file.as_raw_fd(), note.ident as i32) };
     assert_eq!(queue.heard(), [N_ATTRIB]);

@@ -207,7 +207,7 @@ mod standard_error {
         let own = std::io::stderr().as_fd().try_clone_to_owned().unwrap();
         // SAFETY: two descriptors of this process, which is ended if it waits for ever.
         unsafe {
-            libc::alarm(60);
+            libc::alarm(20);
             libc::dup2(writer.as_raw_fd(), 2);
         }
         let program = Program::with(library, &["WATCHFIX_LOG=stderr"]);

@@ -1,0 +1,220 @@
+//! The faults. Each changes one place of a file of shim-macos/src.
+
+/// A fault, and a test that finds it.
+pub struct Fault {
+    /// What is wrong then.
+    pub what: &'static str,
+    pub file: &'static str,
+    /// Stands there once.
+    pub from: &'static str,
+    pub to: &'static str,
+    pub found_by: &'static str,
+}
+
+const fn fault(
+    what: &'static str,
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+    found_by: &'static str,
+) -> Fault {
+    Fault {
+        what,
+        file,
+        from,
+        to,
+        found_by,
+    }
+}
+
+pub const FAULTS: &[Fault] = &[
+    fault(
+        "the pairs are not kept where nothing names them",
+        "hooks.rs",
+        "// `#[used]`: no code refers to it, and an optimised build would leave it out.\n#[used]\n",
+        "",
+        "file::each_hook_has_its_pair",
+    ),
+    fault(
+        "a pair has another function",
+        "hooks.rs",
+        "kqueue::kevent64 => libc::kevent64,",
+        "kqueue::kevent64 => libc::kevent,",
+        "file::each_hook_has_its_pair",
+    ),
+    fault(
+        "a muted note does not hear of a rename",
+        "kqueue/mask.rs",
+        "NOTE_DELETE | NOTE_RENAME | NOTE_REVOKE;",
+        "NOTE_DELETE | NOTE_REVOKE;",
+        "kqueue::dropped_and_ignored_files_are_silent_and_their_end_is_heard",
+    ),
+    fault(
+        "every change of attributes passes for a chmod",
+        "kqueue/hand_over.rs",
+        "!note.is_modified(&file.look)",
+        "true",
+        "kqueue::a_chmod_is_silent_and_a_touch_and_a_write_are_heard",
+    ),
+    fault(
+        "a chmod passes for a touch once the file was written to",
+        "kqueue/hand_over.rs",
+        "0 => notes::remember(kq, ident, &Note::of(&file.look, note.asked)),",
+        "0 => {}",
+        "kqueue::a_chmod_after_a_write_was_heard_is_silent_and_a_touch_is_not",
+    ),
+    fault(
+        "to set a note anew hides a touch",
+        "kqueue/ask.rs",
+        "known.map_or(now, |known| known.asking(fflags))",
+        "known.map_or(now, |_| now)",
+        "kqueue::a_touch_that_was_not_read_yet_is_not_hidden_by_setting_the_note_anew",
+    ),
+    fault(
+        "another file behind the number is taken for the watched one",
+        "kqueue/hand_over.rs",
+        ".filter(|file| note.is_on(&file.look))",
+        "",
+        "kqueue::a_descriptor_that_is_another_file_by_now_is_asked_nothing",
+    ),
+    fault(
+        "a one-shot note is not placed again",
+        "kqueue/hand_over.rs",
+        "if !again.change(kq) {",
+        "if false {",
+        "kqueue::after_a_silent_chmod_everything_is_heard_as_before",
+    ),
+    fault(
+        "it is placed again for the event it had",
+        "kqueue/hand_over.rs",
+        "EV_ADD | EV_ONESHOT | flags & EV_CLEAR, note.asked",
+        "EV_ADD | EV_ONESHOT | flags & EV_CLEAR, event.fflags()",
+        "waits::a_one_shot_note_is_placed_again_with_its_own_mask",
+    ),
+    fault(
+        "what happened before it was placed again is lost",
+        "kqueue/hand_over.rs",
+        "sys::fstat(ident as c_int).as_ref() == Some(file)",
+        "sys::fstat(ident as c_int).is_some()",
+        "waits::what_happens_before_a_one_shot_note_is_placed_again_is_not_lost",
+    ),
+    fault(
+        "it is placed again by the other call",
+        "kqueue/event.rs",
+        "libc::kevent64(kq, self, 1, null_mut(), 0, 0, null()) == 0",
+        "libc::kevent(kq, core::ptr::from_ref(self).cast(), 1, null_mut(), 0, null()) == 0",
+        "lists::kevent64_has_the_same_rules",
+    ),
+    fault(
+        "0 is answered where there is no timeout",
+        "kqueue/mod.rs",
+        "None => answer = system(null(), 0, null()),",
+        "None => return 0,",
+        "waits::without_a_timeout_there_is_no_answer_without_an_event",
+    ),
+    fault(
+        "a timeout starts anew",
+        "kqueue/mod.rs",
+        "left(timeout, sys::now().saturating_sub(begun))",
+        "left(timeout, begun - begun)",
+        "waits::removed_events_do_not_start_a_timeout_anew",
+    ),
+    fault(
+        "more changes than fit on the stack are not judged",
+        "kqueue/ask.rs",
+        "Some(there) => there.cast(),",
+        "Some(_) => return system(changes),",
+        "lists::as_many_changes_as_there_are_are_judged_and_the_programs_list_is_not_written_to",
+    ),
+    fault(
+        "the program's list is written to",
+        "kqueue/ask.rs",
+        "false => here.as_mut_ptr().cast(),",
+        "false => changes.cast_mut(),",
+        "lists::as_many_changes_as_there_are_are_judged_and_the_programs_list_is_not_written_to",
+    ),
+    fault(
+        "a list is read that is not there",
+        "pointer.rs",
+        "if !can_be_read(from) {",
+        "if !can_be_read(from) && from == 0 {",
+        "lists::a_list_that_cannot_be_read_is_the_systems_to_refuse",
+    ),
+    fault(
+        "errno changes",
+        "sys.rs",
+        "unsafe { *libc::__error() = self.0 };",
+        "let _ = self.0;",
+        "lists::errno_stays_where_a_call_succeeds",
+    ),
+    fault(
+        "a touch passes for a chmod",
+        "fsevents/judge.rs",
+        "const CHMOD: u32 = FINDER_INFO_MOD",
+        "const CHMOD: u32 = INODE_META_MOD | FINDER_INFO_MOD",
+        "fsevents::each_event_alone_is_judged_alike",
+    ),
+    fault(
+        "that events were lost is removed",
+        "fsevents/judge.rs",
+        "if flags & OF_THE_SYSTEM != 0 {",
+        "if flags & OF_THE_SYSTEM == OF_THE_SYSTEM {",
+        "fsevents::each_event_alone_is_judged_alike",
+    ),
+    fault(
+        "flags and ids do not belong to their paths",
+        "fsevents/pass.rs",
+        "ids.add(kept).write(*arguments.ids.add(at));",
+        "ids.add(kept).write(*arguments.ids.add(kept));",
+        "fsevents::what_is_left_of_events_is_the_same_in_every_form",
+    ),
+    fault(
+        "an array is not released",
+        "fsevents/pass.rs",
+        "api::CFRelease((*arguments).array);",
+        "",
+        "fsevents::what_is_left_of_events_is_the_same_in_every_form",
+    ),
+    fault(
+        "a retain is lost",
+        "fsevents/stream.rs",
+        "(*stream).context.info = retain((*stream).context.info).cast_mut();",
+        "(*stream).context.info = retain((*stream).context.info).cast_mut().wrapping_byte_sub(1);",
+        "streams::the_callback_gets_the_programs_own_info",
+    ),
+    fault(
+        "a release is lost",
+        "fsevents/stream.rs",
+        "release((*stream).context.info);",
+        "let _ = release;",
+        "streams::what_is_retained_is_released",
+    ),
+    fault(
+        "a stream is not given back",
+        "fsevents/stream.rs",
+        "unsafe { let_go(stream) };\n    made",
+        "made",
+        "streams::a_stream_that_is_not_made_leaves_nothing_behind",
+    ),
+    fault(
+        "texts are not copied",
+        "config.rs",
+        "values: texts.values.map(&mut copy),",
+        "values: { let _ = texts.values.map(&mut copy); texts.values },",
+        "variables::the_texts_are_copied",
+    ),
+    fault(
+        "SIGPIPE is not taken back",
+        "log.rs",
+        "if raised & !pending != 0 {",
+        "if raised & pending != 0 {",
+        "log::standard_error::a_pipe_without_a_reader_ends_nobody",
+    ),
+    fault(
+        "a full pipe is written to",
+        "log.rs",
+        "if sys::is_writable(2) {",
+        "if !text.is_empty() {",
+        "log::standard_error::a_full_pipe_keeps_nobody_waiting",
+    ),
+];
