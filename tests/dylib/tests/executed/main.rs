@@ -13,6 +13,7 @@ mod lists;
 mod log;
 #[cfg(target_arch = "x86_64")]
 mod other_architecture;
+mod redhook;
 mod streams;
 mod variables;
 mod waits;
