@@ -6,7 +6,7 @@
 
 use core::ffi::c_void;
 
-use crate::{fsevents, kqueue};
+use crate::{children, fsevents, kqueue};
 
 #[repr(C)]
 struct Pair {
@@ -26,9 +26,12 @@ macro_rules! pairs {
 // `#[used]`: no code refers to it, and an optimised build would leave it out.
 #[used]
 #[unsafe(link_section = "__DATA,__interpose")]
-static PAIRS: [Pair; 4] = pairs! {
+static PAIRS: [Pair; 7] = pairs! {
     kqueue::kevent => libc::kevent,
     kqueue::kevent64 => libc::kevent64,
     fsevents::create => fsevents::api::FSEventStreamCreate,
     fsevents::create_relative => fsevents::api::FSEventStreamCreateRelativeToDevice,
+    children::posix_spawn => libc::posix_spawn,
+    children::posix_spawnp => libc::posix_spawnp,
+    children::execve => libc::execve,
 };

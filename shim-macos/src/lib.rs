@@ -3,6 +3,7 @@
 //! ```text
 //! program -> dyld's pairs (hooks) -> kqueue:   a note's mask is asked for, its events are judged when they are read
 //!                                 -> fsevents: a stream's callback is called through ours, with what is left
+//!                                 -> children: one that would be ended for the library is started without it
 //!                                     ^ config: WATCHFIX_*, read once
 //! ```
 //!
@@ -14,6 +15,7 @@
 #![cfg(target_os = "macos")]
 #![no_std]
 
+mod children;
 mod config;
 mod fsevents;
 mod hooks;

@@ -1,7 +1,7 @@
 //! What a program passes to a call. The pointer may be invalid: the kernel then answers EFAULT, and the library must
 //! not crash.
 
-use core::ffi::c_char;
+use core::ffi::{CStr, c_char};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::sys;
@@ -35,6 +35,25 @@ pub unsafe fn slice<'a, T>(at: *const T, n: i32) -> Option<&'a [T]> {
     }
     // SAFETY: every page of it can be read, and holds what the caller says.
     Some(unsafe { core::slice::from_raw_parts(at, n) })
+}
+
+/// The string at `at`; `None` if it cannot be read.
+///
+/// # Safety
+/// If it can be read it is a string, and stays as it is while it is used.
+pub unsafe fn string<'a>(at: *const c_char) -> Option<&'a CStr> {
+    if !can_be_read(at as usize) {
+        return None;
+    }
+    let left = PAGE - at as usize % PAGE;
+    // SAFETY: the page can be read, and all of this lies in it.
+    let bytes = unsafe { core::slice::from_raw_parts(at.cast::<u8>(), left) };
+    match CStr::from_bytes_until_nul(bytes) {
+        Ok(string) => Some(string),
+        // It goes on in the next page.
+        // SAFETY: the kernel has just read all up to the NUL.
+        Err(_) => sys::is_string(at).then(|| unsafe { CStr::from_ptr(at) }),
+    }
 }
 
 fn can_be_read(at: usize) -> bool {

@@ -102,6 +102,27 @@ pub fn write(fd: c_int, bytes: &[u8]) -> c_int {
     }
 }
 
+/// As many bytes as there are of the file from `at` on.
+pub fn read_at(fd: c_int, to: &mut [u8], at: u64) -> usize {
+    // SAFETY: the bytes are there to be written to.
+    let n = unsafe { libc::pread(fd, to.as_mut_ptr().cast(), to.len(), at as libc::off_t) };
+    usize::try_from(n).unwrap_or(0)
+}
+
+pub fn is_executable(path: &CStr) -> bool {
+    // SAFETY: the path ends with a NUL.
+    unsafe { libc::access(path.as_ptr(), libc::X_OK) == 0 }
+}
+
+/// A variable of this process.
+pub fn getenv(name: &CStr) -> Option<&'static CStr> {
+    // SAFETY: a name that ends with a NUL; what is found is used at once.
+    unsafe {
+        let found = libc::getenv(name.as_ptr());
+        (!found.is_null()).then(|| CStr::from_ptr(found))
+    }
+}
+
 /// Whether a write of a few bytes would not wait now.
 pub fn is_writable(fd: c_int) -> bool {
     let mut poll = libc::pollfd {

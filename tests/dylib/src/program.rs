@@ -1,6 +1,6 @@
 //! A program: its calls go where dyld would have bound them.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
@@ -47,6 +47,16 @@ type CreateRelative = unsafe extern "C" fn(
     u32,
 ) -> *mut c_void;
 
+type Spawn = unsafe extern "C" fn(
+    *mut c_int,
+    *const c_char,
+    *const c_void,
+    *const c_void,
+    *const c_void,
+    *const *const c_char,
+) -> c_int;
+type Execve = unsafe extern "C" fn(*const c_char, *const c_void, *const *const c_char) -> c_int;
+
 /// A program, with or without the library.
 #[derive(Clone)]
 pub struct Program {
@@ -54,6 +64,9 @@ pub struct Program {
     pub kevent64: Kevent64Function,
     pub create: Create,
     pub create_relative: CreateRelative,
+    pub posix_spawn: Spawn,
+    pub posix_spawnp: Spawn,
+    pub execve: Execve,
     pub with_library: bool,
 }
 
@@ -88,6 +101,9 @@ impl Program {
                 create_relative: std::mem::transmute::<usize, CreateRelative>(find(
                     "_FSEventStreamCreateRelativeToDevice",
                 )),
+                posix_spawn: std::mem::transmute::<usize, Spawn>(find("_posix_spawn")),
+                posix_spawnp: std::mem::transmute::<usize, Spawn>(find("_posix_spawnp")),
+                execve: std::mem::transmute::<usize, Execve>(find("_execve")),
                 with_library: !pairs.is_empty(),
             }
         }

@@ -14,6 +14,8 @@ pub fn resolve(name: &str) -> Option<usize> {
         "_mmap" => mmap as *const () as usize,
         "_munmap" => libc::munmap as *const () as usize,
         "_write" => libc::write as *const () as usize,
+        "_pread" => libc::pread as *const () as usize,
+        "_access" => libc::access as *const () as usize,
         "_poll" => libc::poll as *const () as usize,
         "_close" | "_close$NOCANCEL" => libc::close as *const () as usize,
         "_symlinkat" => symlinkat as *const () as usize,

@@ -8,6 +8,7 @@ pub mod core_foundation;
 mod event;
 pub mod fsevents;
 pub mod kqueue;
+pub mod processes;
 mod queue;
 pub mod scripted;
 mod variadic;
@@ -19,6 +20,7 @@ pub fn resolve(name: &str) -> usize {
         kqueue::resolve,
         core_foundation::resolve,
         fsevents::resolve,
+        processes::resolve,
     ];
     let found = known.iter().find_map(|resolve| resolve(name));
     found.unwrap_or_else(|| panic!("no stand-in for {name}"))

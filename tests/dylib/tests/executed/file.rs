@@ -69,8 +69,11 @@ fn each_hook_has_its_pair() {
     let wanted = [
         "_FSEventStreamCreate",
         "_FSEventStreamCreateRelativeToDevice",
+        "_execve",
         "_kevent",
         "_kevent64",
+        "_posix_spawn",
+        "_posix_spawnp",
     ];
     for cpu in BOTH {
         let file = File::of(library, cpu);
