@@ -1,102 +1,18 @@
 //! Programs that are started: the variable is taken out for those that dyld would end.
 
+mod files;
+
 use std::ffi::{CString, c_char};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::ptr::{null, null_mut, without_provenance};
 
 use dylib::image::CPU;
 use dylib::macho::{ARM64, X86_64};
 use dylib::system::processes::{set_path, starts};
 use dylib::{Program, library};
+use files::{HARDENED, LIBRARIES, VALIDATION, VARIABLE, fat, program_file, thin};
 
 use super::{dir, real};
-
-const HARDENED: u32 = 0x1_0000;
-const VALIDATION: u32 = 0x2000;
-const VARIABLE: &str = "com.apple.security.cs.allow-dyld-environment-variables";
-const LIBRARIES: &str = "com.apple.security.cs.disable-library-validation";
-
-/// A program for one architecture: a header, a command the library has no use for, and a signature.
-fn thin(cpu: u32, subtype: u32, signed: Option<(u32, &[(&str, bool)])>) -> Vec<u8> {
-    let words = |words: &[u32]| {
-        words
-            .iter()
-            .flat_map(|w| w.to_le_bytes())
-            .collect::<Vec<u8>>()
-    };
-    let big = |words: &[u32]| {
-        words
-            .iter()
-            .flat_map(|w| w.to_be_bytes())
-            .collect::<Vec<u8>>()
-    };
-    let commands = 1 + u32::from(signed.is_some());
-    // MH_EXECUTE is 2; LC_UUID is 0x1b.
-    let mut file = words(&[
-        0xfeed_facf,
-        cpu,
-        subtype,
-        2,
-        commands,
-        40,
-        0,
-        0,
-        0x1b,
-        24,
-        0,
-        0,
-        0,
-        0,
-    ]);
-    let Some((flags, entitlements)) = signed else {
-        return file;
-    };
-    let at = 4096u32;
-    file.extend(words(&[0x1d, 16, at, 1000]));
-    file.resize(at as usize, 0);
-    let list = |(name, is): &(&str, bool)| format!("\t<key>{name}</key>\n\t<{is}/>\n");
-    let list = entitlements.iter().map(list).collect::<String>();
-    let list = format!("<plist version=\"1.0\">\n<dict>\n{list}</dict>\n</plist>\n");
-    let directory = big(&[0xfade_0c02, 44, 0x20400, flags, 0, 0, 0, 0, 0, 0, 0]);
-    let blob = [
-        big(&[0xfade_7171, 8 + list.len() as u32]),
-        list.into_bytes(),
-    ]
-    .concat();
-    let offset = 28 + directory.len() as u32;
-    file.extend(big(&[0xfade_0cc0, 0, 2, 0, 28, 5, offset]));
-    file.extend(directory);
-    file.extend(blob);
-    file
-}
-
-/// One for several.
-fn fat(slices: &[(u32, u32, Vec<u8>)]) -> Vec<u8> {
-    let mut file: Vec<u8> = [0xcafe_babe, slices.len() as u32]
-        .iter()
-        .flat_map(|w| w.to_be_bytes())
-        .collect();
-    let mut body = vec![];
-    for (cpu, subtype, slice) in slices {
-        let entry = [
-            *cpu,
-            *subtype,
-            4096 + body.len() as u32,
-            slice.len() as u32,
-            12,
-        ];
-        file.extend(entry.iter().flat_map(|w| w.to_be_bytes()));
-        body.extend(slice);
-    }
-    file.resize(4096, 0);
-    [file, body].concat()
-}
-
-fn program_file(path: &Path, bytes: &[u8]) {
-    std::fs::write(path, bytes).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-}
 
 /// What a program is started with that is given these variables.
 fn given(program: &Program, path: &str, variables: &[&str]) -> Vec<String> {
@@ -262,6 +178,33 @@ fn what_is_no_program_or_cut_off_is_left_to_the_system() {
     let program = Program::with(library, &[]);
     for path in ["/no/such", "/", "/dev/null", ""] {
         assert_eq!(given(&program, path, &[INSERTED]), [INSERTED]);
+    }
+}
+
+/// Whoever may write a file may write any.
+#[test]
+fn no_file_harms_the_program_that_starts_it() {
+    let Some(library) = library() else { return };
+    let dir = dir();
+    let path = real(&dir).join("program");
+    let name = CString::new(path.to_str().unwrap()).unwrap();
+    let program = Program::with(library, &[]);
+    let variable = CString::new(INSERTED).unwrap();
+    let list = [variable.as_ptr(), null()];
+    let slice = thin(CPU, 0, Some((HARDENED, &[(VARIABLE, true)])));
+    let whole = fat(&[(CPU, 0, slice)]);
+    program_file(&path, &whole);
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let meaningful = (0..whole.len()).filter(|at| at % 4096 < 256);
+    for (at, byte) in meaningful.flat_map(|at| [0, 1, 0x7f, 0xff].map(|byte| (at, byte))) {
+        file.write_all_at(&[byte], at as u64).unwrap();
+        // SAFETY: a path and strings.
+        unsafe {
+            let (name, list) = (name.as_ptr(), list.as_ptr());
+            (program.posix_spawn)(null_mut(), name, null(), null(), null(), list);
+        }
+        assert_eq!(starts().len(), 1);
+        file.write_all_at(&[whole[at]], at as u64).unwrap();
     }
 }
 

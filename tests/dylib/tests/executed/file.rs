@@ -1,9 +1,9 @@
-//! The library as a file: for which machines, linked against what, signed, and how it is left by an exception.
+//! The library as a file: for which machines, linked against what, and signed.
 
 use std::collections::BTreeSet;
 
 use dylib::image::CPU;
-use dylib::macho::{self, ARM64, File, Signature, What, X86_64, slices};
+use dylib::macho::{ARM64, File, Signature, What, X86_64, slices};
 use dylib::{library, program::Program};
 
 const BOTH: [u32; 2] = [X86_64, ARM64];
@@ -155,47 +155,6 @@ fn it_is_at_most_160_kib_and_has_no_thread_local_storage() {
         let file = File::of(library, cpu);
         assert!(!file.sections.iter().any(|s| s.name.starts_with("__thread")));
     }
-}
-
-/// A program's callback may throw: an unwinder then leaves the callback that was handed to the system by the frame
-/// pointer, and calls nothing (mach-o/compact_unwind_encoding.h: the modes with a frame, no saved register, no language's
-/// handler).
-#[test]
-fn an_exception_passes_the_callback() {
-    let Some(library) = library() else { return };
-    for (cpu, frame) in [(X86_64, 0x0100_0000), (ARM64, 0x0400_0000)] {
-        let file = File::of(library, cpu);
-        let text = file.section("__text").unwrap();
-        // The only function that reserves a frame of this kind and then calls through a register.
-        let address = callback(&file, text.address);
-        assert_eq!(macho::encoding(&file, address), Some(frame), "{address:#x}");
-    }
-}
-
-/// Where the callback begins: the instructions of its head are found once.
-fn callback(file: &File<'_>, text: u64) -> u64 {
-    let head: &[u8] = match file.cpu {
-        // push rbp; mov rbp, rsp; sub rsp, 64; mov [rsp], rdi
-        X86_64 => &[
-            0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x40, 0x48, 0x89, 0x3c, 0x24,
-        ],
-        // sub sp, sp, #80; stp x29, x30, [sp, #64]; add x29, sp, #64; stp x0, x1, [sp]
-        _ => &[
-            0xff, 0x43, 0x01, 0xd1, 0xfd, 0x7b, 0x04, 0xa9, 0xfd, 0x03, 0x01, 0x91, 0xe0, 0x07,
-            0x00, 0xa9,
-        ],
-    };
-    let found: Vec<_> = file
-        .bytes
-        .windows(head.len())
-        .enumerate()
-        .filter(|(_, w)| *w == head)
-        .collect();
-    let [(at, _)] = found[..] else {
-        panic!("{} places", found.len())
-    };
-    assert!(at as u64 >= text);
-    at as u64
 }
 
 /// dyld knows two forms of fixups. What is written in them is the same, and so is what is executed.

@@ -252,4 +252,12 @@ pub const FAULTS: &[Fault] = &[
         "None => { let _errno = sys::Errno::save(); system(variables) }",
         "children::pointers_that_lead_nowhere_are_the_systems_to_refuse",
     ),
+    #[cfg(target_arch = "x86_64")]
+    fault(
+        "an unwinder is not told of the callback's frame",
+        "fsevents/heard.rs",
+        "        \".cfi_def_cfa_register rbp\",\n",
+        "",
+        "exceptions::an_exception_passes_the_callback",
+    ),
 ];
