@@ -36,8 +36,9 @@ impl Note {
         self.device == look.identity.device as u32 && self.inode == look.identity.inode
     }
 
-    pub fn is_modified(&self, look: &Look) -> bool {
-        self.modified != time(look)
+    /// Times in whole seconds (HFS+, FAT) tell nothing of what happened within one.
+    pub fn may_be_modified(&self, look: &Look) -> bool {
+        self.modified != time(look) || look.modified.1 | look.changed.1 == 0
     }
 }
 

@@ -51,7 +51,7 @@ pub unsafe fn string<'a>(at: *const c_char) -> Option<&'a CStr> {
     match CStr::from_bytes_until_nul(bytes) {
         Ok(string) => Some(string),
         // It goes on in the next page.
-        // SAFETY: the kernel has just read all up to the NUL.
+        // SAFETY: the kernel has just read all up to the NUL, or as much as a path may have.
         Err(_) => sys::is_string(at).then(|| unsafe { CStr::from_ptr(at) }),
     }
 }

@@ -59,6 +59,16 @@ pub fn fstat(fd: c_int) -> Option<File> {
     (unsafe { libc::fstat(fd, stat.as_mut_ptr()) } == 0).then(|| file(unsafe { &*stat.as_ptr() }))
 }
 
+/// Whether its file system is on this machine.
+pub fn is_local(fd: c_int) -> bool {
+    let mut found = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: fstatfs fills in all of it where it returns 0.
+    unsafe {
+        libc::fstatfs(fd, found.as_mut_ptr()) == 0
+            && (*found.as_ptr()).f_flags & libc::MNT_LOCAL as u32 != 0
+    }
+}
+
 pub fn lstat(path: &CStr) -> Option<File> {
     let mut stat = MaybeUninit::uninit();
     // SAFETY: lstat fills in all of it where it returns 0.

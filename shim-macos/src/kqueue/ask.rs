@@ -127,10 +127,12 @@ fn fate(config: &Config, path: &[u8], is_directory: bool, asked: u32) -> (Fate, 
 
 /// Remembers what telling a chmod from a touch takes, for notes that can be told: one that stays set until it is removed
 /// would be handed over again at once, and of those that are told apart by their udata there may be several on one file.
+/// Nor is a server's file system asked, which may not answer any more when the event is read.
 fn remember<E: Event>(config: &Config, kq: c_int, change: &E, file: &File, fflags: u32) {
     let (kq, ident, flags) = (kq, change.ident(), change.flags());
     let ends = flags & (EV_CLEAR | EV_ONESHOT) != 0 && flags & EV_UDATA_SPECIFIC == 0;
-    if !config.rules.chmod || fflags & NOTE_ATTRIB == 0 || !ends {
+    let is_judged = config.rules.chmod && fflags & NOTE_ATTRIB != 0 && ends;
+    if !is_judged || !sys::is_local(ident as c_int) {
         return notes::forget(kq, ident);
     }
     let now = Note::of(&file.look, fflags);

@@ -44,16 +44,16 @@ fn judge<E: Event>(config: &'static Config, kq: c_int, event: &E) -> Option<u32>
         notes::forget(kq, ident);
         return Some(fflags);
     };
-    let is_chmod = fflags & NOTE_ATTRIB != 0 && !note.is_modified(&file.look);
+    let is_chmod = fflags & NOTE_ATTRIB != 0 && !note.may_be_modified(&file.look);
     let left = match is_chmod {
         true => fflags & !NOTE_ATTRIB,
         false => fflags,
     };
     if is_chmod && left == 0 {
-        if log::wanted(config) {
-            report(config, kq, ident as c_int);
-        }
         if is_set_again(kq, event, &note, &file) {
+            if log::wanted(config) {
+                report(config, kq, ident as c_int);
+            }
             return None;
         }
         notes::forget(kq, ident);

@@ -11,6 +11,7 @@ pub fn resolve(name: &str) -> Option<usize> {
         "_open" => variadic::open_address(),
         "_fstat$INODE64" | "_fstat" => fstat as *const () as usize,
         "_lstat$INODE64" | "_lstat" => lstat as *const () as usize,
+        "_fstatfs$INODE64" | "_fstatfs" => fstatfs as *const () as usize,
         "_mmap" => mmap as *const () as usize,
         "_munmap" => libc::munmap as *const () as usize,
         "_write" => libc::write as *const () as usize,
@@ -46,6 +47,8 @@ thread_local! {
     static CLOCK: Cell<Option<u64>> = const { Cell::new(None) };
     /// Allocations that are not given back.
     static ALLOCATED: Cell<i64> = const { Cell::new(0) };
+    static WHOLE_SECONDS: Cell<bool> = const { Cell::new(false) };
+    static LOCAL: Cell<bool> = const { Cell::new(true) };
     static PROBES: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -74,6 +77,16 @@ pub fn overwrite_environment() {
 /// The next library that is loaded is in a program with rights that its user has not.
 pub fn set_privileged(is: bool) {
     PRIVILEGED.set(is);
+}
+
+/// From now on files have times in whole seconds, as on HFS+.
+pub fn set_whole_seconds(is: bool) {
+    WHOLE_SECONDS.set(is);
+}
+
+/// From now on files are this machine's, or a server's.
+pub fn set_local(is: bool) {
+    LOCAL.set(is);
 }
 
 /// From now on the clock stands, and moves when it is moved.
@@ -141,14 +154,27 @@ pub struct Stat {
 }
 const _: () = assert!(size_of::<Stat>() == 144 && std::mem::offset_of!(Stat, modified) == 48);
 
+/// Of struct statfs the flags lie at 64: MNT_LOCAL is 0x1000.
+unsafe extern "C" fn fstatfs(_: c_int, to: *mut u8) -> c_int {
+    let flags: u32 = if LOCAL.get() { 0x1000 } else { 0 };
+    // SAFETY: the library gives room for one, which has 2,168 bytes.
+    unsafe {
+        to.write_bytes(0, 2168);
+        to.add(64).cast::<u32>().write(flags);
+    }
+    0
+}
+
 fn stat(found: c_int, stat: &libc::stat, to: *mut Stat) -> c_int {
     if found == 0 {
+        let time =
+            |seconds, nanoseconds| [seconds, if WHOLE_SECONDS.get() { 0 } else { nanoseconds }];
         let stat = Stat {
             device: stat.st_dev as i32,
             mode: stat.st_mode as u16,
             inode: stat.st_ino,
-            modified: [stat.st_mtime, stat.st_mtime_nsec],
-            changed: [stat.st_ctime, stat.st_ctime_nsec],
+            modified: time(stat.st_mtime, stat.st_mtime_nsec),
+            changed: time(stat.st_ctime, stat.st_ctime_nsec),
             size: stat.st_size,
             ..Stat::default()
         };

@@ -1,6 +1,5 @@
 //! kqueue: which changes of a watched file are handed over.
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 
 use dylib::library;
@@ -10,7 +9,7 @@ use dylib::system::kqueue::*;
 use super::{dir, file, real, variable};
 
 /// What a program hears of a change, with and without the library.
-fn heard(program: &Program, flags: u16, path: &Path, change: fn(&Path)) -> Vec<u32> {
+pub fn heard(program: &Program, flags: u16, path: &Path, change: fn(&Path)) -> Vec<u32> {
     let mut queue = program.queue();
     queue.watch(path, flags);
     change(path);
@@ -86,35 +85,6 @@ fn after_a_silent_chmod_everything_is_heard_as_before() {
     }
 }
 
-/// It would be handed over again at once, for ever.
-#[test]
-fn a_note_that_stays_set_is_left_alone() {
-    let Some(library) = library() else { return };
-    let dir = dir();
-    for (kind, flags) in [("level", 0), ("dispatch", DISPATCH)] {
-        let path = file(&real(&dir), kind);
-        assert_eq!(
-            heard(&Program::with(library, &[]), flags, &path, chmod),
-            [N_ATTRIB],
-            "{kind}"
-        );
-    }
-}
-
-#[test]
-fn notes_that_are_told_apart_by_their_udata_are_left_alone() {
-    let Some(library) = library() else { return };
-    let dir = dir();
-    let path = file(&real(&dir), "config.toml");
-    let program = Program::with(library, &[]);
-    let mut queue = program.queue();
-    let one = queue.note(&path, CLEAR | UDATA_SPECIFIC);
-    let other = Kevent { udata: 1, ..one };
-    assert_eq!(queue.change(&[one, other]), 0);
-    touch(&path);
-    assert_eq!(queue.heard(), [N_ATTRIB, N_ATTRIB]);
-}
-
 #[test]
 fn a_chmod_beside_a_write_costs_the_write_nothing() {
     let Some(library) = library() else { return };
@@ -175,23 +145,6 @@ fn a_note_that_was_removed_is_forgotten() {
     // Its time is that of the second note: nothing was touched since.
     chmod(&path);
     assert_eq!(queue.heard(), [0; 0]);
-}
-
-#[test]
-fn a_descriptor_that_is_another_file_by_now_is_asked_nothing() {
-    let Some(library) = library() else { return };
-    let dir = dir();
-    let (one, other) = (file(&real(&dir), "one"), file(&real(&dir), "other"));
-    let mut queue = Program::with(library, &[]).queue();
-    let note = queue.watch(&one, CLEAR);
-    chmod(&one);
-    // One of the same time.
-    let file = std::fs::File::open(&other).unwrap();
-    let time = std::fs::metadata(&one).unwrap().modified().unwrap();
-    file.set_modified(time).unwrap();
-    // SAFETY: two descriptors of the test's.
-    unsafe { libc::dup2(file.as_raw_fd(), note.ident as i32) };
-    assert_eq!(queue.heard(), [N_ATTRIB]);
 }
 
 #[test]
@@ -306,43 +259,4 @@ fn settle_changes_nothing() {
     let settle = variable("WATCHFIX_SETTLE", &real(&dir));
     let heard = heard(&Program::with(library, &[&settle]), CLEAR, &path, append);
     assert_eq!(heard, [N_WRITE | N_EXTEND]);
-}
-
-/// The table has 4,096 places: whose place is taken hears a chmod too many, and nothing too few.
-#[test]
-fn a_note_that_is_not_remembered_any_more_loses_nothing() {
-    let Some(library) = library() else { return };
-    let dir = dir();
-    let (one, other) = (file(&real(&dir), "one"), file(&real(&dir), "other"));
-    let mut queue = Program::with(library, &[]).queue();
-    let first = queue.watch(&one, CLEAR);
-    let Some(second) = far_away(&other, first.ident + 4096) else {
-        return support::skip_optional("the limit of descriptors is below 4,200");
-    };
-    let ident = second.as_raw_fd() as u64;
-    assert_eq!(queue.change(&[Kevent { ident, ..first }]), 0);
-    for (path, change, heard) in [
-        (&one, chmod as fn(&Path), vec![N_ATTRIB]),
-        (&one, touch, vec![N_ATTRIB]),
-        (&one, append, vec![N_WRITE | N_EXTEND]),
-        (&other, chmod, vec![]),
-        (&other, touch, vec![N_ATTRIB]),
-    ] {
-        change(path);
-        assert_eq!(queue.heard(), heard);
-    }
-}
-
-/// `path`, open as this number.
-fn far_away(path: &Path, number: u64) -> Option<OwnedFd> {
-    // SAFETY: a limit may be zero, is filled in, and raised to what is allowed.
-    unsafe {
-        let mut limit: libc::rlimit = std::mem::zeroed();
-        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
-        limit.rlim_cur = limit.rlim_max.min(8192).max(limit.rlim_cur);
-        libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
-        let file = std::fs::File::open(path).unwrap();
-        let fd = libc::dup2(file.as_raw_fd(), number as i32);
-        (fd >= 0).then(|| OwnedFd::from_raw_fd(fd))
-    }
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod children;
+mod doubt;
 mod exceptions;
 mod faults;
 mod file;

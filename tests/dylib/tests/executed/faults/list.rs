@@ -52,7 +52,7 @@ pub const FAULTS: &[Fault] = &[
     fault(
         "every change of attributes passes for a chmod",
         "kqueue/hand_over.rs",
-        "!note.is_modified(&file.look)",
+        "!note.may_be_modified(&file.look)",
         "true",
         "kqueue::a_chmod_is_silent_and_a_touch_and_a_write_are_heard",
     ),
@@ -75,7 +75,7 @@ pub const FAULTS: &[Fault] = &[
         "kqueue/hand_over.rs",
         ".filter(|file| note.is_on(&file.look))",
         "",
-        "kqueue::a_descriptor_that_is_another_file_by_now_is_asked_nothing",
+        "doubt::a_descriptor_that_is_another_file_by_now_is_asked_nothing",
     ),
     fault(
         "a one-shot note is not placed again",
@@ -259,5 +259,19 @@ pub const FAULTS: &[Fault] = &[
         "        \".cfi_def_cfa_register rbp\",\n",
         "",
         "exceptions::an_exception_passes_the_callback",
+    ),
+    fault(
+        "times in whole seconds are believed",
+        "notes.rs",
+        " || look.modified.1 | look.changed.1 == 0",
+        "",
+        "doubt::on_a_file_system_with_whole_seconds_a_chmod_is_heard",
+    ),
+    fault(
+        "a server is asked",
+        "kqueue/ask.rs",
+        "if !is_judged || !sys::is_local(ident as c_int) {",
+        "if !is_judged {",
+        "doubt::a_servers_file_is_not_asked",
     ),
 ];
