@@ -8,11 +8,20 @@ use rules::rule::{Engine, Rule, Rules, Texts};
 
 /// Whether the library is mapped and not switched off, or the supervisor of `watchfix run` judges all reads.
 pub fn in_force(process: &Process) -> bool {
+    judged_by(process).is_some()
+}
+
+/// Which of the two does, by its name.
+pub fn judged_by(process: &Process) -> Option<&'static str> {
     let by_library = process.preload.mapped == Some(true) && !rules_of(process).off;
     let mut instances = process.inotify.iter().filter(|i| i.watch_count > 0);
-    by_library
-        || (instances.clone().next().is_some()
-            && instances.all(|i| i.covered_by == Some(CoveredBy::Reads)))
+    let by_run = instances.clone().next().is_some()
+        && instances.all(|i| i.covered_by == Some(CoveredBy::Reads));
+    match (by_run, by_library) {
+        (true, _) => Some("watchfix run"),
+        (false, true) => Some("libwatchfix.so"),
+        (false, false) => None,
+    }
 }
 
 /// Whether attribute changes that are neither a touch nor an end are removed before the process sees them.

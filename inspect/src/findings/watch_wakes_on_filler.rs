@@ -1,6 +1,6 @@
-//! `watch-wakes-on-filler`: events that libwatchfix removes still wake the process.
+//! `watch-wakes-on-filler`: events that watchfix removes still wake the process.
 //!
-//! Meaning: The library removes events by name when the process reads them, so each of them still ends a read. If
+//! Meaning: The library, or `watchfix run`, removes events by name when the process reads them, so each still ends a read. If
 //! nothing else is left, the read returns one record with watch descriptor -1, which watchers skip. But a program that
 //! acts on every read, whatever it contains, writes again each time and so loops (such as pyinotify).
 //!
@@ -14,7 +14,7 @@
 //! there when it is closed. For files that are not held open, `--drop DIRECTORY` reports nothing there; it is better to
 //! write them elsewhere. For now, `watchfix heal` with the same rule.
 //!
-//! Not to be confused with: `self-watch` and `sqlite-self-watch`, for files that the library does not hide. As root,
+//! Not to be confused with: `self-watch` and `sqlite-self-watch`, for files that are not hidden. As root,
 //! `fdscan events PID` shows who causes the events.
 
 use super::{Facts, Finding, Severity};
@@ -66,7 +66,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         code: "watch-wakes-on-filler",
         severity: Severity::Info,
         message: format!(
-            "libwatchfix.so removed {} events of {} within {:.1} s, as its rules in this process say.{whose} {SKIPPED} {}",
+            "{} removed {} events of {} within {:.1} s, as the rules of this process say.{whose} {SKIPPED} {}",
+            rules_in_force::judged_by(process).unwrap_or("watchfix"),
             number(count),
             list_words(&names, "and"),
             woken.listened.as_secs_f64(),
@@ -182,7 +183,7 @@ fn is_of_database(process: &Process, path: &Name) -> bool {
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
-    use crate::model::{Bits, Linkage, Woken};
+    use crate::model::{Bits, CoveredBy, Linkage, Woken};
     use std::time::Duration;
 
     fn woken(files: &[(&str, u32, usize)]) -> Woken {
@@ -233,6 +234,21 @@ mod tests {
             finding.remedy_live.as_deref(),
             Some("watchfix heal --ignore +app.log:new --settle +/d 42")
         );
+    }
+
+    #[test]
+    fn what_removes_the_events_is_named() {
+        let mut fixture = filtered();
+        fixture.process.woken = Some(woken(&[("/d/app.log", event::MODIFY, 9)]));
+        let message = fixture.only(look).message;
+        assert!(
+            message.starts_with("libwatchfix.so removed 9 "),
+            "{message}"
+        );
+        fixture.process.preload.mapped = Some(false);
+        fixture.process.inotify[0].covered_by = Some(CoveredBy::Reads);
+        let message = fixture.only(look).message;
+        assert!(message.starts_with("watchfix run removed 9 "), "{message}");
     }
 
     #[test]

@@ -11,10 +11,10 @@
 //! and `fdscan check -- CMD` for as long as they look.
 //!
 //! Severity: warning if a read woke it, or if it has its own log or database there. Else info, and also if libwatchfix
-//! is in force and removes these events.
+//! or `watchfix run` removes these events.
 //!
 //! Remedy: from the next start on, libwatchfix, or `watchfix run` for a program it cannot be loaded into. For now,
-//! `watchfix heal PID`. None if libwatchfix is in force.
+//! `watchfix heal PID`. None if these events are removed.
 //!
 //! Not to be confused with: `self-watch` and `sqlite-self-watch`, which are about writes. Events that report a change:
 //! `fdscan events PID` shows which occur and who causes them.
@@ -54,7 +54,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         watched_files::watches_fire(process, watches, &masks),
         list_words(&words, "or"),
     );
-    let cured = rules_in_force::in_force(process);
+    let judged_by = rules_in_force::judged_by(process);
+    let cured = judged_by.is_some();
     let heard = process.woken.as_ref();
     let woken = heard.is_some_and(Woken::by_looks_again);
     let own = own_output(process);
@@ -62,9 +63,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     if let Some(path) = own.as_ref().filter(|_| !woken) {
         message += &format!(" It writes {path} there itself.");
     }
-    if cured {
-        message +=
-            " libwatchfix.so is loaded and removes these events when the process reads them.";
+    if let Some(judge) = judged_by {
+        message += &format!(" {judge} removes these events when the process reads them.");
     } else {
         if !woken && own.is_none() {
             message += &quiet(facts, heard);
@@ -188,7 +188,7 @@ fn evidence(heard: &Woken) -> Value {
 mod tests {
     use super::*;
     use crate::findings::fixture::Fixture;
-    use crate::model::Bits;
+    use crate::model::{Bits, CoveredBy};
 
     #[test]
     fn the_mask_of_incident_1_is_named_with_its_count() {
@@ -227,6 +227,20 @@ mod tests {
         fixture.process.preload.mapped = Some(true);
         let finding = fixture.only(look);
         assert_eq!((finding.severity, finding.remedy), (Severity::Info, None));
+    }
+
+    #[test]
+    fn what_removes_the_events_is_named() {
+        for (covered_by, judge) in [
+            (None, "libwatchfix.so removes these events"),
+            (Some(CoveredBy::Reads), "watchfix run removes these events"),
+        ] {
+            let mut fixture = Fixture::new().with_watches(1, 0xfff);
+            fixture.process.preload.mapped = Some(covered_by.is_none());
+            fixture.process.inotify[0].covered_by = covered_by;
+            let message = fixture.only(look).message;
+            assert!(message.contains(judge), "{message}");
+        }
     }
 
     #[test]
