@@ -7,12 +7,13 @@
 //! DELETE z, CREATE z, CLOSE_WRITE z                 ->  DELETE z, CREATE z, CLOSE_WRITE z
 //! ```
 //!
-//! What is left is in the order in which it came, each record as the kernel wrote it.
+//! What is left is in the order in which it came, but for the ends of watches, which come first. Each record is as the kernel
+//! wrote it.
 
 use super::released::{Most, One, Released};
 use rules::event::{
-    ACCESS, ALL_EVENTS, ATTRIB, CLOSE_NOWRITE, CLOSE_WRITE, CREATE, DELETE, MODIFY, MOVED_FROM,
-    MOVED_TO, OPEN,
+    ACCESS, ALL_EVENTS, ATTRIB, CLOSE_NOWRITE, CLOSE_WRITE, CREATE, DELETE, IGNORED, MODIFY,
+    MOVED_FROM, MOVED_TO, OPEN,
 };
 use rules::record::Record;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -131,7 +132,10 @@ impl Withheld {
             ones.map(move |one| (wd, name.clone(), one))
                 .collect::<Vec<_>>()
         }));
-        all.sort_by_key(|(.., one)| one.at);
+        // What was watched and has ended comes first: who hears of a new file under its name may still watch the old one.
+        let ended = all.iter().filter(|(.., one)| one.mask & IGNORED != 0);
+        let ended: HashSet<i32> = ended.map(|(wd, ..)| *wd).collect();
+        all.sort_by_key(|(wd, _, one)| (!ended.contains(wd), one.at));
         let mut changes = 0;
         all.retain(|(.., one)| {
             let is_change = one.mask & (NAMES | MODIFY | ATTRIB | CLOSE_WRITE) != 0;
@@ -149,7 +153,7 @@ impl Withheld {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rules::event::{DELETE_SELF, IGNORED, ISDIR, Q_OVERFLOW};
+    use rules::event::{DELETE_SELF, ISDIR, Q_OVERFLOW};
 
     /// What is handed over of these records, each a mask and a name of watch 1, whose watch hears `hears`.
     fn left(records: &[(u32, &str)], hears: u32) -> Vec<(u32, String)> {
