@@ -278,15 +278,15 @@ mod tests {
             (
                 Most::All,
                 &[
-                    (MODIFY, "x"),
-                    (MODIFY, "y"),
                     (DELETE_SELF, ""),
                     (IGNORED, ""),
+                    (MODIFY, "x"),
+                    (MODIFY, "y"),
                 ][..],
             ),
             (
                 Most::One,
-                &[(MODIFY, "x"), (DELETE_SELF, ""), (IGNORED, "")],
+                &[(DELETE_SELF, ""), (IGNORED, ""), (MODIFY, "x")],
             ),
             (Most::Ends, &[(DELETE_SELF, ""), (IGNORED, "")]),
         ] {
