@@ -45,7 +45,7 @@ pub struct Changes {
     pub replaced: Vec<Entry>,
     /// Files that may have been written to.
     pub written: Vec<Entry>,
-    /// Files and directories with other permissions, another owner, or another number of names.
+    /// Files and directories with other permissions or another owner.
     pub attributes: Vec<Entry>,
 }
 
@@ -69,7 +69,10 @@ impl Changes {
                     if became.written && !is_dir {
                         changes.written.push(one());
                     }
-                    if became.attributes && !(is_dir && was.rights() == is.rights()) {
+                    if became.attributes
+                        && !became.names_alone
+                        && !(is_dir && was.rights() == is.rights())
+                    {
                         changes.attributes.push(one());
                     }
                 }
@@ -106,7 +109,9 @@ mod tests {
     fn what_became_of_entries_is_told_by_kind() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
-        for name in ["same", "written", "mode", "gone", "replaced", "old"] {
+        for name in [
+            "same", "linked", "written", "mode", "gone", "replaced", "old",
+        ] {
             fs::write(at(name), name).unwrap();
         }
         fs::create_dir(at("dir")).unwrap();
@@ -116,6 +121,7 @@ mod tests {
         fs::write(at("written"), "longer than it was").unwrap();
         fs::set_permissions(at("mode"), Permissions::from_mode(0o600)).unwrap();
         fs::remove_file(at("gone")).unwrap();
+        fs::hard_link(at("linked"), at("other")).unwrap();
         fs::remove_dir(at("dir-gone")).unwrap();
         fs::write(at("next"), "next").unwrap();
         fs::rename(at("next"), at("replaced")).unwrap();
@@ -132,7 +138,7 @@ mod tests {
                 (b"old".to_vec(), false)
             ]
         );
-        assert_eq!(words(&changes.new), [b"new"]);
+        assert_eq!(words(&changes.new), [&b"new"[..], b"other"]);
         assert_eq!(words(&changes.replaced), [b"replaced"]);
         assert_eq!(words(&changes.written), [b"written"]);
         assert_eq!(words(&changes.attributes), [b"mode"]);

@@ -115,6 +115,7 @@ impl State {
         Became {
             written: content || untold,
             attributes: rights || attributes && !untold,
+            names_alone: self.links != now.links && self.rights() == now.rights(),
         }
     }
 }
@@ -126,6 +127,9 @@ pub struct Became {
     pub written: bool,
     /// Its permissions, its owner or its number of names were set.
     pub attributes: bool,
+    /// Only the last of them, as far as is known. Who watches the directory does not hear that (`fsnotify_link_count` of
+    /// include/linux/fsnotify.h).
+    pub names_alone: bool,
 }
 
 /// The times of changes this program has made itself: by inode, what stood there before, and since.
