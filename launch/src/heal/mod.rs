@@ -18,6 +18,7 @@ mod document;
 mod exit;
 mod follow;
 mod pass;
+mod paused;
 mod plan;
 mod planned;
 mod record;
@@ -41,6 +42,7 @@ use inspect::gather::{Gaps, ProcessHandle};
 use inspect::output;
 use pass::Pass;
 pub use pass::{Stopped, run as make_pass};
+use paused::paused;
 pub use plan::{By, Change, SHOWN};
 use record::Record;
 pub use refused::Refused;
@@ -181,6 +183,9 @@ fn recorded(pid: u32, settings: &Settings, log: &Log) -> Result<Pass, Stopped> {
     let mut note = |target: &Target, changes: &[Change]| note(target, changes, settings);
     let mut pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut note)?;
     let process = target.handle.process();
+    let record = Runtime::open().ok();
+    let record = record.and_then(|runtime| Record::read(&runtime, process).ok().flatten());
+    pass.failed.extend(paused(&target, record.as_ref()));
     pass.unjudged = plan::unjudged(process, rules);
     pass.still_woken = still_woken(process, &Remedies::new(inspect::gather::local_system));
     for done in &pass.done {

@@ -1,12 +1,13 @@
 //! `--undo`: watches get back the masks they had.
 
 use super::pass::{self, Pass, Stopped};
+use super::paused::paused;
 use super::plan::{By, Change};
 use super::record::Record;
 use super::runtime::Runtime;
 use super::target::Target;
 use inspect::model::{HealKey, HealedMasks, Watch};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// What was restored.
 pub struct Undone {
@@ -36,21 +37,32 @@ pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, St
         return Ok(None);
     };
     let mut plan = |target: &Target| changes(target, &record.0.masks);
-    let pass = pass::run(target, &mut plan, &mut |_, _| Ok(()))?;
+    let mut pass = pass::run(target, &mut plan, &mut |_, _| Ok(()))?;
+    let paused = paused(target, Some(&record));
+    let muted: HashSet<_> = paused
+        .iter()
+        .map(|one| (one.change.instance, one.change.watch))
+        .collect();
+    pass.failed.extend(paused);
     let mut undone = Undone {
         pass,
         watches: 0,
         changed_since: 0,
     };
     let mut left = BTreeMap::new();
-    each(target, &record.0.masks, |_, _, watch, key, masks| {
-        undone.watches += 1;
-        match watch.mask.0 {
-            mask if mask == masks.first => {}
-            mask if mask == masks.last => drop(left.insert(key, masks)),
-            _ => undone.changed_since += 1,
-        }
-    });
+    each(
+        target,
+        &record.0.masks,
+        |instance, at, watch, key, masks| {
+            undone.watches += 1;
+            match watch.mask.0 {
+                mask if mask == masks.first => {}
+                mask if mask == masks.last => drop(left.insert(key, masks)),
+                _ if muted.contains(&(instance, at)) => drop(left.insert(key, masks)),
+                _ => undone.changed_since += 1,
+            }
+        },
+    );
     record.0.masks = left;
     record
         .write(runtime, target.handle.process())

@@ -96,8 +96,9 @@ fn hidden(not_permitted: usize) -> String {
     match not_permitted {
         0 => String::new(),
         some => format!(
-            "{} may not be looked at: what they watch there fires as before{}\n",
+            "{} may not be looked at: what {} there fires as before{}\n",
             plural(some, "other process", "other processes"),
+            agree(some as u64, "it watches", "they watch"),
             match inspect::effective_user() {
                 0 => "",
                 _ => " (root pauses them too)",

@@ -1,6 +1,6 @@
 //! Pauses that overlap, and pauses of others.
 
-use super::given::{Pause, Tree, USUAL, User, Watchers, masks, pause, program};
+use super::given::{ALL, Pause, Tree, USUAL, User, Watchers, masks, pause, program, watchfix};
 use support::{Victim, wait_until};
 
 #[test]
@@ -159,4 +159,39 @@ fn who_has_the_records_locked_holds_up_no_other_command() {
     }
     drop(locked);
     running.end();
+}
+
+/// What `heal` does is noted for later, and undone later.
+#[test]
+fn who_is_paused_is_healed_and_restored_after_the_pause() {
+    let tree = Tree::new();
+    let watchers = Watchers::new(&[(ALL, tree.app())]);
+    let pid = watchers.0.pid();
+    let heal = |arguments: &[&str]| {
+        let mut command = watchfix();
+        command.arg("heal").args(arguments).arg(pid.to_string());
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(text).unwrap(),
+        )
+    };
+    let paused = |(status, text): (i32, String)| {
+        assert_eq!(status, 1, "{text}");
+        assert!(text.contains("muted by a pause"), "{text}");
+        assert_eq!(masks(pid), [0]);
+    };
+    let pause = Pause::of(tree.app(), &[]);
+    paused(heal(&[]));
+    pause.end();
+    assert_eq!(masks(pid), [0xfff]);
+    assert_eq!(heal(&[]).0, 0);
+    assert_eq!(masks(pid), [0xfce]);
+    let pause = Pause::of(tree.app(), &[]);
+    paused(heal(&["--undo"]));
+    pause.end();
+    assert_eq!(masks(pid), [0xfce]);
+    assert_eq!(heal(&["--undo"]).0, 0);
+    assert_eq!(masks(pid), [0xfff]);
 }

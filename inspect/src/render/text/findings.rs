@@ -5,7 +5,7 @@ use super::{Detail, Layout, evidence};
 use crate::findings::named;
 use crate::model::{Fds, Finding, Healed, Paused, Report};
 use crate::sys;
-use crate::words::{number, plural, sanitize};
+use crate::words::{agree, number, plural, sanitize};
 use std::io::{self, Write};
 
 /// How many kinds of descriptors are named if nothing is wrong, the most frequent first.
@@ -72,12 +72,13 @@ fn is_paused(paused: &Paused, layout: Layout, to: &mut impl Write) -> io::Result
     let time = |seconds, text: &str| clock(seconds).unwrap_or_else(|| text.to_owned());
     let dirs: Vec<_> = paused.dirs.iter().map(ToString::to_string).collect();
     let line = format!(
-        "Paused since {} by UID {}, for `{}`: {} in {} report nothing until that command has ended, {} at the latest.",
+        "Paused since {} by UID {}, for `{}`: {} in {} {} nothing until that command has ended, {} at the latest.",
         time(paused.seconds, &paused.since),
         paused.uid,
         paused.command,
         plural(paused.watches, "watch", "watches"),
         dirs.join(", "),
+        agree(paused.watches as u64, "reports", "report"),
         time(paused.until_seconds, &paused.until),
     );
     wrap(&sanitize(&line), layout.width, "", to)

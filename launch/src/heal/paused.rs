@@ -1,0 +1,42 @@
+//! Watches that `watchfix pause` has muted: whatever is made of them meanwhile, they get back the masks they had before it.
+
+use super::pass::{Failed, place};
+use super::plan::{By, Change};
+use super::record::Record;
+use super::target::Target;
+use inspect::model::HealKey;
+use rules::event::ALL_EVENTS;
+
+const WHY: &str = "muted by a pause (watchfix pause --list): try again after it";
+
+/// Those of a process that is paused, but for what heal itself has muted.
+pub fn paused(target: &Target, record: Option<&Record>) -> Vec<Failed> {
+    let process = target.handle.process();
+    if inspect::gather::paused(process).is_none() {
+        return Vec::new();
+    }
+    let mut failed = Vec::new();
+    for (instance, seen) in process.inotify.iter().enumerate() {
+        for (at, watch) in seen.watches.iter().enumerate() {
+            let mask = watch.mask.0;
+            let healed = record.and_then(|record| record.0.masks.get(&HealKey::of(seen.fd, watch)));
+            if mask & ALL_EVENTS != 0 || healed.is_some_and(|masks| masks.last == mask) {
+                continue;
+            }
+            let change = Change {
+                instance,
+                watch: at,
+                wd: watch.wd,
+                before: mask,
+                after: mask,
+                by: By::Pause,
+            };
+            failed.push(Failed {
+                change,
+                why: WHY.to_owned(),
+                place: place(&target.handle, &change),
+            });
+        }
+    }
+    failed
+}
