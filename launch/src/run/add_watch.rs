@@ -46,7 +46,7 @@ struct Placed {
     mask: u32,
     by: Rule,
     instance: OwnedFd,
-    /// What is read from the instance is judged too.
+    /// Reads from the instance are judged too.
     judged: bool,
 }
 
@@ -60,14 +60,14 @@ impl<'r> Judge<'r> {
             let call = AddWatch {
                 id: notice.id,
                 thread: notice.pid,
-                // Integers are as wide as the kernel takes them: it looks at the lower half.
+                // The kernel takes these integers as 32 bits wide: it ignores the upper half.
                 instance: instance as i32,
                 path,
                 mask: mask as u32,
             };
             self.place(owners, listener, &call, log)
         });
-        // Before the program goes on: what it did stands in the log when it has ended.
+        // Before the program goes on: so the log is complete when the program has ended.
         if log.is_wanted() {
             let judged = matches!(&placed, Ok(Some(Placed { judged: true, .. })));
             if !judged {
@@ -109,7 +109,7 @@ impl<'r> Judge<'r> {
         }
     }
 
-    /// Places the watch if its mask is another by the rules.
+    /// Places the watch if the rules change its mask.
     fn place(
         &self,
         owners: &mut Owners,
@@ -163,7 +163,7 @@ impl<'r> Judge<'r> {
                     judged: judged.is_some(),
                 }));
             }
-            // All that was looked up until here was this thread's, if its call still waits.
+            // If the call still waits, all that was looked up so far belonged to this thread.
             if !waits(listener, call.id) {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
@@ -218,7 +218,7 @@ impl<'r> Judge<'r> {
     }
 }
 
-/// No room for another watch. The kernel gives the watch a number before it looks at the limit (inotify_new_watch in
+/// There is no room for another watch. The kernel gives the watch a number before it looks at the limit (inotify_new_watch in
 /// fs/notify/inotify/inotify_user.c), so asked twice it would pass over two.
 fn is_full(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOSPC)
@@ -257,7 +257,7 @@ fn fate(
 /// does not let that happen (seccomp::listen).
 fn take_back_if_unheard(placed: &Placed, answered: &io::Result<()>) {
     if answered.is_err() && placed.mask & MASK_CREATE != 0 {
-        // It may have gone by itself.
+        // It may have ended by itself.
         let _ = inotify::rm_watch(placed.instance.as_fd(), placed.wd);
     }
 }

@@ -1,4 +1,4 @@
-//! `--max-watches`: how many watches each process may have, and what it is told past that.
+//! `--max-watches`: how many watches each process may have, and what it is told beyond that.
 //!
 //! Removals are not seen, as watches also go by themselves: when a budget seems used up the kernel is asked what is left of
 //! it, at most once a second.

@@ -1,5 +1,5 @@
-//! A trapped call, and who carries it out. What places a watch is for [`super::add_watch`], what is about reads for
-//! [`super::reads`]; all others, and whatever cannot be carried out here, are the kernel's.
+//! A trapped call, and who carries it out. [`super::add_watch`] places watches, [`super::reads`] makes reads; all other
+//! calls, and whatever cannot be carried out here, are left to the kernel.
 
 use super::budget::Budgets;
 use super::calls::{self, Call};
@@ -59,7 +59,7 @@ impl<'r> Judge<'r> {
             budgets: Mutex::default(),
             named: Mutex::default(),
             leaves_chmod: AtomicBool::new(false),
-            // Unknown is another one: then every path is followed the careful way.
+            // If it is unknown, it counts as another one: then every path is followed the careful way.
             own_root: own_root().ok().flatten(),
         }
     }

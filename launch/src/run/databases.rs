@@ -1,7 +1,7 @@
 //! Directories in which a watching process holds a SQLite database open: watches on them settle.
 //!
-//! A database may be opened after its directory was watched. So the process is looked at again, soon and then ever more
-//! rarely; what is found late is settled in place, as `watchfix heal` does it. Nothing is looked at while no process
+//! A database may be opened after its directory was watched. So the process is looked at again, soon and then less and
+//! less often; what is found late is settled in place, as `watchfix heal` does it. Nothing is looked at while no process
 //! has such a watch. No lock is held while one is.
 //!
 //! Where no watch is judged for anything else, none is for this: then all processes of the tree are looked at, soon and then
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 /// Processes with watches that would settle, and where their databases lie.
 pub struct Databases {
     watchers: Mutex<HashMap<u32, Watcher>>,
-    /// There is a watcher more.
+    /// There is one more watcher.
     more: Condvar,
     /// Watches are placed that nobody judges.
     unseen: bool,
@@ -81,7 +81,7 @@ impl Databases {
     ) -> bool {
         let process = owner.process;
         let has = |watcher: &Watcher| {
-            // Few have the number: only of these is all looked up.
+            // Few have that inode number: only these are looked up in full.
             let mut known = watcher.directories.keys();
             known.any(|one| one.inode == directory.known.inode)
                 && identity(process, directory)
@@ -143,7 +143,7 @@ impl Databases {
             if looked.is_err() && pidfd::has_ended(watcher.pidfd.as_fd()) {
                 continue;
             }
-            // Short of its end, what goes wrong once may go well the next time.
+            // Unless it has ended, what fails once may work the next time.
             match lock(&self.watchers).entry(process) {
                 // One of its calls has been judged meanwhile.
                 Entry::Occupied(mut new) => new.get_mut().follows(watcher),
@@ -154,7 +154,7 @@ impl Databases {
         }
     }
 
-    /// Finds processes that have watches, and are not looked at yet.
+    /// Finds processes that have watches and were not looked at yet.
     fn look_for_more(&self, tree: &mut Tree) {
         for process in tree.look() {
             let is_known = lock(&self.watchers)

@@ -1,4 +1,4 @@
-//! The threads that judge: one, and where that one hangs the next.
+//! The threads that judge calls: one, and another one when that one hangs.
 //!
 //! A path may lead to a file system that does not answer (a dead NFS or FUSE server), and whoever follows it hangs in the
 //! kernel. Without a supervisor that is the thread that asked, and nobody else.
@@ -23,8 +23,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-/// How long one call may be judged while others wait. A judge that is given up for being slow costs a thread, and nothing
-/// else.
+/// How long one call may be judged while others wait. A slow judge that is given up costs a thread and nothing else.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The calls, and what they are judged by.
@@ -83,10 +82,10 @@ impl<'scope, 'env> Judges<'scope, 'env> {
             calls.judge.look_after_databases(calls.log);
         });
         let after_bursts = Builder::new();
-        // Without it, what was settled for a while stays so.
+        // Without it, what was settled for a while stays settled.
         let _ = after_bursts.spawn_scoped(scope, move || calls.judge.look_after_bursts(calls.log));
         let after_copies = Builder::new();
-        // Without it they are let go of when another instance is made.
+        // Without it, copies are closed when another instance is made.
         let _ = after_copies.spawn_scoped(scope, move || calls.judge.look_after_copies());
         let for_pauses = Builder::new();
         // Without it, their masks are muted.
@@ -110,7 +109,7 @@ impl<'scope, 'env> Judges<'scope, 'env> {
         self.calls.listener
     }
 
-    /// What this thread has to wait for, and for how long.
+    /// What this thread waits for, and for how long.
     pub fn wait_for(&self) -> (For<'env>, Option<Duration>) {
         match self.watched {
             // The judge is waited for, and not one call after the other.
@@ -122,7 +121,7 @@ impl<'scope, 'env> Judges<'scope, 'env> {
         }
     }
 
-    /// Sees to it that calls are judged; `wait` says whether one waits.
+    /// Makes sure that calls are judged; `wait` says whether one waits.
     pub fn see_to(&mut self, waits: bool) {
         match (&self.current, self.watched) {
             (Some(judge), None) if waits => {

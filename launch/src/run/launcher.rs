@@ -1,4 +1,4 @@
-//! The launcher: the process that was started as `watchfix run`, and stands for the command.
+//! The launcher: the process that was started as `watchfix run`, and stands in for the command.
 //!
 //! It passes signals on, stops when the command stops, and ends as the command ends. It holds a copy of the listener, and
 //! answers when the supervisor has died.
@@ -21,8 +21,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// A shell continues its whole job. Only if the command has not gone on so long after the launcher was told to, the
-/// launcher alone was meant: a signal too many would undo a stop that comes meanwhile.
+/// A shell continues its whole job. If the command has still not gone on this long after the launcher was told to, only the
+/// launcher was meant. Until then no signal is sent: one too many would undo a stop that comes meanwhile.
 const CONTINUES: Duration = Duration::from_millis(200);
 
 /// Starts the command under a supervisor and ends as it ends.
@@ -42,7 +42,7 @@ pub fn run(
             unreached,
             log,
             launcher: std::process::id(),
-            // From here on nothing that is sent gets lost.
+            // From here on no signal gets lost.
             inherited: signal::take_all(),
             in_flight: seccomp::in_memory(zeros),
         };
@@ -60,12 +60,12 @@ pub fn run(
     }
 }
 
-/// The process that stands for the command.
+/// The process that stands in for the command.
 pub struct Launcher {
     command: u32,
     pidfd: OwnedFd,
     supervisor: u32,
-    /// Where the command's fate is told, while the supervisor lives.
+    /// Reports what becomes of the command, while the supervisor lives.
     link: Option<OwnedFd>,
     listener: Option<OwnedFd>,
     in_flight: InFlight,
@@ -208,7 +208,7 @@ impl Launcher {
         }
     }
 
-    /// Hears from the supervisor. When it has died, this process takes over.
+    /// Receives from the supervisor. When the supervisor has died, this process takes over.
     fn hear(&mut self) -> Option<Change> {
         match self
             .link
@@ -234,7 +234,7 @@ impl Launcher {
             if signal.number == libc::SIGCHLD {
                 last = self.children().or(last);
             } else if signal.number == libc::SIGCONT {
-                // The supervisor sends it too, to be heard.
+                // The supervisor sends it too, to wake this process.
                 if signal.sent && signal.sender != self.supervisor {
                     self.continue_at = Some(Instant::now() + CONTINUES);
                 }
@@ -253,7 +253,7 @@ impl Launcher {
     /// Whether the command has not been sent the signal too.
     fn is_for_command(&self, signal: &Signal) -> bool {
         if signal.sent {
-            // What the command sends its whole group it has already.
+            // What the command sends to its whole group has already reached the command.
             return signal.sender != self.command;
         }
         match signal.number {
@@ -264,7 +264,7 @@ impl Launcher {
             | libc::SIGTTIN
             | libc::SIGTTOU
             | libc::SIGWINCH => false,
-            // When the terminal is hung up, it is sent to who leads the session.
+            // When the terminal hangs up, the kernel sends it to the session leader.
             libc::SIGHUP => self.leads_session,
             // A timer that was set before this program took the process over.
             _ => true,
@@ -282,7 +282,7 @@ impl Launcher {
         last
     }
 
-    /// Sees to it that somebody goes on answering, where the supervisor does not and the command has left processes.
+    /// Makes sure that calls are still answered, where the supervisor has died and the command has left processes behind.
     fn leave(&self) {
         if let (None, Some(listener)) = (&self.link, &self.listener)
             && let Ok(Fork::Child) = process::fork()

@@ -1,4 +1,4 @@
-//! Whose call it is: the thread and its process, and what a path means to them.
+//! The thread that made a call, its process, and what a path means to them.
 
 use crate::sys::path::{self, Known, Walk, find, find_absolute, is_in_proc, place};
 use crate::sys::pidfd;
@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
-/// How many threads are kept in mind: those of one program that places its watches.
+/// How many threads are remembered: enough for one program that is placing its watches.
 const KEPT: usize = 16;
 
 /// The threads whose calls were judged last.
@@ -26,12 +26,12 @@ impl Owners {
     pub fn of(&mut self, tid: u32) -> io::Result<&mut Owner> {
         let known = self.0.iter().position(|owner| owner.tid == tid);
         let known = known.and_then(|at| self.0.remove(at));
-        // Its directory is gone when the thread is, whoever has the number then.
+        // Its directory goes with the thread, even if another thread gets the number.
         let alive = known.and_then(|mut owner| owner.look_at_root().ok().map(|()| owner));
         let owner = match alive {
             Some(owner) => owner,
             None => {
-                // Descriptors of those that have ended are not kept.
+                // Descriptors of threads that have ended are closed.
                 self.0.retain_mut(|owner| owner.look_at_root().is_ok());
                 Owner::of(tid)?
             }
@@ -43,12 +43,12 @@ impl Owners {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// The same for a call that is about a descriptor: where the thread's root is may have changed since its last call.
+    /// The same for a call on a descriptor: the thread's root may have changed since its last call.
     ///
     /// # Errors
     /// The same.
     pub fn reader(&mut self, tid: u32) -> io::Result<&mut Owner> {
-        // Without a pidfd of its own its number may be another thread's.
+        // Without a pidfd of its own, its number may have become another thread's.
         match self.0.front() {
             Some(last)
                 if last.tid == tid && last.is_thread && !pidfd::has_ended(last.pidfd.as_fd()) =>
@@ -73,11 +73,11 @@ pub struct Owner {
     /// The thread, or before Linux 6.9 its process.
     pidfd: OwnedFd,
     is_thread: bool,
-    /// The link that names its user namespace, once that has been asked for.
+    /// The link that names its user namespace, once it was needed.
     user_namespace: RefCell<Option<OwnedFd>>,
 }
 
-/// The name of a user namespace, as far as it tells it from others: `user:[4026531837]` (namespaces(7)).
+/// The name of a user namespace, which identifies it: `user:[4026531837]` (namespaces(7)).
 pub type Namespace = [u8; 24];
 
 /// A file that was found, and what is known of it.
@@ -170,7 +170,7 @@ impl Owner {
         pidfd::get_fd(self.pidfd.as_fd(), fd)
     }
 
-    /// Whether the thread has a descriptor of this number. What cannot be told is no free number.
+    /// Whether the thread has a descriptor of this number. In doubt the number is not free.
     pub fn has_descriptor(&self, fd: i32) -> bool {
         let Ok(path) = CString::new(format!("fd/{fd}")) else {
             return true;
@@ -182,7 +182,7 @@ impl Owner {
     /// Finds what `path` names for the thread: below its root, from its current directory, with its own /proc/self.
     ///
     /// # Errors
-    /// The kernel's errno; ELOOP or EXDEV where what it means cannot be told from outside.
+    /// The kernel's errno; ELOOP or EXDEV where its meaning cannot be found out from outside.
     pub fn find(
         &self,
         path: &CStr,
@@ -229,9 +229,9 @@ impl Owner {
         elsewhere(find(from.as_fd(), &rest, follow, Walk::NoMagic)?)
     }
 
-    /// A path that begins with a name for whoever asks, with the thread in its place.
+    /// A path that begins with a name for the caller (`/proc/self`), with the thread's own in its place.
     fn own_names(&self, path: &[u8]) -> Option<Vec<u8>> {
-        // Nearly every path is another one: no names are made for it.
+        // Nearly every path is of another kind, and costs nothing here.
         if !path.starts_with(b"/proc/") && !path.starts_with(b"/dev/") {
             return None;
         }

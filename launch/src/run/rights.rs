@@ -1,4 +1,4 @@
-//! Whose rights to files a watch is placed with: never more than those of the thread that asked for it.
+//! With whose rights a watch is placed: never with more than the calling thread has.
 //!
 //! Without root no process of the tree can be another user's: nothing in it gains privileges (no_new_privs), and to give
 //! any up takes capabilities. A supervisor with capabilities looks at every call.
@@ -25,7 +25,7 @@ pub enum Acting {
     As(Rights),
 }
 
-/// Whose rights files are found with, and from where.
+/// With whose rights files are looked up, and from which root.
 pub struct Finder<'a> {
     /// The rights.
     pub guard: &'a Guard,
@@ -72,7 +72,7 @@ impl Guard {
         };
         let theirs = file_capabilities(thread.thread())?;
         let same_namespace = self.is_namespace_of(thread);
-        // CAP_DAC_READ_SEARCH, bit 2: to it neither user nor groups make a difference.
+        // CAP_DAC_READ_SEARCH, bit 2: with it neither user nor groups matter.
         let any_file = own & theirs & 1 << 2 != 0;
         if any_file && same_namespace && own & !theirs == 0 {
             return Ok(Acting::Own);
@@ -82,7 +82,7 @@ impl Guard {
             user: thread.file_user,
             group: thread.file_group,
             groups: thread.groups,
-            // In another namespace they are about that namespace's files.
+            // In another namespace they apply to that namespace's files only.
             capabilities: if same_namespace {
                 thread.capabilities
             } else {

@@ -20,7 +20,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::thread;
 
-/// Starts the command, supervises it, and ends this process. `launcher` is where the command's fate is told.
+/// Starts the command, supervises it, and ends this process. `launcher` is told what becomes of the command.
 ///
 /// # Errors
 /// It could not be started.
@@ -69,7 +69,7 @@ pub fn run(launcher: OwnedFd, start: Start<'_>) -> io::Result<()> {
         command.as_fd(),
         listener.as_ref().map(AsFd::as_fd),
     )?;
-    // Where there is no listener, it does not wait for this.
+    // Where there is no listener, the command does not wait for this.
     let _ = socket::send(socket.as_fd(), &[GO], &[]);
     drop((socket, command));
     let supervisor = Supervisor {
@@ -137,7 +137,7 @@ fn can_look_into(
         }
     }
     let mut seen = [0];
-    // It was forked: what lies here lies there.
+    // It was forked: the same address is valid there.
     memory::read_of(pid, (&raw const SIGHT) as u64, &mut seen).map_err(|e| {
         format!(
             "the memory of other processes cannot be read: {}",
@@ -148,7 +148,7 @@ fn can_look_into(
 }
 
 struct Supervisor<'l> {
-    /// Where the command's fate is told, while there is a launcher.
+    /// The launcher is told here what becomes of the command, while there is one.
     launcher: Option<OwnedFd>,
     launcher_pid: u32,
     /// The command, until it has ended.
@@ -187,7 +187,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Passes on what has become of the command, and lets orphans of its tree end.
+    /// Passes on what has become of the command, and reaps orphans of its tree.
     fn children(&mut self) {
         while let Ok(Some((pid, change))) = process::changed_child(false) {
             if self.command != Some(pid) {

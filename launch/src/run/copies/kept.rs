@@ -1,8 +1,8 @@
 //! Instances the supervisor has made, and a copy of each.
 //!
-//! A copy keeps its instance alive, with its watches and its place among its user's. So one is let go of when no process has
-//! the instance open any more: that is looked at when another one is made, when a process that had one ends, and now and
-//! then. Should one be let go of too early, the program's calls are the kernel's again.
+//! A copy keeps its instance alive, with its watches, and it counts for its user's limit. So a copy is closed when no process
+//! has the instance open any more. That is checked when another instance is made, when a process that had one ends, and from
+//! time to time. If a copy is closed too early, the program's calls are left to the kernel again.
 
 use super::super::owners::Owner;
 use super::super::tree::interval;
