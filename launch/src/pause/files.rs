@@ -69,12 +69,14 @@ pub fn changed(
             written: Vec::new(),
             attributes: Vec::new(),
         };
+        // To rename it has set the time as well.
+        let was_renamed = known.path_now().is_some_and(|path| path != known.path);
         for (at, snapshot) in known.snapshots.iter().enumerate() {
             let became = since.get(&inode).unwrap_or(&snapshot.state).became(&now);
             if became.written {
                 file.written.extend(hearing.muted_at(inode, known, at));
             }
-            if became.attributes {
+            if became.attributes && !(became.time_alone && was_renamed) {
                 file.attributes.extend(hearing.muted_at(inode, known, at));
             }
         }

@@ -48,9 +48,15 @@ impl Known {
 
     /// The same of a directory, whose number of names does not tell it everywhere.
     fn is_dead(&self) -> bool {
-        let link = fs::read_link(format!("/proc/self/fd/{}", self.fd.as_raw_fd()));
+        self.path_now().is_none()
+    }
+
+    /// Where it is now, unless it has no name any more.
+    pub fn path_now(&self) -> Option<Vec<u8>> {
+        let link = fs::read_link(format!("/proc/self/fd/{}", self.fd.as_raw_fd())).ok()?;
+        let path = link.into_os_string().into_vec();
         // fs/d_path.c: what has no name any more.
-        link.is_ok_and(|link| link.as_os_str().as_bytes().ends_with(b" (deleted)"))
+        (!path.ends_with(b" (deleted)")).then_some(path)
     }
 }
 

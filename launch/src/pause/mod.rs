@@ -28,6 +28,7 @@ mod known;
 mod left;
 mod list;
 mod message;
+mod moved;
 mod muted;
 mod on_record;
 mod operations;

@@ -5,6 +5,7 @@
 //! files and directories that are gone      masks back, then let go of: their ends are heard
 //! directories, the deepest first           what became of their entries, told; to who watches the entries, too
 //! files whose directory is not watched     what became of them, told
+//! what was renamed                         told to who watches it
 //! directories, the deepest first           what was changed since, told; masks back
 //! files                                    the same
 //! ```
@@ -16,6 +17,7 @@ use super::found::Found;
 use super::hearing::Hearing;
 use super::known::{Known, open_at};
 use super::left::{put_back_what_is_aside, remove_stand_ins};
+use super::moved;
 use super::muted::Pause;
 use super::operations::put_times_back;
 use super::replay::Replay;
@@ -118,6 +120,7 @@ impl Resume<'_> {
             self.telling.told.unlisted += self.unlisted(*inode);
             changed.push((*inode, self.look(*inode)));
         }
+        let moved = moved::moved(self.known);
         let states = files::states(self.known, &files, &self.telling.own);
         let mut changed_files = self.changed_files(&states, &States::new());
         self.telling.hearing.prepare();
@@ -130,6 +133,7 @@ impl Resume<'_> {
             self.tell_rights(inode);
         }
         files::tell(self.known, changed_files, &mut self.telling);
+        moved::tell(self.known, &moved, &mut self.telling);
         for (_, inode) in dirs {
             self.tell_what_changes_still(inode);
             self.restore(inode);

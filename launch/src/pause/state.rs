@@ -115,6 +115,7 @@ impl State {
         Became {
             written: content || untold,
             attributes: rights || attributes && !untold,
+            time_alone: !rights,
             names_alone: self.links != now.links && self.rights() == now.rights(),
         }
     }
@@ -127,6 +128,8 @@ pub struct Became {
     pub written: bool,
     /// Its permissions, its owner or its number of names were set.
     pub attributes: bool,
+    /// None of these shows: they were set to what they were, or it was renamed.
+    pub time_alone: bool,
     /// Only the last of them, as far as is known. Who watches the directory does not hear that (`fsnotify_link_count` of
     /// include/linux/fsnotify.h).
     pub names_alone: bool,

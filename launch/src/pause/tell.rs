@@ -107,7 +107,7 @@ impl Telling<'_> {
     }
 
     /// A place beside a directory for an entry of it, and the number of the place holder there.
-    fn hold_place(&mut self, path: &[u8], name: &[u8]) -> io::Result<(Aside, String)> {
+    pub fn hold_place(&mut self, path: &[u8], name: &[u8]) -> io::Result<(Aside, String)> {
         let held = self.held.remove(&(path.to_owned(), name.to_owned()));
         let (aside, first) = self.asides.place(path, usize::from(held.is_none()))?;
         if let Some(number) = held {
@@ -159,7 +159,7 @@ impl Telling<'_> {
     }
 
     /// [`Hearing::phase`] for what has to be done whether anybody hears it or not.
-    fn back(
+    pub fn back(
         &mut self,
         watches: &[usize],
         (event, only): (u32, Only<'_>),

@@ -28,6 +28,8 @@ pub struct Told {
     pub written: usize,
     /// The same by CLOSE_WRITE.
     pub closed: usize,
+    /// Watched files and directories that were told to be moved.
+    pub moved: usize,
     /// Files and directories whose attributes were told to be others.
     pub attributes: usize,
     /// New names where somebody hears CREATE alone, which no operation raises for what is there.
@@ -96,6 +98,7 @@ impl Told {
             (self.new, "new"),
             (self.gone, "gone"),
             (self.attributes, "with other attributes"),
+            (self.moved, "watched themselves and moved"),
             (self.ended, "watched themselves and gone"),
         ];
         let counts: Vec<_> = counts

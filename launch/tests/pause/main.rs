@@ -8,6 +8,7 @@ mod ended;
 mod given;
 mod leases;
 mod limits;
+mod names;
 mod places;
 mod supervised;
 mod told;

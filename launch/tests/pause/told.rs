@@ -379,21 +379,3 @@ fn one_change_is_told_though_the_first_of_what_is_watched_has_not_changed() {
     let said = pause.end();
     assert_eq!(watchers.heard(), ["0 MODIFY"], "{said}");
 }
-
-/// link(2) changes a file's number of names, which only who watches the file itself hears.
-#[test]
-fn another_name_of_a_file_is_told_to_who_watches_the_file_and_the_new_name_to_who_watches_the_directory()
- {
-    let tree = Tree::new();
-    let mut watchers = Watchers::new(&[(USUAL, tree.app()), (USUAL, &tree.path("a"))]);
-    let link = |name: &str| fs::hard_link(tree.path("a"), tree.path(name)).unwrap();
-    link("bare");
-    assert_eq!(watchers.heard(), ["0 CREATE bare", "1 ATTRIB"]);
-    let pause = Pause::of(tree.app(), &[]);
-    link("paused");
-    assert_eq!(watchers.heard(), [""; 0]);
-    let said = pause.end();
-    let mut heard = watchers.heard();
-    heard.sort();
-    assert_eq!(heard, ["0 MOVED_TO paused", "1 ATTRIB"], "{said}");
-}

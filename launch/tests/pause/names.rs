@@ -1,0 +1,54 @@
+//! What watchers hear of files that were renamed, or have got another name.
+
+use super::given::{Pause, Tree, USUAL, Watchers};
+use std::fs;
+
+/// link(2) changes a file's number of names, which only who watches the file itself hears.
+#[test]
+fn another_name_of_a_file_is_told_to_who_watches_the_file_and_the_new_name_to_who_watches_the_directory()
+ {
+    let tree = Tree::new();
+    let mut watchers = Watchers::new(&[(USUAL, tree.app()), (USUAL, &tree.path("a"))]);
+    let link = |name: &str| fs::hard_link(tree.path("a"), tree.path(name)).unwrap();
+    link("bare");
+    assert_eq!(watchers.heard(), ["0 CREATE bare", "1 ATTRIB"]);
+    let pause = Pause::of(tree.app(), &[]);
+    link("paused");
+    assert_eq!(watchers.heard(), [""; 0]);
+    let said = pause.end();
+    let mut heard = watchers.heard();
+    heard.sort();
+    assert_eq!(heard, ["0 MOVED_TO paused", "1 ATTRIB"], "{said}");
+}
+
+#[test]
+fn what_is_watched_itself_and_was_renamed_hears_that_it_moved() {
+    let tree = Tree::new();
+    tree.write("old/inside", "");
+    tree.write("sub/file", "");
+    let mut watchers = Watchers::new(&[
+        (USUAL, tree.app()),
+        (USUAL, &tree.path("old")),
+        (USUAL, &tree.path("old/inside")),
+        (USUAL, &tree.path("sub")),
+        (USUAL, &tree.path("sub/file")),
+        (USUAL, &tree.path("a")),
+    ]);
+    let pause = Pause::of(tree.app(), &[]);
+    fs::rename(tree.path("old"), tree.path("new")).unwrap();
+    fs::rename(tree.path("sub/file"), tree.path("file")).unwrap();
+    assert_eq!(watchers.heard(), [""; 0]);
+    let then = tree.content();
+    let said = pause.end();
+    let heard = watchers.heard();
+    assert_eq!(tree.content(), then, "{said}");
+    let by = |instance| Watchers::heard_by(&heard, instance);
+    assert_eq!(
+        by(0),
+        ["DELETE,ISDIR old", "MOVED_TO file", "MOVED_TO,ISDIR new"]
+    );
+    assert_eq!(by(1), ["MOVE_SELF"], "{heard:?}");
+    assert_eq!((by(2), by(5)), (vec![], vec![]), "{heard:?}");
+    assert_eq!(by(3), ["DELETE file"]);
+    assert_eq!(by(4), ["MOVE_SELF"]);
+}
