@@ -81,9 +81,20 @@ fn no_writes(mask: u32) -> bool {
     mask & (MODIFY | CLOSE_WRITE) == 0
 }
 
-/// What is announced as new, and to whom: files that took the place of others to who hears of writes in no other way.
-fn announced(changes: &Changes) -> [(&[Entry], Only<'static>); 2] {
-    [(&changes.new, &ALL), (&changes.replaced, &no_writes)]
+/// Who hears of no write to what cannot be opened, such as a symbolic link.
+fn no_modify(mask: u32) -> bool {
+    mask & MODIFY == 0
+}
+
+/// What is announced as new, and to whom: what took the place of something else to who hears of it in no other way.
+fn announced(changes: &Changes) -> [(Vec<Entry>, Only<'static>); 3] {
+    let replaced = changes.replaced.iter().cloned();
+    let (files, others) = replaced.partition(|(_, state)| state.is_regular());
+    [
+        (changes.new.clone(), &ALL),
+        (files, &no_writes),
+        (others, &no_modify),
+    ]
 }
 
 impl Telling<'_> {
@@ -98,7 +109,7 @@ impl Telling<'_> {
             if !self.hearing.anybody(watches, MOVED_TO, only) {
                 continue;
             }
-            for (name, _) in self.hearing.some_of(list, watches, MOVED_TO) {
+            for (name, _) in self.hearing.some_of(&list, watches, MOVED_TO) {
                 if let Ok((_, number)) = self.hold_place(path, &name) {
                     self.held.insert((path.to_owned(), name), number);
                 }
@@ -240,7 +251,7 @@ impl Telling<'_> {
                 continue;
             }
             // One after the other: who was woken by the one before finds the next in its place nearly all the time.
-            for (name, _) in self.hearing.some_of(list, watches, MOVED_TO) {
+            for (name, _) in self.hearing.some_of(&list, watches, MOVED_TO) {
                 let (aside, number) = match self.hold_place(path, &name) {
                     Ok(place) => place,
                     Err(e) => {
@@ -303,7 +314,12 @@ impl Telling<'_> {
             let opened: Vec<_> = list.iter().filter(opened).cloned().collect();
             let both = |mask: u32| only(mask) && mask & MODIFY != 0;
             let just = |mask: u32| only(mask) && mask & MODIFY == 0;
-            for (list, only) in [(&opened, &both as Only<'_>), (&list, &just)] {
+            let regular: Vec<_> = list
+                .iter()
+                .filter(|(_, state)| state.is_regular())
+                .cloned()
+                .collect();
+            for (list, only) in [(&opened, &both as Only<'_>), (&regular, &just)] {
                 self.each(watches, (CLOSE_WRITE, only), list, |told, (name, _)| {
                     let done = of.at(name).close_write();
                     told.done(path, name, done, |told| &mut told.closed);

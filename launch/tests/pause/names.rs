@@ -2,6 +2,7 @@
 
 use super::given::{Pause, Tree, USUAL, Watchers};
 use std::fs;
+use std::os::unix::fs::symlink;
 
 /// link(2) changes a file's number of names, which only who watches the file itself hears.
 #[test]
@@ -51,4 +52,25 @@ fn what_is_watched_itself_and_was_renamed_hears_that_it_moved() {
     assert_eq!((by(2), by(5)), (vec![], vec![]), "{heard:?}");
     assert_eq!(by(3), ["DELETE file"]);
     assert_eq!(by(4), ["MOVE_SELF"]);
+}
+
+#[test]
+fn a_symbolic_link_that_took_the_place_of_another_is_told_to_who_hears_no_modify() {
+    let tree = Tree::new();
+    symlink("a", tree.path("current")).unwrap();
+    let masks = ["0x88", "0x8a", "0x80"];
+    let watches: Vec<_> = masks.iter().map(|mask| (*mask, tree.app())).collect();
+    let mut watchers = Watchers::new(&watches);
+    let pause = Pause::of(tree.app(), &[]);
+    symlink("b", tree.path("next")).unwrap();
+    fs::rename(tree.path("next"), tree.path("current")).unwrap();
+    assert_eq!(watchers.heard(), [""; 0], "during the pause");
+    let said = pause.end();
+    let heard = watchers.heard();
+    for (at, event) in ["MOVED_TO current", "MODIFY current", "MOVED_TO current"]
+        .iter()
+        .enumerate()
+    {
+        assert_eq!(Watchers::heard_by(&heard, at), [*event], "{said}");
+    }
 }
