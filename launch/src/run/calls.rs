@@ -147,7 +147,7 @@ pub enum Call {
     },
     /// Another number for a descriptor: no lower than this, and close-on-exec or not.
     Duplicate(c_int, bool),
-    /// One that is the kernel's to carry out.
+    /// A call that is left to the kernel.
     Other,
 }
 
@@ -170,7 +170,7 @@ impl Numbers {
             n if n == self.init1 => Call::Init(args[0] as c_int),
             n if n == self.read => Call::Read(second, third),
             n if n == self.readv => self.parts(second, third),
-            // At the current place, and nothing special about it, it is readv.
+            // At the current position and without flags it is the same as readv.
             n if n == self.preadv2 => {
                 let here = offset as u32 == u32::MAX
                     && (offset_high as u32 == u32::MAX || offset == u64::MAX);

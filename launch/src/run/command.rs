@@ -25,7 +25,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// Arguments with a NUL in them, which no process can be given, are left out.
+    /// Arguments that contain a NUL are left out: no process can be given them.
     pub fn new(arguments: &[OsString], environment: Vec<CString>) -> Command {
         let arguments = arguments.iter().map(|a| CString::new(a.as_bytes()));
         Command {
@@ -75,8 +75,8 @@ pub const GO: u8 = b'g';
 /// The same, without a filter; the reason follows.
 pub const GO_WITHOUT: u8 = b'w';
 
-/// Waits for the supervisor's word, puts the filter (`killable` where that is needed, as in [`seccomp::listen`]) in front of this process, hands the listener over, and becomes the
-/// command.
+/// Waits for the supervisor's word, puts the filter in front of this process (`killable` where that is needed, as in
+/// [`seccomp::listen`]), hands the listener over, and becomes the command.
 pub fn start(
     supervisor: OwnedFd,
     command: &Command,

@@ -23,7 +23,7 @@ pub struct Plan {
     pub reads: Result<(), String>,
     /// Whether copies of instances can be obtained, or why one of each has to be kept.
     pub copies: Result<(), String>,
-    /// Attribute changes are to be told apart, which masks alone cannot do.
+    /// Attribute changes have to be told apart, which masks alone cannot do.
     pub chmod: bool,
     /// There is nothing for it to do under these rules.
     idle: bool,

@@ -12,7 +12,7 @@ use crate::sys::socket;
 use rules::record::Record;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Lets one waiting call go on, and says whose it is. One whose process has died is answered by that.
+/// Lets one waiting call go on, and returns which process made it. If that process has died, the call needs no answer.
 pub fn let_one_go(listener: BorrowedFd<'_>, in_flight: InFlight) -> Option<u32> {
     let [own, ..] = in_flight;
     let notice = own.receive(listener).ok()?;
@@ -30,7 +30,7 @@ pub fn let_received_go(listener: BorrowedFd<'_>, in_flight: InFlight) {
     }
 }
 
-/// What the dead supervisor had read for a call, and not handed over: the kernel has it no more.
+/// What the dead supervisor had read for a call and not handed over: the kernel no longer has it.
 fn hand_over(listener: BorrowedFd<'_>, slot: Slot) -> Option<Answer> {
     let notice = slot.notice()?;
     let buffers = tracee::buffers(notice.pid, calls::call(&notice.data)).ok()?;

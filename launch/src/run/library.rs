@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = "libwatchfix.so";
 
-/// Tells the library that its masks are not to be judged again: [`rules::watch::JUDGED`]. Tells `fdscan` that there is a
+/// Tells the library not to judge its masks again: [`rules::watch::JUDGED`]. Tells `fdscan` that there is a
 /// supervisor.
 const SUPERVISED: &str = "WATCHFIX_RUN";
 

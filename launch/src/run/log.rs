@@ -1,4 +1,4 @@
-//! What is decided, line by line, where `--log` asks for it.
+//! The log of decisions, one line each, where `--log` asks for it.
 //!
 //! To write it neither waits nor ends a process: what cannot be written at once is left out. The signals of a broken pipe and
 //! of a file at its limit are ignored ([`super::inherited`]).
@@ -95,7 +95,7 @@ fn standard_error() -> io::Result<File> {
     Ok(options.open("/proc/self/fd/2").unwrap_or(copy))
 }
 
-/// To open a FIFO would wait for its reader, and to open a device may set it off: it is looked at before and after.
+/// Opening a FIFO would wait for its reader, and opening a device may trigger it: so the file is checked before and after.
 fn regular(path: &OsStr) -> io::Result<File> {
     let check = |is_file| match is_file {
         true => Ok(()),

@@ -62,7 +62,7 @@ impl Judge<'_> {
         let at = match free {
             None => None,
             Some(Ok(free)) => Some(free),
-            // Its masks can be judged all the same, by the copy that is kept.
+            // Its masks can still be judged, by the copy that is kept.
             Some(Err(_)) if number.is_some() => None,
             Some(Err(e)) => return Err(e),
         };

@@ -11,7 +11,7 @@ pub enum Message {
     Started {
         /// Its PID.
         pid: u32,
-        /// Its pidfd: it is signalled by this, as its PID may become another's.
+        /// Its pidfd, used for signals: its PID may become another process's.
         pidfd: OwnedFd,
         /// A copy of the listener, where there is one.
         listener: Option<OwnedFd>,

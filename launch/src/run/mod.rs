@@ -9,12 +9,12 @@
 //!  answers when the supervisor has died [heir]
 //! ```
 //!
-//! The supervisor is the parent of the command, so that it may look into it and all it starts under every setting of
-//! Yama that allows a debugger; and outside its session, so that no key and no hang-up reaches it. The command is in the
-//! launcher's process group, as if it had been started there.
+//! The supervisor is the parent of the command, so that it can inspect the command and all it starts wherever Yama allows a
+//! debugger at all. It is outside their session: no key and no hang-up reaches it. The command is in the launcher's process
+//! group, as if it had been started there.
 //!
-//! Dynamic programs get the library besides, which sees more than masks: it marks what it has judged, and such calls are
-//! not trapped.
+//! Dynamic programs also get the library, which sees more than masks. It marks the calls it has judged, and those are not
+//! trapped.
 
 mod add_watch;
 mod budget;
@@ -65,7 +65,7 @@ pub fn main(args: &RunArgs, settings: &Settings) -> ExitCode {
     let rules = settings.rules();
     let command = |library: Option<&Path>, supervised| {
         let environment = library::environment(library, settings, supervised);
-        // The kernel hands no argument with a NUL to this program.
+        // The kernel passes no argument that contains a NUL.
         Command::new(&args.command, environment)
     };
     if rules.off {

@@ -15,7 +15,7 @@ pub struct Start<'a> {
     pub rules: Rules<'a>,
     /// What the filter traps.
     pub trapped: &'a Trapped,
-    /// Without a filter nothing is to be started.
+    /// Nothing is to be started without a filter.
     pub forced: bool,
     /// Why the library does not reach the command, if that is to be said where it is not supervised either.
     pub unreached: Option<String>,

@@ -8,7 +8,7 @@ use std::io;
 /// The longest path the kernel takes (`PATH_MAX`), with its NUL.
 const LONGEST: usize = 4096;
 
-/// As much as nearly every path has, in bytes: to read a whole page takes twice as long.
+/// Enough bytes for nearly every path: reading a whole page takes twice as long.
 const USUAL: usize = 256;
 
 /// The path at `address` in the thread's memory, read as the kernel reads it: not past the page its NUL lies on.

@@ -4,7 +4,7 @@ use inspect::gather::descendants;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-/// How long after a look the next one comes, in milliseconds; the last one for ever.
+/// How long after one look the next one comes, in milliseconds; the last value repeats.
 const INTERVALS: [u64; 5] = [250, 1_000, 4_000, 15_000, 60_000];
 
 /// The processes below this one.
@@ -29,7 +29,7 @@ impl Tree {
         self.due.saturating_duration_since(Instant::now())
     }
 
-    /// All that are there. While new ones come, the next look is soon.
+    /// All processes that are there now. While new ones appear, the next look comes soon.
     pub fn look(&mut self) -> impl Iterator<Item = u32> {
         let there: HashSet<_> = descendants(std::process::id())
             .into_iter()

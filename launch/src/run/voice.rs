@@ -31,7 +31,7 @@ impl Voice {
 
     /// Does not wait.
     pub fn say(&self, pid: u32, text: &'static str) {
-        // Where nobody listens there is nothing to say.
+        // If nobody reads the lines, they are dropped.
         let _ = self.0.try_send((pid, text));
     }
 }

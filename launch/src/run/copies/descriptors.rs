@@ -1,4 +1,4 @@
-//! What /proc says of another process's descriptors, for who may not copy them.
+//! What /proc says of another process's descriptors, for a caller that may not copy them.
 
 use crate::sys::inotify::{is_asynchronous, set_asynchronous};
 use crate::sys::path::{Walk, find_absolute, link_at, read_at};

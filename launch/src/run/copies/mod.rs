@@ -39,7 +39,7 @@ impl Copies {
         }
     }
 
-    /// The same for an instance that may be none of those of which there can be a copy.
+    /// The same for a descriptor that may not be an instance a copy can be had of.
     ///
     /// # Errors
     /// The process has ended.

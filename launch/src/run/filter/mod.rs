@@ -1,4 +1,4 @@
-//! Which system calls are handed to the supervisor: the filter program, and how it is reckoned.
+//! Which system calls are handed to the supervisor: the filter program, and how it is computed.
 //!
 //! A call is trapped only if the rules may change it. All others pay what the kernel takes for any filter.
 
@@ -11,7 +11,7 @@ use rules::event::{
 use rules::watch::{JUDGED, OWN_INSTANCE};
 use std::ops::Range;
 
-/// Watch descriptors from here on are invented: the kernel counts up from 1 and has none of them.
+/// Watch descriptors from here on are invented: the kernel counts up from 1 and never reaches them.
 pub const INVENTED: u32 = 0x4000_0000;
 
 /// What the filter traps.
@@ -42,7 +42,7 @@ impl Trapped {
             true => reads,
             false => 0..0,
         };
-        // What a touch is tells only who sees the watch being placed.
+        // Only who sees the watch being placed can tell what a touch is.
         let judged = match rules.chmod && !reads.is_empty() {
             true => ATTRIB,
             false => 0,

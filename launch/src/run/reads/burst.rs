@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// So many ignored writes of one watch in [`WITHIN`] are a burst.
 const MANY: u32 = 200;
-/// So many are, where the last one ended a moment ago: then it goes on.
+/// This many are a burst if the last one ended a moment ago: then it continues.
 const AGAIN: u32 = 20;
 const WITHIN: Duration = Duration::from_millis(200);
 

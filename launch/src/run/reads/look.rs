@@ -1,4 +1,4 @@
-//! What a record says nothing of, and its file does: whether it was touched, whether it was written to.
+//! What a record does not say and its file does: whether it was touched or written to.
 
 use super::super::owners::{Found, Owner};
 use super::super::rights::Finder;

@@ -8,9 +8,10 @@
 //!            under a pause? kept until it ends, as what is true then <--------+            [withheld, withhold]
 //! ```
 //!
-//! No copy of an instance is kept: one would keep it alive when its program has closed it. Only reads that do not wait are
-//! judged, and an instance gets that when a watch is placed on it: who waits in the kernel for a call to be answered cannot
-//! be frozen (`docker pause`, suspend), and what waits for its reads has the library. All others have masks alone.
+//! Copies of instances are not kept where they can be obtained ([`super::copies`]): a copy would keep an instance alive after
+//! its program has closed it. Only reads that do not wait are judged, and an instance gets that when a watch is placed on it:
+//! a process that waits in the kernel for its call to be answered cannot be frozen (`docker pause`, suspend), and programs that
+//! block in reads are dynamic and have the library. All others have masks alone.
 //!
 //! Where anything goes wrong the kernel carries the call out, and the program reads what it would have read.
 

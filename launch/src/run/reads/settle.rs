@@ -64,7 +64,7 @@ impl Reads<'_> {
 
     /// Gives settled watches their masks back when it is time. Does not return.
     pub fn look_after(&self, finder: &Finder<'_>) {
-        // Held from the look to the waiting: who settles a watch in between is heard.
+        // Held from the look until the wait, so that a watch settled in between is noticed.
         let mut instances = lock(&self.instances);
         loop {
             let settled = instances.iter().filter_map(|(&key, instance)| {

@@ -61,8 +61,8 @@ impl Undelivered {
         }
     }
 
-    /// Makes the instance readable, if there are records. Who asks how much there is to read (FIONREAD) is told of enough for
-    /// the first one.
+    /// Makes the instance readable, if there are records. A program that asks how much there is to read (FIONREAD) is
+    /// told enough for the first one.
     pub fn ring(&mut self, instance: BorrowedFd<'_>) {
         let Some(first) = Record::read(&self.bytes) else {
             return;
