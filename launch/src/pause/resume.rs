@@ -136,6 +136,9 @@ impl Resume<'_> {
         moved::tell(self.known, &moved, &mut self.telling);
         for (_, inode) in dirs {
             self.tell_what_changes_still(inode);
+            if let Some(known) = self.known.get(&inode) {
+                self.telling.asides.leave(&known.path);
+            }
             self.restore(inode);
         }
         let now = files::states(self.known, &files, &self.telling.own);

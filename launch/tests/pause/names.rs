@@ -3,6 +3,7 @@
 use super::given::{Pause, Tree, USUAL, Watchers};
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 /// link(2) changes a file's number of names, which only who watches the file itself hears.
 #[test]
@@ -73,4 +74,29 @@ fn a_symbolic_link_that_took_the_place_of_another_is_told_to_who_hears_no_modify
     {
         assert_eq!(Watchers::heard_by(&heard, at), [*event], "{said}");
     }
+}
+
+/// Where everything else is watched, entries go aside in the tree itself.
+#[test]
+fn what_was_renamed_goes_aside_unheard_in_the_tree_too() {
+    let tree = Tree::new();
+    tree.write("sub/x", "");
+    let elsewhere = ["/var/tmp", "/tmp", "/dev/shm"].map(Path::new);
+    let above = tree.app().ancestors().skip(1).chain(elsewhere);
+    let mut watches: Vec<_> = above.map(|dir| ("0x200", dir)).collect();
+    let first = watches.len();
+    let (sub, file) = (tree.path("sub"), tree.path("a"));
+    // Who hears no name is told of none: the first that goes aside is what was renamed.
+    watches.extend([("0x600", tree.app()), ("0x200", &sub), (USUAL, &file)]);
+    let mut watchers = Watchers::new(&watches);
+    let pause = Pause::of(tree.app(), &[]);
+    fs::rename(&file, tree.path("sub/a")).unwrap();
+    let then = tree.content();
+    let said = pause.end();
+    let heard = watchers.heard();
+    let by = |instance| Watchers::heard_by(&heard, first + instance);
+    assert_eq!(by(0), ["DELETE a"], "{said}");
+    assert_eq!(by(1), [""; 0], "{said}");
+    assert_eq!(by(2), ["MOVE_SELF"], "{said}");
+    assert_eq!(tree.content(), then, "{said}");
 }
