@@ -17,12 +17,7 @@ pub fn deploys() -> Vec<Deploy> {
 /// Those whose reads `watchfix run` judges: its supervisor withholds what they would hear.
 fn supervised() -> Vec<Deploy> {
     let mut watchers = all();
-    watchers.retain(|watcher| {
-        matches!(
-            watcher.name,
-            "chokidar-4" | "node-fs-watch-recursive" | "notify-8"
-        )
-    });
+    watchers.retain(|watcher| matches!(watcher.name, "chokidar-4" | "notify-8"));
     watchers.push(&go::RECURSIVE);
     let deploys = watchers.into_iter().map(|watcher| Deploy {
         engine: Engine::Seccomp,
