@@ -106,6 +106,8 @@ pub struct Deploy {
     pub engine: Engine,
     /// What it does not report, bare or paused.
     pub misses: &'static [Change],
+    /// What it watches again by chance, bare too: only if it looks in the moment in which it is not there.
+    pub forgets: &'static [Change],
     /// Whether files are written anew and nothing else is done: it does not outlive more.
     pub rewrites_only: bool,
     /// Whether it is told of one change (`--replay one`).
@@ -218,7 +220,11 @@ impl Deploy {
     pub(crate) fn edited_afterwards(&self) -> Vec<PathBuf> {
         let extension = self.watcher.extension;
         let mut done: Vec<_> = self.done().collect();
-        done.retain(|change| !self.misses.contains(change) && *change != Change::Removed);
+        done.retain(|change| {
+            !self.misses.contains(change)
+                && !self.forgets.contains(change)
+                && *change != Change::Removed
+        });
         let new_packages = done.contains(&Change::Package);
         let files = done.into_iter().map(|change| match change {
             Change::Package => file_in(&change.target(2, extension), 3, extension),

@@ -32,6 +32,7 @@ fn whole(watcher: &'static Watcher) -> Deploy {
         watcher,
         engine: Engine::Bare,
         misses: &[],
+        forgets: &[],
         rewrites_only: false,
         one: false,
         restarts: None,
@@ -43,19 +44,15 @@ fn whole(watcher: &'static Watcher) -> Deploy {
 fn deploys_of(watcher: &'static Watcher) -> Vec<Deploy> {
     let whole = whole(watcher);
     match watcher.name {
-        "chokidar-3"
-        | "chokidar-4"
-        | "chokidar-6"
-        | "node-fs-watch-recursive"
-        | "vite-dev"
-        | "watchdog-7"
-        | "watchfiles"
-        | "watchman"
-        | "notify-8"
-        | "notify-9"
-        | "inotifywait" => {
+        "chokidar-3" | "chokidar-4" | "chokidar-6" | "vite-dev" | "watchdog-7" | "watchfiles"
+        | "watchman" | "notify-8" | "notify-9" | "inotifywait" => {
             vec![whole]
         }
+        // When a file ends it looks whether the path is there (lib/internal/fs/recursive_watch.js).
+        "node-fs-watch-recursive" => vec![Deploy {
+            forgets: &[Change::Remade, Change::Replaced],
+            ..whole
+        }],
         // It hands its reports over in batches.
         "parcel-watcher" => vec![Deploy { bursts: 2, ..whole }],
         // It builds while it hears of the rest, and only what is imported already.
