@@ -33,7 +33,10 @@ fn on_another_file_system(mount: &str) {
     support::watchfix();
     let program = support::binary("watchers", "watchers");
     let dir = TempDir::new().unwrap();
-    let run = "TMPDIR=$PWD/m \"$0\" --pause --watcher inotifywait --watcher chokidar-4; \
+    // One after the other: to find out what the one watches on an overlayfs, the other's guardian lists directories, which
+    // who watches opens hears.
+    let run = "export TMPDIR=$PWD/m; \
+               for watcher in inotifywait chokidar-4; do \"$0\" --pause --watcher $watcher; done; \
                ! ls -a m | grep watchfix-pause";
     let script = format!("{mount} {run}");
     let Some(mut command) = support::in_own_mounts(&program, dir.path(), &script) else {
