@@ -137,6 +137,7 @@ impl Resume<'_> {
         for (_, inode) in dirs {
             self.tell_what_changes_still(inode);
             if let Some(known) = self.known.get(&inode) {
+                // Not before: what is aside in here may be another directory's.
                 self.telling.asides.leave(&known.path);
             }
             self.restore(inode);
@@ -244,7 +245,6 @@ impl Resume<'_> {
             }
             let of = Of::Dir(&path, fd.as_fd());
             self.telling.tell(&who, of, &changes);
-            self.telling.asides.leave(&path);
             if State::of(fd.as_fd()).is_ok_and(|now| now.modified != as_found.modified) {
                 // Who is not the owner cannot.
                 let _ = put_times_back(&fd, &as_found);

@@ -2,7 +2,7 @@
 
 use super::given::{Pause, Tree, USUAL, Watchers, masks, program, tick};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::in_own_mounts;
 use tempfile::TempDir;
@@ -25,18 +25,9 @@ fn what_is_watched_by_another_path_of_the_paused_directory_is_paused() {
         };
         let mut watchers = Watchers::by(command, &[(USUAL, &dir.path().join(watched))]);
         let pid = watchers.0.pid();
-        let inside = |path: &str| {
-            let root = PathBuf::from(format!("/proc/{pid}/root"));
-            let dir = dir.path().strip_prefix("/").unwrap();
-            root.join(dir).join(path)
-        };
-        let mut watchfix = Command::new("nsenter");
-        watchfix.args(["--mount", "--target", &pid.to_string()]);
-        watchfix.arg(env!("CARGO_BIN_EXE_watchfix"));
-        support::without_rules(&mut watchfix);
-        let pause = Pause::by(watchfix, &dir.path().join(paused), &[]);
+        let pause = Pause::by(watchfix_in(pid), &dir.path().join(paused), &[]);
         assert_eq!(masks(pid), [0], "{watched} {paused}");
-        fs::write(inside(watched).join("new"), "x").unwrap();
+        fs::write(inside(pid, &dir.path().join(watched)).join("new"), "x").unwrap();
         assert_eq!(watchers.heard(), [""; 0], "{watched} {paused}");
         let said = pause.end();
         assert_eq!(watchers.heard(), ["0 MOVED_TO new"], "{said}");
@@ -71,4 +62,46 @@ fn a_directory_that_is_new_is_paused_for_who_sees_it_in_another_mount_namespace(
         ],
         "{said}"
     );
+}
+
+/// On a mount below DIR entries go aside in one of its directories, for all of them.
+#[test]
+fn what_is_new_in_several_directories_of_a_mount_below_is_told_in_each() {
+    let dir = TempDir::new().unwrap();
+    let script = "mkdir app app/sub; mount -t tmpfs s app/sub; mkdir -p app/sub/b app/sub/z/q; \
+        shift; exec \"$0\" \"$@\"";
+    let Some(command) = in_own_mounts(program(), dir.path(), script) else {
+        return;
+    };
+    let sub = dir.path().join("app/sub");
+    let watched = ["b", "z", "z/q"];
+    let paths = watched.map(|name| sub.join(name));
+    let watches: Vec<_> = paths.iter().map(|path| (USUAL, &**path)).collect();
+    let mut watchers = Watchers::by(command, &watches);
+    let pid = watchers.0.pid();
+    let pause = Pause::by(watchfix_in(pid), &dir.path().join("app"), &[]);
+    for name in watched {
+        fs::write(inside(pid, &sub.join(name)).join("new"), "x").unwrap();
+    }
+    assert_eq!(watchers.heard(), [""; 0]);
+    let said = pause.end();
+    let mut heard = watchers.heard();
+    heard.sort();
+    let all = ["0 MOVED_TO new", "1 MOVED_TO new", "2 MOVED_TO new"];
+    assert_eq!(heard, all, "{said}");
+}
+
+/// watchfix in the mount namespace of a process.
+fn watchfix_in(pid: u32) -> Command {
+    let mut command = Command::new("nsenter");
+    command.args(["--mount", "--target", &pid.to_string()]);
+    command.arg(env!("CARGO_BIN_EXE_watchfix"));
+    support::without_rules(&mut command);
+    command
+}
+
+/// A path as that process sees it.
+fn inside(pid: u32, path: &Path) -> PathBuf {
+    let root = PathBuf::from(format!("/proc/{pid}/root"));
+    root.join(path.strip_prefix("/").unwrap())
 }
