@@ -183,9 +183,8 @@ fn recorded(pid: u32, settings: &Settings, log: &Log) -> Result<Pass, Stopped> {
     let mut note = |target: &Target, changes: &[Change]| note(target, changes, settings);
     let mut pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut note)?;
     let process = target.handle.process();
-    let record = Runtime::open().ok();
-    let record = record.and_then(|runtime| Record::read(&runtime, process).ok().flatten());
-    pass.failed.extend(paused(&target, record.as_ref()));
+    let record = || Record::read(&Runtime::open().ok()?, process).ok().flatten();
+    pass.failed.extend(paused(&target, record));
     pass.unjudged = plan::unjudged(process, rules);
     pass.still_woken = still_woken(process, &Remedies::new(inspect::gather::local_system));
     for done in &pass.done {

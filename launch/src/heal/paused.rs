@@ -6,20 +6,27 @@ use super::record::Record;
 use super::target::Target;
 use inspect::model::HealKey;
 use rules::event::ALL_EVENTS;
+use std::borrow::Borrow;
 
 const WHY: &str = "muted by a pause (watchfix pause --list): try again after it";
 
 /// Those of a process that is paused, but for what heal itself has muted.
-pub fn paused(target: &Target, record: Option<&Record>) -> Vec<Failed> {
+pub fn paused<R: Borrow<Record>>(
+    target: &Target,
+    record: impl FnOnce() -> Option<R>,
+) -> Vec<Failed> {
     let process = target.handle.process();
     if inspect::gather::paused(process).is_none() {
         return Vec::new();
     }
+    let record = record();
+    let record = record.as_ref().map(Borrow::borrow);
     let mut failed = Vec::new();
     for (instance, seen) in process.inotify.iter().enumerate() {
         for (at, watch) in seen.watches.iter().enumerate() {
             let mask = watch.mask.0;
-            let healed = record.and_then(|record| record.0.masks.get(&HealKey::of(seen.fd, watch)));
+            let healed =
+                record.and_then(|record: &Record| record.0.masks.get(&HealKey::of(seen.fd, watch)));
             if mask & ALL_EVENTS != 0 || healed.is_some_and(|masks| masks.last == mask) {
                 continue;
             }

@@ -8,7 +8,7 @@ use super::replay::Replay;
 use super::state::Inode;
 use super::told::Told;
 use crate::heal::{Outcome, Stray, Target, change_again, change_in_place, remove_strays};
-use rules::event::{EXCL_UNLINK, ONESHOT};
+use rules::event::{CLOSE_WRITE, DELETE, EXCL_UNLINK, MODIFY, ONESHOT};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -18,6 +18,21 @@ pub type Only<'a> = &'a dyn Fn(u32) -> bool;
 
 /// All of them.
 pub const ALL: fn(u32) -> bool = |_| true;
+
+/// Who does not hear of an end by DELETE.
+pub fn no_delete(mask: u32) -> bool {
+    mask & DELETE == 0
+}
+
+/// Who does not hear of writes.
+pub fn no_writes(mask: u32) -> bool {
+    mask & (MODIFY | CLOSE_WRITE) == 0
+}
+
+/// Who hears of no write to what cannot be opened, such as a symbolic link.
+pub fn no_modify(mask: u32) -> bool {
+    mask & MODIFY == 0
+}
 
 /// The watches.
 pub struct Hearing {

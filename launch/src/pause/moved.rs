@@ -1,8 +1,8 @@
 //! Watched files and directories that were renamed: MOVE_SELF, by a way to the side and back.
 
-use super::hearing::ALL;
+use super::hearing::{ALL, Only};
 use super::known::Known;
-use super::operations::{At, give_back, lend, put_times_back};
+use super::operations::{At, put_times_back};
 use super::replay::Replay;
 use super::state::{Inode, State};
 use super::tell::Telling;
@@ -93,19 +93,15 @@ fn tell_one(
         // It has moved on.
         return;
     };
-    let held = telling.hold_place(path, name);
-    let lent = held.and_then(|(aside, number)| {
-        lend((dir, name), (aside.fd().as_fd(), &number)).map(|()| (aside, number))
-    });
-    let (aside, number) = match lent {
-        Ok(lent) => lent,
-        Err(e) => return telling.told.failed(path, name, &e),
-    };
-    let way = aside.way(path, &number);
-    telling.back(watches, (MOVE_SELF, &ALL), |told| {
-        let done = give_back((dir, name), (aside.fd().as_fd(), &number), &way);
-        told.done(path, name, done, |told| &mut told.moved);
-    });
+    match telling.hold_place(path, name) {
+        Ok((aside, number)) => {
+            let to = (watches, (MOVE_SELF, &ALL as Only<'_>));
+            telling.there_and_back(to, (path, dir, name), (&aside, &number), |told| {
+                &mut told.moved
+            });
+        }
+        Err(e) => telling.told.failed(path, name, &e),
+    }
     if let Ok(now) = entry.state() {
         telling.own.note(&before, &now);
     }

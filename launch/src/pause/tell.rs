@@ -2,7 +2,7 @@
 
 use super::aside::{Aside, Asides};
 use super::changes::{Changes, Entry};
-use super::hearing::{ALL, Hearing, Only};
+use super::hearing::{ALL, Hearing, Only, no_delete, no_modify, no_writes};
 use super::operations::{
     At, give_back, lend, made_and_removed, make_place_holder, put_in, take_out,
 };
@@ -69,21 +69,6 @@ pub struct Telling<'a> {
     pub own: OwnChanges,
     /// By directory and name: the numbers of place holders that are made.
     pub held: HashMap<(Vec<u8>, Vec<u8>), String>,
-}
-
-/// Who does not hear of an end by DELETE.
-fn no_delete(mask: u32) -> bool {
-    mask & DELETE == 0
-}
-
-/// Who does not hear of writes.
-fn no_writes(mask: u32) -> bool {
-    mask & (MODIFY | CLOSE_WRITE) == 0
-}
-
-/// Who hears of no write to what cannot be opened, such as a symbolic link.
-fn no_modify(mask: u32) -> bool {
-    mask & MODIFY == 0
 }
 
 /// What is announced as new, and to whom: what took the place of something else to who hears of it in no other way.
@@ -170,7 +155,7 @@ impl Telling<'_> {
     }
 
     /// [`Hearing::phase`] for what has to be done whether anybody hears it or not.
-    pub fn back(
+    fn back(
         &mut self,
         watches: &[usize],
         (event, only): (u32, Only<'_>),
@@ -263,21 +248,36 @@ impl Telling<'_> {
                         continue;
                     }
                 };
-                let beside = aside.fd();
-                let (entry, place) = ((dir, &name[..]), (beside.as_fd(), &number[..]));
-                if let Err(e) = lend(entry, place) {
-                    self.told.failed(path, &name, &e);
+                let to = (watches, (MOVED_TO, only));
+                if !self.there_and_back(to, (path, dir, &name), (&aside, &number), |told| {
+                    &mut told.new
+                }) {
                     unannounced.insert(name);
-                    continue;
                 }
-                let way = aside.way(path, &number);
-                self.back(watches, (MOVED_TO, only), |told| {
-                    let done = give_back(entry, place, &way);
-                    told.done(path, &name, done, |told| &mut told.new);
-                });
             }
         }
         unannounced
+    }
+
+    /// Lets an entry change places with its place holder, and tells its return. False if it could not go.
+    pub fn there_and_back(
+        &mut self,
+        (watches, event): (&[usize], (u32, Only<'_>)),
+        (path, dir, name): (&[u8], BorrowedFd<'_>, &[u8]),
+        (aside, number): (&Aside, &str),
+        count: fn(&mut Told) -> &mut usize,
+    ) -> bool {
+        let beside = aside.fd();
+        let (entry, place) = ((dir, name), (beside.as_fd(), number));
+        if let Err(e) = lend(entry, place) {
+            self.told.failed(path, name, &e);
+            return false;
+        }
+        let way = aside.way(path, number);
+        self.back(watches, event, |told| {
+            told.done(path, name, give_back(entry, place, &way), count);
+        });
+        true
     }
 
     fn tell_writes(
