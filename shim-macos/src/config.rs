@@ -81,26 +81,11 @@ fn environment() -> Texts<'static> {
     // could change it.
     unsafe {
         while !entry.is_null() && !(*entry).is_null() {
-            set(&mut texts, CStr::from_ptr(*entry).to_bytes());
+            texts.set(CStr::from_ptr(*entry).to_bytes());
             entry = entry.add(1);
         }
     }
     texts
-}
-
-fn set(texts: &mut Texts<'static>, entry: &'static [u8]) {
-    if let Some(home) = entry.strip_prefix(b"HOME=") {
-        texts.home = Some(home);
-    }
-    for (rule, value) in Rule::ALL.iter().zip(&mut texts.values) {
-        // As getenv: the first of two of the same name counts.
-        if value.is_none()
-            && let Some(rest) = entry.strip_prefix(rule.variable().as_bytes())
-            && let Some(text) = rest.strip_prefix(b"=")
-        {
-            *value = Some(text);
-        }
-    }
 }
 
 /// Copies the texts into memory of their own, behind the rules read from the copies.

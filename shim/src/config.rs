@@ -112,7 +112,7 @@ fn environment() -> Option<(Texts<'static>, u32)> {
             // Most entries are told apart by their first character.
             if matches!(*(*entry) as u8, b'W' | b'H') {
                 let entry = CStr::from_ptr(*entry).to_bytes();
-                set(&mut texts, entry);
+                texts.set(entry);
                 if entry == b"WATCHFIX_RUN=1" {
                     judged = JUDGED;
                 }
@@ -121,21 +121,6 @@ fn environment() -> Option<(Texts<'static>, u32)> {
         }
     }
     Some((texts, judged))
-}
-
-fn set(texts: &mut Texts<'static>, entry: &'static [u8]) {
-    if let Some(home) = entry.strip_prefix(b"HOME=") {
-        texts.home = Some(home);
-    }
-    for (rule, value) in Rule::ALL.iter().zip(&mut texts.values) {
-        // As getenv: the first of two of the same name counts.
-        if value.is_none()
-            && let Some(rest) = entry.strip_prefix(rule.variable().as_bytes())
-            && let Some(text) = rest.strip_prefix(b"=")
-        {
-            *value = Some(text);
-        }
-    }
 }
 
 /// Copies the texts into memory of their own, behind the rules read from the copies and the slots of a

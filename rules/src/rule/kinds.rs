@@ -70,3 +70,21 @@ pub struct Texts<'a> {
     /// What `~` stands for, resolved: `$HOME`.
     pub home: Option<&'a [u8]>,
 }
+
+impl<'a> Texts<'a> {
+    /// Takes what an entry of the environment, `NAME=VALUE`, says, if it is about any of them.
+    pub fn set(&mut self, entry: &'a [u8]) {
+        if let Some(home) = entry.strip_prefix(b"HOME=") {
+            self.home = Some(home);
+        }
+        for (rule, value) in Rule::ALL.iter().zip(&mut self.values) {
+            // As getenv: the first of two of the same name counts.
+            if value.is_none()
+                && let Some(rest) = entry.strip_prefix(rule.variable().as_bytes())
+                && let Some(text) = rest.strip_prefix(b"=")
+            {
+                *value = Some(text);
+            }
+        }
+    }
+}
