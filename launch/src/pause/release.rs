@@ -1,7 +1,7 @@
 //! `watchfix pause --release DIR`: ends pauses by hand.
 
 use super::message::lines;
-use super::recover::recover;
+use super::recover::recover_all;
 use super::store::{PATIENCE, Store, dirs, is_guarded};
 use crate::complaint::{complain, complain_plainly};
 use crate::sys::pidfd;
@@ -34,7 +34,7 @@ pub fn main(wanted: &[Name]) -> ExitCode {
         return NOT_DONE.into();
     }
     let guarded: Vec<_> = found.into_iter().filter(is_guarded).collect();
-    say(&recover(&store));
+    say(&recover_all(&store));
     // A guardian needs it to end its pause.
     drop(store);
     let mut exit = ExitCode::SUCCESS;

@@ -5,12 +5,14 @@
 //   add I MASK PATH   another watch of instance I (of a new one where there is none): "wd N"
 //   again I MASK PATH the same after instance I was closed and made anew
 //   child             leaves its instances to a child and ends
+//   dumpable 0|1      whether its user may look into it and change it (PR_SET_DUMPABLE): "SET"
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum { MOST = 256 };
@@ -70,5 +72,6 @@ int main(int argc, char **argv) {
       add(at, mask, path);
     } else if (!strcmp(line, "child") && fork()) _exit(0);
     else if (!strcmp(line, "child")) puts("CHILD");
+    else if (!strncmp(line, "dumpable ", 9) && !prctl(PR_SET_DUMPABLE, atoi(line + 9))) puts("SET");
   }
 }

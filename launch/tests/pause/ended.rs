@@ -6,7 +6,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Stdio;
-use support::{Next, wait_until};
+use support::{Next, is_there, wait_until};
 
 pub fn kill(pid: u32) {
     // SAFETY: kill has no memory effects; the process belongs to this test.
@@ -23,13 +23,6 @@ fn guardian(tree: &Tree) -> u32 {
         .find(|one| one["dirs"][0] == app)
         .expect("it is listed");
     u32::try_from(one["guardian"].as_u64().unwrap()).unwrap()
-}
-
-fn is_there(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')')
-        .next()
-        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
 }
 
 #[test]
@@ -164,6 +157,38 @@ fn an_entry_a_killed_guardian_had_aside_comes_back() {
     assert_eq!(fs::read_to_string(tree.path("dir/inside")).unwrap(), "kept");
     assert!(!fs::symlink_metadata(tree.path("dir")).unwrap().is_symlink());
     assert!(!aside.exists(), "{said}");
+}
+
+#[test]
+fn who_may_not_change_a_process_leaves_its_pause_to_who_may() {
+    let tree = Tree::new();
+    let user = User::of(&tree);
+    if !support::is_root() {
+        return support::skip("without root the processes are this user's, and so are the rights");
+    }
+    let mut watchers = Watchers::by(user.starts(program()), &[(USUAL, tree.app())]);
+    let pause = Pause::by(user.watchfix(), tree.app(), &[]);
+    tree.write("a", "x");
+    kill_both(&pause);
+    let mut dumpable = |whether: &str| {
+        watchers.0.send(&format!("dumpable {whether}"));
+        watchers.0.line_with("SET");
+    };
+    let list = || {
+        let output = user.watchfix().args(["pause", "--list"]).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    dumpable("0");
+    let said = list();
+    assert!(
+        said.contains("is left to who may end it: process"),
+        "{said}"
+    );
+    assert_ne!(fs::read_dir(user.records()).unwrap().count(), 0);
+    dumpable("1");
+    assert!(list().contains("resumed 1 watch"));
+    assert_eq!(watchers.heard(), ["0 MODIFY a", "0 CLOSE_WRITE a"]);
+    assert_eq!(fs::read_dir(user.records()).unwrap().count(), 0);
 }
 
 #[test]

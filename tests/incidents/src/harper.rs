@@ -191,10 +191,12 @@ impl Pause {
     fn kill_both(&self) {
         let children = format!("/proc/{0}/task/{0}/children", self.0.pid());
         let children = fs::read_to_string(children).unwrap();
-        let guardian: i32 = children.split(' ').next().unwrap().parse().unwrap();
+        let guardian: u32 = children.split(' ').next().unwrap().parse().unwrap();
         self.0.signal(libc::SIGKILL);
         // SAFETY: kill has no memory effects; the process belongs to this test.
-        assert_eq!(unsafe { libc::kill(guardian, libc::SIGKILL) }, 0);
+        assert_eq!(unsafe { libc::kill(guardian as i32, libc::SIGKILL) }, 0);
+        // Until then the pause is in force, and nobody else ends it.
+        support::wait_until("the guardian has ended", || !support::is_there(guardian));
     }
 
     /// Its command ends, which is not waited for where nobody is left to say so.

@@ -32,7 +32,7 @@ pub use idle::{Ended, ended};
 pub use mach_o::{MachO, fat};
 pub use machine::{free_port, has_btrfs, is_root};
 pub use mounts::{in_own_mounts, overlay, subvolumes};
-pub use process::{as_user, ready, without_rules};
+pub use process::{as_user, is_there, ready, without_rules};
 pub use signals::with_usual_signals;
 pub use skip::{skip, skip_optional};
 pub use terminal::{Terminal, quoted};

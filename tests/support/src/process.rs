@@ -33,3 +33,10 @@ pub fn ready(command: &mut Command) -> Victim {
     victim.lines_until("READY", |line| line == "READY");
     victim
 }
+
+/// Whether a process is there. One that has ended and that nobody has waited for is not.
+pub fn is_there(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(')').next();
+    state.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
+}
