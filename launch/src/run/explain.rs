@@ -3,6 +3,7 @@
 use super::command::{NOT_FOUND, NOT_RUNNABLE};
 use super::engine::Plan;
 use super::filter::{Trapped, Watches};
+use super::supervisor::try_a_child;
 use crate::complaint::{USAGE, complain};
 use inspect::output::print;
 use inspect::reach::{Linkage, Program, find, may_run};
@@ -64,7 +65,9 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
         ),
         (Err(why), _) => format!("library     none: {why}"),
     });
-    lines.push(match &plan.supervisor {
+    let supervisor = plan.supervisor.as_ref().map_err(String::clone);
+    let supervisor = supervisor.and_then(|trapped| try_a_child(trapped.keeps).map(|()| trapped));
+    lines.push(match &supervisor {
         Ok(Trapped {
             watches: Watches::Masks(0),
             ..
@@ -83,7 +86,7 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
         }) => "supervisor  for every watch, to count them".to_owned(),
         Err(why) => format!("supervisor  none: {why}"),
     });
-    if let Ok(trapped) = &plan.supervisor {
+    if let Ok(trapped) = &supervisor {
         lines.push(match &plan.reads {
             Ok(()) if trapped.reads.is_empty() => "reads       the rules change none".to_owned(),
             Ok(()) => "reads       of instances that do not wait (O_NONBLOCK) are judged as the library judges them; \
@@ -105,9 +108,13 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
     let yama = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
     lines.push(match yama.as_deref().map(str::trim) {
         Ok(scope @ ("0" | "1")) => format!("yama        ptrace_scope {scope}: no obstacle"),
-        Ok(scope) => {
+        Ok(scope @ "2") => {
             format!("yama        ptrace_scope {scope}: the supervisor needs CAP_SYS_PTRACE")
         }
+        Ok(scope) => format!(
+            "yama        ptrace_scope {scope}: there is no supervisor, whatever its capabilities, until the machine is \
+             started again"
+        ),
         Err(_) => "yama        not in this kernel".to_owned(),
     });
     let lines: Vec<_> = lines.iter().map(|line| sanitize(line)).collect();

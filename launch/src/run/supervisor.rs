@@ -116,6 +116,31 @@ fn obtain(
         .ok_or_else(|| why.into_owned()))
 }
 
+/// Whether a supervisor could look into a command: tried on a child that does nothing.
+///
+/// # Errors
+/// Why not, as a clause.
+pub fn try_a_child(keeps: bool) -> Result<(), String> {
+    let failed = |e: io::Error| format!("no child can be started to try it: {}", words(&e));
+    let (socket, its_socket) = socket::pair().map_err(failed)?;
+    let pid = match process::fork().map_err(failed)? {
+        Fork::Parent(pid) => pid,
+        Fork::Child => {
+            drop(socket);
+            wait([For::Closing(its_socket.as_fd())], None);
+            std::process::exit(0);
+        }
+    };
+    let command = pidfd::open(pid).map_err(failed)?;
+    let its = (pid, command.as_fd(), its_socket.as_raw_fd());
+    let tried = can_look_into(its, keeps);
+    drop((socket, its_socket));
+    wait([For::Input(command.as_fd())], None);
+    // It leaves no zombie.
+    let _ = process::changed_child(false);
+    tried
+}
+
 /// Tries on the command what every changed watch needs. It is a child like all that will follow, so what works now
 /// works then.
 fn can_look_into(
