@@ -61,7 +61,7 @@ fn take_in(tally: &mut Tally, process: &Process, report: &Report, seconds: Optio
         comm: process.comm.clone().unwrap_or_else(|| Name::from("?")),
     };
     tally.figures(&who, &Figures::of_process(process), seconds);
-    // Nothing is found in what may not be read, or has ended, and that proves nothing.
+    // That nothing is found in a process that may not be read or has ended proves nothing.
     if is_readable(process) {
         tally.findings(&who, report.findings.clone(), seconds);
     }

@@ -123,14 +123,14 @@ struct Watch {
     began: Instant,
     tally: Tally,
     samplers: HashMap<u32, Sampler>,
-    /// Whether its processes are being woken is listened to from the look on that finds their watches.
+    /// From the first look that finds watches, it listens whether the processes are woken.
     monitors: Monitors,
     /// A rule is about masks.
     masks: bool,
     /// When to look for findings again.
     scan_at: Instant,
     samples: u64,
-    /// Processes that may not be looked into, said once.
+    /// Processes that may not be read; each is reported once.
     refused: HashSet<u32>,
     gaps: Vec<Gap>,
     interrupted: bool,
@@ -163,7 +163,7 @@ impl Watch {
         }
     }
 
-    /// The command decides what an interruption means to it; a second one means now.
+    /// The command decides what to do with an interruption; a second one ends it at once.
     fn signal(&mut self, signal: Signal) {
         if signal.number == libc::SIGCHLD {
             return;
@@ -171,7 +171,7 @@ impl Watch {
         if mem::replace(&mut self.interrupted, true) {
             sys::signal_child(self.pid, libc::SIGKILL);
         } else if !signal.from_terminal {
-            // What the terminal sends, the command has got as well.
+            // The command has received the terminal's signal as well.
             sys::signal_child(self.pid, signal.number);
         }
     }
@@ -180,7 +180,7 @@ impl Watch {
     fn look(&mut self) -> Instant {
         let began = Instant::now();
         self.samples += 1;
-        // A tree that cannot be listed is the command alone.
+        // If the tree cannot be listed, only the command is looked at.
         let pids = gather::descendants(std::process::id()).unwrap_or_else(|_| vec![self.pid]);
         self.samplers.retain(|pid, _| pids.contains(pid));
         self.monitors.keep(&pids);
@@ -220,7 +220,7 @@ impl Watch {
     /// A command that failed may have met a limit of its user: it knows that as "No space left on device" or
     /// "Too many open files", and has ended before it could be looked at.
     fn why_it_failed(&mut self) {
-        // What this program holds is not part of it.
+        // This program's own use does not count.
         self.monitors.keep(&[]);
         let own = sys::effective_user();
         let selection = gather::Selection {
@@ -244,7 +244,7 @@ impl Watch {
     }
 
     fn scan(&mut self, pids: &[u32]) {
-        // Nothing is listed to find what is watched.
+        // No directory is listed to find what is watched.
         let options = Options {
             paths: true,
             ..LOOK
@@ -272,7 +272,7 @@ impl Watch {
     }
 }
 
-/// What the command left behind, and has not ended yet.
+/// Processes that the command left behind and that still run.
 fn left_running() -> Vec<ProcessRef> {
     let pids = gather::descendants(std::process::id()).unwrap_or_default();
     let alive = pids.into_iter().filter_map(|pid| {

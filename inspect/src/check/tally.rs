@@ -38,7 +38,7 @@ impl Tally {
         }
     }
 
-    /// Takes in what a process shows, `seconds` after the command began if there is one.
+    /// Adds what was measured of a process, `seconds` after the command started if there is one.
     pub fn figures(&mut self, process: &ProcessRef, figures: &Figures, seconds: Option<f64>) {
         for watched in &mut self.rules {
             let Some((value, path)) = watched.rule.measure(figures) else {
@@ -81,7 +81,7 @@ impl Tally {
         }
     }
 
-    /// Takes in what is wrong with a process.
+    /// Adds the findings about a process.
     pub fn findings(&mut self, process: &ProcessRef, found: Vec<Finding>, seconds: Option<f64>) {
         self.scanned = true;
         for finding in found {
@@ -95,7 +95,7 @@ impl Tally {
             let Some(watched) = rule else { continue };
             let known =
                 |old: &FoundIn| old.process.pid == process.pid && old.finding.code == finding.code;
-            // What is found again may be worse by now.
+            // A finding may have become worse.
             if let Some(old) = self.findings.iter_mut().find(|old| known(old)) {
                 if finding.severity > old.finding.severity {
                     old.finding = finding;

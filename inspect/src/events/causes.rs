@@ -5,10 +5,10 @@ use crate::words::{list_words, plural};
 use rules::event;
 use std::collections::BTreeMap;
 
-/// From this share on, in percent, one thing is said to be the matter.
+/// From this share on, in percent, one cause is named as the main one.
 pub const MOST: u64 = 90;
 
-/// A file is worth naming from here on.
+/// From this share on a file is named.
 pub const HALF: u64 = 50;
 
 pub fn events(count: u64) -> String {
@@ -46,7 +46,7 @@ pub fn by(scan: &EventsScan, mask: u32) -> String {
     }
 }
 
-/// One program that is started with ever other arguments.
+/// One program that is started again and again with different arguments.
 pub fn by_program(causes: &[Cause], of: impl Fn(&Cause) -> u64, all: u64) -> String {
     let mut programs: BTreeMap<&Name, (u64, usize)> = BTreeMap::new();
     for cause in causes {

@@ -1,4 +1,4 @@
-//! What the counts come to, in one sentence, and what helps.
+//! What the counts mean, in one sentence, and what helps.
 
 use super::causes::{HALF, MOST, by, events, names_of, percent};
 use super::files::{
@@ -104,7 +104,7 @@ fn judge(
     }
 }
 
-/// The file that is the matter, with those of its family: by itself, or the first of those the process writes again
+/// The file that is the main cause, with those of its family: by itself, or the first of those the process writes again
 /// and again, which together are.
 fn matter<'a>(
     process: &Process,
@@ -112,7 +112,7 @@ fn matter<'a>(
     left: &Remaining<'a>,
 ) -> Option<&'a FileEvents> {
     let of = |file: &FileEvents| count_with_siblings(&left.files, &file.path);
-    // Of equal ones the first, which has most events itself.
+    // Of equal ones the first, which has the most events itself.
     let most = |files: &[&'a FileEvents]| files.iter().copied().rev().max_by_key(|file| of(file));
     let first = most(&left.files)?;
     if percent(of(first), left.total) >= HALF {
@@ -127,7 +127,7 @@ fn matter<'a>(
     most(&own).filter(|_| percent(all, left.total) >= HALF)
 }
 
-/// One file, or one database with its side files, is the matter.
+/// One file, or one database with its side files, is the main cause.
 fn of_file(
     process: &Process,
     scan: &EventsScan,
@@ -190,7 +190,7 @@ fn of_file(
         }
     }
     let (start, heal) = match (own, dir) {
-        // More masks end nothing.
+        // Changing more masks would not end it.
         _ if !beyond.is_empty() && !to_heal => (Some(Restart::without(&names)), None),
         // The default rules have the names, and where heal settles its own databases it needs no more.
         (Some(_), _) if names.is_empty() => (Some(Restart::default()), Some(Heal::default())),

@@ -1,4 +1,4 @@
-//! What is said where nothing was heard, or not all that is watched could be listened to.
+//! The conclusion if no event came, or if not every watch could be listened to.
 
 use crate::findings::quote;
 use crate::gather::watching_below;
@@ -7,7 +7,7 @@ use crate::sys;
 use crate::words::number;
 use std::path::PathBuf;
 
-/// Nothing was heard. That is an answer only where everything was listened to.
+/// No event came. That is an answer only if all watches were listened to.
 pub fn quiet(process: &Process, scan: &EventsScan) -> Conclusion {
     let seconds = scan.seconds;
     if scan.watched == 0 {
@@ -35,7 +35,7 @@ pub fn quiet(process: &Process, scan: &EventsScan) -> Conclusion {
     conclusion
 }
 
-/// Something was heard, and there may be more.
+/// Events came, and there may be more.
 pub fn note(process: &Process, scan: &EventsScan, conclusion: &mut Conclusion) {
     if scan.listened < scan.watched {
         conclusion.message += &format!(

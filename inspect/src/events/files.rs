@@ -25,7 +25,7 @@ pub fn names_to_ignore<'a>(files: &[&'a FileEvents], stem: &'a [u8]) -> Vec<&'a 
     names
 }
 
-/// Other files than those of this stem that are written so: a log that tells of each reload is the next reason for
+/// Other files that are written in this way: a log that tells of each reload is the next reason for
 /// one.
 pub fn also_written<'a>(
     process: &Process,
@@ -54,7 +54,7 @@ pub fn written_again<'a>(
     /// Once in each of two rounds: how many events that is depends on who reads them when, for the kernel merges
     /// those that are alike, and how large its share is on what else is done in a round.
     const AGAIN: u64 = 2;
-    /// A build that writes more than these needs its directory dropped, and not a list.
+    /// A build that writes more files than this needs its directory dropped, not a list.
     const LISTED: usize = 8;
     let is_change = |entry: &&EventCount| {
         event::bits(entry.event.as_bytes()).is_some_and(|bit| bit & CHANGES != 0)
@@ -86,7 +86,7 @@ pub fn base_of(path: &[u8]) -> &[u8] {
 pub struct Writer {
     /// The rest of a sentence.
     pub text: String,
-    /// It is the watching process itself.
+    /// The watching process itself does it.
     pub itself: bool,
 }
 

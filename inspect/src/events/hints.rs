@@ -1,4 +1,4 @@
-//! Who has a file open: where causes may not be known, the likeliest ones.
+//! Who has a file open: the likeliest causes, where the real ones may not be known.
 
 use crate::gather::{self, Processes};
 use crate::model::{CommandLine, FileEvents, Hint};
@@ -18,7 +18,7 @@ pub fn of(files: &[FileEvents]) -> Vec<Hint> {
         return Vec::new();
     };
     for pid in processes.pids().unwrap_or_default() {
-        // What may not be looked into is not a hint.
+        // A process that may not be read gives no hint.
         let _ = processes.each_link(pid, None, |fd, link| {
             if let Some(at) = wanted.iter().position(|file| file.path.as_bytes() == link)
                 && pid != std::process::id()

@@ -14,9 +14,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// Read at a time: 2,000 records with short names.
+/// Bytes read at a time: 2,000 records with short names.
 const BUFFER: usize = 1 << 16;
-/// Between two looks whether the process is still there.
+/// Time between two checks whether the process still exists.
 const ALIVE: Duration = Duration::from_millis(500);
 
 /// What is listened to.
@@ -37,11 +37,11 @@ pub struct Observed {
     pub tally: Tally,
     /// Who the causing processes were.
     pub who: HashMap<u32, CauseProcess>,
-    /// How long.
+    /// For how long.
     pub time: Duration,
     /// When the first of them came, and the last, since it began.
     span: Option<(Duration, Duration)>,
-    /// Causes were told.
+    /// Whether causes are known.
     pub causes: bool,
 }
 
@@ -153,7 +153,7 @@ impl Listener {
     pub fn listen(&self, handle: &ProcessHandle, time: Duration, signals: &Signals) -> Observed {
         let pid = handle.process().pid;
         let mut buffer = vec![0; BUFFER];
-        // What came while the watches were placed was heard by some of them only.
+        // Only some watches reported what happened while they were placed.
         while matches!(self.inotify.read(&mut buffer), Ok(length) if length > 0) {}
         while let Some(group) = &self.fanotify
             && matches!(group.read(&mut buffer), Ok(length) if length > 0)
@@ -179,7 +179,7 @@ impl Listener {
                 alive = Instant::now();
             }
             let ready = !left.is_zero() && signals.wait(&sources, left.min(ALIVE));
-            // A process that causes an event may end at once: its name is read first.
+            // A process that causes an event may end at once, so its name is read first.
             self.causes(pid, &mut buffer, &mut observed);
             if self.records(&mut buffer, &mut observed.tally) {
                 let at = began.elapsed();
@@ -193,7 +193,7 @@ impl Listener {
         observed
     }
 
-    /// Counts what is there. Says whether there was anything.
+    /// Counts the events that are there, and returns whether there were any.
     fn records(&self, buffer: &mut [u8], tally: &mut Tally) -> bool {
         // One buffer at a time: a writer that is faster than this must not keep it from ending.
         let length = self.inotify.read(buffer).unwrap_or(0);
@@ -223,7 +223,7 @@ impl Listener {
     }
 }
 
-/// Every watched inode once, with all that is asked of it. Watches for nothing, as muted ones, hear nothing.
+/// Every watched inode once, with all events that are asked for. Muted watches ask for none.
 fn wanted(handle: &ProcessHandle) -> Vec<((usize, usize), u32, &Watch)> {
     let mut by_inode = HashMap::new();
     let mut list: Vec<((usize, usize), u32, &Watch)> = Vec::new();

@@ -26,7 +26,7 @@ use tally::CauseProcess;
 
 /// How long paths are looked for before listening begins.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long it is listened to what is found, where more is found only by listing what wakes the process: most loops
+/// For how long to listen to what is found, if more is found only by listing, which wakes the process: most loops
 /// take a second.
 const FIRST: Duration = Duration::from_secs(2);
 /// Rows kept of each list.
@@ -132,7 +132,7 @@ fn files(handle: &ProcessHandle, listener: &Listener, observed: &Observed) -> Ve
     for ((wd, name), bits) in &observed.tally.files {
         let place = watch(handle, listener, *wd).and_then(|watch| watch.path.as_ref());
         let path = match place {
-            // What is told of the watched inode itself has no name.
+            // An event of the watched inode itself has no name.
             Some(place) if name.is_empty() => place.clone(),
             Some(place) => [place.as_bytes(), b"/", name].concat().into(),
             None => Name::from(&name[..]),

@@ -1,4 +1,4 @@
-//! What the rules in force leave of the events.
+//! Which events the rules in force leave.
 
 use crate::findings::rules_in_force;
 use crate::model::{Bits, EventsScan, FileEvents, Process};
@@ -7,7 +7,7 @@ use rules::event;
 /// The events that mean no change.
 pub const READS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
 
-/// Those that mean one of content or name.
+/// The events that mean a change of content or name.
 pub const CHANGES: u32 = event::ALL_EVENTS & !(READS | event::ATTRIB);
 
 /// What the rules in force leave of the events.
@@ -43,7 +43,7 @@ impl<'a> Remaining<'a> {
         let events: u64 = gone.iter().map(|file| file.count).sum();
         left.total = left.total.saturating_sub(events);
         left.gone = gone;
-        // Of a touch as well, but of touches no loop is made.
+        // A touch as well, but no loop consists of touches.
         if rules_in_force::hides_chmod(process) {
             left.total = left.total.saturating_sub(left.attrib);
             left.attrib = 0;

@@ -4,7 +4,7 @@ use crate::model::{Bits, Name, Relation};
 use rules::event;
 use std::collections::HashMap;
 
-/// Files told apart; more are counted with their directories only.
+/// Files that are counted one by one; the events of more count for their directories only.
 const MOST_FILES: usize = 50_000;
 
 /// Everything that was counted.
@@ -20,7 +20,7 @@ pub struct Tally {
     pub files: HashMap<(i32, Box<[u8]>), Bits>,
     /// How often the queue ran over.
     pub overflows: u64,
-    /// What fanotify told, by process.
+    /// What fanotify reported, by process.
     pub causes: HashMap<u32, ByProcess>,
 }
 
@@ -34,7 +34,7 @@ pub struct ByProcess {
 }
 
 impl Tally {
-    /// Takes in a record of inotify.
+    /// Adds an inotify record.
     pub fn record(&mut self, wd: i32, mask: u32, name: &[u8]) {
         if mask & event::Q_OVERFLOW != 0 {
             self.overflows += 1;

@@ -6,7 +6,7 @@ use std::fmt;
 /// When to end: `fds > 400`, `wal_bytes >= 64MiB`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
-    /// As it was written.
+    /// As the user wrote it.
     pub text: String,
     figure: Figure,
     comparison: Comparison,
@@ -131,7 +131,7 @@ impl Condition {
         let (_, comparison) = *comparison.ok_or_else(|| rest.wrong(sign, "one of > >= < <="))?;
         let digits = rest.take(|c| c.is_ascii_digit() || c == '.');
         let number = digits.parse::<f64>();
-        let number = number.map_err(|_| rest.wrong(digits, "a number, as 400 or 1.5"))?;
+        let number = number.map_err(|_| rest.wrong(digits, "a number, such as 400 or 1.5"))?;
         let unit = rest.take(|c| !c.is_whitespace());
         let factor = UNITS.iter().find(|(text, _)| *text == unit);
         let (_, factor) =
@@ -153,12 +153,12 @@ impl Condition {
         self.figure.name
     }
 
-    /// Its figure in a reading; `None` where that is not known.
+    /// Its figure in a reading; `None` if it is unknown.
     pub fn value(&self, reading: &Reading) -> Option<f64> {
         (self.figure.of)(reading)
     }
 
-    /// Whether it holds; where the figure is not known, it does not.
+    /// Whether it holds. It does not while the figure is unknown.
     pub fn holds(&self, reading: &Reading) -> bool {
         self.value(reading)
             .is_some_and(|value| match self.comparison {
@@ -170,7 +170,7 @@ impl Condition {
     }
 }
 
-/// What has not been read yet.
+/// What is still to be parsed.
 struct Rest<'a> {
     text: &'a str,
     at: usize,
@@ -187,7 +187,7 @@ impl<'a> Rest<'a> {
         rest.get(..end).unwrap_or_default()
     }
 
-    /// What was taken last is not what it should be.
+    /// An error about the part that was taken last.
     fn wrong(&self, taken: &str, wanted: &str) -> Wrong {
         let begin = self.at - taken.len();
         let before = self.text.get(..begin).unwrap_or_default();
@@ -288,11 +288,11 @@ pub mod tests {
         );
         assert_eq!(
             error("fds >"),
-            "at character 6: nothing stands where a number, as 400 or 1.5 should"
+            "at character 6: nothing stands where a number, such as 400 or 1.5 should"
         );
         assert_eq!(
             error("fds > 1.2.3"),
-            "at character 7: '1.2.3' stands where a number, as 400 or 1.5 should"
+            "at character 7: '1.2.3' stands where a number, such as 400 or 1.5 should"
         );
         assert_eq!(
             error("wal_bytes > 64 MB"),

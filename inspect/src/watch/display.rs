@@ -17,7 +17,7 @@ const FIGURES: [u16; 5] = [11, 10, 10, 12, 12];
 /// A forecast nearer than this many seconds is shown as an alarm.
 const SOON: u64 = 600;
 
-/// What stands on the screen besides the reading.
+/// What the screen shows besides the reading.
 pub struct Status {
     /// Time between readings.
     pub interval: Duration,
@@ -60,7 +60,7 @@ pub fn draw(frame: &mut Frame<'_>, reading: &Reading, trends: &Trends, status: &
     frame.render_widget(Paragraph::new(status_lines(status)), bottom);
 }
 
-/// Colours, where they are wanted, and characters that are shown.
+/// Colours, if they are wanted, and characters that can be printed.
 #[derive(Clone, Copy)]
 struct Paint {
     colour: bool,
@@ -114,7 +114,7 @@ fn counter_table<'a>(reading: &Reading, trends: &Trends, spark: usize, paint: Pa
     };
     let fds = &reading.fds;
     let user = |name, user: &crate::model::UserReading, trend| {
-        // Others of the user take from the same limit, as far as they are known.
+        // The user's other processes count towards the same limit, as far as they are known.
         let others = user
             .user_count
             .zip(user.count)
@@ -152,7 +152,7 @@ fn counter_table<'a>(reading: &Reading, trends: &Trends, spark: usize, paint: Pa
 fn log_lines<'a>(log: &LogReading, trends: &Trends, width: usize, paint: Paint) -> [Line<'a>; 2] {
     let size = |value: Option<u64>| value.map_or_else(|| "?".into(), bytes);
     let rate = log.per_second.map_or_else(String::new, byte_rate);
-    // What a narrow screen cuts off is what matters least.
+    // A narrow screen cuts off the end, so what matters least comes last.
     let full = log.seconds_left.map(duration);
     let full = full.map_or_else(String::new, |left| format!("disk full in {left}  "));
     let figures = format!(

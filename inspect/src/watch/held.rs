@@ -11,7 +11,7 @@
 //!
 //! Severity: warning.
 //!
-//! Remedy: no command but the one of `--exec`.
+//! Remedy: no command except that of `--exec`.
 //!
 //! Not to be confused with: a finding of `fdscan PID`. This one says that a figure is high, not why.
 
@@ -113,7 +113,7 @@ impl Held {
         }
     }
 
-    /// The variables a command learns it by.
+    /// The variables that tell a command about it.
     pub fn environment(&self, finding: &Finding) -> [(&'static str, String); 7] {
         [
             ("FDSCAN_PID", self.reading.pid.to_string()),

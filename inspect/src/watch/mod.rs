@@ -23,14 +23,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, Instant};
 
-/// What to watch, how, and how long.
+/// What to watch, how, and for how long.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The process.
     pub pid: u32,
     /// Time between readings.
     pub interval: Duration,
-    /// For how long; without it, until something else ends it.
+    /// For how long; `None`: until something else ends it.
     pub window: Option<Duration>,
     /// When to end.
     pub until: Option<Condition>,
@@ -47,18 +47,18 @@ pub struct Options {
 /// How readings are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
-    /// A screen that is drawn anew.
+    /// A screen that is redrawn.
     Screen,
     /// A line each.
     Lines,
-    /// A JSON object a line.
+    /// A JSON object per line.
     Json,
 }
 
 /// Why it ended.
 #[derive(Debug)]
 pub enum End {
-    /// The time is up, or the user or the reader of the output has seen enough.
+    /// The time is up, the user has ended it, or nobody reads the output any more.
     Done,
     /// The process has ended.
     ProcessEnded,
@@ -71,7 +71,7 @@ pub enum End {
 pub enum Refused {
     /// There is no such process.
     NoProcess,
-    /// What it should show, or what the condition names, may not be read by this user.
+    /// This user may not read what it should show, or what the condition names.
     NotPermitted(String),
     /// The terminal or the output failed.
     Output(io::Error),
@@ -83,12 +83,12 @@ impl From<io::Error> for Refused {
     }
 }
 
-/// Watches until it ends. A signal that ends it ends this program, with the terminal as it was.
+/// Watches until one of these. A signal that ends it also ends this program, after the terminal is restored.
 ///
 /// # Errors
 /// Why it could not begin, or how the output failed.
 pub fn watch(options: &Options) -> Result<End, Refused> {
-    // Before anything is opened: what comes in the meantime waits.
+    // Before anything is opened, so that a signal that comes meanwhile waits.
     let signals = Signals::catch(&[libc::SIGQUIT, libc::SIGTSTP, libc::SIGCONT, libc::SIGWINCH])?;
     let gone = |_| Refused::NoProcess;
     let mut source = Source::open(options.pid).map_err(gone)?;
@@ -128,7 +128,7 @@ pub fn watch(options: &Options) -> Result<End, Refused> {
             .map(|until| Until::new(until, options.samples)),
     };
     let end = run.until_it_ends(first);
-    // What comes next gets the terminal and the signals as they were.
+    // The terminal and the signals are restored first.
     let Run {
         screen, signals, ..
     } = run;
@@ -150,7 +150,7 @@ struct Run<'a> {
     options: &'a Options,
     signals: Signals,
     source: Source,
-    /// Can be read once the process has ended.
+    /// Becomes readable when the process ends.
     ended: Option<OwnedFd>,
     screen: Option<Screen>,
     /// The keyboard.
@@ -160,7 +160,7 @@ struct Run<'a> {
     until: Option<Until>,
 }
 
-/// What came first.
+/// What happened first.
 enum Came {
     Time,
     Quit,
@@ -264,7 +264,7 @@ impl Run<'_> {
                 None => return Ok(()),
             },
             _ => {
-                // Gives the terminal back.
+                // Restores the terminal.
                 self.screen = None;
                 end_by(number);
             }
@@ -275,7 +275,7 @@ impl Run<'_> {
         }
     }
 
-    /// Whether a key was pressed that ends it.
+    /// Whether the user pressed a key that ends it.
     fn quit(&mut self) -> bool {
         let mut typed = [0; 64];
         let Some(keys) = self.keys.as_mut().filter(|keys| is_ready(keys.as_fd())) else {
@@ -286,7 +286,7 @@ impl Run<'_> {
                 let typed = typed.get(..length).unwrap_or_default();
                 typed.iter().any(|key| matches!(key, b'q' | b'Q'))
             }
-            // The terminal has gone: there is no key to wait for.
+            // The terminal is gone: no key will come.
             _ => {
                 self.keys = None;
                 false

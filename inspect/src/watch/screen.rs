@@ -1,5 +1,4 @@
-//! The terminal while a live screen is shown, and its way back from it: whatever ends the program, the
-//! terminal is as it was.
+//! The terminal while a live screen is shown. However the program ends, the terminal is restored.
 
 use crate::sys::Settings;
 use ratatui::Terminal;
@@ -10,7 +9,7 @@ use ratatui::crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, Leave
 use std::io::{self, Stdout};
 use std::sync::{Mutex, Once, PoisonError};
 
-/// How the terminal was before; `None` while it is so.
+/// The terminal's settings before; `None` while they are in force.
 static BEFORE: Mutex<Option<Settings>> = Mutex::new(None);
 
 /// The screen of a terminal, for as long as it lives.
@@ -22,7 +21,7 @@ impl Screen {
     /// Takes the terminal behind standard output.
     ///
     /// # Errors
-    /// What the terminal refused. It is then as it was.
+    /// What the terminal refused. Its settings are then unchanged.
     pub fn open() -> io::Result<Screen> {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
@@ -52,13 +51,13 @@ impl Screen {
     /// # Errors
     /// EIO when the terminal has gone.
     pub fn retake(&mut self) -> io::Result<()> {
-        // The one that goes shows the cursor, so it goes first.
+        // Dropping the old one shows the cursor, so it is dropped first.
         self.terminal = blank()?;
         let settings = *before();
         settings.map_or(Ok(()), take)
     }
 
-    /// Gives the terminal back, does `meanwhile` and takes it again.
+    /// Restores the terminal, does `meanwhile` and takes it again.
     ///
     /// # Errors
     /// What the terminal refused.
@@ -100,7 +99,7 @@ fn blank() -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
 
 fn leave() {
     if let Some(settings) = before().take() {
-        // A terminal that has gone needs nothing back.
+        // A terminal that is gone needs no restoring.
         let _ = execute!(io::stdout(), Show, LeaveAlternateScreen);
         let _ = settings.apply();
     }

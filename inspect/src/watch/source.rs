@@ -18,7 +18,7 @@ pub struct Source {
     comm: Option<Name>,
     uid: Option<u32>,
     limits: InotifyLimits,
-    /// What others have of the limits that are nearest.
+    /// How much others use of the nearest limits.
     others: Option<Others>,
     /// What the readings so far have shown.
     pub trends: Trends,
@@ -26,9 +26,9 @@ pub struct Source {
 
 /// What the user's other processes have, or others in and around its user namespace.
 struct Others {
-    /// Of the account that has least watches left.
+    /// Of the account with the fewest watches left.
     watches: Option<UserUsage>,
-    /// Of the account that has least instances left.
+    /// Of the account with the fewest instances left.
     instances: Option<UserUsage>,
 }
 

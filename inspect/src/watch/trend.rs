@@ -5,7 +5,7 @@ use std::time::Instant;
 
 /// Points kept: the widest sparkline.
 const KEPT: usize = 120;
-/// Points a rate is taken over: a burst passes, a leak stays.
+/// Points a rate is computed from: a burst passes, a leak stays.
 const RATED: usize = 10;
 /// A forecast beyond this many seconds (30 days) says nothing.
 const FAR: f64 = 30.0 * 86_400.0;
@@ -17,7 +17,7 @@ pub struct Trend {
 }
 
 impl Trend {
-    /// Adds a value. One that is not known begins anew: what lies between is not known either.
+    /// Adds a value. An unknown one starts again: what lies between is unknown as well.
     pub fn push(&mut self, at: Instant, value: Option<u64>) {
         let Some(value) = value else {
             return self.points.clear();
@@ -28,18 +28,18 @@ impl Trend {
         self.points.push_back((at, value));
     }
 
-    /// How much more a second over the last points; `None` with fewer than two.
+    /// The increase per second over the last points; `None` with fewer than two.
     pub fn per_second(&self) -> Option<f64> {
         let first = self.points.len().saturating_sub(RATED);
         let (begin, from) = self.points.get(first)?;
         let (end, to) = self.points.back()?;
         let seconds = end.duration_since(*begin).as_secs_f64();
-        // Three figures after the point: no clock of ours is better.
+        // Three decimal places: the clock is no more precise.
         let rate = (*to as f64 - *from as f64) / seconds;
         (seconds > 0.0).then(|| (rate * 1000.0).round() / 1000.0)
     }
 
-    /// Seconds until `left` more are taken; `None` when that is far away.
+    /// Seconds until `left` more are used; `None` if that is far away.
     pub fn seconds_until(&self, left: u64) -> Option<u64> {
         let rate = self.per_second().filter(|&rate| rate > 0.0)?;
         let seconds = left as f64 / rate;
