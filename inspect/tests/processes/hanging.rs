@@ -12,9 +12,9 @@ use support::Halting;
 
 use crate::common::{Fixture, Stage, fdscan_binary, is_root};
 
-/// What a command may wait beside what it takes: all of them for two seconds at most, and half a second more is asked
-/// for here and there.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// What a command may wait beside what it takes: the file system is asked for two seconds, once, and `report` measures
+/// for three.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What somebody has on the file system: script, working directory, state directory by a link, databases, claims,
 /// sockets, watches. Another process of the same program has nothing there.

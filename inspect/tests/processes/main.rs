@@ -35,6 +35,7 @@ mod reach;
 mod redact;
 mod report;
 mod schema_check;
+mod served;
 mod servers;
 mod short;
 mod sqlite;

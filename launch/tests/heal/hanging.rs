@@ -120,3 +120,50 @@ fn a_dead_file_system_holds_up_nothing_and_the_watches_there_are_named() {
     assert_eq!((run.code, run.out.as_str()), (2, ""), "{}", run.err);
     assert!(run.err.contains("cannot be opened"), "{}", run.err);
 }
+
+#[test]
+fn watches_on_a_server_that_answers_are_healed_and_restored() {
+    let (_dir, path) = directory();
+    if !needs_root() {
+        return;
+    }
+    if !Path::new("/usr/bin/python3").exists() {
+        return support::skip("it needs python3");
+    }
+    let served = path.join("served");
+    std::fs::create_dir(&served).unwrap();
+    let mut command = Command::new("sh");
+    let script = "cd \"$0\" && mkdir inner && exec /usr/bin/python3 -c \"$1\"";
+    command.args(["-c", script]).arg(&served).arg(HOLDER);
+    command.env("GOOD", &path);
+    let mut halting = match Halting::start(&served, &command) {
+        Ok(halting) => halting,
+        Err(why) => return support::skip(&format!("no file system can be made here: {why}")),
+    };
+    halting.victim.line_with("READY");
+    let pid = halting.victim.pid();
+    let heal = |args: &[&str]| {
+        let mut command = bare(Command::new(env!("CARGO_BIN_EXE_watchfix")));
+        command.arg("heal").args(args).arg(pid.to_string());
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let begun = Instant::now();
+        ended((command.spawn().unwrap(), begun), args)
+    };
+    let masks = || {
+        let mut masks: Vec<_> = support::watches(pid).iter().map(|w| w.mask).collect();
+        masks.sort();
+        masks
+    };
+    // The directory without a database is not settled.
+    let run = heal(&["--settle", "none"]);
+    assert!(run.out.starts_with("healed 3 of 3 watches"), "{}", run.out);
+    assert_eq!(masks(), [0x3ce; 3]);
+    let run = heal(&["--undo"]);
+    assert!(run.out.starts_with("restored 3 of 3"), "{}", run.out);
+    assert_eq!(masks(), [0x3ee; 3]);
+    halting.halt();
+    let run = heal(&["--settle", "none"]);
+    assert!(run.out.starts_with("healed 1 of 3 watches"), "{}", run.out);
+    assert!(run.out.contains("did not answer in time"), "{}", run.out);
+}

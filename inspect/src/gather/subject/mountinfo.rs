@@ -5,7 +5,7 @@ use procfs::process::MountInfo;
 use rules::file_system::may_hang;
 
 /// One mount, as the process sees it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Mount {
     /// Its ID.
     pub id: i32,

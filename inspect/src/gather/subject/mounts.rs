@@ -110,6 +110,18 @@ impl Mounts {
         mounts
     }
 
+    /// The same mounts, of which those that `answers` accepts are taken for file systems that answer.
+    pub fn trusting(&self, answers: impl Fn(&Mount) -> bool) -> Mounts {
+        let mut trusting = Mounts::default();
+        for mount in &self.list {
+            let mut mount = mount.clone();
+            mount.may_hang = mount.may_hang && !answers(&mount);
+            trusting.add(mount);
+        }
+        trusting.numbered().clone_from(&self.numbered());
+        trusting
+    }
+
     /// Whether the files of an overlayfs have unique numbers; `None` until one was looked at.
     pub fn numbers_of(&self, device: Device) -> Option<bool> {
         self.numbered().get(&device).copied()

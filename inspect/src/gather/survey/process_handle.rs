@@ -30,6 +30,8 @@ pub struct ProcessHandle {
     dir: ProcDir,
     own: ProcDir,
     mounts: Mounts,
+    /// The same, of which those count as safe that may hang, have watches and answered when these were read.
+    live: Option<Mounts>,
     process: Process,
     handles: Vec<Handles>,
     guesses: Vec<HashMap<usize, Guess>>,
@@ -84,6 +86,7 @@ impl ProcessHandle {
             dir,
             own,
             mounts,
+            live: None,
             process,
             handles: Vec::new(),
             guesses: Vec::new(),
@@ -166,6 +169,8 @@ impl ProcessHandle {
             self.handles.push(read.handles);
             self.guesses.push(read.guesses);
         }
+        let view = View::of(&self.dir, &self.mounts);
+        self.live = paths::live(&view, &self.process.inotify);
     }
 
     /// Looks for the SQLite databases it has open. Its watches must have been read: a look they would
@@ -201,8 +206,8 @@ impl ProcessHandle {
             .filter(|(.., mask)| mask.has(LOOKS))
             .filter_map(|(instance, at, _)| instances.get(instance)?.watches.get(at));
         Opener::new(
-            &self.dir,
-            &self.mounts,
+            View::of(&self.dir, &self.mounts),
+            self.live.as_ref().unwrap_or(&self.mounts),
             &self.process,
             &SideEffects::of(instances.iter()).and(soon),
             instances,

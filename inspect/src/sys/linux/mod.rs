@@ -15,6 +15,7 @@ mod poll;
 mod process;
 mod signals;
 mod sock_diag;
+mod spare_child;
 mod working_directory;
 
 pub use answers::answers;
@@ -32,6 +33,7 @@ pub use poll::{becomes_ready, has_hung_up, is_ready};
 pub use process::{end_by, process_end, process_exists, stop_here};
 pub use signals::{Signal, Signals};
 pub use sock_diag::bound_sockets;
+pub use spare_child::in_spare_child;
 pub use working_directory::OwnWorkingDirectory;
 
 use super::check;

@@ -1,5 +1,6 @@
 //! From watched inodes to paths: by file handle if that is permitted, then by comparing likely places, then by a
-//! bounded walk of the watched devices. Every path is proved ([`proof`]). A path that is not found or cannot be proved
+//! bounded walk of the watched devices. Where a server may be dead, a child process does it ([`served`]). Every path is
+//! proved ([`proof`]). A path that is not found or cannot be proved
 //! stays `None`, with the reason.
 
 mod candidates;
@@ -15,6 +16,8 @@ mod proof;
 mod reasons;
 mod resolver;
 mod roots;
+mod search;
+mod served;
 mod walk;
 mod wanted;
 
@@ -27,8 +30,8 @@ use crate::gather::inotify::paths::look::Look;
 pub use crate::gather::inotify::paths::open::Opener;
 pub use crate::gather::inotify::paths::reasons::may_be_healed;
 use crate::gather::inotify::paths::reasons::{HandleFailure, Pending, Search};
-use crate::gather::inotify::paths::roots::WalkScope;
-use crate::gather::inotify::paths::wanted::Wanted;
+use crate::gather::inotify::paths::search::{Searched, search};
+pub use crate::gather::inotify::paths::served::live;
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::inotify::watches::ReadInstance;
 use crate::gather::subject::Subject;
@@ -70,45 +73,22 @@ pub fn resolve(
     let view = &View::of(dir, mounts);
     let look = Look { view, side_effects };
     let mut finder = Finder::new(look, process, read);
-    let pending = finder.resolve(read, &mut deadline);
+    let mut pending = finder.resolve(read, &mut deadline);
+    served::resolve(look, process, read, &mut pending, options);
     if pending.is_empty() {
         return Resolution::default();
     }
-    let mut places = candidates::known(read);
-    let mut wanted = Wanted::new(mounts, read, pending);
-    places.extend(candidates::resolve(view, process, &mut wanted));
-    wanted.prove_guesses();
-    let mut woken = None;
-    let mut scope = WalkScope::default();
-    if !side_effects.is_empty() && wanted.left() > 0 {
-        places.extend(candidates::usual(view, &places, &mut wanted));
-        scope = WalkScope::of(view, wanted.read());
-        woken = listen_to(view, Hearing::of(process), wanted.read(), options.listen);
-    }
-    deadline.wait_longer(
-        woken
-            .as_ref()
-            .map_or(Duration::ZERO, |woken| woken.listened),
-    );
-    // One more event does not matter to a process that others wake all the time.
-    let nobody = SideEffects::default();
-    let look = match options.wake || woken.as_ref().is_some_and(Woken::by_looks) {
-        true => Look {
-            side_effects: &nobody,
-            ..look
-        },
-        false => look,
-    };
-    let outcome = walk::run(
+    let Searched { woken, scope, left } = search(
         look,
+        process,
         &mut finder,
-        places,
-        &scope,
-        &mut wanted,
+        read,
+        pending,
         &mut deadline,
+        options,
     );
     let mut reasons: BTreeMap<(HandleFailure, Option<Search>), usize> = BTreeMap::new();
-    for (one, search) in wanted.give_up(|device| outcome.of(device)) {
+    for (one, search) in left {
         *reasons.entry((one.why, search)).or_insert(0) += 1;
     }
     mounts.identify(dir, crate::gather::inotify::watches::watches(read));

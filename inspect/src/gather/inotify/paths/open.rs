@@ -7,7 +7,6 @@ use crate::gather::inotify::paths::resolver::Resolver;
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::inotify::watches::{Guess, Handles};
 use crate::gather::subject::mounts::Mounts;
-use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Instance, Process, Watch};
 use crate::sys;
@@ -16,6 +15,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 /// Opens the inodes of a process's watches.
 pub struct Opener<'a> {
+    /// The mounts as the process's list has them.
+    listed: View<'a>,
     view: View<'a>,
     instances: &'a [Instance],
     handles: &'a [Handles],
@@ -24,9 +25,10 @@ pub struct Opener<'a> {
 }
 
 impl<'a> Opener<'a> {
-    /// For the watches of `instances`, whose handles are `handles`. What has `side_effects` is left alone.
+    /// For the watches of `instances`, whose handles are `handles`. What has `side_effects` is left alone. The file
+    /// systems that count as safe in `mounts` alone are asked first each time.
     pub(in crate::gather) fn new(
-        dir: &'a ProcDir,
+        listed: View<'a>,
         mounts: &'a Mounts,
         process: &Process,
         side_effects: &SideEffects,
@@ -34,7 +36,9 @@ impl<'a> Opener<'a> {
         handles: &'a [Handles],
         guesses: &'a [HashMap<usize, Guess>],
     ) -> Opener<'a> {
+        let dir = listed.dir();
         Opener {
+            listed,
             view: View::of(dir, mounts),
             instances,
             handles,
@@ -52,6 +56,10 @@ impl<'a> Opener<'a> {
         let Some(seen) = seen.and_then(|instance| instance.watches.get(watch)) else {
             return Err(HandleFailure::Failed.text());
         };
+        let mut mounts = self.listed.mounts().of_device(seen.device);
+        if mounts.any(|mount| mount.may_hang && !self.listed.answers(mount)) {
+            return Err(HandleFailure::NoAnswer.text());
+        }
         let handles = self.handles.get(instance);
         let handle = handles.and_then(|handles| handles.to_open(watch));
         let known = handles.and_then(|handles| handles.get(watch));

@@ -1,7 +1,7 @@
 //! Why a path is not known, in words. They are shown with single watches and in the roll-up, so they use neither "it"
 //! nor "them".
 
-use crate::gather::subject::view::MAY_HANG;
+use crate::gather::subject::view::{MAY_HANG, NO_ANSWER};
 use crate::model::Watch;
 
 /// Whether heal may find a watch that was not found here: searching for it would wake the process, or only the kernel
@@ -24,6 +24,10 @@ pub enum HandleFailure {
     NoMount,
     Hidden,
     MayHang,
+    /// On a file system with a server, which did not answer.
+    NoAnswer,
+    /// On a file system with a server, which answered.
+    Served(Search),
     Deleted,
     Overlay,
     NotOpenable,
@@ -47,6 +51,8 @@ impl HandleFailure {
                 "the mount cannot be reached: hidden below another, or not permitted"
             }
             HandleFailure::MayHang => MAY_HANG,
+            HandleFailure::NoAnswer => NO_ANSWER,
+            HandleFailure::Served(search) => search.text(),
             HandleFailure::Deleted => "deleted: the file system does not find the handle",
             HandleFailure::Overlay => "overlayfs cannot open file handles",
             HandleFailure::NotOpenable => {
@@ -77,7 +83,11 @@ impl HandleFailure {
     pub fn may_have_a_name(self) -> bool {
         !matches!(
             self,
-            HandleFailure::NoMount | HandleFailure::MayHang | HandleFailure::Deleted
+            HandleFailure::NoMount
+                | HandleFailure::MayHang
+                | HandleFailure::NoAnswer
+                | HandleFailure::Served(_)
+                | HandleFailure::Deleted
         )
     }
 }
@@ -95,6 +105,16 @@ pub enum Search {
 }
 
 impl Search {
+    pub const ALL: [Search; 7] = [
+        Search::NoWalk,
+        Search::TimeUp,
+        Search::WouldWake,
+        Search::Denied,
+        Search::Outside,
+        Search::Ambiguous,
+        Search::NotFound,
+    ];
+
     pub fn text(self) -> &'static str {
         match self {
             Search::NoWalk => "no likely place, and directories were not listed (--path-timeout 0)",

@@ -15,6 +15,7 @@ mod walk;
 pub use crate::gather::subject::view::walk::FinalLink;
 use crate::gather::subject::view::walk::unsafe_to_follow;
 
+use crate::gather::subject::mountinfo::Mount;
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::model::Identity;
@@ -23,6 +24,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// How a process sees the file system.
 pub struct View<'a> {
@@ -92,7 +94,8 @@ pub fn real_path(found: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     Ok(path)
 }
 
-const NO_ANSWER: &str = "on a network or user-space file system that did not answer in time";
+/// The reason why something was not found on such a file system.
+pub const NO_ANSWER: &str = "on a network or user-space file system that did not answer in time";
 
 /// The reason why something is left out.
 pub const MAY_HANG: &str = "on a network, user-space or unknown file system, which is not touched: \
@@ -116,6 +119,24 @@ impl<'a> View<'a> {
     /// Its mounts.
     pub fn mounts(&self) -> &'a Mounts {
         self.mounts
+    }
+
+    /// Whether a file system that may hang answers just now. It is asked by a child process, and if it did not answer it
+    /// is not asked again for a minute.
+    pub fn answers(&self, mount: &Mount) -> bool {
+        let path = self.place_of(mount);
+        unanswered::answers(&path, &path)
+    }
+
+    /// Notes that it stopped answering after `time`.
+    pub fn gave_up(&self, mount: &Mount, time: Duration) {
+        unanswered::note(&self.place_of(mount), time);
+    }
+
+    fn place_of(&self, mount: &Mount) -> Vec<u8> {
+        let mut path = format!("/proc/{}/root", self.dir.pid).into_bytes();
+        path.extend_from_slice(mount.point.as_bytes());
+        path
     }
 
     /// Its working directory, as it would write it itself; `None` if that may not be read.

@@ -27,6 +27,12 @@ pub fn answers(place: &[u8], path: &[u8]) -> bool {
     answers
 }
 
+/// Notes that the file system mounted at `place` stopped answering.
+pub fn note(place: &[u8], waited: Duration) {
+    let mut unanswered = UNANSWERED.lock().unwrap_or_else(PoisonError::into_inner);
+    unanswered.note(place, waited, Instant::now());
+}
+
 struct UnansweredMount {
     place: Vec<u8>,
     waited: Duration,
