@@ -17,6 +17,7 @@ use super::log::Log;
 use super::owners::{Found, Owner, Owners};
 use super::pending::Pending;
 use super::reads::{Reads, Shared, now};
+use super::repeated::Before;
 use super::tracee;
 use crate::sys::seccomp::{Answer, waits};
 use crate::sys::{inotify, lock, words};
@@ -45,7 +46,6 @@ struct Placed {
     wd: i32,
     mask: u32,
     by: Rule,
-    instance: OwnedFd,
     /// Reads from the instance are judged too.
     judged: bool,
 }
@@ -81,8 +81,11 @@ impl<'r> Judge<'r> {
             Err(error) if is_full(error) => Answer::Error(libc::ENOSPC),
             Ok(None) | Err(_) => Answer::Continue,
         });
-        if let Ok(Some(placed)) = &placed {
-            take_back_if_unheard(placed, &answered);
+        if let (Some(repeated), Ok(Some(placed)), Ok(path)) = (&self.repeated, placed, &path)
+            && mask as u32 & MASK_CREATE != 0
+        {
+            let call = (instance as i32, path.as_c_str(), mask as u32);
+            repeated.note(notice.pid, call, placed.wd, answered.is_ok());
         }
     }
 
@@ -118,6 +121,7 @@ impl<'r> Judge<'r> {
         log: &Log,
     ) -> io::Result<Option<Placed>> {
         let owner = owners.of(call.thread)?;
+        let again = self.placed_before(owner, call);
         let rights = self.guard.rights_of(owner)?;
         let traps = |reads: &&Reads<'r>| reads.traps(call.instance);
         let (judged, known) = match self.reads.as_ref().filter(traps) {
@@ -159,7 +163,6 @@ impl<'r> Judge<'r> {
                     wd,
                     mask,
                     by: Rule::MaxWatches,
-                    instance,
                     judged: judged.is_some(),
                 }));
             }
@@ -168,7 +171,11 @@ impl<'r> Judge<'r> {
                 return Err(io::Error::from_raw_os_error(libc::ESRCH));
             }
             let since = now();
-            let wd = inotify::add_watch_here(instance.as_fd(), target.file.as_fd(), mask)?;
+            let wd = match inotify::add_watch_here(instance.as_fd(), target.file.as_fd(), mask) {
+                // It meets the watch it has placed before.
+                Err(e) if e.raw_os_error() == Some(libc::EEXIST) => again.ok_or(e)?,
+                placed => placed?,
+            };
             lock(&self.budgets).placed(owner.process, watched, wd);
             if let Some((reads, shared)) = &judged {
                 let place = (call.path, &target);
@@ -178,10 +185,25 @@ impl<'r> Judge<'r> {
                 wd,
                 mask,
                 by,
-                instance,
                 judged: judged.is_some(),
             }))
         })?
+    }
+
+    /// The watch descriptor this very call has placed, if it was interrupted and comes again. A watch that was placed for
+    /// another one, and never answered, is removed.
+    fn placed_before(&self, owner: &Owner, call: &AddWatch<'_>) -> Option<i32> {
+        let this = (call.instance, call.path, call.mask);
+        match self.repeated.as_ref()?.before(call.thread, this) {
+            Before::Same(wd) => Some(wd),
+            Before::Unheard(instance, wd) => {
+                let copy = self.copies.of(owner, instance).ok()?;
+                // It may have ended by itself.
+                let _ = inotify::rm_watch(copy.as_fd(), wd);
+                None
+            }
+            Before::Other => None,
+        }
     }
 
     /// The invented descriptor of a watch past the budget. What the kernel would refuse is left to it.
@@ -251,15 +273,6 @@ fn fate(
         return Ok((Fate::Settled, Rule::Settle));
     }
     Ok((Fate::Plain, Rule::Strip))
-}
-
-/// A call that a signal has interrupted is made again: with MASK_CREATE it would meet its own watch. Linux 5.19 on
-/// does not let that happen (seccomp::listen).
-fn take_back_if_unheard(placed: &Placed, answered: &io::Result<()>) {
-    if answered.is_err() && placed.mask & MASK_CREATE != 0 {
-        // It may have ended by itself.
-        let _ = inotify::rm_watch(placed.instance.as_fd(), placed.wd);
-    }
 }
 
 fn say(

@@ -11,6 +11,7 @@ use super::owners::Owners;
 use super::pauses;
 use super::pending::Pending;
 use super::reads::Reads;
+use super::repeated::Repeated;
 use super::rights::{Finder, Guard};
 use super::tracee;
 use crate::sys::seccomp::Answer;
@@ -37,6 +38,8 @@ pub struct Judge<'r> {
     pub databases: Databases,
     /// What is left of `--max-watches`.
     pub budgets: Mutex<Budgets>,
+    /// Calls that may come again, where a signal can interrupt them.
+    pub repeated: Option<Repeated>,
     /// Processes the log has named.
     pub named: Mutex<HashSet<u32>>,
     /// The log says that attribute changes are left alone.
@@ -52,11 +55,13 @@ impl<'r> Judge<'r> {
         let copies = Arc::new(Copies::new(trapped.keeps));
         Judge {
             rules,
-            reads: (!numbers.is_empty()).then(|| Reads::new(&rules, numbers, Arc::clone(&copies))),
+            reads: (!numbers.is_empty())
+                .then(|| Reads::new(&rules, numbers.clone(), Arc::clone(&copies))),
             copies,
             guard: Guard::new(),
             databases: Databases::new(trapped.settles_unseen(&rules)),
             budgets: Mutex::default(),
+            repeated: numbers.is_empty().then(Repeated::default),
             named: Mutex::default(),
             leaves_chmod: AtomicBool::new(false),
             // If it is unknown, it counts as another one: then every path is followed the careful way.

@@ -39,6 +39,7 @@ mod pauses;
 mod pending;
 mod program;
 mod reads;
+mod repeated;
 mod rights;
 mod start;
 mod supervisor;
