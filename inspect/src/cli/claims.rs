@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Arguments of `fdscan claims`.
 #[derive(Debug, clap::Args)]
 pub struct ClaimsArgs {
-    /// PID, port, lock and stop files; of a directory, those in it; or a port, as 8080 or :8080: who listens there, for TCP or UDP
+    /// PID, port, lock and stop files; of a directory, those in it; or a port, such as 8080 or :8080: who listens there, for TCP or UDP
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 #[command(
     override_usage = "fdscan watch [OPTIONS] PID|NAME|:PORT",
     after_help = "\
-Conditions: FIGURE COMPARISON NUMBER[UNIT], as 'fds > 400', 'wal_bytes >= 64MiB', 'seconds_left < 600'.
+Conditions: FIGURE COMPARISON NUMBER[UNIT], such as 'fds > 400', 'wal_bytes >= 64MiB', 'seconds_left < 600'.
 Figures: fds, fds_percent, fds_per_second, watches, watches_percent, instances, instances_percent, \
 connections, wal_bytes, wal_pending_bytes, wal_bytes_per_second, disk_free_bytes, seconds_left. Those of \
 databases are sums over all of the process.

@@ -62,7 +62,7 @@ impl Judged {
 const TAKEN_OUT: &str =
     "dyld takes the variable out without a word, and what this program starts does not have it";
 
-/// The file at `path`, which is no script.
+/// The file at `path`, which is not a script.
 pub fn of_file(path: &Path, kind: &Kind, system: System) -> Judged {
     if system == System::Mac && is_protected(path) {
         return protected(path);

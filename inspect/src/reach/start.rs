@@ -215,7 +215,7 @@ impl Start {
     }
 }
 
-/// Whether dyld loads `library` into the program at `file`, which is no script.
+/// Whether dyld loads `library` into the program at `file`, which is not a script.
 fn may_load(file: &Path, library: &Path, host: Host) -> Result<String, Refusal> {
     let name = shown(file);
     let unreached = |why: &str| {

@@ -50,7 +50,7 @@ pub fn follow(pid: u32, mut look: impl FnMut() -> Result<bool, Stopped>) -> Resu
             match look() {
                 Err(Stopped::Refused(Refused::NoProcess(_))) => return Ok(End::Process),
                 Err(other) => return Err(other),
-                // What was seen before is no more what is to be compared with.
+                // What was seen before is not what to compare with any more.
                 Ok(true) => fingerprint.forget(),
                 Ok(false) => {}
             }

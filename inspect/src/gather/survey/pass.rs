@@ -101,7 +101,7 @@ pub fn pass(
         });
         process.is_charged_to(usages.collect());
     }
-    // What only the namespaces above bound is no limit of its own.
+    // What only the namespaces above limit is not a limit of its own.
     users.retain(|user| user.account.user_namespace.is_none() || user.is_bounded_below(limits));
     let shown = |(process, readable, _)| (process, readable);
     Ok(Pass {
