@@ -76,16 +76,21 @@ impl<'r> Judge<'r> {
             }
             say(log, notice, path.as_deref().ok(), placed.as_ref());
         }
+        let repeated = self.repeated.as_ref();
+        // Before the answer: once that is refused, the call may come again to another judge.
+        if let (Some(repeated), Ok(Some(placed)), Ok(path)) = (repeated, &placed, &path)
+            && mask as u32 & MASK_CREATE != 0
+        {
+            let call = (instance as i32, path.as_c_str(), mask as u32);
+            repeated.note(notice.pid, call, placed.wd);
+        }
         let answered = pending.answer(match &placed {
             Ok(Some(placed)) => Answer::Value(placed.wd),
             Err(error) if is_full(error) => Answer::Error(libc::ENOSPC),
             Ok(None) | Err(_) => Answer::Continue,
         });
-        if let (Some(repeated), Ok(Some(placed)), Ok(path)) = (&self.repeated, placed, &path)
-            && mask as u32 & MASK_CREATE != 0
-        {
-            let call = (instance as i32, path.as_c_str(), mask as u32);
-            repeated.note(notice.pid, call, placed.wd, answered.is_ok());
+        if let (Some(repeated), Ok(())) = (repeated, answered) {
+            repeated.accepted(notice.pid);
         }
     }
 

@@ -57,20 +57,27 @@ impl Repeated {
         }
     }
 
-    /// Notes a call that placed `wd`, and whether the answer was accepted.
-    pub fn note(&self, thread: u32, (instance, path, mask): Arguments<'_>, wd: i32, heard: bool) {
+    /// Notes a call that placed `wd`, before it is answered.
+    pub fn note(&self, thread: u32, (instance, path, mask): Arguments<'_>, wd: i32) {
         let last = Last {
             instance,
             path: path.to_owned(),
             mask,
             wd,
             answered: Instant::now(),
-            heard,
+            heard: false,
         };
         let mut all = lock(&self.0);
         // Of threads that have made no such call since, nothing stays.
         all.retain(|_, last| !last.heard || last.answered.elapsed() < SOON);
         all.insert(thread, last);
+    }
+
+    /// The answer to a thread's call was accepted.
+    pub fn accepted(&self, thread: u32) {
+        if let Some(last) = lock(&self.0).get_mut(&thread) {
+            last.heard = true;
+        }
     }
 }
 
@@ -84,12 +91,14 @@ mod tests {
     #[test]
     fn the_same_call_at_once_is_known_again_and_another_one_is_not() {
         let repeated = Repeated::default();
-        repeated.note(1, CALL, 7, true);
+        repeated.note(1, CALL, 7);
+        repeated.accepted(1);
         assert_eq!(repeated.before(2, CALL), Before::Other);
         assert_eq!(repeated.before(1, CALL), Before::Same(7));
         // Once.
         assert_eq!(repeated.before(1, CALL), Before::Other);
-        repeated.note(1, CALL, 7, true);
+        repeated.note(1, CALL, 7);
+        repeated.accepted(1);
         assert_eq!(repeated.before(1, OTHER), Before::Other);
         assert_eq!(repeated.before(1, CALL), Before::Other);
     }
@@ -97,9 +106,9 @@ mod tests {
     #[test]
     fn a_watch_nobody_was_told_of_is_named_when_another_call_comes() {
         let repeated = Repeated::default();
-        repeated.note(1, CALL, 7, false);
+        repeated.note(1, CALL, 7);
         assert_eq!(repeated.before(1, OTHER), Before::Unheard(5, 7));
-        repeated.note(1, CALL, 8, false);
+        repeated.note(1, CALL, 8);
         assert_eq!(repeated.before(1, CALL), Before::Same(8));
     }
 }
