@@ -17,6 +17,7 @@ mod exit;
 #[cfg(target_os = "linux")]
 pub mod export;
 pub mod findings;
+pub mod formats;
 #[cfg(target_os = "linux")]
 pub mod gather;
 #[cfg(target_os = "macos")]

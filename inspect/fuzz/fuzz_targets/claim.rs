@@ -2,7 +2,8 @@
 
 #![no_main]
 
-use inspect::gather::claims::{content, link};
+use inspect::formats::claims::content;
+use inspect::gather::claims::link;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

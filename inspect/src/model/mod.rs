@@ -54,7 +54,7 @@ pub use events::{
 };
 pub use failure::{Failure, FailureKind};
 pub use finding::{Finding, Severity};
-pub use gap::Gap;
+pub use gap::{Gap, Gaps};
 pub use growth::{Growth, LimitsAhead, PatternGrowth};
 pub use heal_record::{HealKey, HealRecord, HealedMasks};
 pub use healed::{Healed, Paused, StillWoken};

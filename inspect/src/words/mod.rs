@@ -3,6 +3,7 @@
 mod sanitize;
 
 pub use sanitize::{is_unsafe, sanitize};
+use std::io;
 
 /// A number with commas: 100,000.
 pub fn number(n: u64) -> String {
@@ -67,6 +68,21 @@ pub fn list_words(words: &[&str], last: &str) -> String {
         [] => String::new(),
         [one] => (*one).into(),
         [most @ .., end] => format!("{} {last} {end}", most.join(", ")),
+    }
+}
+
+/// An errno in the words of strerror(3), without Rust's "(os error N)".
+pub fn errno_text(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        _ if error.kind() == io::ErrorKind::PermissionDenied => "permission denied".into(),
+        Some(libc::ENOENT | libc::ESRCH) => "it is gone".into(),
+        _ => {
+            let text = error.to_string();
+            match text.find(" (os error") {
+                Some(at) => text.get(..at).unwrap_or_default().to_lowercase(),
+                None => text,
+            }
+        }
     }
 }
 

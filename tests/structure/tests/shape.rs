@@ -23,6 +23,7 @@ const LAYERS: &[&str] = &[
     "sys",
     "output",
     "reach",
+    "formats",
     "macos",
     "gather",
     "findings",

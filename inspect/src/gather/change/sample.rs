@@ -4,14 +4,13 @@
 //! of the time. Of other files, only the size and the headers of a -shm and a -wal are read, and not if a watch of the
 //! process would see that.
 
+use crate::formats::sqlite::{Effort, SUFFIXES, log_state, part_of};
 use crate::gather::descriptors::census::Reader;
 use crate::gather::descriptors::{census, fdinfo};
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::inotify::watches;
 use crate::gather::process::status;
-use crate::gather::sqlite;
-use crate::gather::sqlite::databases;
-use crate::gather::sqlite::databases::{SUFFIXES, open_safely};
+use crate::gather::sqlite::databases::open_safely;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::lines::each_line;
 use crate::gather::subject::mounts::Mounts;
@@ -273,7 +272,7 @@ impl Sampler {
             .descriptor(held.fd)
             .ok()?;
         let same = descriptor.kind == Kind::File && descriptor.target == beside(base, suffix);
-        same.then(|| databases::part(&descriptor))
+        same.then(|| part_of(&descriptor))
     }
 
     /// The free space on the file system of a side file. O_PATH opens nothing, so no watch sees it.
@@ -304,7 +303,7 @@ impl Sampler {
 
 /// What the files of a log say.
 pub fn log(shm: Option<&File>, wal: Option<&File>) -> Option<LogSample> {
-    if let Some(index) = shm.and_then(|shm| sqlite::index(shm, wal).ok()) {
+    if let Some(index) = shm.and_then(|shm| log_state::index(shm, wal).ok()) {
         return Some(LogSample {
             frames: index.frames,
             checkpointed_frames: Some(index.backfilled),
@@ -312,7 +311,7 @@ pub fn log(shm: Option<&File>, wal: Option<&File>) -> Option<LogSample> {
             page_size: index.page_size,
         });
     }
-    let counted = sqlite::count(wal?, sqlite::Effort::Salts)?;
+    let counted = log_state::count(wal?, Effort::Salts)?;
     Some(LogSample {
         frames: counted.frames,
         checkpointed_frames: None,

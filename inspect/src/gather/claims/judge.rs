@@ -1,10 +1,10 @@
 //! The judgement of a claim by its file and the kernel's tables.
 
-use super::claim::claim;
-use super::content::{self, Content, kind_of};
 use super::owners;
 use super::port::{bare_port, port_of};
 use super::socket_file::SocketFile;
+use crate::formats::claims::content::{self, Content};
+use crate::formats::claims::{claim, kind_of};
 use crate::gather::descriptors::census::identity;
 use crate::gather::descriptors::sockets::Tables;
 use crate::gather::subject::gaps::{Gaps, errno_text};

@@ -1,8 +1,8 @@
 //! Claims that are dangling symbolic links: to create one is atomic on every file system, and its text names the
 //! machine and the process (as Firefox, Chromium and Emacs do).
 
-use super::claim::claim;
 use super::judge::Judge;
+use crate::formats::claims::claim;
 use crate::model::{Claim, ClaimKind, Name, Verdict};
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};

@@ -2,8 +2,6 @@
 //!
 //! It reads the file and the kernel's tables. It never connects, locks or deletes.
 
-mod claim;
-pub mod content;
 pub(super) mod distinct;
 mod judge;
 pub mod link;
@@ -16,6 +14,5 @@ mod port;
 mod socket;
 mod socket_file;
 
-pub use content::kind_of;
 pub use judge::{TTL, judge_paths};
 pub use nearby::of_process;

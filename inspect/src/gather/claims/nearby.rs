@@ -2,7 +2,8 @@
 
 use super::judge::{Judge, TTL};
 use super::socket_file::SocketFile;
-use super::{content, link, places};
+use super::{link, places};
+use crate::formats::claims::content;
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::proc_dir::ProcDir;

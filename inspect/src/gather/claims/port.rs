@@ -1,7 +1,7 @@
 //! A port that was asked for by its number.
 
-use super::claim::claim;
 use super::owners;
+use crate::formats::claims::claim;
 use crate::gather::servers::listeners::on_port;
 use crate::gather::subject::gaps::errno_text;
 use crate::model::{Claim, ClaimKind, Name, Verdict};

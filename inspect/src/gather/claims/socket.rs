@@ -3,10 +3,10 @@
 //! A path can lead to a unix socket of any network namespace (net/unix/af_unix.c, `unix_find_bsd`), so all namespaces
 //! that may be seen are searched.
 
-use super::claim::claim;
 use super::judge::Judge;
 use super::owners;
 use super::socket_file::SocketFile;
+use crate::formats::claims::claim;
 use crate::gather::descriptors::sockets::{UnixSocket, unix_sockets};
 use crate::gather::process::processes::Processes;
 use crate::gather::process::status;

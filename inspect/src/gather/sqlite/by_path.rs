@@ -1,12 +1,10 @@
 //! `fdscan wal DB...`: a database by its path, and every process that has it open.
 
+use crate::formats::sqlite::{Mode, database_mode, journal, log, log_state};
 use crate::gather::descriptors::fdinfo;
 use crate::gather::sqlite::held_locks::{fill_locks, holder, wanted};
 use crate::gather::sqlite::holders::Wanted;
-use crate::gather::sqlite::logs::{journal, log};
-use crate::gather::sqlite::{
-    Mode, database_mode, foreign_locks, holders, log_state, lost, overwritten,
-};
+use crate::gather::sqlite::{foreign_locks, holders, lost, overwritten};
 use crate::gather::subject::gaps::{Gaps, errno_text};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;

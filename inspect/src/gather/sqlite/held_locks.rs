@@ -1,8 +1,8 @@
 //! Who holds which lock on the files of a database.
 
+use crate::formats::sqlite::part;
 use crate::gather::sqlite::holders::{Found, Peer, Wanted};
 use crate::gather::sqlite::lock_bytes::Owned;
-use crate::gather::sqlite::logs::part;
 use crate::gather::sqlite::{foreign_locks, holders, lock_bytes};
 use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::errno_text;

@@ -6,10 +6,10 @@
 //! of the database (if its writer continues from an earlier log) or the next one, and each later page 1 follows the one
 //! before in the same way. A checkpoint writes one of these into the database.
 
-use crate::gather::sqlite::frame::{MOST, SEARCHED, frame, place};
-use crate::gather::sqlite::header::{self, FRAME_HEADER, word};
-use crate::gather::sqlite::log_state::filled;
-use crate::gather::sqlite::shm::{self, Index};
+use crate::formats::sqlite::frame::{MOST, SEARCHED, frame, place};
+use crate::formats::sqlite::header::{self, FRAME_HEADER, word};
+use crate::formats::sqlite::log_state::filled;
+use crate::formats::sqlite::shm::{self, Index};
 use crate::model::Overwritten;
 use std::collections::HashSet;
 use std::fs::File;

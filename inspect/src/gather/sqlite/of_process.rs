@@ -1,10 +1,11 @@
 //! The logs, locks and files of the databases a process has open.
 
+use crate::formats::sqlite::part;
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::sqlite::databases::open_unseen;
 use crate::gather::sqlite::held_locks::{fill_locks, holder, locks};
 use crate::gather::sqlite::lasting::AGAIN;
-use crate::gather::sqlite::logs::{journal_of_another, logs, part};
+use crate::gather::sqlite::logs::{journal_of_another, logs};
 use crate::gather::sqlite::{moved, overwritten};
 use crate::gather::subject::Subject;
 use crate::gather::subject::proc_dir::ProcDir;

@@ -4,11 +4,12 @@
 //! Every frame that the -shm calls checkpointed is in the database: `walCheckpoint` (sqlite/src/wal.c) copies its page
 //! unchanged, encrypted or not. So SQLite did not write a page that differs from its last checkpointed frame.
 
-use crate::gather::sqlite::frame::{Frame, MOST, SEARCHED, frame, place};
-use crate::gather::sqlite::header::{FRAME_HEADER, Mode};
-use crate::gather::sqlite::log_state::{filled, index};
-use crate::gather::sqlite::shm::Index;
-use crate::gather::sqlite::{header, log_base};
+use crate::formats::sqlite::frame::{Frame, MOST, SEARCHED, frame, place};
+use crate::formats::sqlite::header;
+use crate::formats::sqlite::header::{FRAME_HEADER, Mode};
+use crate::formats::sqlite::log_state::{filled, index};
+use crate::formats::sqlite::shm::Index;
+use crate::gather::sqlite::log_base;
 use crate::model::Overwritten;
 use std::collections::HashSet;
 use std::fs::File;

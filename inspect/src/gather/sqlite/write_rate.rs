@@ -4,11 +4,11 @@
 //! The times of the files are looked at repeatedly for a moment, without opening a file. The transactions in the log
 //! are counted as well, to find a loop that has just ended.
 
+use crate::formats::sqlite::frame::{MOST, frame};
+use crate::formats::sqlite::header::frame_bytes;
+use crate::formats::sqlite::part;
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::sqlite::databases::open_unseen;
-use crate::gather::sqlite::frame::{MOST, frame};
-use crate::gather::sqlite::header::frame_bytes;
-use crate::gather::sqlite::logs::part;
 use crate::gather::sqlite::moved::started;
 use crate::gather::subject::Subject;
 use crate::gather::subject::view::View;

@@ -1,6 +1,7 @@
 //! Every process of the system in one pass, each for as little as what is shown of it costs: links of
 //! descriptors, fdinfo of inotify instances, sizes and headers of SQLite logs. No path is looked for.
 
+use crate::formats::sqlite::database_of;
 use crate::gather::accounts::charged::{Accounts, Limits};
 use crate::gather::accounts::instances::{Instances, KnownInstance};
 use crate::gather::accounts::limits;
@@ -273,13 +274,13 @@ impl Reader<'_> {
         let databases: HashSet<&[u8]> = links
             .files
             .iter()
-            .filter_map(|(_, path)| databases::database_of(path))
+            .filter_map(|(_, path)| database_of(path))
             .collect();
         if !databases.is_empty() {
             let mounts = self.mounts.of(dir);
             let mut reader = census::Reader::new(dir, &mounts);
             for (fd, path) in &links.files {
-                let database = databases::database_of(path).unwrap_or(path);
+                let database = database_of(path).unwrap_or(path);
                 if databases.contains(database) {
                     process.descriptors.extend(reader.descriptor(*fd).ok());
                 }

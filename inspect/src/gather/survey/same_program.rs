@@ -1,8 +1,9 @@
 //! Where a process came from, and who else runs its program: all processes, then a closer look at the few
 //! that matter.
 
+use crate::formats::claims::kind_of;
 use crate::gather::claims;
-use crate::gather::claims::{distinct, kind_of, places};
+use crate::gather::claims::{distinct, places};
 use crate::gather::descriptors::census;
 use crate::gather::descriptors::sockets::Tables;
 use crate::gather::process::program::Program;

@@ -4,7 +4,7 @@
 
 use crate::model::Journal;
 
-use crate::gather::sqlite::checksum::{sums, sums_from};
+use crate::formats::sqlite::checksum::{sums, sums_from};
 
 /// The version of the format of -wal and -shm (`WAL_MAX_VERSION`, `WALINDEX_MAX_VERSION`).
 pub const VERSION: u32 = 3_007_000;

@@ -1,6 +1,6 @@
 //! A claim of which only the path is known.
 
-use super::content::kind_of;
+use crate::formats::claims::kind_of;
 use crate::model::{Claim, ClaimKind, Name, Place, Verdict};
 
 /// A claim of which only this is known.

@@ -3,8 +3,8 @@
 //! Format: <https://sqlite.org/walformat.html>, section 2.1, and sqlite/src/wal.c (`WalIndexHdr`,
 //! `WalCkptInfo`). All numbers are in the byte order of the machine that writes them.
 
-use crate::gather::sqlite::checksum::sums;
-use crate::gather::sqlite::header::{VERSION, page_size};
+use crate::formats::sqlite::checksum::sums;
+use crate::formats::sqlite::header::{VERSION, page_size};
 
 /// How much of a -shm is read: both copies of the header, and the checkpoint information.
 pub const LENGTH: usize = 136;

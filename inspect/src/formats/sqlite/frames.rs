@@ -4,9 +4,9 @@
 //! A frame is valid if it has the salts of the header and its checksum continues that of the frame before;
 //! what counts is the last one that ends a transaction (<https://sqlite.org/fileformat2.html>, section 4.1).
 
-use crate::gather::sqlite::checksum::stored;
-use crate::gather::sqlite::header;
-use crate::gather::sqlite::header::{FRAME_HEADER, WAL_HEADER, WalHeader};
+use crate::formats::sqlite::checksum::stored;
+use crate::formats::sqlite::header;
+use crate::formats::sqlite::header::{FRAME_HEADER, WAL_HEADER, WalHeader};
 
 /// Up to this size a -wal is read and its checksums are verified. In a larger one only the salts are compared.
 const VERIFIED: u64 = 16 << 20;

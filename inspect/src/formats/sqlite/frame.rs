@@ -1,6 +1,6 @@
 //! One frame of a -wal.
 
-use crate::gather::sqlite::header::{self, FRAME_HEADER, WAL_HEADER, word};
+use crate::formats::sqlite::header::{self, FRAME_HEADER, WAL_HEADER, word};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 

@@ -3,10 +3,10 @@
 //! They are read with pread(2) alone. A mapped -shm would mean SIGBUS when it is truncated, and a lock of ours would
 //! get in the way of its users.
 
-use crate::gather::sqlite::frames::{Counted, Effort};
-use crate::gather::sqlite::header::WAL_HEADER;
-use crate::gather::sqlite::shm::{Doubt, Index};
-use crate::gather::sqlite::{frames, header, shm};
+use crate::formats::sqlite::frames::{Counted, Effort};
+use crate::formats::sqlite::header::WAL_HEADER;
+use crate::formats::sqlite::shm::{Doubt, Index};
+use crate::formats::sqlite::{frames, header, shm};
 use crate::model::Wal;
 use std::fs::File;
 use std::os::unix::fs::FileExt;

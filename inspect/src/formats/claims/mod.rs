@@ -1,0 +1,7 @@
+//! Files by which programs say that they run, where they listen, or that they should stop.
+
+mod claim;
+pub mod content;
+
+pub use claim::claim;
+pub use content::kind_of;
