@@ -20,6 +20,7 @@ pub mod findings;
 pub mod formats;
 #[cfg(target_os = "linux")]
 pub mod gather;
+mod kinship;
 #[cfg(target_os = "macos")]
 mod macos;
 pub mod model;

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use inspect::gather::without_secrets;
+use inspect::formats::secrets::hide as without_secrets;
 use inspect::model::Name;
 use inspect::words::{is_unsafe, sanitize};
 use libfuzzer_sys::fuzz_target;

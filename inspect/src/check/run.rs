@@ -4,6 +4,7 @@ use super::rules::{Figures, Rule};
 use super::tally::Tally;
 use super::{LOOK, take_in};
 use crate::findings::{self, Remedies};
+use crate::formats::secrets;
 use crate::gather::{self, Monitors, Options, Sampler};
 use crate::model::{CheckScan, CommandLine, CommandRun, Gap, Name, ProcessRef, SCHEMA};
 use crate::sys::{self, Signal, Signals};
@@ -93,7 +94,7 @@ pub fn command(words: &[OsString], rules: &[Rule], apart: bool) -> Result<CheckS
     }
     let seconds = watch.seconds();
     let run = CommandRun {
-        command: CommandLine::of(gather::without_secrets(names), None)
+        command: CommandLine::of(secrets::hide(names), None)
             .ok_or_else(|| failed("no command was given", &io::ErrorKind::InvalidInput.into()))?,
         pid: watch.pid,
         exit_status: sys::shell_status(status),

@@ -4,4 +4,5 @@
 //! What reads bytes is public, for `inspect/fuzz`.
 
 pub mod claims;
+pub mod secrets;
 pub mod sqlite;

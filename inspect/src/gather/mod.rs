@@ -37,7 +37,7 @@ pub use inotify::watches::{masks_of, without_paths};
 pub use process::access::{MissingPermission, missing as missing_access};
 pub use process::paused::paused;
 pub use process::processes::Processes;
-pub use process::secrets::hide as without_secrets;
+
 pub use process::status::{
     comm_of, command_of, has_ended_since, identity, is_gone_since, start_of,
 };

@@ -21,6 +21,7 @@ mod inotify_limits;
 mod local_system;
 mod mask;
 mod name;
+mod open_files;
 mod pause_record;
 mod process;
 mod reach;

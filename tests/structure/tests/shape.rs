@@ -23,6 +23,7 @@ const LAYERS: &[&str] = &[
     "sys",
     "output",
     "reach",
+    "kinship",
     "formats",
     "macos",
     "gather",

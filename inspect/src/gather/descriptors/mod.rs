@@ -6,7 +6,6 @@ pub(crate) mod endpoints;
 pub mod fdinfo;
 mod kind;
 pub mod locks;
-pub(crate) mod open_files;
 pub(crate) mod sockets;
 pub(crate) mod stdio;
 mod unread;

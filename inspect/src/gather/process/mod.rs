@@ -12,7 +12,6 @@ pub(crate) mod processes;
 pub(crate) mod program;
 pub(crate) mod records;
 pub(crate) mod search;
-pub(crate) mod secrets;
 pub(crate) mod status;
 pub(crate) mod supervisor;
 pub(crate) mod thread;

@@ -1,6 +1,6 @@
 //! Who a process is: stat, comm and cmdline, which any user may read.
 
-use crate::gather::process::secrets;
+use crate::formats::secrets;
 use crate::gather::process::thread::thread;
 use crate::gather::subject::gaps::{errno_text, is_gone};
 use crate::gather::subject::proc_dir::ProcDir;

@@ -105,7 +105,7 @@ impl RespawnWatch {
             }
             let Some(stat) = living(pid) else { continue };
             // Also kept if it ends soon: a bootstrap is gone before the server it started.
-            self.tree.add(pid, stat.clone());
+            self.tree.add(stat.clone());
             // A process at a terminal is a client.
             if stat.tty_nr == 0 && !self.tree.related(&self.own, &stat) {
                 self.new_processes.push(NewProcess {

@@ -3,7 +3,7 @@
 use crate::gather::accounts::charged::Accounts;
 use crate::gather::accounts::usage::Counted;
 use crate::gather::accounts::{limits, usage};
-use crate::gather::descriptors::{census, open_files};
+use crate::gather::descriptors::census;
 use crate::gather::inotify::activity::Monitors;
 use crate::gather::inotify::paths::Hearing;
 use crate::gather::inotify::{coverage, paths, watches};
@@ -202,7 +202,7 @@ fn descriptors(subject: &mut Subject<'_>) -> Result<(), Failure> {
         Err(_) if status::has_ended(dir) => Err(ended(process)),
         Ok(list) => {
             process.descriptors = list;
-            open_files::roll_up(&process.descriptors, &mut process.fds);
+            process.fds.roll_up(&process.descriptors);
             Ok(())
         }
         Err(e) => {

@@ -7,11 +7,12 @@ use crate::gather::claims::{distinct, places};
 use crate::gather::descriptors::census;
 use crate::gather::descriptors::sockets::Tables;
 use crate::gather::process::program::Program;
-use crate::gather::servers::process_tree::{ProcessTree, is_younger};
+use crate::gather::servers::process_tree::ProcessTree;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Cache;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::View;
+use crate::kinship::is_younger;
 use crate::model::{
     ClaimKind, Descriptor, Fds, Identity, Kind, Name, Process, SameProgram, SharedFile,
 };

@@ -1,6 +1,6 @@
 //! Secrets that only the program tells from other words: `curl -u user:password`, `mysql -ppassword`.
 
-use crate::gather::process::secrets::tables::HIDDEN;
+use crate::formats::secrets::tables::HIDDEN;
 use crate::model::Name;
 
 /// What stands behind a flag.

@@ -8,8 +8,8 @@
 mod program;
 mod tables;
 
-use crate::gather::process::secrets::program::{Flag, Programs};
-use crate::gather::process::secrets::tables::{ABOUT, ENDINGS, HIDDEN, NO_PASS, PREFIXES, WORDS};
+use crate::formats::secrets::program::{Flag, Programs};
+use crate::formats::secrets::tables::{ABOUT, ENDINGS, HIDDEN, NO_PASS, PREFIXES, WORDS};
 use crate::model::Name;
 
 /// A word of random characters is as long as a key of 128 bits in hexadecimal.

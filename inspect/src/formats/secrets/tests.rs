@@ -1,4 +1,4 @@
-use crate::gather::process::secrets::*;
+use crate::formats::secrets::*;
 use proptest::prelude::*;
 
 fn hidden(words: &[&str]) -> String {
