@@ -21,6 +21,7 @@ pub(crate) mod subject;
 pub(crate) mod survey;
 pub(crate) mod system;
 
+pub use crate::formats::claims::verdicts::TTL as CLAIM_TTL;
 pub use accounts::charged::Accounts;
 pub use accounts::limits::{inotify as inotify_limits, of_process as fd_limits};
 pub use accounts::usage::{Counted, usage as user_usage};
@@ -28,7 +29,7 @@ pub use accounts::users::Users;
 pub use change::fingerprint::Fingerprint;
 pub use change::sample::Sampler;
 pub use change::window::{LogWindow, Window};
-pub use claims::{TTL as CLAIM_TTL, judge_paths as claims_at};
+pub use claims::judge_paths as claims_at;
 pub use descriptors::census::is_writable;
 pub use inotify::activity::Monitors;
 pub use inotify::paths::{Opener, may_be_healed};

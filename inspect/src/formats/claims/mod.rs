@@ -2,6 +2,8 @@
 
 mod claim;
 pub mod content;
+pub mod places;
+pub mod verdicts;
 
 pub use claim::claim;
 pub use content::kind_of;

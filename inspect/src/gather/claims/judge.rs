@@ -4,7 +4,7 @@ use super::owners;
 use super::port::{bare_port, port_of};
 use super::socket_file::SocketFile;
 use crate::formats::claims::content::{self, Content};
-use crate::formats::claims::{claim, kind_of};
+use crate::formats::claims::{claim, kind_of, verdicts};
 use crate::gather::descriptors::census::identity;
 use crate::gather::descriptors::sockets::Tables;
 use crate::gather::subject::gaps::{Gaps, errno_text};
@@ -24,9 +24,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-
-/// How long a stop file holds and an empty claim may stay empty: the limit of incident 3.
-pub const TTL: Duration = Duration::from_secs(30);
 
 /// What is needed to judge claims.
 pub struct Judge<'a> {
@@ -204,7 +201,7 @@ impl Judge<'_> {
 
     fn decide(&self, claim: &mut Claim, found: &Content, real: &Path, file: &File) {
         if claim.kind == ClaimKind::Sentinel {
-            return self.sentinel(claim);
+            return verdicts::sentinel(claim, self.ttl);
         }
         let locked = identity(file, self.view.mounts())
             .and_then(|id| owners::of_lock(id, real.as_os_str().as_encoded_bytes()));
@@ -235,19 +232,11 @@ impl Judge<'_> {
                 claim.verdict = Verdict::Free;
                 claim.why = "Nobody has it locked.".into();
             }
-            _ if *found == Content::Empty => self.empty(claim),
+            _ if *found == Content::Empty => verdicts::empty(claim, self.ttl),
             (ClaimKind::Unknown, ..) => {
                 claim.why = "It names neither a process nor an address.".into();
             }
-            (kind, ..) => {
-                claim.verdict = Verdict::Corrupt;
-                let what = if kind == ClaimKind::Pid {
-                    "PID"
-                } else {
-                    "port"
-                };
-                claim.why = format!("It names no {what}: it counts as absent.");
-            }
+            _ => verdicts::names_nothing(claim),
         }
     }
 
@@ -266,36 +255,6 @@ impl Judge<'_> {
             true => (
                 Verdict::Unknown,
                 "It belongs to git, for which it holds as long as it exists, open or not: it is left over only if no git command, editor or merge is at work there.".into(),
-            ),
-        };
-    }
-
-    fn sentinel(&self, claim: &mut Claim) {
-        let ttl = self.ttl.as_secs();
-        (claim.verdict, claim.why) = match claim.age_seconds {
-            Some(age) if age > ttl => (
-                Verdict::Expired,
-                format!("It is {age} s old and holds for {ttl} s: it counts as absent."),
-            ),
-            Some(age) => (
-                Verdict::InProgress,
-                format!("It is {age} s old and holds for {ttl} s."),
-            ),
-            None => (Verdict::Unknown, "Its age is not known.".into()),
-        };
-    }
-
-    fn empty(&self, claim: &mut Claim) {
-        (claim.verdict, claim.why) = match claim.age_seconds {
-            Some(age) if age > self.ttl.as_secs() => (
-                Verdict::Corrupt,
-                format!(
-                    "It is empty and {age} s old: the process that created it never wrote to it."
-                ),
-            ),
-            _ => (
-                Verdict::InProgress,
-                "It is empty and new: somebody is about to write it.".into(),
             ),
         };
     }

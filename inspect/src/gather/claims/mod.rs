@@ -14,5 +14,5 @@ mod port;
 mod socket;
 mod socket_file;
 
-pub use judge::{TTL, judge_paths};
+pub use judge::judge_paths;
 pub use nearby::of_process;

@@ -3,10 +3,10 @@
 use super::judge::Judge;
 use super::owners::{self, State};
 use crate::findings::quote;
+use crate::formats::claims::verdicts;
 use crate::gather::claims::pid_reuse;
 use crate::gather::subject::view::FinalLink;
 use crate::model::{Claim, Name, Verdict};
-use crate::words::duration;
 
 impl Judge<'_> {
     /// Judges a claim that names a process, and perhaps its start. `real` is its path without symbolic
@@ -40,29 +40,7 @@ impl Judge<'_> {
             (None, Some(ticks)) => pid_reuse::too_young(claim, real, pid, ticks),
             _ => None,
         };
-        (claim.verdict, claim.why) = match (same, too_young) {
-            (Some(true), _) => (
-                Verdict::Live,
-                format!("Process {pid} runs, and its start is the one in the file."),
-            ),
-            (Some(false), _) => (
-                Verdict::Reused,
-                format!(
-                    "Process {pid} runs, but started at another time: the PID was given to another process."
-                ),
-            ),
-            (None, Some(seconds)) => (
-                Verdict::Reused,
-                format!(
-                    "Process {pid} runs, but began {} after this was written, and has nothing open here: the PID was given to another process.",
-                    duration(seconds)
-                ),
-            ),
-            (None, None) => (
-                Verdict::Live,
-                format!("Process {pid} runs; the file does not tell whether it is the right one."),
-            ),
-        };
+        verdicts::of_running(claim, pid, same, too_young);
     }
 
     /// For a claim whose owner is gone: it may be removed, if that is certain.
@@ -82,28 +60,9 @@ impl Judge<'_> {
 }
 
 /// Whether a start in a claim fits a process that began `ticks` after boot. `None` if it cannot be read.
-///
-/// Clock ticks since boot (field 22 of proc_pid_stat(5)) must be equal. A time since 1970 (seconds,
-/// milliseconds or RFC 3339) may be that of the claim itself: it fits unless the process began after it,
-/// by more than two seconds for the rounding of the boot time.
 fn start_fits(start: &str, ticks: u64) -> Option<bool> {
-    const SLACK: u64 = 2;
     let began = procfs::boot_time_secs().ok()? + ticks / procfs::ticks_per_second();
-    let epoch = |seconds: u64| began <= seconds.saturating_add(SLACK);
-    if let Ok(time) = start.parse::<jiff::Timestamp>() {
-        return Some(epoch(u64::try_from(time.as_second()).ok()?));
-    }
-    let number = match start.parse::<u64>() {
-        Ok(number) => number,
-        Err(_) => start.parse::<f64>().ok().filter(|n| *n >= 0.0)? as u64,
-    };
-    // 10^9 s was in 2001, 10^12 ms as well; 10^9 ticks are 115 days of uptime, so equality comes first.
-    Some(match number {
-        _ if number == ticks => true,
-        1_000_000_000_000.. => epoch(number / 1000),
-        1_000_000_000.. => epoch(number),
-        _ => false,
-    })
+    verdicts::start_fits(start, began, Some(ticks))
 }
 
 #[cfg(test)]

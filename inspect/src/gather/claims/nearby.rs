@@ -1,9 +1,10 @@
 //! Claims in the directories that a process uses, found without waking its own watches.
 
-use super::judge::{Judge, TTL};
+use super::judge::Judge;
 use super::socket_file::SocketFile;
 use super::{link, places};
 use crate::formats::claims::content;
+use crate::formats::claims::verdicts::TTL;
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::proc_dir::ProcDir;

@@ -1,6 +1,6 @@
 //! Claims without a start: whether the process that has the PID now can be the one the claim means.
 
-use crate::gather::claims::places;
+use crate::formats::claims::places;
 use crate::gather::process::processes::Processes;
 use crate::gather::process::program;
 use crate::gather::subject::mounts::is_below;

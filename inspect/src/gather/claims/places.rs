@@ -1,30 +1,10 @@
 //! The directories in which a process keeps its state.
 
+use crate::formats::claims::places::{is_shared, written};
 use crate::gather::process::program;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::model::{Descriptor, Kind, Listener, Name, Place};
+use crate::model::{Descriptor, Listener, Name, Place};
 use std::collections::BTreeMap;
-
-/// The maximum number of directories that it writes to.
-const WRITTEN: usize = 16;
-/// Directories that everybody puts claims into: most of them do not belong to this process.
-const SHARED: &[&[u8]] = &[
-    b"/",
-    b"/run",
-    b"/var/run",
-    b"/run/lock",
-    b"/var/lock",
-    b"/tmp",
-    b"/var/tmp",
-    b"/dev",
-    b"/dev/shm",
-    b"/proc",
-    b"/sys",
-    b"/home",
-    b"/root",
-    b"/var/log",
-    b"/etc",
-];
 
 /// Directories in which it has files open for writing or listens on a socket file, the one with its program's name, and
 /// its working directory.
@@ -34,24 +14,7 @@ pub fn of(
     listeners: &[Listener],
     cwd: Option<&Name>,
 ) -> BTreeMap<Name, Place> {
-    let files = descriptors
-        .iter()
-        .filter(|file| (file.kind, file.writable, file.deleted) == (Kind::File, Some(true), false))
-        // Logs of many programs are side by side, and the caller chose where the output goes.
-        .filter(|file| file.fd > 2 && !is_log(&file.target));
-    let sockets = listeners.iter().filter(|l| l.protocol == "unix");
-    let paths = files
-        .map(|file| &file.target)
-        .chain(sockets.filter_map(|l| l.address.as_ref()));
-    let mut list = BTreeMap::new();
-    for path in paths {
-        // Neither an abstract socket nor one bound by a relative path has a directory to look into.
-        if let Some(parent) = path.parent().filter(|parent| parent.starts_with(b"/"))
-            && list.len() < WRITTEN
-        {
-            list.insert(parent.into(), Place::Written);
-        }
-    }
+    let mut list = written(descriptors, listeners);
     if let Some(named) = named(dir) {
         list.entry(named).or_insert(Place::Named);
     }
@@ -85,17 +48,4 @@ fn named(dir: &ProcDir) -> Option<Name> {
         Some(path) => Some(path.strip_suffix(b"/").unwrap_or(path).into()),
         None => Some([variable(b"HOME")?, b"/.", name.as_bytes()].concat().into()),
     }
-}
-
-fn is_log(path: &Name) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case(b"log"))
-}
-
-/// Whether it is a shared directory.
-pub fn is_shared(directory: &[u8]) -> bool {
-    SHARED.contains(&directory)
-        || [&b"/proc/"[..], b"/sys/", b"/dev/"]
-            .iter()
-            .any(|d| directory.starts_with(d))
 }

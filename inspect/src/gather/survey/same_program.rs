@@ -2,7 +2,7 @@
 //! that matter.
 
 use crate::formats::claims::kind_of;
-use crate::gather::claims;
+use crate::formats::claims::verdicts::TTL;
 use crate::gather::claims::{distinct, places};
 use crate::gather::descriptors::census;
 use crate::gather::descriptors::sockets::Tables;
@@ -167,7 +167,7 @@ fn long_before(of: &Stat) -> u64 {
 /// Whether it runs for longer than a start waits for another one that is under way.
 fn settled(stat: &Stat) -> bool {
     let began = stat.starttime / procfs::ticks_per_second();
-    sys::since_boot().as_secs().saturating_sub(began) > claims::TTL.as_secs()
+    sys::since_boot().as_secs().saturating_sub(began) > TTL.as_secs()
 }
 
 /// Databases and claims both have open for writing.
