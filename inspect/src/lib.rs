@@ -20,7 +20,11 @@ pub mod findings;
 pub mod formats;
 #[cfg(target_os = "linux")]
 pub mod gather;
-mod kinship;
+pub mod kinship;
+#[cfg(any(test, target_os = "macos"))]
+mod libproc;
+#[cfg(any(test, target_os = "macos"))]
+mod mac_scan;
 #[cfg(target_os = "macos")]
 mod macos;
 pub mod model;
@@ -46,6 +50,8 @@ pub use bug_report::bug_report;
 pub use exit::{Exit, abort_on_panic};
 #[cfg(target_os = "linux")]
 pub use gather::{Options, Thread, thread};
+#[cfg(target_os = "macos")]
+pub use mac_scan::scan_here as scan;
 #[cfg(target_os = "macos")]
 pub use macos::redact_names;
 #[cfg(target_os = "linux")]

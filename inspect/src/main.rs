@@ -55,10 +55,7 @@ fn run(cli: &Cli) -> ExitCode {
         #[cfg(target_os = "linux")]
         Some(Command::Claims(args)) => commands::claims(args),
         Some(Command::Reach(args)) => commands::reach(args),
-        #[cfg(target_os = "linux")]
         None => commands::scan(&cli.scan),
-        #[cfg(not(target_os = "linux"))]
-        None => short_help(),
     };
     exit.into()
 }

@@ -3,7 +3,7 @@
 
 use crate::model::{
     CheckScan, ClaimScan, CommandLine, DatabaseScan, Device, Events, EventsScan, Kind, Mask, Name,
-    ReachScan, Reading, ResolvedBy, Scan, Top, Watch,
+    NoteNames, Notes, ReachScan, Reading, ResolvedBy, Scan, Top, Watch,
 };
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -66,6 +66,8 @@ written_as!(Name, { "type": "string" });
 written_as!(CommandLine, { "type": "string" });
 written_as!(Kind, { "type": "string" });
 written_as!(Mask, { "type": "string", "pattern": "^0x[0-9a-f]+$" });
+written_as!(Notes, { "type": "string", "pattern": "^0x[0-9a-f]+$" });
+written_as!(NoteNames, { "type": "array", "items": { "type": "string" } });
 written_as!(Device, { "type": "string", "pattern": "^[0-9]+:[0-9]+$" });
 written_as!(Events, { "type": "array", "items": { "type": "string" } });
 

@@ -9,6 +9,8 @@ mod claims;
 mod events;
 #[cfg(target_os = "linux")]
 mod export;
+#[cfg(any(test, target_os = "macos"))]
+mod mac;
 mod reach;
 #[cfg(target_os = "linux")]
 mod report;
@@ -36,6 +38,8 @@ pub use claims::ClaimsArgs;
 pub use events::EventsArgs;
 #[cfg(target_os = "linux")]
 pub use export::ExportArgs;
+#[cfg(target_os = "macos")]
+pub use mac::MacScanArgs as ScanArgs;
 pub use reach::ReachArgs;
 #[cfg(target_os = "linux")]
 pub use report::{ReportArgs, ReportFormat};
@@ -60,7 +64,7 @@ use clap::{Parser, Subcommand};
 #[cfg(target_os = "linux")]
 const USAGE: &str = "fdscan [OPTIONS] PID|NAME|:PORT...\n       fdscan COMMAND";
 #[cfg(not(target_os = "linux"))]
-const USAGE: &str = "fdscan COMMAND";
+const USAGE: &str = "fdscan [OPTIONS] PID...\n       fdscan COMMAND";
 
 #[cfg(target_os = "linux")]
 const LONG: &str = "\
@@ -77,8 +81,12 @@ Examples:
 
 #[cfg(not(target_os = "linux"))]
 const LONG: &str = "\
-On macOS there is so far one command that looks at something: reach, and it looks at files. Nobody of this project has a \
-Mac: this program was compiled for it and never run there.";
+On macOS a process is given by its PID, several as 812,813 or one after the other. What macOS tells of it is read: \
+descriptors with paths and sizes, SQLite's files, sockets, kqueue's watches, parents. The other commands are for Linux, but \
+reach, which looks at files.
+
+Nobody of this project has a Mac: this program was compiled for it and never run there. What it reads was tested with \
+bytes laid out as Apple's headers say.";
 
 /// Says why a process drowns in watches, descriptors or SQLite logs.
 ///
@@ -99,7 +107,6 @@ pub struct Cli {
     pub command: Option<Command>,
 
     /// What `fdscan PID...` takes.
-    #[cfg(target_os = "linux")]
     #[command(flatten)]
     pub scan: ScanArgs,
 

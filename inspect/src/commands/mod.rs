@@ -8,6 +8,8 @@ mod claims;
 mod events;
 #[cfg(target_os = "linux")]
 mod export;
+#[cfg(target_os = "macos")]
+mod mac_scan;
 mod pages;
 #[cfg(target_os = "linux")]
 mod processes;
@@ -31,6 +33,8 @@ pub use claims::claims;
 pub use events::events;
 #[cfg(target_os = "linux")]
 pub use export::export;
+#[cfg(target_os = "macos")]
+pub use mac_scan::scan;
 pub use pages::pages;
 pub use reach::reach;
 #[cfg(target_os = "linux")]

@@ -18,7 +18,7 @@
 
 use super::{Facts, Finding, Severity};
 use crate::model::{Descriptor, Kind};
-use crate::words::{agree, bytes, open_files_of, plural};
+use crate::words::{agree, bytes, plural};
 use serde_json::json;
 use std::collections::HashMap;
 
@@ -45,6 +45,11 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let largest = files.first().map_or_else(String::new, |(file, space)| {
         format!(" The largest was {} ({}).", file.target, bytes(*space))
     });
+    // Where descriptors have no names, nobody else can copy.
+    let copy = facts.remedies.open_files(facts.process.pid);
+    let copy = copy.map_or_else(String::new, |open| {
+        format!(" Copy what you still need from {open} first.")
+    });
     let listed: Vec<_> = files
         .iter()
         .take(NAMED)
@@ -60,11 +65,10 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
             Severity::Info
         },
         message: format!(
-            "It holds {} in {}: the space is freed when every process has closed {}.{largest} Some programs reopen their files on a signal (often SIGHUP); others need a restart. Copy what you still need from {} first.",
+            "It holds {} in {}: the space is freed when every process has closed {}.{largest} Some programs reopen their files on a signal (often SIGHUP); others need a restart.{copy}",
             bytes(total),
             plural(files.len(), "deleted file", "deleted files"),
             agree(files.len() as u64, "it", "them"),
-            open_files_of(facts.process.pid),
         ),
         evidence: json!({
             "bytes": total,

@@ -114,6 +114,7 @@ pub fn named(kind: Kind, count: usize) -> &'static str {
         Kind::Socket => ("socket", "sockets"),
         Kind::Pipe => ("end of a pipe", "ends of pipes"),
         Kind::Epoll => ("epoll instance", "epoll instances"),
+        Kind::Kqueue => ("kqueue", "kqueues"),
         Kind::Eventfd => ("eventfd", "eventfds"),
         Kind::Timerfd => ("timerfd", "timerfds"),
         Kind::Signalfd => ("signalfd", "signalfds"),

@@ -13,7 +13,7 @@
 //! such rival.
 //!
 //! Remedy: with a rival, `kill PID`. For a systemd service, `systemctl kill` and `systemctl restart` of the unit. First
-//! check who is connected: `ss -tn state established 'sport = :PORT'`. Without a rival there is no command; `--for 15`
+//! check who is connected: `ss -tn state established 'sport = :PORT'`, on a Mac `lsof -nP -iTCP:PORT`. Without a rival there is no command; `--for 15`
 //! shows whether a supervisor keeps trying.
 //!
 //! Not to be confused with: a daemon that is meant to run alone (nohup, daemon(3), the main process of a service, one
@@ -96,7 +96,8 @@ fn finding(facts: &Facts<'_>, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
     // Ending it helps the next start and hurts the clients that are connected.
     let check = match main.and_then(|listener| listener.port) {
         Some(port) if !rivals.is_empty() => format!(
-            " Before you end it, check who is connected to it (ss -tn state established 'sport = :{port}'), and that its successor is the one you want."
+            " Before you end it, check who is connected to it ({}), and that its successor is the one you want.",
+            facts.remedies.connections(port)
         ),
         _ => String::new(),
     };

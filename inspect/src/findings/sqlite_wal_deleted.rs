@@ -136,8 +136,11 @@ fn of_process(facts: &Facts<'_>, database: &Database) -> Option<Finding> {
     let files: Vec<_> = kept.map(|part| (Some(part.fd), &part.path)).collect();
     let at = database.nearest.as_ref();
     let name = &database.database;
-    let save = save(name, at);
     let remedy = facts.remedies.rescue(pid, &files, at);
+    let (save, given) = match remedy {
+        Some(_) => (save(name, at), GIVEN),
+        None => (FROM_WITHIN.into(), FROM_WITHIN),
+    };
     let mut finding = finding(name, pid, wal.is_some(), &save, remedy);
     if let (None, None, Some(side)) = (wal, main, side) {
         side_deleted(&mut finding, name, pid, side.suffix, &save);
@@ -155,7 +158,7 @@ fn of_process(facts: &Facts<'_>, database: &Database) -> Option<Finding> {
         let beside = beside
             .map(|part| part.suffix)
             .find(|suffix| *suffix != "-shm");
-        replaced(&mut finding, name, pid, beside, GIVEN);
+        replaced(&mut finding, name, pid, beside, given);
     }
     if let Value::Object(evidence) = &mut finding.evidence {
         evidence.insert("replaced".into(), json!(database.replaced));
@@ -200,7 +203,9 @@ pub fn of_orphans(database: &Name, orphans: &[OrphanFile], remedies: &Remedies) 
                 None => {
                     // The process's descriptors show whether the existing -wal belongs to the old database.
                     finding.remedy = Some(remedies.scan(pid));
-                    format!("`fdscan {pid}` gives the command that saves the old one.")
+                    format!(
+                        "`fdscan {pid}` gives the command that saves the old one. If it fails, nothing is saved: copy it elsewhere."
+                    )
                 }
             };
             replaced(&mut finding, database, pid, None, &how);
@@ -238,7 +243,9 @@ fn side_deleted(finding: &mut Finding, database: &Name, pid: u32, suffix: &str, 
 }
 
 /// For a finding that has the command.
-const GIVEN: &str = "The command given here saves the old one with `.saved` appended to its names.";
+const GIVEN: &str = "The command given here saves the old one with `.saved` appended to its names. If it fails, nothing is saved: copy it elsewhere.";
+/// Where no other program can open what is unlinked.
+const FROM_WITHIN: &str = "No other program can open it here: let the process itself write its data elsewhere, if it can.";
 
 /// Rewords the finding for a database whose name another file has now. It is worst if the old -wal or -journal is still
 /// `beside` the new one: a program that opens it mixes the two.
@@ -250,11 +257,11 @@ fn replaced(finding: &mut Finding, database: &Name, pid: u32, beside: Option<&st
     });
     finding.code = "sqlite-replaced";
     finding.message = format!(
-        "{database} was replaced while process {pid} had it open: the process continues with the old file, which is unlinked. No other program sees what it commits, and it is lost when the database is closed.{trap} {how} If it fails, nothing is saved: copy it elsewhere. Only then end the process, and choose which of the two to keep."
+        "{database} was replaced while process {pid} had it open: the process continues with the old file, which is unlinked. No other program sees what it commits, and it is lost when the database is closed.{trap} {how} Only then end the process, and choose which of the two to keep."
     );
 }
 
-fn finding(database: &Name, pid: u32, wal: bool, save: &str, remedy: String) -> Finding {
+fn finding(database: &Name, pid: u32, wal: bool, save: &str, remedy: Option<String>) -> Finding {
     let (code, what) = match wal {
         true => ("sqlite-wal-deleted", format!("The -wal of {database}")),
         false => ("sqlite-deleted", format!("{database}")),
@@ -266,7 +273,7 @@ fn finding(database: &Name, pid: u32, wal: bool, save: &str, remedy: String) -> 
             "{what} is unlinked but open in process {pid}: what it commits is invisible to every other program and lost when it closes the database. {save}",
         ),
         evidence: json!({ "database": database }),
-        remedy: Some(remedy),
+        remedy,
         remedy_live: None,
         change: None,
     }

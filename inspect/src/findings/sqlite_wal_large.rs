@@ -209,8 +209,17 @@ fn explain(database: &Database, reason: Option<Reason>) -> (String, bool) {
             (why, false)
         }
         Some(Reason::NotCheckpointed) => {
+            let locks = database.wal.as_ref().and_then(|wal| wal.locks.as_ref());
+            let way = match locks {
+                Some(_) => {
+                    "and no reader is in the way: checkpoints are switched off, or do not run"
+                }
+                None => {
+                    "and whether a reader is in the way cannot be seen here; if none is, checkpoints are switched off, or do not run"
+                }
+            };
             let why = format!(
-                "{pending} of it is not in the database yet, and no reader is in the way: checkpoints are switched off, or do not run. Every read has to search it."
+                "{pending} of it is not in the database yet, {way}. Every read has to search it."
             );
             (why, true)
         }

@@ -134,6 +134,8 @@ pub enum Kind {
     Pipe,
     /// An epoll instance.
     Epoll,
+    /// A kqueue, on a Mac.
+    Kqueue,
     /// An eventfd.
     Eventfd,
     /// A timerfd.
@@ -170,6 +172,7 @@ impl Kind {
             Kind::Socket => "socket",
             Kind::Pipe => "pipe",
             Kind::Epoll => "epoll",
+            Kind::Kqueue => "kqueue",
             Kind::Eventfd => "eventfd",
             Kind::Timerfd => "timerfd",
             Kind::Signalfd => "signalfd",

@@ -1,8 +1,8 @@
 //! A process.
 
 use super::{
-    Change, Database, Descriptor, Fds, Growth, Healed, Identity, Instance, LimitsAhead, Name, Part,
-    Paused, Program, Surroundings, Unit, WatchTree, Woken,
+    Change, Database, Descriptor, Fds, Growth, Healed, Identity, Instance, Kqueue, LimitsAhead,
+    Name, Part, Paused, Program, Surroundings, Unit, WatchTree, Woken,
 };
 use serde::Serialize;
 use std::collections::HashSet;
@@ -28,7 +28,8 @@ pub struct Process {
     pub gid: Option<u32>,
     /// When it started: RFC 3339, UTC.
     pub start_time: Option<String>,
-    /// The same in clock ticks since boot: exact, so with the PID it names the process for good.
+    /// The same in clock ticks since boot: exact, so with the PID it names the process for good. Linux only: a Mac tells
+    /// microseconds, which `start_time` has.
     #[serde(skip)]
     pub start_ticks: Option<u64>,
     /// The state letter of proc_pid_stat(5).
@@ -41,6 +42,9 @@ pub struct Process {
     pub fds: Fds,
     /// Its inotify instances.
     pub inotify: Vec<Instance>,
+    /// On a Mac, its kqueues that watch files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kqueue: Vec<Kqueue>,
     /// Where its watches without a known path most likely are, if listing these places would wake it.
     pub watch_trees: Vec<WatchTree>,
     /// What was heard on its watched inodes while it was looked at; `None` where no watch reports looks, or nothing

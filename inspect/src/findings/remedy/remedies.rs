@@ -12,6 +12,7 @@ use std::cell::LazyCell;
 #[derive(Debug)]
 pub struct Remedies {
     system: LazyCell<LocalSystem, Box<dyn FnOnce() -> LocalSystem>>,
+    on_a_mac: bool,
 }
 
 impl Remedies {
@@ -19,6 +20,16 @@ impl Remedies {
     pub fn new(look: fn() -> LocalSystem) -> Remedies {
         Remedies {
             system: LazyCell::new(Box::new(look)),
+            on_a_mac: false,
+        }
+    }
+
+    /// For a Mac, where a process's open files have no names and other programs are installed.
+    #[cfg(any(test, target_os = "macos"))]
+    pub fn on_a_mac(look: fn() -> LocalSystem) -> Remedies {
+        Remedies {
+            on_a_mac: true,
+            ..Remedies::new(look)
         }
     }
 
@@ -26,6 +37,7 @@ impl Remedies {
     pub fn of(system: LocalSystem) -> Remedies {
         Remedies {
             system: LazyCell::new(Box::new(|| system)),
+            on_a_mac: false,
         }
     }
 
@@ -114,11 +126,17 @@ impl Remedies {
     /// Copies the files of a database, unlinked ones through the descriptors that keep them. All copies are of one
     /// moment, because a -wal is useless without the database that it was written for. The process is stopped
     /// meanwhile, and then continues whether or not the copies succeeded; the exit status tells. The copies are made in
-    /// the directory `at`, or beside the old names.
-    pub fn rescue(&self, pid: u32, files: &[(Option<i32>, &Name)], at: Option<&Name>) -> String {
+    /// the directory `at`, or beside the old names. `None` where descriptors have no names.
+    pub fn rescue(
+        &self,
+        pid: u32,
+        files: &[(Option<i32>, &Name)],
+        at: Option<&Name>,
+    ) -> Option<String> {
+        let open = self.open_files(pid)?;
         let copies = files.iter().map(|(fd, path)| {
             let from = match fd {
-                Some(fd) => format!("{}/{fd}", open_files_of(pid)),
+                Some(fd) => format!("{open}/{fd}"),
                 None => quote(path),
             };
             let to = match at {
@@ -134,7 +152,23 @@ impl Remedies {
             format!(" && cp -p {from} {}", quote_bytes(&to))
         });
         let copies: String = copies.collect();
-        format!("kill -STOP {pid}{copies} && kill -CONT {pid} || {{ kill -CONT {pid}; false; }}")
+        Some(format!(
+            "kill -STOP {pid}{copies} && kill -CONT {pid} || {{ kill -CONT {pid}; false; }}"
+        ))
+    }
+
+    /// The directory that has a process's open files by their descriptors, as a shell can name it; `None` where there is
+    /// none.
+    pub fn open_files(&self, pid: u32) -> Option<String> {
+        (!self.on_a_mac).then(|| open_files_of(pid))
+    }
+
+    /// Shows who is connected to a TCP port.
+    pub fn connections(&self, port: u16) -> String {
+        match self.on_a_mac {
+            true => format!("lsof -nP -iTCP:{port} -sTCP:ESTABLISHED"),
+            false => format!("ss -tn state established 'sport = :{port}'"),
+        }
     }
 
     /// Raises the soft limit of open descriptors (prlimit(1): `N:` does not change the hard one).

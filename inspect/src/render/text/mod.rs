@@ -12,6 +12,7 @@ mod gaps;
 mod growth;
 mod holders;
 mod inotify;
+mod kqueue;
 mod layout;
 mod processes;
 mod reach;

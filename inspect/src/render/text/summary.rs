@@ -22,6 +22,10 @@ pub fn counts(process: &Process, layout: Layout, to: &mut impl Write) -> io::Res
         let instances = plural(instances, "instance", "instances");
         parts.push(format!("{watches} ({instances})"));
     }
+    let watches: usize = process.kqueue.iter().map(|kqueue| kqueue.watch_count).sum();
+    if watches > 0 {
+        parts.push(plural(watches, "kqueue watch", "kqueue watches"));
+    }
     let descriptors = growth.and_then(|growth| growth.descriptors);
     if let Some(open) = descriptors.map(|change| change.to).or(process.fds.open) {
         parts.push(match process.fds.soft_limit {
@@ -78,7 +82,10 @@ pub fn last(scan: &Scan, layout: Layout, to: &mut impl Write) -> io::Result<()> 
         Detail::Short => {
             let has = |part: fn(&Process) -> bool| reports.iter().any(|r| part(&r.process));
             let tables = [
-                (has(|p| !p.inotify.is_empty()), "watches"),
+                (
+                    has(|p| !p.inotify.is_empty() || !p.kqueue.is_empty()),
+                    "watches",
+                ),
                 (true, "descriptors"),
                 (has(|p| !p.sqlite.is_empty()), "databases"),
             ];

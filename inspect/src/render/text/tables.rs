@@ -2,7 +2,7 @@
 
 use super::sheet::{Sheet, known, known_number, more};
 use super::wrap::wrap;
-use super::{Detail, Layout, files, growth, inotify, wal};
+use super::{Detail, Layout, files, growth, inotify, kqueue, wal};
 use crate::model::{Process, Report, Scan};
 use crate::words::{bytes, number, sanitize};
 use std::io::{self, Write};
@@ -16,8 +16,10 @@ pub fn write(scan: &Scan, report: &Report, layout: Layout, to: &mut impl Write) 
     descriptors(process, layout, to)?;
     inotify::instances(process, layout, to)?;
     inotify::masks(process, layout, to)?;
+    kqueue::write(process, layout, to)?;
     if layout.detail == Detail::All {
         inotify::watches(process, layout, to)?;
+        kqueue::watches(process, layout, to)?;
         descriptor_list(process, layout, to)?;
     } else {
         inotify::directories(process, layout, to)?;
@@ -98,8 +100,8 @@ fn about(scan: &Scan, process: &Process, layout: Layout, to: &mut impl Write) ->
             instances.map_or(scan.limits.max_user_instances, |u| u.max_instances),
         ),
     ] {
-        if used.is_none() && usage.is_some() {
-            // For a process without watches they were not counted.
+        // For a process without watches they were not counted, and a Mac has no inotify.
+        if used.is_none() && (usage.is_some() || limit.is_none()) {
             continue;
         }
         let (least, most) = match usage {

@@ -1,0 +1,60 @@
+//! The arguments and the environment a process was started with (sysctl(3), KERN_PROCARGS2).
+
+use super::bytes::Bytes;
+use crate::model::Name;
+
+/// More arguments are not believed: ARG_MAX is 1 MiB (bsd/sys/syslimits.h).
+const MOST: usize = 1 << 19;
+
+/// What a process was started with.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Started {
+    /// Its arguments.
+    pub arguments: Vec<Name>,
+    /// Its environment. It is left out for programs that System Integrity Protection restricts (bsd/kern/kern_sysctl.c,
+    /// `sysctl_procargsx`).
+    pub environment: Vec<Name>,
+}
+
+/// The number of arguments, the path of the program, NULs up to a word, the arguments, the environment; each text ends
+/// with a NUL. `None` if this is not what the bytes are.
+pub fn parse(answer: &[u8]) -> Option<Started> {
+    let bytes = Bytes(answer);
+    let count = usize::try_from(bytes.i32(0)?).ok()?;
+    if count > MOST {
+        return None;
+    }
+    let texts = answer.get(size_of::<i32>()..)?;
+    let program = texts.iter().position(|&byte| byte == 0)?;
+    let rest = texts.get(program..)?;
+    let padding = rest.iter().position(|&byte| byte != 0)?;
+    let mut words = rest.get(padding..)?.split(|&byte| byte == 0);
+    let arguments: Vec<Name> = words.by_ref().take(count).map(Name::from).collect();
+    // What the kernel keeps behind it begins after an empty text.
+    let environment = words.take_while(|word| !word.is_empty());
+    (arguments.len() == count).then(|| Started {
+        arguments,
+        environment: environment.map(Name::from).collect(),
+    })
+}
+
+impl Started {
+    /// The value of a variable.
+    pub fn variable(&self, name: &[u8]) -> Option<&[u8]> {
+        let mut all = self.environment.iter();
+        all.find_map(|word| word.as_bytes().strip_prefix(name)?.strip_prefix(b"="))
+    }
+
+    /// The variables whose names begin so.
+    pub fn variables(&self, prefix: &[u8]) -> Vec<(Name, Name)> {
+        let all = self.environment.iter();
+        let split = all.filter_map(|word| {
+            let word = word.as_bytes();
+            let at = word.iter().position(|&byte| byte == b'=')?;
+            let (name, value) = (word.get(..at)?, word.get(at + 1..)?);
+            name.starts_with(prefix)
+                .then(|| (Name::from(name), Name::from(value)))
+        });
+        split.collect()
+    }
+}
