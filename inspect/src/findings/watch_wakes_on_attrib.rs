@@ -1,9 +1,7 @@
 //! `watch-wakes-on-attrib`: a change of metadata wakes the process.
 //!
 //! Meaning: Watches with the event `attrib` report chmod, chown, touch and a new link. On some systems every backup
-//! changes metadata.
-//!
-//! On a Mac: kqueue's note `attrib`, which extended attributes raise as well.
+//! changes metadata. On a Mac it is kqueue's note `attrib`, which extended attributes raise as well.
 //!
 //! Evidence: `watches` is how many have this event. `masks` lists their event masks, each with its events and the
 //! number of watches. One look decides; fdscan does not listen whether such events occur.
