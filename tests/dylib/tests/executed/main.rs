@@ -16,6 +16,7 @@ mod lists;
 mod log;
 #[cfg(target_arch = "x86_64")]
 mod other_architecture;
+mod reach;
 mod redhook;
 mod streams;
 mod variables;
