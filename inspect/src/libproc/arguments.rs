@@ -1,7 +1,9 @@
 //! The arguments and the environment a process was started with (sysctl(3), KERN_PROCARGS2).
 
 use super::bytes::Bytes;
+use super::kernel::{Kernel, Question};
 use crate::model::Name;
+use std::io;
 
 /// More arguments are not believed: ARG_MAX is 1 MiB (bsd/sys/syslimits.h).
 const MOST: usize = 1 << 19;
@@ -39,6 +41,15 @@ pub fn parse(answer: &[u8]) -> Option<Started> {
 }
 
 impl Started {
+    /// Asks for those of a process. The arguments are as they were given, with their secrets.
+    ///
+    /// # Errors
+    /// The kernel's errno, or that its answer is none.
+    pub fn ask(kernel: &impl Kernel, pid: u32) -> io::Result<Started> {
+        let answer = kernel.ask(pid, Question::Arguments)?;
+        parse(&answer).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
     /// The value of a variable.
     pub fn variable(&self, name: &[u8]) -> Option<&[u8]> {
         let mut all = self.environment.iter();

@@ -1,8 +1,8 @@
 //! Claims in the directories that a process uses: PID, port and stop files. They are read and nothing else.
 
+use super::arguments::Started;
 use super::kernel::Kernel;
 use super::process::Listed;
-use super::survey::started_with;
 use crate::formats::claims::content::{self, Content};
 use crate::formats::claims::places::{is_shared, written};
 use crate::formats::claims::{claim, kind_of, verdicts};
@@ -124,7 +124,7 @@ fn of_pid(kernel: &impl Kernel, claim: &mut Claim, pid: u32, start: Option<&str>
 }
 
 fn holder(kernel: &impl Kernel, listed: &Listed) -> ClaimHolder {
-    let words = started_with(kernel, listed.pid).map(|started| secrets::hide(started.arguments));
+    let words = Started::ask(kernel, listed.pid).map(|started| secrets::hide(started.arguments));
     ClaimHolder {
         pid: listed.pid,
         command: CommandLine::of(words.unwrap_or_default(), Some(listed.name.clone())),

@@ -150,6 +150,13 @@ pub fn of_short(answer: &[u8]) -> Option<Listed> {
     })
 }
 
+/// The path of its program.
+pub fn program(kernel: &impl Kernel, pid: u32) -> Option<Name> {
+    let path = kernel.ask(pid, Question::Program).ok()?;
+    let path = path.split(|&byte| byte == 0).next()?;
+    (!path.is_empty()).then(|| path.into())
+}
+
 /// The working directory, of a proc_vnodepathinfo.
 pub fn working_directory(answer: &[u8]) -> Option<Name> {
     let at = offset_of!(ProcVnodePathInfo, pvi_cdir.vip_path);

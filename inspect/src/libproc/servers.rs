@@ -2,8 +2,7 @@
 
 use super::arguments::Started;
 use super::kernel::{Kernel, Question};
-use super::process::{Listed, working_directory};
-use super::survey::{program, started_with};
+use super::process::{Listed, program, working_directory};
 use super::{descriptors, jobs, sockets};
 use crate::formats::claims::verdicts::TTL;
 use crate::kinship::{ProcessTree, Relative, is_younger, relative};
@@ -104,7 +103,7 @@ fn examine(
     own: &Own<'_>,
     other: &Listed,
 ) -> Option<SameProgram> {
-    let arguments = started_with(kernel, other.pid).ok()?.arguments;
+    let arguments = Started::ask(kernel, other.pid).ok()?.arguments;
     let ours = own.arguments.as_ref()?;
     // An interpreter's first argument is the program.
     if program(kernel, other.pid) != own.program || arguments.get(1) != ours.get(1) {

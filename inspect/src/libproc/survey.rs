@@ -1,9 +1,9 @@
 //! One process, source by source.
 
-use super::arguments::{self, Started};
+use super::arguments::Started;
 use super::descriptors::{self, Open};
 use super::kernel::{Kernel, Question};
-use super::process::{Listed, working_directory};
+use super::process::{Listed, program, working_directory};
 use super::{claims, servers, sockets, sqlite};
 use crate::formats::secrets;
 use crate::model::{Failure, FailureKind, Gaps, Kind, Name, Process};
@@ -61,23 +61,10 @@ fn identified(kernel: &impl Kernel, listed: &Listed) -> Process {
     process
 }
 
-/// The path of its program.
-pub fn program(kernel: &impl Kernel, pid: u32) -> Option<Name> {
-    let path = kernel.ask(pid, Question::Program).ok()?;
-    let path = path.split(|&byte| byte == 0).next()?;
-    (!path.is_empty()).then(|| path.into())
-}
-
-/// Its arguments, with their secrets, and its environment.
-pub fn started_with(kernel: &impl Kernel, pid: u32) -> io::Result<Started> {
-    let answer = kernel.ask(pid, Question::Arguments)?;
-    arguments::parse(&answer).ok_or_else(|| io::ErrorKind::InvalidData.into())
-}
-
 /// What it was started with: its arguments, and whether the library was asked for. Of its environment nothing else is
 /// kept.
 fn started(kernel: &impl Kernel, process: &mut Process, gaps: &mut Gaps) -> Option<Started> {
-    let started = match started_with(kernel, process.pid) {
+    let started = match Started::ask(kernel, process.pid) {
         Ok(started) => started,
         Err(error) => {
             gaps.note("its arguments and environment", errno_text(&error));
