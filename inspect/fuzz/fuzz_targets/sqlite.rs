@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use inspect::gather::sqlite::{checksum, frames, header, shm};
+use inspect::formats::sqlite::{checksum, frames, header, shm};
 use libfuzzer_sys::fuzz_target;
 use std::cell::Cell;
 

@@ -5,4 +5,5 @@
 
 pub mod claims;
 pub mod secrets;
+pub mod shared;
 pub mod sqlite;

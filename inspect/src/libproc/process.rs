@@ -82,8 +82,12 @@ impl Relative for Listed {
         Some(self.ppid)
     }
 
+    /// What launchd starts may be in launchd's own session, which tells nobody that two belong together.
     fn session(&self) -> Option<u32> {
-        self.session
+        match self.session {
+            Some(1) => Some(self.pid),
+            other => other,
+        }
     }
 
     /// Microseconds since 1970. Those of other users, launchd among them, count as older than everything.

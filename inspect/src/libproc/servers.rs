@@ -5,6 +5,7 @@ use super::kernel::{Kernel, Question};
 use super::process::{Listed, program, working_directory};
 use super::{descriptors, jobs, sockets};
 use crate::formats::claims::verdicts::TTL;
+use crate::formats::shared::shared;
 use crate::kinship::{ProcessTree, Relative, is_younger, relative};
 use crate::model::{Gaps, Name, Origin, Process, SameProgram};
 use std::collections::HashSet;
@@ -37,10 +38,9 @@ pub fn read(
     }
     process.surroundings.origin = origin(&tree, own, jobs.as_ref());
     let ours = Own {
+        process,
         listed: own,
-        program: process.exe.clone(),
         arguments: started.map(|started| started.arguments),
-        cwd: process.surroundings.cwd.clone(),
         sockets: process
             .surroundings
             .listeners
@@ -55,9 +55,8 @@ pub fn read(
         .collect();
     others.sort_by_key(|other| std::cmp::Reverse((other.began(), other.pid)));
     let others = others.into_iter().take(READ);
-    process.surroundings.same_program = others
-        .filter_map(|other| examine(kernel, &tree, &ours, other))
-        .collect();
+    let same = others.filter_map(|other| examine(kernel, &tree, &ours, other));
+    process.surroundings.same_program = same.collect();
 }
 
 /// All processes but those that have ended.
@@ -90,10 +89,9 @@ fn origin(tree: &ProcessTree<Listed>, own: &Listed, jobs: Option<&HashSet<u32>>)
 
 /// The process that is looked at.
 struct Own<'a> {
+    process: &'a Process,
     listed: &'a Listed,
-    program: Option<Name>,
     arguments: Option<Vec<Name>>,
-    cwd: Option<Name>,
     sockets: HashSet<u64>,
 }
 
@@ -103,10 +101,11 @@ fn examine(
     own: &Own<'_>,
     other: &Listed,
 ) -> Option<SameProgram> {
+    let process = own.process;
     let arguments = Started::ask(kernel, other.pid).ok()?.arguments;
     let ours = own.arguments.as_ref()?;
     // An interpreter's first argument is the program.
-    if program(kernel, other.pid) != own.program || arguments.get(1) != ours.get(1) {
+    if program(kernel, other.pid) != process.exe || arguments.get(1) != ours.get(1) {
         return None;
     }
     let open = descriptors::read(kernel, other.pid, &mut Gaps::default()).ok()?;
@@ -122,11 +121,11 @@ fn examine(
         pid: other.pid,
         started_by: tree.started_by(other, own.listed, since),
         same_command: arguments == *ours,
-        same_cwd: cwd.is_some() && cwd == own.cwd,
+        same_cwd: cwd.is_some() && cwd == process.surroundings.cwd,
         younger: is_younger(other, own.listed),
         terminal: other.terminal,
         listeners,
-        shared: Vec::new(),
+        shared: shared(process, &open.list),
         claims: Vec::new(),
         settled: settled(own.listed) && settled(other),
     })

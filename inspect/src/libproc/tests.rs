@@ -145,6 +145,25 @@ fn on_a_constructed_mac_a_start_that_waits_for_the_orphans_port_makes_it_a_warni
 }
 
 #[test]
+fn on_a_constructed_mac_two_servers_that_write_one_database_are_told() {
+    let mut mac = server();
+    mac.tcp(SERVER, 0xfeed, 8787, 0, 1);
+    mac.process(90, 1, &[WORDS[0], WORDS[1], "--port", "8788"], 900);
+    mac.tcp(90, 0xbeef, 8788, 0, 1);
+    for pid in [SERVER, 90] {
+        mac.file(pid, &File::made_up("/srv/state.db", 5, 4096));
+        mac.file(pid, &File::made_up("/srv/state.db-wal", 6, 4096));
+    }
+    let report = only(&mac);
+    let twice = finding(&report, "duplicate-instance");
+    assert_eq!(twice.evidence["pid"], 90);
+    assert_eq!(twice.evidence["shared_databases"][0], "/srv/state.db");
+    // A worker has its server's socket.
+    mac.tcp(90, 0xfeed, 8787, 0, 1);
+    assert!(!has(&only(&mac), "duplicate-instance"));
+}
+
+#[test]
 fn on_a_constructed_mac_a_job_of_launchd_is_no_orphan_and_an_unknown_one_is_said() {
     let mut mac = server();
     mac.tcp(SERVER, 0xfeed, 8787, 0, 1);

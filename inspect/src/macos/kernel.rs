@@ -30,9 +30,9 @@ impl Kernel for ThisMac {
         loop {
             let mut pids: Vec<c_int> = vec![0; room];
             let bytes = length(room * size_of::<c_int>())?;
+            let buffer = pids.as_mut_ptr().cast();
             // SAFETY: the kernel writes at most `bytes`, which is what `pids` has.
-            let count = unsafe { libc::proc_listallpids(pids.as_mut_ptr().cast(), bytes) };
-            let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+            let count = call(|| unsafe { libc::proc_listallpids(buffer, bytes) })?;
             if count < room {
                 pids.truncate(count);
                 let pids = pids.into_iter().filter_map(|pid| u32::try_from(pid).ok());
@@ -95,15 +95,27 @@ fn length(bytes: usize) -> io::Result<c_int> {
     c_int::try_from(bytes).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
-/// An answer of a known size. The functions of libproc return the number of bytes, and 0 with an errno for an error
-/// (libproc.c of Libc's wrappers in xnu, libsyscall/wrappers/libproc).
+/// A call of libproc, which returns 0 for an error as well as for an empty list: only errno tells one from the other
+/// (libsyscall/wrappers/libproc/libproc.c of xnu).
+fn call(ask: impl FnOnce() -> c_int) -> io::Result<usize> {
+    // SAFETY: __error returns a pointer to this thread's errno (errno(2)).
+    unsafe { *libc::__error() = 0 };
+    let answer = ask();
+    let error = io::Error::last_os_error();
+    match usize::try_from(answer) {
+        Ok(0) if error.raw_os_error() == Some(0) => Ok(0),
+        Ok(0) | Err(_) => Err(error),
+        Ok(answer) => Ok(answer),
+    }
+}
+
+/// An answer of a known size.
 fn one(size: usize, ask: impl Fn(*mut c_void, c_int) -> c_int) -> io::Result<Vec<u8>> {
     let mut answer = vec![0u8; size];
-    let written = ask(answer.as_mut_ptr().cast(), length(size)?);
-    match usize::try_from(written) {
-        Ok(written) if written >= size => Ok(answer),
-        Ok(1..) => Err(io::ErrorKind::UnexpectedEof.into()),
-        _ => Err(io::Error::last_os_error()),
+    let bytes = length(size)?;
+    match call(|| ask(answer.as_mut_ptr().cast(), bytes))? {
+        written if written >= size => Ok(answer),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
     }
 }
 
@@ -115,15 +127,13 @@ fn descriptors(pid: c_int) -> io::Result<Vec<u8>> {
         let bytes = length(answer.len())?;
         let buffer = answer.as_mut_ptr().cast();
         // SAFETY: the kernel writes at most `bytes` to `buffer`.
-        let written = unsafe { libc::proc_pidinfo(pid, libc::PROC_PIDLISTFDS, 0, buffer, bytes) };
-        match usize::try_from(written) {
-            Ok(written @ 1..) if written < answer.len() => {
-                answer.truncate(written);
-                return Ok(answer);
-            }
-            Ok(1..) => room *= 2,
-            _ => return Err(io::Error::last_os_error()),
+        let ask = || unsafe { libc::proc_pidinfo(pid, libc::PROC_PIDLISTFDS, 0, buffer, bytes) };
+        let written = call(ask)?;
+        if written < answer.len() {
+            answer.truncate(written);
+            return Ok(answer);
         }
+        room *= 2;
     }
 }
 
@@ -135,35 +145,23 @@ fn notes(pid: c_int, fd: c_int) -> io::Result<Vec<u8>> {
         let mut answer = vec![0u8; room * size_of::<KeventExtInfo>()];
         let bytes = length(answer.len())?;
         let buffer = answer.as_mut_ptr().cast();
-        // An empty kqueue looks like an error, but for the errno.
-        // SAFETY: __error returns a pointer to this thread's errno (errno(2)).
-        unsafe { *libc::__error() = 0 };
         // SAFETY: the kernel writes at most `bytes` to `buffer`.
-        let count = unsafe { libc::proc_pidfdinfo(pid, fd, NOTES, buffer, bytes) };
-        let error = io::Error::last_os_error();
-        match usize::try_from(count) {
-            Ok(0) if error.raw_os_error() == Some(0) => return Ok(Vec::new()),
-            Ok(0) | Err(_) => return Err(error),
-            Ok(count) if count <= room || room >= MOST_NOTES => {
-                answer.truncate(count.min(room) * size_of::<KeventExtInfo>());
-                return Ok(answer);
-            }
-            Ok(count) => room = (count + ROOM).min(MOST_NOTES),
+        let count = call(|| unsafe { libc::proc_pidfdinfo(pid, fd, NOTES, buffer, bytes) })?;
+        if count <= room || room >= MOST_NOTES {
+            answer.truncate(count.min(room) * size_of::<KeventExtInfo>());
+            return Ok(answer);
         }
+        room = (count + ROOM).min(MOST_NOTES);
     }
 }
 
 fn program(pid: c_int) -> io::Result<Vec<u8>> {
     let mut path = vec![0u8; LONGEST_PATH];
+    let buffer = path.as_mut_ptr().cast();
     // SAFETY: libproc writes at most as many bytes as it is told.
-    let written = unsafe { libc::proc_pidpath(pid, path.as_mut_ptr().cast(), LONGEST_PATH as u32) };
-    match usize::try_from(written) {
-        Ok(written @ 1..) => {
-            path.truncate(written);
-            Ok(path)
-        }
-        _ => Err(io::Error::last_os_error()),
-    }
+    let written = call(|| unsafe { libc::proc_pidpath(pid, buffer, LONGEST_PATH as u32) })?;
+    path.truncate(written);
+    Ok(path)
 }
 
 fn arguments(pid: c_int) -> io::Result<Vec<u8>> {

@@ -1,8 +1,8 @@
 //! Where a process came from, and who else runs its program: all processes, then a closer look at the few
 //! that matter.
 
-use crate::formats::claims::kind_of;
 use crate::formats::claims::verdicts::TTL;
+use crate::formats::shared::{claim_written, shared};
 use crate::gather::claims::{distinct, places};
 use crate::gather::descriptors::census;
 use crate::gather::descriptors::sockets::Tables;
@@ -13,9 +13,7 @@ use crate::gather::subject::mounts::Cache;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::View;
 use crate::kinship::is_younger;
-use crate::model::{
-    ClaimKind, Descriptor, Fds, Identity, Kind, Name, Process, SameProgram, SharedFile,
-};
+use crate::model::{Fds, Name, Process, SameProgram};
 use crate::sys;
 use procfs::process::Stat;
 use std::collections::HashSet;
@@ -85,17 +83,6 @@ struct Own<'a> {
     view: &'a View<'a>,
     stat: &'a Stat,
     program: Program,
-}
-
-/// A PID, port or lock file held open for writing.
-fn claim_written(file: &Descriptor) -> bool {
-    let kind = kind_of(file.target.base());
-    file.kind == Kind::File
-        && file.writable == Some(true)
-        && matches!(
-            kind,
-            Some(ClaimKind::Pid | ClaimKind::Port | ClaimKind::Lock)
-        )
 }
 
 fn examine(
@@ -168,35 +155,4 @@ fn long_before(of: &Stat) -> u64 {
 fn settled(stat: &Stat) -> bool {
     let began = stat.starttime / procfs::ticks_per_second();
     sys::since_boot().as_secs().saturating_sub(began) > TTL.as_secs()
-}
-
-/// Databases and claims both have open for writing.
-fn shared(process: &Process, theirs: &[Descriptor]) -> Vec<SharedFile> {
-    let written: HashSet<Identity> = theirs
-        .iter()
-        .filter(|file| file.kind == Kind::File && file.writable == Some(true))
-        .filter_map(|file| file.identity)
-        .collect();
-    let both = |id: Option<Identity>| id.is_some_and(|id| written.contains(&id));
-    let databases = process.sqlite.iter().filter_map(|database| {
-        let part = database.parts.iter().find(|part| part.suffix.is_empty())?;
-        (part.writable && both(part.identity)).then(|| SharedFile {
-            path: database.database.clone(),
-            what: "database",
-        })
-    });
-    let mut found: Vec<_> = databases.collect();
-    let claims = process
-        .descriptors
-        .iter()
-        .filter(|file| claim_written(file));
-    for file in claims.filter(|file| both(file.identity)) {
-        if !found.iter().any(|known| known.path == file.target) {
-            found.push(SharedFile {
-                path: file.target.clone(),
-                what: "claim",
-            });
-        }
-    }
-    found
 }
