@@ -22,7 +22,9 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
-pub use kernel::{Kernel, Question};
+pub use kernel::Kernel;
+#[cfg(target_os = "macos")]
+pub use kernel::Question;
 #[cfg(target_os = "macos")]
 pub use layout::{
     KeventExtInfo, MAXPATHLEN, PipeFdInfo, ProcBsdInfo, ProcBsdShortInfo, ProcFdInfo,

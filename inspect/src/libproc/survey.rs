@@ -41,6 +41,17 @@ pub fn process(
     take_over(&mut process, open, all);
     sqlite::look(&mut process, gaps);
     surroundings(kernel, &mut process, &listed, started, gaps);
+    // Each question is asked by PID, which may be another process's by now.
+    match Listed::ask(kernel, pid) {
+        Ok(now) if now.start == listed.start => {}
+        Ok(_) => {
+            return (
+                None,
+                Some(unknown(pid, &io::Error::from_raw_os_error(libc::ESRCH))),
+            );
+        }
+        Err(error) => return (None, Some(unknown(pid, &error))),
+    }
     gaps.extend(&never_told(&process));
     (Some(process), None)
 }
