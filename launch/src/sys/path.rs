@@ -191,5 +191,6 @@ pub fn is_in_proc(file: BorrowedFd<'_>) -> io::Result<bool> {
     check(unsafe { libc::fstatfs(file.as_raw_fd(), stat.as_mut_ptr()) }.into())?;
     // SAFETY: fstatfs succeeded, so it filled the whole struct.
     let stat = unsafe { stat.assume_init() };
-    Ok(stat.f_type == libc::PROC_SUPER_MAGIC)
+    // The field is signed with glibc and unsigned with musl.
+    Ok(stat.f_type as u64 == libc::PROC_SUPER_MAGIC as u64)
 }
