@@ -17,7 +17,7 @@ pack() { (cd "$1" && find . -print0 | cpio --null --quiet -o -H newc -R 0:0 | gz
 
 # What the machine's programs are: a shell, a C compiler for scripts/smoke and the watchers, the tools to make namespaces.
 PACKAGES=(
-    base-files base-passwd bash coreutils findutils gawk gcc grep libc-bin libc6-dev mount musl-tools procps sed util-linux
+    base-files base-passwd bash coreutils findutils gawk gcc grep libc-bin libc6-dev mount musl-tools procps sed sqlite3 util-linux
 )
 # In the order they are asked for; what one needs comes before it. What a kernel has built in is left out.
 MODULES=(virtio_pci virtio_blk virtio_console virtio_rng ext4 overlay)

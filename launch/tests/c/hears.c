@@ -2,7 +2,7 @@
 //
 // hears MASK PATH...: an inotify instance for each pair. Commands on standard input, one a line:
 //   sync              what has come: lines "INSTANCE EVENT[,ISDIR] WD NAME", then "SYNC"
-//   add I MASK PATH   another watch of instance I (of a new one where there is none): "wd N"
+//   add I MASK PATH   another watch of instance I (of a new one where there is none): "wd N", or "PATH: ERROR"
 //   again I MASK PATH the same after instance I was closed and made anew
 //   child             leaves its instances to a child and ends
 //   dumpable 0|1      whether its user may look into it and change it (PR_SET_DUMPABLE): "SET"
@@ -18,14 +18,14 @@
 enum { MOST = 256 };
 static int instances[MOST], count;
 
-static void add(int at, const char *mask, const char *path) {
+static int add(int at, const char *mask, const char *path) {
   if (at >= count) instances[at = count++] = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   int wd = inotify_add_watch(instances[at], path, strtoul(mask, 0, 0));
-  if (wd < 0) {
+  if (wd < 0)
     printf("%s: %s\n", path, strerror(errno));
-    exit(1);
-  }
-  printf("wd %d\n", wd);
+  else
+    printf("wd %d\n", wd);
+  return wd;
 }
 
 static void name(uint32_t mask) {
@@ -57,7 +57,8 @@ static void sync_all(void) {
 
 int main(int argc, char **argv) {
   setvbuf(stdout, 0, _IOLBF, 0);
-  for (int i = 1; i + 1 < argc; i += 2) add(MOST, argv[i], argv[i + 1]);
+  for (int i = 1; i + 1 < argc; i += 2)
+    if (add(MOST, argv[i], argv[i + 1]) < 0) return 1;
   puts("READY");
   char line[8192];
   while (fgets(line, sizeof line, stdin)) {
