@@ -54,7 +54,7 @@ fn check(label: &str, machine: &Machine) -> ExitCode {
                     .or_else(|| panic.downcast_ref::<&str>().copied())
                     .unwrap_or("no reason");
                 let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
-                format!("FAIL    {label}: {name}: {why}")
+                format!("FAILED  {label}: {name}: {why}")
             }
         };
         println!("{line}");

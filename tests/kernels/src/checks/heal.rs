@@ -1,6 +1,6 @@
 //! `watchfix heal` of a process that runs already, against the masks that the kernel shows.
 
-use super::diagnosis::on_overlay;
+use super::diagnosis::unproved;
 use crate::machine::Machine;
 use crate::tree::{DIRECTORIES, Tree};
 use crate::watcher::{Kind, Watcher};
@@ -24,11 +24,6 @@ fn refused(machine: &Machine, watcher: &Watcher, ended: crate::machine::Ended) {
     };
     assert!(ended.err.contains(missing), "{}", ended.err);
     assert_eq!(watcher.masks(), all(BEFORE, DIRECTORIES));
-}
-
-/// On an overlay of two file systems nothing proves before 6.6 which file a watch is on: it is left alone, and said so.
-fn unproved(machine: &Machine, tree: &Tree) -> bool {
-    on_overlay(tree) && !machine.since((6, 6))
 }
 
 /// A dry run changes nothing and says what heal then does; undo gives back what was.

@@ -1,6 +1,6 @@
 //! `watchfix pause` of a program that runs already: nothing meanwhile, each change once afterwards.
 
-use super::diagnosis::on_overlay;
+use super::diagnosis::unproved;
 use crate::machine::Machine;
 use crate::tree::{DIRECTORIES, Tree};
 use crate::watcher::{Kind, Watcher};
@@ -62,7 +62,7 @@ fn sorted(mut all: Vec<String>) -> Vec<String> {
 
 /// Whether the watches can be changed here at all; if not, that is said, and they are as they were.
 fn possible(machine: &Machine, tree: &Tree) -> bool {
-    machine.may_heal() && !(on_overlay(tree) && !machine.since((6, 6)))
+    machine.may_heal() && !unproved(machine, tree)
 }
 
 /// No event while the command runs; afterwards every change, once, and the masks as before.

@@ -50,7 +50,7 @@ pub fn seccomp(machine: &Machine, kind: Kind) {
     if supervised(machine) == Cover::Nothing {
         let ended = Ended::of(&mut run(machine, &flags, kind));
         assert_eq!(ended.status, Some(125), "{ended:?}");
-        return assert!(ended.err.contains("yama"), "{}", ended.err);
+        return assert!(ended.err.contains("Yama"), "{}", ended.err);
     }
     covered(machine, &flags, kind, supervised(machine));
 }
@@ -85,11 +85,10 @@ fn covered(machine: &Machine, flags: &[&str], kind: Kind, cover: Cover) {
         "a database's file: {names:?}"
     );
     support::overwrite(&tree.config(), "edited");
-    let edits: Vec<_> = watcher
-        .heard()
-        .into_iter()
-        .filter(|event| !event.starts_with("OPEN"))
-        .collect();
+    let mut edits = watcher.heard();
+    // What an OPEN stands between is not joined by the kernel: the file is emptied, and written.
+    edits.retain(|event| !event.starts_with("OPEN"));
+    edits.dedup();
     assert_eq!(edits, ["MODIFY config.toml", "CLOSE_WRITE config.toml"]);
     assert_eq!(watcher.end().code(), Some(0));
 }
