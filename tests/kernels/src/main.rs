@@ -1,9 +1,11 @@
 //! Checks `fdscan`, `watchfix` and the library on the kernel this runs on, as the user it is started by. Linked statically, it runs in
 //! any virtual machine or container; scripts/test-kernels says how.
 //!
-//!     kernels check LABEL DIR       a line for each check; DIR holds the programs. Status 1 if one failed
-//!     kernels docker COMMAND...     runs COMMAND with the system calls refused that Docker's default profile refuses
-//!     kernels signals N PATH HZ     places and removes a watch N times under a timer, for the check of that name
+//! ```text
+//! kernels check LABEL DIR       a line for each check; DIR holds the programs. Status 1 if one failed
+//! kernels docker COMMAND...     runs COMMAND with the system calls refused that Docker's default profile refuses
+//! kernels signals N PATH HZ     places and removes a watch N times under a timer, for the check of that name
+//! ```
 
 // A check fails by panicking, with a sentence that says what is wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
