@@ -13,7 +13,7 @@ use std::fmt::Write;
 const FORMAT: &str = "watchfix heal 1";
 
 /// What a watch is known by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HealKey {
     fd: i32,
     wd: i32,
@@ -30,6 +30,11 @@ impl HealKey {
             device: watch.device.0,
             inode: watch.inode,
         }
+    }
+
+    /// The descriptor of the instance.
+    pub fn fd(&self) -> i32 {
+        self.fd
     }
 }
 

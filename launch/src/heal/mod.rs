@@ -199,6 +199,7 @@ fn note(target: &Target, changes: &[Change], settings: &Settings) -> Result<(), 
         let runtime = Runtime::open().map_err(|e| e.to_string())?;
         let process = target.handle.process();
         let mut record = Record::read(&runtime, process)?.unwrap_or_default();
+        record.forget_gone(process);
         record.add(target, changes);
         record.add_rules(settings.lasting());
         record.write(&runtime, process)

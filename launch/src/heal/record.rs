@@ -4,6 +4,7 @@ use super::plan::Change;
 use super::runtime::Runtime;
 use super::target::Target;
 use inspect::model::{HealKey, HealRecord, HealedMasks, Process};
+use std::collections::HashSet;
 
 /// The record of one process.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -43,6 +44,25 @@ impl Record {
                 change.shown(),
             );
         }
+    }
+
+    /// Lets go of watches that are gone: who follows a process for long would keep a line of each it ever had. An instance of
+    /// which no watch is listed may not have been read, and keeps what is noted.
+    pub fn forget_gone(&mut self, process: &Process) {
+        let unread = |fd| {
+            let mut instances = process.inotify.iter();
+            instances.any(|instance| instance.fd == fd && instance.watches.is_empty())
+        };
+        let listed: HashSet<HealKey> = process
+            .inotify
+            .iter()
+            .flat_map(|instance| {
+                let of = |watch| HealKey::of(instance.fd, watch);
+                instance.watches.iter().map(of)
+            })
+            .collect();
+        let masks = &mut self.0.masks;
+        masks.retain(|key, _| listed.contains(key) || unread(key.fd()));
     }
 
     /// Notes rules that are asked for: one that is given again replaces the one before.

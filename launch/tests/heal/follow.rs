@@ -1,6 +1,7 @@
 //! `--follow`.
 
-use super::stage::{ask, directory, keeper, masks, watchfix};
+use super::stage::{ask, directory, heal, keeper, masks, watchfix};
+use super::undo::record_of;
 use std::collections::BTreeMap;
 use std::time::Instant;
 use support::{DEADLINE, Victim};
@@ -82,4 +83,38 @@ fn an_instance_that_the_process_closes_is_gone_though_it_is_followed() {
     assert_eq!(ask(&mut victim, "new"), fd);
     ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));
     wait_for(victim.pid(), &[(0x3ce, 1)]);
+}
+
+#[test]
+fn the_record_of_a_followed_process_has_the_watches_it_has_and_not_all_it_ever_had() {
+    let (_dir, path) = directory();
+    let make = |name: &str| {
+        std::fs::create_dir(path.join(name)).unwrap();
+        path.join(name).display().to_string()
+    };
+    let mut victim = keeper(&["serve"]);
+    let (lasting, passing) = (ask(&mut victim, "new"), ask(&mut victim, "new"));
+    ask(
+        &mut victim,
+        &format!("add {lasting} 3ee {}", make("lasting")),
+    );
+    let follower = follow(victim.pid());
+    wait_for(victim.pid(), &[(0x3ce, 1)]);
+    for round in 0..4 {
+        let wd = ask(
+            &mut victim,
+            &format!("add {passing} 3ee {}", make(&round.to_string())),
+        );
+        wait_for(victim.pid(), &[(0x3ce, 2)]);
+        ask(&mut victim, &format!("rm {passing} {wd}"));
+        wait_for(victim.pid(), &[(0x3ce, 1)]);
+    }
+    // The last one is let go of at the next change.
+    follower.signal(libc::SIGTERM);
+    follower.finish();
+    let record = std::fs::read_to_string(record_of(victim.pid()).unwrap()).unwrap();
+    assert_eq!(record.lines().count(), 3, "{record}");
+    // What is left comes back.
+    heal(victim.pid(), &["--undo"]).good();
+    assert_eq!(masks(victim.pid()), BTreeMap::from([(0x3ee, 1)]));
 }

@@ -18,7 +18,7 @@ fn records() -> PathBuf {
     }
 }
 
-fn record_of(pid: u32) -> Option<PathBuf> {
+pub fn record_of(pid: u32) -> Option<PathBuf> {
     let entries = std::fs::read_dir(records()).ok()?;
     let prefix = format!("{pid}-");
     let mut paths = entries.flatten().map(|entry| entry.path());
