@@ -7,8 +7,8 @@ use std::path::PathBuf;
 /// Arguments of `fdscan export`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without --output and --listen the metrics go to standard output, once. Without a PID and --name there are \
-series for users and limits alone. What is served is not encrypted, and whoever can connect may read it: ask it \
+Without --output and --listen the metrics go to standard output, once. Without a PID, --name and --all there are \
+series for units, users and limits alone. What is served is not encrypted, and whoever can connect may read it: ask it \
 from elsewhere through a proxy with TLS (docs/prometheus.md).")]
 pub struct ExportArgs {
     /// The processes that have series of their own.
@@ -18,6 +18,10 @@ pub struct ExportArgs {
     /// Processes with this in their name, or in that of their program or the script it runs, have, too; may be given again
     #[arg(long, value_name = "TEXT")]
     pub name: Vec<String>,
+
+    /// Every process has, as far as --max-processes goes
+    #[arg(long, conflicts_with_all = ["targets", "pid", "user", "name"])]
+    pub all: bool,
 
     /// Write to this file, in one step, for the textfile collector of node_exporter
     #[arg(long, value_name = "FILE", conflicts_with = "listen")]
@@ -31,7 +35,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "NAME", requires = "listen")]
     pub allow_host: Vec<String>,
 
-    /// How many processes have series at most: those with most watches and descriptors
+    /// How many processes have series at most: those with most watches, instances, descriptors or bytes in logs
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub max_processes: usize,
 }

@@ -21,7 +21,14 @@ pub fn export(args: &ExportArgs) -> Exit {
 }
 
 /// Those that are meant now: a name may be another process's by the next time.
-fn select(processes: &TargetArgs, names: &[String]) -> Result<(Selection, Vec<Failure>), String> {
+fn select(
+    processes: &TargetArgs,
+    names: &[String],
+    all: bool,
+) -> Result<(Selection, Vec<Failure>), String> {
+    if all {
+        return Ok((Selection::default(), Vec::new()));
+    }
     let found = match processes.is_empty() {
         true => Found::default(),
         false => processes.find(&|_| None)?,
@@ -38,7 +45,7 @@ fn select(processes: &TargetArgs, names: &[String]) -> Result<(Selection, Vec<Fa
 }
 
 fn once(args: &ExportArgs) -> Exit {
-    let (selection, failures) = match select(&args.processes, &args.name) {
+    let (selection, failures) = match select(&args.processes, &args.name, args.all) {
         Ok(selected) => selected,
         Err(why) => {
             complain(&sanitize(&why));
@@ -84,8 +91,8 @@ fn once(args: &ExportArgs) -> Exit {
 }
 
 fn serve(address: SocketAddr, args: &ExportArgs) -> Exit {
-    let (processes, named) = (args.processes.clone(), args.name.clone());
-    let select = move || Ok(select(&processes, &named)?.0);
+    let (processes, named, all) = (args.processes.clone(), args.name.clone(), args.all);
+    let select = move || Ok(select(&processes, &named, all)?.0);
     let (names, most) = (args.allow_host.clone(), args.max_processes);
     let ready = |address| complain(&format!("listening at http://{address}/metrics"));
     if let Err(e) = export::serve(address, names, select, most, ready) {

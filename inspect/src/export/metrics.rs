@@ -1,11 +1,13 @@
 //! A pass over all processes as OpenMetrics. What is not known has no series; nothing is 0 for it.
 
-use crate::model::{self, LogInUse, Name, Row, Severity, Top, UnitRow};
+use super::bounds;
+use crate::model::{self, LogInUse, Name, Row, Severity, Top, UnitRow, User};
 use crate::words::sanitize;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
@@ -13,9 +15,6 @@ use std::time::Duration;
 
 /// Databases of one process that have series: those with the largest logs.
 pub const DATABASES: usize = 8;
-
-/// Units that have series: those with most watches.
-const UNITS: usize = 50;
 
 /// Characters of a unit's name: longer ones are cut.
 const UNIT_NAME: usize = 100;
@@ -53,22 +52,32 @@ struct InUnit {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct User {
+struct OfUser {
     uid: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Coded {
+    code: String,
+    severity: String,
 }
 
 /// One metric with a series for each set of labels.
 type Series<L> = Family<L, Gauge<u64, AtomicU64>>;
 
-/// Writes what `top` shows, in which the pass took `time`.
+/// Writes what `top` shows, in which the pass took `time`. `most` processes have series at most.
 ///
 /// # Errors
 /// None in practice: writing to a String does not fail.
-pub fn encode(top: &Top, time: Duration) -> Result<String, fmt::Error> {
+pub fn encode(top: Top, most: usize, time: Duration) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("fdscan");
-    let dropped = processes(&mut registry, &top.processes);
-    let units_dropped = units(&mut registry, &top.units);
-    users(&mut registry, top);
+    let selected = top.processes.len() as u64;
+    let unreadable = top.users.iter().map(|user| user.unreadable).sum();
+    findings(&mut registry, &top.processes);
+    let (shown, left_out) = bounds::processes(top.processes, most);
+    let databases_dropped = processes(&mut registry, &shown);
+    let units_dropped = units(&mut registry, top.units);
+    let users_dropped = users(&mut registry, top.users);
     let mut single = |name: &str, help: &str, value: Option<u64>| {
         if let Some(value) = value {
             let gauge: Gauge<u64, AtomicU64> = Gauge::default();
@@ -76,8 +85,6 @@ pub fn encode(top: &Top, time: Duration) -> Result<String, fmt::Error> {
             registry.register(name, help, gauge);
         }
     };
-    let left_out = top.processes_left_out as u64;
-    let shown = top.processes.len() as u64;
     let limits = &top.limits;
     for (name, help, value) in [
         (
@@ -93,7 +100,7 @@ pub fn encode(top: &Top, time: Duration) -> Result<String, fmt::Error> {
         (
             "processes",
             "Processes that were selected, with series or without",
-            Some(shown + left_out),
+            Some(selected),
         ),
         (
             "processes_dropped",
@@ -103,17 +110,22 @@ pub fn encode(top: &Top, time: Duration) -> Result<String, fmt::Error> {
         (
             "databases_dropped",
             "Databases beyond 8 of one process, without series",
-            Some(dropped),
+            Some(databases_dropped),
         ),
         (
             "units_dropped",
-            "Containers, pods and units beyond the 50 with most watches, without series",
+            "Containers, pods and units beyond the 100 with most of anything, without series",
             Some(units_dropped),
+        ),
+        (
+            "users_dropped",
+            "Users beyond the 200 with most of anything, without series",
+            Some(users_dropped),
         ),
         (
             "processes_unreadable",
             "Processes of all users that the exporter may not look into",
-            Some(top.users.iter().map(|user| user.unreadable).sum()),
+            Some(unreadable),
         ),
     ] {
         single(name, help, value);
@@ -223,8 +235,31 @@ fn unit_label(unit: &model::Unit) -> String {
         .collect()
 }
 
+/// Registers how many of all selected processes have a finding: also of those without series of their own.
+fn findings(registry: &mut Registry, rows: &[Row]) {
+    let help = "Selected processes with a finding, by its code";
+    let series = series::<Coded>(registry, "findings", help);
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for row in rows {
+        let found = row.findings.iter().flatten();
+        let mut found: Vec<_> = found.map(|f| (f.code, f.severity.name())).collect();
+        found.sort_unstable();
+        found.dedup();
+        for one in found {
+            *counts.entry(one).or_default() += 1;
+        }
+    }
+    for ((code, severity), count) in counts {
+        let labels = Coded {
+            code: code.into(),
+            severity: severity.into(),
+        };
+        add(&series, &labels, Some(count));
+    }
+}
+
 /// Registers the series of units; returns how many have none.
-fn units(registry: &mut Registry, units: &[UnitRow]) -> u64 {
+fn units(registry: &mut Registry, units: Vec<UnitRow>) -> u64 {
     let watches = series(
         registry,
         "unit_inotify_watches",
@@ -240,12 +275,9 @@ fn units(registry: &mut Registry, units: &[UnitRow]) -> u64 {
         "unit_open_fds",
         "Open descriptors of all processes of a unit",
     );
-    let known = || {
-        units
-            .iter()
-            .filter_map(|row| Some((row.unit.as_ref()?, &row.used)))
-    };
-    for (unit, used) in known().take(UNITS) {
+    let (shown, dropped) = bounds::units(units);
+    for UnitRow { unit, used } in &shown {
+        let Some(unit) = unit else { continue };
         let labels = InUnit {
             kind: unit.kind.name().into(),
             unit: unit_label(unit),
@@ -257,10 +289,11 @@ fn units(registry: &mut Registry, units: &[UnitRow]) -> u64 {
         }
         add(&open, &labels, used.fds);
     }
-    known().count().saturating_sub(UNITS) as u64
+    dropped
 }
 
-fn users(registry: &mut Registry, top: &Top) {
+/// Registers the series of users; returns how many have none.
+fn users(registry: &mut Registry, users: Vec<User>) -> u64 {
     let watches = series(
         registry,
         "user_inotify_watches",
@@ -271,15 +304,15 @@ fn users(registry: &mut Registry, top: &Top) {
         "user_inotify_instances",
         "Inotify instances of all processes of a user, each once",
     );
-    // Those of other user namespaces have limits of their own, and there may be any number of them.
-    let here = |user: &&model::User| user.account.user_namespace.is_none();
-    for user in top.users.iter().filter(here) {
-        let labels = User {
+    let (shown, dropped) = bounds::users(users);
+    for user in shown {
+        let labels = OfUser {
             uid: user.account.uid,
         };
         add(&watches, &labels, user.watches);
         add(&instances, &labels, user.instances);
     }
+    dropped
 }
 
 fn series<L>(registry: &mut Registry, name: &str, help: &str) -> Series<L>
@@ -305,3 +338,6 @@ where
         series.get_or_create(labels).inc_by(value);
     }
 }
+
+#[cfg(test)]
+mod tests;

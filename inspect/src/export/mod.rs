@@ -1,6 +1,7 @@
 //! `fdscan export`: a pass over all processes as OpenMetrics, to a file, to standard output, or to a
 //! scraper.
 
+mod bounds;
 mod file;
 mod hosts;
 mod metrics;
@@ -10,7 +11,6 @@ mod server;
 pub use file::replace;
 
 use crate::gather::{Selection, Users};
-use crate::model::Sort;
 use crate::sys::{Signals, end_by};
 use hosts::Hosts;
 use server::Metrics;
@@ -30,17 +30,15 @@ pub struct Exported {
     pub processes: usize,
 }
 
-/// Looks at all processes; those of `selection` have series, `most` of them at most: those with most
-/// watches and descriptors.
+/// Looks at all processes; those of `selection` have series, `most` of them at most: those with most of anything.
 ///
 /// # Errors
 /// The errno of listing /proc.
 pub fn export(selection: &Selection, most: usize) -> io::Result<Exported> {
     let start = Instant::now();
-    let mut top = crate::scans::top(selection, &Users::default())?;
-    top.arrange(Sort::Watches, Some(most));
-    let text = metrics::encode(&top, start.elapsed()).map_err(io::Error::other)?;
-    let processes = top.processes.len() + top.processes_left_out;
+    let top = crate::scans::top(selection, &Users::default())?;
+    let processes = top.processes.len();
+    let text = metrics::encode(top, most, start.elapsed()).map_err(io::Error::other)?;
     Ok(Exported { text, processes })
 }
 

@@ -1,21 +1,18 @@
 //! `fdscan export`: what Prometheus makes of it, and what its server does with clients of every kind.
 
-use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use serde_json::Value;
 use support::Victim;
 
 use crate::common::{Stage, fdscan, is_root, proc_number};
 
-fn promtool() -> Option<PathBuf> {
+pub fn promtool() -> Option<PathBuf> {
     let found = support::tool("promtool");
     if found.is_none() {
         support::skip("there is no promtool: scripts/install-test-tools");
@@ -193,6 +190,28 @@ fn series_are_bounded_and_what_is_dropped_is_counted() {
 }
 
 #[test]
+fn all_processes_have_series_and_those_with_most_of_anything_first() {
+    let stage = Stage::new();
+    let quiet = stage.mkfds(&["idle"]);
+    let text = export(&["--all", "--max-processes", "100000"]);
+    let label = format!("pid=\"{}\"", quiet.pid());
+    assert!(
+        value(&text, "fdscan_process_open_fds", &label).is_some(),
+        "{text}"
+    );
+    assert_eq!(value(&text, "fdscan_processes_dropped", ""), Some(0.0));
+    // Of two the one without a watch stays, for it has as many descriptors as it may.
+    let watcher = stage.mkfds_in(&stage.make("w"), &["watches", "--count", "6"]);
+    let full = stage.mkfds(&["fd-limit", "--limit", "200", "--percent", "90"]);
+    let pids = [&quiet, &watcher, &full].map(|fixture| fixture.pid().to_string());
+    let text = export(&[&pids[0], &pids[1], &pids[2], "--max-processes", "2"]);
+    let shown = pids.map(|pid| text.contains(&format!("fdscan_process_open_fds{{pid=\"{pid}\"")));
+    assert_eq!(shown, [false, true, true], "{text}");
+    let scan = stage.scan(&["export", "--all", "--name", "mkfds"]);
+    assert_eq!(scan.code(), 2, "{}", scan.stderr);
+}
+
+#[test]
 fn a_file_is_replaced_in_one_step_and_everyone_may_read_it() {
     let stage = Stage::new();
     let fixture = stage.mkfds(&["idle"]);
@@ -229,14 +248,19 @@ fn nothing_that_matches_is_3_and_the_rest_is_written_all_the_same() {
 }
 
 /// A server, and where it listens.
-struct Server {
+pub struct Server {
     victim: Victim,
-    address: String,
+    pub address: String,
 }
 
 impl Server {
-    fn start(args: &[&str]) -> Server {
-        let mut victim = Victim::spawn(fdscan().args(["export", "--listen", "0"]).args(args));
+    pub fn start(args: &[&str]) -> Server {
+        Server::run(fdscan().args(["export", "--listen", "0"]).args(args))
+    }
+
+    /// A command that becomes one.
+    pub fn run(command: &mut Command) -> Server {
+        let mut victim = Victim::spawn(command);
         let line = victim.line_with("listening at http://");
         let address = line.split("http://").nth(1).unwrap();
         let address = address.strip_suffix("/metrics").unwrap().to_owned();
@@ -391,85 +415,4 @@ fn an_address_in_use_is_said_and_is_2() {
         "{}",
         scan.stderr
     );
-}
-
-#[test]
-fn a_real_prometheus_scrapes_it() {
-    let Some(prometheus) = support::tool("prometheus") else {
-        return support::skip("there is no prometheus: scripts/install-test-tools");
-    };
-    let stage = Stage::new();
-    let dir = stage.make("prometheus");
-    let fixture = stage.mkfds_in(&stage.make("a"), &["watches", "--count", "6"]);
-    let server = Server::start(&[&fixture.pid().to_string()]);
-    let port = support::free_port();
-    let config = dir.join("prometheus.yml");
-    let text = format!(
-        "global: {{ scrape_interval: 1s }}\nscrape_configs:\n  - job_name: fdscan\n    static_configs: [{{ targets: ['{}'] }}]\n",
-        server.address
-    );
-    std::fs::write(&config, text).unwrap();
-    let mut victim = Victim::spawn(
-        Command::new(prometheus)
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                dir.join("data").display()
-            ))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}")),
-    );
-    victim.line_with("Server is ready to receive web requests");
-    let query = |expression: &str| -> Value {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        let get = format!("GET /api/v1/query?query={expression} HTTP/1.0\r\n\r\n");
-        stream.write_all(get.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let body = answer.split_once("\r\n\r\n").unwrap().1;
-        let answer: Value = serde_json::from_str(body).unwrap();
-        answer["data"]["result"].clone()
-    };
-    let start = Instant::now();
-    let seen = loop {
-        let seen = query("fdscan_process_inotify_watches");
-        if seen.as_array().is_some_and(|list| !list.is_empty()) {
-            break seen;
-        }
-        assert!(start.elapsed() < support::DEADLINE, "{:?}", victim.seen());
-        // It says nothing about a scrape that went well.
-        std::thread::sleep(Duration::from_millis(100));
-    };
-    assert_eq!(seen[0]["value"][1], "6", "{seen}");
-    assert_eq!(seen[0]["metric"]["comm"], "mkfds");
-    assert_eq!(query("up")[0]["value"][1], "1");
-}
-
-#[test]
-fn the_example_alerts_are_valid_and_about_metrics_that_exist() {
-    let rules = support::root().join("docs/fdscan-alerts.yml");
-    let text = std::fs::read_to_string(&rules).unwrap();
-    let names = |text: &str| -> BTreeSet<String> {
-        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        words
-            .filter(|word| word.starts_with("fdscan_"))
-            .map(str::to_owned)
-            .collect()
-    };
-    let stage = Stage::new();
-    let fixture = stage.mkfds_in(&stage.make("db"), &["sqlite-connections", "--count", "1"]);
-    let exported = names(&export(&[&fixture.pid().to_string()]));
-    let unknown: Vec<_> = names(&text).difference(&exported).cloned().collect();
-    assert!(unknown.is_empty(), "{unknown:?} is not among {exported:?}");
-    if let Some(promtool) = promtool() {
-        let run = Command::new(promtool)
-            .args(["check", "rules"])
-            .arg(&rules)
-            .output()
-            .unwrap();
-        assert!(
-            run.status.success(),
-            "{}",
-            String::from_utf8_lossy(&run.stderr)
-        );
-    }
 }

@@ -16,6 +16,7 @@ mod docs;
 mod events;
 mod exit_status;
 mod export_command;
+mod fleet;
 mod growth;
 mod hanging;
 mod identity;

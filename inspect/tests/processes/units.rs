@@ -12,7 +12,7 @@ use crate::common::{Fixture, Scan, Stage, fdscan, fdscan_binary, is_root};
 const UID: &str = "8ca306fa_3c03_47fa_97dd_19979c345572";
 
 /// A control group of this path in one hierarchy, gone when it is dropped.
-struct Group {
+pub struct Group {
     path: PathBuf,
     /// It and what had to be made above it, the innermost first.
     made: Vec<PathBuf>,
@@ -21,7 +21,7 @@ struct Group {
 impl Group {
     /// In every hierarchy that has groups with names: version 2 alone, or beside version 1, and systemd's own of version
     /// 1. None where groups cannot be made.
-    fn make(path: &str) -> Vec<Group> {
+    pub fn make(path: &str) -> Vec<Group> {
         let roots = [
             "/sys/fs/cgroup/unified",
             "/sys/fs/cgroup/systemd",
@@ -41,7 +41,7 @@ impl Group {
         groups.collect()
     }
 
-    fn take(&self, pid: u32) {
+    pub fn take(&self, pid: u32) {
         std::fs::write(self.path.join("cgroup.procs"), pid.to_string()).unwrap();
     }
 }
@@ -59,7 +59,7 @@ impl Drop for Group {
 }
 
 /// An ID only this test process has, of 64 characters.
-fn id(of: u8) -> String {
+pub fn id(of: u8) -> String {
     format!("{:0>62}{of:02x}", format!("{:x}", std::process::id()))
 }
 
