@@ -7,8 +7,14 @@ use std::time::Instant;
 use support::{DEADLINE, Victim};
 
 fn follow(pid: u32) -> Victim {
+    follow_with(pid, &[])
+}
+
+fn follow_with(pid: u32, args: &[&str]) -> Victim {
     let mut command = watchfix();
-    command.args(["heal", "--follow", &pid.to_string()]);
+    command
+        .args(["heal", "--follow", &pid.to_string()])
+        .args(args);
     let mut follower = Victim::spawn(&mut command);
     follower.line_with("following process");
     follower
@@ -34,13 +40,15 @@ fn watches_and_instances_that_come_later_are_healed_until_the_process_ends() {
     let mut victim = keeper(&["serve"]);
     let fd = ask(&mut victim, "new");
     ask(&mut victim, &format!("add {fd} 3ee {}", make("a")));
-    let follower = follow(victim.pid());
+    let mut follower = follow_with(victim.pid(), &["--log", "stderr"]);
     wait_for(victim.pid(), &[(0x3ce, 1)]);
     ask(&mut victim, &format!("add {fd} 3ee {}", make("b")));
     wait_for(victim.pid(), &[(0x3ce, 2)]);
     let other = ask(&mut victim, "new");
     ask(&mut victim, &format!("add {other} 2a {}", make("c")));
     wait_for(victim.pid(), &[(0x3ce, 2), (0xa, 1)]);
+    // It counts a change once it has looked again, and then logs it.
+    follower.line_with("mask 0x2a -> 0xa");
 
     let pid = victim.pid();
     victim.finish();
