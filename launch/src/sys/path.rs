@@ -186,11 +186,5 @@ pub fn read_at<const N: usize>(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<[
 /// # Errors
 /// The kernel's errno.
 pub fn is_in_proc(file: BorrowedFd<'_>) -> io::Result<bool> {
-    let mut stat = std::mem::MaybeUninit::<libc::statfs>::uninit();
-    // SAFETY: `stat` has room for one struct statfs.
-    check(unsafe { libc::fstatfs(file.as_raw_fd(), stat.as_mut_ptr()) }.into())?;
-    // SAFETY: fstatfs succeeded, so it filled the whole struct.
-    let stat = unsafe { stat.assume_init() };
-    // The field is signed with glibc and unsigned with musl.
-    Ok(stat.f_type as u64 == libc::PROC_SUPER_MAGIC as u64)
+    Ok(rustix::fs::fstatfs(file)?.f_type == rustix::fs::PROC_SUPER_MAGIC)
 }
