@@ -5,6 +5,7 @@ use super::{Colour, FailOn, TargetArgs};
 use crate::check::Rule;
 use crate::model::Mask;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// Arguments of `fdscan check`. Every limit is one for each single process.
 #[derive(Debug, clap::Args)]
@@ -47,6 +48,10 @@ pub struct CheckArgs {
     /// Print JSON (schema fdscan/1) instead of text; CMD's output then goes to standard error
     #[arg(long)]
     pub json: bool,
+
+    /// Also write JSON to this file, in one step
+    #[arg(long, value_name = "FILE")]
+    pub json_file: Option<PathBuf>,
 
     /// When to use colour; auto means on a terminal, unless NO_COLOR is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]

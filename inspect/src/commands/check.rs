@@ -5,6 +5,7 @@ use super::{complain, layout};
 use inspect::Exit;
 use inspect::check::{self, NotStarted};
 use inspect::cli::CheckArgs;
+use inspect::export;
 use inspect::model::CheckScan;
 use inspect::render::{self, Detail, Guard, Layout};
 use inspect::words::sanitize;
@@ -53,6 +54,16 @@ pub fn check(args: &CheckArgs) -> ExitCode {
 
 /// A reader that has seen enough is not an error.
 fn report(scan: &CheckScan, args: &CheckArgs, to: impl Write) -> Result<(), Exit> {
+    if let Some(path) = &args.json_file {
+        let mut text = Vec::new();
+        let written = render::json(scan, &mut text)
+            .and_then(|()| export::replace(path, &String::from_utf8_lossy(&text)));
+        if let Err(e) = written {
+            let what = path.display().to_string();
+            complain(&format!("{} could not be written: {e}", sanitize(&what)));
+            return Err(Exit::Usage);
+        }
+    }
     match write(scan, args, to) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(super::unwritten(&e)),
         _ => Ok(()),

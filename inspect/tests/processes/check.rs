@@ -211,6 +211,35 @@ fn a_command_s_output_is_its_own_and_the_document_is_alone() {
     assert_eq!(doc["command"]["command"], "sh -c echo out; exit 7");
 }
 
+#[test]
+fn json_goes_to_a_file_as_well_and_the_text_stays() {
+    let stage = Stage::new();
+    let file = stage.make("d").join("check.json");
+    let path = file.to_str().unwrap();
+    let scan = check(&["--json-file", path, "--", "sh", "-c", "echo out; exit 7"]);
+    assert_eq!((scan.code(), scan.text()), (7, "out\n"), "{}", scan.stderr);
+    assert!(scan.stderr.contains("ok       fail-on"), "{}", scan.stderr);
+    let read = || -> Value { serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap() };
+    let doc = read();
+    assert_eq!(violations(&doc), Vec::<String>::new());
+    assert_eq!(doc["command"]["exit_status"], 7);
+    // What is there is replaced, and a broken rule is in it.
+    let own = std::process::id().to_string();
+    assert_eq!(
+        check(&["--json-file", path, "--max-fds", "0", &own]).code(),
+        1
+    );
+    assert_eq!(rule(&read(), "max-fds")["passed"], false);
+    let nowhere = format!("{path}/no/directory");
+    let scan = check(&["--json-file", &nowhere, &own]);
+    assert_eq!(scan.code(), 2);
+    assert!(
+        scan.stderr.contains("could not be written"),
+        "{}",
+        scan.stderr
+    );
+}
+
 /// Runs mkfds below `fdscan check`, holds its state for as long as two looks take, and returns the status
 /// and the document.
 fn check_fixture(rules: &[&str], program: &[&str], dir: &Path) -> (i32, Value) {
