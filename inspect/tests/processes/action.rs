@@ -1,7 +1,10 @@
 //! `action.yml`, read by a real YAML parser and run step by step as a runner of GitHub's does.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -49,51 +52,100 @@ fn substitute(text: &str, known: &BTreeMap<String, String>) -> String {
     text
 }
 
+/// Where the action runs: the tree it was checked out to, at which tag, and what else a step has in its environment.
+struct Runner<'a> {
+    tree: &'a Path,
+    at: &'a str,
+    environment: &'a [(&'a str, &'a OsStr)],
+}
+
+struct Ran {
+    output: Output,
+    /// The action's own outputs.
+    outputs: BTreeMap<String, String>,
+    summary: String,
+    /// The runner's directory for files of the job: gone with this.
+    _temp: TempDir,
+}
+
 /// Runs all steps with these inputs; the first that fails is the last.
 fn run(action: &Value, inputs: &[(&str, &str)]) -> Output {
-    let dir = TempDir::new().unwrap();
-    let given: BTreeMap<_, _> = inputs.iter().copied().collect();
-    let mut known = BTreeMap::new();
-    for (name, input) in action["inputs"].as_object().unwrap() {
-        let default = input["default"].as_str().unwrap();
-        let value = given.get(name.as_str()).copied().unwrap_or(default);
-        known.insert(format!("inputs.{name}"), value.to_owned());
+    let here = Runner {
+        tree: support::root(),
+        at: "main",
+        environment: &[],
+    };
+    here.run(action, inputs).output
+}
+
+impl Runner<'_> {
+    fn run(&self, action: &Value, inputs: &[(&str, &str)]) -> Ran {
+        let dir = TempDir::new().unwrap();
+        let given: BTreeMap<_, _> = inputs.iter().copied().collect();
+        let mut known = BTreeMap::new();
+        known.insert("github.action_ref".to_owned(), self.at.to_owned());
+        known.insert(
+            "github.action_repository".to_owned(),
+            "o/watchfix".to_owned(),
+        );
+        for (name, input) in action["inputs"].as_object().unwrap() {
+            let default = input["default"].as_str().unwrap();
+            let value = given.get(name.as_str()).copied().unwrap_or(default);
+            known.insert(format!("inputs.{name}"), value.to_owned());
+        }
+        let summary = dir.path().join("summary");
+        fs::write(&summary, "").unwrap();
+        let mut last = None;
+        for (at, step) in action["runs"]["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .enumerate()
+        {
+            assert_eq!(step["shell"], "bash", "a composite step names its shell");
+            let script = dir.path().join(format!("{at}.sh"));
+            fs::write(&script, step["run"].as_str().unwrap()).unwrap();
+            let output = dir.path().join("output");
+            fs::write(&output, "").unwrap();
+            // The command line of docs.github.com for `shell: bash`.
+            let mut bash = Command::new("bash");
+            bash.args(["--noprofile", "--norc", "-eo", "pipefail"])
+                .arg(&script);
+            bash.env("GITHUB_ACTIONS", "true");
+            bash.env("GITHUB_ACTION_PATH", self.tree);
+            bash.env("GITHUB_OUTPUT", &output);
+            bash.env("GITHUB_STEP_SUMMARY", &summary);
+            bash.env("RUNNER_TEMP", dir.path());
+            bash.envs(self.environment.iter().copied());
+            for (name, value) in step["env"].as_object().unwrap() {
+                bash.env(name, substitute(value.as_str().unwrap(), &known));
+            }
+            let done = bash.output().unwrap();
+            for line in fs::read_to_string(&output).unwrap().lines() {
+                let (key, value) = line.split_once('=').unwrap();
+                let id = step["id"].as_str().unwrap();
+                known.insert(format!("steps.{id}.outputs.{key}"), value.to_owned());
+            }
+            let failed = !done.status.success();
+            last = Some(done);
+            if failed {
+                break;
+            }
+        }
+        let own = action["outputs"].as_object().unwrap().iter();
+        let outputs = own.map(|(name, output)| {
+            let source = output["value"].as_str().unwrap();
+            let source = source.trim_matches(['$', '{', '}', ' ']);
+            // What was not set is empty.
+            (name.clone(), known.get(source).cloned().unwrap_or_default())
+        });
+        Ran {
+            output: last.unwrap(),
+            outputs: outputs.collect(),
+            summary: fs::read_to_string(summary).unwrap(),
+            _temp: dir,
+        }
     }
-    let mut last = None;
-    for (at, step) in action["runs"]["steps"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .enumerate()
-    {
-        assert_eq!(step["shell"], "bash", "a composite step names its shell");
-        let script = dir.path().join(format!("{at}.sh"));
-        fs::write(&script, step["run"].as_str().unwrap()).unwrap();
-        let output = dir.path().join("output");
-        fs::write(&output, "").unwrap();
-        // The command line of docs.github.com for `shell: bash`.
-        let mut bash = Command::new("bash");
-        bash.args(["--noprofile", "--norc", "-eo", "pipefail"])
-            .arg(&script);
-        bash.env("GITHUB_ACTIONS", "true");
-        bash.env("GITHUB_ACTION_PATH", support::root());
-        bash.env("GITHUB_OUTPUT", &output);
-        for (name, value) in step["env"].as_object().unwrap() {
-            bash.env(name, substitute(value.as_str().unwrap(), &known));
-        }
-        let done = bash.output().unwrap();
-        for line in fs::read_to_string(&output).unwrap().lines() {
-            let (key, value) = line.split_once('=').unwrap();
-            let id = step["id"].as_str().unwrap();
-            known.insert(format!("steps.{id}.outputs.{key}"), value.to_owned());
-        }
-        let failed = !done.status.success();
-        last = Some(done);
-        if failed {
-            break;
-        }
-    }
-    last.unwrap()
 }
 
 fn text(output: &Output) -> String {
@@ -176,6 +228,134 @@ fn a_broken_rule_fails_the_step_and_annotates_it() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let annotations = text(&output).matches("::error title=fdscan%3A").count();
     assert_eq!(annotations, 2, "{}", text(&output));
+}
+
+#[test]
+fn its_report_and_its_summary_are_there_whether_the_check_holds_or_not() {
+    let Some(action) = action() else { return };
+    let here = Runner {
+        tree: support::root(),
+        at: "main",
+        environment: &[],
+    };
+    let command = "echo '# out'; echo err >&2; sleep 1";
+    for (most, status, verdict) in [("200", 0, "ok       max-fds"), ("1", 1, "BROKEN   max-fds")] {
+        let ran = here.run(&action, &[FDSCAN, ("run", command), ("max-fds", most)]);
+        assert_eq!(
+            ran.output.status.code(),
+            Some(status),
+            "{}",
+            text(&ran.output)
+        );
+        // The command's streams stay its own.
+        let streams = (&ran.output.stdout[..], &ran.output.stderr[..]);
+        assert!(streams.0.starts_with(b"# out\n"), "{}", text(&ran.output));
+        assert_eq!(streams.1, b"err\n");
+        let report = fs::read(&ran.outputs["report"]).unwrap();
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        assert_eq!(report["passed"], status == 0);
+        assert!(
+            ran.summary.starts_with("### fdscan check\n"),
+            "{}",
+            ran.summary
+        );
+        assert!(
+            ran.summary.contains(&format!("\n    {verdict} {most}:")),
+            "{}",
+            ran.summary
+        );
+        for other in ["::error", "out", "err\n"] {
+            assert!(!ran.summary.contains(other), "{}", ran.summary);
+        }
+    }
+    let ran = here.run(&action, &[FDSCAN]);
+    assert_eq!(ran.outputs["report"], "");
+}
+
+/// A directory of releases, as GitHub serves them, with one of this version: its program is `program`.
+fn releases(at: &Path, program: &str) -> PathBuf {
+    let version = env!("CARGO_PKG_VERSION");
+    let name = format!("watchfix-{version}-{}-linux", std::env::consts::ARCH);
+    let bin = at.join(&name).join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    symlink(program, bin.join("fdscan")).unwrap();
+    let release = at.join(format!("o/watchfix/releases/download/v{version}"));
+    fs::create_dir_all(&release).unwrap();
+    let script = "tar -czf \"$2/$1.tar.gz\" \"$1\" && cd \"$2\" && sha256sum -- * >SHA256SUMS";
+    let made = Command::new("sh")
+        .args(["-ec", script, "sh", &name])
+        .arg(&release)
+        .current_dir(at)
+        .status();
+    assert!(made.unwrap().success());
+    release.join(name + ".tar.gz")
+}
+
+#[test]
+fn the_release_of_its_own_tag_is_taken_and_its_checksum_compared() {
+    let Some(action) = action() else { return };
+    if support::tool("curl").is_none() {
+        support::skip("there is no curl");
+        return;
+    }
+    let dir = TempDir::new().unwrap();
+    let (tree, tools) = (dir.path().join("tree"), dir.path().join("tools"));
+    fs::create_dir_all(tree.join("scripts")).unwrap();
+    fs::create_dir(&tools).unwrap();
+    for file in ["scripts/action", "Cargo.toml"] {
+        fs::copy(support::root().join(file), tree.join(file)).unwrap();
+    }
+    // Neither an fdscan nor a cargo is there.
+    for name in
+        "bash cat curl dirname grep gzip mktemp realpath sed sh sha256sum tar uname".split(' ')
+    {
+        symlink(support::tool(name).unwrap(), tools.join(name)).unwrap();
+    }
+    let tarball = releases(dir.path(), FDSCAN.1);
+    let server = format!("file://{}", dir.path().display());
+    let at = |at| {
+        let environment = [
+            ("PATH", tools.as_os_str()),
+            ("GITHUB_SERVER_URL", server.as_ref()),
+        ];
+        let runner = Runner {
+            tree: &tree,
+            at,
+            environment: &environment,
+        };
+        runner.run(&action, &[("run", "true")]).output
+    };
+    let version = concat!("v", env!("CARGO_PKG_VERSION"));
+    let major = version.split_once('.').unwrap().0;
+    for tag in [version, major] {
+        let output = at(tag);
+        assert!(output.status.success(), "{tag}: {}", text(&output));
+        assert!(
+            text(&output).contains("The command ran for"),
+            "{}",
+            text(&output)
+        );
+    }
+    // A branch, a commit and another version have none: it would be built.
+    for other in ["main", "3dc1f35", "v", "", &version[..version.len() - 1]] {
+        let output = at(other);
+        assert_eq!(output.status.code(), Some(2), "{other}");
+        assert!(
+            text(&output).contains("no cargo to build it with"),
+            "{}",
+            text(&output)
+        );
+    }
+    fs::write(&tarball, fs::read(&tarball).unwrap().repeat(2)).unwrap();
+    let output = at(version);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output).contains("is not the file of"),
+        "{}",
+        text(&output)
+    );
+    fs::remove_file(&tarball).unwrap();
+    assert!(text(&at(version)).contains("no cargo to build it with"));
 }
 
 #[test]
