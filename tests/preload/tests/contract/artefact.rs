@@ -64,6 +64,22 @@ fn any_glibc_of_the_last_ten_years_is_new_enough() {
     }
 }
 
+/// The released library is linked against these names alone: one more, and it cannot be built.
+#[test]
+fn it_takes_from_libc_what_scripts_package_has_for_it() {
+    let script = std::fs::read_to_string(support::root().join("scripts/package")).unwrap();
+    let list = script.split("\nsymbols=(").nth(1).unwrap();
+    let listed: Vec<_> = list.split(')').next().unwrap().split(' ').collect();
+    let all = run("readelf", &["--dyn-syms", "-W"]);
+    let undefined = all.lines().filter(|line| line.contains(" UND "));
+    let names = undefined.filter_map(|line| line.split_whitespace().nth(7));
+    let mut taken: Vec<_> = names.map(|name| name.split('@').next().unwrap()).collect();
+    // There atomics out of line ask for it, which scripts/package turns off.
+    taken.retain(|name| cfg!(not(target_arch = "aarch64")) || *name != "getauxval");
+    taken.sort_unstable();
+    assert_eq!(taken, listed);
+}
+
 #[test]
 fn it_is_at_most_44_kib() {
     let size = std::fs::metadata(libwatchfix()).unwrap().len();
