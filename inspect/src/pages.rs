@@ -21,7 +21,7 @@ pub struct Manual {
 }
 
 /// When this version came out, as CHANGELOG.md has it.
-const DATE: &str = "2026-11-27";
+const DATE: &str = "2026-11-28";
 
 /// That of fdscan.
 pub const FDSCAN: Manual = Manual {

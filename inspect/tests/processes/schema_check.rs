@@ -7,7 +7,7 @@ use crate::common::violations;
 /// A document that keeps the contract, made by hand from design.md.
 fn kept() -> Value {
     json!({
-        "schema": "fdscan/1", "fdscan_version": "0.1.0", "taken_at": "2026-11-22T23:30:00Z",
+        "schema": "fdscan/1", "fdscan_version": "0.2.0", "taken_at": "2026-11-22T23:30:00Z",
         "limits": {
             "max_user_watches": 192536, "max_user_instances": 128, "max_queued_events": 16384
         },

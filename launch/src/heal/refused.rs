@@ -1,10 +1,10 @@
 //! Why a process cannot be healed at all, and what would help.
 
-use crate::sys::{pidfd, words};
+use crate::sys::pidfd;
 use inspect::gather::{MissingPermission, missing_access};
 use inspect::model::{Failure, FailureKind};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::{fs, io};
 
 /// A process that cannot be healed: whole sentences.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Refused {
             Some(libc::EINVAL | libc::ENOENT) => {
                 Refused::NoProcess(format!("{pid} is not a process but a thread of one"))
             }
-            _ => Refused::NotPermitted(unsupported("pidfd_open", (5, 3), error)),
+            _ => Refused::NotPermitted(unsupported("pidfd_open", "5.3", error)),
         }
     }
 
@@ -65,12 +65,12 @@ impl Refused {
             Some(libc::EPERM) if !calls_are_allowed() => Refused::NotPermitted(format!(
                 "process {pid} cannot be changed: this container's seccomp profile refuses \
                  pidfd_getfd, also for processes of its own; it allows it with CAP_SYS_PTRACE \
-                 (docker run --cap-add SYS_PTRACE). {FROM_THE_HOST}"
+                 (docker run --cap-add SYS_PTRACE)"
             )),
             Some(libc::EPERM) => Refused::NotPermitted(missing(pid).unwrap_or_else(|| {
                 format!("process {pid} cannot be changed: the kernel refuses ptrace access to it")
             })),
-            _ => Refused::NotPermitted(unsupported("pidfd_getfd", (5, 6), error)),
+            _ => Refused::NotPermitted(unsupported("pidfd_getfd", "5.6", error)),
         }
     }
 }
@@ -82,31 +82,11 @@ fn calls_are_allowed() -> bool {
         .is_ok()
 }
 
-/// A container runs on the host's kernel, and what runs in it can be seen there.
-const FROM_THE_HOST: &str =
-    "It can be healed from the host, where it has another PID (fdscan top lists all)";
-
-/// A system call that is not there, or refused: `since` is the release of Linux that brought it.
-fn unsupported(call: &str, since: (u32, u32), error: &io::Error) -> String {
-    let (major, minor) = since;
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let is_there = version(&release).is_none_or(|running| running >= since);
+fn unsupported(call: &str, since: &str, error: &io::Error) -> String {
     match error.raw_os_error() {
-        Some(libc::ENOSYS) if !is_there => {
-            format!("this kernel has no {call}: it came with Linux {major}.{minor}")
-        }
-        Some(libc::ENOSYS | libc::EPERM | libc::EACCES) => format!(
-            "{call} is refused here ({}), by the seccomp profile of a container or sandbox. {FROM_THE_HOST}",
-            words(error)
-        ),
-        _ => format!("{call} failed: {}", words(error)),
+        Some(libc::ENOSYS) => format!("this kernel has no {call}: it came with Linux {since}"),
+        _ => format!("{call} failed: {error}"),
     }
-}
-
-/// Major and minor number of a release such as `5.10.0-32-amd64`.
-fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.trim().splitn(3, ['.', '-']);
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// This program as a shell takes it: sudo(8) has a PATH of its own.
@@ -136,45 +116,12 @@ fn missing(pid: u32) -> Option<String> {
         ),
         MissingPermission::Yama(_) => format!(
             "process {pid} cannot be changed: kernel.yama.ptrace_scope is 1, which lets a process \
-             be changed by the one that started it and by root only ({sudo}, or sudo sysctl \
+             be changed by the one that started it and by root only ({sudo}, or sysctl \
              kernel.yama.ptrace_scope=0 for as long as it takes)"
         ),
         MissingPermission::Capability => format!(
             "process {pid} cannot be changed: root needs CAP_SYS_PTRACE for it here \
-             (docker run --cap-add SYS_PTRACE). {FROM_THE_HOST}"
+             (docker run --cap-add SYS_PTRACE)"
         ),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_call_this_kernel_has_is_refused_by_a_profile() {
-        let missing = io::Error::from_raw_os_error(libc::ENOSYS);
-        let text = unsupported("pidfd_open", (5, 3), &missing);
-        assert!(
-            text.contains("seccomp profile") && text.contains("from the host"),
-            "{text}"
-        );
-        let text = unsupported("pidfd_none", (99, 1), &missing);
-        assert_eq!(
-            text,
-            "this kernel has no pidfd_none: it came with Linux 99.1"
-        );
-        let refused = io::Error::from_raw_os_error(libc::EPERM);
-        let text = unsupported("pidfd_open", (5, 3), &refused);
-        assert!(
-            text.contains("not permitted") && text.contains("seccomp profile"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn a_release_begins_with_two_numbers() {
-        assert_eq!(version("5.10.0-32-amd64\n"), Some((5, 10)));
-        assert_eq!(version("6.6-microsoft-standard-WSL2"), Some((6, 6)));
-        assert_eq!(version("unknown"), None);
-    }
 }
