@@ -273,6 +273,7 @@ fn silent(pid: &str) -> Vec<Vec<&str>> {
             "1",
         ],
         vec!["export", "--name", "python3"],
+        vec!["export", "--all"],
     ]
 }
 
@@ -368,6 +369,10 @@ fn what_is_named_on_a_dead_file_system_is_tried_for_a_moment() {
     // Nothing is written there either.
     let output = scene.fdscan_that_fails(&["export", "--output", &path(&scene.dead, "new.prom")]);
     says(&output, "did not answer");
+    let pid = &*scene.pids[1];
+    let file = path(&scene.dead, "new.json");
+    let output = scene.fdscan_that_fails(&["check", pid, "--json-file", &file]);
+    says(&output, "did not answer");
     let output = scene.fdscan_that_fails(&["man", &path(&scene.dead, "man")]);
     says(&output, "did not answer");
 }
@@ -407,9 +412,14 @@ fn every_command_and_flag_is_tried_beside_a_dead_file_system() {
     let commands: Vec<_> = program.get_subcommands().collect();
     let named = |word: &str| commands.iter().find(|command| command.get_name() == word);
     // These do nothing else, or are tried in a test of their own.
-    let mut tried: BTreeSet<(String, String)> = ["listen", "allow-host", "output"]
-        .map(|flag| ("export".to_owned(), flag.to_owned()))
-        .into();
+    let mut tried: BTreeSet<(String, String)> = [
+        ("export", "listen"),
+        ("export", "allow-host"),
+        ("export", "output"),
+        ("check", "json-file"),
+    ]
+    .map(|(command, flag)| (command.to_owned(), flag.to_owned()))
+    .into();
     let pid = "1";
     for args in [telling(pid), silent(pid), naming(pid, pid, pid)].concat() {
         let command = named(args[0]).map_or("", |command| command.get_name());
