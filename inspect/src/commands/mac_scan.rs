@@ -1,10 +1,8 @@
 //! `fdscan PID...` on a Mac.
 
-use super::{answer, complain, complain_plainly, layout};
+use super::{complain_plainly, concluded, show};
 use inspect::Exit;
 use inspect::cli::ScanArgs;
-use inspect::render::{self, Detail};
-use inspect::words::sanitize;
 
 /// Scans the processes, says what was found, then which could not be read.
 pub fn scan(args: &ScanArgs) -> Exit {
@@ -14,16 +12,8 @@ pub fn scan(args: &ScanArgs) -> Exit {
         return Exit::Usage;
     }
     let scan = inspect::scan(&pids, args.all);
-    let detail = match args.all {
-        true => Detail::All,
-        false => Detail::of(args.tables),
-    };
-    let layout = layout(args.answer.color, detail);
-    if let Err(exit) = answer(args.answer, &scan, |to| render::text(&scan, layout, to)) {
+    if let Err(exit) = show(&scan, args) {
         return exit;
     }
-    for error in &scan.errors {
-        complain(&sanitize(&error.why));
-    }
-    Exit::of(&scan, args.answer.fail_on.least())
+    concluded(&scan, args)
 }

@@ -48,8 +48,10 @@ pub use wal::wal;
 #[cfg(target_os = "linux")]
 pub use watch::watch;
 
-use inspect::cli::{AnswerArgs, Colour};
+use inspect::cli::{AnswerArgs, Colour, ScanArgs};
+use inspect::model::Scan;
 use inspect::render::{self, Detail, Guard, Layout, Style, inert};
+use inspect::words::sanitize;
 use inspect::{Exit, terminal_width};
 use serde::Serialize;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
@@ -74,6 +76,27 @@ fn answer(
         true => render::json(answer, to.unguarded()),
         false => text(to),
     })
+}
+
+/// Writes what a scan found.
+///
+/// # Errors
+/// As [`answer`].
+fn show(scan: &Scan, args: &ScanArgs) -> Result<(), Exit> {
+    let detail = match args.all {
+        true => Detail::All,
+        false => Detail::of(args.tables),
+    };
+    let layout = layout(args.answer.color, detail);
+    answer(args.answer, scan, |to| render::text(scan, layout, to))
+}
+
+/// Says which processes could not be read, and gives the exit status of the scan.
+fn concluded(scan: &Scan, args: &ScanArgs) -> Exit {
+    for error in &scan.errors {
+        complain(&sanitize(&error.why));
+    }
+    Exit::of(scan, args.answer.fail_on.least())
 }
 
 /// Writes to standard output.

@@ -1,12 +1,10 @@
 //! `fdscan PID...`
 
 use super::processes::several_or_command;
-use super::{answer, complain, layout};
+use super::{complain, concluded, show};
 use inspect::MOMENT;
 use inspect::cli::ScanArgs;
 use inspect::findings::may_be_in_the_way;
-use inspect::render::{self, Detail};
-use inspect::words::sanitize;
 use inspect::{Exit, Options};
 use std::io::{self, IsTerminal};
 
@@ -29,12 +27,7 @@ pub fn scan(args: &ScanArgs) -> Exit {
         },
     );
     scan.errors.extend(found.failures);
-    let detail = match args.all {
-        true => Detail::All,
-        false => Detail::of(args.tables),
-    };
-    let layout = layout(args.answer.color, detail);
-    if let Err(exit) = answer(args.answer, &scan, |to| render::text(&scan, layout, to)) {
+    if let Err(exit) = show(&scan, args) {
         return exit;
     }
     if args.window.is_none() && !args.answer.json {
@@ -50,8 +43,5 @@ pub fn scan(args: &ScanArgs) -> Exit {
             ));
         }
     }
-    for error in &scan.errors {
-        complain(&sanitize(&error.why));
-    }
-    Exit::of(&scan, args.answer.fail_on.least())
+    concluded(&scan, args)
 }
