@@ -7,7 +7,7 @@ use super::files::identity;
 use crate::formats::sqlite::{
     Mode, database_mode, group, header::JOURNAL, journal, log, log_state::filled, part,
 };
-use crate::model::{Gaps, Holder, Part, Process};
+use crate::model::{Gaps, Part, Process};
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::os::unix::ffi::OsStrExt;
@@ -42,14 +42,7 @@ pub fn look(process: &mut Process, gaps: &mut Gaps) {
                 .filter(|file| !filled(file, &mut [0; JOURNAL]).is_empty())
                 .and_then(|file| journal(&file));
         }
-        database.holders = vec![Holder {
-            pid: process.pid,
-            comm: process.comm.clone(),
-            cmdline: process.cmdline.clone(),
-            handles: Some(database.handles),
-            wal_handles: Some(database.wal_handles),
-            shm_handles: Some(database.shm_handles),
-        }];
+        database.holders = vec![database.held_by(process.pid, &process.comm, &process.cmdline)];
     }
     process.sqlite = found;
 }

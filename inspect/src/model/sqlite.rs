@@ -80,6 +80,18 @@ pub struct Database {
 }
 
 impl Database {
+    /// The process whose descriptors it counts, as one that holds it.
+    pub fn held_by(&self, pid: u32, comm: &Option<Name>, cmdline: &Option<Vec<Name>>) -> Holder {
+        Holder {
+            pid,
+            comm: comm.clone(),
+            cmdline: cmdline.clone(),
+            handles: Some(self.handles),
+            wal_handles: Some(self.wal_handles),
+            shm_handles: Some(self.shm_handles),
+        }
+    }
+
     /// Derives from the descriptors what they mean in WAL mode.
     pub fn count_connections(&mut self) {
         let wal_mode = self.wal_mode == Some(true);

@@ -10,7 +10,7 @@ use crate::gather::sqlite::{moved, overwritten};
 use crate::gather::subject::Subject;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::FinalLink;
-use crate::model::{Database, Holder, Part, RollbackKind};
+use crate::model::{Database, Part, RollbackKind};
 
 /// Fills in the logs and locks of the databases of `process`.
 pub fn look(subject: &mut Subject<'_>) {
@@ -35,14 +35,7 @@ pub fn look(subject: &mut Subject<'_>) {
         {
             database.journal = Some(journal);
         }
-        let mut all = vec![Holder {
-            pid: process.pid,
-            comm: process.comm.clone(),
-            cmdline: process.cmdline.clone(),
-            handles: Some(database.handles),
-            wal_handles: Some(database.wal_handles),
-            shm_handles: Some(database.shm_handles),
-        }];
+        let mut all = vec![database.held_by(process.pid, &process.comm, &process.cmdline)];
         let peers = found.iter().flat_map(|found| &found.peers);
         all.extend(peers.filter_map(|peer| holder(database, peer)));
         database.holders = all;
