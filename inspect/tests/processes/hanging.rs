@@ -74,14 +74,7 @@ impl Scene {
         command
             .env("GOOD", &good)
             .env("HOLDER_HOME", good.join("home"));
-        let mut halting = match Halting::start(&dead, &command) {
-            Ok(halting) => halting,
-            Err(why) => {
-                support::skip(&format!("no file system can be made here: {why}"));
-                return None;
-            }
-        };
-        halting.victim.line_with("READY");
+        let mut halting = Halting::ready(&dead, &command)?;
         let mut python = Command::new("/usr/bin/python3");
         python.args(["-c", BESIDE]).current_dir(&good);
         let beside = Fixture::start(&mut python);

@@ -29,16 +29,7 @@ fn holder(dir: &Path, mask: &str) -> Option<Halting> {
     let mut command = Command::new("sh");
     let script = "cd \"$0\" && exec /usr/bin/python3 -c \"$1\" \"$2\"";
     command.args(["-c", script]).arg(dir).args([HOLDER, mask]);
-    match Halting::start(dir, &command) {
-        Ok(mut halting) => {
-            halting.victim.line_with("READY");
-            Some(halting)
-        }
-        Err(why) => {
-            support::skip(&format!("no file system can be made here: {why}"));
-            None
-        }
-    }
+    Halting::ready(dir, &command)
 }
 
 /// The paths, and the reasons where there is none.

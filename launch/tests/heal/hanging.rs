@@ -53,11 +53,9 @@ fn a_dead_file_system_holds_up_nothing_and_the_watches_there_are_named() {
                   exec /usr/bin/python3 holder.py \"$GOOD/link/inner\"";
     command.args(["-c", script]).arg(&dead);
     command.env("GOOD", &good);
-    let mut halting = match Halting::start(&dead, &command) {
-        Ok(halting) => halting,
-        Err(why) => return support::skip(&format!("no file system can be made here: {why}")),
+    let Some(mut halting) = Halting::ready(&dead, &command) else {
+        return;
     };
-    halting.victim.line_with("READY");
     halting.halt();
     let pid = halting.victim.pid().to_string();
     let start = |inside: bool, args: &[&str]| {
@@ -136,11 +134,9 @@ fn watches_on_a_server_that_answers_are_healed_and_restored() {
     let script = "cd \"$0\" && mkdir inner && exec /usr/bin/python3 -c \"$1\"";
     command.args(["-c", script]).arg(&served).arg(HOLDER);
     command.env("GOOD", &path);
-    let mut halting = match Halting::start(&served, &command) {
-        Ok(halting) => halting,
-        Err(why) => return support::skip(&format!("no file system can be made here: {why}")),
+    let Some(mut halting) = Halting::ready(&served, &command) else {
+        return;
     };
-    halting.victim.line_with("READY");
     let pid = halting.victim.pid();
     let heal = |args: &[&str]| {
         let mut command = bare(Command::new(env!("CARGO_BIN_EXE_watchfix")));

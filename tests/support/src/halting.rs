@@ -1,6 +1,6 @@
 //! A file system that answers, and then never again (tests/support/c/halting.c).
 
-use crate::{Victim, compile_c, root, target_dir};
+use crate::{Victim, compile_c, root, skip, target_dir};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -22,7 +22,7 @@ impl Halting {
     ///
     /// # Errors
     /// There can be no such file system here.
-    pub fn start(dir: &Path, command: &Command) -> Result<Halting, String> {
+    fn start(dir: &Path, command: &Command) -> Result<Halting, String> {
         let tried = Command::new(program()).arg(dir).arg("true").output();
         let tried = tried.map_err(|e| e.to_string())?;
         if !tried.status.success() {
@@ -41,6 +41,20 @@ impl Halting {
             server: Server(server.expect("the server's PID")),
             victim,
         })
+    }
+
+    /// The same, once the command has said READY. `None` where there can be no such file system: the test is skipped.
+    pub fn ready(dir: &Path, command: &Command) -> Option<Halting> {
+        match Halting::start(dir, command) {
+            Ok(mut halting) => {
+                halting.victim.line_with("READY");
+                Some(halting)
+            }
+            Err(why) => {
+                skip(&format!("no file system can be made here: {why}"));
+                None
+            }
+        }
     }
 
     /// From now on nothing is answered.
