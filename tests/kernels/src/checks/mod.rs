@@ -13,7 +13,7 @@ use crate::watcher::{KINDS, Kind};
 pub type Check = Box<dyn Fn(&Machine)>;
 
 /// All of them, by name.
-pub fn all(_: &Machine) -> Vec<(String, Check)> {
+pub fn all() -> Vec<(String, Check)> {
     let mut all: Vec<(String, Check)> = Vec::new();
     let mut add = |name: &str, check: fn(&Machine)| all.push((name.to_owned(), Box::new(check)));
     add("smoke", smoke::works);
