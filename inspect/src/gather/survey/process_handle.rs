@@ -23,6 +23,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// One process, held by its directory in /proc: a PID that is given to another one is noticed.
@@ -30,8 +31,8 @@ pub struct ProcessHandle {
     dir: ProcDir,
     own: ProcDir,
     mounts: Mounts,
-    /// The same, of which those count as safe that may hang, have watches and answered when these were read.
-    live: Option<Mounts>,
+    /// The same, of which those count as safe that may hang, have watches and answered when these were first opened.
+    live: OnceLock<Option<Mounts>>,
     process: Process,
     handles: Vec<Handles>,
     guesses: Vec<HashMap<usize, Guess>>,
@@ -86,7 +87,7 @@ impl ProcessHandle {
             dir,
             own,
             mounts,
-            live: None,
+            live: OnceLock::new(),
             process,
             handles: Vec::new(),
             guesses: Vec::new(),
@@ -169,8 +170,7 @@ impl ProcessHandle {
             self.handles.push(read.handles);
             self.guesses.push(read.guesses);
         }
-        let view = View::of(&self.dir, &self.mounts);
-        self.live = paths::live(&view, &self.process.inotify);
+        self.live = OnceLock::new();
     }
 
     /// Looks for the SQLite databases it has open. Its watches must have been read: a look they would
@@ -205,9 +205,11 @@ impl ProcessHandle {
         let soon = new
             .filter(|(.., mask)| mask.has(LOOKS))
             .filter_map(|(instance, at, _)| instances.get(instance)?.watches.get(at));
+        let listed = View::of(&self.dir, &self.mounts);
+        let live = self.live.get_or_init(|| paths::live(&listed, instances));
         Opener::new(
-            View::of(&self.dir, &self.mounts),
-            self.live.as_ref().unwrap_or(&self.mounts),
+            listed,
+            live.as_ref().unwrap_or(&self.mounts),
             &self.process,
             &SideEffects::of(instances.iter()).and(soon),
             instances,

@@ -1,6 +1,6 @@
 //! A question to a file system that may never answer, asked by a child that may be left behind.
 
-use super::{check, with_c_path};
+use super::{check, spare_child, with_c_path};
 use std::ffi::{CStr, c_int};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -26,12 +26,7 @@ fn ask(path: &CStr, time: Duration) -> io::Result<bool> {
     let pid = check(pid as c_int)?;
     drop(to);
     let answered = wait(&from, time);
-    // SAFETY: they take integers and a null pointer; the child is this program's own and was not waited for.
-    unsafe {
-        libc::kill(pid, libc::SIGKILL);
-        let flags = if answered { 0 } else { libc::WNOHANG };
-        libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL | flags);
-    }
+    spare_child::end(pid, answered);
     Ok(answered)
 }
 
@@ -59,11 +54,7 @@ fn child(path: &CStr, to: RawFd) -> ! {
     // lock is taken, so it does not matter what other threads were doing.
     unsafe {
         libc::dup2(to, 0);
-        if libc::syscall(libc::SYS_close_range, 1, u32::MAX, 0) < 0 {
-            for fd in 1..1024 {
-                libc::close(fd);
-            }
-        }
+        spare_child::close_all(1, RawFd::MAX);
         let mut answer = std::mem::MaybeUninit::<libc::statx>::zeroed();
         libc::statx(
             libc::AT_FDCWD,

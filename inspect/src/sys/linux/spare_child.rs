@@ -2,6 +2,7 @@
 //! program.
 
 use super::{becomes_ready, check};
+use std::ffi::c_int;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -19,7 +20,7 @@ pub fn in_spare_child(
     time: Duration,
     work: impl FnOnce() -> Vec<u8>,
 ) -> io::Result<Option<Vec<u8>>> {
-    let end = Instant::now() + time;
+    let until = Instant::now() + time;
     let (from, to) = io::pipe()?;
     let (from, to) = (OwnedFd::from(from), OwnedFd::from(to));
     // SAFETY: takes nothing. The child runs `child` alone, which does not return.
@@ -32,7 +33,7 @@ pub fn in_spare_child(
     let mut result = Vec::new();
     let mut buffer = [0; 4096];
     let whole = loop {
-        let left = end.saturating_duration_since(Instant::now());
+        let left = until.saturating_duration_since(Instant::now());
         // A signal may have ended the wait.
         if !becomes_ready(pipe.as_fd(), left) {
             if left.is_zero() {
@@ -48,13 +49,18 @@ pub fn in_spare_child(
             Err(_) => break false,
         }
     };
+    end(pid, whole);
+    Ok(whole.then_some(result))
+}
+
+/// Ends a child that nobody has waited for. One that has not done its work may hang, and is left behind.
+pub(super) fn end(pid: c_int, done: bool) {
     // SAFETY: they take integers and a null pointer; the child is this program's own and was not waited for.
     unsafe {
         libc::kill(pid, libc::SIGKILL);
-        let flags = if whole { 0 } else { libc::WNOHANG };
-        libc::waitpid(pid, std::ptr::null_mut(), flags);
+        let flags = if done { 0 } else { libc::WNOHANG };
+        libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL | flags);
     }
-    Ok(whole.then_some(result))
 }
 
 const WHOLE: u8 = 0;
@@ -80,7 +86,8 @@ fn child(keep: BorrowedFd<'_>, to: OwnedFd, work: impl FnOnce() -> Vec<u8>) -> !
     unsafe { libc::_exit(0) }
 }
 
-fn close_all(first: RawFd, last: RawFd) {
+/// Closes the descriptors of a child from `first` to `last`. It only makes system calls.
+pub(super) fn close_all(first: RawFd, last: RawFd) {
     if first > last {
         return;
     }

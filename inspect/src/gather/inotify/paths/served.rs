@@ -13,7 +13,7 @@ use crate::gather::subject::options::Options;
 use crate::gather::subject::view::View;
 use crate::model::{Device, Instance, Process, ResolvedBy};
 use crate::sys;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 /// How long the child may take beyond the time for paths: a live server answers within a moment.
@@ -132,8 +132,8 @@ fn in_child(
     let mut deadline = Deadline::new(options.path_timeout, live.len(), false);
     let mut finder = Finder::new(look, process, read);
     let mut pending = finder.resolve(read, &mut deadline);
-    let places: HashMap<_, _> = (0..).zip(live).map(|(at, one)| (place(one), at)).collect();
-    pending.retain(|one| places.contains_key(&place(one)));
+    let places: HashSet<_> = live.iter().map(place).collect();
+    pending.retain(|one| places.contains(&place(one)));
     let options = &Options {
         listen: Duration::ZERO,
         ..*options
