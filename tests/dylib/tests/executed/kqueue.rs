@@ -17,7 +17,7 @@ pub fn heard(program: &Program, flags: u16, path: &Path, change: fn(&Path)) -> V
 }
 
 /// A note of each kind that ends, or is emptied, when it is read: those whose chmod can be taken out.
-const KINDS: [(&str, u16); 3] = [
+pub const KINDS: [(&str, u16); 3] = [
     ("clear", CLEAR),
     ("one-shot", ONESHOT),
     ("dispatch", DISPATCH | CLEAR),

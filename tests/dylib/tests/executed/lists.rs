@@ -9,6 +9,7 @@ use dylib::program::{Program, append, chmod, touch};
 use dylib::system::calls::probes;
 use dylib::system::kqueue::*;
 
+use super::kqueue::KINDS;
 use super::{dir, file, real};
 
 const NOW: libc::timespec = libc::timespec {
@@ -203,10 +204,11 @@ fn errno_stays_where_a_call_succeeds() {
 fn kevent64_has_the_same_rules() {
     let Some(library) = library() else { return };
     let dir = dir();
-    let path = file(&real(&dir), "config.toml");
     let chmod_heard = |program: &Program| usize::from(!program.with_library);
     for program in [Program::bare(), Program::with(library, &[])] {
-        for flags in [CLEAR, ONESHOT, DISPATCH | CLEAR] {
+        for (kind, flags) in KINDS {
+            // One of its own: of numbers that are used again a chmod may be heard (`doubt`).
+            let path = file(&real(&dir), kind);
             let mut queue = program.queue();
             let base = queue.note(&path, flags);
             let note = Kevent64 { base, ext: [0; 2] };
