@@ -10,9 +10,9 @@ pub struct AnswerArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Exit with 1 from this finding on: info, warning, critical
+    /// Exit with 1 if there is a finding of this severity or above: info, warning, critical
     ///
-    /// With never, which is the default, findings do not show in the exit status.
+    /// With never, the default, findings do not change the exit status.
     #[arg(
         long,
         value_name = "SEVERITY",
@@ -24,7 +24,7 @@ pub struct AnswerArgs {
 
     /// When to use colour
     ///
-    /// With auto, on a terminal, unless NO_COLOR or TERM=dumb is set; with CLICOLOR_FORCE always.
+    /// With auto, on a terminal, unless NO_COLOR or TERM=dumb is set; always with CLICOLOR_FORCE.
     #[arg(
         long,
         value_name = "WHEN",

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "fdscan check [OPTIONS] PID|:PORT...\n       fdscan check [OPTIONS] CMD ARGS...",
-    after_help = "A word that is no PID and no port is a command, and what follows it is the command's. A process by its name: -p NAME.\n\n\
+    after_help = "A word that is neither a PID nor a port is a command, and what follows it belongs to the command. To give a process by its name: -p NAME.\n\n\
                         Exit status: 1 if a rule is broken; else CMD's own (128 and the signal's number \
                         if one ended it, 127 not found, 126 cannot be run); with PIDs 0, 2 usage, \
                         3 no such process, 4 not permitted."
@@ -41,7 +41,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "EVENTS", value_parser = parse_events)]
     pub deny_event: Vec<Mask>,
 
-    /// Break the check if there is a finding this bad or worse
+    /// Fail if there is a finding of this severity or above
     #[arg(long, value_name = "SEVERITY", default_value = "warning")]
     pub fail_on: FailOn,
 

@@ -7,19 +7,19 @@ use std::path::PathBuf;
 /// Arguments of `fdscan export`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without --output and --listen the metrics go to standard output, once. Without a PID, --name and --all there are \
-series for units, users and limits alone. What is served is not encrypted, and whoever can connect may read it: ask it \
-from elsewhere through a proxy with TLS (docs/prometheus.md).")]
+Without --output and --listen the metrics go to standard output, once. Without a PID, --name or --all, only units, \
+users and limits have series. The answer is not encrypted, and whoever can connect can read it: from other machines, \
+ask through a proxy with TLS (docs/prometheus.md).")]
 pub struct ExportArgs {
     /// The processes that have series of their own.
     #[command(flatten)]
     pub processes: TargetArgs,
 
-    /// Processes with this in their name, or in that of their program or the script it runs, have, too; may be given again
+    /// Also processes whose name, program or script contains TEXT; may be given again
     #[arg(long, value_name = "TEXT")]
     pub name: Vec<String>,
 
-    /// Every process has, as far as --max-processes goes
+    /// All processes, up to --max-processes
     #[arg(long, conflicts_with_all = ["targets", "pid", "user", "name"])]
     pub all: bool,
 
@@ -27,15 +27,15 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "listen")]
     pub output: Option<PathBuf>,
 
-    /// Answer scrapers at http://ADDR/metrics: a port, which means 127.0.0.1, or an address with a port
+    /// Answer scrapers at http://ADDR/metrics; ADDR is a port (on 127.0.0.1) or an address and a port
     #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     pub listen: Option<SocketAddr>,
 
-    /// Answer also who asks for this host name, as a proxy may, and not only for the address; may be given again
+    /// Also answer requests for this host name, such as a proxy sends; may be given again
     #[arg(long, value_name = "NAME", requires = "listen")]
     pub allow_host: Vec<String>,
 
-    /// How many processes have series at most: those with most watches, instances, descriptors or bytes in logs
+    /// How many processes have series at most: those with the most watches, instances, descriptors or WAL bytes
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub max_processes: usize,
 }
@@ -44,7 +44,7 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     text.parse()
         .or_else(|_| text.parse().map(local))
-        .map_err(|_| "an address is a port or IP:PORT, as 9977, 0.0.0.0:9977 or [::1]:9977".into())
+        .map_err(|_| "an address is a port or IP:PORT, such as 9977, 0.0.0.0:9977 or [::1]:9977".into())
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ bytes laid out as Apple's headers say.";
     after_long_help = LONG
 )]
 pub struct Cli {
-    /// Another question than what is wrong with a process.
+    /// A question other than what is wrong with a process.
     #[command(subcommand)]
     pub command: Option<Command>,
 
@@ -110,7 +110,7 @@ pub struct Cli {
     #[command(flatten)]
     pub scan: ScanArgs,
 
-    /// Replace names by tokens
+    /// Replace names with tokens
     ///
     /// Those of users, hosts, files and directories; equal names get equal tokens.
     #[arg(long, global = true)]
@@ -136,7 +136,7 @@ pub enum Command {
     #[cfg(target_os = "linux")]
     Export(ExportArgs),
 
-    /// Say how large a SQLite database's WAL is, and who pins it
+    /// Say how large a SQLite database's WAL is, and what keeps it from shrinking
     #[cfg(target_os = "linux")]
     Wal(WalArgs),
 

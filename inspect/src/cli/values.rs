@@ -6,7 +6,7 @@ use std::time::Duration;
 /// A PID of the command line.
 ///
 /// # Errors
-/// What a PID is, for a text that is none.
+/// For a text that is not a PID: what one is.
 pub fn parse_pid(text: &str) -> Result<u32, String> {
     // The kernel's PIDs are positive ints (PID_MAX_LIMIT is 2^22).
     match text.parse::<i32>() {
@@ -18,7 +18,7 @@ pub fn parse_pid(text: &str) -> Result<u32, String> {
 /// A time of the command line.
 ///
 /// # Errors
-/// What a time is, for a text that is none.
+/// For a text that is not a time: what one is.
 pub fn parse_seconds(text: &str) -> Result<Duration, String> {
     // f64 also reads "inf", "nan" and "-0".
     let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -26,7 +26,7 @@ pub fn parse_seconds(text: &str) -> Result<Duration, String> {
         Ok(seconds) if plain => Duration::try_from_secs_f64(seconds).ok(),
         _ => None,
     }
-    .ok_or_else(|| "a time is a number of seconds, 0 or more, as 2 or 0.5".into())
+    .ok_or_else(|| "a time is a number of seconds, 0 or more, such as 2 or 0.5".into())
 }
 
 /// How far two samples lie apart: with no time between them there is no rate.
@@ -45,7 +45,7 @@ pub fn parse_window(text: &str) -> Result<Duration, String> {
 /// A size of the command line, in bytes: `64MiB`. K, M, G and T are binary, as in du(1); KB is 1,000.
 ///
 /// # Errors
-/// What a size is, for a text that is none.
+/// For a text that is not a size: what one is.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -71,7 +71,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 /// Events of the command line: `open,close_nowrite`.
 ///
 /// # Errors
-/// What an event is, for a text that is none.
+/// For a text that is not an event: what one is.
 pub fn parse_events(text: &str) -> Result<Mask, String> {
     let mut bits = text.split(',').map(|name| {
         rules::event::bits(name.as_bytes()).ok_or_else(|| {

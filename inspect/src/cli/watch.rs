@@ -56,7 +56,7 @@ pub struct WatchArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// When to use colour; auto means on a terminal, unless NO_COLOR or TERM=dumb, and with CLICOLOR_FORCE always
+    /// When to use colour; auto: on a terminal, unless NO_COLOR or TERM=dumb is set, and always with CLICOLOR_FORCE
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Colour,
 }

@@ -54,7 +54,7 @@ fn lines(error: &Error, mut command: Command, place: &str) -> [String; 2] {
         ErrorKind::ValueValidation => {
             let why = match error.source() {
                 Some(why) if why.is::<ParseIntError>() => {
-                    "a whole number, 0 or more, stands here".into()
+                    "it must be a whole number, 0 or more".into()
                 }
                 Some(why) => why.to_string(),
                 None => "it cannot be read".into(),
@@ -95,7 +95,7 @@ fn lines(error: &Error, mut command: Command, place: &str) -> [String; 2] {
             help,
         ],
         ErrorKind::NoEquals => [format!("{} needs its value after '='", option()), help],
-        ErrorKind::InvalidUtf8 => ["a word is no UTF-8 text, and has to be here".into(), help],
+        ErrorKind::InvalidUtf8 => ["a word is not UTF-8, and must be here".into(), help],
         _ => ["this command line cannot be read".into(), help],
     }
 }
@@ -205,7 +205,7 @@ mod tests {
             ),
             (
                 "fdscan events 1 --for x",
-                "fdscan events: --for 'x': a time is a number of seconds, 0 or more, as 2 or 0.5",
+                "fdscan events: --for 'x': a time is a number of seconds, 0 or more, such as 2 or 0.5",
                 "Type: fdscan events -h",
             ),
             (
@@ -220,7 +220,7 @@ mod tests {
             ),
             (
                 "fdscan check 1 --max-fds x",
-                "fdscan check: --max-fds 'x': a whole number, 0 or more, stands here",
+                "fdscan check: --max-fds 'x': it must be a whole number, 0 or more",
                 "Type: fdscan check -h",
             ),
             (

@@ -175,7 +175,7 @@ fn finding(
             "The program does not close its own ends. No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each socket when its peer has closed."
         }
         Group::Accepted => {
-            "Either it serves so many clients, or connections are not closed: an idle timeout in the program ends unused ones."
+            "Either it serves that many clients, or connections are not closed: an idle timeout in the program ends unused ones."
         }
         _ => {
             "They are opened and not closed. No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each one."

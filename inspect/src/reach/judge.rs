@@ -179,7 +179,7 @@ pub fn of_image(image: &Image) -> Judged {
     } else if image.cpu == Cpu::Arm64e {
         judged(
             ReachVerdict::Killed,
-            "It is an arm64e program, and libwatchfix.dylib has no slice for that: dyld ends it.",
+            "It is an arm64e program, and libwatchfix.dylib has no arm64e slice: dyld ends it.",
         )
     } else {
         judged(

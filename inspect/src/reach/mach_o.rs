@@ -105,7 +105,7 @@ fn fat<Arch: FatArch>(file: Part<'_>) -> Result<Option<Vec<Image>>, &'static str
         return Ok(None);
     }
     let table =
-        MachOFatFile::<Arch>::parse(file).map_err(|_| "its table of slices is not complete")?;
+        MachOFatFile::<Arch>::parse(file).map_err(|_| "its table of slices is incomplete")?;
     let mut ranges: Vec<(u64, u64)> = Vec::new();
     let mut images = Vec::new();
     for arch in table.arches() {
@@ -140,11 +140,11 @@ fn thin(file: Part<'_>) -> Result<Option<Image>, &'static str> {
 }
 
 fn image<Header: MachHeader<Endian = Endianness>>(file: Part<'_>) -> Result<Image, &'static str> {
-    let header = Header::parse(file, 0).map_err(|_| "its header is not complete")?;
+    let header = Header::parse(file, 0).map_err(|_| "its header is incomplete")?;
     let endian = header
         .endian()
         .map_err(|_| "its byte order cannot be told")?;
-    let damaged = |_| "its load commands are not complete";
+    let damaged = |_| "its load commands are incomplete";
     let mut commands = header.load_commands(endian, file, 0).map_err(damaged)?;
     let mut image = Image {
         cpu: Cpu::of(header.cputype(endian), header.cpusubtype(endian)),
@@ -163,7 +163,7 @@ fn image<Header: MachHeader<Endian = Endianness>>(file: Part<'_>) -> Result<Imag
                 .map_err(|_| "its load command for the signature is too short")?;
             let found = place
                 .code_signature(endian, file)
-                .map_err(|_| "its signature is not complete")?;
+                .map_err(|_| "its signature is incomplete")?;
             image.signature = Some(signature(&found)?);
         }
         image.restrict_section |= is_restricted::<Header>(command, endian).map_err(damaged)?;
@@ -191,12 +191,12 @@ fn signature(found: &CodeSignature<'_>) -> Result<SliceSignature, &'static str> 
     let mut best: Option<CodeDirectory<'_>> = None;
     let mut entitlements: [Option<Entitlements>; 2] = [None, None];
     for blob in found.blobs() {
-        let blob = blob.map_err(|_| "its signature is not complete")?;
+        let blob = blob.map_err(|_| "its signature is incomplete")?;
         let slot = blob.slot();
         if slot == CSSLOT_CODEDIRECTORY || slot.is_alternate_codedirectory() {
             let one = blob
                 .code_directory()
-                .map_err(|_| "its code directory is not complete")?;
+                .map_err(|_| "its code directory is incomplete")?;
             if rank(one) > rank(best) {
                 best = one;
             }

@@ -304,7 +304,7 @@ fn no_more_of_a_file_is_read_than_fits() {
     };
     assert_eq!(
         [1 << 20, 65 << 20].map(read),
-        [Ok(1), Err("its load commands are not complete")]
+        [Ok(1), Err("its load commands are incomplete")]
     );
 }
 

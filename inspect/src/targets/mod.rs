@@ -76,7 +76,7 @@ fn is_digits(text: &str) -> bool {
 fn pid(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(pid) if (1..=LARGEST).contains(&pid) => Ok(pid),
-        _ if text.is_empty() => Err("PIDs have a comma between them, as 812,813".into()),
+        _ if text.is_empty() => Err("PIDs have a comma between them, such as 812,813".into()),
         _ => Err(format!(
             "a PID is a whole number from 1 to {LARGEST}, as ps and pgrep show it"
         )),

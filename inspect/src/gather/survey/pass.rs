@@ -79,7 +79,7 @@ pub fn pass(
     if unreadable > 0 {
         gaps.count(
             usize::try_from(unreadable).unwrap_or(usize::MAX),
-            "processes whose watches, databases and findings are not known",
+            "processes whose watches, databases and findings are unknown",
             match sys::effective_user() {
                 0 => "permission denied: root needs CAP_SYS_PTRACE for them here",
                 _ => "permission denied: root may read them",
