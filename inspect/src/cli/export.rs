@@ -44,7 +44,9 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     text.parse()
         .or_else(|_| text.parse().map(local))
-        .map_err(|_| "an address is a port or IP:PORT, such as 9977, 0.0.0.0:9977 or [::1]:9977".into())
+        .map_err(|_| {
+            "an address is a port or IP:PORT, such as 9977, 0.0.0.0:9977 or [::1]:9977".into()
+        })
 }
 
 #[cfg(test)]

@@ -243,10 +243,14 @@ fn json_goes_to_a_file_as_well_and_the_text_stays() {
 /// Runs mkfds below `fdscan check`, holds its state for as long as two looks take, and returns the status
 /// and the document.
 fn check_fixture(rules: &[&str], program: &[&str], dir: &Path) -> (i32, Value) {
-    // Looking takes at most a tenth of the time, so says check/run.rs, and a look is a part of a whole run.
+    // Looking takes at most a tenth of the time, so says check/run.rs, and a look is a part of a whole run. A process
+    // that has as little as the fixture is looked at: this one has what all tests have.
+    let mut little = Victim::spawn(Command::new("sh").args(["-c", "echo READY; read end"]));
+    little.line_with("READY");
     let began = Instant::now();
-    check(&["--fail-on", "never", &std::process::id().to_string()]);
+    check(&["--fail-on", "never", &little.pid().to_string()]);
     let hold = Duration::from_secs(1).max(began.elapsed() * 25);
+    little.finish();
     let mut command = fdscan();
     command
         .args(["check", "--json"])

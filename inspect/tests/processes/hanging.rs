@@ -8,13 +8,16 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::CommandFactory;
-use support::Halting;
+use support::{Ending, Halting};
 
 use crate::common::{Fixture, Stage, fdscan_binary, is_root};
 
 /// What a command may wait beside what it takes: the file system is asked for two seconds, once, and `report` measures
 /// for three.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+/// So many commands run at the same time: they do little but wait.
+const AT_ONCE: usize = 8;
 
 /// What somebody has on the file system: script, working directory, state directory by a link, databases, claims,
 /// sockets, watches. Another process of the same program has nothing there.
@@ -105,33 +108,58 @@ impl Scene {
         command
     }
 
+    /// Starts it.
+    fn start(&self, inside: bool, args: &[&str]) -> Started {
+        let begun = Instant::now();
+        let child = self.command(inside, args).spawn().unwrap();
+        Started {
+            place: format!("fdscan {args:?} (in the process's mount namespace: {inside})"),
+            ending: Ending::of(child, begun),
+        }
+    }
+
+    fn start_all(&self, inside: bool, some: &[Vec<&str>]) -> Vec<Started> {
+        some.iter().map(|args| self.start(inside, args)).collect()
+    }
+
     /// What fdscan says.
     fn fdscan(&self, inside: bool, args: &[&str]) -> Output {
-        let output = self.output(inside, args);
-        let said = String::from_utf8_lossy(&output.stderr);
-        let status = output.status;
-        let well = status.code().is_some_and(|code| code < 5 && code != 2);
-        assert!(well, "{args:?}: {status}: {said}");
-        output
+        self.start(inside, args).says()
     }
 
     /// What it says that cannot do what it is asked for.
     fn fdscan_that_fails(&self, args: &[&str]) -> Output {
-        let output = self.output(true, args);
+        let output = self.start(true, args).output();
         assert_eq!(output.status.code(), Some(2), "{}", text(&output));
         output
     }
+}
 
+/// fdscan, which runs.
+struct Started {
+    place: String,
+    ending: Ending,
+}
+
+impl Started {
     /// What it says, in time.
-    fn output(&self, inside: bool, args: &[&str]) -> Output {
-        let place = format!("fdscan {args:?} (in the process's mount namespace: {inside})");
-        let begun = Instant::now();
-        let child = self.command(inside, args).spawn().unwrap();
-        let Some(ended) = support::ended(child, begun) else {
+    fn output(self) -> Output {
+        let place = self.place;
+        let Some(ended) = self.ending.wait() else {
             panic!("{place} hangs");
         };
         assert!(ended.idle <= PATIENCE, "{place} waits {:?}", ended.idle);
         ended.output
+    }
+
+    /// What it says that can do what it is asked for.
+    fn says(self) -> Output {
+        let place = self.place.clone();
+        let output = self.output();
+        let well = output.status.code();
+        let well = well.is_some_and(|code| code < 5 && code != 2);
+        assert!(well, "{place}: {}: {}", output.status, text(&output));
+        output
     }
 }
 
@@ -312,14 +340,20 @@ fn naming<'a>(pid: &'a str, socket: &'a str, database: &'a str) -> Vec<Vec<&'a s
 fn no_look_at_a_process_waits_for_a_dead_file_system() {
     let Some(scene) = Scene::new() else { return };
     let [pid, beside] = scene.pids.each_ref().map(String::as_str);
+    let mut telling = telling(pid);
+    telling.push(vec![pid, beside, "--tables"]);
+    let mut silent = silent(pid);
+    silent.push(vec![beside]);
     for inside in [true, false] {
-        for args in telling(pid) {
-            says(&scene.fdscan(inside, &args), LEFT_OUT);
+        for some in telling.chunks(AT_ONCE) {
+            for started in scene.start_all(inside, some) {
+                says(&started.says(), LEFT_OUT);
+            }
         }
-        says(&scene.fdscan(inside, &[pid, beside, "--tables"]), LEFT_OUT);
-        scene.fdscan(inside, &[beside]);
-        for args in silent(pid) {
-            scene.fdscan(inside, &args);
+        for some in silent.chunks(AT_ONCE) {
+            for started in scene.start_all(inside, some) {
+                started.says();
+            }
         }
     }
 }
@@ -328,7 +362,7 @@ fn no_look_at_a_process_waits_for_a_dead_file_system() {
 fn what_is_named_on_a_dead_file_system_is_tried_for_a_moment() {
     let Some(scene) = Scene::new() else { return };
     let path = |dir: &Path, name: &str| dir.join(name).to_str().unwrap().to_owned();
-    for (command, path) in [
+    let named = [
         ("claims", path(&scene.dead, "held.pid")),
         ("claims", path(&scene.dead, "held.sock")),
         ("claims", path(&scene.dead, "")),
@@ -337,15 +371,17 @@ fn what_is_named_on_a_dead_file_system_is_tried_for_a_moment() {
         ("wal", path(&scene.dead, "state.db")),
         ("wal", path(&scene.good, "link.db")),
         ("wal", path(&scene.good, "home/state.db")),
-    ] {
-        let output = scene.fdscan(true, &[command, &path]);
+    ];
+    let named: Vec<_> = named.iter().map(|(what, path)| vec![*what, path]).collect();
+    for started in scene.start_all(true, &named) {
+        let output = started.says();
         says(&output, LEFT_OUT);
         says(&output, "did not answer");
     }
     let [pid, socket, database] =
         ["held.pid", "held.sock", "state.db"].map(|name| path(&scene.dead, name));
-    for args in naming(&pid, &socket, &database) {
-        says(&scene.fdscan(true, &args), "did not answer");
+    for started in scene.start_all(true, &naming(&pid, &socket, &database)) {
+        says(&started.says(), "did not answer");
     }
     // A script leads there, or its interpreter may lie there, as PATH says.
     let script = scene.good.join("script");

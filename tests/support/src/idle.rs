@@ -3,7 +3,7 @@
 use crate::DEADLINE;
 use std::io::Read;
 use std::process::{Child, Output};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// A child that has ended.
@@ -17,31 +17,46 @@ pub struct Ended {
     pub idle: Duration,
 }
 
-/// Waits for a child that was started at `begun` and whose outputs are pipes. `None` if it hangs.
-pub fn ended(mut child: Child, begun: Instant) -> Option<Ended> {
-    let (done, result) = channel();
-    std::thread::spawn(move || {
-        let out = child.stdout.take().map(read);
-        let err = child.stderr.take().map(read);
-        wait(child.id());
-        let scheduled = scheduled(child.id());
-        let took = begun.elapsed().saturating_sub(scheduled.waited);
-        // A process that still has a copy of them keeps their reader waiting.
-        let [stdout, stderr] =
-            [out, err].map(|text| text.map(|text| text.join().unwrap()).unwrap_or_default());
-        let status = child.wait().unwrap();
-        // The test may have given up waiting.
-        let _ = done.send(Ended {
-            output: Output {
-                status,
-                stdout,
-                stderr,
-            },
-            took,
-            idle: took.saturating_sub(scheduled.ran),
+/// A child that is waited for.
+pub struct Ending(Receiver<Ended>);
+
+impl Ending {
+    /// Waits for a child that was started at `begun` and whose outputs are pipes, while the caller goes on.
+    pub fn of(mut child: Child, begun: Instant) -> Ending {
+        let (done, result) = channel();
+        std::thread::spawn(move || {
+            let out = child.stdout.take().map(read);
+            let err = child.stderr.take().map(read);
+            wait(child.id());
+            let scheduled = scheduled(child.id());
+            let took = begun.elapsed().saturating_sub(scheduled.waited);
+            // A process that still has a copy of them keeps their reader waiting.
+            let [stdout, stderr] =
+                [out, err].map(|text| text.map(|text| text.join().unwrap()).unwrap_or_default());
+            let status = child.wait().unwrap();
+            // The test may have given up waiting.
+            let _ = done.send(Ended {
+                output: Output {
+                    status,
+                    stdout,
+                    stderr,
+                },
+                took,
+                idle: took.saturating_sub(scheduled.ran),
+            });
         });
-    });
-    result.recv_timeout(DEADLINE).ok()
+        Ending(result)
+    }
+
+    /// What came of it. `None` if it hangs.
+    pub fn wait(self) -> Option<Ended> {
+        self.0.recv_timeout(DEADLINE).ok()
+    }
+}
+
+/// Waits for a child that was started at `begun` and whose outputs are pipes. `None` if it hangs.
+pub fn ended(child: Child, begun: Instant) -> Option<Ended> {
+    Ending::of(child, begun).wait()
 }
 
 fn read(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {

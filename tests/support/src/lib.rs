@@ -28,13 +28,13 @@ pub use edit::{
     wait_until_past,
 };
 pub use halting::Halting;
-pub use idle::{Ended, ended};
+pub use idle::{Ended, Ending, ended};
 pub use mach_o::{MachO, fat};
 pub use machine::{free_port, has_btrfs, is_root};
 pub use mounts::{in_own_mounts, overlay, subvolumes};
 pub use process::{as_user, is_there, ready, without_rules};
 pub use signals::with_usual_signals;
-pub use skip::{skip, skip_optional};
+pub use skip::{is_left_out, skip, skip_optional};
 pub use terminal::{Terminal, quoted};
 pub use victim::{DEADLINE, Next, Victim, wait_until};
 pub use watches::{Watch, inotify_fds, unread_bytes, wait_until_drained, watches};

@@ -18,6 +18,15 @@ pub fn skip_optional(reason: &str) {
     note(reason);
 }
 
+/// Whether the calling test is one that `scripts/test --quick` leaves out, which is noted. Return from the test then.
+pub fn is_left_out() -> bool {
+    let left_out = std::env::var_os("WATCHFIX_TEST_QUICK").is_some();
+    if left_out {
+        note("--quick leaves it out");
+    }
+    left_out
+}
+
 fn note(reason: &str) {
     let test = std::thread::current().name().unwrap_or("?").to_owned();
     // Straight to the descriptor: the test harness captures what print macros write.
