@@ -218,7 +218,7 @@ fn what_cannot_be_run_at_all_has_the_statuses_of_a_shell() {
     let mut cut = MachO::program(MachO::ARM64).bytes();
     cut.truncate(40);
     mac.has("cut", &cut);
-    mac.refuses("cut", 126, "load commands are not complete");
+    mac.refuses("cut", 126, "load commands are incomplete");
 }
 
 #[test]
