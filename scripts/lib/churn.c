@@ -57,9 +57,22 @@ static int opened(const char *path, int flags) {
     return fd;
 }
 
-static void removed(const char *path, int (*remove)(const char *)) {
-    while (remove(path) != 0)
+static void removed(const char *path) {
+    while (unlink(path) != 0)
         must(again(), path);
+}
+
+/* A directory whose only file has been removed. If that was aside just then, it has come back. */
+static void removed_dir(const char *path, const char *file) {
+    for (int tries = 0; rmdir(path) != 0; tries++) {
+        if (errno != ENOTEMPTY) {
+            must(again(), path);
+            continue;
+        }
+        must(tries < 10000, path);
+        met++;
+        unlink(file);
+    }
 }
 
 static void drain(int instance) {
@@ -109,11 +122,11 @@ static void churn(int instance, const char *dir, int round) {
         snprintf(path, sizeof path, "%s/passing-%d-%d", dir, round % 1000, i);
         snprintf(file, sizeof file, "%s/file", path);
         close(files[i]);
-        removed(file, unlink);
+        removed(file);
         /* Every other watch goes with its directory. */
         if (i % 2)
             must(inotify_rm_watch(instance, wds[i]) == 0, "inotify_rm_watch");
-        removed(path, rmdir);
+        removed_dir(path, file);
     }
     drain(instance);
     if (round % 20 == 0)
