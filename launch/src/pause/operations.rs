@@ -165,7 +165,8 @@ pub fn lend(
 }
 
 /// The second half: it comes back to its name, and the place holder stays aside. What somebody else has put there
-/// meanwhile stays.
+/// meanwhile stays. To who is not muted the return is the last of the four events (`vfs_rename` of fs/namei.c tells of the
+/// exchange's first path first).
 ///
 /// # Errors
 /// The errno of renameat2(2); the entry is then still aside.
@@ -174,7 +175,7 @@ pub fn give_back(
     (aside, number): (BorrowedFd<'_>, &str),
     way: &[u8],
 ) -> io::Result<()> {
-    match renameat_with(aside, number, dir, name, RenameFlags::EXCHANGE) {
+    match renameat_with(dir, name, aside, number, RenameFlags::EXCHANGE) {
         // Somebody has removed the symbolic link: nothing of the entry's content goes with it.
         Err(Errno::NOENT) => {
             return Ok(renameat_with(
@@ -191,7 +192,7 @@ pub fn give_back(
         return Ok(());
     }
     // Somebody has put something in its place, as over the entry itself.
-    renameat_with(aside, number, dir, name, RenameFlags::EXCHANGE)?;
+    renameat_with(dir, name, aside, number, RenameFlags::EXCHANGE)?;
     unlinkat(aside, number, AtFlags::empty())
         .or_else(|_| unlinkat(aside, number, AtFlags::REMOVEDIR))?;
     Ok(())

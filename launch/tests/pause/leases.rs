@@ -96,6 +96,25 @@ fn only_the_processes_and_directories_that_are_meant_are_paused() {
 }
 
 #[test]
+fn who_is_not_paused_hears_as_the_last_of_a_new_name_that_it_is_there() {
+    let tree = Tree::new();
+    let one = Watchers::new(&[(USUAL, tree.app())]);
+    let mut other = Watchers::new(&[(USUAL, tree.app())]);
+    let pid = one.0.pid().to_string();
+    let pause = Pause::of(tree.app(), &["--pid", &pid]);
+    tree.write("new", "x");
+    std::fs::create_dir(tree.path("dir")).unwrap();
+    other.heard();
+    pause.end();
+    let heard = other.heard();
+    for name in ["new", "dir"] {
+        let of_it = heard.iter().filter(|line| line.ends_with(name));
+        let last = of_it.filter(|line| line.contains("MOVED")).last().unwrap();
+        assert!(last.contains("MOVED_TO"), "{heard:?}");
+    }
+}
+
+#[test]
 fn a_pause_is_listed_with_its_watches_and_released_by_hand() {
     let tree = Tree::new();
     let mut watchers = Watchers::new(&[(USUAL, tree.app())]);
