@@ -6,7 +6,7 @@
 use super::pass::Stopped;
 use super::refused::Refused;
 use crate::sys::poll::{self, For, Ready};
-use crate::sys::{pidfd, signal};
+use crate::sys::{memory, pidfd, signal};
 use inspect::gather::Fingerprint;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -54,6 +54,7 @@ pub fn follow(pid: u32, mut look: impl FnMut() -> Result<bool, Stopped>) -> Resu
                 Ok(true) => fingerprint.forget(),
                 Ok(false) => {}
             }
+            memory::give_back_what_is_free();
         }
         pause = (start.elapsed() * SHARE).clamp(SHORTEST, LONGEST);
     }

@@ -5,6 +5,16 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 
+/// Gives back to the kernel what has been freed: glibc keeps what lies below anything that is still used. One long search for
+/// a path would leave a process that goes on for days with all it took.
+pub fn give_back_what_is_free() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it touches only memory that the allocator has free.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Reads memory of the thread `tid` from `address` on: how many bytes could be read, which is fewer where something
 /// behind them is not mapped.
 ///
