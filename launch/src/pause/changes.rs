@@ -1,7 +1,7 @@
 //! What has become of the entries of a directory.
 
 use super::state::{State, Time};
-use rustix::fs::{Dir, Mode, OFlags, openat};
+use rustix::fs::{Dir, Mode, OFlags, fstatfs, openat};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -16,6 +16,8 @@ pub type Names = BTreeMap<Vec<u8>, State>;
 pub fn names(dir: BorrowedFd<'_>, since: Time) -> io::Result<Names> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let list = openat(dir, ".", flags, Mode::empty())?;
+    // A file that is copied up when it is first changed is born again (ovl_getattr of fs/overlayfs/inode.c).
+    let has_births = fstatfs(&list).is_ok_and(|found| found.f_type != libc::OVERLAYFS_SUPER_MAGIC);
     let mut names = Names::new();
     for entry in Dir::new(list)? {
         let entry = entry?;
@@ -24,7 +26,10 @@ pub fn names(dir: BorrowedFd<'_>, since: Time) -> io::Result<Names> {
             continue;
         }
         // One that has gone meanwhile was not there.
-        if let Ok(state) = State::at(dir, name) {
+        if let Ok(mut state) = State::at(dir, name) {
+            if !has_births {
+                state = state.without_birth();
+            }
             names.insert(name.to_owned(), state.not_since(since));
         }
     }
@@ -62,7 +67,7 @@ impl Changes {
             let one = || (name.clone(), *is);
             match before.get(name) {
                 None => changes.new.push(one()),
-                Some(was) if was.inode == is.inode => {
+                Some(was) if was.is_same(is) => {
                     let became = was.became(is);
                     // The entries of a directory are its own matter, and count as its names.
                     let is_dir = is.is_dir();

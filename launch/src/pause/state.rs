@@ -1,7 +1,7 @@
 //! What is known of a watched file or directory, and what has become of it since.
 
 use inspect::model::{from_hex, hex};
-use rustix::fs::{AtFlags, Stat, fstat, statat};
+use rustix::fs::{AtFlags, Stat, StatxFlags, fstat, statat, statx};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::io;
@@ -28,6 +28,8 @@ pub struct State {
     /// When its content was changed last.
     pub modified: Time,
     changed: Time,
+    /// When the inode was made, where that is known.
+    born: Option<Time>,
 }
 
 /// The time of a change that may not be the last one.
@@ -45,9 +47,31 @@ impl State {
     /// Of an entry of a directory, which is not followed.
     ///
     /// # Errors
-    /// The errno of fstatat(2).
+    /// The errno of statx(2).
     pub fn at(dir: BorrowedFd<'_>, name: &[u8]) -> io::Result<State> {
-        Ok(State::from(&statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+        let Ok(stat) = statx(
+            dir,
+            name,
+            flags,
+            StatxFlags::BASIC_STATS | StatxFlags::BTIME,
+        ) else {
+            // A seccomp profile may refuse that call.
+            return Ok(State::from(&statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?));
+        };
+        let time = |time: rustix::fs::StatxTimestamp| (time.tv_sec, i64::from(time.tv_nsec));
+        let has_birth = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+        Ok(State {
+            mode: stat.stx_mode.into(),
+            owner: (stat.stx_uid, stat.stx_gid),
+            links: stat.stx_nlink.into(),
+            size: stat.stx_size as i64,
+            inode: stat.stx_ino,
+            accessed: time(stat.stx_atime),
+            modified: time(stat.stx_mtime),
+            changed: time(stat.stx_ctime),
+            born: has_birth.then(|| time(stat.stx_btime)),
+        })
     }
 
     fn from(stat: &Stat) -> State {
@@ -60,7 +84,20 @@ impl State {
             accessed: (stat.st_atime, stat.st_atime_nsec as i64),
             modified: (stat.st_mtime, stat.st_mtime_nsec as i64),
             changed: (stat.st_ctime, stat.st_ctime_nsec as i64),
+            born: None,
         }
+    }
+
+    /// Where the time of birth says nothing.
+    pub fn without_birth(self) -> State {
+        State { born: None, ..self }
+    }
+
+    /// Whether it is the same file or directory. A file system may give the number of one that is gone to the next.
+    pub fn is_same(&self, now: &State) -> bool {
+        let born_apart = self.born.zip(now.born).is_some_and(|(was, is)| was != is);
+        let of_a_kind = (self.mode ^ now.mode) & libc::S_IFMT == 0;
+        self.inode == now.inode && of_a_kind && !born_apart
     }
 
     /// Whether it is a directory.
@@ -166,10 +203,11 @@ pub fn write_state(text: &mut String, word: &str, state: &State, name: &[u8]) {
         inode,
         modified,
         changed,
+        born,
         ..
     } = state;
     // Writing to a String cannot fail.
-    let _ = writeln!(
+    let _ = write!(
         text,
         "{word} {mode:o} {user} {group} {links} {size} {inode} {} {} {} {} {}",
         modified.0,
@@ -178,6 +216,10 @@ pub fn write_state(text: &mut String, word: &str, state: &State, name: &[u8]) {
         changed.1,
         hex(name)
     );
+    if let Some((seconds, nanoseconds)) = born {
+        let _ = write!(text, " {seconds} {nanoseconds}");
+    }
+    text.push('\n');
 }
 
 /// Reads the words of [`write_state`] behind the first one.
@@ -189,6 +231,9 @@ pub fn read_state<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(Stat
     let inode = words.next()?.parse().ok()?;
     let mut time = || Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?));
     let (modified, changed) = (time()?, time()?);
+    let name = from_hex(words.next()?)?;
+    let mut number = || words.next()?.parse().ok();
+    let born = number().zip(number());
     let state = State {
         mode,
         owner,
@@ -198,8 +243,9 @@ pub fn read_state<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(Stat
         accessed: modified,
         modified,
         changed,
+        born,
     };
-    Some((state, from_hex(words.next()?)?))
+    Some((state, name))
 }
 
 /// Now, as file systems of this machine tell the time of a change: no later than that of any change to come
@@ -239,13 +285,18 @@ mod tests {
     fn a_state_is_read_back_as_it_was_written() {
         let file = tempfile::tempfile().unwrap();
         let state = State::of(file.as_fd()).unwrap();
-        let mut text = String::new();
-        write_state(&mut text, "name", &state, b"a\n b");
-        let mut words = text.trim_end().split(' ').skip(1);
-        let read = State {
-            accessed: state.modified,
-            ..state
-        };
-        assert_eq!(read_state(&mut words), Some((read, b"a\n b".to_vec())));
+        for born in [None, Some((1, 2))] {
+            for name in [&b"a\n b"[..], b""] {
+                let mut text = String::new();
+                let state = State { born, ..state };
+                write_state(&mut text, "name", &state, name);
+                let mut words = text.trim_end_matches('\n').split(' ').skip(1);
+                let read = State {
+                    accessed: state.modified,
+                    ..state
+                };
+                assert_eq!(read_state(&mut words), Some((read, name.to_vec())));
+            }
+        }
     }
 }

@@ -379,3 +379,32 @@ fn one_change_is_told_though_the_first_of_what_is_watched_has_not_changed() {
     let said = pause.end();
     assert_eq!(watchers.heard(), ["0 MODIFY"], "{said}");
 }
+
+/// A file system may give a new file the number of the one that has just gone, as ext4 does.
+#[test]
+fn a_name_that_is_removed_and_made_again_is_another_one_whatever_its_number() {
+    const NAMES: &str = "0x3c0";
+    let tree = Tree::new();
+    let mut watchers = Watchers::new(&[(NAMES, tree.app()), (USUAL, tree.app())]);
+    let pause = Pause::of(tree.app(), &[]);
+    let gone = |name: &str| fs::remove_file(tree.path(name)).unwrap();
+    gone("a");
+    tree.write("a", "a");
+    gone("b");
+    symlink("a", tree.path("b")).unwrap();
+    gone("c");
+    fs::create_dir(tree.path("c")).unwrap();
+    let said = pause.end();
+    let mut heard = watchers.heard();
+    heard.sort();
+    let wanted = [
+        "0 MOVED_TO a",
+        "0 MOVED_TO b",
+        "0 MOVED_TO,ISDIR c",
+        "1 CLOSE_WRITE a",
+        "1 MODIFY a",
+        "1 MODIFY b",
+        "1 MOVED_TO,ISDIR c",
+    ];
+    assert_eq!(heard, wanted, "{said}");
+}
