@@ -117,7 +117,9 @@ impl Queue {
             let stat = stat(key.0);
             let mut hint = 0;
             if mask & libc::IN_MODIFY != 0 {
-                let size = stat.as_ref().map_or(0, |stat| stat.st_size);
+                // A directory is not told that it has grown, as it has on a tmpfs.
+                let file = stat.filter(|stat| stat.st_mode & libc::S_IFMT != libc::S_IFDIR);
+                let size = file.map_or(0, |stat| stat.st_size);
                 hint |= N_WRITE | if size > note.size { N_EXTEND } else { 0 };
                 note.size = size;
             }
