@@ -35,6 +35,28 @@ fn what_is_watched_by_another_path_of_the_paused_directory_is_paused() {
     }
 }
 
+/// Above what is bound there is the tree again, by its other path.
+#[test]
+fn the_times_of_a_directory_that_is_bound_stay() {
+    let dir = TempDir::new().unwrap();
+    let Some(command) = in_own_mounts(program(), dir.path(), BOUND) else {
+        return;
+    };
+    let bind = dir.path().join("bind");
+    let watches = [(USUAL, &*bind), (USUAL, &*bind.join("sub"))];
+    let mut watchers = Watchers::by(command, &watches);
+    let pid = watchers.0.pid();
+    let root = fs::File::open(inside(pid, &bind)).unwrap();
+    root.set_modified(std::time::UNIX_EPOCH).unwrap();
+    watchers.heard();
+    let pause = Pause::by(watchfix_in(pid), &bind, &[]);
+    fs::write(inside(pid, &bind.join("sub/new")), "x").unwrap();
+    let said = pause.end();
+    assert_eq!(watchers.heard(), ["1 MOVED_TO new"], "{said}");
+    let modified = root.metadata().unwrap().modified().unwrap();
+    assert_eq!(modified, std::time::UNIX_EPOCH);
+}
+
 #[test]
 fn a_directory_that_is_new_is_paused_for_who_sees_it_in_another_mount_namespace() {
     let tree = Tree::new();
