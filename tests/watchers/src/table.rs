@@ -242,7 +242,8 @@ over others, removes and makes 12 again, removes 3 and makes 4; it rests for hal
 - No file is named that did not change.
 - The replay leaves every file and directory with the inode, mode, owner, links, size, time and content the deploy left.
 - What a watcher hears bare after the deploy it hears after the pause: edits of all these files, one in a new package, and a
-  new file there.
+  new file there. The deploy makes no directory again that it has removed: what some watchers miss then is in
+  [pause](pause.md#what-it-needs-and-what-it-does-not-do).
 
 chokidar and inotifywait do it on a tmpfs and an overlayfs as well.
 
