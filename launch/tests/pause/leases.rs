@@ -108,8 +108,8 @@ fn who_is_not_paused_hears_as_the_last_of_a_new_name_that_it_is_there() {
     pause.end();
     let heard = other.heard();
     for name in ["new", "dir"] {
-        let of_it = heard.iter().filter(|line| line.ends_with(name));
-        let last = of_it.filter(|line| line.contains("MOVED")).last().unwrap();
+        let of_it = |line: &&String| line.ends_with(name) && line.contains("MOVED");
+        let last = heard.iter().rfind(of_it).unwrap();
         assert!(last.contains("MOVED_TO"), "{heard:?}");
     }
 }
