@@ -48,17 +48,18 @@ use crate::complaint::{USAGE, complain, complain_plainly};
 use crate::run::{Command, End, Launcher, OWN_FAILURE};
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::process::{self, Fork};
-use crate::sys::signal;
-use crate::sys::{socket, words};
+use crate::sys::{pidfd, signal, socket, words};
 use guardian::Request;
 use inspect::model::{Name, PauseRecord};
 use message::PROBLEM;
+use recover::recover;
 pub use recover::recover_any;
 pub use replay::Replay;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use store::{PATIENCE, Store};
 
 /// `watchfix pause`.
 pub fn main(args: &PauseArgs) -> ExitCode {
@@ -131,14 +132,15 @@ fn pause(request: Request, command: &Command, quiet: bool) -> Result<ExitCode, S
     // From here on nothing that is sent gets lost.
     let inherited = signal::take_all();
     let signals = signal::descriptor().map_err(|e| guardian::no_guardian(&e))?;
-    match process::fork().map_err(|e| guardian::no_guardian(&e))? {
-        Fork::Parent(_) => drop(its_link),
+    let guardian = match process::fork().map_err(|e| guardian::no_guardian(&e))? {
+        Fork::Parent(pid) => pid,
         Fork::Child => {
             drop((link, signals));
             guardian::run(its_link, request);
             std::process::exit(0);
         }
-    }
+    };
+    drop(its_link);
     let say = |text: &str| complain_plainly(&message::lines(text, quiet));
     match next(&link, &signals) {
         Heard::Told(b'r', text) => say(&text),
@@ -154,15 +156,27 @@ fn pause(request: Request, command: &Command, quiet: bool) -> Result<ExitCode, S
     let end = launcher.wait();
     match next(&link, &signals) {
         Heard::Told(_, text) => say(&text),
-        Heard::Gone => {
-            say(&format!(
-                "{PROBLEM}the guardian was killed: the next watchfix command resumes what it muted"
-            ));
-        }
+        Heard::Gone => say(&in_place_of(guardian)),
         // It goes on without this process.
         Heard::Signal(_) => {}
     }
     Ok(end.exit())
+}
+
+/// Ends the pause of a guardian that was killed, as any command would. Returns what was told, as lines.
+fn in_place_of(guardian: u32) -> String {
+    // It has closed its descriptors, and may not have ended yet.
+    if let Ok(guardian) = pidfd::open(guardian) {
+        wait([For::Input(guardian.as_fd())], Some(PATIENCE));
+    }
+    match Store::open(PATIENCE) {
+        // It may be somebody else's work by now.
+        Ok(store) => format!("{PROBLEM}the guardian was killed\n{}", recover(&store)),
+        Err(e) => format!(
+            "{PROBLEM}the guardian was killed, and the record cannot be opened ({}): the next watchfix command resumes what it muted\n",
+            words(&e)
+        ),
+    }
 }
 
 /// What comes first.

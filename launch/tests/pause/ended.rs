@@ -42,11 +42,35 @@ fn killed_watchfix_leaves_the_pause_to_the_guardian() {
     assert_eq!(watchers.heard(), ["0 MODIFY a", "0 CLOSE_WRITE a"]);
 }
 
-/// watchfix and the guardian are killed.
-pub fn kill_both(pause: &Pause) {
+/// The first child of watchfix.
+fn guardian_of(pause: &Pause) -> u32 {
     let children = format!("/proc/{0}/task/{0}/children", pause.0.pid());
     let children = fs::read_to_string(children).unwrap();
-    let guardian = children.split(' ').next().unwrap().parse().unwrap();
+    children.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn when_the_guardian_is_killed_watchfix_resumes_and_tells() {
+    let tree = Tree::new();
+    let user = User::of(&tree);
+    let mut watchers = Watchers::by(user.starts(program()), &[(USUAL, tree.app())]);
+    let pause = Pause::by(user.watchfix(), tree.app(), &[]);
+    kill(guardian_of(&pause));
+    tree.write("a", "x");
+    assert_eq!(watchers.heard(), [""; 0]);
+    let said = pause.end();
+    assert!(
+        said.contains("whose guardian was killed: resumed 1 watch"),
+        "{said}"
+    );
+    assert_eq!(watchers.heard(), ["0 MODIFY a", "0 CLOSE_WRITE a"]);
+    assert_eq!(masks(watchers.0.pid()), [0xfce]);
+    assert_eq!(fs::read_dir(user.records()).unwrap().count(), 0);
+}
+
+/// watchfix and the guardian are killed.
+pub fn kill_both(pause: &Pause) {
+    let guardian = guardian_of(pause);
     pause.0.signal(libc::SIGKILL);
     kill(guardian);
     wait_until("the guardian has ended", || !is_there(guardian));
