@@ -52,7 +52,6 @@ use crate::sys::{pidfd, signal, socket, words};
 use guardian::Request;
 use inspect::model::{Name, PauseRecord};
 use message::PROBLEM;
-use recover::recover;
 pub use recover::recover_any;
 pub use replay::Replay;
 use std::os::fd::{AsFd, OwnedFd};
@@ -171,7 +170,10 @@ fn in_place_of(guardian: u32) -> String {
     }
     match Store::open(PATIENCE) {
         // It may be somebody else's work by now.
-        Ok(store) => format!("{PROBLEM}the guardian was killed\n{}", recover(&store)),
+        Ok(store) => format!(
+            "{PROBLEM}the guardian was killed\n{}",
+            recover::recover(&store)
+        ),
         Err(e) => format!(
             "{PROBLEM}the guardian was killed, and the record cannot be opened ({}): the next watchfix command resumes what it muted\n",
             words(&e)
