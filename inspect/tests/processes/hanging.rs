@@ -144,12 +144,7 @@ struct Started {
 impl Started {
     /// What it says, in time.
     fn output(self) -> Output {
-        let place = self.place;
-        let Some(ended) = self.ending.wait() else {
-            panic!("{place} hangs");
-        };
-        assert!(ended.idle <= PATIENCE, "{place} waits {:?}", ended.idle);
-        ended.output
+        self.ending.in_time(&self.place, PATIENCE)
     }
 
     /// What it says that can do what it is asked for.

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use support::Halting;
+use support::{Ending, Halting};
 
 /// How long a command may wait, beyond the time it works.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,15 +23,8 @@ sys.stdin.read()
 "#;
 
 fn ended((child, begun): (Child, Instant), what: &[&str]) -> Run {
-    let Some(ended) = support::ended(child, begun) else {
-        panic!("watchfix heal {what:?} hangs");
-    };
-    assert!(
-        ended.idle <= PATIENCE,
-        "watchfix heal {what:?} waits {:?}",
-        ended.idle
-    );
-    Run::of(ended.output)
+    let place = format!("watchfix heal {what:?}");
+    Run::of(Ending::of(child, begun).in_time(&place, PATIENCE))
 }
 
 #[test]

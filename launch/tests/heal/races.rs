@@ -57,7 +57,8 @@ fn a_process_that_never_stops_placing_watches_gets_what_there_was_time_for() {
     let mut command = watchfix();
     command.args(["heal", &victim.pid().to_string()]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let ended = support::ended(command.spawn().unwrap(), begun).expect("it does not end");
+    let ending = support::Ending::of(command.spawn().unwrap(), begun);
+    let ended = ending.wait().expect("it does not end");
     let run = Run::of(ended.output);
     // Without an end to its looks it took a minute, or as long as the process lived. It ends within ten seconds, and then
     // with the round it is in.

@@ -52,11 +52,15 @@ impl Ending {
     pub fn wait(self) -> Option<Ended> {
         self.0.recv_timeout(DEADLINE).ok()
     }
-}
 
-/// Waits for a child that was started at `begun` and whose outputs are pipes. `None` if it hangs.
-pub fn ended(child: Child, begun: Instant) -> Option<Ended> {
-    Ending::of(child, begun).wait()
+    /// What it wrote. `what` was started: it must not hang, and be idle for no longer than `most`.
+    pub fn in_time(self, what: &str, most: Duration) -> Output {
+        let Some(ended) = self.wait() else {
+            panic!("{what} hangs");
+        };
+        assert!(ended.idle <= most, "{what} waits {:?}", ended.idle);
+        ended.output
+    }
 }
 
 fn read(mut from: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {

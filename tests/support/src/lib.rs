@@ -28,7 +28,7 @@ pub use edit::{
     wait_until_past,
 };
 pub use halting::Halting;
-pub use idle::{Ended, Ending, ended};
+pub use idle::{Ended, Ending};
 pub use mach_o::{MachO, fat};
 pub use machine::{free_port, has_btrfs, is_root};
 pub use mounts::{in_own_mounts, overlay, subvolumes};
