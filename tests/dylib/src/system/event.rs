@@ -11,6 +11,16 @@ pub struct Kevent {
     pub udata: u64,
 }
 
+impl Kevent {
+    /// The change that removes this note.
+    pub fn removal(self) -> Kevent {
+        Kevent {
+            flags: DELETE,
+            ..self
+        }
+    }
+}
+
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kevent64 {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::ptr::{null, null_mut};
 
 use dylib::library;
-use dylib::program::{Program, append, chmod, touch};
+use dylib::program::{Program, Queue, append, chmod, touch};
 use dylib::system::calls::{set_local, set_whole_seconds};
 use dylib::system::kqueue::*;
 
@@ -94,25 +94,22 @@ fn of_numbers_that_are_used_again_nothing_is_lost() {
     let path = file(&real(&dir), "config.toml");
     let mut queue = Program::with(library, &[]).queue();
     let note = queue.watch(&path, CLEAR);
-    let end = Kevent {
-        flags: DELETE,
-        ..note
-    };
+    let end = note.removal();
     // SAFETY: one change.
     let ended = unsafe { (Program::bare().kevent)(queue.number(), &end, 1, null_mut(), 0, null()) };
     assert_eq!(ended, 0);
     touch(&path);
     assert_eq!(queue.change(&[note]), 0);
-    for (change, heard) in [
-        (chmod as fn(&Path), vec![N_ATTRIB]),
-        (chmod, vec![]),
-        (touch, vec![N_ATTRIB]),
-        (append, vec![N_WRITE | N_EXTEND]),
-        (chmod, vec![]),
-    ] {
-        change(&path);
-        assert_eq!(queue.heard(), heard);
-    }
+    hears(
+        &queue,
+        &[
+            (&path, chmod, &[N_ATTRIB]),
+            (&path, chmod, &[]),
+            (&path, touch, &[N_ATTRIB]),
+            (&path, append, &[N_WRITE | N_EXTEND]),
+            (&path, chmod, &[]),
+        ],
+    );
 }
 
 /// The table has 4,096 places: whose place is taken hears a chmod too many, and nothing too few.
@@ -128,15 +125,25 @@ fn a_note_that_is_not_remembered_any_more_loses_nothing() {
     };
     let ident = second.as_raw_fd() as u64;
     assert_eq!(queue.change(&[Kevent { ident, ..first }]), 0);
-    for (path, change, heard) in [
-        (&one, chmod as fn(&Path), vec![N_ATTRIB]),
-        (&one, touch, vec![N_ATTRIB]),
-        (&one, append, vec![N_WRITE | N_EXTEND]),
-        (&other, chmod, vec![]),
-        (&other, touch, vec![N_ATTRIB]),
-    ] {
+    hears(
+        &queue,
+        &[
+            (&one, chmod, &[N_ATTRIB]),
+            (&one, touch, &[N_ATTRIB]),
+            (&one, append, &[N_WRITE | N_EXTEND]),
+            (&other, chmod, &[]),
+            (&other, touch, &[N_ATTRIB]),
+        ],
+    );
+}
+
+/// A file, what is done to it, and what is heard of that.
+type Step<'a> = (&'a Path, fn(&Path), &'a [u32]);
+
+fn hears(queue: &Queue, steps: &[Step<'_>]) {
+    for (path, change, heard) in steps {
         change(path);
-        assert_eq!(queue.heard(), heard);
+        assert_eq!(queue.heard(), *heard);
     }
 }
 

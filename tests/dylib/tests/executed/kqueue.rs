@@ -135,11 +135,7 @@ fn a_note_that_was_removed_is_forgotten() {
     let path = file(&real(&dir), "config.toml");
     let mut queue = Program::with(library, &[]).queue();
     let note = queue.watch(&path, CLEAR);
-    let end = Kevent {
-        flags: DELETE,
-        ..note
-    };
-    assert_eq!(queue.change(&[end]), 0);
+    assert_eq!(queue.change(&[note.removal()]), 0);
     touch(&path);
     assert_eq!(queue.change(&[note]), 0);
     // Its time is that of the second note: nothing was touched since.

@@ -96,10 +96,7 @@ fn receipts_and_errors_are_the_systems_own() {
         );
         let alone = Kevent { flags: ADD, ..bad };
         assert_eq!((queue.change(&[alone]), errno()), (-1, Some(libc::EBADF)));
-        let unknown = Kevent {
-            flags: DELETE,
-            ..good
-        };
+        let unknown = good.removal();
         assert_eq!(queue.change(&[unknown]), 0);
         assert_eq!(
             (queue.change(&[unknown]), errno()),
