@@ -85,9 +85,11 @@ impl Aside {
                 continue;
             };
             // Of a bind mount, what lies above by another path may be the tree.
-            let is_in_tree = trees.place(place.as_os_str().as_bytes()).is_some();
-            let is_beside = || Mount::of(place).is_ok_and(|place| place == mount);
-            if place != top && (is_in_tree || !is_beside()) {
+            let is_beside = || {
+                Mount::of(place).is_ok_and(|place| place == mount)
+                    && trees.place(place.as_os_str().as_bytes()).is_none()
+            };
+            if place != top && !is_beside() {
                 continue;
             }
             let is_watched = watched.contains(&(Device::of(at.dev()).0, at.ino()));
