@@ -6,6 +6,8 @@ use crate::gather::subject::mountinfo::{self, Mount};
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::model::Device;
 use crate::sys;
+use procfs::FromRead;
+use procfs::process::Stat;
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
@@ -41,13 +43,19 @@ impl Mounts {
     }
 
     /// Below a chroot to a directory that is not a mount point, the mount of that directory is not listed (fs/d_path.c,
-    /// `seq_path_root`). It is found by its ID among this program's own mounts or, if this program is in a chroot too,
-    /// among those of the first process.
+    /// `seq_path_root`). It is found by its ID among this program's own mounts or, if this program is in a chroot too, among those
+    /// of the process's parent, which may be outside the chroot, or of the first process.
     fn add_root(&mut self, dir: &ProcDir) {
         let Ok(path) = dir.read_link("root") else {
             return;
         };
-        let all = ["self", "1"].map(|who| {
+        let parent = dir
+            .read("stat")
+            .ok()
+            .and_then(|stat| Stat::from_read(&stat[..]).ok());
+        let parent = parent.map(|stat| stat.ppid.to_string());
+        let others = ["self", parent.as_deref().unwrap_or("self"), "1"];
+        let all = others.map(|who| {
             let text = std::fs::read(format!("/proc/{who}/mountinfo"));
             Mounts::parse(&text.unwrap_or_default())
         });
