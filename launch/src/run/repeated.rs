@@ -11,8 +11,9 @@ use std::ffi::{CStr, CString};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How soon a call comes again whose answer was accepted: a handler ran in between.
-const SOON: Duration = Duration::from_millis(100);
+/// How soon a call comes again whose answer was accepted. Only a handler runs in between, but a busy machine may make the thread
+/// wait. Too long does little harm: a program that asks for its own last watch again gets it, not EEXIST. Too short loses a watch.
+const SOON: Duration = Duration::from_secs(10);
 
 /// A call: the descriptor of the instance, the path, the mask.
 pub type Arguments<'c> = (i32, &'c CStr, u32);
