@@ -44,18 +44,22 @@ pub enum Before {
 }
 
 impl Repeated {
-    /// Looks at the last call of a thread, and forgets it.
+    /// Looks at the last call of a thread, and forgets it if it was another one. The same call may be interrupted again before it
+    /// is placed, and come once more.
     pub fn before(&self, thread: u32, (instance, path, mask): Arguments<'_>) -> Before {
-        let Some(last) = lock(&self.0).remove(&thread) else {
+        let mut all = lock(&self.0);
+        let Some(last) = all.get(&thread) else {
             return Before::Other;
         };
         let same = (last.instance, &*last.path, last.mask) == (instance, path, mask);
-        match last.heard {
-            true if same && last.answered.elapsed() < SOON => Before::Same(last.wd),
+        let before = match last.heard {
+            true if same && last.answered.elapsed() < SOON => return Before::Same(last.wd),
+            false if same => return Before::Same(last.wd),
             true => Before::Other,
-            false if same => Before::Same(last.wd),
             false => Before::Unheard(last.instance, last.wd),
-        }
+        };
+        all.remove(&thread);
+        before
     }
 
     /// Notes a call that placed `wd`, before it is answered.
@@ -96,8 +100,8 @@ mod tests {
         repeated.accepted(1);
         assert_eq!(repeated.before(2, CALL), Before::Other);
         assert_eq!(repeated.before(1, CALL), Before::Same(7));
-        // Once.
-        assert_eq!(repeated.before(1, CALL), Before::Other);
+        // That call was interrupted too, before it was placed.
+        assert_eq!(repeated.before(1, CALL), Before::Same(7));
         repeated.note(1, CALL, 7);
         repeated.accepted(1);
         assert_eq!(repeated.before(1, OTHER), Before::Other);
