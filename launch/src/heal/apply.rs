@@ -3,13 +3,14 @@
 
 use super::plan::{Change, SHOWN};
 use super::target::Target;
-use crate::sys::inotify;
+use crate::sys::{inotify, lock};
 use inspect::gather::Opener;
-use inspect::model::Mask;
+use inspect::model::{Device, Mask};
 use rules::event::{MASK_ADD, UNMOUNT};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ const SHARE: usize = 1000;
 /// How long a watch that was made by mistake is left to itself: a process that takes a watch away and
 /// places it anew at once gets ours, which then is its own.
 const ADOPTION: Duration = Duration::from_millis(50);
+
+const NEW_INODES: &str =
+    "its file system makes a new inode for each open, so the watched one cannot be reached";
 
 /// What came of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,11 +54,12 @@ pub fn apply(target: &Target, changes: &[Change]) -> Vec<Outcome> {
     let opener = &target.handle.opener_while(new);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let share = changes.len().div_ceil(threads).max(SHARE);
+    let inodes = &Inodes::default();
     let one = |changes: &[Change]| {
         let mut strays = Vec::new();
         let each = changes
             .iter()
-            .map(|c| change(target, opener, c, &mut strays));
+            .map(|c| change(target, (opener, inodes), c, &mut strays));
         (each.collect::<Vec<_>>(), strays)
     };
     let (mut outcomes, mut strays) = (Vec::with_capacity(changes.len()), Vec::new());
@@ -87,7 +92,7 @@ pub fn apply(target: &Target, changes: &[Change]) -> Vec<Outcome> {
 
 fn change(
     target: &Target,
-    opener: &Opener<'_>,
+    (opener, inodes): (&Opener<'_>, &Inodes),
     change: &Change,
     strays: &mut Vec<Stray>,
 ) -> Outcome {
@@ -95,9 +100,57 @@ fn change(
         return Outcome::Missed;
     };
     // As long as it is held, the inode and the watch on it stay, even when its last name goes.
-    match opener.open(change.instance, change.watch) {
+    match inodes.open(opener, change) {
         Ok(inode) => place(copy, &inode, change, strays),
-        Err(why) => Outcome::Failed(why.into()),
+        Err(why) => Outcome::Failed(why),
+    }
+}
+
+/// A file that is opened twice may be two inodes in memory: 9p without a cache makes a new one each time
+/// (v9fs_get_new_inode_from_fid, fs/9p). A watch placed there would be one more, and the process would be told when it is removed.
+#[derive(Default)]
+struct Inodes(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    /// An instance of our own.
+    own: Option<OwnedFd>,
+    /// File systems that make new inodes.
+    new: HashSet<Device>,
+}
+
+impl Inodes {
+    /// Opens the inode of a watch, unless each open makes one.
+    fn open(&self, opener: &Opener<'_>, change: &Change) -> Result<OwnedFd, String> {
+        let open = || opener.open(change.instance, change.watch);
+        let Some(device) = opener.served(change.instance, change.watch) else {
+            return Ok(open()?);
+        };
+        let seen = &mut *lock(&self.0);
+        if !seen.new.contains(&device) {
+            if seen.own.is_none() {
+                seen.own = inotify::new(true).ok();
+            }
+            let place = |inode: &OwnedFd| {
+                inotify::add_watch(seen.own.as_ref()?.as_fd(), inode.as_fd(), UNMOUNT).ok()
+            };
+            // Closed in between: as long as it is open, it is found again.
+            let first = place(&open()?);
+            let inode = open()?;
+            let second = place(&inode);
+            for wd in [first, second].into_iter().flatten() {
+                let _ = seen
+                    .own
+                    .as_ref()
+                    .map(|own| inotify::rm_watch(own.as_fd(), wd));
+            }
+            // Where it cannot be told, as at the limit of watches, the kernel is asked by the change itself.
+            if first == second {
+                return Ok(inode);
+            }
+            seen.new.insert(device);
+        }
+        Err(NEW_INODES.into())
     }
 }
 

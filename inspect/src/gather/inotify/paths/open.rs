@@ -2,13 +2,13 @@
 //! the descriptor is held.
 
 use crate::gather::inotify::paths::proof::Candidate;
-use crate::gather::inotify::paths::reasons::HandleFailure;
+use crate::gather::inotify::paths::reasons::{HandleFailure, without_option};
 use crate::gather::inotify::paths::resolver::Resolver;
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::inotify::watches::{Guess, Handles};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::view::{FinalLink, View};
-use crate::model::{Instance, Process, Watch};
+use crate::model::{Device, Instance, Process, Watch};
 use crate::sys;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -70,8 +70,15 @@ impl<'a> Opener<'a> {
             });
         done.or_else(|why| {
             self.by_path(seen, known)
-                .ok_or(seen.unresolved.unwrap_or(why.text()))
+                .ok_or(without_option(seen.unresolved.unwrap_or(why.text())))
         })
+    }
+
+    /// The device of a watch whose file system has a server. Such a file system may make an inode of its own for each open.
+    pub fn served(&self, instance: usize, watch: usize) -> Option<Device> {
+        let device = self.instances.get(instance)?.watches.get(watch)?.device;
+        let mut mounts = self.listed.mounts().of_device(device);
+        mounts.any(|mount| mount.may_hang).then_some(device)
     }
 
     /// Opens the inode a watch may be on if several inodes share its number, and returns whether it may be on another
