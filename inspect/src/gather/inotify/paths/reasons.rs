@@ -16,6 +16,12 @@ pub fn may_be_healed(watch: &Watch) -> bool {
     watch.unresolved.is_some_and(|why| reasons.contains(&why))
 }
 
+/// The reason alone, for a program that does not have the option of `fdscan` that is named after it.
+pub fn without_option(why: &str) -> &str {
+    let end = ["; --", " (--"].iter().find_map(|start| why.find(start));
+    end.and_then(|end| why.get(..end)).unwrap_or(why)
+}
+
 /// Why a file handle did not lead to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HandleFailure {
@@ -145,4 +151,21 @@ pub struct Pending {
     pub watch: usize,
     /// Why its handle did not lead to a path.
     pub why: HandleFailure,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_alone_names_no_option() {
+        for search in Search::ALL {
+            let why = without_option(search.text());
+            assert!(!why.is_empty() && !why.contains("--"), "{why}");
+        }
+        assert_eq!(
+            without_option(HandleFailure::NoMount.text()),
+            HandleFailure::NoMount.text()
+        );
+    }
 }
