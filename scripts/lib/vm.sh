@@ -20,7 +20,7 @@ PACKAGES=(
     base-files base-passwd bash coreutils findutils gawk gcc grep libc-bin libc6-dev mount musl-tools procps sed sqlite3 util-linux
 )
 # In the order they are asked for; what one needs comes before it. What a kernel has built in is left out.
-MODULES=(virtio_pci virtio_blk virtio_console virtio_rng ext4 overlay)
+MODULES=(virtio_pci virtio_blk virtio_console virtio_rng ext4 overlay 9pnet_virtio 9p virtiofs)
 
 # own_apt SUITE ARCH: the words for an apt that knows this suite and architecture only, in the array `apt`
 own_apt() {

@@ -16,7 +16,10 @@ const LOUD: &str = "0x3ee";
 
 fn process(machine: &Machine, watcher: &Watcher) -> Value {
     let pid = watcher.pid().to_string();
-    let mut answer = machine.fdscan(&["--json", &pid]).json(0);
+    // In emulation a second is short.
+    let mut answer = machine
+        .fdscan(&["--json", "--path-timeout", "30", &pid])
+        .json(0);
     answer["processes"][0].take()
 }
 

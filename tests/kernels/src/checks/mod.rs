@@ -4,6 +4,7 @@ mod diagnosis;
 mod heal;
 mod pause;
 mod run;
+mod shared;
 mod smoke;
 
 use crate::machine::Machine;
@@ -12,8 +13,29 @@ use crate::watcher::{KINDS, Kind};
 /// A check: it fails by panicking.
 pub type Check = Box<dyn Fn(&Machine)>;
 
-/// All of them, by name.
-pub fn all() -> Vec<(String, Check)> {
+/// Those for a row of scripts/test-kernels, by name.
+pub fn of(label: &str) -> Vec<(String, Check)> {
+    match label.starts_with("9p-") || label.starts_with("virtiofs-") {
+        true => on_a_share(),
+        false => all(),
+    }
+}
+
+fn on_a_share() -> Vec<(String, Check)> {
+    let check = |name: &str, check: fn(&Machine)| (name.to_owned(), Box::new(check) as Check);
+    vec![
+        check(
+            "fdscan names no wrong path and counts descriptors",
+            diagnosis::paths,
+        ),
+        check(
+            "heal: what can be reached, and no trace elsewhere",
+            shared::heal,
+        ),
+    ]
+}
+
+fn all() -> Vec<(String, Check)> {
     let mut all: Vec<(String, Check)> = Vec::new();
     let mut add = |name: &str, check: fn(&Machine)| all.push((name.to_owned(), Box::new(check)));
     add("smoke", smoke::works);
