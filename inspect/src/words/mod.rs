@@ -1,4 +1,4 @@
-//! Words and figures for people, and names of strangers made safe to show: what findings, reports and messages share.
+//! Words and figures for people, and untrusted names made safe to show. Findings, reports and messages share them.
 
 mod sanitize;
 
@@ -23,12 +23,12 @@ pub fn plural(n: usize, one: &str, many: &str) -> String {
     format!("{} {}", number(n as u64), agree(n as u64, one, many))
 }
 
-/// The word that goes with so many: a noun, a verb, a pronoun.
+/// The form of a word that agrees with the number `n`: a noun, a verb or a pronoun.
 pub fn agree<'a>(n: u64, one: &'a str, many: &'a str) -> &'a str {
     if n == 1 { one } else { many }
 }
 
-/// A size in binary units, three figures: 11.1 GiB.
+/// A size in binary units, with three figures: 11.1 GiB.
 pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if n < 1024 {
@@ -37,7 +37,7 @@ pub fn bytes(n: u64) -> String {
     let mut size = n as f64 / 1024.0;
     let mut units = UNITS.iter();
     let mut unit = units.next();
-    // 999.95 would be printed with four figures.
+    // 999.5 would be printed as 1000, with four figures.
     while size >= 999.5
         && let Some(next) = units.next()
     {
@@ -52,7 +52,7 @@ pub fn bytes(n: u64) -> String {
     format!("{size:.digits$} {}", unit.unwrap_or(&""))
 }
 
-/// A time in its largest unit of which there are two or more: 90 s, 5 min, 3 h, 12 days.
+/// A time in the largest unit that gives two or more: 90 s, 5 min, 3 h, 12 days.
 pub fn duration(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),
@@ -86,7 +86,7 @@ pub fn errno_text(error: &io::Error) -> String {
     }
 }
 
-/// The directory that has a process's open files by their descriptors, as a shell can name it (proc_pid_fd(5)).
+/// The directory with a process's open files by descriptor, as a shell can name it (proc_pid_fd(5)).
 pub fn open_files_of(pid: u32) -> String {
     format!("/proc/{pid}/fd")
 }

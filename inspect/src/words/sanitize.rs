@@ -1,18 +1,20 @@
-//! Names come from anywhere, a terminal obeys what it is sent: control characters are shown, not sent.
+//! Makes names safe to print. A name can contain anything and a terminal obeys control characters, so they are shown as
+//! text.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a character moves the cursor, ends the line, turns the writing direction or shows nothing, so that a name
-/// could pass for another one or for output of this program.
+/// Whether a character moves the cursor, ends the line, changes the writing direction or is invisible. With such a
+/// character a name could pass for another name or for output of this program.
 pub fn is_unsafe(c: char) -> bool {
-    // Nearly every character.
+    // Most characters are ASCII.
     if c.is_ascii() {
         return c.is_control();
     }
-    // C1, and the two characters that end a line in some programs. Then what no font shows: the characters with
-    // the property Default_Ignorable_Code_Point (DerivedCoreProperties.txt of Unicode 16), among them the
-    // bidirectional marks, embeddings, overrides and isolates of UAX #9, zero-width characters and tags.
+    // C1 control characters, and the two characters that some programs take for the end of a line. After them come the
+    // invisible characters: those with the property Default_Ignorable_Code_Point (DerivedCoreProperties.txt of Unicode
+    // 16). They include the bidirectional marks, embeddings, overrides and isolates of UAX #9, zero-width characters
+    // and tags.
     c.is_control()
         || matches!(c,
             '\u{2028}' | '\u{2029}'
@@ -59,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_show_nothing_are_shown() {
+    fn invisible_characters_are_shown_as_text() {
         assert_eq!(
             sanitize("a\u{200b}b\u{200d}\u{feff}\u{e0061}\u{ad}"),
             "a\\u{200b}b\\u{200d}\\u{feff}\\u{e0061}\\u{ad}"
