@@ -1,9 +1,9 @@
-//! Secrets in command lines. They are taken out where a command line is read, so that nothing that is
-//! shown, written or suggested can carry them.
+//! Secrets in command lines. They are removed where a command line is read, so nothing that is shown, written or
+//! suggested can contain them.
 //!
-//! What looks like one: the value of a flag, variable, header or parameter with a telling name; the
-//! credentials of a URL; a word that begins as the tokens of a known service do; a long random word.
-//! A password that looks like a word, in a place with an ordinary name, cannot be told from a word.
+//! These count as secrets: the value of a flag, variable, header or parameter with a telling name; the credentials of a
+//! URL; a word that begins like the tokens of a known service; a long random word. A password that looks like an
+//! ordinary word and follows an ordinary name cannot be recognised.
 
 mod program;
 mod tables;
@@ -12,7 +12,7 @@ use crate::formats::secrets::program::{Flag, Programs};
 use crate::formats::secrets::tables::{ABOUT, ENDINGS, HIDDEN, NO_PASS, PREFIXES, WORDS};
 use crate::model::Name;
 
-/// A word of random characters is as long as a key of 128 bits in hexadecimal.
+/// A word of random characters counts as a key if it is at least as long as 128 bits in hexadecimal.
 const RANDOM: usize = 32;
 
 /// The command line without its secrets.
@@ -42,7 +42,7 @@ pub fn hide(words: Vec<Name>) -> Vec<Name> {
     hidden
 }
 
-/// A flag where a value was expected: the flag before it had none.
+/// Whether this word is a flag although a value was expected. The flag before it then had no value.
 fn is_flag(word: &[u8]) -> bool {
     word.starts_with(b"--") || (word.len() == 2 && word.starts_with(b"-"))
 }
@@ -74,7 +74,7 @@ fn in_text(text: &[u8], programs: Programs) -> Vec<u8> {
     hidden
 }
 
-/// Where in a text of several words one stands.
+/// The position in a text of several words.
 #[derive(Clone, Copy)]
 enum Place {
     Plain,
@@ -82,14 +82,14 @@ enum Place {
     Value,
     /// The next word is a user's name and a password.
     Login,
-    /// Within a value that ends with this quote.
+    /// Inside a value that ends with this quote.
     Quoted(u8),
-    /// Within a header, which ends with any quote or the text.
+    /// Inside a header, which ends with any quote or with the text.
     Header,
 }
 
 impl Place {
-    /// Takes one word, and says what is shown of it.
+    /// Takes one word, and returns what is shown of it.
     fn step(&mut self, word: &[u8], programs: Programs) -> Vec<u8> {
         let (next, shown) = match *self {
             // `Authorization: Bearer ...`
@@ -129,7 +129,7 @@ impl Place {
     }
 }
 
-/// The quote with which a secret value begins that does not end in this word: `TOKEN='a`.
+/// The quote that begins a secret value and does not end it in this word: `TOKEN='a`.
 fn opened(word: &[u8]) -> Option<u8> {
     let at = word.iter().rposition(|b| matches!(b, b'=' | b':'))?;
     let (name, value) = word.split_at(at);
@@ -204,8 +204,8 @@ fn in_pairs(word: &[u8]) -> Vec<u8> {
     hidden
 }
 
-/// Whether what is called so is a secret: `--api-key`, `DB_PASSWORD`, `authToken`. Only the last run of
-/// letters, digits, `-`, `_` and `.` is the name.
+/// Whether a value with this name is a secret: `--api-key`, `DB_PASSWORD`, `authToken`. Only the last run of letters,
+/// digits, `-`, `_` and `.` is the name.
 fn is_secret_name(text: &[u8]) -> bool {
     let text = text
         .strip_suffix(b":")
@@ -284,7 +284,8 @@ fn by_prefix(word: &[u8]) -> Vec<u8> {
     hidden
 }
 
-/// How long a token of Vault before 1.10 is: `s.` and 24 letters and digits, of all three kinds.
+/// The length of a token of Vault before 1.10: `s.` and 24 letters and digits, with at least one lower-case letter, one
+/// upper-case letter and one digit.
 fn old_vault(rest: &[u8]) -> Option<usize> {
     let tail = rest.strip_prefix(b"s.")?;
     let length = tail
@@ -298,14 +299,14 @@ fn old_vault(rest: &[u8]) -> Option<usize> {
     (length == 24 && mixed).then_some(length + 2)
 }
 
-/// Long words that look drawn by lot. A path is none: its hashes are names, as in /nix/store, and so is
-/// what `mktemp` adds.
+/// Hides long words that look random. Words in a path stay: hashes there are names, as in /nix/store, and so is what
+/// `mktemp` adds.
 fn random(word: &[u8], programs: Programs) -> Vec<u8> {
     let mut hidden = Vec::with_capacity(word.len());
     let base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'+' | b'/');
     let mut in_path = false;
     for run in word.chunk_by(|a, b| base64(a) == base64(b)) {
-        // The path of a URL is judged: it may carry a key.
+        // The path of a URL is examined, because it may contain a key.
         in_path = match in_path {
             true => run.first().is_some_and(base64) || run.iter().all(|b| b".~@%".contains(b)),
             false => run.starts_with(b"/") && !run.starts_with(b"//"),
@@ -320,8 +321,8 @@ fn random(word: &[u8], programs: Programs) -> Vec<u8> {
     hidden
 }
 
-/// Among random characters, kinds (upper, lower, digit) change from one to the next; in words and paths
-/// they rarely do.
+/// Among random characters, the kind (upper, lower, digit) often changes from one character to the next. In words and
+/// paths it rarely does.
 fn is_random(run: &[u8]) -> bool {
     let kind = |b: &u8| match b {
         b'a'..=b'z' => Some(0),

@@ -1,9 +1,9 @@
-//! Secrets that only the program tells from other words: `curl -u user:password`, `mysql -ppassword`.
+//! Secrets that can be recognised only by knowing the program: `curl -u user:password`, `mysql -ppassword`.
 
 use crate::formats::secrets::tables::HIDDEN;
 use crate::model::Name;
 
-/// What stands behind a flag.
+/// What follows a flag.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub enum Flag {
     /// Nothing secret.
@@ -15,7 +15,7 @@ pub enum Flag {
     Login,
 }
 
-/// The programs that a command line names, itself or in a script.
+/// The programs that a command line names, directly or in a script.
 #[derive(Clone, Copy, Default)]
 pub struct Programs {
     curl: bool,
@@ -25,7 +25,7 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Those that these words name.
+    /// The programs among these words.
     pub fn of<'a>(words: impl Iterator<Item = &'a [u8]>) -> Programs {
         let mut found = Programs::default();
         for word in words.flat_map(|word| word.split(u8::is_ascii_whitespace)) {
@@ -42,7 +42,7 @@ impl Programs {
         found
     }
 
-    /// What stands behind this word.
+    /// What follows this word.
     pub fn flag(self, word: &[u8]) -> Flag {
         match word {
             b"-p" if self.sshpass => Flag::Secret,
@@ -57,7 +57,7 @@ impl Programs {
         }
     }
 
-    /// What is shown of a flag with its value in one word, if that is one.
+    /// A flag and its value in one word, as it is shown; `None` if the word is something else.
     pub fn glued(self, word: &[u8]) -> Option<Vec<u8>> {
         let behind = |flag: &[u8]| {
             let value = word.strip_prefix(flag)?;
@@ -74,7 +74,7 @@ impl Programs {
         Some([flag, &login(value)].concat())
     }
 
-    /// Whether a UUID may be a key: Heroku's are.
+    /// Whether a UUID may be a key, as with Heroku.
     pub fn keys_are_uuids(self) -> bool {
         self.heroku
     }

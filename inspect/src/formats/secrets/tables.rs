@@ -1,10 +1,10 @@
-//! What secrets are called, and how they look.
+//! What secrets are called and what they look like.
 
-/// Stands where a secret stood.
+/// What is shown instead of a secret.
 pub const HIDDEN: &[u8] = b"***";
 
-/// The words of a name, one of which makes the value a secret. `ENDINGS` are also found at the end of
-/// a longer word: `dbpassword`.
+/// If a name contains one of these words, its value is a secret. `ENDINGS` are also recognised at the end of a longer
+/// word: `dbpassword`.
 pub const WORDS: &[&[u8]] = &[
     b"key",
     b"pass",
@@ -43,7 +43,7 @@ pub const ENDINGS: &[&[u8]] = &[
     b"sessid",
     b"sessionid",
 ];
-/// Words that end as a password does, `dbpass`, and are none.
+/// Words that end like `dbpass` but do not mean a password.
 pub const NO_PASS: &[&[u8]] = &[
     b"bypass",
     b"compass",
@@ -54,11 +54,11 @@ pub const NO_PASS: &[&[u8]] = &[
     b"trespass",
     b"underpass",
 ];
-/// Last words of a name that say where the secret is, or what it is like, and not the secret itself.
+/// Last words of a name that say where the secret is or what it is like. The value is then not the secret itself.
 pub const ABOUT: &[&[u8]] = &[
     b"file", b"path", b"dir", b"name", b"type", b"env", b"fd", b"length", b"size", b"limit", b"ttl",
 ];
-/// How the tokens of known services begin, and how many characters follow at least.
+/// How the tokens of known services begin, and how many characters must follow at least.
 pub const PREFIXES: &[(&[u8], usize)] = &[
     (b"AKIA", 12),
     (b"ASIA", 12),
