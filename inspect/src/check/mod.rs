@@ -1,4 +1,4 @@
-//! `fdscan check`: limits and findings as an answer, for processes that run and for a command.
+//! `fdscan check`: checks running processes, or a command while it runs, against limits and findings.
 
 mod rules;
 mod run;
@@ -14,7 +14,7 @@ use rules::{Figures, is_readable};
 use std::time::Duration;
 use tally::Tally;
 
-/// How processes are looked at: by what the kernel tells at once, without a search for paths.
+/// How processes are examined: from what the kernel reports at once, without a search for paths.
 const LOOK: Options = Options {
     paths: false,
     path_timeout: Duration::ZERO,
@@ -61,7 +61,7 @@ fn take_in(tally: &mut Tally, process: &Process, report: &Report, seconds: Optio
         comm: process.comm.clone().unwrap_or_else(|| Name::from("?")),
     };
     tally.figures(&who, &Figures::of_process(process), seconds);
-    // That nothing is found in a process that may not be read or has ended proves nothing.
+    // An unreadable or ended process has no findings. That proves nothing.
     if is_readable(process) {
         tally.findings(&who, report.findings.clone(), seconds);
     }

@@ -1,9 +1,9 @@
-//! The rules of `fdscan check`, and what they look at in a process.
+//! The rules of `fdscan check`, and the figures of a process that they apply to.
 
 use crate::model::{Mask, MaskCount, Name, Process, Sample, Severity};
 use crate::words::{bytes, number, plural};
 
-/// A limit no process may pass.
+/// A limit that no process may exceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// Open descriptors.
@@ -20,15 +20,15 @@ pub enum Rule {
     FailOn(Severity),
 }
 
-/// What rules look at in one process, at one moment. `None` stands for what may not be read.
+/// The figures of one process at one moment. `None` means that the figure cannot be read.
 #[derive(Debug, Clone, Default)]
 pub struct Figures {
     /// Open descriptors.
     pub fds: Option<u64>,
     /// Watches of all its instances.
     pub watches: Option<u64>,
-    /// For every database its path, the size of its -wal and its connections. A database that is not in
-    /// WAL mode has no -wal, and a connection for each descriptor.
+    /// For every database its path, the size of its -wal and its connections. A database that is not in WAL mode has no
+    /// -wal, and each of its descriptors counts as a connection.
     pub databases: Option<Vec<(Name, Option<u64>, u64)>>,
     /// Masks of its watches, and how many have each.
     pub masks: Option<Vec<(Mask, u64)>>,
@@ -44,7 +44,7 @@ impl Figures {
         });
         let masks = process.instances().flat_map(|i| &i.masks);
         Figures {
-            // A zombie has none, whatever it had.
+            // A zombie has no descriptors, whatever it had before.
             fds: process.fds.open.filter(|_| process.state != Some('Z')),
             watches: readable.then(|| process.instances().map(|i| i.watch_count as u64).sum()),
             databases: readable.then(|| databases.collect()),
@@ -52,7 +52,7 @@ impl Figures {
         }
     }
 
-    /// From a sample: cheaper than a whole scan. `masks` are read apart, where a rule asks for them.
+    /// From a sample, which is cheaper than a whole scan. `masks` are read separately, and only if a rule needs them.
     pub fn of_sample(sample: &Sample, masks: Option<Vec<MaskCount>>) -> Figures {
         let databases = sample.databases.iter().map(|(path, database)| {
             let connections = database.handles.map_or(0, |handles| handles.wal);
@@ -76,7 +76,7 @@ impl Figures {
         Some(sizes.max_by_key(|(size, _)| *size).unwrap_or((0, None)))
     }
 
-    /// The database with most connections.
+    /// The database with the most connections.
     pub fn connections(&self) -> Option<(u64, Option<&Name>)> {
         let counts = self.databases.as_ref()?.iter();
         let counts = counts.map(|(path, _, count)| (*count, Some(path)));
@@ -105,8 +105,7 @@ impl Rule {
         }
     }
 
-    /// The number it is about, and the database that has it. `None` if it is not known; findings are
-    /// counted elsewhere.
+    /// The measured number, and the database it belongs to. `None` if it is not known. Findings are counted elsewhere.
     pub fn measure(self, figures: &Figures) -> Option<(u64, Option<&Name>)> {
         match self {
             Rule::MaxFds(_) => Some((figures.fds?, None)),
@@ -133,7 +132,7 @@ impl Rule {
         format!("{} {what}", self.name())
     }
 
-    /// That there is none of the findings it is about: what is less than that is not named here.
+    /// The sentence that none of the findings it forbids was found. Less severe findings are not mentioned.
     pub fn nothing(self) -> String {
         match self {
             Rule::FailOn(Severity::Warning) => "No warning and nothing critical was found.".into(),
@@ -142,7 +141,7 @@ impl Rule {
         }
     }
 
-    /// A number of what it is about, in words.
+    /// A value of this rule's figure, in words.
     pub fn amount(self, value: u64) -> String {
         let count = usize::try_from(value).unwrap_or(usize::MAX);
         match self {
@@ -162,7 +161,7 @@ impl Rule {
     }
 }
 
-/// Its descriptors could be read. A zombie has none, whatever it had.
+/// Whether its descriptors could be read. A zombie has no descriptors, whatever it had before.
 pub fn is_readable(process: &Process) -> bool {
     process.fds.by_type.is_some() && process.state != Some('Z')
 }

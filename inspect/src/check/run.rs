@@ -1,4 +1,4 @@
-//! Runs a command and looks at all its processes again and again until it ends.
+//! Runs a command and examines all its processes repeatedly until it ends.
 
 use super::rules::{Figures, Rule};
 use super::tally::Tally;
@@ -15,14 +15,14 @@ use std::mem;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Between two samples: a burst that is shorter may be missed.
+/// Time between two samples. A shorter burst may be missed.
 const SAMPLE: Duration = Duration::from_millis(20);
-/// Between two looks for findings, which cost more.
+/// Time between two searches for findings, which cost more.
 const SCAN: Duration = Duration::from_millis(200);
-/// Looking takes at most this part of the time: a tenth of one processor.
+/// Examining takes at most a tenth of one processor's time.
 const SHARE: u32 = 10;
 
-/// Why a command did not run, and the exit status a shell has for it.
+/// Why a command did not run, and the exit status that a shell would give.
 #[derive(Debug)]
 pub struct NotStarted {
     /// A sentence without its full stop.
@@ -31,8 +31,8 @@ pub struct NotStarted {
     pub status: u8,
 }
 
-/// Runs the program `words` name and checks it, and everything it starts, until it ends. Its standard
-/// output is this program's, or where `apart` is set, its standard error.
+/// Runs the program that `words` name, and checks it and everything it starts until it ends. The command shares this
+/// program's standard output; if `apart` is set, it writes to this program's standard error instead.
 ///
 /// # Errors
 /// Why it could not be started.
@@ -61,7 +61,7 @@ pub fn command(words: &[OsString], rules: &[Rule], apart: bool) -> Result<CheckS
         command.stdout(Stdio::from(io::stderr()));
     }
     signals.leave_to(&mut command);
-    // The child is reaped by `sys::reap`, as are the orphans it leaves.
+    // `sys::reap` reaps the child and the orphans it leaves.
     let child = command.spawn().map_err(|e| {
         let what = format!(
             "{} cannot be started",
@@ -118,32 +118,32 @@ pub fn command(words: &[OsString], rules: &[Rule], apart: bool) -> Result<CheckS
     })
 }
 
-/// A command that runs.
+/// A running command.
 struct Watch {
     pid: u32,
     began: Instant,
     tally: Tally,
     samplers: HashMap<u32, Sampler>,
-    /// From the first look that finds watches, it listens whether the processes are woken.
+    /// From the first look that finds watches, these listen for events that wake the processes.
     monitors: Monitors,
-    /// A rule is about masks.
+    /// Whether a rule is about masks.
     masks: bool,
     /// When to look for findings again.
     scan_at: Instant,
     samples: u64,
-    /// Processes that may not be read; each is reported once.
+    /// Processes that cannot be read. Each is reported once.
     refused: HashSet<u32>,
     gaps: Vec<Gap>,
     interrupted: bool,
 }
 
 impl Watch {
-    /// Since the command began, in whole milliseconds, rounded up.
+    /// Time since the command began, in seconds, rounded up to whole milliseconds.
     fn seconds(&self) -> f64 {
         self.began.elapsed().as_micros().div_ceil(1000) as f64 / 1000.0
     }
 
-    /// Looks until the command has ended, and returns its wait status.
+    /// Examines the processes until the command has ended, and returns its wait status.
     fn until_it_ends(&mut self, signals: &Signals) -> i32 {
         loop {
             let next = self.look();
@@ -164,7 +164,7 @@ impl Watch {
         }
     }
 
-    /// The command decides what to do with an interruption; a second one ends it at once.
+    /// The command decides what to do with the first interruption. A second one ends it at once.
     fn signal(&mut self, signal: Signal) {
         if signal.number == libc::SIGCHLD {
             return;
@@ -172,16 +172,16 @@ impl Watch {
         if mem::replace(&mut self.interrupted, true) {
             sys::signal_child(self.pid, libc::SIGKILL);
         } else if !signal.from_terminal {
-            // The command has received the terminal's signal as well.
+            // The terminal has sent its signal to the command as well.
             sys::signal_child(self.pid, signal.number);
         }
     }
 
-    /// Looks once, and says when to look again.
+    /// Takes one look, and returns when to take the next.
     fn look(&mut self) -> Instant {
         let began = Instant::now();
         self.samples += 1;
-        // If the tree cannot be listed, only the command is looked at.
+        // If the process tree cannot be listed, only the command itself is examined.
         let pids = gather::descendants(std::process::id()).unwrap_or_else(|_| vec![self.pid]);
         self.samplers.retain(|pid, _| pids.contains(pid));
         self.monitors.keep(&pids);
@@ -218,10 +218,10 @@ impl Watch {
             .figures(&process, &Figures::of_sample(&sample, masks), Some(seconds));
     }
 
-    /// A command that failed may have met a limit of its user: it knows that as "No space left on device" or
-    /// "Too many open files", and has ended before it could be looked at.
+    /// A failed command may have met a limit of its user. The command sees that as "No space left on device" or "Too
+    /// many open files", and it may have ended before it could be examined.
     fn why_it_failed(&mut self) {
-        // This program's own use does not count.
+        // This program's own usage must not count.
         self.monitors.keep(&[]);
         let own = sys::effective_user();
         let selection = gather::Selection {
@@ -273,7 +273,7 @@ impl Watch {
     }
 }
 
-/// Processes that the command left behind and that still run.
+/// The processes that the command left running.
 fn left_running() -> Vec<ProcessRef> {
     let pids = gather::descendants(std::process::id()).unwrap_or_default();
     let alive = pids.into_iter().filter_map(|pid| {

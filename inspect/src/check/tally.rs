@@ -1,4 +1,4 @@
-//! What was seen of the rules so far: the highest numbers, and when a rule was first broken.
+//! Results of the rules so far: the highest numbers, and when each rule was first broken.
 
 use super::rules::{Figures, Rule};
 use crate::model::{
@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 pub struct Tally {
     rules: Vec<Watched>,
     findings: Vec<FoundIn>,
-    /// Findings could be looked for at least once.
+    /// Whether findings could be searched for at least once.
     scanned: bool,
     processes: BTreeMap<u32, CheckedProcess>,
 }
 
-/// A rule and the worst that was seen of it.
+/// A rule and its worst result so far.
 struct Watched {
     rule: Rule,
     worst: Option<(u64, ProcessRef, Option<Name>)>,
@@ -38,7 +38,7 @@ impl Tally {
         }
     }
 
-    /// Adds what was measured of a process, `seconds` after the command started if there is one.
+    /// Adds the figures of a process, measured `seconds` after the command started if there is a command.
     pub fn figures(&mut self, process: &ProcessRef, figures: &Figures, seconds: Option<f64>) {
         for watched in &mut self.rules {
             let Some((value, path)) = watched.rule.measure(figures) else {
@@ -73,7 +73,7 @@ impl Tally {
         entry.connections = entry.connections.max(figures.connections().and_then(some));
     }
 
-    /// What a process is called: a command changes its own when it starts another program.
+    /// Updates the name of a process, which changes when it executes another program.
     pub fn named(&mut self, process: &ProcessRef, command: Option<CommandLine>) {
         if let Some(entry) = self.processes.get_mut(&process.pid) {
             entry.process = process.clone();
@@ -95,7 +95,7 @@ impl Tally {
             let Some(watched) = rule else { continue };
             let known =
                 |old: &FoundIn| old.process.pid == process.pid && old.finding.code == finding.code;
-            // A finding may have become worse.
+            // A known finding may have become more severe.
             if let Some(old) = self.findings.iter_mut().find(|old| known(old)) {
                 if finding.severity > old.finding.severity {
                     old.finding = finding;
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_number_counts_and_the_first_breach_is_remembered() {
+    fn the_highest_number_counts_and_the_first_violation_is_remembered() {
         let mut tally = Tally::new(&[Rule::MaxFds(10)]);
         for (pid, fds, seconds) in [(1, 10, 0.1), (2, 11, 0.2), (3, 30, 0.3), (2, 12, 0.4)] {
             tally.figures(&process(pid), &figures(fds), Some(seconds));
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_at_its_limit_holds_and_what_was_never_measured_is_neither() {
+    fn a_value_at_its_limit_passes_and_an_unmeasured_one_neither_passes_nor_fails() {
         let mut tally = Tally::new(&[
             Rule::MaxFds(10),
             Rule::MaxWatches(5),
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_counts_once_for_a_process_and_only_from_its_severity_on() {
+    fn a_finding_counts_once_per_process_and_only_if_it_is_severe_enough() {
         let finding = |severity| Finding {
             code: "self-watch",
             severity,
