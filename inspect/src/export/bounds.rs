@@ -1,7 +1,7 @@
-//! What has series where not everything can, so that there are at most so many: those with most of anything that is exported.
+//! Limits how many items have series. The items with most of anything that is exported stay.
 //!
-//! By one figure alone the process that runs out of descriptors would be left out on a machine with many watchers, and the
-//! pod with all instances beside those with many watches.
+//! If one figure alone decided, a process that runs out of descriptors would be left out on a machine with many
+//! watchers, and a pod that holds all instances would be left out beside pods with many watches.
 
 use crate::model::{Row, UnitRow, User};
 use std::cmp::Reverse;
@@ -21,7 +21,7 @@ pub fn processes(rows: Vec<Row>, most: usize) -> (Vec<Row>, u64) {
         |row| row.watches.unwrap_or(0),
         |row| row.instances.unwrap_or(0),
         |row| row.fds.open.unwrap_or(0),
-        // Per mille of what it may have.
+        // How much of its limit it uses, per mille.
         |row| match (row.fds.open, row.fds.soft_limit) {
             (Some(open), Some(limit)) => open.saturating_mul(1000) / limit.max(1),
             _ => 0,
@@ -49,15 +49,15 @@ pub fn users(users: Vec<User>) -> (Vec<User>, u64) {
         |user| user.watches.unwrap_or(0),
         |user| user.instances.unwrap_or(0),
     ];
-    // Those of other user namespaces have limits of their own, and there may be any number of them.
+    // Users of other user namespaces have limits of their own, and there may be any number of them.
     let here = users
         .into_iter()
         .filter(|user| user.account.user_namespace.is_none());
     of_each(here.collect(), USERS, RANKS)
 }
 
-/// The first `limit` of `items`, if each of `ranks` may name one in turn: that with most of those not named yet. Who has nothing
-/// comes last. They stay in their order. The second is how many are left out.
+/// Selects up to `limit` of `items`: each of `ranks` in turn takes the item with most of its figure among those not
+/// taken yet. Items with nothing come last. The order of the items does not change. Also returns how many are left out.
 fn of_each<T>(items: Vec<T>, limit: usize, ranks: &[Rank<T>]) -> (Vec<T>, u64) {
     let left_out = items.len().saturating_sub(limit);
     if left_out == 0 {
@@ -103,21 +103,21 @@ mod tests {
     const RANKS: &[Rank<Item>] = &[|item| item.0, |item| item.1];
 
     #[test]
-    fn who_has_most_of_one_thing_stays_whatever_others_have_of_another() {
+    fn an_item_with_most_of_one_thing_stays_whatever_others_have_of_another() {
         let items = vec![(9, 0), (8, 0), (7, 0), (0, 1), (6, 0)];
         let (kept, left_out) = of_each(items, 3, RANKS);
         assert_eq!((kept, left_out), (vec![(9, 0), (8, 0), (0, 1)], 2));
     }
 
     #[test]
-    fn who_has_nothing_takes_nobodys_place() {
+    fn an_item_with_nothing_takes_no_place_from_others() {
         let items = vec![(0, 0), (0, 0), (0, 7)];
         assert_eq!(of_each(items.clone(), 1, RANKS), (vec![(0, 7)], 2));
         assert_eq!(of_each(items, 2, RANKS), (vec![(0, 0), (0, 7)], 1));
     }
 
     #[test]
-    fn nothing_is_left_out_where_all_have_room() {
+    fn nothing_is_left_out_if_there_is_room_for_all() {
         assert_eq!(
             of_each(vec![(0, 0), (1, 1)], 2, RANKS),
             (vec![(0, 0), (1, 1)], 0)
@@ -127,7 +127,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn as_many_stay_as_may_and_those_with_most_are_among_them(
+        fn the_limit_is_used_up_and_the_items_with_most_stay(
             items in proptest::collection::vec((0..9u64, 0..9u64), 0..40), limit in 2..40usize,
         ) {
             let (kept, left_out) = of_each(items.clone(), limit, RANKS);

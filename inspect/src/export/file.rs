@@ -1,4 +1,4 @@
-//! Writing a file so that who reads it meanwhile sees the old one or the new one, whole.
+//! Replaces a file so that a concurrent reader sees either the whole old file or the whole new one.
 
 use crate::gather::unanswered;
 use std::fs::{File, OpenOptions};
@@ -6,11 +6,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Puts `text` in the place of `path`: written beside it, brought to the disk, renamed. The file is readable
-/// by everyone, as node_exporter runs as a user of its own.
+/// Replaces `path` with `text`: writes a new file beside it, syncs it to the disk and renames it. Everyone may read the
+/// file, because node_exporter runs as a user of its own.
 ///
 /// # Errors
-/// The kernel's errno; the old file is then as it was, and nothing is left beside it.
+/// The kernel's errno. The old file is then unchanged, and no other file is left beside it.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -22,13 +22,13 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let name = path
         .file_name()
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    // node_exporter reads *.prom only, so it must not end so.
+    // node_exporter reads *.prom, so the temporary name must not end like that.
     let mut beside = name.to_owned();
     beside.push(format!(".{}.tmp", std::process::id()));
     let beside = directory.join(beside);
     let written = write_new(&beside, text).and_then(|()| std::fs::rename(&beside, path));
     if written.is_err() {
-        // It may not even be there.
+        // The file may not even exist.
         let _ = std::fs::remove_file(&beside);
     }
     written?;

@@ -1,5 +1,5 @@
-//! The names a server may be asked by. A web page that makes its own name lead here (DNS rebinding) would read with
-//! the browser of somebody on this machine what nobody else may ask: its name stands in the request.
+//! The names by which a server may be asked. A web page can make its own name resolve to this machine (DNS rebinding)
+//! and read, with the browser of a local user, what others may not read. The request contains the name that was used.
 
 use std::net::IpAddr;
 
@@ -10,12 +10,12 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// Of a server that listens at `address`, and is also called `names`.
+    /// For a server that listens at `address` and also has the names `names`.
     pub fn new(address: IpAddr, names: Vec<String>) -> Hosts {
         Hosts { address, names }
     }
 
-    /// Whether the value of a `Host` header is a name of this server. The port does not count: it may be forwarded.
+    /// Whether the value of a `Host` header is a name of this server. The port is ignored, because it may be forwarded.
     pub fn serve(&self, host: &str) -> bool {
         let name = without_port(host);
         if self.names.iter().any(|own| own.eq_ignore_ascii_case(name)) {
@@ -23,7 +23,7 @@ impl Hosts {
         }
         let local = self.address.is_loopback() || self.address.is_unspecified();
         match name.parse::<IpAddr>() {
-            // A number is not a name that somebody else could make lead here.
+            // A literal address cannot be made to resolve to this machine.
             Ok(_) if self.address.is_unspecified() => true,
             Ok(asked) => asked == self.address || (local && asked.is_loopback()),
             Err(_) => local && name.eq_ignore_ascii_case("localhost"),

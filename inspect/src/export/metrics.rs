@@ -1,4 +1,4 @@
-//! A pass over all processes as OpenMetrics. What is not known has no series; nothing is 0 for it.
+//! A pass over all processes as OpenMetrics. An unknown value has no series; it is never exported as 0.
 
 use super::bounds;
 use crate::model::{self, LogInUse, Name, Row, Severity, Top, UnitRow, User};
@@ -13,10 +13,10 @@ use std::hash::Hash;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-/// Databases of one process that have series: those with the largest logs.
+/// How many databases of one process have series: those with the largest logs.
 pub const DATABASES: usize = 8;
 
-/// Characters of a unit's name: longer ones are cut.
+/// The most characters of a unit's name. Longer names are cut.
 const UNIT_NAME: usize = 100;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -34,7 +34,8 @@ struct Found {
     unit: String,
 }
 
-/// The path of a database could be anything, so only its name is a label; those of one name are summed.
+/// The path of a database could be anything, so only its file name is a label. Databases with the same name are added
+/// up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Database {
     pid: u32,
@@ -43,7 +44,7 @@ struct Database {
     unit: String,
 }
 
-/// A container, a pod or a unit of systemd. There may be any number of them over time.
+/// A container, a pod or a systemd unit. There may be any number of them over time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InUnit {
     kind: String,
@@ -65,7 +66,7 @@ struct Coded {
 /// One metric with a series for each set of labels.
 type Series<L> = Family<L, Gauge<u64, AtomicU64>>;
 
-/// Writes what `top` shows, in which the pass took `time`. `most` processes have series at most.
+/// Encodes what `top` shows, from a pass that took `time`. At most `most` processes have series.
 ///
 /// # Errors
 /// None in practice: writing to a String does not fail.
@@ -223,7 +224,7 @@ fn processes(registry: &mut Registry, rows: &[Row]) -> u64 {
     dropped
 }
 
-/// A name as a label's value, which ends up on somebody's screen.
+/// A name as the value of a label, which may be shown on a terminal.
 fn label(name: &Name) -> String {
     sanitize(&name.to_string()).into_owned()
 }
@@ -235,7 +236,7 @@ fn unit_label(unit: &model::Unit) -> String {
         .collect()
 }
 
-/// Registers how many of all selected processes have a finding: also of those without series of their own.
+/// Registers how many of all selected processes have a finding, including processes without series of their own.
 fn findings(registry: &mut Registry, rows: &[Row]) {
     let help = "Selected processes with a finding, by its code";
     let series = series::<Coded>(registry, "findings", help);

@@ -1,5 +1,4 @@
-//! `fdscan export`: a pass over all processes as OpenMetrics, to a file, to standard output, or to a
-//! scraper.
+//! `fdscan export`: a pass over all processes as OpenMetrics, to a file, to standard output, or to a scraper.
 
 mod bounds;
 mod file;
@@ -19,10 +18,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Two scrapers get the same look, if it is no older than this.
+/// Two scrapers get the same result if it is no older than this.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// What is exported of one pass.
+/// The result of one pass.
 pub struct Exported {
     /// OpenMetrics.
     pub text: String,
@@ -30,7 +29,7 @@ pub struct Exported {
     pub processes: usize,
 }
 
-/// Looks at all processes; those of `selection` have series, `most` of them at most: those with most of anything.
+/// Examines all processes. Those of `selection` have series, but at most `most` of them: those with most of anything.
 ///
 /// # Errors
 /// The errno of listing /proc.
@@ -42,11 +41,11 @@ pub fn export(selection: &Selection, most: usize) -> io::Result<Exported> {
     Ok(Exported { text, processes })
 }
 
-/// Answers scrapers at `address`, also by these names, until a signal ends this program. Each time `select` says of
-/// which processes. `ready` learns where it listens.
+/// Answers scrapers at `address`, by the names `names` as well, until a signal ends this program. For each pass,
+/// `select` returns which processes have series. `ready` receives the address that this program listens at.
 ///
 /// # Errors
-/// EADDRINUSE, EACCES and what else bind(2) and accept(2) fail with.
+/// EADDRINUSE, EACCES and the other errors of bind(2) and accept(2).
 pub fn serve(
     address: SocketAddr,
     names: Vec<String>,
@@ -59,7 +58,7 @@ pub fn serve(
     ready(listener.local_addr()?);
     let last: Mutex<Option<(Instant, String)>> = Mutex::new(None);
     let metrics: Arc<Metrics> = Arc::new(move || {
-        // One look at a time, whoever asks.
+        // One pass at a time, however many ask.
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, text)) = &*last
             && at.elapsed() < FRESH

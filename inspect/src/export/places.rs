@@ -1,9 +1,9 @@
-//! The connections that are answered at once.
+//! Limits how many connections are served at once.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How many there are; Prometheus opens one. For more, who has asked nothing yet has to go.
+/// How many there are. Prometheus opens one. If more connect, a connection that has not sent its request is closed.
 const PLACES: usize = 8;
 
 /// Places for connections.
@@ -12,26 +12,26 @@ pub struct Places(Mutex<Vec<Taken>>);
 
 struct Taken {
     stream: Arc<TcpStream>,
-    /// Its request has not come, or not the whole of it.
+    /// Its request has not arrived completely.
     idle: bool,
 }
 
-/// The place of one connection, free when this goes.
+/// The place of one connection. It becomes free when this value is dropped.
 pub struct Place {
     places: Arc<Places>,
     stream: Arc<TcpStream>,
 }
 
 impl Places {
-    /// Takes a place. Where all are taken, the connection that has been silent for longest is closed: who opens many
-    /// and says nothing keeps nobody out. `None` where all are being answered.
+    /// Takes a place. If all are taken, the connection that has been silent for longest is closed, so a client that
+    /// opens many silent connections keeps nobody out. `None` if all connections are being answered.
     pub fn take(places: &Arc<Places>, stream: &Arc<TcpStream>) -> Option<Place> {
         let mut taken = places.lock();
         if taken.len() >= PLACES {
-            // The oldest stands first.
+            // The oldest comes first.
             let at = taken.iter().position(|one| one.idle)?;
             let silent = taken.remove(at);
-            // Its thread reads the end, and then goes.
+            // Its thread then reads the end of the stream and finishes.
             let _ = silent.stream.shutdown(Shutdown::Both);
         }
         taken.push(Taken {
@@ -50,7 +50,7 @@ impl Places {
 }
 
 impl Place {
-    /// Its request has come: it is answered.
+    /// Notes that its request has arrived and is being answered.
     pub fn is_asked(&self) {
         let mut taken = self.places.lock();
         let own = taken

@@ -1,4 +1,4 @@
-//! A small HTTP server for a scraper: one path, a few connections at a time, no connection for long.
+//! A small HTTP server for scrapers: one path, a few connections at a time, and a time limit for each.
 
 use super::hosts::Hosts;
 use super::places::{Place, Places};
@@ -9,20 +9,20 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// From its first byte to its last, a request takes no longer, and so does its answer.
+/// The longest time that a request may take from its first byte to its last, and the same for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The longest request: Prometheus sends some 300 bytes.
+/// The longest request. Prometheus sends about 300 bytes.
 const REQUEST: usize = 8 * 1024;
 /// <https://prometheus.io/docs/specs/om/open_metrics_spec/>
 const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What a scraper gets: the metrics, or why there are none.
+/// The metrics, or the reason why there are none.
 pub type Metrics = dyn Fn() -> Result<String, String> + Send + Sync;
 
 /// Answers until a signal comes, and returns its number.
 ///
 /// # Errors
-/// EMFILE and its like, when not even a connection can be accepted.
+/// EMFILE and similar errors, if no connection can be accepted at all.
 pub fn serve(
     listener: &TcpListener,
     signals: &Signals,
@@ -38,19 +38,20 @@ pub fn serve(
         }
         let stream = match listener.accept() {
             Ok((stream, _)) => Arc::new(stream),
-            // The client has given up, or there was none.
+            // The client has given up, or there was no client.
             Err(e) if e.kind() == io::ErrorKind::WouldBlock || gave_up(&e) => continue,
             Err(e) => return Err(e),
         };
         let Some(place) = Places::take(&places, &stream) else {
-            // Not waited for: whoever is busy sending must not hold the others up.
+            // Does not wait: a client that is busy sending must not delay the others.
             let _ = stream.set_nonblocking(true);
             let busy = response("503 Service Unavailable", "text/plain", "busy\n");
             let _ = (&*stream).write_all(busy.as_bytes());
             continue;
         };
         let (hosts, metrics) = (Arc::clone(&hosts), Arc::clone(metrics));
-        // A client that goes away or takes too long gets nothing more; one for whom no thread can be started neither.
+        // A client that disconnects or takes too long gets nothing more. If no thread can be started, the client gets
+        // nothing either.
         let _ = std::thread::Builder::new().spawn(move || {
             let _ = answer(&stream, &place, &hosts, &*metrics);
         });
@@ -58,7 +59,7 @@ pub fn serve(
 }
 
 fn gave_up(error: &io::Error) -> bool {
-    // accept(2): errors of the connection, not of the listener.
+    // accept(2): these are errors of the connection, not of the listener.
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted
@@ -136,25 +137,25 @@ fn send(mut stream: &TcpStream, text: &str) -> io::Result<()> {
 
 fn left(end: Instant) -> io::Result<Duration> {
     let left = end.saturating_duration_since(Instant::now());
-    // A timeout of 0 would be none.
+    // A timeout of 0 would mean no timeout.
     match left.is_zero() {
         true => Err(io::ErrorKind::TimedOut.into()),
         false => Ok(left),
     }
 }
 
-/// A line without its end; `None` where it is no UTF-8.
+/// A line without its line ending; `None` if it is not UTF-8.
 fn text_of(line: &[u8]) -> Option<&str> {
     let line = std::str::from_utf8(line).ok()?;
     Some(line.trim_end_matches('\r'))
 }
 
-/// Whether the empty line has come. Lines may end in LF alone (RFC 9112, section 2.2).
+/// Whether the empty line has arrived. Lines may end in LF alone (RFC 9112, section 2.2).
 fn is_whole(request: &[u8]) -> bool {
     request.windows(4).any(|w| w == b"\r\n\r\n") || request.windows(2).any(|w| w == b"\n\n")
 }
 
-/// What counts of a request.
+/// The parts of a request that are used.
 #[derive(Debug, PartialEq, Eq)]
 struct Request<'a> {
     method: &'a str,
@@ -176,7 +177,7 @@ fn parse(request: &[u8]) -> Option<Request<'_>> {
         name.eq_ignore_ascii_case("host").then(|| value.trim())
     });
     let host = hosts.next();
-    // Two of them are an attack on who stands between.
+    // Two Host headers are an attack on a proxy in between.
     let plain = version.starts_with("HTTP/1.") && hosts.next().is_none();
     plain.then_some(Request { method, path, host })
 }
@@ -212,7 +213,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_request_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_request_is_parsed_or_rejected(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&bytes);
         }
     }

@@ -25,7 +25,7 @@ fn row(n: u32) -> Row {
     row
 }
 
-/// A machine on which so many processes have a unit and a user each.
+/// A machine with `count` processes, each with a unit and a user of its own.
 fn crowd(count: u32) -> Top {
     let used = UnitUse {
         processes: 1,
@@ -80,7 +80,7 @@ fn series(top: Top) -> Vec<String> {
 #[test]
 fn two_thousand_processes_units_and_users_have_at_most_five_thousand_series() {
     let all = series(crowd(2000));
-    // 31 of each of 100 processes, 3 of each of 100 units, 2 of each of 200 users.
+    // 31 for each of 100 processes, 3 for each of 100 units and 2 for each of 200 users.
     let most = 100 * 31 + 100 * 3 + 200 * 2;
     assert!((most..most + 40).contains(&all.len()), "{}", all.len());
     assert!(all.len() <= 5000);
@@ -88,12 +88,12 @@ fn two_thousand_processes_units_and_users_have_at_most_five_thousand_series() {
         let line = format!("fdscan_{name}_dropped {dropped}");
         assert!(all.contains(&line), "{line}");
     }
-    // Ten times as many make no more of them.
+    // Ten times as many processes do not have more series.
     assert_eq!(series(crowd(20_000)).len(), all.len());
 }
 
 #[test]
-fn findings_are_counted_also_of_those_without_series() {
+fn findings_of_processes_without_series_count_too() {
     let wanted = "fdscan_findings{code=\"fd-limit-near\",severity=\"warning\"} 300";
     assert!(series(crowd(300)).contains(&wanted.to_owned()));
 }
