@@ -1,13 +1,13 @@
-//! What is left when the watches have the masks `watchfix heal` gives them.
+//! What remains when the watches have the masks that `watchfix heal` gives them.
 
 use crate::findings::rollback_journal;
 use crate::model::{Database, Name, Process};
 use rules::event;
 
-/// What heal takes out of masks: reads, and writes where the process has a database or is told to settle.
+/// What heal removes from masks: reads, and also writes if the process has a database or is told to settle.
 const HEALED: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE | event::MODIFY;
 
-/// Whether healing would change a watch that tells of this file.
+/// Whether healing would change a watch that reports this file.
 pub fn is_to_heal(process: &Process, file: &Name) -> bool {
     let watches = process.inotify.iter().flat_map(|i| &i.watches);
     let mut asking = watches.filter(|watch| watch.mask.has(HEALED));
@@ -17,8 +17,8 @@ pub fn is_to_heal(process: &Process, file: &Name) -> bool {
     })
 }
 
-/// What no mask hides of a file the process writes itself, as sentences; empty where masks end it. `start_helps` says
-/// whether names can be ignored from another start on.
+/// What masks cannot remove of the events of a file that the process itself writes, as a sentence. Empty if masks end
+/// the loop. `start_helps` says whether names can be ignored after a restart.
 pub fn sentence(
     process: &Process,
     own: Option<&Database>,
@@ -53,7 +53,7 @@ mod tests {
     use crate::findings::fixture::Fixture;
 
     #[test]
-    fn a_watch_is_to_be_healed_as_long_as_it_tells_of_reads_or_writes_there() {
+    fn a_watch_needs_healing_while_it_reports_reads_or_writes_there() {
         let file = Name::from("/d/x.db");
         let watched = |mask, path| Fixture::new().with_watch(1, 100, mask, path).process;
         assert!(is_to_heal(&watched(0x3ce, Some("/d")), &file));
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_ended_by_masks_and_a_rollback_journal_is_not() {
+    fn masks_stop_the_events_of_a_log_but_not_of_a_rollback_journal() {
         let mut fixture = Fixture::new()
             .with_watch(1, 100, 0x3cc, Some("/d"))
             .with_database("/d/x.db", 100, 0);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// From this share on, in percent, one cause is named as the main one.
 pub const MOST: u64 = 90;
 
-/// From this share on a file is named.
+/// From this share on, in percent, a file is named.
 pub const HALF: u64 = 50;
 
 pub fn events(count: u64) -> String {
@@ -19,7 +19,7 @@ pub fn events(count: u64) -> String {
     )
 }
 
-/// ` by PID 812 (uv run ...)`; with a share where others do it too.
+/// ` by PID 812 (uv run ...)`, with its share if there are other causes.
 pub fn by(scan: &EventsScan, mask: u32) -> String {
     let Some(causes) = &scan.causes else {
         return String::new();
@@ -46,7 +46,7 @@ pub fn by(scan: &EventsScan, mask: u32) -> String {
     }
 }
 
-/// One program that is started again and again with different arguments.
+/// The share of one program that is started repeatedly with different arguments.
 pub fn by_program(causes: &[Cause], of: impl Fn(&Cause) -> u64, all: u64) -> String {
     let mut programs: BTreeMap<&Name, (u64, usize)> = BTreeMap::new();
     for cause in causes {
@@ -68,7 +68,7 @@ pub fn by_program(causes: &[Cause], of: impl Fn(&Cause) -> u64, all: u64) -> Str
 
 /// `itself`, `PID 812 (uv run ...)`, `27 processes (cat x)`
 pub fn who(cause: &Cause) -> String {
-    /// A command line within a sentence.
+    /// The most characters of a command line within a sentence.
     const ROOM: usize = 60;
     let command = cause.command.as_ref().map(ToString::to_string);
     let command = command.map_or_else(String::new, |text| match text.char_indices().nth(ROOM) {

@@ -75,7 +75,7 @@ fn judge(
                 agree(count, one, many),
                 by(scan, mask),
             );
-            // Engines that see masks only strip attrib when it is named.
+            // Engines that see only masks strip attrib only when it is named.
             let attrib = mask == event::ATTRIB;
             let start = Restart {
                 attrib: match attrib {
@@ -104,15 +104,15 @@ fn judge(
     }
 }
 
-/// The file that is the main cause, with those of its family: by itself, or the first of those the process writes again
-/// and again, which together are.
+/// The file that is the main cause, together with its side files. Either it is the main cause alone, or it is the first
+/// of the files that the process writes repeatedly, which are the main cause together.
 fn matter<'a>(
     process: &Process,
     scan: &EventsScan,
     left: &Remaining<'a>,
 ) -> Option<&'a FileEvents> {
     let of = |file: &FileEvents| count_with_siblings(&left.files, &file.path);
-    // Of equal ones the first, which has the most events itself.
+    // Of equal files, the first: it has the most events itself.
     let most = |files: &[&'a FileEvents]| files.iter().copied().rev().max_by_key(|file| of(file));
     let first = most(&left.files)?;
     if percent(of(first), left.total) >= HALF {
@@ -192,7 +192,7 @@ fn of_file(
     let (start, heal) = match (own, dir) {
         // Changing more masks would not end it.
         _ if !beyond.is_empty() && !to_heal => (Some(Restart::without(&names)), None),
-        // The default rules have the names, and where heal settles its own databases it needs no more.
+        // The default rules contain the names. If heal settles the process's own databases, it needs no arguments.
         (Some(_), _) if names.is_empty() => (Some(Restart::default()), Some(Heal::default())),
         (None, Some(_)) if names.is_empty() => (Some(Restart::default()), None),
         (own, Some(dir)) => (

@@ -12,9 +12,9 @@ use crate::model::{
 };
 use rules::event;
 
-/// The names that must be ignored so that a file, or a database with those beside it, wakes nobody: what the
-/// default rules have is not named again, and a database is, though it may be written only when its log is
-/// brought into it.
+/// The names that must be ignored so that a file, or a database with its side files, wakes nobody. Names that the
+/// default rules contain are left out. A database is named even though it may be written only when its log is
+/// checkpointed.
 pub fn names_to_ignore<'a>(files: &[&'a FileEvents], stem: &'a [u8]) -> Vec<&'a [u8]> {
     let same = files.iter().map(|file| file.path.as_bytes());
     let same = same.filter(|path| stem_of(path) == stem);
@@ -25,8 +25,7 @@ pub fn names_to_ignore<'a>(files: &[&'a FileEvents], stem: &'a [u8]) -> Vec<&'a 
     names
 }
 
-/// Other files that are written in this way: a log that tells of each reload is the next reason for
-/// one.
+/// Other files that are written in this way. A log that records each reload would be the next reason to reload.
 pub fn also_written<'a>(
     process: &Process,
     scan: &EventsScan,
@@ -44,17 +43,17 @@ pub fn also_written<'a>(
     names
 }
 
-/// The files that it, or what it started, writes again and again where it watches. What somebody edits is not
-/// among them.
+/// The files in watched places that the process, or what it started, writes repeatedly. Files that somebody edits are
+/// not among them.
 pub fn written_again<'a>(
     process: &Process,
     scan: &EventsScan,
     files: &[&'a FileEvents],
 ) -> Vec<&'a FileEvents> {
-    /// Once in each of two rounds: how many events that is depends on who reads them when, for the kernel merges
-    /// those that are alike, and how large its share is on what else is done in a round.
+    /// One write in each of two rounds. The number of events depends on when they are read, because the kernel merges
+    /// equal ones, and the file's share of them depends on what else is done in a round.
     const AGAIN: u64 = 2;
-    /// A build that writes more files than this needs its directory dropped, not a list.
+    /// If a build writes more files than this, its directory should be dropped instead of a list.
     const LISTED: usize = 8;
     let is_change = |entry: &&EventCount| {
         event::bits(entry.event.as_bytes()).is_some_and(|bit| bit & CHANGES != 0)
@@ -84,13 +83,13 @@ pub fn base_of(path: &[u8]) -> &[u8] {
 }
 
 pub struct Writer {
-    /// The rest of a sentence.
+    /// The end of a sentence.
     pub text: String,
-    /// The watching process itself does it.
+    /// Whether it is the watching process itself.
     pub itself: bool,
 }
 
-/// Who touches the names of a file: told by fanotify, or by who has it open for writing.
+/// Who touches the names of a file, according to fanotify or to who has it open for writing.
 pub fn writer(process: &Process, scan: &EventsScan, file: &FileEvents) -> Writer {
     if let Some(causes) = &scan.causes {
         let stem = stem_of(file.path.base());

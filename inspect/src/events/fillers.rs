@@ -1,5 +1,6 @@
-//! Where the rules of libwatchfix.so remove all that was heard. A read of which nothing is left returns one record of
-//! wd -1 (rules/src/record/compact.rs): watchers skip it, and who acts on every read() whatever it says is woken by it.
+//! The case that the rules of libwatchfix.so remove everything that was heard. A read from which everything was removed
+//! returns one record with wd -1 (rules/src/record/compact.rs). Watchers skip it, but a program that acts on every
+//! read(), whatever it returns, still wakes.
 
 use super::causes::events;
 use super::files::written_again;
@@ -10,8 +11,8 @@ use crate::model::{Cause, Conclusion, EventsScan, FileEvents, Process};
 use crate::words::agree;
 use rules::event;
 
-/// Says that nothing is left; and of what the process writes again and again itself, which a loop would be made of, what
-/// takes those reads from it.
+/// Says that nothing is left. If the process itself writes some of the removed files repeatedly, a loop could consist
+/// of these reads, so it also says what prevents them.
 pub fn conclude(
     process: &Process,
     scan: &EventsScan,
@@ -29,7 +30,7 @@ pub fn conclude(
         let attrib = Some(event::ATTRIB);
         cause.relation.is_own() && events.any(|e| event::bits(e.event.as_bytes()) == attrib)
     };
-    // Edits and what a program does after one come to an end.
+    // Edits, and what a program does after one, end by themselves.
     let ends = match own.is_empty() {
         _ if !scan.goes_on => None,
         false => {

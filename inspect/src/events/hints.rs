@@ -1,16 +1,16 @@
-//! Who has a file open: the likeliest causes, where the real ones may not be known.
+//! Who has a file open. These are the likeliest causes if the real ones may be unknown.
 
 use crate::gather::{self, Processes};
 use crate::model::{CommandLine, FileEvents, Hint};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-/// Files that are asked about, most events first.
+/// How many files are looked up, those with most events first.
 const FILES: usize = 5;
-/// Hints given.
+/// How many hints are given at most.
 const MOST: usize = 20;
 
-/// The processes that have one of the first of `files` open; who can write to it comes first.
+/// The processes that have one of the first of `files` open. Those that can write to it come first.
 pub fn of(files: &[FileEvents]) -> Vec<Hint> {
     let wanted: Vec<_> = files.iter().take(FILES).collect();
     let mut found = BTreeSet::new();
@@ -18,7 +18,7 @@ pub fn of(files: &[FileEvents]) -> Vec<Hint> {
         return Vec::new();
     };
     for pid in processes.pids().unwrap_or_default() {
-        // A process that may not be read gives no hint.
+        // A process that cannot be read gives no hint.
         let _ = processes.each_link(pid, None, |fd, link| {
             if let Some(at) = wanted.iter().position(|file| file.path.as_bytes() == link)
                 && pid != std::process::id()
@@ -29,7 +29,7 @@ pub fn of(files: &[FileEvents]) -> Vec<Hint> {
             ControlFlow::Continue(())
         });
     }
-    // A process that writes through one descriptor and reads through another writes.
+    // A process that writes through one descriptor and reads through another counts as a writer.
     let mut hints: Vec<Hint> = Vec::new();
     for (at, pid, reads_only) in found {
         let Some(file) = wanted.get(at) else { continue };

@@ -1,7 +1,7 @@
-//! Listens beside a process: on the inodes it watches, for the events it asks for.
+//! Listens beside a process: on the inodes it watches, for the events in its masks.
 //!
-//! The inodes are opened as O_PATH, which raises no event, and nothing of the process is used: its own
-//! queue and its descriptors stay as they are.
+//! The inodes are opened with O_PATH, which raises no event. Nothing that belongs to the process is used: its own queue
+//! and descriptors stay as they are.
 
 use super::tally::{CauseProcess, Tally};
 use crate::gather::{self, Gaps, ProcessHandle};
@@ -14,20 +14,20 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// Bytes read at a time: 2,000 records with short names.
+/// Bytes read at a time: enough for 2,000 records with short names.
 const BUFFER: usize = 1 << 16;
-/// Time between two checks whether the process still exists.
+/// Time between two checks that the process still exists.
 const ALIVE: Duration = Duration::from_millis(500);
 
 /// What is listened to.
 pub struct Listener {
     inotify: Inotify,
     fanotify: Option<Fanotify>,
-    /// The watched inode of each of this program's watches, as indices of instance and watch.
+    /// This program's watches, with the watched inode of each as the indices of an instance and a watch.
     pub places: HashMap<i32, (usize, usize)>,
-    /// Inodes with a watch for any event.
+    /// The number of inodes that are watched for any event.
     pub watched: usize,
-    /// Those that are listened to.
+    /// How many of them are listened to.
     pub listened: usize,
 }
 
@@ -35,18 +35,18 @@ pub struct Listener {
 pub struct Observed {
     /// The counts.
     pub tally: Tally,
-    /// Who the causing processes were.
+    /// Which processes caused the events.
     pub who: HashMap<u32, CauseProcess>,
     /// For how long.
     pub time: Duration,
-    /// When the first of them came, and the last, since it began.
+    /// When the first and the last of them came, since listening began.
     span: Option<(Duration, Duration)>,
     /// Whether causes are known.
     pub causes: bool,
 }
 
 impl Observed {
-    /// Whether something came in the first quarter of the time and in the last.
+    /// Whether something came both in the first and in the last quarter of the time.
     pub fn goes_on(&self) -> bool {
         let quarter = self.time / 4;
         let spans = |(first, last)| first < quarter && last + quarter > self.time;
@@ -58,7 +58,7 @@ impl Listener {
     /// Listens to every inode the process watches.
     ///
     /// # Errors
-    /// There can be no inotify instance for this program.
+    /// This program cannot get an inotify instance.
     pub fn beside(handle: &ProcessHandle, gaps: &mut Gaps) -> io::Result<Listener> {
         let fanotify = match Fanotify::new() {
             Ok(group) => Some(group),
@@ -149,11 +149,11 @@ impl Listener {
         }
     }
 
-    /// Counts for `time`, until a signal comes or the process ends.
+    /// Counts for `time`, or until a signal comes or the process ends.
     pub fn listen(&self, handle: &ProcessHandle, time: Duration, signals: &Signals) -> Observed {
         let pid = handle.process().pid;
         let mut buffer = vec![0; BUFFER];
-        // Only some watches reported what happened while they were placed.
+        // Discards what came while watches were being added: only some of them were there to report it.
         while matches!(self.inotify.read(&mut buffer), Ok(length) if length > 0) {}
         while let Some(group) = &self.fanotify
             && matches!(group.read(&mut buffer), Ok(length) if length > 0)
@@ -193,9 +193,9 @@ impl Listener {
         observed
     }
 
-    /// Counts the events that are there, and returns whether there were any.
+    /// Counts the pending events, and returns whether there were any.
     fn records(&self, buffer: &mut [u8], tally: &mut Tally) -> bool {
-        // One buffer at a time: a writer that is faster than this must not keep it from ending.
+        // Only one buffer at a time: a writer that is faster than this program must not keep it from ending.
         let length = self.inotify.read(buffer).unwrap_or(0);
         let mut rest = buffer.get(..length).unwrap_or_default();
         while let Some(record) = Record::read(rest) {
@@ -223,7 +223,7 @@ impl Listener {
     }
 }
 
-/// Every watched inode once, with all events that are asked for. Muted watches ask for none.
+/// Each watched inode once, with all events that are asked for. Muted watches ask for none.
 fn wanted(handle: &ProcessHandle) -> Vec<((usize, usize), u32, &Watch)> {
     let mut by_inode = HashMap::new();
     let mut list: Vec<((usize, usize), u32, &Watch)> = Vec::new();

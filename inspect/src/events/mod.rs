@@ -1,4 +1,4 @@
-//! `fdscan events PID`: what wakes its watchers, and who does it.
+//! `fdscan events PID`: what wakes its watchers, and who causes it.
 
 mod beyond_masks;
 mod causes;
@@ -24,21 +24,21 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tally::CauseProcess;
 
-/// How long paths are looked for before listening begins.
+/// How long to look for paths before listening begins.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// For how long to listen to what is found, if more is found only by listing, which wakes the process: most loops
-/// take a second.
+/// How long to listen to what is found, if more can be found only by listing directories, which wakes the process. Most
+/// loops take a second.
 const FIRST: Duration = Duration::from_secs(2);
 /// Rows kept of each list.
 const MOST: usize = 100;
 /// PIDs and names kept with a cause.
 const FEW: usize = 10;
 
-/// Listens beside a process for `time`, or until this program is interrupted. With `wake` the process may be woken so
-/// that what it watches is found.
+/// Listens beside a process for `time`, or until this program is interrupted. With `wake`, the search for what it
+/// watches may wake the process.
 ///
 /// # Errors
-/// There is no such process, it may not be looked into, or nothing can be listened to at all.
+/// There is no such process, it cannot be inspected, or nothing can be listened to at all.
 pub fn events(pid: u32, time: Duration, wake: bool) -> Result<EventsScan, Failure> {
     let remedies = Remedies::new(gather::local_system);
     let mut gaps = Gaps::default();
@@ -132,12 +132,12 @@ fn files(handle: &ProcessHandle, listener: &Listener, observed: &Observed) -> Ve
     for ((wd, name), bits) in &observed.tally.files {
         let place = watch(handle, listener, *wd).and_then(|watch| watch.path.as_ref());
         let path = match place {
-            // An event of the watched inode itself has no name.
+            // An event on the watched inode itself has no name.
             Some(place) if name.is_empty() => place.clone(),
             Some(place) => [place.as_bytes(), b"/", name].concat().into(),
             None => Name::from(&name[..]),
         };
-        // A file may be watched itself, and its directory as well.
+        // A file may be watched both itself and through its directory.
         by_path.entry(path).or_default().join(bits);
     }
     let files = by_path
@@ -155,7 +155,7 @@ fn files(handle: &ProcessHandle, listener: &Listener, observed: &Observed) -> Ve
     list
 }
 
-/// Processes with one command line.
+/// Processes with the same command line.
 #[derive(Default)]
 struct Group<'a> {
     pids: Vec<u32>,
@@ -163,8 +163,8 @@ struct Group<'a> {
     names: HashMap<&'a [u8], Bits>,
 }
 
-/// Processes with one command line are one cause: a watcher that starts a tool again and again is not
-/// hidden behind its PIDs.
+/// Processes with the same command line are one cause, so a watcher that starts a tool repeatedly is not hidden behind
+/// many PIDs.
 fn causes(observed: &Observed) -> Vec<Cause> {
     let mut groups: HashMap<&CauseProcess, Group<'_>> = HashMap::new();
     for (pid, by_process) in &observed.tally.causes {

@@ -1,23 +1,23 @@
-//! Which events the rules in force leave.
+//! Which events remain under the rules in force.
 
 use crate::findings::rules_in_force;
 use crate::model::{Bits, EventsScan, FileEvents, Process};
 use rules::event;
 
-/// The events that mean no change.
+/// The events that report no change.
 pub const READS: u32 = event::OPEN | event::ACCESS | event::CLOSE_NOWRITE;
 
-/// The events that mean a change of content or name.
+/// The events that report a change of content or name.
 pub const CHANGES: u32 = event::ALL_EVENTS & !(READS | event::ATTRIB);
 
-/// What the rules in force leave of the events.
+/// What remains of the events under the rules in force.
 pub struct Remaining<'a> {
     pub total: u64,
     pub reads: u64,
     pub attrib: u64,
-    /// Most first.
+    /// Those with most events first.
     pub files: Vec<&'a FileEvents>,
-    /// What is not left, by its name.
+    /// The files that the rules remove by name.
     pub gone: Vec<&'a FileEvents>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Remaining<'a> {
         let events: u64 = gone.iter().map(|file| file.count).sum();
         left.total = left.total.saturating_sub(events);
         left.gone = gone;
-        // A touch as well, but no loop consists of touches.
+        // A touch is lost as well, but no loop consists of touches.
         if rules_in_force::hides_chmod(process) {
             left.total = left.total.saturating_sub(left.attrib);
             left.attrib = 0;

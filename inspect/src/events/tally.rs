@@ -4,7 +4,7 @@ use crate::model::{Bits, Name, Relation};
 use rules::event;
 use std::collections::HashMap;
 
-/// Files that are counted one by one; the events of more count for their directories only.
+/// How many files are counted one by one. Events of any others count only for their directories.
 const MOST_FILES: usize = 50_000;
 
 /// Everything that was counted.
@@ -12,13 +12,13 @@ const MOST_FILES: usize = 50_000;
 pub struct Tally {
     /// All events.
     pub all: Bits,
-    /// Records: a record has one event.
+    /// All records. A record has one event.
     pub total: u64,
-    /// By this program's watch.
+    /// By watch of this program.
     pub watches: HashMap<i32, u64>,
-    /// By this program's watch and the name in it; no name for the watched inode itself.
+    /// By watch of this program and the name in it. The name is empty for the watched inode itself.
     pub files: HashMap<(i32, Box<[u8]>), Bits>,
-    /// How often the queue ran over.
+    /// How often the queue overflowed.
     pub overflows: u64,
     /// What fanotify reported, by process.
     pub causes: HashMap<u32, ByProcess>,
@@ -41,7 +41,7 @@ impl Tally {
             return;
         }
         let events = mask & event::ALL_EVENTS;
-        // The end of a watch or a mount is not an event of a file.
+        // The end of a watch or a mount is not an event on a file.
         if events == 0 {
             return;
         }
@@ -54,9 +54,9 @@ impl Tally {
         }
     }
 
-    /// Takes in an event of fanotify.
+    /// Adds an event of fanotify.
     pub fn cause(&mut self, pid: u32, mask: u64, name: Option<&[u8]>) {
-        // The low bits are inotify's.
+        // The low bits are the same as inotify's.
         let events = u32::try_from(mask & u64::from(event::ALL_EVENTS)).unwrap_or(0);
         let entry = self.causes.entry(pid).or_default();
         entry.all.add(events);
@@ -71,9 +71,9 @@ impl Tally {
 /// Who a process was when it first caused an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CauseProcess {
-    /// What it is to the watching process.
+    /// How it is related to the watching process.
     pub relation: Relation,
-    /// Its command line; empty if it had ended.
+    /// Its command line; empty if it had already ended.
     pub command: Vec<Name>,
     /// The name of its main thread.
     pub comm: Option<Name>,
@@ -85,7 +85,7 @@ mod tests {
     use crate::model::EventCount;
 
     #[test]
-    fn events_are_counted_by_bit_watch_and_name_and_notices_are_not() {
+    fn events_are_counted_by_bit_watch_and_name_but_notices_are_ignored() {
         let mut tally = Tally::default();
         tally.record(1, event::OPEN, b"a");
         tally.record(1, event::OPEN | event::ISDIR, b"d");
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_fanotify_may_have_several_bits() {
+    fn a_fanotify_event_may_have_several_bits() {
         let mut tally = Tally::default();
         tally.cause(7, 0x30, Some(b"a"));
         tally.cause(7, 0x4000_0020, None);
