@@ -13,7 +13,7 @@ pub struct Condition {
     number: f64,
 }
 
-/// What is wrong with a condition, and at which character, from 1.
+/// What is wrong with a condition, and at which character, counted from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Wrong {
     at: usize,
@@ -55,7 +55,7 @@ impl PartialEq for Figure {
     }
 }
 
-/// The figures a condition can name; those of databases are sums over all of the process.
+/// The figures that a condition can name. Those of databases are sums over all databases of the process.
 const FIGURES: &[Figure] = &[
     figure("fds", |r| whole(r.fds.open)),
     figure("fds_percent", |r| percent(r.fds.open, r.fds.soft_limit)),
@@ -96,7 +96,7 @@ fn of_user(reading: &UserReading) -> Option<f64> {
 }
 
 const COMPARISONS: &[(&str, Comparison)] = &[
-    // The longer ones first: `>` begins `>=`.
+    // Longer ones first, because `>=` begins with `>`.
     (">=", Comparison::AtLeast),
     ("<=", Comparison::AtMost),
     (">", Comparison::More),
@@ -114,7 +114,7 @@ const UNITS: &[(&str, f64)] = &[
 ];
 
 impl Condition {
-    /// Reads `FIGURE COMPARISON NUMBER[UNIT]`.
+    /// Parses `FIGURE COMPARISON NUMBER[UNIT]`.
     ///
     /// # Errors
     /// What is wrong, where, and what could stand there.
@@ -153,12 +153,12 @@ impl Condition {
         self.figure.name
     }
 
-    /// Its figure in a reading; `None` if it is unknown.
+    /// The value of its figure in a reading; `None` if it is unknown.
     pub fn value(&self, reading: &Reading) -> Option<f64> {
         (self.figure.of)(reading)
     }
 
-    /// Whether it holds. It does not while the figure is unknown.
+    /// Whether it holds. It does not hold while the figure is unknown.
     pub fn holds(&self, reading: &Reading) -> bool {
         self.value(reading)
             .is_some_and(|value| match self.comparison {
@@ -177,7 +177,7 @@ struct Rest<'a> {
 }
 
 impl<'a> Rest<'a> {
-    /// Skips blanks and takes what fits.
+    /// Skips blanks and takes the characters that fit.
     fn take(&mut self, fits: impl Fn(char) -> bool) -> &'a str {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let begin = self.at + (rest.len() - rest.trim_start().len());
@@ -211,7 +211,7 @@ pub mod tests {
     use crate::model::{FdsReading, LogReading};
     use proptest::prelude::*;
 
-    /// One with these descriptors of 1,000, and databases with logs of these sizes.
+    /// A reading with `open` descriptors of 1,000, and databases with logs of these sizes.
     pub fn reading(open: u64, wal: &[Option<u64>]) -> Reading {
         let log = |&wal_bytes: &Option<u64>| LogReading {
             database: "/d".into(),
@@ -247,7 +247,7 @@ pub mod tests {
     }
 
     #[test]
-    fn each_comparison_does_what_it_says() {
+    fn each_comparison_does_what_its_sign_says() {
         let reading = reading(400, &[]);
         assert!(holds("fds >= 400", &reading) && !holds("fds > 400", &reading));
         assert!(holds("fds<=400", &reading) && !holds(" fds  <  400 ", &reading));
@@ -264,14 +264,14 @@ pub mod tests {
     }
 
     #[test]
-    fn what_is_not_known_never_holds() {
+    fn a_condition_on_an_unknown_figure_never_holds() {
         let reading = reading(1, &[Some(1), None]);
         assert!(!holds("wal_bytes > 0", &reading) && !holds("wal_bytes < 9", &reading));
         assert!(!holds("watches >= 0", &reading));
     }
 
     #[test]
-    fn an_error_says_where_it_is_and_what_could_stand_there() {
+    fn an_error_names_the_position_and_what_is_expected_there() {
         let error = |text: &str| Condition::parse(text).unwrap_err().to_string();
         let names = error("handles > 3");
         assert!(
@@ -306,7 +306,7 @@ pub mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text: String) {
+        fn any_text_is_parsed_or_rejected(text: String) {
             if let Err(wrong) = Condition::parse(&text) {
                 prop_assert!(wrong.at <= text.chars().count() + 1);
             }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// Columns of figures before the sparkline: name, now, limit, rate, time left.
 const FIGURES: [u16; 5] = [11, 10, 10, 12, 12];
-/// A forecast nearer than this many seconds is shown as an alarm.
+/// A forecast of fewer seconds than this is shown as an alarm.
 const SOON: u64 = 600;
 
 /// What the screen shows besides the reading.
@@ -60,7 +60,7 @@ pub fn draw(frame: &mut Frame<'_>, reading: &Reading, trends: &Trends, status: &
     frame.render_widget(Paragraph::new(status_lines(status)), bottom);
 }
 
-/// Colours, if they are wanted, and characters that can be printed.
+/// Whether to use colours, and which characters the terminal can print.
 #[derive(Clone, Copy)]
 struct Paint {
     colour: bool,
@@ -114,7 +114,7 @@ fn counter_table<'a>(reading: &Reading, trends: &Trends, spark: usize, paint: Pa
     };
     let fds = &reading.fds;
     let user = |name, user: &crate::model::UserReading, trend| {
-        // The user's other processes count towards the same limit, as far as they are known.
+        // The user's other processes count towards the same limit. They are included as far as they are known.
         let others = user
             .user_count
             .zip(user.count)
@@ -148,11 +148,11 @@ fn counter_table<'a>(reading: &Reading, trends: &Trends, spark: usize, paint: Pa
         .header(Row::new(header).style(Style::new().add_modifier(Modifier::DIM)))
 }
 
-/// Two lines for a database: its figures, and where it is with its sparkline.
+/// Two lines for a database: its figures, and its path with a sparkline.
 fn log_lines<'a>(log: &LogReading, trends: &Trends, width: usize, paint: Paint) -> [Line<'a>; 2] {
     let size = |value: Option<u64>| value.map_or_else(|| "?".into(), bytes);
     let rate = log.per_second.map_or_else(String::new, byte_rate);
-    // A narrow screen cuts off the end, so what matters least comes last.
+    // A narrow screen cuts off the end, so the least important figures come last.
     let full = log.seconds_left.map(duration);
     let full = full.map_or_else(String::new, |left| format!("disk full in {left}  "));
     let figures = format!(

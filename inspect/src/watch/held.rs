@@ -20,31 +20,31 @@ use crate::model::{Finding, Reading, Severity};
 use crate::words::{bytes, duration, number, plural};
 use serde_json::json;
 
-/// A condition that held for as many readings as it must.
+/// A condition that held for enough readings in a row.
 #[derive(Debug)]
 pub struct Held {
     /// The condition.
     pub condition: Condition,
-    /// The reading at which it did.
+    /// The reading that completed it.
     pub reading: Reading,
-    /// Its figure then.
+    /// The value of its figure in that reading.
     pub value: f64,
     /// For how many readings it has held.
     pub samples: u32,
 }
 
-/// A condition over readings.
+/// A condition that is checked against readings.
 #[derive(Debug)]
 pub struct Until {
     condition: Condition,
     /// For how many readings in a row it must hold.
     samples: u32,
-    /// For how many it has.
+    /// For how many it has held so far.
     held: u32,
 }
 
 impl Until {
-    /// Before the first reading. `samples` is 1 or more.
+    /// The state before the first reading. `samples` is 1 or more.
     pub fn new(condition: Condition, samples: u32) -> Until {
         Until {
             condition,
@@ -53,7 +53,7 @@ impl Until {
         }
     }
 
-    /// Takes a reading in; an answer once it has held for long enough.
+    /// Checks a reading. Returns a value once the condition has held long enough.
     pub fn judge(&mut self, reading: &Reading) -> Option<Held> {
         self.held = match self.condition.holds(reading) {
             true => self.held + 1,
@@ -113,7 +113,7 @@ impl Held {
         }
     }
 
-    /// The variables that tell a command about it.
+    /// The environment variables that pass it to a command.
     pub fn environment(&self, finding: &Finding) -> [(&'static str, String); 7] {
         [
             ("FDSCAN_PID", self.reading.pid.to_string()),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn it_must_hold_for_so_many_readings_in_a_row() {
+    fn a_condition_must_hold_for_enough_readings_in_a_row() {
         let mut until = until(3);
         let after = [401, 402, 400, 401, 402, 403].map(|open| until.judge(&reading(open, &[])));
         let held: Vec<_> = after.iter().map(Option::is_some).collect();
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_finding_is_a_sentence_with_the_figures_behind_it() {
+    fn the_finding_is_a_sentence_with_its_figures_as_evidence() {
         let mut seen = reading(454, &[]);
         seen.comm = Some("webui".into());
         seen.seconds_left = Some(271);

@@ -5,7 +5,7 @@ use crate::words::{bytes, duration, number, sanitize};
 
 /// `12:03:11Z  fds 454/1,024 +2.1/s, limit in 4 min  watches 5,299  ...`
 pub fn line(reading: &Reading) -> String {
-    // `2026-11-22T12:03:11.123Z`: the time of day, in UTC.
+    // `2026-11-22T12:03:11.123Z`: only the time of day, in UTC, is shown.
     let time = reading.taken_at.split('T').nth(1).unwrap_or_default();
     let mut parts = vec![format!("{}Z", time.split('.').next().unwrap_or_default())];
     let fds = &reading.fds;

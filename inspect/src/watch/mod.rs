@@ -1,4 +1,4 @@
-//! `fdscan watch`: readings of one process until it ends, somebody ends it, or a condition holds.
+//! `fdscan watch`: takes readings of one process until it ends, the user stops it, or a condition holds.
 
 mod condition;
 mod display;
@@ -30,7 +30,7 @@ pub struct Options {
     pub pid: u32,
     /// Time between readings.
     pub interval: Duration,
-    /// For how long; `None`: until something else ends it.
+    /// For how long; `None` means until something else ends it.
     pub window: Option<Duration>,
     /// When to end.
     pub until: Option<Condition>,
@@ -55,18 +55,18 @@ pub enum View {
     Json,
 }
 
-/// Why it ended.
+/// Why watching ended.
 #[derive(Debug)]
 pub enum End {
-    /// The time is up, the user has ended it, or nobody reads the output any more.
+    /// The time is up, the user stopped it, or nobody reads the output any more.
     Done,
     /// The process has ended.
     ProcessEnded,
-    /// The condition held for as many readings as it must.
+    /// The condition held for enough readings in a row.
     Held(Box<Held>),
 }
 
-/// Why it could not begin.
+/// Why watching could not begin.
 #[derive(Debug)]
 pub enum Refused {
     /// There is no such process.
@@ -83,12 +83,12 @@ impl From<io::Error> for Refused {
     }
 }
 
-/// Watches until one of these. A signal that ends it also ends this program, after the terminal is restored.
+/// Watches until one of these happens. If a signal ends it, this program ends too, after the terminal is restored.
 ///
 /// # Errors
-/// Why it could not begin, or how the output failed.
+/// Why watching could not begin, or how the output failed.
 pub fn watch(options: &Options) -> Result<End, Refused> {
-    // Before anything is opened, so that a signal that comes meanwhile waits.
+    // Before anything is opened, so that a signal that comes meanwhile stays pending.
     let signals = Signals::catch(&[libc::SIGQUIT, libc::SIGTSTP, libc::SIGCONT, libc::SIGWINCH])?;
     let gone = |_| Refused::NoProcess;
     let mut source = Source::open(options.pid).map_err(gone)?;
@@ -128,7 +128,7 @@ pub fn watch(options: &Options) -> Result<End, Refused> {
             .map(|until| Until::new(until, options.samples)),
     };
     let end = run.until_it_ends(first);
-    // The terminal and the signals are restored first.
+    // The terminal and the signals must be restored first.
     let Run {
         screen, signals, ..
     } = run;
@@ -137,7 +137,7 @@ pub fn watch(options: &Options) -> Result<End, Refused> {
     Ok(end?)
 }
 
-/// A second descriptor, read without the buffer that standard input has.
+/// A duplicate descriptor, read without the buffer of standard input.
 fn own_file(fd: BorrowedFd<'_>) -> Option<File> {
     fd.try_clone_to_owned().ok().map(File::from)
 }
@@ -155,12 +155,12 @@ struct Run<'a> {
     screen: Option<Screen>,
     /// The keyboard.
     keys: Option<File>,
-    /// Standard output, if it is a pipe: it wakes us when nobody reads it any more.
+    /// Standard output, if it is a pipe: it becomes ready when nobody reads it any more.
     pipe: Option<File>,
     until: Option<Until>,
 }
 
-/// What happened first.
+/// Which event came first.
 enum Came {
     Time,
     Quit,
@@ -181,7 +181,7 @@ impl Run<'_> {
             if !read {
                 return Ok(End::Done);
             }
-            // A last reading is taken when the time is up.
+            // Takes a last reading when the time is up.
             let until = last.map_or(next, |last| last.min(next));
             match self.wait(until, &reading)? {
                 Came::Quit => return Ok(End::Done),
@@ -196,7 +196,7 @@ impl Run<'_> {
         }
     }
 
-    /// Shows a reading; false when nobody reads the output any more.
+    /// Shows a reading. Returns false when nobody reads the output any more.
     fn show(&mut self, reading: &Reading) -> io::Result<bool> {
         if let Some(screen) = &mut self.screen {
             let status = display::Status {

@@ -1,4 +1,4 @@
-//! The terminal while a live screen is shown. However the program ends, the terminal is restored.
+//! The terminal while a live screen is shown. It is restored however the program ends.
 
 use crate::sys::Settings;
 use ratatui::Terminal;
@@ -9,10 +9,10 @@ use ratatui::crossterm::terminal::{Clear, ClearType, EnterAlternateScreen, Leave
 use std::io::{self, Stdout};
 use std::sync::{Mutex, Once, PoisonError};
 
-/// The terminal's settings before; `None` while they are in force.
+/// The terminal's previous settings; `None` while they are in force.
 static BEFORE: Mutex<Option<Settings>> = Mutex::new(None);
 
-/// The screen of a terminal, for as long as it lives.
+/// The screen of a terminal. Dropping it restores the terminal.
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
 }
@@ -21,11 +21,11 @@ impl Screen {
     /// Takes the terminal behind standard output.
     ///
     /// # Errors
-    /// What the terminal refused. Its settings are then unchanged.
+    /// The error of the terminal. Its settings are then unchanged.
     pub fn open() -> io::Result<Screen> {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
-            // This program aborts when it panics: nothing is dropped, and the hook is the last to run.
+            // This program aborts on a panic, so nothing is dropped. This hook is the last code that runs.
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
                 leave();
@@ -40,27 +40,27 @@ impl Screen {
     /// Draws a frame.
     ///
     /// # Errors
-    /// EIO when the terminal has gone.
+    /// EIO when the terminal is gone.
     pub fn draw(&mut self, frame: impl FnOnce(&mut ratatui::Frame<'_>)) -> io::Result<()> {
         self.terminal.draw(frame).map(drop)
     }
 
-    /// Takes the terminal again after something else may have written to it or set it: it was resized, or
-    /// the shell had it while this program was stopped. Keys typed meanwhile are kept.
+    /// Takes the terminal again after something else may have written to it or changed it: it was resized, or the shell
+    /// used it while this program was stopped. Keys typed meanwhile are kept.
     ///
     /// # Errors
-    /// EIO when the terminal has gone.
+    /// EIO when the terminal is gone.
     pub fn retake(&mut self) -> io::Result<()> {
-        // Dropping the old one shows the cursor, so it is dropped first.
+        // Dropping the old terminal shows the cursor, so it is dropped before the settings are applied.
         self.terminal = blank()?;
         let settings = *before();
         settings.map_or(Ok(()), take)
     }
 
-    /// Restores the terminal, does `meanwhile` and takes it again.
+    /// Restores the terminal, calls `meanwhile` and takes the terminal again.
     ///
     /// # Errors
-    /// What the terminal refused.
+    /// The error of the terminal.
     pub fn suspended(&mut self, meanwhile: impl FnOnce()) -> io::Result<()> {
         leave();
         meanwhile();
@@ -91,7 +91,7 @@ fn take(settings: Settings) -> io::Result<()> {
     )
 }
 
-/// A terminal nothing is drawn on. `Terminal::clear` would ask where the cursor is, and take keys typed
+/// A terminal that counts as empty. `Terminal::clear` would ask for the position of the cursor, and take keys typed
 /// meanwhile for the answer.
 fn blank() -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
     Terminal::new(CrosstermBackend::new(io::stdout()))
@@ -115,7 +115,7 @@ mod tests {
     use support::{Terminal, quoted};
 
     #[test]
-    fn a_panic_gives_the_terminal_back_before_it_is_told() {
+    fn a_panic_restores_the_terminal_before_its_message_is_printed() {
         let Some(terminal) = Terminal::open(200, 50) else {
             return;
         };
@@ -129,7 +129,7 @@ mod tests {
         terminal.must_be_restored();
     }
 
-    /// Run by `a_panic_gives_the_terminal_back_before_it_is_told` in a terminal, and by nobody else.
+    /// Run in a terminal by `a_panic_restores_the_terminal_before_its_message_is_printed`, and by nothing else.
     #[test]
     #[ignore = "needs a terminal, and fails"]
     fn panics_on_a_screen() {

@@ -1,4 +1,4 @@
-//! From samples of a process to readings: limits beside the counters, rates, forecasts.
+//! Turns samples of a process into readings: counters with their limits, rates and forecasts.
 
 use super::trend::Trend;
 use crate::gather::{
@@ -20,15 +20,15 @@ pub struct Source {
     limits: InotifyLimits,
     /// How much others use of the nearest limits.
     others: Option<Others>,
-    /// What the readings so far have shown.
+    /// What previous readings have shown.
     pub trends: Trends,
 }
 
-/// What the user's other processes have, or others in and around its user namespace.
+/// What the user's other processes use, or other processes in and around its user namespace.
 struct Others {
-    /// Of the account with the fewest watches left.
+    /// Of the account that has the fewest watches left.
     watches: Option<UserUsage>,
-    /// Of the account with the fewest instances left.
+    /// Of the account that has the fewest instances left.
     instances: Option<UserUsage>,
 }
 
@@ -46,7 +46,7 @@ pub struct Trends {
 }
 
 impl Source {
-    /// Opens what readings are taken from.
+    /// Opens the sources of readings.
     ///
     /// # Errors
     /// ENOENT if there is no such process.
@@ -65,7 +65,7 @@ impl Source {
         })
     }
 
-    /// Takes one.
+    /// Takes a reading.
     ///
     /// # Errors
     /// ENOENT or ESRCH when the process has ended.
@@ -127,8 +127,8 @@ impl Source {
         .soonest())
     }
 
-    /// Counts what the user's other processes have, once: it may take as long as a hundred readings. A
-    /// process without an instance need not wait for it.
+    /// Counts once what the user's other processes use, because that may take as long as a hundred readings. It is
+    /// skipped while the process has no instance.
     fn count_others(&mut self, sample: &Sample) {
         let Some(uid) = self.uid.filter(|_| self.others.is_none()) else {
             return;
@@ -136,8 +136,8 @@ impl Source {
         if sample.instances.is_none_or(|instances| instances == 0) {
             return;
         }
-        // Its own are given, so that one it shares is not counted again, and taken off the sum. How many
-        // watches are whose does not matter for that.
+        // The process's own instances are passed in, so that a shared one is not counted twice, and subtracted from the
+        // sum. How the watches are distributed over the instances does not matter for that.
         let pid = self.pid;
         let mut left = sample.watches.unwrap_or_default();
         let own = self.sampler.instances().map(|fd| Counted {

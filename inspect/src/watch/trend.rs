@@ -1,13 +1,13 @@
-//! A counter over time: its rate, and its shape.
+//! A counter over time: its rate and its shape.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// Points kept: the widest sparkline.
+/// How many points are kept: the width of the widest sparkline.
 const KEPT: usize = 120;
-/// Points a rate is computed from: a burst passes, a leak stays.
+/// How many points a rate is computed from. A burst passes quickly; a leak stays.
 const RATED: usize = 10;
-/// A forecast beyond this many seconds (30 days) says nothing.
+/// A forecast beyond this many seconds (30 days) is meaningless.
 const FAR: f64 = 30.0 * 86_400.0;
 
 /// The last values of one counter.
@@ -17,7 +17,7 @@ pub struct Trend {
 }
 
 impl Trend {
-    /// Adds a value. An unknown one starts again: what lies between is unknown as well.
+    /// Adds a value. After an unknown value the trend starts again, because what lies between is unknown too.
     pub fn push(&mut self, at: Instant, value: Option<u64>) {
         let Some(value) = value else {
             return self.points.clear();
@@ -28,7 +28,7 @@ impl Trend {
         self.points.push_back((at, value));
     }
 
-    /// The increase per second over the last points; `None` with fewer than two.
+    /// The increase per second over the last points; `None` with fewer than two points.
     pub fn per_second(&self) -> Option<f64> {
         let first = self.points.len().saturating_sub(RATED);
         let (begin, from) = self.points.get(first)?;
@@ -39,14 +39,15 @@ impl Trend {
         (seconds > 0.0).then(|| (rate * 1000.0).round() / 1000.0)
     }
 
-    /// Seconds until `left` more are used; `None` if that is far away.
+    /// Seconds until `left` more are used; `None` if that is far in the future.
     pub fn seconds_until(&self, left: u64) -> Option<u64> {
         let rate = self.per_second().filter(|&rate| rate > 0.0)?;
         let seconds = left as f64 / rate;
         (seconds < FAR).then_some(seconds as u64)
     }
 
-    /// The last `width` values as bars, between the least and the most of them; of `ascii` characters only.
+    /// The last `width` values as bars, scaled between the smallest and the largest. With `ascii`, only ASCII
+    /// characters.
     pub fn sparkline(&self, width: usize, ascii: bool) -> String {
         const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
         const MARKS: [char; 8] = ['_', '.', ',', '-', '=', '+', '*', '#'];
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forecast_needs_growth_and_is_not_made_for_months() {
+    fn a_forecast_needs_growth_and_does_not_reach_beyond_a_month() {
         let growing = trend(&[Some(0), Some(20)]);
         assert_eq!(growing.seconds_until(100), Some(10));
         assert_eq!(growing.seconds_until(u64::MAX), None);
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_concluded_across_a_gap() {
+    fn no_rate_is_computed_across_a_gap() {
         assert_eq!(trend(&[Some(1), None, Some(9)]).per_second(), None);
     }
 
