@@ -1,11 +1,11 @@
-//! The arguments and the environment a process was started with (sysctl(3), KERN_PROCARGS2).
+//! The arguments and the environment that a process was started with (sysctl(3), KERN_PROCARGS2).
 
 use super::bytes::Bytes;
 use super::kernel::{Kernel, Question};
 use crate::model::Name;
 use std::io;
 
-/// More arguments are not believed: ARG_MAX is 1 MiB (bsd/sys/syslimits.h).
+/// A larger number of arguments is not plausible: ARG_MAX is 1 MiB (bsd/sys/syslimits.h).
 const MOST: usize = 1 << 19;
 
 /// What a process was started with.
@@ -18,8 +18,8 @@ pub struct Started {
     pub environment: Vec<Name>,
 }
 
-/// The number of arguments, the path of the program, NULs up to a word, the arguments, the environment; each text ends
-/// with a NUL. `None` if this is not what the bytes are.
+/// Parses the number of arguments, the path of the program, NULs up to a word, the arguments and the environment. Each
+/// text ends with a NUL. `None` if the bytes have another form.
 pub fn parse(answer: &[u8]) -> Option<Started> {
     let bytes = Bytes(answer);
     let count = usize::try_from(bytes.i32(0)?).ok()?;
@@ -32,7 +32,7 @@ pub fn parse(answer: &[u8]) -> Option<Started> {
     let padding = rest.iter().position(|&byte| byte != 0)?;
     let mut words = rest.get(padding..)?.split(|&byte| byte == 0);
     let arguments: Vec<Name> = words.by_ref().take(count).map(Name::from).collect();
-    // What the kernel keeps behind it begins after an empty text.
+    // An empty text separates the environment from what the kernel keeps after it.
     let environment = words.take_while(|word| !word.is_empty());
     (arguments.len() == count).then(|| Started {
         arguments,
@@ -41,10 +41,10 @@ pub fn parse(answer: &[u8]) -> Option<Started> {
 }
 
 impl Started {
-    /// Asks for those of a process. The arguments are as they were given, with their secrets.
+    /// Reads those of a process. The arguments are unchanged: secrets are not removed.
     ///
     /// # Errors
-    /// The kernel's errno, or that its answer is none.
+    /// The kernel's errno, or an error if its answer cannot be parsed.
     pub fn ask(kernel: &impl Kernel, pid: u32) -> io::Result<Started> {
         let answer = kernel.ask(pid, Question::Arguments)?;
         parse(&answer).ok_or_else(|| io::ErrorKind::InvalidData.into())
@@ -56,7 +56,7 @@ impl Started {
         all.find_map(|word| word.as_bytes().strip_prefix(name)?.strip_prefix(b"="))
     }
 
-    /// The variables whose names begin so.
+    /// The variables whose names begin with this prefix.
     pub fn variables(&self, prefix: &[u8]) -> Vec<(Name, Name)> {
         let all = self.environment.iter();
         let split = all.filter_map(|word| {
