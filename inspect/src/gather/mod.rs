@@ -1,13 +1,13 @@
-//! Reading the kernel, a room for each subject. Nothing here judges; findings do.
+//! Reads the kernel's data, in one room (module) for each subject. Nothing here judges; findings do.
 //!
-//! All of it is Linux's own: /proc, system calls and the formats of SQLite's files. What is above this
-//! (the model, findings, outputs) knows none of that.
+//! All of it is specific to Linux: /proc, system calls and the formats of SQLite's files. The layers above (the model,
+//! findings, outputs) know none of that.
 //!
-//! The way of a PID: `survey` opens it as a `subject`, asks each room in turn, and hands the filled-in
-//! process to the findings. Rooms ask only those before them in this list: subject, process, descriptors,
-//! accounts, system, inotify, sqlite, servers, claims, change, survey.
+//! The way of a PID: `survey` opens it as a `subject`, asks each room in turn, and hands the completed process to the
+//! findings. A room uses only the rooms before it in this list: subject, process, descriptors, accounts, system,
+//! inotify, sqlite, servers, claims, change, survey.
 //!
-//! The rooms that read bytes anybody may have written are public, for `inspect/fuzz`.
+//! The rooms that parse bytes from untrusted sources are public, for `inspect/fuzz`.
 
 pub(crate) mod accounts;
 pub(crate) mod change;
