@@ -54,7 +54,7 @@ impl Accounts {
         }
     }
 
-    /// Whether nobody outside this program's user namespace counts for its limits.
+    /// Whether everything that counts for this program's limits is inside its user namespace.
     pub fn all_in_sight(&self) -> bool {
         let own = self.own.as_deref().and_then(number);
         self.limits.watches_of_namespace || own.is_none_or(|own| own == FIRST)

@@ -1,7 +1,7 @@
 //! The other processes of the same user, or of a user namespace that the user created: how many inotify instances and
 //! watches are charged in total.
 //!
-//! Only links are read, and the fdinfo of inotify descriptors, whose lines are counted and not parsed.
+//! Only links are read, and the fdinfo of inotify descriptors, whose lines are counted but not parsed.
 
 use crate::gather::accounts::charged::{Accounts, Limits};
 use crate::gather::accounts::instances::{Instances, KnownInstance};
@@ -124,7 +124,7 @@ fn is_near(used: Option<u64>, limit: Option<u64>) -> bool {
 /// A process with its watches and instances.
 type Share = (u32, (u64, u64));
 
-/// The holders with most watches and those with most instances.
+/// The holders with the most watches and those with the most instances.
 fn most<T: Clone>(list: &[T], sums: impl Fn(&T) -> (u64, u64)) -> Vec<T> {
     let mut by_watches = list.to_vec();
     by_watches.sort_by_key(|one| Reverse(sums(one)));
@@ -148,7 +148,7 @@ fn holders(list: Vec<Share>) -> Vec<LimitHolder> {
     shown.into_iter().map(holder).collect()
 }
 
-/// The units with most.
+/// The units with the most watches and those with the most instances.
 fn by_unit(list: &[Share]) -> Vec<UnitShare> {
     let mut names = Names::default();
     let mut shares: BTreeMap<Unit, UnitShare> = BTreeMap::new();
@@ -217,7 +217,7 @@ impl Scan<'_> {
             self.passed_over = true;
             return Ok(());
         }
-        // To read who is charged costs as much as to read the instances, so it is read only if some were found. What
+        // Reading who is charged costs as much as reading the instances, so it is done only if some were found. What
         // seems to belong to root may belong to anybody.
         let wanted = |uid| self.charged.iter().any(|(account, _)| account.uid == uid);
         let from = if wanted(summary.owner) {
