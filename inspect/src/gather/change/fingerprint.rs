@@ -1,4 +1,4 @@
-//! Whether the watches, instances or files of a process have changed, found cheaply: for a program that follows it.
+//! Detects cheaply whether the watches, instances or files of a process have changed, for a program that follows it.
 
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::sys;
@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt;
 /// The link of an inotify descriptor.
 const INOTIFY: &[u8] = b"anon_inode:inotify";
 
-/// What a process had open when it was last looked at.
+/// What a process had open at the last look.
 pub struct Fingerprint {
     dir: ProcDir,
     /// The open fdinfo of each descriptor. The kernel keeps the buffer that it has grown for such a file, so the next
@@ -40,7 +40,7 @@ impl Fingerprint {
     /// Whether anything differs from the last look; `true` for the first one.
     ///
     /// # Errors
-    /// It may not be looked at (any more): it has ended, or belongs to another user now.
+    /// The process cannot be examined (any more): it has ended, or belongs to another user now.
     pub fn changed(&mut self) -> io::Result<bool> {
         let mut hasher = DefaultHasher::new();
         let fds = self.inotify_fds(&mut hasher)?;

@@ -30,7 +30,7 @@ use std::time::Instant;
 /// Takes samples of one process.
 pub struct Sampler {
     dir: ProcDir,
-    /// /proc/PID/fd; `None` if it may not be read.
+    /// /proc/PID/fd; `None` if it cannot be read.
     list: Option<File>,
     mounts: Mounts,
     /// The fdinfo of inotify descriptors, by number.
@@ -94,8 +94,7 @@ impl Sampler {
         self.instances.keys().copied()
     }
 
-    /// Reads every counter once. If this user may not look into the process, only the number of its descriptors is
-    /// known.
+    /// Reads every counter once. If this user may not inspect the process, only the number of its descriptors is known.
     ///
     /// # Errors
     /// ENOENT or ESRCH when the process has ended.
@@ -138,8 +137,8 @@ impl Sampler {
         Ok(sample)
     }
 
-    /// The descriptors with a path, and those of inotify instances. Others are counted in `kinds`. `None` if not a
-    /// single one may be read.
+    /// The descriptors with a path, and those of inotify instances. Others are counted in `kinds`. `None` if none of
+    /// them can be read.
     fn links(
         &self,
         numbers: &[i32],

@@ -54,8 +54,8 @@ impl Window {
         Some(INTERVAL)
     }
 
-    /// Takes the second sample and adds what grew to the process. If it has ended or may not be read, that goes into
-    /// `gaps`.
+    /// Takes the second sample and adds what grew to the process. If the process has ended or cannot be read, that goes
+    /// into `gaps`.
     pub fn close(mut self, process: &mut Process, gaps: &mut Gaps) {
         process.surroundings.respawns = self.respawns.map(RespawnWatch::end);
         match self.sampler.sample() {
@@ -84,7 +84,7 @@ impl Window {
     }
 }
 
-/// A database that is looked at by its path, between two samples of its log.
+/// A database that is examined by its path, between two samples of its log.
 pub struct LogWindow {
     began: Instant,
     first: DatabaseSample,
