@@ -18,7 +18,7 @@ pub fn claimed(process: &Process) -> Vec<ClaimOwner> {
         .collect()
 }
 
-/// Of these, those that name one of the two. None if each has its own claim.
+/// The claims that name one of the two. Empty if each has a claim of its own.
 pub fn between(process: &Process, other: u32) -> Vec<ClaimOwner> {
     let mut claims = claimed(process);
     claims.retain(|claim| claim.pid == process.pid || claim.pid == other);
@@ -29,7 +29,7 @@ pub fn between(process: &Process, other: u32) -> Vec<ClaimOwner> {
     claims
 }
 
-/// Keeps those claims of one process that are where the other one has its state: they could mean the other one. A
+/// Keeps the claims of one process that are where the other keeps its state, because they could mean the other. A
 /// working directory alone proves nothing.
 pub fn keep_shared(
     claims: &mut Vec<ClaimOwner>,
@@ -37,7 +37,7 @@ pub fn keep_shared(
     theirs: &View<'_>,
     places: &BTreeMap<Name, Place>,
 ) {
-    // Each has its own mounts: the same path may be a different directory for each.
+    // Each has its own mounts, so the same path may mean a different directory to each.
     let identity = |view: &View<'_>, path: &[u8]| {
         let stat = view.stat(path, FinalLink::Follow).ok()?;
         Some((stat.st_dev, stat.st_ino))

@@ -27,17 +27,17 @@ use std::time::{Duration, SystemTime};
 
 /// What is needed to judge claims.
 pub struct Judge<'a> {
-    /// The process whose view of files and network is used.
+    /// The process whose view of files and network counts.
     pub view: &'a View<'a>,
     /// The listeners there.
     pub tables: &'a OnceCell<Tables>,
-    /// Whether PIDs in the claims are of this program's PID namespace.
+    /// Whether PIDs in the claims belong to this program's PID namespace.
     pub same_pids: bool,
-    /// How long a stop file holds.
+    /// How long a stop file is valid.
     pub ttl: Duration,
 }
 
-/// Judges the files at `paths`, in this order; of a directory, the claims in it.
+/// Judges the files at `paths`, in this order. For a directory, judges the claims in it.
 pub fn judge_paths(paths: &[PathBuf], ttl: Duration) -> Vec<Claim> {
     let paths = paths.iter().map(|path| path.as_os_str().as_encoded_bytes());
     let own = match ProcDir::open(std::process::id()) {
@@ -138,7 +138,7 @@ impl Judge<'_> {
         let path = path.strip_suffix(b"/").unwrap_or(path);
         let claims = names.iter().filter_map(|name| {
             let path = [path, b"/", name].concat();
-            // What another mount covers belongs to another directory.
+            // An entry that another mount covers belongs to another directory.
             let flags = libc::O_PATH | libc::O_NOFOLLOW;
             let entry = sys::find_on_mount(directory, name, flags).ok()?;
             let kind = sys::stat_at(entry.as_fd(), b"", 0).ok()?.st_mode & libc::S_IFMT;
@@ -189,7 +189,7 @@ impl Judge<'_> {
             return self.unreadable(name, &e);
         }
         let written = file.metadata().and_then(|meta| meta.modified()).ok();
-        // A file with a time in the future is new.
+        // A file with a time in the future counts as new.
         let age = written.map(|t| SystemTime::now().duration_since(t).unwrap_or_default());
         let mut claim = claim(name, Verdict::Unknown, String::new());
         claim.age_seconds = age.map(|age| age.as_secs());
@@ -297,7 +297,7 @@ impl Judge<'_> {
     }
 }
 
-/// Whether a lock file is in a git repository.
+/// Whether a lock file is one of git's: it is below a directory whose name ends with `.git`.
 fn is_gits(path: &Path) -> bool {
     let mut parts = path.parent().into_iter().flat_map(Path::components);
     parts.any(|part| part.as_os_str().as_encoded_bytes().ends_with(b".git"))

@@ -1,5 +1,5 @@
-//! Claims that are dangling symbolic links: to create one is atomic on every file system, and its text names the
-//! machine and the process (as Firefox, Chromium and Emacs do).
+//! Claims that are dangling symbolic links. Creating one is atomic on every file system, and its text names the machine
+//! and the process (as Firefox, Chromium and Emacs do).
 
 use super::judge::Judge;
 use crate::formats::claims::claim;
@@ -23,8 +23,8 @@ pub struct Target {
     pub boot: Option<u64>,
 }
 
-/// Reads `HOST:+PID` and `HOST:PID` (Firefox), `HOST-PID` (Chromium), `USER@HOST.PID:BOOT` (Emacs),
-/// `HOST+PID` or `PID`.
+/// Parses `HOST:+PID` and `HOST:PID` (Firefox), `HOST-PID` (Chromium), `USER@HOST.PID:BOOT` (Emacs), `HOST+PID` or
+/// `PID`.
 pub fn parse(text: &[u8]) -> Option<Target> {
     let text = std::str::from_utf8(text).ok()?;
     let (place, boot, between) = match text.rsplit_once('@') {
@@ -90,7 +90,7 @@ impl Judge<'_> {
     }
 }
 
-/// Whether a name or address is that of this machine. Names are not resolved: that would ask a server.
+/// Whether a name or address is that of this machine. Names are not resolved, because that would ask a server.
 fn is_here(host: &Name) -> bool {
     let Ok(host) = std::str::from_utf8(host.as_bytes()) else {
         return false;
@@ -103,15 +103,15 @@ fn is_here(host: &Name) -> bool {
     host == "localhost" || first(host) == first(&name)
 }
 
-/// Whether an address is one of this network namespace: `|-- ADDRESS` before `/32 host LOCAL` in
-/// /proc/net/fib_trie, and the first field of /proc/net/if_inet6.
+/// Whether an address belongs to this network namespace: `|-- ADDRESS` before `/32 host LOCAL` in /proc/net/fib_trie,
+/// and the first field of /proc/net/if_inet6.
 fn is_own(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
             let text = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
             let leaf = format!("|-- {address}");
             let mut lines = text.lines().map(str::trim);
-            // The lines of a leaf follow it.
+            // The details of a leaf are in the lines after it.
             lines.any(|line| line == leaf) && lines.next().is_some_and(|l| l == "/32 host LOCAL")
         }
         IpAddr::V6(address) => {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_links_of_known_programs_are_read() {
+    fn the_links_of_known_programs_are_parsed() {
         for (text, wanted) in [
             ("127.0.1.1:+4711", target("127.0.1.1", 4711, None)),
             ("127.0.1.1:4711", target("127.0.1.1", 4711, None)),

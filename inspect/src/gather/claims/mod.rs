@@ -1,6 +1,6 @@
-//! Judges claims: does a PID, port, lock or socket file still have an owner? (incident 3)
+//! Judges claims: whether a PID, port, lock or socket file still has an owner (incident 3).
 //!
-//! It reads the file and the kernel's tables. It never connects, locks or deletes.
+//! Only the file and the kernel's tables are read. Nothing is connected to, locked or deleted.
 
 pub(super) mod distinct;
 mod judge;

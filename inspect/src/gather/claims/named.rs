@@ -1,4 +1,4 @@
-//! Claims that name a process: does it run, and is it the right one?
+//! Claims that name a process: whether it runs, and whether it is the right one.
 
 use super::judge::Judge;
 use super::owners::{self, State};
@@ -9,8 +9,7 @@ use crate::gather::subject::view::FinalLink;
 use crate::model::{Claim, Name, Verdict};
 
 impl Judge<'_> {
-    /// Judges a claim that names a process, and perhaps its start. `real` is its path without symbolic
-    /// links.
+    /// Judges a claim that names a process, and perhaps its start time. `real` is its path without symbolic links.
     pub(super) fn process(&self, claim: &mut Claim, real: &[u8], pid: u32, start: Option<&str>) {
         claim.pid = Some(pid);
         claim.start = start.map(Name::from);
@@ -43,7 +42,7 @@ impl Judge<'_> {
         verdicts::of_running(claim, pid, same, too_young);
     }
 
-    /// For a claim whose owner is gone: it may be removed, if that is certain.
+    /// Sets the verdict for a claim whose owner is gone. If that is certain, the claim may be removed.
     pub(super) fn stale(&self, claim: &mut Claim, why: String) {
         claim.verdict = Verdict::Stale;
         claim.why = why;
@@ -53,13 +52,13 @@ impl Judge<'_> {
             None if claim.path.as_bytes().starts_with(b"/") => b"/",
             None => b".",
         };
-        // The link itself would be removed, so its own place counts.
+        // The link itself would be removed, so its own directory counts.
         let local = self.view.find(place, FinalLink::Follow).is_ok();
         claim.remedy = local.then(|| format!("rm -- {}", quote(&claim.path)));
     }
 }
 
-/// Whether a start in a claim fits a process that began `ticks` after boot. `None` if it cannot be read.
+/// Whether the start time in a claim fits a process that began `ticks` after boot. `None` if it cannot be parsed.
 fn start_fits(start: &str, ticks: u64) -> Option<bool> {
     let began = procfs::boot_time_secs().ok()? + ticks / procfs::ticks_per_second();
     verdicts::start_fits(start, began, Some(ticks))
@@ -70,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_start_fits_in_ticks_exactly_and_in_time_when_the_process_began_before() {
+    fn a_start_in_ticks_must_be_exact_and_a_start_as_a_time_may_be_later() {
         let boot = procfs::boot_time_secs().unwrap();
         let hz = procfs::ticks_per_second();
         let (ticks, began) = (1000 * hz, boot + 1000);

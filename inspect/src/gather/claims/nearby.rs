@@ -74,7 +74,7 @@ fn judge_one(judge: &Judge<'_>, view: &View<'_>, path: Name) -> Option<Claim> {
     }
 }
 
-/// Whether the process's PIDs are ours.
+/// Whether the process is in this program's PID namespace.
 fn same_namespace(dir: &ProcDir) -> bool {
     let own = std::fs::read_link("/proc/self/ns/pid").ok();
     let theirs = dir.read_link("ns/pid").ok();

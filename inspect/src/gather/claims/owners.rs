@@ -13,26 +13,26 @@ use procfs::process::Stat;
 use std::fs::File;
 use std::ops::ControlFlow;
 
-/// Holders named of one claim: a server's workers share one socket.
+/// How many holders of one claim are named. The workers of a server share one socket.
 pub const NAMED: usize = 8;
 
-/// What became of a PID.
+/// What has become of a PID.
 #[derive(Debug, PartialEq, Eq)]
 pub enum State {
     /// No process has it.
     Gone,
     /// A process that has ended keeps it until its parent waits for it.
     Zombie,
-    /// It is a thread's, of this process.
+    /// It belongs to a thread of this process.
     Thread(u32),
-    /// A process runs; its start in clock ticks since boot, where it may be seen.
+    /// A process runs. If that can be seen, with its start in clock ticks since boot.
     Running(Option<u64>),
 }
 
 /// Looks at a PID of this program's own namespace.
 pub fn state_of(pid: u32) -> State {
     let Ok(dir) = ProcDir::open(pid) else {
-        // hidepid (proc(5)) hides processes of others; kill(2) does not.
+        // hidepid (proc(5)) hides other users' processes, but kill(2) still finds them.
         return if sys::process_exists(pid) {
             State::Running(None)
         } else {
@@ -66,7 +66,7 @@ pub fn holder(pid: u32, lock: Option<&'static str>) -> ClaimHolder {
     ClaimHolder { pid, command, lock }
 }
 
-/// The processes that have this socket open, as far as they may be seen.
+/// The processes that have this socket open, as far as they can be seen.
 pub fn of_socket(inode: u64) -> Vec<ClaimHolder> {
     let mut found = Vec::new();
     each_descriptor(|pid, _, link| {
@@ -78,7 +78,7 @@ pub fn of_socket(inode: u64) -> Vec<ClaimHolder> {
     found.into_iter().map(|pid| holder(pid, None)).collect()
 }
 
-/// The processes that have a file of this path open, as far as they may be seen.
+/// The processes that have a file with this path open, as far as they can be seen.
 pub fn of_file(path: &[u8]) -> Vec<ClaimHolder> {
     let mut found = Vec::new();
     each_descriptor(|pid, _, link| {
@@ -87,21 +87,20 @@ pub fn of_file(path: &[u8]) -> Vec<ClaimHolder> {
         }
         keep_looking(found.len())
     });
-    // This program has it open to look into it.
-    // Asked once: it is a system call.
+    // This program has it open too, to read it. Its PID is fetched once because that is a system call.
     let own = std::process::id();
     found.retain(|&pid| pid != own);
     found.into_iter().map(|pid| holder(pid, None)).collect()
 }
 
-/// Who holds a lock on `file`. `None` where the table cannot be read.
+/// Who holds a lock on `file`. `None` if the table cannot be read.
 pub fn of_lock(file: Identity, path: &[u8]) -> Option<Vec<ClaimHolder>> {
     let table = read_all(&mut File::open("/proc/locks").ok()?).ok()?;
     let mut unnamed = false;
     let mut held: Vec<(u32, &'static str)> = Vec::new();
     for lock in locks::of_table(&table).filter(|lock| holds(lock, file)) {
         match lock.pid {
-            // The PID of a flock is that of the process that took it; a child may have inherited it.
+            // The table has the PID of the process that took the flock. A child may have inherited the lock.
             Some(pid) if lock.kind == LockType::Posix => held.push((pid, name(lock.kind))),
             _ => unnamed = true,
         }
@@ -116,7 +115,7 @@ pub fn of_lock(file: Identity, path: &[u8]) -> Option<Vec<ClaimHolder>> {
         .map(|&(pid, lock)| holder(pid, Some(lock)))
         .collect();
     if holders.is_empty() && unnamed {
-        // No descriptor of its holder may be seen: only the table tells.
+        // No descriptor of its holder can be seen, so only the table names it.
         let taken = locks::of_table(&table).find(|lock| holds(lock, file));
         holders.extend(taken.and_then(|lock| Some(holder(lock.pid?, Some(name(lock.kind))))));
         if holders.is_empty() {
@@ -130,7 +129,7 @@ pub fn of_lock(file: Identity, path: &[u8]) -> Option<Vec<ClaimHolder>> {
     Some(holders)
 }
 
-/// The lock stands in the fdinfo of every descriptor of the open file it belongs to (fs/locks.c).
+/// The lock is listed in the fdinfo of every descriptor of the open file description it belongs to (fs/locks.c).
 fn by_descriptor(file: Identity, path: &[u8]) -> Vec<(u32, &'static str)> {
     let mut found = Vec::new();
     each_descriptor(|pid, fd, link| {
@@ -165,14 +164,14 @@ fn keep_looking(found: usize) -> ControlFlow<()> {
     }
 }
 
-/// Visits the link of every descriptor of every process that may be read.
+/// Visits the link of every descriptor of every process that can be read.
 fn each_descriptor(mut visit: impl FnMut(u32, i32, &[u8]) -> ControlFlow<()>) {
     let Ok(mut all) = Processes::open() else {
         return;
     };
     for pid in all.pids().unwrap_or_default() {
         let mut done = false;
-        // One that ends meanwhile holds nothing any more.
+        // A process that ends meanwhile does not hold anything any more.
         let _ = all.each_link(pid, None, |fd, link| {
             let next = visit(pid, fd, link);
             done = next.is_break();

@@ -15,8 +15,8 @@ const SLACK: u64 = 60;
 
 /// By how many seconds a process, begun `ticks` after boot, is too young for a claim in the file `real`.
 ///
-/// If the clock is set by more than the slack, such as after a suspended virtual machine, the true owner looks too
-/// young. So the answer is also `None` if anything links the process to the claim, or if that cannot be seen.
+/// If the clock is set by more than the slack, for example after a virtual machine was suspended, the true owner looks
+/// too young. So the answer is also `None` if anything links the process to the claim, or if that cannot be seen.
 pub fn too_young(claim: &Claim, real: &[u8], pid: u32, ticks: u64) -> Option<u64> {
     let age = sys::since_boot()
         .as_secs()

@@ -6,8 +6,8 @@ use crate::gather::subject::proc_dir::ProcDir;
 use crate::model::{Descriptor, Listener, Name, Place};
 use std::collections::BTreeMap;
 
-/// Directories in which it has files open for writing or listens on a socket file, the one with its program's name, and
-/// its working directory.
+/// The directories where it has files open for writing or listens on a socket file, the directory named after its
+/// program, and its working directory.
 pub fn of(
     dir: &ProcDir,
     descriptors: &[Descriptor],
@@ -25,7 +25,7 @@ pub fn of(
     list
 }
 
-/// For a program `genie`: the value of GENIE_HOME, else `~/.genie`. A server that only opens its files for a moment
+/// For a program `genie`: the value of GENIE_HOME, or else `~/.genie`. A server that opens its files only for a moment
 /// does not otherwise show where its state is.
 fn named(dir: &ProcDir) -> Option<Name> {
     let name = program::name_of(dir)?;

@@ -1,4 +1,4 @@
-//! A port that was asked for by its number.
+//! A port that the user asked about by its number.
 
 use super::owners;
 use crate::formats::claims::claim;
@@ -6,7 +6,7 @@ use crate::gather::servers::listeners::on_port;
 use crate::gather::subject::gaps::errno_text;
 use crate::model::{Claim, ClaimKind, Name, Verdict};
 
-/// A port that the user asked for by its number, and its listeners, for TCP or UDP.
+/// Judges a port that the user asked about by its number, for TCP or UDP, by its listeners.
 pub fn bare_port(name: Name, port: u16) -> Claim {
     let mut claim = claim(name, Verdict::Unknown, String::new());
     claim.kind = ClaimKind::Port;

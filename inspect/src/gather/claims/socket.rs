@@ -1,7 +1,7 @@
-//! Socket files: a process listens on them, or they are left over.
+//! Socket files: whether a process listens on them, or they are left over.
 //!
 //! A path can lead to a unix socket of any network namespace (net/unix/af_unix.c, `unix_find_bsd`), so all namespaces
-//! that may be seen are searched.
+//! that can be seen are searched.
 
 use super::judge::Judge;
 use super::owners;
@@ -54,7 +54,7 @@ struct Look<'a> {
     real: &'a [u8],
     file: (u64, u64),
     seen: HashSet<Vec<u8>>,
-    /// Whether a namespace could not be looked into.
+    /// Whether a namespace could not be read.
     blind: bool,
     holders: Vec<ClaimHolder>,
     datagrams: bool,
@@ -79,7 +79,8 @@ impl<'a> Look<'a> {
         let device = (libc::major(device), libc::minor(device));
         let all = sys::bound_sockets().unwrap_or_default();
         let mut served = all.iter().filter(|socket| {
-            // Half of the number is not proof: the path below is tried where that is not all of it.
+            // The kernel reports only the lower half of the inode number. If the number is longer, the path is compared
+            // instead.
             socket.served && socket.device == device && u64::from(socket.inode) == inode
         });
         let Some(socket) = served.next() else {
@@ -122,8 +123,8 @@ impl<'a> Look<'a> {
         false
     }
 
-    /// The table has the path a socket was bound by: relative, or of another mount namespace. The
-    /// processes that have the socket open show what it means.
+    /// Whether a socket in the table is the file. The table has the path that the socket was bound to, which may be
+    /// relative or from another mount namespace. The processes that have the socket open show what it means.
     fn is_it(&mut self, socket: &UnixSocket) -> bool {
         let holders = owners::of_socket(socket.inode);
         let files: Vec<_> = holders
@@ -142,7 +143,7 @@ impl<'a> Look<'a> {
     }
 }
 
-/// The file a path means to a process.
+/// The file that a path means to a process.
 fn file_of(pid: u32, path: &[u8]) -> Option<(u64, u64)> {
     let dir = ProcDir::open(pid).ok()?;
     let mounts = Mounts::of(&dir, &mut Gaps::default());

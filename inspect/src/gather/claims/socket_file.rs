@@ -1,8 +1,8 @@
-//! What stat(2) shows of a socket file.
+//! The facts about a socket file that stat(2) returns.
 
 use std::time::{Duration, SystemTime};
 
-/// A socket file as stat(2) shows it.
+/// A socket file according to stat(2).
 pub struct SocketFile {
     /// Device and inode.
     pub file: (u64, u64),
@@ -11,7 +11,7 @@ pub struct SocketFile {
 }
 
 impl SocketFile {
-    /// From what stat(2) says.
+    /// Takes the facts from a stat(2) result.
     pub fn of(stat: &libc::stat) -> SocketFile {
         let since = u64::try_from(stat.st_mtime).ok().map(Duration::from_secs);
         SocketFile {
