@@ -17,7 +17,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 const DELETED: &[u8] = b" (deleted)";
-/// How often a descriptor is looked at that refers to another file each time.
+/// How many times a descriptor is read that refers to another file each time.
 const LOOKS: usize = 8;
 
 /// Reads every descriptor, lowest number first, and counts them in `fds`.
@@ -54,8 +54,8 @@ pub fn read(
     Ok(list)
 }
 
-/// How many descriptors there are, even for a user who may not list them: the size of the directory (Linux 6.2,
-/// fs/proc/fd.c).
+/// How many descriptors there are, even for a user who is not permitted to list them: the size of the directory (Linux
+/// 6.2, fs/proc/fd.c).
 ///
 /// # Errors
 /// The kernel's errno.
@@ -294,7 +294,7 @@ pub fn identity(file: &File, mounts: &Mounts) -> Option<Identity> {
     mounts.identity(mount, inode, (file.as_fd(), b"", false))
 }
 
-/// Whether a process can write through one of its descriptors; `None` if that cannot be told.
+/// Whether a process can write through one of its descriptors; `None` if that cannot be determined.
 pub fn is_writable(pid: u32, fd: i32) -> Option<bool> {
     let text = ProcDir::open(pid)
         .ok()?

@@ -28,7 +28,7 @@ pub fn header(text: &[u8]) -> Header {
     header
 }
 
-/// Whether a read of the file waits, by the header or its line about that; `None` where there is none.
+/// Whether a read of the file blocks, according to the flags in `text`. `None` if it has none.
 pub fn waits(text: &[u8]) -> Option<bool> {
     header(text)
         .flags
@@ -47,7 +47,7 @@ pub struct WatchLine<'a> {
     pub sdev: u32,
     /// The mask.
     pub mask: u32,
-    /// The file handle, where the file system has one.
+    /// The file handle, if the file system has one.
     pub handle: Option<HandleText<'a>>,
 }
 

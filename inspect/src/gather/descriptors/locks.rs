@@ -1,11 +1,11 @@
 //! File locks: the lines of /proc/locks and the `lock:` lines of /proc/PID/fdinfo/FD.
 //!
 //! Source: fs/locks.c (`lock_get_status`, `show_fd_locks`). In fdinfo, only the descriptor that took the lock, in the
-//! process that owns it, has the line. That tells whose lock it is.
+//! process that owns it, has the line. That shows whose lock it is.
 
 use crate::model::{Device, Identity};
 
-/// Who owns a lock, as far as the kernel's text tells.
+/// The type of a lock, which determines its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockType {
     /// fcntl(2), `F_SETLK`: of a process.

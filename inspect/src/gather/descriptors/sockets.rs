@@ -42,7 +42,8 @@ impl Tables {
         Tables::keeping_ports(dir, &HashSet::new())
     }
 
-    /// Like `of`, but also keeps the lines of the sockets in `wanted`: the kernel takes long for a table of thousands.
+    /// Like `of`, but also keeps the lines of the sockets in `wanted`, because reading a table of thousands again takes
+    /// long.
     pub fn keeping(dir: &ProcDir, wanted: &HashSet<u64>) -> Tables {
         let mut tables = Tables::keeping_ports(dir, wanted);
         if let Ok(file) = dir.open_file(b"net/unix", libc::O_RDONLY) {
@@ -180,7 +181,7 @@ fn inet(protocol: &'static str, address: SocketAddr, uid: u32, inode: u64) -> Li
     }
 }
 
-/// The header and the relevant lines: a busy server has tens of thousands of others.
+/// The header and the relevant lines. A busy server has tens of thousands of others.
 fn table(
     dir: &ProcDir,
     protocol: &str,
@@ -214,7 +215,7 @@ pub struct UnixSocket {
     pub datagrams: bool,
 }
 
-/// The unix sockets with a path in a process's network namespace. Empty if the table may not be read.
+/// The unix sockets with a path in a process's network namespace. Empty if the table cannot be read.
 pub fn unix_sockets(dir: &ProcDir) -> Vec<UnixSocket> {
     let mut list = Vec::new();
     if let Ok(file) = dir.open_file(b"net/unix", libc::O_RDONLY) {

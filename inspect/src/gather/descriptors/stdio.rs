@@ -8,8 +8,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-/// Whether its standard input and output are pipes whose other ends are both closed: the program that started it to
-/// talk to it, such as an editor its language server, is gone.
+/// Whether its standard input and output are pipes whose other ends are both closed. Then the program that started it
+/// to talk to it is gone, such as the editor that started a language server.
 pub fn is_gone(dir: &ProcDir, process: &Process) -> bool {
     let pipe = |fd: i32| {
         let mut all = process.descriptors.iter();
@@ -33,7 +33,7 @@ pub fn is_gone(dir: &ProcDir, process: &Process) -> bool {
 fn reopen(dir: &ProcDir, fd: i32, write: bool) -> io::Result<File> {
     let found = dir.open_file(format!("fd/{fd}").as_bytes(), libc::O_PATH)?;
     let own = format!("/proc/self/fd/{}", found.as_raw_fd());
-    // It may refer to something else by now, and a named FIFO may be anywhere.
+    // It may refer to something else by now, and opening an arbitrary FIFO could have effects.
     if !std::fs::read_link(&own)?
         .as_os_str()
         .as_encoded_bytes()
@@ -55,7 +55,7 @@ mod tests {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
-    /// A sleep between two pipes, and the verdict about it, with the other ends open and closed.
+    /// The verdict about a sleep between two pipes whose other ends are open or closed.
     fn looks(close_input: bool, close_output: bool) -> bool {
         let mut child = Command::new("sleep")
             .arg("1000")
@@ -78,7 +78,7 @@ mod tests {
             descriptors: vec![descriptor(0), descriptor(1)],
             ..Process::default()
         };
-        // A process that another test starts has copies of both ends until its exec.
+        // A process that another test starts has copies of both ends until it calls exec.
         let closed = close_input && close_output;
         let began = Instant::now();
         let mut gone = is_gone(&dir, &process);
