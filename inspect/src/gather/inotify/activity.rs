@@ -1,6 +1,6 @@
 //! Whether a process is being woken: fdscan listens to its watched inodes for a moment.
 //!
-//! The inodes are opened as O_PATH, which raises no event, and nothing of the process is used.
+//! The inodes are opened with O_PATH, which raises no event, and nothing that belongs to the process is used.
 
 use crate::gather::subject::view::join;
 use crate::model::{Bits, Name, Woken, WokenFile};
@@ -35,9 +35,9 @@ pub struct Spot {
     pub path: Option<Name>,
 }
 
-/// Listens to inodes, each for its events, until the time is up or there were enough: for [`MOMENT`] once it is known
-/// that reads wake the process. `None` if this program cannot get an instance or a watch. `watched` is how many inodes
-/// there are in total.
+/// Listens to inodes, each for its events, until `time` is up or there were enough events. Once it is known that reads
+/// wake the process, [`MOMENT`] is long enough. `None` if this program cannot get an instance or a watch. `watched` is
+/// how many inodes there are in total.
 pub fn listen(spots: impl Iterator<Item = Spot>, watched: usize, time: Duration) -> Option<Woken> {
     let mut monitor = Monitor::new().ok()?;
     monitor.place(spots, watched);
@@ -87,8 +87,9 @@ impl Monitor {
                 Ok(wd) => {
                     placed.insert(wd, spot.path);
                 }
+                // The limit of watches is reached.
                 Err(e) if e.raw_os_error() == Some(libc::ENOSPC) => break,
-                // It may not be read, or the limit of watches is reached.
+                // This inode cannot be read.
                 Err(_) => {}
             }
         }
@@ -105,7 +106,7 @@ impl Monitor {
         !self.placed.is_empty()
     }
 
-    /// Discards the events so far: one of our own looks may be among them.
+    /// Discards the events so far, because one of our own looks may have caused some.
     pub fn begin(&mut self) {
         while matches!(self.own.read(&mut [0; BUFFER]), Ok(1..)) {}
         (self.began, self.woken.events) = (Instant::now(), 0);
@@ -118,12 +119,12 @@ impl Monitor {
         self.listen(Duration::ZERO)
     }
 
-    /// Counts what is in some records.
+    /// Counts the events in some records.
     fn count(&mut self, mut records: &[u8]) {
         while let Some(record) = Record::read(records) {
             records = records.get(record.size..).unwrap_or_default();
             let events = record.mask & event::ALL_EVENTS;
-            // The end of a watch or a mount is not an event of a file.
+            // The end of a watch or a mount is not an event on a file.
             if events == 0 {
                 continue;
             }
@@ -141,7 +142,7 @@ impl Monitor {
         }
     }
 
-    /// The same for some time, or until there were enough.
+    /// Reads events for `time`, or until there were enough.
     fn listen(&mut self, time: Duration) -> &Woken {
         let mut buffer = vec![0; BUFFER];
         let began = Instant::now();
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn constant_reads_are_seen_and_listening_ends_when_there_are_enough() {
+    fn constant_reads_are_counted_and_listening_ends_once_there_are_enough() {
         let temp = tempfile::tempdir().unwrap();
         let done = AtomicBool::new(false);
         let woken = std::thread::scope(|scope| {
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inode_nobody_touches_and_one_that_is_gone_report_nothing() {
+    fn an_untouched_inode_and_a_removed_one_report_nothing() {
         let temp = tempfile::tempdir().unwrap();
         let woken = listen(on(temp.path()), 2, BIT).unwrap();
         assert_eq!((woken.events, woken.by_looks()), (0, false));
@@ -282,7 +283,7 @@ mod tests {
             waits.join().unwrap().unwrap()
         });
         assert!(woken.events > 0 && !woken.by_looks(), "{woken:?}");
-        // Which files it was about, each with what came of it.
+        // The files the events were about, with the events of each.
         let file = &woken.files[0];
         let dir = temp.path().as_os_str().as_encoded_bytes();
         assert_eq!(file.path.parent(), Some(dir), "{woken:?}");

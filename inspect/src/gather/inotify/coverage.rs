@@ -1,4 +1,4 @@
-//! Which part of watchfix is between an instance and its process: the library, or the supervisor of `watchfix run`.
+//! Which part of watchfix sits between an instance and its process: the library, or the supervisor of `watchfix run`.
 
 use crate::gather::descriptors::fdinfo;
 use crate::gather::process::supervisor::supervisor_of;
@@ -7,7 +7,7 @@ use crate::model::{CoveredBy, Process};
 use rules::watch::read_numbers;
 use std::io::Read;
 
-/// Sets it for each instance of the process, whose program and limits must be known.
+/// Sets `covered_by` for each instance of the process. The process's program and limits must be known.
 pub fn note(dir: &ProcDir, process: &mut Process) {
     let mapped = process.preload.mapped == Some(true);
     let limit = process.fds.soft_limit.unwrap_or(u64::MAX);
@@ -27,7 +27,7 @@ pub fn note(dir: &ProcDir, process: &mut Process) {
     }
 }
 
-/// Whether reads of the descriptor wait. Only the first lines are read: thousands of watches may follow.
+/// Whether a read from the descriptor blocks. Only the first lines are read, because thousands of watches may follow.
 fn waits(dir: &ProcDir, fd: i32) -> Option<bool> {
     let mut start = Vec::new();
     let file = dir.open_file(format!("fdinfo/{fd}").as_bytes(), libc::O_RDONLY);

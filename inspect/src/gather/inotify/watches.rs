@@ -17,7 +17,7 @@ use std::collections::HashMap;
 pub struct ReadInstance {
     /// The instance.
     pub instance: Instance,
-    /// One handle for every watch, in the same order; empty when paths are not wanted.
+    /// One handle for every watch, in the same order; empty if paths are not wanted.
     pub handles: Handles,
     /// Where watches may be, by their index, without proof: for a caller that lets the kernel decide.
     pub guesses: HashMap<usize, Guess>,
@@ -120,7 +120,7 @@ pub fn read(
         let mut again = same.map(|same| again(&same.instance, fd));
         if again.is_none() {
             let new = read_one(dir, fd, keep_handles, &mut buffer, gaps);
-            // Two instances number their watches alike only if they watch the same in the same order.
+            // Two instances have the same watches under the same numbers only if they watch the same in the same order.
             let twin = firsts().find(|old| refused && are_alike(&old.instance, &new.instance));
             alike += usize::from(twin.is_some());
             again = Some(twin.map_or(new, |twin| self::again(&twin.instance, fd)));
@@ -200,9 +200,9 @@ pub fn watches(read: &mut [ReadInstance]) -> impl Iterator<Item = &mut Watch> {
     read.iter_mut().flat_map(|read| &mut read.instance.watches)
 }
 
-/// The masks of a process's watches, most watches first; `None` if they may not be read.
+/// The masks of a process's watches, the most frequent first; `None` if they cannot be read.
 pub fn masks_of(pid: u32) -> Option<Vec<MaskCount>> {
-    // An instance with two descriptors has its masks at the first.
+    // An instance with two descriptors lists its masks at the first one.
     let read = look_at(pid)?;
     let masks = read.iter().flat_map(|read| &read.instance.masks);
     Some(MaskCount::roll_up(
@@ -210,7 +210,7 @@ pub fn masks_of(pid: u32) -> Option<Vec<MaskCount>> {
     ))
 }
 
-/// A process's watches, without their paths; `None` where they may not be read.
+/// A process's watches without their paths; `None` if they cannot be read.
 pub fn without_paths(pid: u32) -> Option<Vec<Watch>> {
     let read = look_at(pid)?;
     Some(

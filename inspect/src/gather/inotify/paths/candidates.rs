@@ -17,7 +17,7 @@ const LONGEST: usize = 4096;
 pub struct Place {
     /// Its path, as the process would write it.
     pub path: Vec<u8>,
-    /// Whether it is watched: then what is below it is likely watched as well.
+    /// Whether it is watched. If so, what is below it is probably watched as well.
     pub watched: bool,
 }
 

@@ -1,4 +1,4 @@
-//! For how long paths are searched for, and what is shown to a person who waits for them.
+//! How long to search for paths, and the progress that is shown meanwhile.
 
 use crate::words::{number, plural};
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// The time for handles if nothing is to be listed (`--path-timeout 0`).
 const HANDLES_ONLY: Duration = Duration::from_secs(2);
-/// Nothing is shown before.
+/// Nothing is shown before this time.
 const QUIET: Duration = Duration::from_millis(500);
 /// The time between two updates of the line.
 const STEP: Duration = Duration::from_millis(100);

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn handles_that_are_as_slow_again_are_not_cold() {
+    fn handles_that_are_slow_a_second_time_are_not_cold() {
         let mut timing = HandleTiming::default();
         for took in [2, 40, 3, 50, 40, 60, 70, 80] {
             assert!(!timing.is_slow(us(took), || us(took)));

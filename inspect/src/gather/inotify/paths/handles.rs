@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::Builder;
 
-/// How many watches are looked at between two looks at the clock.
+/// How many watches are processed between two checks of the clock.
 const STRIDE: usize = 16;
 /// From this many watches on, a thread saves more than it costs.
 const MANY: usize = 256;
@@ -152,8 +152,8 @@ impl<'a> Finder<'a> {
         pending
     }
 
-    /// Has the kernel search for the names of many handles in parallel, on threads that wait for the disk. The only
-    /// effect is that opening them again is fast. Nothing is done if the process would see it.
+    /// Makes the kernel search for the names of many handles in parallel, on threads that wait for the disk. The only
+    /// effect is that opening them again is fast. Nothing is done if the process would notice it.
     pub fn find_names(&self, handles: &[(Device, u64, FileHandle)], deadline: &Deadline) {
         let round = &self.round;
         if !round.look.side_effects.is_empty() {

@@ -11,7 +11,7 @@ use rules::event;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-/// Which of its watches are listened to.
+/// Which of its watches to listen to.
 #[derive(Debug, Clone, Copy)]
 pub struct Hearing {
     /// Watches that ask for one of these events.
@@ -21,7 +21,8 @@ pub struct Hearing {
 }
 
 impl Hearing {
-    /// Which events wake the process although it ignores them: with libwatchfix loaded, those it removes by name.
+    /// The events that wake the process although it ignores them: reads or, with libwatchfix loaded, whatever the
+    /// library may remove by name.
     pub fn of(process: &Process) -> Hearing {
         let by_file = process.preload.mapped == Some(true);
         Hearing {

@@ -1,7 +1,6 @@
 //! From watched inodes to paths: by file handle if that is permitted, then by comparing likely places, then by a
-//! bounded walk of the watched devices. Where a server may be dead, a child process does it ([`served`]). Every path is
-//! proved ([`proof`]). A path that is not found or cannot be proved
-//! stays `None`, with the reason.
+//! bounded walk of the watched devices. If a server may be dead, a child process does it ([`served`]). Every path is
+//! proved ([`proof`]). A path that is not found or cannot be proved stays `None`, with the reason.
 
 mod candidates;
 mod deadline;

@@ -25,8 +25,8 @@ pub struct Opener<'a> {
 }
 
 impl<'a> Opener<'a> {
-    /// For the watches of `instances`, whose handles are `handles`. What has `side_effects` is left alone. The file
-    /// systems that count as safe in `mounts` alone are asked first each time.
+    /// For the watches of `instances`, whose handles are `handles`. What has `side_effects` is left alone. File systems
+    /// that only `mounts` treats as safe are asked first each time.
     pub(in crate::gather) fn new(
         listed: View<'a>,
         mounts: &'a Mounts,

@@ -2,8 +2,8 @@
 //!
 //! fdinfo has the number of the inode, the device of its superblock and its file handle. name_to_handle_at(2) needs no
 //! privilege and returns the same bytes for a name, including the generation. If one of the two has no handle, or only
-//! one that is made of the number (`identity`), number and device must do, provided that the file system makes them
-//! unique.
+//! one that is made of the number (`identity`), number and device must suffice, provided that the file system makes
+//! them unique.
 
 use crate::gather::subject::identity::{mark, mark_of, own_device};
 use crate::gather::subject::mountinfo::Mount;

@@ -5,7 +5,7 @@ use crate::gather::subject::view::{MAY_HANG, NO_ANSWER};
 use crate::model::Watch;
 
 /// Whether heal may find a watch that was not found here: searching for it would wake the process, or only the kernel
-/// can tell it from others.
+/// can distinguish it from others.
 pub fn may_be_healed(watch: &Watch) -> bool {
     let reasons = [
         Search::Ambiguous.text(),

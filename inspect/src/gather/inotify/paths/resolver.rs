@@ -230,7 +230,7 @@ impl OpenMount {
     }
 }
 
-/// Directories that can be used instead of the root of their mount if that may not be opened.
+/// Directories that can be used instead of the root of their mount if that cannot be opened.
 fn anchors(dir: &ProcDir, process: &Process) -> Vec<Vec<u8>> {
     let exe = process.exe.as_ref().and_then(Name::parent);
     let cwd = dir.read_link("cwd").ok();
@@ -276,8 +276,8 @@ fn open_mounts(
     }
 }
 
-/// What a path of a mount leads to: through the process's root, so that it is right in another mount namespace
-/// and below a chroot.
+/// Opens what a path on a mount leads to, through the process's root. That is right in another mount namespace and
+/// below a chroot too.
 fn reach(look: &Look<'_>, mount: &Mount, path: &[u8]) -> Option<OwnedFd> {
     let found = look.view.find(path, FinalLink::Follow).ok()?;
     // Another mount may cover this one.

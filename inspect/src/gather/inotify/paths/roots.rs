@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 /// How many tops of trees are reported.
 const MOST: usize = 10;
 
-/// Where the walk may list: on a device with such trees, only below their tops.
+/// Where the walk may list directories: on a device with such trees, only below their tops.
 #[derive(Default)]
 pub struct WalkScope {
     tops: BTreeMap<Device, TreeRoots>,
@@ -46,7 +46,7 @@ impl WalkScope {
         // Nothing is below a file.
         tops.retain(|_, paths| paths.iter().any(|path| is_directory(path)));
         let tops = tops.into_iter().map(|(device, mut sorted)| {
-            // Compared by component, so that a path is followed by what is below it: `/a`, `/a/b`, `/a-b`.
+            // Sorted by component, so that a path is followed by what is below it: `/a`, `/a/b`, `/a-b`.
             sorted.sort_by(|a, b| parts(a).cmp(parts(b)));
             sorted.dedup_by(|below, top| is_below(below, top));
             let all = sorted.iter().cloned().collect();

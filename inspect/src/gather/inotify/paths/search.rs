@@ -18,7 +18,7 @@ use std::time::Duration;
 pub struct Searched {
     /// The events before directories were listed.
     pub woken: Option<Woken>,
-    /// Where the walk was confined to.
+    /// The trees that the walk was limited to.
     pub scope: WalkScope,
     /// What was not found, and how the search for it ended.
     pub left: Vec<(Pending, Option<Search>)>,

@@ -1,5 +1,5 @@
-//! Watches on file systems that have a server (NFS, FUSE, 9p, virtiofs). Whether the server lives is asked first, and a
-//! child process looks for the paths, which is given up if the server dies meanwhile.
+//! Watches on file systems that have a server (NFS, FUSE, 9p, virtiofs). First the server is asked whether it lives.
+//! Then a child process searches for the paths, and the child is given up if the server dies meanwhile.
 
 use crate::gather::inotify::paths::deadline::Deadline;
 use crate::gather::inotify::paths::handles::Finder;
@@ -61,7 +61,7 @@ pub fn resolve(
         let look = Look { view, ..look };
         encode(&in_child(look, process, read, &live, options))
     });
-    // Without a child, as without an answer.
+    // No child has the same meaning as no answer.
     let Some(outcomes) = outcomes.ok().flatten() else {
         for mount in devices.iter().flat_map(|&device| mounts.of_device(device)) {
             look.view.gave_up(mount, time);
@@ -91,8 +91,8 @@ pub fn resolve(
     }
 }
 
-/// The mounts as the process sees them, of which those with known watches count as safe if they answer. `None` if none
-/// of these may hang.
+/// The mounts as the process sees them, but a mount with known watches counts as safe if it answers. `None` if none of
+/// these mounts may hang.
 pub fn live(view: &View<'_>, instances: &[Instance]) -> Option<Mounts> {
     let watches = instances.iter().flat_map(|instance| &instance.watches);
     let known = watches.filter(|watch| watch.path.is_some());
@@ -177,10 +177,10 @@ const FOUND: [ResolvedBy; 3] = [ResolvedBy::Handle, ResolvedBy::Candidate, Resol
 const MISSED: u8 = 0x40;
 const DELETED: u8 = 0x80;
 
-/// A byte for each, and after that of a found one the path and a NUL.
+/// One byte for each outcome. If a path was found, the path and a NUL follow.
 fn encode(outcomes: &[Outcome]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    // There are fewer than 64 of either.
+    // Both lists have fewer than 64 entries.
     let number = |at: Option<usize>| at.and_then(|at| u8::try_from(at).ok()).unwrap_or(0);
     for outcome in outcomes {
         match outcome {
@@ -199,7 +199,7 @@ fn encode(outcomes: &[Outcome]) -> Vec<u8> {
     bytes
 }
 
-/// The same again, up to what is not whole.
+/// The reverse of `encode`. Stops at an incomplete outcome.
 fn decode(mut bytes: &[u8]) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
     while let Some((&first, rest)) = bytes.split_first() {

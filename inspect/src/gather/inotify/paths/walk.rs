@@ -23,7 +23,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 
-/// How many entries of one directory are read between two looks at the clock.
+/// How many entries of one directory are read between two checks of the clock.
 const STRIDE: usize = 1024;
 
 /// The number of the root of every subvolume (BTRFS_FIRST_FREE_OBJECTID, include/uapi/linux/btrfs_tree.h).
@@ -32,8 +32,8 @@ const SUBVOLUME_ROOT: u64 = 256;
 /// How much of a directory is read at a time: about 1,000 entries, as libc does.
 const BUFFER: usize = 32 * 1024;
 
-/// Cold handles are looked at in batches. The first of each batch decide how to find the rest: if they lead to fewer
-/// than [`FEW`] names for each opened handle, threads are faster than listing (measured).
+/// Cold handles are processed in batches. The first ones of each batch decide how to find the rest: if they lead to
+/// fewer than [`FEW`] names for each opened handle, threads are faster than listing (measured).
 const BATCH: usize = 256;
 const FIRST: usize = 16;
 const FEW: usize = 4;
@@ -199,7 +199,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A watched tree is followed to its end, or level by level if each listing wakes the process.
+    /// Follows a watched tree to its end first. If each listing wakes the process, goes level by level instead.
     fn next_likely(&mut self) -> Option<Task> {
         match self.scope.is_empty() {
             true => self.likely.pop_back(),

@@ -220,7 +220,7 @@ impl<'a> Wanted<'a> {
                         let guess = self.guesses.entry(at).or_default();
                         guess.directory.get_or_insert_with(|| (path.into(), by));
                     }
-                    // This one is possible as well.
+                    // This file is possible as well.
                     Some(false) => {
                         let met = self.guesses.entry(at).or_default();
                         met.files_by_name |= by == ResolvedBy::Candidate;
