@@ -1,8 +1,8 @@
 //! The auxiliary vector (getauxval(3), /proc/PID/auxv): how the kernel started the program.
 //!
-//! It says what PT_INTERP and the mode bits of the file would say, but for the program that really runs and without
-//! opening the file. An open is an event for those who watch its directory, perhaps the scanned process, and may hang
-//! on a dead network file system.
+//! It says what PT_INTERP and the mode bits of the file would say, but for the program that really runs, and without
+//! opening the file. Opening it would be an event for everybody who watches its directory, perhaps the scanned process
+//! too, and may hang on a dead network file system.
 
 use crate::model::Linkage;
 

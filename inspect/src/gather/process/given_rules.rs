@@ -3,7 +3,7 @@
 use crate::model::Name;
 use rules::rule::Rule;
 
-/// What an environment says: whether `watchfix run` supervises, and the variables of rules.
+/// What an environment says: whether `watchfix run` supervises the process, and the variables that set rules.
 pub fn of(environ: &[u8]) -> (bool, Vec<(Name, Name)>) {
     let supervised = |variable: &[u8]| variable == b"WATCHFIX_RUN=1";
     let rule = |variable: &[u8]| {
@@ -20,7 +20,7 @@ pub fn of(environ: &[u8]) -> (bool, Vec<(Name, Name)>) {
     )
 }
 
-/// The rules in a command line of `watchfix run`, by their variables.
+/// The rules in a command line of `watchfix run`, as the variables that set them.
 pub fn by_flags(arguments: &[u8]) -> Vec<(Name, Name)> {
     let arguments = arguments.strip_suffix(b"\0").unwrap_or(arguments);
     let mut words = arguments.split(|&b| b == 0).skip(2);
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_are_told_from_other_variables() {
+    fn rules_are_distinguished_from_other_variables() {
         let (supervised, rules) = of(b"A=1\0WATCHFIX_RUN=1\0WATCHFIX_IGNORE=a=b\0WATCHFIX_X=1\0");
         assert!(supervised);
         assert_eq!(rules, [("WATCHFIX_IGNORE".into(), "a=b".into())]);

@@ -10,8 +10,8 @@ use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Library, Linkage, Name, Process};
 use std::os::unix::fs::FileExt;
 
-/// Reads what requires permission to look into the process: its program, environment and mappings. Returns its
-/// environment, empty if it may not be read.
+/// Reads what requires permission to inspect the process: its program, environment and mappings. Returns its
+/// environment, which is empty if it cannot be read.
 pub fn program(subject: &mut Subject<'_>) -> Vec<u8> {
     let Subject {
         dir,
@@ -35,7 +35,7 @@ pub fn program(subject: &mut Subject<'_>) -> Vec<u8> {
         Err(e) => gaps.note("its program and how it is linked", errno_text(&e)),
     }
     let environ = preload(dir, process, gaps);
-    // The library's file is only opened if the library is missing: see auxv about opens that are seen.
+    // The library's file is opened only if the library is not mapped, because an open may be noticed (see `auxv`).
     let requested = process.preload.requested.iter().flatten();
     if process.preload.mapped == Some(false)
         && let Some(path) = requested
@@ -53,13 +53,13 @@ pub fn program(subject: &mut Subject<'_>) -> Vec<u8> {
     environ
 }
 
-/// Finds its program in its own PATH, which only a command for a new start needs.
+/// Finds the process's program in its own PATH. Only a command for a new start needs that.
 pub fn place_in_path(subject: &mut Subject<'_>, environ: &[u8]) {
     let found = search::in_path(subject.dir, subject.mounts, subject.process, environ);
     subject.process.found_in_path = found;
 }
 
-/// Whether a new start may help: it watches something, or the library it asked for is not loaded.
+/// Whether a restart may help: the process watches something, or the library it asked for is not loaded.
 pub fn may_start_again(process: &Process) -> bool {
     let preload = &process.preload;
     let mut requested = preload.requested.iter().flatten();
@@ -68,8 +68,8 @@ pub fn may_start_again(process: &Process) -> bool {
     !process.inotify.is_empty() || missed
 }
 
-/// Finds out whether libwatchfix is in the process, and with which rules. Returns its environment, empty if it may not
-/// be read.
+/// Finds out whether libwatchfix is loaded in the process, and with which rules. Returns the process's environment,
+/// which is empty if it cannot be read.
 pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) -> Vec<u8> {
     let environ = match dir.read("environ") {
         Ok(environ) => {
@@ -102,8 +102,8 @@ pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) -> Vec<u8>
     environ
 }
 
-/// Whether it is the loader itself, started by name to run a program (`ld.so PROGRAM`): it has no interpreter, but the
-/// program is dynamic.
+/// Whether the program is the loader itself, started by name to run a program (`ld.so PROGRAM`). The loader has no
+/// interpreter, but the program is dynamic.
 fn is_loader(exe: Option<&Name>) -> bool {
     exe.is_some_and(|path| path.base().starts_with(b"ld-") || path.base() == b"ld.so")
 }
@@ -143,8 +143,8 @@ fn read_environ(process: &mut Process, environ: &[u8]) {
     (process.supervised, process.watchfix_rules) = given_rules::of(environ);
 }
 
-/// Looks at the library that an LD_PRELOAD entry names. `None` if that cannot be told: the loader searches for a name
-/// without `/`, and a relative path began at the directory in which the program was started.
+/// Examines the library that an LD_PRELOAD entry names. `None` if that is impossible: the loader searches for a name
+/// without `/`, and a relative path depends on the directory in which the program was started.
 fn look_at_library(dir: &ProcDir, mounts: &Mounts, path: &Name) -> Option<Library> {
     let path = path.as_bytes();
     if !path.starts_with(b"/") {

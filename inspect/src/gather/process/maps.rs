@@ -1,4 +1,4 @@
-//! /proc/PID/maps (proc_pid_maps(5)): is libwatchfix in the process?
+//! /proc/PID/maps (proc_pid_maps(5)): whether libwatchfix is loaded in the process.
 
 use crate::gather::subject::lines::each_line;
 use crate::gather::subject::proc_dir::ProcDir;
@@ -12,7 +12,7 @@ pub const LIBRARY: &[u8] = b"libwatchfix.so";
 /// whose memory is gone.
 ///
 /// # Errors
-/// EACCES if the process may not be read.
+/// EACCES if the process cannot be read.
 pub fn has_library(dir: &ProcDir) -> io::Result<Option<bool>> {
     let maps = dir.open_file(b"maps", libc::O_RDONLY)?;
     let mut found = None;
@@ -22,7 +22,7 @@ pub fn has_library(dir: &ProcDir) -> io::Result<Option<bool>> {
     Ok(found)
 }
 
-/// The path is the sixth field and may hold blanks; a replaced file has ` (deleted)` after it.
+/// The path is the sixth field and may contain blanks. A replaced file has ` (deleted)` after it.
 fn maps_library(line: &[u8]) -> bool {
     let Some(slash) = line.iter().position(|&b| b == b'/') else {
         return false;

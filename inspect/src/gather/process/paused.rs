@@ -13,8 +13,8 @@ use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-/// The pause a process is under, if a readable record says so and its watches are still mute, or held by a guardian that is
-/// there. Of several, the one that began last.
+/// The pause that a process is under, if a readable record says so and its watches are still muted, or are held by a
+/// guardian that still exists. If there are several records, the pause that began last counts.
 pub fn paused(process: &Process) -> Option<Paused> {
     if process.inotify.is_empty() {
         return None;
@@ -40,7 +40,7 @@ fn names(view: &View<'_>, dir: &Path) -> Vec<String> {
         return Vec::new();
     };
     let mut names = Vec::new();
-    // If it cannot be read to its end, the rest is missing.
+    // If the listing fails midway, the remaining names are missing.
     let _ = sys::each_entry(dir.as_fd(), &mut Vec::new(), |entry| {
         let name = String::from_utf8_lossy(entry.name);
         // Files that belong to a record have a dot in their names.
@@ -66,7 +66,7 @@ fn of(process: &Process, uid: u32, record: PauseRecord) -> Option<Paused> {
     let watches = record.watches.iter().filter(|watch| watch.process == own);
     let Started { pid, ticks } = record.guardian;
     let abandoned = has_ended_since(pid, ticks);
-    // Its end is the end of what it holds.
+    // When the guardian ends, what it holds ends too.
     let is_paused = |watch: &&PausedWatch| match watch.held {
         true => !abandoned && !record.over,
         false => is_mute(watch.fd, watch.wd),

@@ -26,7 +26,7 @@ pub struct Processes {
 /// What any user may know about a process's descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DescriptorSummary {
-    /// Their owner: the process's user, or root if it may not be dumped ([`Processes::user`]).
+    /// Their owner: the process's user, or root if it is not dumpable ([`Processes::user`]).
     pub owner: u32,
     /// How many there are; 0 for a kernel thread. `None` before Linux 6.2.
     pub count: Option<u64>,
@@ -39,7 +39,7 @@ impl Processes {
     /// The errno of opening it.
     pub fn open() -> io::Result<Processes> {
         let proc = File::open("/proc")?;
-        // This program has /proc open, so 0 means that the kernel does not tell.
+        // This program has /proc open, so a size of 0 means that the kernel does not report the number.
         let own = sys::stat_at(proc.as_fd(), b"self/fd", 0);
         Ok(Processes {
             proc,
@@ -55,7 +55,7 @@ impl Processes {
     /// The errno of listing /proc.
     pub fn pids(&mut self) -> io::Result<Vec<u32>> {
         let mut pids = Vec::new();
-        // They may have been listed before.
+        // The directory may have been listed before.
         (&self.proc).rewind()?;
         sys::each_entry(self.proc.as_fd(), &mut self.entries, |entry| {
             pids.extend(number::<u32>(entry.name));
@@ -76,8 +76,8 @@ impl Processes {
         })
     }
 
-    /// The effective user of a process, whether or not it may be dumped: fs/proc/base.c
-    /// (`task_dump_owner`) makes an exception for this one directory.
+    /// The effective user of a process, whether or not the process is dumpable: fs/proc/base.c (`task_dump_owner`)
+    /// makes an exception for this one directory.
     ///
     /// # Errors
     /// ENOENT if it is gone.
@@ -89,7 +89,7 @@ impl Processes {
     /// `count` is how many there are, if that is known (`DescriptorSummary::count`).
     ///
     /// # Errors
-    /// EACCES if its descriptors may not be read, ENOENT or ESRCH if it is gone.
+    /// EACCES if its descriptors cannot be read, ENOENT or ESRCH if it is gone.
     pub fn each_link(
         &mut self,
         pid: u32,
@@ -98,7 +98,7 @@ impl Processes {
     ) -> io::Result<()> {
         // The next one to visit.
         let mut next = 0;
-        // A few descriptors are usually the lowest ones. To try these costs less than to list them.
+        // A few descriptors usually have the lowest numbers. Trying these numbers costs less than listing.
         let few = count.and_then(|count| i32::try_from(count).ok());
         if let Some(few) = few.filter(|&few| few <= TRIED) {
             while next < few {
@@ -157,7 +157,7 @@ pub fn are_hidden(pids: &[u32]) -> bool {
     !pids.contains(&1) && sys::process_exists(1)
 }
 
-/// A name of digits as a number. str::parse would first need a check for UTF-8 at every descriptor.
+/// A name of digits as a number. str::parse would first check every descriptor's name for UTF-8.
 fn number<T: TryFrom<u32>>(name: &[u8]) -> Option<T> {
     let value = name.iter().try_fold(0u32, |sum, &digit| {
         let value = digit.checked_sub(b'0').filter(|&value| value < 10)?;
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_count_changes_nothing_of_what_is_visited() {
+    fn a_known_count_does_not_change_what_is_visited() {
         use std::io::BufRead;
         use std::process::{Command, Stdio};
         for also in ["", "exec 7</dev/null; "] {
@@ -227,7 +227,7 @@ mod tests {
             let all = visited(None);
             assert!(also.is_empty() || all.iter().any(|(number, _)| *number == 7));
             assert_eq!(visited(Some(all.len() as u64)), all);
-            // Its input ends.
+            // This closes its input, so it ends.
             child.wait().unwrap();
         }
     }
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_not_there_is_an_error() {
+    fn a_process_that_does_not_exist_is_an_error() {
         let mut processes = Processes::open().unwrap();
         // Above the kernel's highest PID (PID_MAX_LIMIT, 2^22).
         let none = 1 << 23;

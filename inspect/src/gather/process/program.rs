@@ -23,10 +23,9 @@ pub fn name_of(dir: &ProcDir) -> Option<Name> {
     Some(stem(Name::from(name).base()).into())
 }
 
-/// The paths of its file, and of the script if that is an interpreter, as far as they may be known. No path is
-/// followed.
+/// The paths of its file and, if that is an interpreter, of its script, as far as they are known. No path is followed.
 pub fn paths(dir: &ProcDir, arguments: &[Name]) -> Vec<Name> {
-    // The link of another user's process may not be read.
+    // The link of another user's process cannot be read.
     let called = || Some(arguments.first()?.as_bytes().to_vec());
     let Some(exe) = exe(dir).or_else(called) else {
         return Vec::new();
@@ -52,13 +51,13 @@ enum Script {
 }
 
 impl Program {
-    /// What this process runs; `None` if that may not be read.
+    /// What this process runs; `None` if that cannot be read.
     pub fn of(view: &View<'_>) -> Option<Program> {
         let dir = view.dir();
         let exe = exe(dir)?;
         let mut arguments = status::command_line(dir)?;
         let script = match arguments.first().and_then(of_title) {
-            // Two programs of one interpreter that set their titles are distinguished only by those.
+            // Two programs of the same interpreter that set their titles can be distinguished only by the titles.
             Some(title) => Some(title),
             None => script(&exe, &arguments).map(|at| arguments.remove(at)),
         };
@@ -72,18 +71,19 @@ impl Program {
         })
     }
 
-    /// Whether both run the same.
+    /// Whether both run the same program.
     pub fn is(&self, other: &Program) -> bool {
         self.exe == other.exe && self.script == other.script
     }
 
-    /// Whether both run the same with the same arguments.
+    /// Whether both run the same program with the same arguments.
     pub fn is_command(&self, other: &Program) -> bool {
         self.is(other) && self.arguments == other.arguments
     }
 }
 
-/// A relative path begins at the current working directory of the process: nobody knows where it was started.
+/// A relative path is taken from the current working directory of the process, because it is not known where the
+/// process was started.
 fn identify(view: &View<'_>, script: Name) -> Script {
     match view.stat(script.as_bytes(), FinalLink::Follow) {
         Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFREG => {
@@ -126,7 +126,7 @@ fn script(exe: &[u8], arguments: &[Name]) -> Option<usize> {
     None
 }
 
-/// Whether the argument at `at` is not a file but what is run: `sh -c CODE`, `node -e CODE`. To a shell `-e` means
+/// Whether the argument at `at` is code instead of a file: `sh -c CODE`, `node -e CODE`. For a shell, `-e` means
 /// something else.
 fn is_code(exe: &[u8], arguments: &[Name], at: usize) -> bool {
     const SHELLS: [&[u8]; 4] = [b"sh", b"bash", b"dash", b"busybox"];

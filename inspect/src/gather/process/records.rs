@@ -8,7 +8,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The maximum size of a record: 100,000 watches take a tenth of it.
+/// The maximum size of a record. A record of 100,000 watches is a tenth of that.
 const MOST: u64 = 64 << 20;
 
 /// The directories with records about a process, with their users: root, this program's user and the process's own.
@@ -37,8 +37,8 @@ fn places_of(uid: u32) -> Vec<(u32, PathBuf)> {
     list.into_iter().map(|place| (uid, place)).collect()
 }
 
-/// The text of a record of the user `uid`, and the metadata of its file. `None` if it is not that user's, or may not be
-/// read.
+/// The text of a record of the user `uid`, and the metadata of its file. `None` if the file is not that user's or
+/// cannot be read.
 pub fn read(view: &View<'_>, uid: u32, path: &Path) -> Option<(String, Metadata)> {
     let path = path.as_os_str().as_encoded_bytes();
     let file = view.open(path, FinalLink::Stay, 0).ok()?;

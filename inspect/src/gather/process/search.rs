@@ -1,4 +1,4 @@
-//! Where a shell finds a program by its name.
+//! Where a shell finds a program by name.
 
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::own_files::with_own_view;
@@ -10,9 +10,9 @@ use std::env;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// Where the PATH of a process has the program, if it was called by its name alone: such as an interpreter of a virtual
-/// environment or below a home directory, which another PATH does not have. `None` if the file there is not what it
-/// runs.
+/// Where the PATH of a process has the program, if it was started by its name alone. An interpreter in a virtual
+/// environment or below a home directory, for example, is not in other PATHs. `None` if the file found there is not the
+/// one that runs.
 pub fn in_path(
     dir: &ProcDir,
     mounts: &Mounts,
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_pastes_is_who_ran_sudo() {
+    fn the_person_who_pastes_is_the_user_who_ran_sudo() {
         let by = |own, uid: Option<&str>| person(own, uid.map(str::to_owned));
         assert_eq!(by(0, Some("1000")), 1000);
         assert_eq!(by(0, None), 0);

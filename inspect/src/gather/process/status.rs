@@ -10,7 +10,7 @@ use procfs::prelude::*;
 use procfs::process::Stat;
 use std::io;
 
-/// Opens a process and reads who it is, which any user may know.
+/// Opens a process and reads its identity, which any user may read.
 pub fn identify(pid: u32) -> Result<(ProcDir, Process), Failure> {
     let failure = |kind, why| Failure {
         pid: Some(pid),
@@ -58,7 +58,7 @@ const KERNEL_THREAD: u32 = 0x20_0000;
 /// The errno of the first read, if the process is gone.
 pub fn identity(dir: &ProcDir, process: &mut Process) -> io::Result<bool> {
     // The directory always belongs to the effective user (fs/proc/base.c, task_dump_owner), or to root once the process
-    // is gone. The read after it shows that it was not.
+    // is gone. If the read after it succeeds, the process was not gone.
     let owner = sys::stat_at(dir.as_fd(), b"", 0)?;
     let stat = dir.read("stat")?;
     (process.uid, process.gid) = (Some(owner.st_uid), Some(owner.st_gid));
@@ -161,7 +161,7 @@ pub fn split_nul(text: &[u8]) -> Vec<Name> {
 /// The command line of a process and the name of its main thread; `None` if it is gone.
 pub fn command_of(pid: u32) -> Option<(Vec<Name>, Option<Name>)> {
     let dir = ProcDir::open(pid).ok()?;
-    // A zombie has a name but no command line. It still exists.
+    // A zombie has a name but no command line, and it still exists.
     let comm = comm(&dir)?;
     Some((command_line(&dir).unwrap_or_default(), Some(comm)))
 }
@@ -185,7 +185,7 @@ pub fn is_gone_since(pid: u32, ticks: u64) -> bool {
     }
 }
 
-/// The same, or that it has ended and its parent has not asked how. What cannot be told has not.
+/// The same, or that it has ended and its parent has not waited for it. `false` if that cannot be determined.
 pub fn has_ended_since(pid: u32, ticks: u64) -> bool {
     is_gone_since(pid, ticks) || thread(pid).is_ok_and(|thread| thread.is_zombie)
 }

@@ -1,4 +1,4 @@
-//! The supervisor of `watchfix run` that a process has.
+//! The supervisor of `watchfix run` that supervises a process.
 
 use crate::gather::process::given_rules;
 use crate::gather::process::status::comm_of;
@@ -7,11 +7,11 @@ use crate::gather::subject::proc_dir::ProcDir;
 use crate::model::{CoveredBy, Process};
 use std::iter;
 
-/// Longer lines of ancestors are not followed.
+/// Longer chains of ancestors are not followed.
 const DEEPEST: usize = 64;
 
-/// The rules of a process that is seen to be supervised, and whose own environment was cleared: those of the supervisor,
-/// which has the command line and the environment of `watchfix run`.
+/// If a process is visibly supervised but its own environment was cleared, takes the rules from the supervisor, which
+/// has the command line and the environment of `watchfix run`.
 pub fn note_rules(process: &mut Process) {
     let mut instances = process.inotify.iter();
     let is_supervised =
@@ -26,15 +26,15 @@ pub fn note_rules(process: &mut Process) {
     process.supervised = true;
     process.watchfix_rules = given_rules::by_flags(&arguments.unwrap_or_default());
     for (name, value) in given_rules::of(&environ.unwrap_or_default()).1 {
-        // A flag comes before a variable.
+        // A flag takes precedence over a variable.
         if !process.watchfix_rules.iter().any(|(flag, _)| *flag == name) {
             process.watchfix_rules.push((name, value));
         }
     }
 }
 
-/// The ancestor that is `watchfix`, if the process has a filter which that one does not have: while its supervisor lives,
-/// all that `watchfix run` has started is below it.
+/// The ancestor that is `watchfix`, if the process has a seccomp filter that this ancestor does not have. While the
+/// supervisor lives, everything that `watchfix run` started is below it.
 pub fn supervisor_of(pid: u32) -> Option<u32> {
     let filters = |pid: u32| filters(&ProcDir::open(pid).ok()?);
     let own = filters(pid).filter(|&own| own > 0)?;
@@ -47,8 +47,8 @@ pub fn supervisor_of(pid: u32) -> Option<u32> {
         .then_some(watchfix)
 }
 
-/// How many seccomp filters are in front of the process's calls (proc_pid_status(5), `Seccomp_filters`); before Linux 5.9,
-/// which does not count them, 1 if there is one.
+/// How many seccomp filters a process has (proc_pid_status(5), `Seccomp_filters`). Before Linux 5.9, which began to
+/// count them, 1 if there is any.
 fn filters(dir: &ProcDir) -> Option<u32> {
     const FILTERED: u32 = 2;
     let status = dir.read("status").ok()?;

@@ -5,7 +5,7 @@ use procfs::prelude::*;
 use procfs::process::Status;
 use std::io;
 
-/// What /proc/TID/status says about a thread, in numbers of the reader's namespaces.
+/// What /proc/TID/status says about a thread. IDs are those of the reader's namespaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thread {
     /// The process it belongs to.
@@ -14,7 +14,7 @@ pub struct Thread {
     pub parent: u32,
     /// Whether a signal has stopped it.
     pub is_stopped: bool,
-    /// It has ended, and its parent has not asked how.
+    /// Whether it has ended and its parent has not waited for it.
     pub is_zombie: bool,
     /// The user it accesses files as.
     pub file_user: u32,
@@ -58,7 +58,7 @@ mod tests {
         let tid = std::thread::spawn(|| unsafe { libc::gettid() });
         let own = thread(std::process::id()).unwrap();
         assert_eq!(own.process, std::process::id());
-        // It may have ended or still be there.
+        // The thread may have ended or may still exist.
         if let Ok(other) = thread(tid.join().unwrap() as u32) {
             assert_eq!(other.process, own.process);
         }

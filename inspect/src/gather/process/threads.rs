@@ -5,7 +5,7 @@ use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::sys;
 
-/// How many threads are looked at: a process with more uses them as workers, which share its descriptors.
+/// How many threads are examined. A process with more uses them as workers, which share its descriptors.
 const MOST: usize = 4096;
 
 /// One thread of each table that is not the table of `dir`.

@@ -1,8 +1,8 @@
-//! /proc/PID/cgroup: the container, the pod or the unit of systemd a process is in.
+//! /proc/PID/cgroup: the container, pod or systemd unit that a process is in.
 //!
-//! A line is `ID:CONTROLLERS:PATH` (cgroups(7)): of version 2 there is one, `0::PATH`; of version 1 one for each
-//! hierarchy, in any order, among them systemd's own, `name=systemd`. The path is as seen from this program's own cgroup
-//! namespace: of others it may begin with `/..`.
+//! A line is `ID:CONTROLLERS:PATH` (cgroups(7)). Version 2 has one line, `0::PATH`. Version 1 has one for each
+//! hierarchy, in any order, including systemd's own, `name=systemd`. The path is relative to this program's own cgroup
+//! namespace, so the path of a group outside it may begin with `/..`.
 
 mod names;
 mod path;
@@ -11,15 +11,15 @@ pub use crate::gather::process::unit::names::Names;
 
 use crate::model::{Unit, UnitKind};
 
-/// What a process is in, by the text of the file: of all lines, what says most. `None` if that is nothing known.
+/// The unit of a process by the text of the file, from the most informative line. `None` if no line is understood.
 pub fn of_text(text: &[u8]) -> Option<Unit> {
     let units = paths(text).filter_map(path::unit);
-    // Of several of one kind the first counts: systemd's own names come first.
+    // Among several of one kind, the first counts, because systemd's own names come first.
     units.reduce(|best, other| if other.kind < best.kind { other } else { best })
 }
 
-/// The path of the control group, if it is a service's and no container's (systemd.service(5)). `user@1000.service` is a
-/// whole login, not a service.
+/// The path of the control group, if it belongs to a service and not to a container (systemd.service(5)).
+/// `user@1000.service` is a whole login, not a service.
 pub fn service(text: &[u8]) -> Option<Vec<u8>> {
     let is_service = |path: &&[u8]| {
         let unit = path::unit(path).filter(|unit| unit.kind == UnitKind::Service);

@@ -1,10 +1,11 @@
-//! What people call a container or a pod, where this machine knows it in a place of its own: nothing is asked of a
-//! runtime, and no path a container chose is followed.
+//! The names that people use for containers and pods, as far as this machine keeps them in known places. No runtime is
+//! asked, and no path that a container chose is followed.
 //!
-//! - The kubelet keeps a link `POD_NAMESPACE_CONTAINER-ID.log` in /var/log/containers for each container, and a directory
-//!   `NAMESPACE_POD_UID` in /var/log/pods for each pod (pkg/kubelet/kuberuntime of kubernetes). Only names are read.
-//! - Docker writes `"Name":"/web"` into /var/lib/docker/containers/ID/config.v2.json, for root to read.
-//! - conmon, which watches over a container of Podman's, has `-c ID -n NAME` among its arguments.
+//! - The kubelet keeps a link `POD_NAMESPACE_CONTAINER-ID.log` in /var/log/containers for each container, and a
+//!   directory `NAMESPACE_POD_UID` in /var/log/pods for each pod (pkg/kubelet/kuberuntime of kubernetes). Only the
+//!   names are read.
+//! - Docker writes `"Name":"/web"` into /var/lib/docker/containers/ID/config.v2.json, which root can read.
+//! - conmon, which monitors a container of Podman, has `-c ID -n NAME` among its arguments.
 
 use crate::gather::process::processes::Processes;
 use crate::gather::process::status::command_of;
@@ -23,7 +24,7 @@ const CONTAINER_LOGS: &[u8] = b"/var/log/containers";
 const POD_LOGS: &[u8] = b"/var/log/pods";
 const DOCKER: &str = "/var/lib/docker/containers";
 
-/// A container's configuration is some KiB.
+/// The most bytes that are read. A container's configuration has a few KiB.
 const MOST_BYTES: u64 = 1 << 20;
 
 /// The names looked up so far.
@@ -34,7 +35,7 @@ pub struct Names {
     docker: HashMap<Name, Option<Name>>,
 }
 
-/// What the kubelet's logs are called.
+/// The names that the kubelet gives its logs.
 #[derive(Debug, Default)]
 struct Pods {
     /// By the ID of a container: the pod, its namespace and the container.
@@ -44,14 +45,14 @@ struct Pods {
 }
 
 impl Names {
-    /// What a process is in, by name; `None` if that is nothing known, or may not be read.
+    /// The unit that a process is in, by name. `None` if it is in no known unit, or if that cannot be read.
     pub fn of(&mut self, dir: &ProcDir) -> Option<Unit> {
         let mut unit = crate::gather::process::unit::of_text(&dir.read("cgroup").ok()?)?;
         self.complete(&mut unit);
         Some(unit)
     }
 
-    /// Gives a unit the names that are known; without one it keeps its ID.
+    /// Replaces a unit's ID by the names that are known. Without a name it keeps its ID.
     fn complete(&mut self, unit: &mut Unit) {
         match (unit.kind, unit.runtime) {
             (UnitKind::Pod, _) => self.pod(unit),
@@ -121,7 +122,7 @@ impl Pods {
     }
 }
 
-/// The names in a directory of ours; none where it is not there or does not answer.
+/// The names in a directory of this machine. Empty if it does not exist or does not answer.
 fn entries(path: &[u8]) -> Vec<Vec<u8>> {
     let list = with_own_view(|view| {
         let found = view::named(view, path, FinalLink::Follow).ok()?;
@@ -200,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kubelets_logs_are_called_by_what_they_are_of() {
+    fn the_names_of_the_kubelets_logs_contain_pod_namespace_and_container() {
         let id = "3f05ee050f82c0145f1d88c94269c39dff0f07dbf8bba20aafd54b3a75dcaecc";
         let log = format!("web-7d4b9c-x2x_shop-prod_nginx-proxy-{id}.log");
         let (of, names) = container_log(log.as_bytes()).unwrap();
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn dockers_own_name_of_a_container_begins_with_a_slash() {
+    fn a_container_name_of_docker_begins_with_a_slash() {
         assert_eq!(
             docker_name(br#"{"ID":"x","Name":"/web"}"#),
             Some("web".into())
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn conmon_is_told_whose_it_is() {
+    fn the_arguments_of_conmon_name_its_container() {
         let line = "/usr/bin/conmon --api-version 1 -c ab12 -u ab12 -r /usr/bin/crun -n web --exit-dir /run";
         let words: Vec<Name> = line.split(' ').map(Name::from).collect();
         assert_eq!(

@@ -1,9 +1,10 @@
-//! The path of a control group, as container runtimes, the kubelet and systemd make them.
+//! The paths of control groups, as container runtimes, the kubelet and systemd create them.
 //!
 //! - systemd: `/system.slice/NAME.service`, `/user.slice/user-N.slice/session-N.scope`, and a user's own manager below
-//!   `user@N.service` (systemd.slice(5)). What a service makes below its own group is its own.
+//!   `user@N.service` (systemd.slice(5)). Groups that a service creates below its own group still belong to it.
 //! - runc with systemd: `SLICE/PREFIX-ID.scope`, where PREFIX is `docker`, `cri-containerd`, `crio`, `libpod` or
-//!   `nerdctl` (docs/systemd.md of opencontainers/runc); a runtime that takes that for a path: `SLICE:PREFIX:ID`.
+//!   `nerdctl` (docs/systemd.md of opencontainers/runc). A runtime that takes this argument for a path creates
+//!   `SLICE:PREFIX:ID`.
 //! - without systemd: `/docker/ID`, `/libpod_parent/libpod-ID`, `NAMESPACE/ID` of containerd.
 //! - the kubelet: `kubepods-QOS-podUID.slice` with `_` for `-`, or `/kubepods/QOS/podUID`
 //!   (pkg/kubelet/cm/cgroup_manager_linux.go of kubernetes).
@@ -11,14 +12,14 @@
 
 use crate::model::{Name, Unit, UnitKind};
 
-/// Characters of a container's ID that are shown, as every runtime shows it.
+/// How many characters of a container's ID are shown, as by every runtime.
 pub const SHORT: usize = 12;
-/// Characters of a whole ID: a SHA-256.
+/// How many characters a whole ID has: it is a SHA-256.
 const WHOLE: usize = 64;
 
-/// What a process in this group is in.
+/// The unit of a process in this group.
 pub fn unit(path: &[u8]) -> Option<Unit> {
-    // Of a group that was removed while processes are in it (cgroups(7)).
+    // The kernel marks a group that was removed while processes are in it (cgroups(7)).
     let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
     let parts: Vec<&[u8]> = path
         .split(|&b| b == b'/')
@@ -27,13 +28,13 @@ pub fn unit(path: &[u8]) -> Option<Unit> {
     contained(&parts).or_else(|| of_systemd(&parts))
 }
 
-/// The innermost container, or the pod where there is none in it.
+/// The innermost container. If there is none, the pod.
 fn contained(parts: &[&[u8]]) -> Option<Unit> {
     let found = (0..parts.len())
         .rev()
         .find_map(|at| Some((at, container(parts, at)?)));
     let last = found.as_ref().map_or(parts.len(), |(at, _)| at + 1);
-    // A component may name both: `SLICE:PREFIX:ID`.
+    // One component may name both: `SLICE:PREFIX:ID`.
     let pod_uid = parts.iter().take(last).rev().find_map(|part| pod(part));
     let (runtime, id) = match found {
         Some((_, Container { runtime, id })) => (runtime, Some(id)),
@@ -100,7 +101,7 @@ fn container<'a>(parts: &[&'a [u8]], at: usize) -> Option<Container<'a>> {
     let cut = part.iter().rposition(separator)?;
     let (before, id) = (part.get(..cut)?, part.get(cut + 1..)?);
     let (_, runtime) = PREFIXES.iter().find(|(prefix, _)| {
-        // Behind the slice, or alone.
+        // After the slice, or alone.
         before
             .strip_suffix(*prefix)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with(b":"))
@@ -115,7 +116,8 @@ fn is_id(text: &[u8]) -> bool {
     text.len() == WHOLE && text.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// The UID in the name of a pod's group: of the API's pods a UUID, of the kubelet's own a digest of 32 characters.
+/// The UID in the name of a pod's group. Pods from the API have a UUID, the kubelet's own pods a digest of 32
+/// characters.
 fn pod(part: &[u8]) -> Option<Vec<u8>> {
     let part = part.split(|&b| b == b':').next().unwrap_or(part);
     let uid = match part.strip_suffix(b".slice") {
@@ -134,7 +136,7 @@ fn pod(part: &[u8]) -> Option<Vec<u8>> {
     (digits == 32 && digits + dashes == uid.len()).then_some(uid)
 }
 
-/// The innermost service or scope, else the innermost slice.
+/// The innermost service or scope. If there is none, the innermost slice.
 fn of_systemd(parts: &[&[u8]]) -> Option<Unit> {
     let innermost = |suffix: &[u8]| parts.iter().rposition(|part| part.ends_with(suffix));
     let is_manager = |at: &usize| {
@@ -161,7 +163,7 @@ fn of_systemd(parts: &[&[u8]]) -> Option<Unit> {
     Some(Unit::systemd(kind, name.into(), is_users(parts.get(..at)?)))
 }
 
-/// Whether a user's own service manager is above it.
+/// Whether it is below a user's own service manager.
 fn is_users(parts: &[&[u8]]) -> bool {
     parts
         .iter()

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 const ID: &str = "3f05ee050f82c0145f1d88c94269c39dff0f07dbf8bba20aafd54b3a75dcaecc";
 const UID: &str = "8ca306fa-3c03-47fa-97dd-19979c345572";
 
-/// What `lines` are, with `ID`, `UID` and `U_I_D` (with `_` for `-`) in the place of those.
+/// The unit of a process with the cgroup text `lines`, in which `ID`, `UID` and `U_I_D` (with `_` for `-`) are
+/// replaced.
 fn unit(lines: &str) -> Option<Unit> {
     let text = lines
         .replace("U_I_D", &UID.replace('-', "_"))
@@ -35,7 +36,7 @@ fn is(lines: &str, kind: UnitKind, shown: &str, runtime: Option<&str>) {
 }
 
 #[test]
-fn containers_are_known_by_their_runtimes_names_for_groups() {
+fn containers_are_recognised_by_the_group_names_of_their_runtimes() {
     for (path, runtime) in [
         ("/docker/ID", Some("docker")),
         ("/system.slice/docker-ID.scope", Some("docker")),
@@ -87,7 +88,7 @@ fn containers_are_known_by_their_runtimes_names_for_groups() {
 }
 
 #[test]
-fn containers_of_pods_have_the_pods_uid_whichever_driver_made_the_group() {
+fn a_container_in_a_pod_has_the_pods_uid_with_either_cgroup_driver() {
     for (path, runtime) in [
         (
             "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podU_I_D.slice/cri-containerd-ID.scope",
@@ -145,7 +146,7 @@ fn containers_of_pods_have_the_pods_uid_whichever_driver_made_the_group() {
 }
 
 #[test]
-fn services_scopes_and_slices_are_systemds() {
+fn services_scopes_and_slices_belong_to_systemd() {
     for (path, kind, shown, of_user) in [
         (
             "/system.slice/nginx.service",
@@ -214,7 +215,7 @@ fn services_scopes_and_slices_are_systemds() {
             "machine-qemu\\x2d1\\x2dvm.scope",
             false,
         ),
-        // Not the containers themselves.
+        // These are not containers themselves.
         (
             "/machine.slice/libpod-conmon-ID.scope",
             Scope,
@@ -239,12 +240,12 @@ fn services_scopes_and_slices_are_systemds() {
 }
 
 #[test]
-fn of_the_lines_of_version_1_the_one_counts_that_says_most() {
+fn the_most_informative_line_of_version_1_counts() {
     let docker = "12:cpuset:/\n11:pids:/docker/ID\n4:memory:/docker/ID\n1:name=systemd:/\n0::/system.slice/containerd.service\n";
     is(docker, Container, "docker 3f05ee050f82", Some("docker"));
     let hybrid = "9:pids:/user.slice/user-0.slice/session-7.scope\n5:memory:/user.slice\n1:name=systemd:/user.slice/user-0.slice/session-7.scope\n0::/user.slice/user-0.slice/session-7.scope\n";
     is(hybrid, Scope, "session-7.scope", None);
-    // A controller without a group of its own for the service.
+    // A controller has no group of its own for the service.
     is(
         "8:pids:/system.slice/a.service\n3:cpu:/\n1:name=systemd:/system.slice/b.service\n",
         Service,
@@ -254,7 +255,7 @@ fn of_the_lines_of_version_1_the_one_counts_that_says_most() {
 }
 
 #[test]
-fn what_nobody_known_made_is_nothing() {
+fn a_group_of_unknown_origin_is_no_unit() {
     for text in [
         "",
         "\n",
@@ -267,7 +268,7 @@ fn what_nobody_known_made_is_nothing() {
     ] {
         assert_eq!(unit(text), None, "{text:?}");
     }
-    // Any bytes, and what looks like an ID and is none.
+    // Arbitrary bytes, and something that looks like an ID but is not one.
     assert!(of_text(b"0::/\xff\xfe/a.service\n").is_some());
     is(
         "0::/system.slice/docker-12.scope\n",
@@ -289,7 +290,7 @@ fn a_group_named_service_is_a_service_and_a_login_is_not() {
 
 proptest! {
     #[test]
-    fn any_text_is_read(text in proptest::collection::vec(any::<u8>(), 0..200), path in "[/a-f0-9:.-]{0,90}") {
+    fn any_text_is_parsed_without_panic(text in proptest::collection::vec(any::<u8>(), 0..200), path in "[/a-f0-9:.-]{0,90}") {
         let _ = of_text(&text);
         let _ = service(&text);
         let _ = of_text(format!("0::/{path}.slice/kubepods-pod{path}.slice/docker-{path}.scope").as_bytes());
