@@ -1,4 +1,4 @@
-//! Processes by what people call them.
+//! Finds processes by the names that people use for them.
 
 use crate::gather::process::processes::{Processes, are_hidden};
 use crate::gather::process::{program, status};
@@ -7,22 +7,22 @@ use crate::gather::subject::proc_dir::ProcDir;
 use crate::model::{Name, of_title};
 use std::io;
 
-/// Names that are like the one asked for, at most.
+/// The largest number of similar names.
 const ALIKE: usize = 3;
 
-/// Who is called so.
+/// The processes with a name.
 #[derive(Debug, Default)]
 pub struct NamedProcesses {
-    /// The processes, in ascending order. One that has ended counts only where no other is called so.
+    /// The processes, in ascending order. Processes that have ended are included only if no other has the name.
     pub pids: Vec<u32>,
-    /// If there is none: names of others that contain the one asked for, each once.
+    /// If there is no such process: names of others that contain the requested one, each once.
     pub alike: Vec<Name>,
-    /// There may be some that are hidden from this user.
+    /// Whether processes may be hidden from this user.
     pub others_are_hidden: bool,
 }
 
-/// Looks for processes called `name`: so is their main thread, their program, the script it runs, what they were
-/// started as, or the title they gave themselves. A name with a `/` is the path of one of these.
+/// Finds processes called `name`: the name of the main thread, the program or the script, the name it was started by,
+/// or the title that it set. A name with a `/` is the path of one of these.
 ///
 /// # Errors
 /// The errno of opening or listing /proc.
@@ -60,7 +60,7 @@ pub fn called(name: &Name) -> io::Result<NamedProcesses> {
     Ok(found)
 }
 
-/// Whether a process has one of `parts` in one of its names; a part with a `/` in the path of one.
+/// Whether one of a process's names contains one of `parts`. A part with a `/` is compared with paths.
 pub fn has_part(dir: &ProcDir, parts: &[String]) -> bool {
     let within = |own: &Name, part: &str| {
         let own = match part.contains('/') {
@@ -76,7 +76,8 @@ pub fn has_part(dir: &ProcDir, parts: &[String]) -> bool {
             .any(|own| parts.iter().any(|part| within(own, part)))
 }
 
-/// Its names, that of its main thread first. A thread's name is cut after 15 bytes (TASK_COMM_LEN, proc_pid_comm(5)).
+/// Its names, that of its main thread first. The kernel cuts a thread's name after 15 bytes (TASK_COMM_LEN,
+/// proc_pid_comm(5)).
 fn names(dir: &ProcDir) -> Vec<Name> {
     let mut names: Vec<_> = status::comm(dir).into_iter().collect();
     let words = status::command_line(dir).unwrap_or_default();
@@ -88,7 +89,7 @@ fn names(dir: &ProcDir) -> Vec<Name> {
     names
 }
 
-/// Whether a process of this name or path is meant by `name`.
+/// Whether `name` means a process with this name or path.
 fn is(own: &Name, name: &Name) -> bool {
     match name.as_bytes().contains(&b'/') {
         true => own == name,
@@ -106,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_a_base_with_or_without_its_extension_and_a_path_is_a_path() {
+    fn a_name_matches_a_base_name_with_or_without_extension_and_a_path_only_itself() {
         let own = Name::from("/srv/app/webui.py");
         for meant in ["webui.py", "webui", "/srv/app/webui.py"] {
             assert!(is(&own, &meant.into()), "{meant}");
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_like_one_that_contains_it_in_any_case() {
+    fn a_name_is_similar_to_one_that_contains_it_in_any_case() {
         assert!(contains(b"NetworkManager", b"network"));
         assert!(!contains(b"NetworkManager", b"n") && !contains(b"x", b"xy"));
     }

@@ -6,8 +6,8 @@ use crate::gather::subject::proc_dir::ProcDir;
 use std::collections::HashMap;
 use std::io;
 
-/// The PIDs below `ancestor`, parents before their children. It reads the parent of every process: the lists of
-/// children in /proc are a kernel option, and may miss some while others end.
+/// The PIDs below `ancestor`, parents before their children. It reads the parent of every process, because the lists of
+/// children in /proc depend on a kernel option and may miss some children while others end.
 ///
 /// # Errors
 /// The errno of listing /proc.
@@ -31,9 +31,10 @@ pub fn descendants(ancestor: u32) -> io::Result<Vec<u32>> {
     Ok(found)
 }
 
-/// Whether a process surely has no child: /proc/PID/task/TID/children of each thread is empty (proc_pid_children(5)).
+/// Whether a process certainly has no child: /proc/PID/task/TID/children is empty for each thread
+/// (proc_pid_children(5)).
 fn is_childless(pid: u32) -> bool {
-    // With more threads it is as fast to read all processes.
+    // With more threads than this, reading all processes is as fast.
     const THREADS: usize = 64;
     let Ok(dir) = ProcDir::open(pid) else {
         return false;
@@ -48,13 +49,13 @@ fn is_childless(pid: u32) -> bool {
 
 /// Whether `ancestor` is above a process. A process that has ended has no ancestors.
 pub fn is_descendant(pid: u32, ancestor: u32) -> bool {
-    // Chains are short; a bound keeps a process that is moved meanwhile from going round.
+    // Chains are short. The bound prevents an endless loop if a process gets another parent meanwhile.
     const DEEPEST: usize = 64;
     let up = std::iter::successors(parent(pid), |&pid| parent(pid));
     up.take(DEEPEST).any(|pid| pid == ancestor)
 }
 
-/// Field 4 of proc_pid_stat(5). The name before it may contain anything, including a parenthesis.
+/// Field 4 of proc_pid_stat(5). The name before it may contain any character, including a parenthesis.
 fn parent(pid: u32) -> Option<u32> {
     let stat = ProcDir::open(pid).ok()?.read("stat").ok()?;
     let end = stat.iter().rposition(|&b| b == b')')?;
@@ -62,8 +63,8 @@ fn parent(pid: u32) -> Option<u32> {
     rest.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-/// Those of the first `most` descendants of a process that watch something: below a shell or npm, one of these loops.
-/// Each is looked at when it is asked for.
+/// The processes that watch something among the first `most` descendants of a process. If the process is a shell or
+/// npm, one of these is the one that loops. Each is read only when the iterator reaches it.
 pub fn watching(pid: u32, most: usize) -> impl Iterator<Item = u32> {
     let below = descendants(pid).unwrap_or_default().into_iter();
     below
@@ -71,7 +72,7 @@ pub fn watching(pid: u32, most: usize) -> impl Iterator<Item = u32> {
         .filter(|&pid| masks_of(pid).is_some_and(|masks| !masks.is_empty()))
 }
 
-/// The first of the processes `pid` has started that watches something, and how many more do.
+/// The first descendant of `pid` that watches something, and how many more there are.
 pub fn watching_below(pid: u32) -> Option<(u32, usize)> {
     let mut watching = watching(pid, usize::MAX);
     Some((watching.next()?, watching.count()))
@@ -84,8 +85,8 @@ mod tests {
     use std::process::{Command, Stdio};
 
     #[test]
-    fn a_grandchild_stands_after_its_parent() {
-        // A shell that has more to do does not become the program it starts.
+    fn a_grandchild_comes_after_its_parent() {
+        // A shell with more to do does not replace itself with the program it starts.
         let mut shell = Command::new("sh")
             .args(["-c", "cat; true"])
             .stdin(Stdio::piped())
@@ -94,7 +95,7 @@ mod tests {
             .unwrap();
         let mut input = shell.stdin.take().unwrap();
         let mut output = io::BufReader::new(shell.stdout.take().unwrap());
-        // What comes back says that cat runs.
+        // The echoed line shows that cat is running.
         writeln!(input, "x").unwrap();
         output.read_line(&mut String::new()).unwrap();
         let found = descendants(std::process::id()).unwrap();

@@ -1,4 +1,4 @@
-//! Who listens on a port: from the tables of network namespaces to the processes that have the sockets open.
+//! Who listens on a port: from the socket tables of network namespaces to the processes that have the sockets open.
 
 use crate::gather::descriptors::sockets::{Listening, Tables, socket_inode};
 use crate::gather::process::processes::Processes;
@@ -11,11 +11,11 @@ use std::ops::ControlFlow;
 /// Who listens on a port.
 #[derive(Debug, Default)]
 pub struct OnPort {
-    /// The sockets; none if nobody listens.
+    /// The sockets; empty if nobody listens.
     pub sockets: Vec<Listening>,
-    /// They are in another network namespace than this program.
+    /// Whether they are in another network namespace than this program.
     pub elsewhere: bool,
-    /// The processes that have one of them open, as far as their descriptors may be read, in ascending order.
+    /// The processes that have one of them open, in ascending order, as far as their descriptors can be read.
     pub pids: Vec<u32>,
 }
 
@@ -37,7 +37,7 @@ impl OnPort {
         format!("({}){elsewhere}", places.join(", "))
     }
 
-    /// Why it is not known who listens, as the end of a sentence; empty where it is.
+    /// Why the listening processes are unknown, as the end of a sentence; empty if they are known.
     pub fn unseen(&self, port: u16) -> String {
         if !self.pids.is_empty() {
             return String::new();
@@ -59,8 +59,8 @@ impl OnPort {
     }
 }
 
-/// Looks for who listens on `port`, for TCP or UDP: in this program's network namespace, and if nobody does there, in
-/// those of other processes, as far as they may be looked into.
+/// Searches for the listeners on `port`, for TCP or UDP. It looks in this program's network namespace first, and if
+/// nobody listens there, in the namespaces of other processes, as far as they can be read.
 ///
 /// # Errors
 /// The errno of opening or listing /proc.
@@ -75,14 +75,14 @@ pub fn on_port(port: u16) -> io::Result<OnPort> {
         found.sockets = in_other_namespaces(&own, &all.pids()?, port);
         found.elsewhere = !found.sockets.is_empty();
     }
-    // One that the kernel itself made has no inode.
+    // A socket that the kernel itself created has no inode.
     let inodes = found.sockets.iter().map(|socket| socket.inode);
     let inodes: HashSet<u64> = inodes.filter(|&inode| inode != 0).collect();
     found.pids = with_socket(&mut all, &inodes)?;
     Ok(found)
 }
 
-/// The processes that have one of these sockets open, as far as they may be seen.
+/// The processes that have one of these sockets open, as far as they can be seen.
 ///
 /// # Errors
 /// The errno of listing /proc.
@@ -92,7 +92,7 @@ pub fn with_socket(all: &mut Processes, inodes: &HashSet<u64>) -> io::Result<Vec
         return Ok(found);
     }
     for pid in all.pids()? {
-        // One that ends meanwhile, or may not be looked into, is not found.
+        // A process that ends meanwhile or cannot be inspected is not found.
         let _ = all.each_link(pid, None, |_, link| {
             match socket_inode(link).is_some_and(|inode| inodes.contains(&inode)) {
                 true => {
@@ -106,7 +106,7 @@ pub fn with_socket(all: &mut Processes, inodes: &HashSet<u64>) -> io::Result<Vec
     Ok(found)
 }
 
-/// Each namespace is read once, by way of the first process in it.
+/// Reads each namespace once, through the first process in it.
 fn in_other_namespaces(own: &ProcDir, pids: &[u32], port: u16) -> Vec<Listening> {
     let mut seen = HashSet::new();
     seen.extend(own.read_link("ns/net"));

@@ -1,5 +1,5 @@
-//! Who serves, and who started it: who listens on a port, the process tree, processes by what people call them, and
-//! who starts a process again.
+//! Servers and who started them: listeners on a port, the process tree, processes by name, and whatever restarts a
+//! process.
 
 pub(crate) mod by_name;
 pub(crate) mod descendants;

@@ -8,7 +8,7 @@ use crate::model::{Name, Origin, Unit};
 use procfs::prelude::*;
 use procfs::process::Stat;
 
-/// Every process, as /proc/PID/stat had it when it was read.
+/// Every process, with its /proc/PID/stat at the time of reading.
 pub type ProcessTree = kinship::ProcessTree<Stat>;
 
 impl Relative for Stat {
@@ -44,7 +44,7 @@ impl Relative for Stat {
 }
 
 impl ProcessTree {
-    /// Reads all of them, except those that have ended.
+    /// Reads all processes except those that have ended.
     pub fn read() -> ProcessTree {
         let pids = Processes::open().and_then(|mut all| all.pids());
         let pids = pids.into_iter().flatten();
@@ -73,8 +73,9 @@ impl ProcessTree {
         })
     }
 
-    /// A service of systemd has a control group of its own. The oldest process in it was started for
-    /// it; any other may be the orphan of a supervisor.
+    /// Whether a process is the one that its control group was made for. A systemd service has a control group of its
+    /// own, and the oldest process in it was started for the service. Any other process may be the orphan of a
+    /// supervisor.
     fn began(&self, group: &Vec<u8>, own: &Stat) -> bool {
         !self.all().any(|other| {
             other.starttime < own.starttime
@@ -84,14 +85,14 @@ impl ProcessTree {
     }
 }
 
-/// What is known about a running process; `None` for one that has ended, even if its parent has not noticed.
+/// The stat of a running process; `None` if it has ended, even if its parent has not waited for it yet.
 pub fn living(pid: u32) -> Option<Stat> {
     let text = ProcDir::open(pid).ok()?.read("stat").ok()?;
     let stat = Stat::from_read(&text[..]).ok()?;
     (!matches!(stat.state, 'Z' | 'X')).then_some(stat)
 }
 
-/// Whether a process is the first of its PID namespace: the last number of `NSpid:` in its status.
+/// Whether a process is the first of its PID namespace, according to the last number of `NSpid:` in its status.
 fn is_init(pid: i32) -> bool {
     std::fs::read(format!("/proc/{pid}/status")).is_ok_and(|text| {
         let line = text
@@ -101,7 +102,7 @@ fn is_init(pid: i32) -> bool {
     })
 }
 
-/// The unit a service manager keeps a process in.
+/// The unit in which a service manager keeps a process.
 pub fn unit_of(dir: &ProcDir) -> Option<Unit> {
     unit::service_of(&dir.read("cgroup").ok()?)
 }

@@ -1,5 +1,5 @@
-//! Processes that are started with the command of a process during a look at it. A start that fails ends at once, so a
-//! single look rarely sees it.
+//! Processes that are started with the same command as a process while it is being watched. A start that fails ends at
+//! once, so a single look rarely sees it.
 
 use crate::gather::process::processes::Processes;
 use crate::gather::process::status;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// The time between two looks. Even for a program that fails at once, an interpreter takes about 20 ms to start.
 pub const INTERVAL: Duration = Duration::from_millis(5);
 
-/// Sees which processes are started to take a process's place.
+/// Notices processes that are started to take a process's place.
 pub struct RespawnWatch {
     tree: ProcessTree,
     own: Stat,
@@ -42,7 +42,7 @@ struct NewProcess {
 }
 
 impl RespawnWatch {
-    /// Begins to look; `None` for a process that does not listen, because no other one can want its place.
+    /// Begins to look. `None` for a process that does not listen, because no other process can want its place.
     pub fn beside(process: &Process) -> Option<RespawnWatch> {
         if process.surroundings.listeners.is_empty() {
             return None;
@@ -84,7 +84,7 @@ impl RespawnWatch {
         self.look_again(|process| process.due <= now);
     }
 
-    /// Ends it, with a last look.
+    /// Ends the watch with a last look.
     pub fn end(mut self) -> Respawns {
         self.look_again(|_| true);
         // If a start was under way when the look began, its bootstrap is as old as a supervisor, but it ends with the
@@ -104,7 +104,7 @@ impl RespawnWatch {
                 continue;
             }
             let Some(stat) = living(pid) else { continue };
-            // Also kept if it ends soon: a bootstrap is gone before the server it started.
+            // A process that ends soon is added too: a bootstrap is gone before the server that it started.
             self.tree.add(stat.clone());
             // A process at a terminal is a client.
             if stat.tty_nr == 0 && !self.tree.related(&self.own, &stat) {

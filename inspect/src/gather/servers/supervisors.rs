@@ -11,11 +11,11 @@ use crate::model::{Name, ProcessRef, Unit};
 pub enum Restarter {
     /// The service manager, as the unit says.
     Unit(Unit),
-    /// Its parent, by what that one is.
+    /// Its parent, because of what that program is.
     Parent(ProcessRef),
 }
 
-/// Programs that restart what they run, by their names.
+/// Names of programs that restart what they run.
 const SUPERVISORS: &[&str] = &[
     "supervisord",
     "runsv",
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn supervisors_and_what_reloads_are_known_by_name_or_argument() {
+    fn supervisors_and_reloaders_are_recognised_by_name_or_argument() {
         for (comm, line) in [
             ("supervisord", "/usr/bin/python3 /usr/bin/supervisord -n"),
             ("PM2 v5.3.0: God", "PM2 v5.3.0: God Daemon (/root/.pm2)"),
