@@ -23,11 +23,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Looks at the database at `path`. Its files are opened for reading and closed again; nothing else is
-/// done to them.
+/// Examines the database at `path`. Its files are opened for reading and closed again; nothing else is done to them.
 ///
 /// # Errors
-/// Why it cannot be looked at: it is missing, access is denied, or it is not a database.
+/// Why it cannot be examined: it is missing, access is denied, or it is not a database.
 pub fn database(path: &Path, gaps: &mut Gaps) -> Result<SeenDatabase, DatabaseFailure> {
     let shown = Name::from(path.as_os_str().as_bytes());
     let fail = |kind, why| DatabaseFailure {
@@ -137,7 +136,7 @@ fn seen(
             let path = [database.database.as_bytes(), b"-journal"].concat();
             database.journal = own.open_side(&path).ok().and_then(|file| journal(&file));
         }
-        // A database in rollback mode has no -wal: one that lies beside it is left over.
+        // A database in rollback mode has no -wal. A -wal that lies beside it is left over.
         _ => {
             let file_of = |part: &Part| {
                 let sides = database.parts.iter().skip(1);
@@ -194,7 +193,7 @@ fn seen(
     SeenDatabase { database, orphans }
 }
 
-/// Looks at a database again, `since` after the first look. Locks that are still held get that age.
+/// Examines a database again, `since` after the first look. Locks that are still held get that age.
 pub fn again(path: &Path, seen: &mut SeenDatabase, since: Duration) {
     // The first look already reported what cannot be seen.
     if let Ok(now) = database(path, &mut Gaps::default()) {

@@ -1,6 +1,6 @@
 //! SQLite databases among the open files, with their headers.
 //!
-//! A file is looked at through /proc/PID/fd/N only. The real path is never opened, and nothing is locked, mapped or
+//! A file is accessed only through /proc/PID/fd/N. The real path is never opened, and nothing is locked, mapped or
 //! created. A file is opened only if its side files do not already identify it, and never if a watch of the process
 //! would report the open. Format: <https://sqlite.org/fileformat2.html>, section 1.3.
 

@@ -19,7 +19,7 @@ pub fn open(database: &Path, sql: &str) -> Connection {
     connection
 }
 
-/// Overwrites a database as cp(1) does: the inode stays.
+/// Overwrites a database as cp(1) does: the inode stays the same.
 pub fn copy_over(database: &Path, backup: &Path) {
     std::fs::write(database, std::fs::read(backup).unwrap()).unwrap();
 }

@@ -1,4 +1,4 @@
-//! Locks on a database that are not SQLite's usual ones: they are seen, and reported as not understood.
+//! Locks on a database that are not SQLite's usual ones. They are detected, and reported as not understood.
 //!
 //! SQLite can be told to lock by flock(2) or by a directory beside the database (VFS unix-flock and
 //! unix-dotfile, sqlite/src/os_unix.c, `flockLock` and `dotlockLock`).

@@ -12,9 +12,9 @@ use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Database, Descriptor, Holder, Identity, Part, Process, RollbackKind};
 use std::collections::{HashMap, HashSet};
 
-/// The locks of the process and of all processes that share its databases. `None` if they cannot be read. A process
-/// holds no lock on a database that this one has locked for itself alone, so with `all` it is searched for, and so are
-/// processes that share a database nobody else seems to have.
+/// The locks of the process and of all processes that share its databases. `None` if they cannot be read. If this
+/// process has locked a database exclusively, another process that has it open holds no lock on it. With `all`, such
+/// processes are searched for too, and so are processes that share a database which nobody else seems to have open.
 pub fn locks(subject: &mut Subject<'_>, all: bool) -> Option<Found> {
     let Subject {
         dir,
@@ -57,7 +57,7 @@ pub fn locks(subject: &mut Subject<'_>, all: bool) -> Option<Found> {
     Some(found)
 }
 
-/// Whether these locks keep everybody else from even reading one of its databases.
+/// Whether these locks keep all other processes from even reading one of its databases.
 pub fn has_alone(process: &Process, own: &[Owned]) -> bool {
     process.sqlite.iter().any(|database| {
         let main = part(database, "").and_then(|main| main.identity);

@@ -24,7 +24,7 @@ const DELETED: &[u8] = b" (deleted)";
 pub struct Wanted {
     /// Their inodes.
     pub files: HashSet<Identity>,
-    /// Their names without directory. A link with another name is looked at only if none of these is found.
+    /// Their names without directory. A link with another name is examined only if none of these is found.
     pub names: HashSet<Vec<u8>>,
     /// Their paths, to recognise descriptors of deleted files that had these paths.
     pub paths: HashSet<Vec<u8>>,
@@ -46,7 +46,7 @@ pub struct Peer {
     pub comm: Option<Name>,
     /// Its command line.
     pub cmdline: Option<Vec<Name>>,
-    /// Its descriptors of each file; `None` where they may not be read.
+    /// Its descriptors of each file; `None` if they cannot be read.
     pub files: Option<HashMap<Identity, usize>>,
     /// Its descriptors of deleted files that had a wanted path.
     pub orphans: Vec<Orphan>,
@@ -157,7 +157,7 @@ pub fn anonymous(wanted: &Wanted, table: &[LockLine]) -> usize {
 pub fn of_descriptors(dir: &ProcDir, fds: &[i32], wanted: &Wanted, pid: u32) -> Vec<Owned> {
     let mut held = Vec::new();
     for fd in fds {
-        // It was closed meanwhile: it holds nothing.
+        // A descriptor that was closed meanwhile holds nothing.
         let Ok(text) = dir.read(&format!("fdinfo/{fd}")) else {
             continue;
         };
@@ -185,7 +185,7 @@ fn named(pid: u32, dir: &ProcDir) -> Peer {
     }
 }
 
-/// A process whose descriptors may not be read.
+/// A process whose descriptors cannot be read.
 fn stranger(pid: u32) -> Peer {
     match ProcDir::open(pid) {
         Ok(dir) => named(pid, &dir),
@@ -199,8 +199,8 @@ fn stranger(pid: u32) -> Peer {
     }
 }
 
-/// Looks at one process. If it is known to hold a lock and no name matches, all of its descriptors are looked at: its
-/// files may have other names (hard links, another mount namespace).
+/// Examines one process. If it is known to hold a lock and no name matches, all of its descriptors are examined,
+/// because its files may have other names (hard links, another mount namespace).
 fn peer(pid: u32, wanted: &Wanted, holds: bool) -> io::Result<(Peer, Vec<Owned>)> {
     let dir = ProcDir::open(pid)?;
     let mut look = Look {

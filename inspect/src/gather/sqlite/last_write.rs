@@ -1,4 +1,4 @@
-//! When the files of databases were written last, by stat(2) alone.
+//! When the files of databases were last written, by stat(2) alone.
 
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::ProcDir;
@@ -35,8 +35,8 @@ fn rested(stat: &libc::stat) -> Option<Duration> {
     Some(written.elapsed().unwrap_or_default())
 }
 
-/// Whether commits create a -journal, which they do not with `journal_mode` memory or off. Either one exists, or the
-/// directory changed after the database did: the -journal was removed.
+/// Whether commits create a -journal, which they do not with `journal_mode` memory or off. They do if a -journal
+/// exists, or if the directory changed after the database did, because then a -journal was removed.
 fn makes_journals(view: &View<'_>, database: &Name, stat: &libc::stat) -> bool {
     let journal = [database.as_bytes(), b"-journal"].concat();
     let lies_there = view.stat(&journal, FinalLink::Stay).is_ok();

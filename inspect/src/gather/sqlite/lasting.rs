@@ -1,4 +1,4 @@
-//! Which locks last. Transactions and readers are looked at again for a moment, and those that are still there get an
+//! Which locks last. Transactions and readers are checked again for a moment, and those that are still there get an
 //! age.
 
 use crate::gather::sqlite::held_locks::{fill_locks, locks};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// The time between two looks at a write lock.
 pub const AGAIN: Duration = Duration::from_millis(50);
 
-/// How many looks must find it. A process that commits again and again is without the lock at one of them.
+/// In how many checks a lock must be found. A process that commits repeatedly is without the lock in one of them.
 pub const LOOKS: u32 = 4;
 
 /// Looks again for a moment if a process is in a write transaction, or reads and so holds up a checkpoint: most of
@@ -80,7 +80,8 @@ pub fn age(before: &mut Database, now: &Database, since: Duration) -> bool {
     // The next transaction writes another number.
     let kept = before.kept().map(|lock| lock.pid);
     let another = matches!(before.journal, Some(Journal::Of(_))) && now.journal != before.journal;
-    // A commit ends its journal just before it releases the lock. Only a lock that is seen like that twice is kept.
+    // A commit ends its journal just before it releases the lock. So only a lock that is seen in this state twice is
+    // kept.
     let refuted = before.journal == Some(Journal::Ended) && now.journal != before.journal;
     let mut passed = refuted;
     for lock in before.rollback_locks.iter_mut().flatten() {

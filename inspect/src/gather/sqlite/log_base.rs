@@ -72,7 +72,7 @@ fn counter(wal: &File, log: &Index, number: u32, page_size: u32) -> Option<u32> 
     let mut start = [0; HEADER];
     let at = place(number, page_size) + FRAME_HEADER;
     wal.read_exact_at(&mut start, at).ok()?;
-    // Its header is written first, so it tells whether the frame belonged to this log when it was read.
+    // A frame's header is written first, so it shows whether the frame belonged to this log when it was read.
     let still = frame(wal, number, page_size)?;
     if (still.page, still.salts) != (1, log.salts) {
         return None;
@@ -80,7 +80,7 @@ fn counter(wal: &File, log: &Index, number: u32, page_size: u32) -> Option<u32> 
     Header::of(&start).map(|header| header.counter)
 }
 
-/// What page 1 says of its database.
+/// What page 1 says about its database.
 struct Header {
     counter: u32,
     pages: u32,
@@ -198,7 +198,7 @@ mod tests {
         let shop = Shop::new();
         let (one, two) = (open(&shop.database, ""), open(&shop.database, ""));
         for round in 0..6 {
-            // A connection that writes alone keeps the counter. One that reads another's page 1 raises it.
+            // A connection that writes alone keeps the counter. A connection that reads another's page 1 raises it.
             let writers = match round % 3 {
                 0 => vec![&one],
                 1 => vec![&one, &two],

@@ -9,7 +9,7 @@ use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Database, Journal, Part};
 
-/// Fills in the logs, but not who holds locks on them: other processes are not looked at.
+/// Fills in the logs, but not who holds locks on them: other processes are not examined.
 pub fn logs(subject: &mut Subject<'_>) {
     let Subject {
         dir,
@@ -39,8 +39,8 @@ pub fn logs(subject: &mut Subject<'_>) {
     }
 }
 
-/// What the -journal of another process says, opened by its name. If that process lets nobody else in, the -journal
-/// tells whether it is in a transaction.
+/// What the -journal of another process says, opened by its name. If that process has locked everybody else out, the
+/// -journal shows whether it is in a transaction.
 pub fn journal_of_another(
     dir: &ProcDir,
     mounts: &Mounts,

@@ -1,4 +1,4 @@
-//! Who still has an unlinked file open, for a user who asks for it by its old name.
+//! Finds processes that still have an unlinked file open, for a user who names it by its old path.
 
 use crate::gather::sqlite::holders::{self, Orphan, Peer, Wanted};
 use crate::gather::subject::gaps::Gaps;
@@ -18,7 +18,7 @@ pub fn holders_of(own: &View<'_>, path: &Path) -> String {
         return String::new();
     };
     let absolute = Name::from(absolute.as_os_str().as_bytes());
-    // The kernel shows the resolved name. If the directory is gone too, nothing tells how it was resolved.
+    // The kernel shows the resolved name. If the directory is gone too, nothing shows how it was resolved.
     let directory = absolute.parent().unwrap_or(b"/");
     let real = view::named(own, directory, FinalLink::Follow);
     let real = real.and_then(|found| view::real_path(found.as_fd()));

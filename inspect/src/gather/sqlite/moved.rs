@@ -100,7 +100,7 @@ fn named(process: &Process, view: &View<'_>) -> Vec<Name> {
     words.iter().filter_map(path).collect()
 }
 
-/// Nothing has this name.
+/// Whether nothing has this name.
 fn is_nowhere(view: &View<'_>, path: &Name) -> bool {
     let found = view.stat(path.as_bytes(), FinalLink::Stay);
     found.is_err_and(|e| e.raw_os_error() == Some(libc::ENOENT))

@@ -47,8 +47,8 @@ pub fn look(subject: &mut Subject<'_>) {
     }
 }
 
-/// Which of the files that tell others about a transaction is unlinked, and still is after a while: the last connection
-/// unlinks the -shm just before it closes it (os_unix.c, `unixShmUnmap`).
+/// Which of the files that show others a transaction is unlinked. It must still be unlinked after a while, because the
+/// last connection unlinks the -shm just before it closes it (os_unix.c, `unixShmUnmap`).
 fn side_deleted(dir: &ProcDir, database: &Database) -> Option<&'static str> {
     if database.deleted || database.wal_deleted == Some(true) {
         return None;
@@ -79,7 +79,7 @@ fn renamed(subject: &mut Subject<'_>) {
     };
     let databases = process.sqlite.iter().enumerate();
     let mut without_log = databases.filter(|(_, database)| is_its_own(database));
-    // With two candidates nobody can say which it was.
+    // With two candidates it cannot be decided which one it was.
     let (Some((main, found)), None) = (without_log.next(), without_log.next()) else {
         return;
     };

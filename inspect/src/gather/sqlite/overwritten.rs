@@ -1,5 +1,5 @@
-//! Whether a database was overwritten in place while it was open, as by `cp backup.db live.db`: it keeps its inode, its
-//! -wal and its -shm, but has other pages.
+//! Whether a database was overwritten in place while it was open, as by `cp backup.db live.db`. It then keeps its
+//! inode, its -wal and its -shm, but has other pages.
 //!
 //! Every frame that the -shm calls checkpointed is in the database: `walCheckpoint` (sqlite/src/wal.c) copies its page
 //! unchanged, encrypted or not. So SQLite did not write a page that differs from its last checkpointed frame.
@@ -18,9 +18,9 @@ use std::os::unix::fs::FileExt;
 
 /// How many pages are compared: a restored copy rarely has those of the last transactions.
 const COMPARED: usize = 64;
-/// How often it is looked at again while a process writes.
+/// How many times it is checked at most while a process writes.
 const TRIES: usize = 4;
-/// How many looks must find it.
+/// How many checks must find it.
 const AGREE: usize = 2;
 
 /// The sign that it was overwritten; `None` if there is none.
@@ -42,7 +42,7 @@ pub fn look(main: &File, wal: &File, shm: &File) -> Option<Overwritten> {
 
 fn look_once(main: &File, wal: &File, shm: &File, log: &Index) -> Option<Overwritten> {
     let found = difference(main, wal, shm, log)?;
-    // A restore through SQLite has logged every page since: nobody reads the file below the log.
+    // A restore through SQLite has logged every page since, so nobody reads the pages of the database file.
     (!is_covered(wal, log)).then_some(found)
 }
 
@@ -171,7 +171,7 @@ fn last_log(wal: &File, log: &Index, page_size: u32) -> Vec<(u32, Frame)> {
         })
         .collect();
     let ended = found.iter().rposition(|(_, frame)| frame.pages.is_some());
-    // More frames may follow than were read: then the last frame of no page is known.
+    // More frames may follow than were read. Then the last frame is not known for any page.
     let whole = found.len() < MOST as usize;
     found.truncate(ended.filter(|_| whole).map_or(0, |ended| ended + 1));
     found

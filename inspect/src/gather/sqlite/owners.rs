@@ -1,4 +1,4 @@
-//! Who owns a database and the processes that have it open: these users may do something about it.
+//! The owners of a database and of the processes that have it open. These users may be able to act.
 
 use crate::gather::process::processes::Processes;
 use crate::gather::subject::own_files::with_own_view;

@@ -1,4 +1,4 @@
-//! What is known about unlinked databases: whether it may be intended, and where they can be saved.
+//! What is known about unlinked databases: whether that may be intended, and where they can be saved.
 
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{FinalLink, View};
@@ -63,7 +63,7 @@ fn nearest(view: &View<'_>, database: &Name) -> Option<Name> {
                 return Some(if may { place.into() } else { b"."[..].into() });
             }
             Err(e) if e.raw_os_error() == Some(libc::ENOENT) => {}
-            // A directory that cannot be looked at may exist.
+            // A directory that cannot be examined may exist.
             Err(_) => return None,
         }
         place = match place.iter().rposition(|&b| b == b'/')? {

@@ -1,8 +1,8 @@
 //! How often a process writes to databases whose writes wake it. A program that logs what wakes it writes again at
-//! once; one that writes by a timer does not.
+//! once; a program that writes by a timer does not.
 //!
-//! The times of the files are looked at repeatedly for a moment, without opening a file. The transactions in the log
-//! are counted as well, to find a loop that has just ended.
+//! The times of the files are read repeatedly for a moment, without opening a file. The transactions in the log are
+//! counted as well, to find a loop that has just ended.
 
 use crate::formats::sqlite::frame::{MOST, frame};
 use crate::formats::sqlite::header::frame_bytes;
@@ -22,7 +22,7 @@ use std::time::{Duration, UNIX_EPOCH};
 const MOMENT: Duration = Duration::from_millis(50);
 /// A loop writes in at least this many moments; a timer of half a second or more writes in fewer.
 const OFTEN: usize = 4;
-/// How many moments are looked at, and after how many a database without a single write is left alone.
+/// How many moments are observed, and after how many a database without a single write is left alone.
 const MOMENTS: usize = 10;
 const FIRST: usize = 4;
 /// The default size of a page (`SQLITE_DEFAULT_PAGE_SIZE`).
@@ -30,7 +30,7 @@ const USUAL_PAGE: u32 = 4096;
 /// Transactions per second, over the life of the process, that only a loop makes.
 const PER_SECOND: u64 = 20;
 
-/// Finds out how often they are written to.
+/// Finds out how often they are written.
 pub fn write_rate(subject: &mut Subject<'_>) {
     let (dir, mounts) = (subject.dir, subject.mounts);
     let view = View::of(dir, mounts);
@@ -74,7 +74,7 @@ fn is_watched(process: &Process, part: &Part) -> bool {
     })
 }
 
-/// When each of its files was written last.
+/// When each of its files was last written.
 fn times(view: &View<'_>, database: &Database) -> Vec<Option<(i64, i64)>> {
     let parts = database.parts.iter();
     let parts = parts.filter(|part| part.writable && !part.deleted);
@@ -115,7 +115,7 @@ fn by_size(database: &Database) -> Option<u64> {
     Some(database.wal_bytes? / frame_bytes(1, USUAL_PAGE))
 }
 
-/// For how many seconds the process has run; a number beyond any age if that is not known.
+/// For how many seconds the process has run. If that is not known, a number beyond any age.
 fn age(process: &Process) -> u64 {
     let now = UNIX_EPOCH.elapsed().unwrap_or_default();
     let age = started(process).map(|started| now.saturating_sub(started));
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use std::cell::Cell;
 
-    /// What is written in every `every`th moment.
+    /// A value that changes in every `every`th moment.
     fn each(every: usize) -> impl Fn() -> usize {
         let looks = Cell::new(0);
         move || {
