@@ -1,19 +1,19 @@
-//! Other paths of what lies in a directory: by bind mounts, a file system is seen in several places.
+//! Other paths of what is below a directory. Bind mounts show one file system in several places.
 
 use super::mountinfo::Mount;
 use super::mounts::{Mounts, is_below};
 
-/// What lies below `path` is the same as what lies below `of`.
+/// Two paths of the same directory: what is below `path` is also below `of`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alias {
     /// Another path.
     pub path: Vec<u8>,
-    /// The path of it that is meant.
+    /// Its path at or below the directory in question.
     pub of: Vec<u8>,
 }
 
 impl Alias {
-    /// A path below the one that is meant, for one below the other.
+    /// The path below `of` that a path below `path` is the same as.
     pub fn translate(&self, path: &[u8]) -> Option<Vec<u8>> {
         is_below(path, &self.path).then(|| join(&self.of, rest(path, &self.path)))
     }
@@ -37,7 +37,7 @@ impl Mounts {
         aliases
     }
 
-    /// Other mounts of the same file system, for a directory of it: its path there is `inside`.
+    /// Adds the other paths that mounts of the same file system give to `dir`, which is the directory `inside` there.
     fn aliases_of(&self, mount: &Mount, inside: &[u8], dir: &[u8], aliases: &mut Vec<Alias>) {
         for other in self.of_device(mount.device).filter(|m| m.id != mount.id) {
             let (root, point) = (other.root.as_bytes(), other.point.as_bytes());
@@ -47,7 +47,7 @@ impl Mounts {
                     of: dir.to_vec(),
                 }
             } else if is_below(root, inside) {
-                // It shows a part of the directory.
+                // This mount shows only a part of the directory.
                 Alias {
                     path: point.to_vec(),
                     of: join(dir, rest(root, inside)),
@@ -98,7 +98,7 @@ mod tests {
 ";
 
     #[test]
-    fn a_directory_that_is_seen_in_several_places_has_their_paths() {
+    fn a_directory_that_is_mounted_in_several_places_has_all_their_paths() {
         for (dir, wanted) in [
             (
                 "/srv/app",
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_below_another_one_is_translated() {
+    fn a_path_below_an_alias_is_translated() {
         let alias = Alias {
             path: b"/data/app".to_vec(),
             of: b"/srv/app".to_vec(),

@@ -16,11 +16,11 @@ use crate::sys::FileHandle;
 use std::hash::{DefaultHasher, Hasher};
 use std::os::fd::BorrowedFd;
 
-/// Handles that are made of an inode number and a generation, whatever the file system (fs/exportfs/expfs.c,
-/// FILEID_INO32_GEN and FILEID_INO64_GEN): if the number is shared they say no more.
+/// Handle types that consist of an inode number and a generation on every file system (fs/exportfs/expfs.c,
+/// FILEID_INO32_GEN and FILEID_INO64_GEN). If the number is shared, they add no information.
 const OF_NUMBERS: [i32; 2] = [1, 0x81];
 
-/// Files that every system has: one of them shows how an overlayfs numbers its files.
+/// Files that every system has. One of them shows how an overlayfs numbers its files.
 const USUAL: [&[u8]; 4] = [b"etc/passwd", b"etc/os-release", b"bin/sh", b"etc/hosts"];
 
 /// The value for a handle in an [`Identity`]; `None` for a handle that says no more than the number.
@@ -35,7 +35,7 @@ pub fn mark(kind: i32, bytes: &[u8]) -> Option<u64> {
     Some(hasher.finish().max(1))
 }
 
-/// The same for a handle that was asked for.
+/// The same for a handle that was requested from the kernel.
 pub fn mark_of(handle: &FileHandle) -> Option<u64> {
     mark(handle.kind(), handle.bytes())
 }
@@ -112,7 +112,7 @@ impl Mounts {
         }
     }
 
-    /// Looks at the program of a process, which is most likely on its overlayfs.
+    /// Examines the program of a process, which is most likely on its overlayfs.
     pub fn learn_from_program(&self, dir: &ProcDir) {
         if self.has_overlay()
             && let Ok(program) = dir.read_link("exe")
@@ -122,7 +122,7 @@ impl Mounts {
         }
     }
 
-    /// Looks at a file of an overlayfs, if none has been looked at yet.
+    /// Examines a file of an overlayfs, if none has been examined yet.
     fn look_for_a_file(&self, dir: &ProcDir, mount: &Mount) {
         if self.numbers_of(mount.device).is_some() {
             return;
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_handle_made_of_a_number_tells_nothing() {
+    fn a_handle_made_of_a_number_adds_no_information() {
         assert_eq!(mark(1, &[1; 8]), None);
         assert_eq!(mark(0x81, &[1; 12]), None);
         let (one, other) = (mark(0x4d, &[1; 20]), mark(0x4d, &[2; 20]));

@@ -1,6 +1,6 @@
-//! The subject under examination, and what every look at it uses: its directory in /proc, which is held open (proc(5)),
-//! its mounts (proc_pid_mountinfo(5)), the file system as it sees it, the identity of files, and the list of what could
-//! not be seen.
+//! The subject under examination, and what every room needs to examine it: its directory in /proc, which is held open
+//! (proc(5)), its mounts (proc_pid_mountinfo(5)), the file system as it sees it, the identity of files, and the list of
+//! what could not be seen.
 
 pub(crate) mod aliases;
 pub(crate) mod gaps;

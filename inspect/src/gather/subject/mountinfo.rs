@@ -17,13 +17,13 @@ pub struct Mount {
     pub root: Name,
     /// Where it is, relative to the process's root.
     pub point: Name,
-    /// Whether a look at its files may wait for a server or a user's program.
+    /// Whether accessing its files may wait for a server or a user-space program.
     pub may_hang: bool,
     /// Whether it is an overlayfs.
     pub overlay: bool,
     /// Whether it has subvolumes, each of which numbers its own files.
     pub subvolumes: bool,
-    /// Whether it is a /proc, whose links mean something else to each process that follows them.
+    /// Whether it is a /proc, whose links mean something different to each process that follows them.
     pub proc: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Which file systems a process sees, and which must not be touched because a dead server would hang every look at
+//! Which file systems a process sees, and which must not be touched because a dead server would hang every access to
 //! them. Paths are followed by [`crate::gather::subject::view`].
 
 use crate::gather::subject::gaps::{Gaps, errno_text};
@@ -19,7 +19,7 @@ pub struct Mounts {
     pub(super) list: Vec<Mount>,
     by_id: HashMap<i32, usize>,
     hanging: HashSet<Vec<u8>>,
-    /// Whether the files of an overlayfs that were looked at have unique numbers.
+    /// Whether the files of an overlayfs that were examined have unique numbers.
     numbered: Mutex<HashMap<Device, bool>>,
 }
 
@@ -59,7 +59,7 @@ impl Mounts {
             let text = std::fs::read(format!("/proc/{who}/mountinfo"));
             Mounts::parse(&text.unwrap_or_default())
         });
-        // Even O_PATH would ask an NFS server (fs/namei.c, `complete_walk`).
+        // Even an open with O_PATH would ask an NFS server (fs/namei.c, `complete_walk`).
         if all.iter().any(|mounts| mounts.may_hang_below(&path)) {
             return;
         }
@@ -118,7 +118,7 @@ impl Mounts {
         mounts
     }
 
-    /// The same mounts, of which those that `answers` accepts are taken for file systems that answer.
+    /// The same mounts, but those that `answers` accepts do not count as mounts that may hang.
     pub fn trusting(&self, answers: impl Fn(&Mount) -> bool) -> Mounts {
         let mut trusting = Mounts::default();
         for mount in &self.list {
@@ -130,7 +130,7 @@ impl Mounts {
         trusting
     }
 
-    /// Whether the files of an overlayfs have unique numbers; `None` until one was looked at.
+    /// Whether the files of an overlayfs have unique numbers; `None` until one was examined.
     pub fn numbers_of(&self, device: Device) -> Option<bool> {
         self.numbered().get(&device).copied()
     }
@@ -227,15 +227,15 @@ impl Mounts {
         !self.may_hang_at(path) && self.list.iter().any(|m| m.point.as_bytes() == path)
     }
 
-    /// The mount that an open file is on, if it answers. The kernel tells it by the descriptor, not by the name.
+    /// The mount that an open file is on, if it answers. The kernel identifies it by the descriptor, not by a name.
     pub fn answering(&self, fd: BorrowedFd<'_>) -> Option<&Mount> {
         let mount = self.by_id(sys::mount_id(fd)?)?;
         (!mount.may_hang).then_some(mount)
     }
 }
 
-/// Mounts of many processes, by mount namespace and root: to read a list of mounts takes longer than the rest of a
-/// process.
+/// Mounts of many processes, by mount namespace and root. Reading a list of mounts takes longer than everything else
+/// about a process.
 #[derive(Default)]
 pub struct Cache(HashMap<[Option<Vec<u8>>; 2], Rc<Mounts>>);
 
@@ -248,8 +248,8 @@ impl Cache {
     }
 }
 
-/// Whether looking at files of this device may wait for a server, judging by this program's mounts. A device that no
-/// mount has is part of one that has: a subvolume of btrfs, or a layer of an overlay.
+/// Whether reading files of this device may wait for a server, judging by this program's mounts. A device without a
+/// mount belongs to one that has a mount: it is a subvolume of btrfs or a layer of an overlay.
 pub fn has_server(device: Device) -> bool {
     let text = std::fs::read("/proc/self/mountinfo");
     text.map_or(true, |text| Mounts::parse(&text).may_hang_on(device))

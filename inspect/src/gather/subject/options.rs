@@ -7,13 +7,13 @@ use std::time::Duration;
 pub struct Options {
     /// Whether to search for the paths of watched inodes.
     pub paths: bool,
-    /// For how long, for each process; with 0 no directory is listed.
+    /// How long to search, for each process; with 0 no directory is listed.
     pub path_timeout: Duration,
-    /// For how long to listen whether it is being woken, if watches report reads; 0 means not at all.
+    /// How long to listen for events that wake the process, if its watches report reads; 0 means not at all.
     pub listen: Duration,
-    /// Whether directories may be listed even if its watches report that.
+    /// Whether directories may be listed even if the process's watches report that.
     pub wake: bool,
-    /// Whether to show the progress on standard error if that takes long.
+    /// Whether to show progress on standard error if the search takes long.
     pub progress: bool,
     /// Whether to keep the list of all descriptors in the report.
     pub all: bool,

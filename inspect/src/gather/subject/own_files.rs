@@ -1,4 +1,4 @@
-//! Files as this program sees them, if a look at them cannot hang.
+//! Files as this program sees them, wherever examining them cannot hang.
 
 use crate::gather::subject::aliases::Alias;
 use crate::gather::subject::gaps::Gaps;
@@ -40,8 +40,8 @@ pub fn with_own_view<T>(look: impl FnOnce(&View<'_>) -> Option<T>) -> Option<T> 
     look(&View::of(&own, &mounts))
 }
 
-/// The devices of what this program sees at and below a resolved directory: of the file system it lies on, and of those
-/// mounted below it.
+/// The devices at and below a resolved directory, as this program sees them: that of the file system it lies on, and
+/// those of the file systems mounted below it.
 pub fn devices_below(path: &[u8]) -> Vec<Device> {
     let devices = with_own_view(|view| Some(view.mounts().devices_below(path)));
     devices.unwrap_or_default()

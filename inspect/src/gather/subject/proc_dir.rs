@@ -59,7 +59,7 @@ impl ProcDir {
     pub fn threads(&self, most: usize) -> io::Result<Vec<u32>> {
         let mut threads = Vec::new();
         let tasks = self.open_file(b"task", libc::O_RDONLY | libc::O_DIRECTORY)?;
-        // The process ends during the listing: what was seen is all there was.
+        // If the process ends during the listing, what was seen is all there was.
         let _ = sys::each_entry(tasks.as_fd(), &mut Vec::new(), |entry| {
             let text = std::str::from_utf8(entry.name).ok();
             threads.extend(text.and_then(|text| text.parse::<u32>().ok()));

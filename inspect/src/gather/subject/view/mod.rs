@@ -1,13 +1,13 @@
-//! The file system as a process sees it, if a look at it cannot hang.
+//! The file system as a process sees it, wherever examining it cannot hang.
 //!
 //! Paths come from the examined process: arguments, links, names of sockets. A path that leads to a dead network or
-//! FUSE file system, perhaps through a symbolic link, would block for ever, even against SIGKILL. So a path is followed
-//! mount by mount. Within one mount the kernel walks, and must not leave the mount (`RESOLVE_NO_XDEV` of openat2(2)).
-//! At a mount point, the process's table of mounts says what is there before it is entered, and the kernel says
-//! afterwards what was entered. A link is read and followed in the same way.
+//! FUSE file system, perhaps through a symbolic link, would block forever, even against SIGKILL. So a path is followed
+//! mount by mount. Within one mount the kernel walks the path and must not leave the mount (`RESOLVE_NO_XDEV` of
+//! openat2(2)). At a mount point, the process's table of mounts says what is there before it is entered, and the kernel
+//! says afterwards what was entered. A link is read and followed in the same way.
 //!
-//! The remaining risk is something that is mounted between the look at the table and the step. FUSE does not ask its
-//! server for such a step (`O_PATH`), and only root can mount anything else.
+//! One risk remains: something may be mounted between the check of the table and the step. FUSE does not ask its server
+//! for such a step (`O_PATH`), and only root can mount anything else.
 
 mod unanswered;
 mod walk;
@@ -94,7 +94,7 @@ pub fn real_path(found: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
     Ok(path)
 }
 
-/// The reason why something was not found on such a file system.
+/// The reason why something was not found on a file system that may hang.
 pub const NO_ANSWER: &str = "on a network or user-space file system that did not answer in time";
 
 /// The reason why something is left out.
@@ -139,7 +139,7 @@ impl<'a> View<'a> {
         path
     }
 
-    /// Its working directory, as it would write it itself; `None` if that may not be read.
+    /// Its working directory, as it would write it itself; `None` if that cannot be read.
     pub fn working_directory(&self) -> Option<Vec<u8>> {
         Some(self.dir.inside_root(self.dir.read_link("cwd").ok()?))
     }

@@ -73,7 +73,7 @@ fn a_path_means_what_it_means_to_the_kernel() {
         let link = dir.join("a/end");
         assert_eq!(kind(&link, FinalLink::Stay), Some(libc::S_IFLNK));
         assert_eq!(kind(&link, FinalLink::Follow), Some(libc::S_IFREG));
-        // What /proc/self means depends on who asks.
+        // The meaning of /proc/self depends on the process that asks.
         assert_eq!(kind(&dir.join("proc/stat"), FinalLink::Follow), None);
     });
 }
@@ -87,7 +87,7 @@ fn a_fifo_or_device_is_not_opened() {
 }
 
 #[test]
-fn where_the_table_has_no_mount_nothing_is_followed() {
+fn nothing_is_followed_if_the_table_has_no_mount() {
     let dir = ProcDir::open(std::process::id()).unwrap();
     let mounts = Mounts::default();
     let found = View::of(&dir, &mounts).find(b"/etc", FinalLink::Follow);

@@ -1,4 +1,5 @@
-//! File systems that did not answer. All questions of this program share one deadline, and none is asked twice.
+//! File systems that did not answer. All questions of this program share one deadline, and a file system that did not
+//! answer is not asked again for a minute.
 
 use crate::sys;
 use std::sync::{Mutex, PoisonError};
@@ -42,7 +43,7 @@ struct UnansweredMount {
 struct Unanswered(Vec<UnansweredMount>);
 
 impl Unanswered {
-    /// For how long to wait for the next answer; `None` if the question need not be asked.
+    /// How long to wait for the next answer; `None` if the question need not be asked.
     fn timeout(&mut self, place: &[u8], now: Instant) -> Option<Duration> {
         self.0.retain(|mount| now.duration_since(mount.at) < MEMORY);
         if self.0.iter().any(|mount| mount.place == place) {
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_was_silent_is_not_asked_again_for_a_minute() {
+    fn a_silent_file_system_is_not_asked_again_for_a_minute() {
         let (mut unanswered, now) = (Unanswered(Vec::new()), Instant::now());
         assert_eq!(unanswered.timeout(b"/a", now), Some(TIMEOUT));
         unanswered.note(b"/a", TIMEOUT, now);

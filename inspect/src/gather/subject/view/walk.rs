@@ -28,7 +28,7 @@ pub fn unsafe_to_follow() -> io::Error {
 /// answer.
 ///
 /// # Errors
-/// One for a path that leads to a mount that may not answer, else the kernel's errno.
+/// EXDEV for a path that leads to a mount that may not answer, else the kernel's errno.
 pub fn find(
     root: BorrowedFd<'_>,
     mounts: &Mounts,
