@@ -1,4 +1,4 @@
-//! The descriptors of a process by what their links say, as one pass over all processes reads them.
+//! A process's descriptors, by the texts of their links. A pass over all processes reads only these.
 
 use crate::gather::process::processes::Processes;
 use std::io;
@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 
 pub const DELETED: &[u8] = b" (deleted)";
 
-/// The descriptors of a process by what their links say.
+/// The descriptors of a process, by the texts of their links.
 #[derive(Default)]
 pub struct Links {
     pub open: u64,
     pub inotify: Vec<i32>,
-    /// What has a path, without ` (deleted)`.
+    /// Descriptors that have a path, with the path without ` (deleted)`.
     pub files: Vec<(i32, Vec<u8>)>,
 }
 

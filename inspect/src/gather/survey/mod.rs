@@ -1,4 +1,4 @@
-//! The surveys, which ask all other rooms: one process source by source, what is around it, all processes in one pass,
+//! The surveys. They use all other rooms: one process source by source, its surroundings, all processes in one pass,
 //! and a process whose watches are about to be changed.
 
 mod links;

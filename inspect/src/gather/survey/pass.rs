@@ -1,5 +1,5 @@
-//! Every process of the system in one pass, each for as little as what is shown of it costs: links of
-//! descriptors, fdinfo of inotify instances, sizes and headers of SQLite logs. No path is looked for.
+//! Every process of the system in one pass. Only what is shown is read: links of descriptors, fdinfo of inotify
+//! instances, and sizes and headers of SQLite logs. No path is searched for.
 
 use crate::formats::sqlite::database_of;
 use crate::gather::accounts::charged::{Accounts, Limits};
@@ -27,17 +27,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::rc::Rc;
 
-/// What a pass has seen.
+/// The result of a pass.
 pub struct Pass {
-    /// The processes selected, and whether their descriptors could be read, in the order of their PIDs.
+    /// The selected processes, in the order of their PIDs, and whether their descriptors could be read.
     pub processes: Vec<(Process, bool)>,
-    /// The users of all processes read, by number, then those of user namespaces with lower limits.
+    /// The users of all processes read, by number. After them the users in user namespaces with lower limits.
     pub users: Vec<User>,
-    /// What the units of all processes read have in use, by unit; `None` stands for processes in none.
+    /// What the processes of each unit use together, for all processes read. `None` stands for processes in no unit.
     pub units: Vec<(Option<Unit>, UnitUse)>,
 }
 
-/// Reads all processes. Those that have no descriptors are left out: threads of the kernel, zombies.
+/// Reads all processes. Kernel threads and zombies are left out, because they have no descriptors.
 ///
 /// # Errors
 /// The errno of opening or listing /proc.
@@ -102,7 +102,7 @@ pub fn pass(
         });
         process.is_charged_to(usages.collect());
     }
-    // What only the namespaces above limit is not a limit of its own.
+    // An account that only the namespaces above limit has no limit of its own.
     users.retain(|user| user.account.user_namespace.is_none() || user.is_bounded_below(limits));
     let shown = |(process, readable, _)| (process, readable);
     Ok(Pass {
@@ -112,7 +112,7 @@ pub fn pass(
     })
 }
 
-/// Who is charged for what a process does.
+/// The accounts that are charged for what a process does, with their limits.
 type Chain = Rc<[(Account, Limits)]>;
 
 struct Reader<'a> {
@@ -128,7 +128,7 @@ struct Reader<'a> {
 
 /// One instance.
 struct Charged {
-    /// To whom: who is taken to have created it, and who made that one's namespace.
+    /// Who is charged: the assumed creator of the instance, then the creator of that user's namespace, and so on.
     to: Chain,
     watches: usize,
     masks: Vec<MaskCount>,
@@ -152,7 +152,7 @@ impl Reader<'_> {
         if summary.count == Some(0) {
             return Ok(None);
         }
-        // The descriptors of a process that may not be dumped belong to root, whoever runs it.
+        // The descriptors of an undumpable process belong to root, whoever runs it.
         let uid = match summary.owner {
             0 => all.user(pid)?,
             owner => owner,
@@ -209,8 +209,8 @@ impl Reader<'_> {
         Ok(Some((process, links.is_some(), charged)))
     }
 
-    /// Reads the instances at the descriptors `fds`; one that another process has as well is not read
-    /// again, and is not counted in `share`.
+    /// Reads the instances at the descriptors `fds`. An instance that another process has too is not read again and is
+    /// not counted in `share`.
     fn inotify(
         &mut self,
         dir: &ProcDir,
@@ -219,7 +219,8 @@ impl Reader<'_> {
         fds: &[i32],
     ) -> Vec<Instance> {
         let mut list: Vec<Instance> = Vec::new();
-        // Which instance, by who had it first, stands at which descriptor here.
+        // The descriptor of each known instance in this process. The key is the process and descriptor where it was
+        // found first.
         let mut seen: HashMap<(u32, i32), i32> = HashMap::new();
         for &fd in fds {
             let instance = match self.instances.find(dir.pid, fd) {
@@ -242,7 +243,7 @@ impl Reader<'_> {
                     }
                 }
                 Err(place) => {
-                    // What vanishes in the middle has no watches any more.
+                    // A descriptor that vanishes meanwhile has no watches any more.
                     let gaps = &mut Gaps::default();
                     let new = watches::read_one(dir, fd, false, &mut self.buffer, gaps).instance;
                     share.instances += 1;
@@ -263,9 +264,9 @@ impl Reader<'_> {
         list
     }
 
-    /// What findings rest on: its databases, and whether libwatchfix is in it.
+    /// Reads what findings depend on: the process's databases, and whether libwatchfix is loaded in it.
     fn look_into(&mut self, dir: &ProcDir, process: &mut Process, links: &Links) {
-        // What is not seen of one process here, `fdscan PID` says.
+        // Gaps are not reported here. `fdscan PID` reports them.
         let gaps = &mut Gaps::default();
         if process.inotify.iter().any(|i| i.watch_count > 0) {
             image::preload(dir, process, gaps);
@@ -297,7 +298,7 @@ impl Reader<'_> {
             sqlite::logs(subject);
         }
         if process.sqlite.is_empty() {
-            // Only findings about databases look at single watches, and there may be 100,000.
+            // Only findings about databases need single watches, and there may be 100,000.
             process
                 .inotify
                 .iter_mut()

@@ -1,4 +1,4 @@
-//! One process, source by source: what is read, in which order, and what depends on what.
+//! Reads one process, source by source. The order matters, because later sources depend on earlier ones.
 
 use crate::gather::accounts::charged::Accounts;
 use crate::gather::accounts::usage::Counted;
@@ -21,7 +21,7 @@ use crate::model::{Account, Failure, FailureKind, InotifyLimits, Kind, Process, 
 use crate::sys;
 use std::collections::HashMap;
 
-/// What the PIDs of one run share.
+/// What all PIDs of one run share.
 pub struct Session {
     options: Options,
     /// The limits of the system.
@@ -30,12 +30,12 @@ pub struct Session {
     /// Monitors that listen for longer than one look takes.
     monitors: Option<Monitors>,
     names: unit::Names,
-    /// By the account that is charged, and by whether watches were counted.
+    /// By the charged account, and by whether watches were counted.
     users: HashMap<(Account, bool), (Vec<UserUsage>, Gaps)>,
 }
 
 impl Session {
-    /// Reads what is the same for every process.
+    /// Reads what is the same for all processes.
     pub fn new(options: Options) -> Session {
         let limits = limits::inotify();
         Session {
@@ -48,30 +48,30 @@ impl Session {
         }
     }
 
-    /// Listens with these instead, from now on.
+    /// From now on, listens with these monitors.
     pub fn with(mut self, monitors: Monitors) -> Session {
         self.monitors = Some(monitors);
         self
     }
 
-    /// Begins to count what is heard beside the processes that were read: no look follows. Says whether there is
-    /// anything to listen to.
+    /// Starts counting events for the processes that were read. Nothing more is read from now on. Returns whether there
+    /// is anything to listen to.
     pub fn begin_to_hear(&mut self) -> bool {
         self.monitors.as_mut().is_some_and(Monitors::begin)
     }
 
-    /// What was heard beside a process, where somebody listens.
+    /// The events of a process so far, if there is a monitor for it.
     pub fn woken(&mut self, pid: u32) -> Option<Woken> {
         self.monitors.as_mut()?.hear(pid)
     }
 
-    /// Those it listens with, to be kept or to be asked.
+    /// Its monitors, so that they can be kept or queried.
     pub fn monitors(self) -> Monitors {
         self.monitors.unwrap_or_default()
     }
 
-    /// Reads one process. Both parts of the answer may be there: a process of another user still shows
-    /// its name and limits.
+    /// Reads one process. Both parts of the answer may be present: the name and limits of another user's process are
+    /// readable.
     pub fn process(&mut self, pid: u32, gaps: &mut Gaps) -> (Option<Process>, Option<Failure>) {
         let (dir, mut process) = match status::identify(pid) {
             Ok(found) => found,
@@ -86,20 +86,20 @@ impl Session {
             gaps,
         });
         match failure {
-            // Of what it had nothing was seen: a report would say that nothing is wrong with it.
+            // Nothing was seen of what it had open, so a report would say that nothing is wrong with it.
             Some(ended) if ended.kind == FailureKind::NoProcess => (None, Some(ended)),
             failure => (Some(process), failure),
         }
     }
 
-    /// Source by source: what a later one rests on, an earlier one has read.
+    /// Reads source by source. Each source comes after those that it depends on.
     fn survey(&mut self, subject: &mut Subject<'_>) -> Option<Failure> {
         subject.process.unit = self.names.of(subject.dir);
         let environ = image::program(subject);
         if let Err(failure) = descriptors(subject) {
             return Some(failure);
         }
-        // From here on it is known which looks of our own its watches would report.
+        // From here on it is known which of our own looks its watches would report.
         let counted = self.inotify(subject);
         coverage::note(subject.dir, subject.process);
         supervisor::note_rules(subject.process);
@@ -111,7 +111,7 @@ impl Session {
         databases::group(subject);
         sqlite::look(subject);
         sqlite::watch_writers(subject);
-        // Who looks for longer looks at the end.
+        // A scan with a window does this at its end.
         if self.options.window.is_none() && !self.options.listen.is_zero() {
             sqlite::write_rate(subject);
         }
@@ -123,7 +123,8 @@ impl Session {
         None
     }
 
-    /// Its instances with their watches and paths, and whether it is being woken. Returns the instances that count.
+    /// Reads its instances with their watches and paths, and whether it is being woken. Returns the instances that
+    /// count.
     fn inotify(&mut self, subject: &mut Subject<'_>) -> Vec<Counted> {
         let (dir, mounts) = (subject.dir, subject.mounts);
         let all = subject.process.descriptors.iter();
@@ -161,14 +162,14 @@ impl Session {
         counted
     }
 
-    /// Who is charged for its instances, `counted`, and how much of the limits these users have in use.
+    /// Determines who is charged for the instances `counted`, and how much of their limits these users have in use.
     fn charge(&mut self, subject: &mut Subject<'_>, counted: Vec<Counted>) {
         let pid = subject.process.pid;
         let Some(uid) = subject.process.uid else {
             return;
         };
-        // The kernel takes 3 us to print a watch, and its own watches mean nothing to a process
-        // without an instance: it must not wait for its neighbours' 100,000.
+        // The kernel takes 3 us to print a watch. A process without an instance has no use for the watches of others,
+        // so it must not wait for 100,000 of them.
         let count = !counted.is_empty();
         let charged = self.accounts.of(pid, uid);
         let first = charged.first().map(|(account, _)| *account);
@@ -188,7 +189,7 @@ impl Session {
     }
 }
 
-/// The census of descriptors.
+/// Reads the census of descriptors.
 fn descriptors(subject: &mut Subject<'_>) -> Result<(), Failure> {
     let Subject {
         dir,
@@ -197,7 +198,7 @@ fn descriptors(subject: &mut Subject<'_>) -> Result<(), Failure> {
         gaps,
     } = subject;
     match census::read(dir, mounts, &mut process.fds, gaps) {
-        // Once it has ended, root finds none, and anyone else is refused, its own user too.
+        // Once a process has ended, root finds no descriptors, and any other user is refused, even the process's own.
         Ok(list) if list.is_empty() && status::has_ended(dir) => Err(ended(process)),
         Err(_) if status::has_ended(dir) => Err(ended(process)),
         Ok(list) => {
@@ -207,8 +208,8 @@ fn descriptors(subject: &mut Subject<'_>) -> Result<(), Failure> {
         }
         Err(e) => {
             let pid = process.pid;
-            // A process of our own may refuse as well (prctl(2), PR_SET_DUMPABLE), and root without
-            // its capabilities is not root.
+            // A process of the same user may be refused too (prctl(2), PR_SET_DUMPABLE), and root without its
+            // capabilities is like any other user.
             let own = sys::effective_user();
             let way_out = match process.uid {
                 _ if own == 0 => "root needs CAP_SYS_PTRACE for it here".into(),
@@ -228,7 +229,7 @@ fn descriptors(subject: &mut Subject<'_>) -> Result<(), Failure> {
     }
 }
 
-/// That a process has ended, and what it had open could not be seen.
+/// The failure for a process that ended before its descriptors could be read.
 fn ended(process: &Process) -> Failure {
     let pid = process.pid;
     let name = process.comm.as_ref();

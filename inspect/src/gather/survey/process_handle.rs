@@ -1,8 +1,8 @@
 //! A process whose watches are about to be changed.
 //!
-//! The program that changes them holds copies of its inotify descriptors (pidfd_getfd(2)). The watches are read
-//! from the fdinfo of those copies, so they belong to that very instance, whatever the process does with its
-//! descriptor numbers meanwhile.
+//! The program that changes them holds copies of its inotify descriptors (pidfd_getfd(2)). The watches are read from
+//! the fdinfo of those copies, so they always belong to that instance, whatever the process does with its descriptor
+//! numbers meanwhile.
 
 use crate::gather::descriptors::census;
 use crate::gather::inotify::paths::Opener;
@@ -26,12 +26,13 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// One process, held by its directory in /proc: a PID that is given to another one is noticed.
+/// One process, held by its directory in /proc. If its PID is reused, that is noticed.
 pub struct ProcessHandle {
     dir: ProcDir,
     own: ProcDir,
     mounts: Mounts,
-    /// The same, of which those count as safe that may hang, have watches and answered when these were first opened.
+    /// The same mounts, but a mount that may hang counts as safe if it has watches and answered when these were first
+    /// opened.
     live: OnceLock<Option<Mounts>>,
     process: Process,
     handles: Vec<Handles>,
@@ -39,10 +40,10 @@ pub struct ProcessHandle {
 }
 
 impl ProcessHandle {
-    /// Reads who it is and what it has open.
+    /// Reads who the process is and what it has open.
     ///
     /// # Errors
-    /// There is no such process, or its descriptors may not be read.
+    /// There is no such process, or its descriptors cannot be read.
     pub fn open(pid: u32) -> Result<ProcessHandle, Failure> {
         let (dir, mut process) = status::identify(pid)?;
         let failure = |why| Failure {
@@ -65,7 +66,7 @@ impl ProcessHandle {
         process.surroundings.cwd = View::of(&dir, &mounts).working_directory().map(Name::from);
         process.descriptors = match census::read(&dir, &mounts, &mut process.fds, &mut gaps) {
             Ok(list) => list,
-            // Its main thread has ended just now, and another one has them.
+            // Its main thread has just ended, and another thread has the descriptors.
             Err(_) if status::is_headless(&dir).unwrap_or(false) => {
                 return ProcessHandle::open(pid);
             }
@@ -94,13 +95,13 @@ impl ProcessHandle {
         })
     }
 
-    /// What is known of it. Its instances are there after [`ProcessHandle::read`], its databases after
+    /// What is known about it. Its instances are known after [`ProcessHandle::read`], its databases after
     /// [`ProcessHandle::read_databases`].
     pub fn process(&self) -> &Process {
         &self.process
     }
 
-    /// The thread its descriptors are shown at: the process, or where its main thread has ended another.
+    /// The thread that shows its descriptors: the main thread or, if that has ended, another one.
     pub fn thread(&self) -> u32 {
         self.dir.pid
     }
@@ -116,16 +117,16 @@ impl ProcessHandle {
         all.filter(|d| d.kind == Kind::Inotify).map(|d| d.fd)
     }
 
-    /// Threads with tables of descriptors of their own, and the inotify descriptors in these.
+    /// Threads with descriptor tables of their own, and the inotify descriptors in these tables.
     pub fn other_tables(&self) -> Vec<(u32, Vec<i32>)> {
         let tables = threads::with_own_descriptors(&self.dir, &mut Gaps::default());
         let inotify = |dir: &ProcDir| census::inotify(dir).unwrap_or_default();
         tables.iter().map(|dir| (dir.pid, inotify(dir))).collect()
     }
 
-    /// Reads the watches of `copies`: its number of a descriptor, and this program's copy of it. A watch
-    /// that was read before and has a path keeps it; the others are looked for, for at most `timeout`;
-    /// a watch whose path is not found keeps the reason.
+    /// Reads the watches of `copies`: pairs of the process's descriptor number and this program's copy. A watch that
+    /// was read before and has a path keeps it. The paths of the others are searched for, for at most `timeout`. A
+    /// watch whose path is not found keeps the reason.
     pub fn read(&mut self, copies: &[(i32, BorrowedFd<'_>)], timeout: Duration) {
         let before = mem::take(&mut self.process.inotify);
         let mut buffer = Vec::new();
@@ -144,13 +145,13 @@ impl ProcessHandle {
         self.resolve(read, &silently(timeout), &mut Gaps::default());
     }
 
-    /// Reads the watches as the process's own fdinfo shows them: no copy of a descriptor is needed, and
-    /// no right to have one. What is missing goes into `gaps`.
+    /// Reads the watches as the process's own fdinfo shows them. That requires neither a copy of a descriptor nor the
+    /// right to make one. What is missing goes into `gaps`.
     pub fn look(&mut self, timeout: Duration, gaps: &mut Gaps) {
         self.look_with(&silently(timeout), gaps);
     }
 
-    /// The same; paths are looked for as `options` say.
+    /// The same, but `options` say how to search for paths.
     pub fn look_with(&mut self, options: &Options, gaps: &mut Gaps) {
         let fds: Vec<i32> = self.inotify_fds().collect();
         let mut read = watches::read(&self.dir, fds.into_iter(), true, gaps);
@@ -173,8 +174,8 @@ impl ProcessHandle {
         self.live = OnceLock::new();
     }
 
-    /// Looks for the SQLite databases it has open. Its watches must have been read: a look they would
-    /// report is not taken.
+    /// Searches for the SQLite databases it has open. Its watches must have been read, so that a look that they would
+    /// report is avoided.
     pub fn read_databases(&mut self) {
         databases::group(&mut self.subject(&mut Gaps::default()));
     }
@@ -188,18 +189,18 @@ impl ProcessHandle {
         }
     }
 
-    /// Reads what `watchfix heal` left on record about it. Its watches must have been read.
+    /// Reads the record that `watchfix heal` left about it. Its watches must have been read.
     pub fn read_record(&mut self) {
         self.process.healed = crate::gather::process::healed::healed(&self.process);
     }
 
-    /// What opens watched inodes.
+    /// An opener for its watched inodes.
     pub fn opener(&self) -> Opener<'_> {
         self.opener_while([].into_iter())
     }
 
-    /// The same, to be held while watches get other masks: the place of the instance, its own, and the mask.
-    /// What is opened before a watch reports it must not be closed after.
+    /// The same, for use while watches get other masks. `new` has the index of the instance, the index of the watch and
+    /// the new mask. What is opened before a watch reports it must not be closed afterwards.
     pub fn opener_while(&self, new: impl Iterator<Item = (usize, usize, Mask)>) -> Opener<'_> {
         let instances = &self.process.inotify;
         let soon = new
@@ -219,7 +220,7 @@ impl ProcessHandle {
     }
 }
 
-/// Paths are looked for without waking anybody.
+/// Options to search for paths without waking anybody.
 fn silently(timeout: Duration) -> Options {
     Options {
         paths: true,
@@ -232,8 +233,9 @@ fn silently(timeout: Duration) -> Options {
     }
 }
 
-/// Whether two descriptors of this program are one open file (kcmp(2)). Where that call is refused, a lock tells:
-/// the kernel shows it at every descriptor of the open file that took it, and at no other.
+/// Whether two descriptors of this program refer to the same open file description (kcmp(2)). If that call is refused,
+/// a lock decides: the kernel shows a lock at every descriptor of the open file description that took it, and at no
+/// other.
 pub fn is_same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
     let own = std::process::id();
     match sys::compare_files((own, a.as_raw_fd()), (own, b.as_raw_fd())) {
@@ -242,7 +244,7 @@ pub fn is_same_file(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
     }
 }
 
-/// The watches of an inotify instance this program has a descriptor of; none where they cannot be read.
+/// The watches of an inotify instance that this program has a descriptor of. Empty if they cannot be read.
 pub fn own_watches(instance: BorrowedFd<'_>) -> Vec<Watch> {
     let Ok(own) = ProcDir::open(std::process::id()) else {
         return Vec::new();
@@ -252,7 +254,7 @@ pub fn own_watches(instance: BorrowedFd<'_>) -> Vec<Watch> {
     read.instance.watches
 }
 
-/// The same of an instance of process `pid`, with the identities of the inodes.
+/// The same for an instance of process `pid`, with the identities of the inodes.
 pub fn watches_of(pid: u32, instance: BorrowedFd<'_>) -> Vec<Watch> {
     let mut watches = own_watches(instance);
     let identified = ProcDir::open(pid).map(|dir| {
@@ -261,12 +263,12 @@ pub fn watches_of(pid: u32, instance: BorrowedFd<'_>) -> Vec<Watch> {
     });
     match identified {
         Ok(()) => watches,
-        // It has ended.
+        // The process has ended.
         Err(_) => Vec::new(),
     }
 }
 
-/// Paths do not change because a mask does.
+/// A change of masks does not change paths.
 fn keep_paths(before: &[Instance], read: &mut [ReadInstance]) {
     for (old, new) in before.iter().zip(read) {
         let old: HashMap<i32, _> = old.watches.iter().map(|w| (w.wd, w)).collect();

@@ -1,5 +1,5 @@
-//! Where a process came from, and who else runs its program: all processes, then a closer look at the few
-//! that matter.
+//! Where a process came from, and who else runs its program. All processes are read, and then the few that matter more
+//! closely.
 
 use crate::formats::claims::verdicts::TTL;
 use crate::formats::shared::{claim_written, shared};
@@ -18,11 +18,11 @@ use crate::sys;
 use procfs::process::Stat;
 use std::collections::HashSet;
 
-/// Processes of the same program whose descriptors are read.
+/// How many processes of the same program are reported at most.
 const READ: usize = 32;
 
-/// Fills in `surroundings.origin` and `surroundings.same_program` of a process that listens or claims something, or beside
-/// whose state another one does.
+/// Fills in `surroundings.origin` and `surroundings.same_program` of a process that listens or claims something, has a
+/// valid claim beside its state, or has lost its client.
 pub fn read(dir: &ProcDir, process: &mut Process) {
     let claims = process.descriptors.iter().any(claim_written);
     let claimed = !distinct::claimed(process).is_empty();
@@ -51,7 +51,7 @@ pub fn read(dir: &ProcDir, process: &mut Process) {
         .all()
         .filter(|other| other.comm == own.stat.comm && !all.are_of_one_line(own.stat, other))
         .collect();
-    // Processes that a claim names come first, then the youngest.
+    // Processes named in a claim come first, then the youngest.
     let named = distinct::claimed(process);
     let is_named = |stat: &Stat| {
         named
@@ -77,7 +77,7 @@ pub fn read(dir: &ProcDir, process: &mut Process) {
     process.surroundings.same_program = others;
 }
 
-/// The process that is looked at.
+/// The examined process.
 struct Own<'a> {
     process: &'a Process,
     view: &'a View<'a>,
@@ -94,11 +94,11 @@ fn examine(
 ) -> Option<SameProgram> {
     let theirs = view.dir();
     let process = own.process;
-    // A server that has lost its client belongs to nobody any more, whatever its session.
+    // A server that has lost its client no longer belongs to anybody, whatever its session.
     let apart = process.surroundings.client_gone || !all.are_of_one_start(own.stat, other);
     let same_command = runs.is_command(&own.program);
     let mut claims = distinct::between(process, theirs.pid);
-    // What was started together may be one server's processes.
+    // Processes that were started together may belong to one server.
     if !apart && (claims.is_empty() || !same_command) {
         return None;
     }
@@ -111,7 +111,7 @@ fn examine(
         .iter()
         .map(|l| l.inode)
         .collect();
-    // A socket that was handed over: workers of one server.
+    // A socket that was handed over shows that both are workers of one server.
     if listeners
         .iter()
         .any(|listener| ours.contains(&listener.inode))
@@ -144,14 +144,14 @@ fn examine(
     })
 }
 
-/// What began so long before a process, in clock ticks, is not part of its start.
+/// In clock ticks since boot: a process that began before this is not part of the start of `of`.
 fn long_before(of: &Stat) -> u64 {
     const SECONDS: u64 = 60;
     of.starttime
         .saturating_sub(SECONDS * procfs::ticks_per_second())
 }
 
-/// Whether it runs for longer than a start waits for another one that is under way.
+/// Whether it has run for longer than a start waits for another start in progress.
 fn settled(stat: &Stat) -> bool {
     let began = stat.starttime / procfs::ticks_per_second();
     sys::since_boot().as_secs().saturating_sub(began) > TTL.as_secs()

@@ -7,7 +7,7 @@ use crate::gather::subject::Subject;
 use crate::gather::survey::same_program;
 use crate::model::{Kind, Name};
 
-/// Where it listens, where it came from, who is like it, and what it claims.
+/// Reads where it listens, where it came from, which processes are similar, and what it claims.
 pub fn read(subject: &mut Subject<'_>) {
     let (view, dir) = (subject.view(), subject.dir);
     subject.process.surroundings.cwd = view.working_directory().map(Name::from);
