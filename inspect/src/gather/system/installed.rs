@@ -1,4 +1,4 @@
-//! The place where commands will be pasted: what is installed there, and what the kernel allows.
+//! The system on which commands will be pasted: what is installed there, and what the kernel allows.
 
 use crate::gather::accounts::users::Users;
 use crate::gather::process::access;
@@ -97,13 +97,13 @@ pub fn local_system() -> LocalSystem {
     }
 }
 
-/// Where packages install a program, and people who install it by hand.
+/// Where packages, and people who install by hand, put a program.
 fn program_places(name: &str) -> impl Iterator<Item = PathBuf> {
     let dirs = ["/usr/local/bin", "/usr/bin", "/opt/watchfix/bin"];
     dirs.map(|dir| Path::new(dir).join(name)).into_iter()
 }
 
-/// Where the library of a program in the directory `dir` is: beside it, or in the `lib` next to its `bin`.
+/// Where the library of a program in the directory `dir` may be: beside it, or in the `lib` next to its `bin`.
 pub fn library_places(dir: &Path) -> Vec<PathBuf> {
     let places = ["", "../lib/watchfix", "../lib"];
     places.map(|place| dir.join(place).join(LIBRARY)).into()
