@@ -54,8 +54,8 @@ pub fn read(
     Ok(list)
 }
 
-/// How many descriptors there are, even for a user who is not permitted to list them: the size of the directory (Linux
-/// 6.2, fs/proc/fd.c).
+/// How many descriptors there are, even for a user who is not permitted to list them. It is the size of the directory
+/// (Linux 6.2, fs/proc/fd.c).
 ///
 /// # Errors
 /// The kernel's errno.
