@@ -24,6 +24,10 @@ fn endless_search(stage: &Stage) -> Option<(Fixture, PathBuf)> {
             return None;
         }
     };
+    // On a tmpfs there may be nothing else to list.
+    for at in 0..500 {
+        std::fs::create_dir(dir.join(at.to_string())).unwrap();
+    }
     let args = ["deleted-directory", "--mask", "0x3ce"];
     Some((stage.mkfds_in(&dir, &args), slow))
 }
