@@ -5,7 +5,7 @@ use super::super::owners::{Found, Owner};
 use super::burst::Burst;
 use super::instance::{Instance, Place, Shared, Watch, identity};
 use super::mounts;
-use crate::sys::{inotify, lock, pidfd};
+use crate::sys::{inotify, lock, memory, pidfd};
 use inspect::gather::own_watches;
 use rules::Rules;
 use rules::attrib::Time;
@@ -196,6 +196,7 @@ impl<'r> Reads<'r> {
         let mut instances = lock(&self.instances);
         if instances.len() >= MANY {
             instances.retain(|&(process, _), _| inspect::thread(process).is_ok());
+            memory::give_back_what_is_free();
         }
         instances.insert(place, Arc::clone(instance));
     }

@@ -6,7 +6,7 @@ use super::instance::Shared;
 use super::registry::Reads;
 use super::released::{Most, Released};
 use super::withheld::Pause;
-use crate::sys::{inotify, lock};
+use crate::sys::{inotify, lock, memory};
 use rules::record::{FILLER_WD, HEADER};
 use std::fs::File;
 use std::io::{self, Read};
@@ -44,6 +44,7 @@ impl Reads<'_> {
                 instance.undelivered.ring(copy.as_fd());
             }
         }
+        memory::give_back_what_is_free();
         all
     }
 
