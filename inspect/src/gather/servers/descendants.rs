@@ -55,12 +55,8 @@ pub fn is_descendant(pid: u32, ancestor: u32) -> bool {
     up.take(DEEPEST).any(|pid| pid == ancestor)
 }
 
-/// Field 4 of proc_pid_stat(5). The name before it may contain any character, including a parenthesis.
 fn parent(pid: u32) -> Option<u32> {
-    let stat = ProcDir::open(pid).ok()?.read("stat").ok()?;
-    let end = stat.iter().rposition(|&b| b == b')')?;
-    let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
-    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+    ProcDir::open(pid).ok()?.parent()
 }
 
 /// The processes that watch something among the first `most` descendants of a process. If the process is a shell or

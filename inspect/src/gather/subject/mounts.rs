@@ -6,8 +6,6 @@ use crate::gather::subject::mountinfo::{self, Mount};
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::model::Device;
 use crate::sys;
-use procfs::FromRead;
-use procfs::process::Stat;
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
@@ -49,13 +47,8 @@ impl Mounts {
         let Ok(path) = dir.read_link("root") else {
             return;
         };
-        let parent = dir
-            .read("stat")
-            .ok()
-            .and_then(|stat| Stat::from_read(&stat[..]).ok());
-        let parent = parent.map(|stat| stat.ppid.to_string());
-        let others = ["self", parent.as_deref().unwrap_or("self"), "1"];
-        let all = others.map(|who| {
+        let parent = dir.parent().map_or_else(String::new, |pid| pid.to_string());
+        let all = ["self", &parent, "1"].map(|who| {
             let text = std::fs::read(format!("/proc/{who}/mountinfo"));
             Mounts::parse(&text.unwrap_or_default())
         });

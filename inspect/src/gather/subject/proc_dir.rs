@@ -93,6 +93,14 @@ impl ProcDir {
         Ok(target)
     }
 
+    /// Its parent: field 4 of proc_pid_stat(5). The name before it may contain any character, including a parenthesis.
+    pub fn parent(&self) -> Option<u32> {
+        let stat = self.read("stat").ok()?;
+        let end = stat.iter().rposition(|&b| b == b')')?;
+        let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
+        rest.split_ascii_whitespace().nth(1)?.parse().ok()
+    }
+
     /// The target of a link in this directory, as the process itself would write it. If its root is not `/` (chroot),
     /// link texts begin with the root.
     pub fn inside_root(&self, path: Vec<u8>) -> Vec<u8> {
