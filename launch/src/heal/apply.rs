@@ -127,30 +127,31 @@ impl Inodes {
             return Ok(open()?);
         };
         let seen = &mut *lock(&self.0);
-        if !seen.new.contains(&device) {
-            if seen.own.is_none() {
-                seen.own = inotify::new(true).ok();
-            }
-            let place = |inode: &OwnedFd| {
-                inotify::add_watch(seen.own.as_ref()?.as_fd(), inode.as_fd(), UNMOUNT).ok()
-            };
-            // Closed in between: as long as it is open, it is found again.
-            let first = place(&open()?);
-            let inode = open()?;
-            let second = place(&inode);
-            for wd in [first, second].into_iter().flatten() {
-                let _ = seen
-                    .own
-                    .as_ref()
-                    .map(|own| inotify::rm_watch(own.as_fd(), wd));
-            }
-            // Where it cannot be told, as at the limit of watches, the kernel is asked by the change itself.
-            if first == second {
-                return Ok(inode);
-            }
-            seen.new.insert(device);
+        if seen.new.contains(&device) {
+            return Err(NEW_INODES.into());
         }
-        Err(NEW_INODES.into())
+        if seen.own.is_none() {
+            seen.own = inotify::new(true).ok();
+        }
+        let Some(own) = &seen.own else {
+            return Ok(open()?);
+        };
+        let place = |inode: &OwnedFd| inotify::add_watch(own.as_fd(), inode.as_fd(), UNMOUNT);
+        // Closed in between: as long as it is open, it is found again.
+        let first = place(&open()?);
+        let inode = open()?;
+        let second = place(&inode);
+        for wd in [&first, &second].into_iter().flatten() {
+            let _ = inotify::rm_watch(own.as_fd(), *wd);
+        }
+        // Where it cannot be told, as at the limit of watches, the kernel is asked by the change itself.
+        if let (Ok(first), Ok(second)) = (first, second)
+            && first != second
+        {
+            seen.new.insert(device);
+            return Err(NEW_INODES.into());
+        }
+        Ok(inode)
     }
 }
 
