@@ -52,9 +52,10 @@ impl Repeated {
             return Before::Other;
         };
         let same = (last.instance, &*last.path, last.mask) == (instance, path, mask);
+        if same && (!last.heard || last.answered.elapsed() < SOON) {
+            return Before::Same(last.wd);
+        }
         let before = match last.heard {
-            true if same && last.answered.elapsed() < SOON => return Before::Same(last.wd),
-            false if same => return Before::Same(last.wd),
             true => Before::Other,
             false => Before::Unheard(last.instance, last.wd),
         };

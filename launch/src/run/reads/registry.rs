@@ -195,8 +195,11 @@ impl<'r> Reads<'r> {
         }
         let mut instances = lock(&self.instances);
         if instances.len() >= MANY {
+            let before = instances.len();
             instances.retain(|&(process, _), _| inspect::thread(process).is_ok());
-            memory::give_back_what_is_free();
+            if instances.len() < before {
+                memory::give_back_what_is_free();
+            }
         }
         instances.insert(place, Arc::clone(instance));
     }
