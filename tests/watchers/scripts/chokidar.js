@@ -7,5 +7,9 @@ load(process.argv[2]).then((chokidar) => {
   watcher.on('error', (error) => say(`ERROR ${error}`));
   watcher.on('ready', () => say('READY'));
   // chokidar 4 may still place a watch after close(), for a directory made again just before: node then runs on (3 of 1,404 times, bare).
-  process.once('SIGTERM', () => watcher.close().then(() => say('STOPPED')).then(() => process.exit()));
+  process.once('SIGTERM', async () => {
+    await watcher.close();
+    say('STOPPED');
+    process.exit();
+  });
 });

@@ -10,6 +10,8 @@ mod smoke;
 use crate::machine::Machine;
 use crate::watcher::{KINDS, Kind};
 
+const PATHS: &str = "fdscan names no wrong path and counts descriptors";
+
 /// A check: it fails by panicking.
 pub type Check = Box<dyn Fn(&Machine)>;
 
@@ -24,10 +26,7 @@ pub fn of(label: &str) -> Vec<(String, Check)> {
 fn on_a_share() -> Vec<(String, Check)> {
     let check = |name: &str, check: fn(&Machine)| (name.to_owned(), Box::new(check) as Check);
     vec![
-        check(
-            "fdscan names no wrong path and counts descriptors",
-            diagnosis::paths,
-        ),
+        check(PATHS, diagnosis::paths),
         check(
             "heal: what can be reached, and no trace elsewhere",
             shared::heal,
@@ -39,10 +38,7 @@ fn all() -> Vec<(String, Check)> {
     let mut all: Vec<(String, Check)> = Vec::new();
     let mut add = |name: &str, check: fn(&Machine)| all.push((name.to_owned(), Box::new(check)));
     add("smoke", smoke::works);
-    add(
-        "fdscan names no wrong path and counts descriptors",
-        diagnosis::paths,
-    );
+    add(PATHS, diagnosis::paths);
     add("fdscan top, check, report, export", diagnosis::others);
     add("fdscan events", diagnosis::events);
     add("fdscan wal", diagnosis::wal);
