@@ -91,6 +91,9 @@ const IN_PASSING: &[Look] = &[
     watch_wakes_on_read::look,
     sqlite_wal_large::look,
     sqlite_handle_leak::look,
+    file_handle_leak::look,
+    socket_leak::look,
+    descriptor_leak::look,
     watch_wakes_on_attrib::look,
 ];
 

@@ -207,6 +207,33 @@ fn what_top_finds_the_closer_look_finds_too() {
     }
 }
 
+/// They are what `fdscan top` is asked for when a server answers "Too many open files".
+#[test]
+fn whatever_leaks_top_names_what_the_closer_look_names() {
+    let stage = Stage::new();
+    let leak = |what, count| stage.mkfds(&["leak", "--what", what, "--count", count]);
+    let (pattern, file) = (stage.make("pattern"), stage.make("file"));
+    let leaks = [
+        leak("close-wait", "600"),
+        leak("pairs", "220"),
+        leak("unconnected", "220"),
+        leak("pipes", "380"),
+        leak("eventfd", "250"),
+        stage.mkfds_in(&pattern, &["file-pattern", "--count", "991"]),
+        stage.mkfds_in(&file, &["descriptors", "--count", "200"]),
+    ];
+    let sound = leak("close-wait", "100");
+    let doc = top(&stage, &[]);
+    assert!(codes(row(&doc, &sound)).is_empty());
+    for fixture in &leaks {
+        let close = stage.look(fixture).0;
+        let found = &row(&doc, fixture)["findings"];
+        assert!(!codes(&close).is_empty());
+        assert_eq!(codes(row(&doc, fixture)), codes(&close));
+        assert_eq!(found[0]["severity"], close["findings"][0]["severity"]);
+    }
+}
+
 #[test]
 fn a_process_with_the_library_in_it_is_judged_as_by_a_closer_look() {
     let stage = Stage::new();

@@ -1,29 +1,25 @@
 //! Every process of the system in one pass. Only what is shown is read: links of descriptors, fdinfo of inotify
-//! instances, and sizes and headers of SQLite logs. No path is searched for.
+//! instances, and what findings depend on ([`glance`]). No path is searched for.
 
-use crate::formats::sqlite::database_of;
 use crate::gather::accounts::charged::{Accounts, Limits};
 use crate::gather::accounts::instances::{Instances, KnownInstance};
 use crate::gather::accounts::limits;
 use crate::gather::accounts::users::Users;
-use crate::gather::descriptors::census;
-use crate::gather::inotify::{coverage, watches};
+use crate::gather::inotify::watches;
 use crate::gather::process::processes::Processes;
 use crate::gather::process::unit::Names;
-use crate::gather::process::{image, processes, status};
-use crate::gather::sqlite;
-use crate::gather::sqlite::databases;
-use crate::gather::subject::Subject;
+use crate::gather::process::{processes, status};
 use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
 use crate::gather::subject::mounts::Cache;
 use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::survey::glance;
 use crate::gather::survey::links::Links;
 use crate::gather::survey::selection::Selection;
 use crate::model::{
     Account, InotifyLimits, Instance, MaskCount, Process, Unit, UnitUse, User, UserUsage,
 };
 use crate::sys;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::rc::Rc;
 
@@ -204,7 +200,7 @@ impl Reader<'_> {
         process.cmdline = status::command_line(&dir);
         limits::of_process(&dir, &mut process.fds, &mut Gaps::default());
         if let Some(links) = &links {
-            self.look_into(&dir, &mut process, links);
+            glance::read(&dir, &mut self.mounts, &mut process, links);
         }
         Ok(Some((process, links.is_some(), charged)))
     }
@@ -262,48 +258,6 @@ impl Reader<'_> {
             list.push(instance);
         }
         list
-    }
-
-    /// Reads what findings depend on: the process's databases, and whether libwatchfix is loaded in it.
-    fn look_into(&mut self, dir: &ProcDir, process: &mut Process, links: &Links) {
-        // Gaps are not reported here. `fdscan PID` reports them.
-        let gaps = &mut Gaps::default();
-        if process.inotify.iter().any(|i| i.watch_count > 0) {
-            image::preload(dir, process, gaps);
-            coverage::note(dir, process);
-        }
-        let databases: HashSet<&[u8]> = links
-            .files
-            .iter()
-            .filter_map(|(_, path)| database_of(path))
-            .collect();
-        if !databases.is_empty() {
-            let mounts = self.mounts.of(dir);
-            let mut reader = census::Reader::new(dir, &mounts);
-            for (fd, path) in &links.files {
-                let database = database_of(path).unwrap_or(path);
-                if databases.contains(database) {
-                    process.descriptors.extend(reader.descriptor(*fd).ok());
-                }
-            }
-            let watches = process.inotify.iter_mut().flat_map(|i| &mut i.watches);
-            mounts.identify(dir, watches);
-            let subject = &mut Subject {
-                dir,
-                mounts: &mounts,
-                process,
-                gaps,
-            };
-            databases::group(subject);
-            sqlite::logs(subject);
-        }
-        if process.sqlite.is_empty() {
-            // Only findings about databases need single watches, and there may be 100,000.
-            process
-                .inotify
-                .iter_mut()
-                .for_each(|i| i.watches = Vec::new());
-        }
     }
 
     fn sums(&self, names: &Users) -> Vec<User> {
