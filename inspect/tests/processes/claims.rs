@@ -4,8 +4,8 @@ mod files;
 mod reported;
 mod sockets;
 
-use std::fs::{File, FileTimes};
-use std::os::unix::fs::symlink;
+use std::fs::{File, FileTimes, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
@@ -190,21 +190,44 @@ fn a_port_by_its_number_says_who_listens() {
     verdict_once_closed(&stage, Path::new(&port.to_string()), "free");
 }
 
+/// A program `watch.py` that watches `src` for reads, with `home` as its HOME and `cwd` to work in.
+fn watcher(stage: &Stage, home: &Path, cwd: &Path) -> Fixture {
+    let text = "import ctypes, sys; l = ctypes.CDLL(None); f = l.inotify_init1(0); \
+                l.inotify_add_watch(f, sys.argv[1].encode(), 0x3ee); print('READY', flush=True); sys.stdin.read()";
+    let script = write(&stage.make("bin"), "watch.py", text);
+    let mut python = stage.command(Path::new("/usr/bin/python3"));
+    python.arg(script).arg(stage.make("src"));
+    Fixture::start(python.current_dir(cwd).env("HOME", home))
+}
+
 #[test]
 fn nothing_is_said_of_a_directory_that_is_not_there() {
     let stage = Stage::new();
-    let home = stage.make("home");
-    let text = "import ctypes, sys; l = ctypes.CDLL(None); f = l.inotify_init1(0); \
-                l.inotify_add_watch(f, sys.argv[1].encode(), 0x3ee); print('READY', flush=True); sys.stdin.read()";
-    let script = write(&home, "watch.py", text);
-    let mut python = Command::new("/usr/bin/python3");
-    let src = stage.make("src");
-    python
-        .arg(script)
-        .arg(src)
-        .current_dir("/")
-        .env("HOME", &home);
-    let process = stage.look(&Fixture::start(&mut python));
-    let gaps = process.0["incomplete"].to_string();
+    let fixture = watcher(&stage, &stage.make("home"), Path::new("/"));
+    let gaps = stage.look(&fixture).0["incomplete"].to_string();
     assert!(!gaps.contains(".watch"), "{gaps}");
+}
+
+/// As under `sudo -u` without -H, or in a service with root's environment.
+#[test]
+fn of_a_home_that_may_not_be_entered_nobody_says_that_it_is_watched() {
+    let stage = Stage::unprivileged(60731);
+    let (home, state) = (stage.make("home"), stage.make("state"));
+    let fixture = watcher(&stage, &home, &state);
+    let may_enter = |mode| {
+        for dir in [&home, &state] {
+            std::fs::set_permissions(dir, Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    may_enter(0o000);
+    let process = stage.look_as_user(&fixture);
+    may_enter(0o700);
+    let gaps = process.0["incomplete"].as_array().unwrap();
+    let claims = gaps.iter().map(|gap| (&gap["what"], &gap["why"]));
+    let mut claims = claims.filter(|(what, _)| what.as_str().unwrap().starts_with("the claims"));
+    // Where it works there may be claims. That it has state in its home is only a guess.
+    let in_state = format!("the claims in {}", state.display());
+    let expected = (&in_state.into(), &"permission denied".into());
+    assert_eq!(claims.next(), Some(expected));
+    assert_eq!(claims.next(), None);
 }

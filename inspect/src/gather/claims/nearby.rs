@@ -10,11 +10,14 @@ use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{FinalLink, View};
 use crate::gather::subject::{Subject, view};
-use crate::model::{Claim, Name, Process};
+use crate::model::{Claim, Name, Place, Process};
 use crate::sys;
+use crate::words::errno_text;
 use std::cell::OnceCell;
+use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -38,7 +41,7 @@ pub fn of_process(subject: &mut Subject<'_>) -> Vec<Claim> {
     let surroundings = &process.surroundings;
     let cwd = surroundings.cwd.as_ref();
     for (directory, place) in places::of(dir, &process.descriptors, &surroundings.listeners, cwd) {
-        for name in names(&view, process, &directory, gaps) {
+        for name in names(&view, process, (&directory, place), gaps) {
             if found.len() == CLAIMS {
                 return found;
             }
@@ -83,47 +86,76 @@ fn same_namespace(dir: &ProcDir) -> bool {
 
 /// Names of claims in a directory. A directory that is watched for reads, or whose parent is, is left alone: opening it
 /// would wake the process.
-fn names(view: &View<'_>, process: &Process, directory: &Name, gaps: &mut Gaps) -> Vec<Vec<u8>> {
+fn names(
+    view: &View<'_>,
+    process: &Process,
+    (directory, place): (&Name, Place),
+    gaps: &mut Gaps,
+) -> Vec<Vec<u8>> {
+    match list(view, process, directory) {
+        Ok(list) => claims_of(&list),
+        // Nobody claims anything in what does not exist.
+        Err(Unread::Errno(e)) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+        // Only a guess, and it may not be looked at.
+        Err(Unread::Errno(e)) if place == Place::Named && !view::is_unsafe(&e) => Vec::new(),
+        Err(unread) => {
+            let why = match unread {
+                Unread::Watched => {
+                    "the process watches it for reads, and looking would wake it".into()
+                }
+                Unread::Unknown => {
+                    "it may be watched for reads, and looking might wake the process".into()
+                }
+                Unread::Errno(e) => {
+                    view::left_out(&e).map_or_else(|| errno_text(&e), str::to_owned)
+                }
+            };
+            gaps.note(format!("the claims in {directory}"), why);
+            Vec::new()
+        }
+    }
+}
+
+/// Why a directory is not listed.
+enum Unread {
+    /// The process would be woken.
+    Watched,
+    /// Which file it is cannot be told, and so not whether the process would be woken.
+    Unknown,
+    Errno(io::Error),
+}
+
+fn list(view: &View<'_>, process: &Process, directory: &Name) -> Result<OwnedFd, Unread> {
+    let path = directory.as_bytes();
+    view.stat(path, FinalLink::Follow).map_err(Unread::Errno)?;
     let side_effects = SideEffects::of(process.inotify.iter());
     let identity = |path: &[u8]| view.identity(path, FinalLink::Follow);
-    // Nobody watches what does not exist.
-    let missing = |e: std::io::Error| e.kind() == std::io::ErrorKind::NotFound;
-    if view
-        .stat(directory.as_bytes(), FinalLink::Follow)
-        .is_err_and(missing)
-    {
-        return Vec::new();
-    }
-    let parent = directory.parent().unwrap_or(b"/");
-    if !side_effects.is_empty()
-        && side_effects.by_opening(identity(directory.as_bytes()), identity(parent))
-    {
-        gaps.note(
-            format!("the claims in {directory}"),
-            "the process watches it for reads, and looking would wake it",
-        );
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    let list = view.list(directory.as_bytes());
-    if list.as_ref().is_err_and(view::is_unsafe) {
-        gaps.note(format!("the claims in {directory}"), view::MAY_HANG);
-    }
-    if let Ok(list) = list {
-        let mut left = ENTRIES;
-        let _ = sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
-            let claims = content::kind_of(entry.name).is_some() || content::may_be_link(entry.name);
-            if claims || entry.is_socket() {
-                found.push(entry.name.to_vec());
-            }
-            left -= 1;
-            if left == 0 {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+    let known = [path, directory.parent().unwrap_or(b"/")].map(identity);
+    if side_effects.by_opening(known[0], known[1]) {
+        return Err(match known {
+            [Some(_), Some(_)] => Unread::Watched,
+            _ => Unread::Unknown,
         });
     }
+    view.list(path).map_err(Unread::Errno)
+}
+
+/// The names in a directory that claim something.
+fn claims_of(list: &OwnedFd) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    let mut left = ENTRIES;
+    let _ = sys::each_entry(list.as_fd(), &mut Vec::new(), |entry| {
+        let claims = content::kind_of(entry.name).is_some() || content::may_be_link(entry.name);
+        if claims || entry.is_socket() {
+            found.push(entry.name.to_vec());
+        }
+        left -= 1;
+        if left == 0 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
     found.sort();
     found
 }

@@ -54,7 +54,7 @@ pub fn group(subject: &mut Subject<'_>) {
         gaps.count(
             untouched,
             "files that may be SQLite databases without a -wal",
-            "opening them would wake the process's own watches",
+            "opening them could wake the process's own watches",
         );
     }
     // No write wakes a process without watches.

@@ -23,7 +23,7 @@ pub fn logs(subject: &mut Subject<'_>) {
         let open = |part: &Part| open_unseen(dir, mounts, &side_effects, part);
         let unopened = part(database, "-shm").is_some_and(wakes_it);
         let without = match unopened {
-            true => "opening its -shm would wake the process's own watches",
+            true => "opening its -shm could wake the process's own watches",
             false if part(database, "-shm").is_some() => "its -shm cannot be opened",
             false => {
                 "it has no -shm open: it has locked the database for itself alone, or has not read yet"
