@@ -165,7 +165,7 @@ fn finding(facts: &Facts<'_>, kind: Kind, count: usize) -> Finding {
     let kept = room && leak::is_kept(process, grown.map(|(_, more, _)| more));
     let why = match kind {
         Kind::Inotify if !kept => {
-            " One instance has room for all watches of a program, so the program creates too many; the limit of its user is not too low."
+            " One instance has room for all watches of a program, so the program creates too many: a higher limit only delays the failure."
         }
         _ => "",
     };

@@ -126,7 +126,7 @@ fn named<'a>(
         })
         .collect();
     format!(
-        " Most {what}: {}. {} lists all. End what leaks first: a higher limit only buys time.",
+        " Most {what}: {}. {} lists all. If one of them leaks, ending it frees what it holds; a higher limit only buys time.",
         named.join(", "),
         remedies.mention(&format!("top --sort {what}")),
     )

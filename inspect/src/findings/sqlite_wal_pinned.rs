@@ -13,7 +13,7 @@
 //! Severity: warning from 1,000 kept frames, the number at which SQLite checkpoints by itself. Info from 100.
 //!
 //! Remedy: end the read in the program. From 1,000 frames on there is a command that ends the process and then
-//! checkpoints. A checkpoint alone would stop at the same frame.
+//! checkpoints. A checkpoint alone would stop at the same frame. What it prints: see `sqlite-wal-large`.
 //!
 //! Not to be confused with: a request that reads while another one writes, which is over within milliseconds.
 //! `sqlite-write-locked`, where others cannot write. `sqlite-wal-large` with another reason.

@@ -15,7 +15,7 @@
 //! failed command is critical.
 //!
 //! Remedy: a line in /etc/sysctl.d that doubles fs.inotify.max_user_watches, to at least 524,288. In another user
-//! namespace, `sysctl` there. End what leaks first: a higher limit only buys time.
+//! namespace, `sysctl` there. If a process leaks them, ending it frees them; a higher limit only buys time.
 //!
 //! Not to be confused with: a full disk, which fails with the same message. `instance-limit-near`, which fails with
 //! EMFILE. A queue that overflows (fs.inotify.max_queued_events) loses events and is not reported here.
@@ -65,8 +65,8 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     let inodes = inodes(facts.process);
     if let Some(inodes) = inodes.filter(|&inodes| own >= 2 * inodes) {
         message += &format!(
-            " They are on {}, watched {:.1} times on average, by different instances.",
-            plural(inodes, "file or directory", "files and directories, each"),
+            " They are on {} watched {:.1} times on average, by different instances.",
+            plural(inodes, "file or directory,", "files and directories, each"),
             own as f64 / inodes.max(1) as f64,
         );
     }
@@ -193,14 +193,24 @@ mod tests {
     #[test]
     fn the_inodes_that_several_instances_watch_are_counted_once() {
         let mut fixture = Fixture::new();
-        for wd in [1, 2, 3] {
-            fixture = fixture.with_watch(wd, 77, 0x2, None);
-        }
         fixture.process.is_charged_to(vec![usage(None)]);
-        let finding = fixture.only(super::look);
-        assert_eq!(finding.evidence["own_inodes"], 1);
-        let sentence = "They are on 1 file or directory, watched 3.0 times on average";
-        assert!(finding.message.contains(sentence), "{}", finding.message);
+        for (inode, sentence) in [
+            (
+                77,
+                "They are on 1 file or directory, watched 3.0 times on average, by",
+            ),
+            (
+                78,
+                "They are on 2 files and directories, each watched 3.0 times on average, by",
+            ),
+        ] {
+            for wd in [1, 2, 3] {
+                fixture = fixture.with_watch(wd, inode, 0x2, None);
+            }
+            let finding = fixture.only(super::look);
+            assert_eq!(finding.evidence["own_inodes"], inode - 76);
+            assert!(finding.message.contains(sentence), "{}", finding.message);
+        }
 
         let counted = Fixture::new().with_watches(900, 0x2);
         fixture.process.inotify = counted.process.inotify;

@@ -160,6 +160,7 @@ fn heal(pid: u32, settings: &Settings, log: &Log) -> Result<Answer, Stopped> {
         restart: (!pass.done.is_empty())
             .then(|| again::undone_by_restart(pid))
             .filter(|text| !text.is_empty()),
+        changed: !pass.done.is_empty(),
         flags_lost: !pass.done.is_empty() && !flags_are_shown(),
     })
 }
@@ -221,6 +222,7 @@ fn dry_run(pid: u32, rules: &Rules<'_>) -> Result<Answer, Stopped> {
         text: found.text(&handle),
         data: OfProcess::planned(&handle, exit, &found),
         restart: None,
+        changed: false,
         flags_lost: false,
     })
 }
@@ -235,7 +237,7 @@ fn follow(pid: u32, settings: &Settings, log: &Log, voice: &mut Voice) -> Result
         if last.is_none() {
             voice.say(&report::healed(pid, &pass, start.elapsed()));
             voice.say(&format!(
-                "following process {pid} until it ends, or Ctrl-C\n"
+                "following process {pid} until it ends, or Ctrl-C; watchfix heal --undo {pid} gives the masks back\n"
             ));
         }
         let changed = !pass.done.is_empty();
@@ -248,6 +250,7 @@ fn follow(pid: u32, settings: &Settings, log: &Log, voice: &mut Voice) -> Result
         text: report::followed(pid, end, healed),
         data: OfProcess::default(),
         restart: None,
+        changed: false,
         flags_lost: false,
     })
 }
@@ -268,6 +271,7 @@ fn undo(pid: u32) -> Result<Answer, Stopped> {
         text: report::undone(pid, &undone, took),
         data: OfProcess::undone(pid, exit, &undone, took),
         restart: None,
+        changed: false,
         flags_lost: false,
     })
 }

@@ -24,6 +24,8 @@ pub struct Answer {
     pub data: OfProcess,
     /// That somebody starts the process again: a line with its newline.
     pub restart: Option<String>,
+    /// Masks were changed, and can be given back.
+    pub changed: bool,
     /// Flags that are not shown could not be carried over.
     pub flags_lost: bool,
 }
@@ -35,6 +37,8 @@ pub struct Voice {
     document: Option<Document>,
     worst: Exit,
     answered: bool,
+    /// The processes whose masks were changed.
+    changed: Vec<String>,
     flags_lost: bool,
     /// Something that was to be said did not arrive.
     unwritten: bool,
@@ -48,6 +52,7 @@ impl Voice {
             document: None,
             worst: Exit::Done,
             answered: false,
+            changed: Vec::new(),
             flags_lost: false,
             unwritten: false,
         };
@@ -95,6 +100,9 @@ impl Voice {
                 document.processes.push(answer.data);
             }
             None => {
+                if answer.changed {
+                    self.changed.push(answer.data.pid.to_string());
+                }
                 self.name(answer.data.pid);
                 self.say(&answer.text);
                 self.say(answer.restart.as_deref().unwrap_or_default());
@@ -123,6 +131,12 @@ impl Voice {
     pub fn finish(mut self) -> ExitCode {
         if self.flags_lost {
             self.note(FLAGS_LOST);
+        }
+        if !self.changed.is_empty() {
+            self.say(&format!(
+                "watchfix heal --undo {} gives the masks back; --follow also heals watches that come later\n",
+                self.changed.join(",")
+            ));
         }
         if let Some(document) = self.document.take() {
             // Of numbers, texts and lists of them: none that JSON has no form for.

@@ -135,7 +135,16 @@ fn several_processes_are_healed_each_with_its_own_report() {
         )),
         "{said}"
     );
-    let said = run(&["--undo", &a, "-p", &b]).good();
+    let back = format!("{a},{b}");
+    assert_eq!(
+        lines[2],
+        format!(
+            "watchfix heal --undo {back} gives the masks back; --follow also heals watches that come later"
+        )
+    );
+    let again = run(&[&a, &b]).good();
+    assert!(!again.contains("--undo"), "{again}");
+    let said = run(&["--undo", &back]).good();
     assert_eq!(said.matches(": restored ").count(), 2, "{said}");
     for (pid, count) in pids.into_iter().zip([3, 4]) {
         assert_eq!(masks(pid), BTreeMap::from([(0x3ee, count)]));

@@ -8,7 +8,7 @@ use crate::gather::accounts::instances::{Instances, KnownInstance};
 use crate::gather::descriptors::fdinfo;
 use crate::gather::process::processes::Processes;
 use crate::gather::process::unit::Names;
-use crate::gather::subject::gaps::{Gaps, is_gone};
+use crate::gather::subject::gaps::{Gaps, is_gone, not_permitted};
 use crate::gather::subject::lines::each_line;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::model::{Account, LimitHolder, Unit, UnitShare, UserUsage};
@@ -79,7 +79,7 @@ pub fn usage(
         gaps.count(
             scan.unreadable,
             format!("other processes of {account} in the user's sums of watches and instances"),
-            "permission denied",
+            not_permitted(),
         );
     }
     scan.instances.report(gaps);

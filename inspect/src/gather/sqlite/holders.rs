@@ -6,7 +6,7 @@ use crate::gather::descriptors::{fdinfo, locks};
 use crate::gather::process::processes::Processes;
 use crate::gather::process::status;
 use crate::gather::sqlite::lock_bytes::Owned;
-use crate::gather::subject::gaps::{Gaps, is_gone};
+use crate::gather::subject::gaps::{Gaps, is_gone, not_permitted};
 use crate::gather::subject::mounts::Mounts;
 use crate::gather::subject::proc_dir::{ProcDir, read_all};
 use crate::model::{Identity, Name};
@@ -138,7 +138,7 @@ pub fn find(
         gaps.count(
             unread,
             "processes that may have a database open without holding a lock on it",
-            "permission denied",
+            not_permitted(),
         );
     }
     found

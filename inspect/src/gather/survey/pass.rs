@@ -9,7 +9,7 @@ use crate::gather::inotify::watches;
 use crate::gather::process::processes::Processes;
 use crate::gather::process::unit::Names;
 use crate::gather::process::{processes, status};
-use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
+use crate::gather::subject::gaps::{Gaps, errno_text, is_gone, not_permitted};
 use crate::gather::subject::mounts::Cache;
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::survey::glance;
@@ -18,7 +18,6 @@ use crate::gather::survey::selection::Selection;
 use crate::model::{
     Account, InotifyLimits, Instance, MaskCount, Process, Unit, UnitUse, User, UserUsage,
 };
-use crate::sys;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::rc::Rc;
@@ -76,10 +75,7 @@ pub fn pass(
         gaps.count(
             usize::try_from(unreadable).unwrap_or(usize::MAX),
             "processes whose watches, databases and findings are unknown",
-            match sys::effective_user() {
-                0 => "permission denied: root needs CAP_SYS_PTRACE for them here",
-                _ => "permission denied: root may read them",
-            },
+            not_permitted(),
         );
     }
     for (process, _, charged) in &mut processes {

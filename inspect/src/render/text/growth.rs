@@ -50,7 +50,12 @@ pub fn of_log(
     let Some(growth) = growth else { return Ok(()) };
     let mut rows = Rows::new(layout, growth.seconds, false);
     rows.log("", growth);
-    rows.write(layout, to)
+    // Above is how it was when that time began.
+    rows.sheet.write(
+        &format!("Growth in the next {:.1} s", growth.seconds),
+        layout,
+        to,
+    )
 }
 
 struct Rows {
