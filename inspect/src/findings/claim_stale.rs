@@ -15,13 +15,14 @@
 //! working directory, which other programs may use too, and for a corrupt file.
 //!
 //! Remedy: `rm -- PATH` if the named process does not exist, or nobody listens on the socket, and the file is not on
-//! another machine. Else none.
+//! another machine. None in the working directory: there `fdscan claims DIR` judges each file, and whoever owns it
+//! decides. Else none.
 //!
 //! Not to be confused with: a lock file that nobody has locked (Cargo.lock, or that of a package manager), whose
 //! existence means nothing. A lock of git, such as index.lock, which holds by its existence. A new empty file, which
 //! somebody is about to write. A PID of another PID namespace, which cannot be judged from here.
 
-use super::{Facts, Finding, Severity};
+use super::{Facts, Finding, Severity, quote};
 use crate::model::{Claim, Place, Verdict};
 use crate::words::{list_words, number};
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         let claims = bad.iter().copied();
         let claims: Vec<_> = claims.filter(|claim| severity(claim) == wanted).collect();
         let first = claims.first()?;
-        Some(finding(first, &claims, wanted))
+        Some(finding(facts, first, &claims, wanted))
     };
     let found = [Severity::Warning, Severity::Info].into_iter();
     found.filter_map(of).collect()
@@ -52,10 +53,10 @@ fn severity(claim: &Claim) -> Severity {
 }
 
 /// The finding for `claims`, `first` of them before the others.
-fn finding(first: &Claim, claims: &[&Claim], severity: Severity) -> Finding {
+fn finding(facts: &Facts<'_>, first: &Claim, claims: &[&Claim], severity: Severity) -> Finding {
     let mut evidence = evidence(first);
     evidence["claims"] = claims.iter().map(|claim| self::evidence(claim)).collect();
-    let message = match claims {
+    let mut message = match claims {
         [one] => format!(
             "{}, {}, is {}. {} A program that trusts it mistakes a dead server for a live one, or stops the wrong process.",
             one.path,
@@ -71,8 +72,20 @@ fn finding(first: &Claim, claims: &[&Claim], severity: Severity) -> Finding {
             )
         }
     };
+    let (working, own): (Vec<&Claim>, Vec<_>) = claims
+        .iter()
+        .partition(|claim| claim.place == Place::Working);
+    // All of them lie in one directory.
+    if let Some(directory) = working.first().and_then(|claim| claim.path.parent()) {
+        message += &format!(
+            " What is in the working directory may belong to another program: {} judges each file.",
+            facts
+                .remedies
+                .mention(&format!("claims {}", quote(&directory.into()))),
+        );
+    }
     // Each remedy is an rm(1) command.
-    let remedies = claims.iter().filter_map(|claim| claim.remedy.as_deref());
+    let remedies = own.iter().filter_map(|claim| claim.remedy.as_deref());
     let removed: Vec<_> = remedies
         .filter_map(|remedy| remedy.strip_prefix("rm -- "))
         .collect();
@@ -143,10 +156,12 @@ mod tests {
         let finding = with(Verdict::Stale, Place::Written).only(look);
         assert_eq!(finding.severity, Severity::Warning);
         assert_eq!(finding.remedy.as_deref(), Some("rm -- /srv/a.pid"));
-        assert_eq!(
-            with(Verdict::Stale, Place::Working).only(look).severity,
-            Severity::Info
-        );
+        let working = with(Verdict::Stale, Place::Working).only(look);
+        assert_eq!(working.severity, Severity::Info);
+        // It may be another program's.
+        assert_eq!(working.remedy, None);
+        let way = "`fdscan claims /srv` judges each file.";
+        assert!(working.message.contains(way), "{}", working.message);
         assert_eq!(
             with(Verdict::Corrupt, Place::Written).only(look).severity,
             Severity::Info
@@ -160,15 +175,14 @@ mod tests {
             let path = format!("/srv/{at}.pid");
             fixture.process.surroundings.claims.push(Claim {
                 remedy: (at != 1).then(|| format!("rm -- {path}")),
-                place: Place::Working,
                 ..claim(&path, Verdict::Stale)
             });
         }
         let finding = fixture.only(look);
-        assert_eq!(finding.severity, Severity::Info);
+        assert_eq!(finding.severity, Severity::Warning);
         assert!(
             finding.message.starts_with(
-                "5 claims are no longer valid: /srv/0.pid (in its working directory) is stale, "
+                "5 claims are no longer valid: /srv/0.pid (where it writes) is stale, "
             ) && finding.message.contains(" and 2 more are of this kind. "),
             "{}",
             finding.message
@@ -179,12 +193,11 @@ mod tests {
             finding.remedy.as_deref(),
             Some("rm -- /srv/0.pid /srv/2.pid /srv/3.pid /srv/4.pid")
         );
-        // What it claims itself is more than that, and a finding of its own.
-        let own = Claim {
-            place: Place::Written,
-            ..claim("/srv/own.pid", Verdict::Stale)
-        };
-        fixture.process.surroundings.claims.push(own);
+        // What may be another program's is less than that, and a finding of its own.
+        fixture.process.surroundings.claims.push(Claim {
+            place: Place::Working,
+            ..claim("/srv/other.pid", Verdict::Stale)
+        });
         let found = fixture.look(look);
         let severities: Vec<_> = found.iter().map(|finding| finding.severity).collect();
         assert_eq!(severities, [Severity::Warning, Severity::Info]);
