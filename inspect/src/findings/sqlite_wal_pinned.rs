@@ -52,8 +52,8 @@ pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
     pins.sort_by_key(|pin| std::cmp::Reverse(pin.frames));
     let worst = pins.first().filter(|worst| worst.frames >= FEW)?;
     let (pid, command) = (worst.lock.pid, command(database, worst));
-    let kept = kept_bytes(wal, worst.frames);
-    let size = kept.map_or_else(String::new, |size| format!(", {}", bytes(size)));
+    let size = kept_bytes(wal, worst.frames);
+    let size = size.map_or_else(String::new, |size| format!(" ({})", bytes(size)));
     let who = match pid {
         Some(pid) => format!("Process {pid} ({})", shorten(&command)),
         None => "A process".into(),
@@ -61,7 +61,7 @@ pub fn of(database: &Database, remedies: &Remedies) -> Option<Finding> {
     let kept = plural(worst.frames as usize, "frame", "frames");
     let mut message = match (worst.lock.slot, worst.lock.mark) {
         (Some(0), _) => format!(
-            "{who} reads {} itself and holds READ(0): no frame of the -wal can be checkpointed ({kept} pending{size}) until that read transaction ends.",
+            "{who} reads {} itself and holds READ(0): no frame of the -wal can be checkpointed until that read transaction ends. Pending: {kept}{size}.",
             database.database
         ),
         (slot, mark) => format!(

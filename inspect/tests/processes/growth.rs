@@ -311,7 +311,11 @@ fn a_database_looked_at_by_its_path_shows_the_growth_of_its_log() {
     assert!(more(&growth["frames"]) > 0);
     assert!(growth["handles"].is_null());
     let text = stage.scan(&["wal", database, "--for", "0.2"]);
-    assert!(text.text().contains("Growth within "), "{}", text.text());
+    assert!(
+        text.text().contains("Growth in the next "),
+        "{}",
+        text.text()
+    );
 }
 
 #[test]
