@@ -1,13 +1,22 @@
-//! A roll-up of the open regular files: the directories and extensions with most descriptors.
+//! What is open: how many of each kind, and the directories and extensions with most regular files.
 
 use super::{Descriptor, ExtensionCount, Fds, FileCount, Kind, Name};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 /// How many directories and extensions are kept: more would be as long as the list itself.
 const KEPT: usize = 10;
 
 impl Fds {
+    /// Fills in `by_type`.
+    pub fn count_kinds(&mut self, descriptors: &[Descriptor]) {
+        let mut kinds = BTreeMap::new();
+        for descriptor in descriptors {
+            *kinds.entry(descriptor.kind).or_insert(0) += 1;
+        }
+        self.by_type = Some(kinds);
+    }
+
     /// Fills in `top_directories` and `top_extensions`.
     pub fn roll_up(&mut self, descriptors: &[Descriptor]) {
         let files = || descriptors.iter().filter(|d| d.kind == Kind::File);

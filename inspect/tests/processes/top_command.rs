@@ -6,7 +6,8 @@ use serde_json::Value;
 use support::{Terminal, quoted};
 
 use crate::common::{
-    Fixture, Scan, Stage, fdscan, fdscan_binary, is_root, must_end_with_its_reader, proc_number,
+    Fixture, Scan, Stage, Witness, fdscan, fdscan_binary, is_root, must_end_with_its_reader,
+    proc_number,
 };
 
 fn top(stage: &Stage, args: &[&str]) -> Value {
@@ -232,6 +233,22 @@ fn whatever_leaks_top_names_what_the_closer_look_names() {
         assert_eq!(codes(row(&doc, fixture)), codes(&close));
         assert_eq!(found[0]["severity"], close["findings"][0]["severity"]);
     }
+}
+
+/// Who watches the directory for reads would be woken by a look at all processes.
+#[test]
+fn leaked_files_are_counted_without_being_opened() {
+    let stage = Stage::new();
+    let dir = stage.make("sessions");
+    let fixture = stage.mkfds_in(&dir, &["file-pattern", "--count", "300"]);
+    for file in std::fs::read_dir(&dir).unwrap() {
+        std::fs::write(file.unwrap().path(), [b'x'; 4096]).unwrap();
+    }
+    let mut witness = Witness::of([dir]);
+    let doc = top(&stage, &[]);
+    assert_eq!(codes(row(&doc, &fixture)), ["file-handle-leak"]);
+    let told = witness.told();
+    assert!(told.is_empty(), "{told:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Descriptor, Fds, Identity, Kind, Name};
 use crate::sys;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
@@ -46,11 +46,7 @@ pub fn read(
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     reader.unread.report(gaps);
-    let mut by_type = BTreeMap::new();
-    for descriptor in &list {
-        *by_type.entry(descriptor.kind).or_insert(0) += 1;
-    }
-    fds.by_type = Some(by_type);
+    fds.count_kinds(&list);
     Ok(list)
 }
 

@@ -4,7 +4,7 @@
 pub(crate) mod census;
 pub(crate) mod endpoints;
 pub mod fdinfo;
-mod kind;
+pub(crate) mod kind;
 pub mod locks;
 pub(crate) mod sockets;
 pub(crate) mod stdio;

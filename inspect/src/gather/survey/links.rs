@@ -1,6 +1,7 @@
 //! A process's descriptors, by the texts of their links. A pass over all processes reads only these.
 
 use crate::gather::process::processes::Processes;
+use crate::model::Name;
 use std::io;
 use std::ops::ControlFlow;
 
@@ -12,7 +13,9 @@ pub struct Links {
     pub open: u64,
     pub inotify: Vec<i32>,
     /// Descriptors that have a path, with the path without ` (deleted)`.
-    pub files: Vec<(i32, Vec<u8>)>,
+    pub files: Vec<(i32, Name)>,
+    /// All others, with the texts of their links.
+    pub others: Vec<(i32, Name)>,
 }
 
 impl Links {
@@ -22,9 +25,12 @@ impl Links {
             links.open += 1;
             if link == b"anon_inode:inotify" {
                 links.inotify.push(fd);
-            } else if link.starts_with(b"/") {
+            }
+            if link.starts_with(b"/") {
                 let path = link.strip_suffix(DELETED).unwrap_or(link);
-                links.files.push((fd, path.to_vec()));
+                links.files.push((fd, path.into()));
+            } else {
+                links.others.push((fd, link.into()));
             }
             ControlFlow::Continue(())
         })?;
