@@ -237,7 +237,7 @@ fn follow(pid: u32, settings: &Settings, log: &Log, voice: &mut Voice) -> Result
         if last.is_none() {
             voice.say(&report::healed(pid, &pass, start.elapsed()));
             voice.say(&format!(
-                "following process {pid} until it ends, or Ctrl-C; watchfix heal --undo {pid} gives the masks back\n"
+                "following process {pid} until it ends, or Ctrl-C; to undo: watchfix heal --undo {pid}\n"
             ));
         }
         let changed = !pass.done.is_empty();

@@ -134,7 +134,7 @@ impl Voice {
         }
         if !self.changed.is_empty() {
             self.say(&format!(
-                "watchfix heal --undo {} gives the masks back; --follow also heals watches that come later\n",
+                "to undo: watchfix heal --undo {}; to heal later watches too: --follow\n",
                 self.changed.join(",")
             ));
         }

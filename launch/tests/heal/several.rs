@@ -138,9 +138,7 @@ fn several_processes_are_healed_each_with_its_own_report() {
     let back = format!("{a},{b}");
     assert_eq!(
         lines[2],
-        format!(
-            "watchfix heal --undo {back} gives the masks back; --follow also heals watches that come later"
-        )
+        format!("to undo: watchfix heal --undo {back}; to heal later watches too: --follow")
     );
     let again = run(&[&a, &b]).good();
     assert!(!again.contains("--undo"), "{again}");
