@@ -16,8 +16,7 @@ use crate::words::errno_text;
 use std::cell::OnceCell;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::AsFd;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 

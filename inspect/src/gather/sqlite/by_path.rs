@@ -280,7 +280,7 @@ impl Own {
     }
 
     /// # Errors
-    /// `None` if it is not a regular file.
+    /// The errno of fstat(2), or `None` if it is not a regular file.
     fn part(
         &self,
         suffix: &'static str,
