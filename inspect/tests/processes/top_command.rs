@@ -223,9 +223,21 @@ fn whatever_leaks_top_names_what_the_closer_look_names() {
         stage.mkfds_in(&pattern, &["file-pattern", "--count", "991"]),
         stage.mkfds_in(&file, &["descriptors", "--count", "200"]),
     ];
-    let sound = leak("close-wait", "100");
+    let roomy =
+        |what, count| stage.mkfds(&["leak", "--what", what, "--count", count, "--limit", "4000"]);
+    let (few, tables) = (stage.make("few"), stage.make("tables"));
+    let storage = ["file-pattern", "--count", "600", "--extension", "sst"];
+    let sound = [
+        leak("close-wait", "100"),
+        roomy("accepted", "300"),
+        roomy("half-pipes", "380"),
+        stage.mkfds_in(&few, &["file-pattern", "--count", "100"]),
+        stage.mkfds_in(&tables, &storage),
+    ];
     let doc = top(&stage, &[]);
-    assert!(codes(row(&doc, &sound)).is_empty());
+    for fixture in &sound {
+        assert_eq!(codes(row(&doc, fixture)), [""; 0]);
+    }
     for fixture in &leaks {
         let close = stage.look(fixture).0;
         let found = &row(&doc, fixture)["findings"];
