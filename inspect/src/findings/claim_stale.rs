@@ -201,6 +201,8 @@ mod tests {
         let found = fixture.look(look);
         let severities: Vec<_> = found.iter().map(|finding| finding.severity).collect();
         assert_eq!(severities, [Severity::Warning, Severity::Info]);
+        let other = "/srv/other.pid, in its working directory, is stale. ";
+        assert!(found[1].message.starts_with(other), "{}", found[1].message);
     }
 
     #[test]

@@ -142,10 +142,13 @@ fn several_processes_are_healed_each_with_its_own_report() {
     );
     let again = run(&[&a, &b]).good();
     assert!(!again.contains("--undo"), "{again}");
-    let said = run(&["--undo", &back]).good();
-    assert_eq!(said.matches(": restored ").count(), 2, "{said}");
-    for (pid, count) in pids.into_iter().zip([3, 4]) {
-        assert_eq!(masks(pid), BTreeMap::from([(0x3ee, count)]));
+    for undo in [&["--undo", &back][..], &["--undo", &a, "-p", &b]] {
+        let said = run(undo).good();
+        assert_eq!(said.matches(": restored ").count(), 2, "{said}");
+        for (pid, count) in pids.into_iter().zip([3, 4]) {
+            assert_eq!(masks(pid), BTreeMap::from([(0x3ee, count)]));
+        }
+        run(&[&a, &b]).good();
     }
 }
 

@@ -19,7 +19,8 @@ use std::collections::{HashMap, HashSet};
 
 /// No finding is drawn from fewer files of one directory and extension.
 const MANY: usize = 128;
-/// Of these, so many are looked at one by one. More of them change no finding.
+/// Of these, so many are looked at one by one. More of them change no finding but its severity near the limit on
+/// descriptors, which has a finding of its own.
 const LOOKED_AT: usize = 1024;
 
 /// Reads it. Gaps are not reported here: `fdscan PID` reports them.

@@ -14,7 +14,7 @@ pub struct Links {
     pub inotify: Vec<i32>,
     /// Descriptors that have a path, with the path without ` (deleted)`.
     pub files: Vec<(i32, Name)>,
-    /// All others, with the texts of their links.
+    /// All that have no path, inotify instances among them, with the texts of their links.
     pub others: Vec<(i32, Name)>,
 }
 
