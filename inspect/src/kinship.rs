@@ -86,9 +86,31 @@ impl<R: Relative> ProcessTree<R> {
         self.ancestors(of).any(|at| at.pid() == who.pid())
     }
 
-    /// One server's processes, as far as their starts show.
-    pub fn related(&self, a: &R, b: &R) -> bool {
-        self.are_of_one_line(a, b) || self.are_of_one_start(a, b)
+    /// Whether `new`, which began later than `own`, may be a part of the same server and not a start that should take
+    /// its place. A parent that has ended starts nothing more: then only what came from `own` itself is a part of it.
+    pub fn may_be_of_one_server(&self, own: &R, new: &R) -> bool {
+        let session = own.session() == new.session();
+        let parent = own.ppid() == new.ppid();
+        self.are_of_one_line(own, new)
+            || match self.leads_session(own) {
+                // Its session holds what came from it and nothing else.
+                true => session || (parent && !self.takes_in(own)),
+                false if self.was_adopted(own) => false,
+                // An init in the same session may have started it or adopted it, but not what another one starts.
+                false if self.takes_in(own) => session && parent,
+                false => session || parent,
+            }
+    }
+
+    fn leads_session(&self, own: &R) -> bool {
+        own.session() == Some(own.pid())
+    }
+
+    /// Whether its parent certainly did not start it: a process that does not lead its session has that of the process
+    /// that started it (setsid(2)).
+    fn was_adopted(&self, own: &R) -> bool {
+        let parent = self.parent(own);
+        !self.leads_session(own) && parent.is_some_and(|parent| parent.session() != own.session())
     }
 
     /// Both are one process, or one started the other.
@@ -124,8 +146,8 @@ pub fn relative<R: Relative>(of: &R) -> ProcessRef {
 mod tests {
     use super::*;
 
-    /// PID, parent, start and name.
-    struct Member(u32, u32, u64, &'static str);
+    /// PID, parent, start, name and session.
+    struct Member(u32, u32, u64, &'static str, u32);
 
     impl Relative for Member {
         fn pid(&self) -> u32 {
@@ -134,9 +156,8 @@ mod tests {
         fn ppid(&self) -> Option<u32> {
             Some(self.1)
         }
-        // Each leads its session.
         fn session(&self) -> Option<u32> {
-            Some(self.0)
+            Some(self.4)
         }
         fn began(&self) -> u64 {
             self.2
@@ -159,10 +180,18 @@ mod tests {
     const BOOTSTRAP: u32 = REAPER + 3;
     const NEXT: u32 = REAPER + 4;
 
-    /// PID, parent and start.
+    /// PID, parent and start. Each leads its session.
     fn tree(list: &[(u32, u32, u64)]) -> ProcessTree<Member> {
-        let member = |&(pid, parent, start): &_| Member(pid, parent, start, "p");
+        let member = |&(pid, parent, start): &_| Member(pid, parent, start, "p", pid);
         list.iter().map(member).collect()
+    }
+
+    /// PID, parent and session, in the order of their starts.
+    fn in_sessions(list: &[(u32, u32, u32)]) -> ProcessTree<Member> {
+        let member = |(at, &(pid, parent, session)): (usize, &_)| {
+            Member(pid, parent, at as u64, "p", session)
+        };
+        list.iter().enumerate().map(member).collect()
     }
 
     fn started_by(
@@ -250,6 +279,49 @@ mod tests {
             assert_eq!(tree.are_of_one_start(a, b), together, "{comm}");
             assert!(!tree.are_of_one_line(a, b) && tree.are_of_one_line(reaper, b));
         }
+    }
+
+    #[test]
+    fn a_start_in_the_session_of_an_orphan_is_not_a_part_of_it() {
+        const SHELL: u32 = 7;
+        let part = |list: &[(u32, u32, u32)]| {
+            let tree = in_sessions(list);
+            let [own, new] = [ORPHAN, NEXT].map(|pid| tree.get(pid).unwrap());
+            tree.may_be_of_one_server(own, new)
+        };
+        let init = (INIT, 0, INIT);
+        let from_shell = [init, (SHELL, INIT, SHELL), (ORPHAN, INIT, SHELL)];
+        let then = |more: &[(u32, u32, u32)]| part(&[&from_shell[..], more].concat());
+        // The supervisor is a job of that shell, or nohup's of a shell that has ended, or its bootstrap has ended.
+        assert!(!then(&[
+            (SUPERVISOR, SHELL, SHELL),
+            (NEXT, SUPERVISOR, SHELL)
+        ]));
+        assert!(!then(&[
+            (SUPERVISOR, INIT, SHELL),
+            (NEXT, SUPERVISOR, SHELL)
+        ]));
+        assert!(!then(&[(NEXT, INIT, SHELL)]));
+        // What comes from the orphan is a part of it in any session.
+        assert!(then(&[(BOOTSTRAP, ORPHAN, SHELL), (NEXT, BOOTSTRAP, NEXT)]));
+        // In a container all have the session of its init.
+        let (orphan, supervisor) = ((ORPHAN, INIT, INIT), (SUPERVISOR, INIT, INIT));
+        assert!(!part(&[init, orphan, supervisor, (NEXT, SUPERVISOR, INIT)]));
+        // The init may be a master that starts a worker again, and a live parent the same.
+        assert!(part(&[init, orphan, (NEXT, INIT, INIT)]));
+        let master = (SUPERVISOR, INIT, SUPERVISOR);
+        let worker = (ORPHAN, SUPERVISOR, SUPERVISOR);
+        assert!(part(&[
+            init,
+            master,
+            worker,
+            (NEXT, SUPERVISOR, SUPERVISOR)
+        ]));
+        assert!(part(&[init, master, worker, (NEXT, SUPERVISOR, NEXT)]));
+        // A server that made its session: all in it came from it, even if what lay between has ended.
+        let leader = (ORPHAN, INIT, ORPHAN);
+        assert!(part(&[init, leader, (NEXT, INIT, ORPHAN)]));
+        assert!(!part(&[init, leader, (NEXT, INIT, NEXT)]));
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //! `session`, `leads_session` and `session_leader_alive` tell where it came from. `siblings` are up to five PIDs that
 //! tried to take its place. `starts_in_vain` counts starts that ended during `--for`, and `seconds` is its duration;
 //! both are null after a single look, which sees only siblings that still run. `supervisor` is the process that starts
-//! them (PID and name). A start counts if it has the same command line, or the same directory and port.
+//! them (PID and name). A start counts if it has the same command line, or if the same program, in the same directory, was
+//! given the same port: as a word of its command, or by PORT.
 //!
 //! Severity: warning if another start that still runs or has failed was seen. Info for an orphan with a TCP port and no
 //! such rival.
@@ -53,14 +54,15 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     vec![finding(facts, origin, &rivals)]
 }
 
-/// Whether its parent did not start it but adopted it when the leader of its session ended. A process that leads its
-/// own session may have been started that way, unless its parent adopts all orphans: init does, and so does an ancestor
-/// of the process that starts its rivals (prctl(2), PR_SET_CHILD_SUBREAPER).
+/// Whether its parent did not start it but adopted it. A process that leads its own session may have been started that
+/// way, unless its parent adopts all orphans: init does, and so does an ancestor of the process that starts its rivals
+/// (prctl(2), PR_SET_CHILD_SUBREAPER). While the leader of its session runs, somebody may want it as it is, unless starts
+/// failed.
 fn is_orphan(origin: &Origin, rivals: &Rivals<'_>) -> bool {
     if origin.leads_session {
         origin.parent_is_init || rivals.started_by().any(|by| by.below_its_parent)
     } else {
-        !origin.leader_alive && !origin.parent_in_session
+        !origin.parent_in_session && (!origin.leader_alive || !rivals.ended.is_empty())
     }
 }
 

@@ -35,6 +35,7 @@ mod progress;
 mod reach;
 mod redact;
 mod report;
+mod respawns;
 mod schema_check;
 mod served;
 mod servers;

@@ -2,7 +2,7 @@
 //! once, so a single look rarely sees it.
 
 use crate::gather::process::processes::Processes;
-use crate::gather::process::status;
+use crate::gather::process::{program, status};
 use crate::gather::servers::process_tree::{ProcessTree, living};
 use crate::gather::subject::proc_dir::ProcDir;
 use crate::model::{Name, Process, Respawn, Respawns};
@@ -17,11 +17,7 @@ pub const INTERVAL: Duration = Duration::from_millis(5);
 pub struct RespawnWatch {
     tree: ProcessTree,
     own: Stat,
-    command: Vec<Name>,
-    /// Its working directory and the ports it listens on: a process that wants these wants its place, whatever its
-    /// command. The worker of a reloading server has a different command from the one that starts the server.
-    cwd: Option<Name>,
-    ports: Vec<String>,
+    place: Place,
     /// When it began, in clock ticks since boot.
     since: u64,
     /// The PID that was assigned last.
@@ -29,6 +25,17 @@ pub struct RespawnWatch {
     new_processes: Vec<NewProcess>,
     seen: Respawns,
     began: Instant,
+}
+
+/// What a process wants that should take another one's place.
+struct Place {
+    command: Vec<Name>,
+    /// Its program, working directory and ports. Who wants these wants its place, whatever the command: the worker of a
+    /// reloading server has a different command from the one that starts the server. What asks a server whether it is
+    /// well is another program.
+    program: Vec<Name>,
+    cwd: Option<Name>,
+    ports: Vec<String>,
 }
 
 /// A process that began meanwhile.
@@ -51,14 +58,7 @@ impl RespawnWatch {
         let tree = ProcessTree::read();
         Some(RespawnWatch {
             own: tree.get(process.pid)?.clone(),
-            command: process.cmdline.clone()?,
-            cwd: process.surroundings.cwd.clone(),
-            ports: process
-                .surroundings
-                .listeners
-                .iter()
-                .filter_map(|listener| Some(listener.port?.to_string()))
-                .collect(),
+            place: Place::of(process)?,
             since: sys::since_boot().as_millis() as u64 * procfs::ticks_per_second() / 1000,
             tree,
             newest,
@@ -106,8 +106,9 @@ impl RespawnWatch {
             let Some(stat) = living(pid) else { continue };
             // A process that ends soon is added too: a bootstrap is gone before the server that it started.
             self.tree.add(stat.clone());
-            // A process at a terminal is a client.
-            if stat.tty_nr == 0 && !self.tree.related(&self.own, &stat) {
+            // What is started by hand is a client.
+            let by_hand = stat.tty_nr != 0 && stat.ppid == stat.session;
+            if !by_hand && !self.tree.may_be_of_one_server(&self.own, &stat) {
                 self.new_processes.push(NewProcess {
                     pid,
                     stat,
@@ -121,7 +122,7 @@ impl RespawnWatch {
 
     fn look_again(&mut self, is_due: impl Fn(&NewProcess) -> bool) {
         let (tree, own, ended) = (&self.tree, &self.own, &mut self.seen.ended);
-        let (command, cwd, ports, since) = (&self.command, &self.cwd, &self.ports, self.since);
+        let (place, since) = (&self.place, self.since);
         self.new_processes.retain_mut(|process| {
             if !is_due(process) {
                 return true;
@@ -138,10 +139,7 @@ impl RespawnWatch {
                 return false;
             }
             let theirs = ProcDir::open(process.pid).ok();
-            process.same_place = theirs.is_some_and(|dir| {
-                let line = status::command_line(&dir);
-                line.as_ref() == Some(command) || wants(&dir, line.as_deref(), cwd.as_ref(), ports)
-            });
+            process.same_place = theirs.is_some_and(|dir| place.is_wanted_by(&dir));
             process.due = Instant::now() + process.wait;
             process.wait *= 2;
             true
@@ -149,25 +147,62 @@ impl RespawnWatch {
     }
 }
 
-/// Whether a process was given one of `ports`, in its arguments or by PORT, and works in the directory `cwd`.
-fn wants(dir: &ProcDir, line: Option<&[Name]>, cwd: Option<&Name>, ports: &[String]) -> bool {
-    if ports.is_empty()
-        || cwd.is_none()
-        || dir.read_link("cwd").ok().map(Name::from).as_ref() != cwd
-    {
-        return false;
-    }
-    // `--port 8000`, `--port=8000`, `127.0.0.1:8000`; not 18000.
-    let names = |text: &[u8]| {
-        let mut numbers = text.split(|b| !b.is_ascii_digit());
-        numbers.any(|number| ports.iter().any(|port| port.as_bytes() == number))
-    };
-    let mut words = line.into_iter().flatten().skip(1);
-    words.any(|word| names(word.as_bytes()))
-        || dir.read("environ").is_ok_and(|text| {
-            let mut all = text.split(|&b| b == 0);
-            all.any(|variable| variable.strip_prefix(b"PORT=").is_some_and(names))
+impl Place {
+    fn of(process: &Process) -> Option<Place> {
+        let command = process.cmdline.clone()?;
+        let listeners = process.surroundings.listeners.iter();
+        Some(Place {
+            program: program::paths(&ProcDir::open(process.pid).ok()?, &command),
+            command,
+            cwd: process.surroundings.cwd.clone(),
+            ports: listeners
+                .filter_map(|listener| Some(listener.port?.to_string()))
+                .collect(),
         })
+    }
+
+    fn is_wanted_by(&self, dir: &ProcDir) -> bool {
+        let line = status::command_line(dir).unwrap_or_default();
+        if line == self.command && !line.is_empty() {
+            return true;
+        }
+        if self.ports.is_empty()
+            || self.cwd.is_none()
+            || dir.read_link("cwd").ok().map(Name::from) != self.cwd
+        {
+            return false;
+        }
+        let program = program::paths(dir, &line);
+        // Of a worker that was started from code, or that has set its title, no script is known.
+        let same_script = || self.program.len() == 1 || self.program == program;
+        self.program.first() == program.first()
+            && (line.iter().skip(1).any(|word| self.is_given(word))
+                || (same_script() && self.has_port(dir)))
+    }
+
+    /// Whether a word of a command gives one of the ports. A URL is what a client asks, and code may be a client.
+    fn is_given(&self, word: &Name) -> bool {
+        let word = word.as_bytes();
+        let is_url = word.starts_with(b"http://") || word.starts_with(b"https://");
+        !is_url && !word.iter().any(u8::is_ascii_whitespace) && self.names(word)
+    }
+
+    /// Whether PORT is one of the ports.
+    fn has_port(&self, dir: &ProcDir) -> bool {
+        dir.read("environ").is_ok_and(|text| {
+            let mut all = text.split(|&b| b == 0);
+            all.any(|variable| {
+                let port = variable.strip_prefix(b"PORT=");
+                port.is_some_and(|port| self.names(port))
+            })
+        })
+    }
+
+    /// `8000`, `--port=8000`, `127.0.0.1:8000`; not `18000`.
+    fn names(&self, text: &[u8]) -> bool {
+        let mut numbers = text.split(|b| !b.is_ascii_digit());
+        numbers.any(|number| self.ports.iter().any(|port| port.as_bytes() == number))
+    }
 }
 
 /// The last field of /proc/loadavg (proc_loadavg(5)): while it does not change, no process has started.
