@@ -46,8 +46,11 @@ pub struct Stray {
     mask: u32,
 }
 
+/// What is done just before a watch is changed, with the inode it is on. What was found there may turn out to be another one.
+pub type JustBefore<'a> = dyn Fn(&Target, &Change, &OwnedFd) + Sync + 'a;
+
 /// Makes the changes; one outcome for each, in their order.
-pub fn apply(target: &Target, changes: &[Change]) -> Vec<Outcome> {
+pub fn apply(target: &Target, changes: &[Change], just_before: &JustBefore<'_>) -> Vec<Outcome> {
     // It holds a directory of each mount open.
     let new = changes.iter();
     let new = new.map(|change| (change.instance, change.watch, Mask(change.after)));
@@ -59,7 +62,7 @@ pub fn apply(target: &Target, changes: &[Change]) -> Vec<Outcome> {
         let mut strays = Vec::new();
         let each = changes
             .iter()
-            .map(|c| change(target, (opener, inodes), c, &mut strays));
+            .map(|c| change(target, (opener, inodes), c, just_before, &mut strays));
         (each.collect::<Vec<_>>(), strays)
     };
     let (mut outcomes, mut strays) = (Vec::with_capacity(changes.len()), Vec::new());
@@ -85,7 +88,13 @@ pub fn apply(target: &Target, changes: &[Change]) -> Vec<Outcome> {
             add(done.unwrap_or_else(|| one(share)));
         }
     });
-    guess(target, opener, changes, &mut outcomes, &mut strays);
+    guess(
+        target,
+        opener,
+        changes,
+        just_before,
+        (&mut outcomes, &mut strays),
+    );
     remove_strays(target, &strays);
     outcomes
 }
@@ -94,6 +103,7 @@ fn change(
     target: &Target,
     (opener, inodes): (&Opener<'_>, &Inodes),
     change: &Change,
+    just_before: &JustBefore<'_>,
     strays: &mut Vec<Stray>,
 ) -> Outcome {
     let Some(copy) = target.copy(change.instance) else {
@@ -101,7 +111,10 @@ fn change(
     };
     // As long as it is held, the inode and the watch on it stay, even when its last name goes.
     match inodes.open(opener, change) {
-        Ok(inode) => place(copy, &inode, change, strays),
+        Ok(inode) => {
+            just_before(target, change, &inode);
+            place(copy, &inode, change, strays)
+        }
         Err(why) => Outcome::Failed(why),
     }
 }
@@ -208,8 +221,8 @@ fn guess(
     target: &Target,
     opener: &Opener<'_>,
     changes: &[Change],
-    outcomes: &mut [Outcome],
-    strays: &mut Vec<Stray>,
+    just_before: &JustBefore<'_>,
+    (outcomes, strays): (&mut [Outcome], &mut Vec<Stray>),
 ) {
     for with_contested in [false, true] {
         for (change, outcome) in changes.iter().zip(&mut *outcomes) {
@@ -219,6 +232,7 @@ fn guess(
             let likely = opener.guess(change.instance, change.watch);
             let likely = likely.filter(|&(_, contested)| contested == with_contested);
             if let (Some(copy), Some((inode, _))) = (target.copy(change.instance), likely) {
+                just_before(target, change, &inode);
                 *outcome = place(copy, &inode, change, strays);
                 match outcome {
                     Outcome::Done => target.guesses.was_right(),

@@ -41,7 +41,7 @@ use inspect::findings::{Remedies, still_woken};
 use inspect::gather::{Gaps, ProcessHandle};
 use inspect::output;
 use pass::Pass;
-pub use pass::{Stopped, run as make_pass};
+pub use pass::{Stopped, run_with as make_pass};
 use paused::paused;
 pub use plan::{By, Change, SHOWN};
 use record::Record;

@@ -4,7 +4,7 @@
 //! More than two looks are needed where directories can only be listed once the watches on them do not
 //! report it any more (an unprivileged user finds paths by listing), and where watches come meanwhile.
 
-use super::apply::{Outcome, apply};
+use super::apply::{JustBefore, Outcome, apply};
 use super::plan::{self, Change};
 use super::refused::Refused;
 use super::target::Target;
@@ -128,6 +128,19 @@ pub fn run(
     plan: &mut Plan<'_>,
     prepare: &mut Prepare<'_>,
 ) -> Result<Pass, Stopped> {
+    run_with(target, plan, prepare, &|_, _, _| {})
+}
+
+/// The same, with what is done just before each change.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_with(
+    target: &mut Target,
+    plan: &mut Plan<'_>,
+    prepare: &mut Prepare<'_>,
+    just_before: &JustBefore<'_>,
+) -> Result<Pass, Stopped> {
     let start = Instant::now();
     let mut done = BTreeMap::new();
     // What could not be changed by the last changes, and why.
@@ -160,7 +173,7 @@ pub fn run(
         refused.clear();
         let thorough = !progress;
         progress = false;
-        for (change, outcome) in changes.iter().zip(apply(target, &changes)) {
+        for (change, outcome) in changes.iter().zip(apply(target, &changes, just_before)) {
             match outcome {
                 Outcome::Done => {
                     progress = true;

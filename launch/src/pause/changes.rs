@@ -67,6 +67,7 @@ impl Changes {
             let one = || (name.clone(), *is);
             match before.get(name) {
                 None => changes.new.push(one()),
+                Some(was) if was.is_uncertain() => changes.new.push(one()),
                 Some(was) if was.is_same(is) => {
                     let became = was.became(is);
                     // The entries of a directory are its own matter, and count as its names.
@@ -133,6 +134,12 @@ mod tests {
         fs::rename(at("old"), at("new")).unwrap();
         // Its entries change its times, and are its own matter.
         fs::write(at("dir/inside"), "").unwrap();
+        fs::write(at("uncertain"), "").unwrap();
+        let before = [&b"uncertain"[..], b"uncertain-gone"]
+            .map(|name| (name.to_vec(), State::uncertain()))
+            .into_iter()
+            .chain(before)
+            .collect();
         let now = look(dir.path());
         let changes = Changes::between(&before, &now);
         assert_eq!(
@@ -140,10 +147,11 @@ mod tests {
             [
                 (b"dir-gone".to_vec(), true),
                 (b"gone".to_vec(), false),
-                (b"old".to_vec(), false)
+                (b"old".to_vec(), false),
+                (b"uncertain-gone".to_vec(), false)
             ]
         );
-        assert_eq!(words(&changes.new), [&b"new"[..], b"other"]);
+        assert_eq!(words(&changes.new), [&b"new"[..], b"other", b"uncertain"]);
         assert_eq!(words(&changes.replaced), [b"replaced"]);
         assert_eq!(words(&changes.written), [b"written"]);
         assert_eq!(words(&changes.attributes), [b"mode"]);

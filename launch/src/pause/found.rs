@@ -1,7 +1,7 @@
 //! The watches of a pause, found again: in the processes that have them now.
 
 use super::known::WatchId;
-use super::muted::muted;
+use super::muted::{muted, without_reads};
 use super::processes::watching;
 use super::state::Inode;
 use crate::heal::{SHOWN, Target};
@@ -140,6 +140,8 @@ impl Wanted {
         let beyond = watch.mask.0 ^ muted(mask) & SHOWN;
         let one_kind =
             self.half_told && beyond & mask & ALL_EVENTS == beyond && beyond.is_power_of_two();
-        (beyond == 0 || one_kind).then_some(mask)
+        // Its guardian was killed between two steps.
+        let half_muted = watch.mask.0 & SHOWN == without_reads(mask) & SHOWN;
+        (beyond == 0 || one_kind || half_muted).then_some(mask)
     }
 }

@@ -7,7 +7,6 @@ use super::processes::{self, watching};
 use super::recover::recover;
 use super::replay::Replay;
 use super::resume::resume;
-use super::state;
 use super::store::{PATIENCE, Store, covering, dirs};
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::{pidfd, process, signal, socket, words};
@@ -83,7 +82,6 @@ impl Guardian {
     /// Mutes, and says what it came to.
     fn begin(request: Request) -> Result<(Guardian, String), String> {
         let signals = signal::descriptor().map_err(|e| words(&e))?;
-        let since = state::now();
         let store =
             Store::open(PATIENCE).map_err(|e| format!("no record can be kept: {}", words(&e)))?;
         let mut text = recover(&store);
@@ -101,7 +99,7 @@ impl Guardian {
         };
         write(&record)?;
         let mut guardian = Guardian {
-            pause: Pause::new(record, since),
+            pause: Pause::new(record),
             pids: request.pids,
             ends: Instant::now() + timeout,
             signals,

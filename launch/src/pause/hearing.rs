@@ -3,7 +3,7 @@
 
 use super::found::{Found, Muted};
 use super::known::Known;
-use super::muted::muted;
+use super::muted::{muted, without_reads};
 use super::replay::Replay;
 use super::state::Inode;
 use super::told::Told;
@@ -194,6 +194,22 @@ impl Hearing {
                 list.iter().take(1).cloned().collect()
             }
             Replay::One | Replay::None => Vec::new(),
+        }
+    }
+
+    /// Lets the watches of an inode hear everything but reads: they would report the next look at it.
+    pub fn hear(&mut self, inode: Inode) {
+        self.set_all(inode, without_reads);
+    }
+
+    /// Mutes them again.
+    pub fn mute(&mut self, inode: Inode) {
+        self.set_all(inode, muted);
+    }
+
+    fn set_all(&mut self, inode: Inode, mask: fn(u32) -> u32) {
+        for at in self.on.get(&inode).cloned().unwrap_or_default() {
+            self.set(at, mask);
         }
     }
 

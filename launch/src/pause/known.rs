@@ -1,7 +1,7 @@
 //! What is known of what is watched: as it was when its watches were muted.
 
 use super::changes::{Names, names};
-use super::state::{State, Time, state_since};
+use super::state::{State, now, state_since};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -21,14 +21,23 @@ pub struct Known {
 }
 
 impl Known {
-    /// What it is now, by an open file.
-    pub fn of(fd: Rc<OwnedFd>, since: Time) -> Option<Known> {
+    /// An open file, and what it was at first.
+    pub fn new(fd: Rc<OwnedFd>, first: Snapshot) -> Option<Known> {
         let path = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()?;
         Some(Known {
             path: path.into_os_string().into_vec(),
-            snapshots: vec![Snapshot::of(&fd, since, Vec::new())?],
+            snapshots: vec![first],
             fd,
         })
+    }
+
+    /// One more watch on it was muted, after a look; without one it is as it was at the last.
+    pub fn is_of(&mut self, watch: WatchId, look: Option<Snapshot>) {
+        self.snapshots.extend(look);
+        // All that no other snapshot names are of the first.
+        if let [_, .., last] = &mut self.snapshots[..] {
+            last.of.push(watch);
+        }
     }
 
     /// What it was at first.
@@ -75,14 +84,31 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// What an inode is now, for watches that are muted now.
-    pub fn of(fd: &OwnedFd, since: Time, of: Vec<WatchId>) -> Option<Snapshot> {
+    /// What an inode is now.
+    pub fn of(fd: &OwnedFd) -> Option<Snapshot> {
+        // The next change in the same tick of the clock may not show.
+        let since = now();
         let state = state_since(fd, since).ok()?;
         let names = state
             .is_dir()
             .then(|| names(fd.as_fd(), since).ok())
             .flatten();
-        Some(Snapshot { of, state, names })
+        Some(Snapshot {
+            of: Vec::new(),
+            state,
+            names,
+        })
+    }
+
+    /// Looks again, after the mute: what came in between may have been heard or not.
+    pub fn add_what_came(&mut self, fd: &OwnedFd) {
+        let is_as_it_was =
+            State::of(fd.as_fd()).is_ok_and(|now| now.modified == self.state.modified);
+        if let Some(before) = self.names.as_mut().filter(|_| !is_as_it_was) {
+            for name in names(fd.as_fd(), now()).unwrap_or_default().into_keys() {
+                before.entry(name).or_insert_with(State::uncertain);
+            }
+        }
     }
 }
 

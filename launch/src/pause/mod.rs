@@ -3,7 +3,7 @@
 //! ```text
 //! launcher ------> guardian, in a session of its own
 //!  |                 [guardian]  a record of who pauses what       [store]
-//!  |                 [muted]     masks that report nothing; what was there, by name
+//!  |                 [muted]     what is there, by name, and then masks that report nothing
 //!  |                 [held]      or, under `watchfix run` with reads judged: its supervisor withholds the records
 //!  |  <- ready ---   looks every 250 ms for watches placed meanwhile
 //!  +--> CMD
@@ -27,6 +27,7 @@ mod held;
 mod known;
 mod left;
 mod list;
+mod looks;
 mod message;
 mod moved;
 mod muted;
@@ -38,6 +39,7 @@ mod release;
 mod replay;
 mod resume;
 mod state;
+mod still;
 mod store;
 mod tell;
 mod told;

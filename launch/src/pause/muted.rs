@@ -1,15 +1,19 @@
 //! Muting: the watches in the trees of a pause get a mask that reports nothing, in place, as `heal` changes masks.
+//!
+//! Each watch is muted right after a look at what it is on. Before that it no longer reports reads: it would report the look.
 
 use super::held::{Held, is_supervisor};
 use super::known::{Known, Snapshot, WatchId, open_at};
-use super::state::{Inode, Time, now};
+use super::looks::{Look, Looks};
+use super::state::Inode;
 use super::store::Store;
 use super::trees::{Listed, Trees};
 use crate::heal::{By, Change, Refused, Stopped, Target, make_pass};
 use inspect::gather::{Gaps, ProcessHandle, sees_as_we_do, without_paths};
 use inspect::model::{Device, PauseRecord, PausedWatch, Started, Watch};
-use rules::event::{ALL_EVENTS, EXCL_UNLINK, ONESHOT, UNMOUNT};
+use rules::event::{ACCESS, ALL_EVENTS, CLOSE_NOWRITE, EXCL_UNLINK, ONESHOT, OPEN, UNMOUNT};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,6 +23,16 @@ const PATH_TIMEOUT: Duration = Duration::from_secs(1);
 /// The mask of a muted watch: UNMOUNT, which every watch has, and the flags that say when it ends.
 pub fn muted(mask: u32) -> u32 {
     UNMOUNT | mask & (ONESHOT | EXCL_UNLINK)
+}
+
+/// The mask of a watch that is about to be muted.
+pub fn without_reads(mask: u32) -> u32 {
+    UNMOUNT | mask & !(ACCESS | OPEN | CLOSE_NOWRITE)
+}
+
+/// Whether it has to be.
+fn reports_looks(mask: u32) -> bool {
+    without_reads(mask) & ALL_EVENTS != mask & ALL_EVENTS
 }
 
 fn fires(mask: u32) -> bool {
@@ -31,8 +45,6 @@ pub struct Pause {
     pub record: PauseRecord,
     /// The inodes whose watches were muted.
     pub known: BTreeMap<Inode, Known>,
-    /// When the first look began.
-    since: Time,
     trees: Trees,
     devices: HashSet<Device>,
     places: HashMap<PausedKey, usize>,
@@ -65,13 +77,12 @@ pub struct Outcome {
 
 impl Pause {
     /// Nothing is muted yet.
-    pub fn new(record: PauseRecord, since: Time) -> Pause {
+    pub fn new(record: PauseRecord) -> Pause {
         let trees = Trees::of(&record);
         Pause {
             devices: trees.devices(),
             trees,
             known: BTreeMap::new(),
-            since,
             places: HashMap::new(),
             begun: false,
             listed: Listed::default(),
@@ -157,7 +168,10 @@ impl Pause {
                             watch: at,
                             wd: watch.wd,
                             before,
-                            after: muted(before),
+                            after: match reports_looks(before) {
+                                true => without_reads(before),
+                                false => muted(before),
+                            },
                             by: By::Pause,
                         });
                     }
@@ -172,11 +186,23 @@ impl Pause {
                     more += new;
                 }
             }
+            // One watch would report the look at what another one is on.
+            if changes.iter().any(|change| reports_looks(change.before)) {
+                changes.retain(|change| reports_looks(change.before));
+            }
             changes
         };
         let first = self.record.watches.len();
-        // What is changed between the mute and the look at what is there has to be told.
-        let since = if self.begun { now() } else { self.since };
+        // Who watches from now on knows what is there.
+        let looks = match self.begun {
+            true => Looks::default(),
+            false => Looks::after(&self.known),
+        };
+        let look = |target: &Target, change: &Change, file: &OwnedFd| {
+            if !reports_looks(change.before) {
+                looks.look(target, change, file);
+            }
+        };
         let (record, places) = (&mut self.record, &mut self.places);
         let noted = |fd: i32, watch: &Watch, held: bool| PausedWatch {
             process,
@@ -200,7 +226,7 @@ impl Pause {
             }
             store.write(record).map_err(|e| e.to_string())
         };
-        let pass = match make_pass(&mut target, &mut plan, &mut note) {
+        let pass = match make_pass(&mut target, &mut plan, &mut note, &look) {
             Ok(pass) => pass,
             Err(Stopped::Refused(refused)) => return Err(refused),
             Err(Stopped::Unprepared(why)) => return Err(Refused::NotPermitted(why)),
@@ -230,13 +256,8 @@ impl Pause {
             // Nothing is to be restored by who finds it: it is to be read.
             let _ = store.write(record);
         }
-        let mut new: HashMap<Inode, Vec<WatchId>> = HashMap::new();
-        for watch in self.record.watches.get(first..).unwrap_or_default() {
-            let inode = (watch.device, watch.inode);
-            new.entry(inode)
-                .or_default()
-                .push((pid, watch.fd, watch.wd));
-        }
+        let new = self.record.watches.get(first..).unwrap_or_default();
+        let new: HashSet<WatchId> = new.iter().map(|w| (pid, w.fd, w.wd)).collect();
         let opener = target.handle.opener();
         for (at, instance) in target.handle.process().inotify.iter().enumerate() {
             for (number, watch) in instance.watches.iter().enumerate() {
@@ -244,28 +265,35 @@ impl Pause {
                 if on_them && watch.path.is_none() && fires(watch.mask.0) && has_paths {
                     outcome.unknown += 1;
                 }
-                let inode = (watch.device.0, watch.inode);
                 if !done.contains(&(at, watch.wd)) {
                     continue;
                 }
-                if let Some(known) = self.known.get_mut(&inode) {
-                    if let Some(of) = new.remove(&inode).filter(|_| self.begun) {
-                        known.snapshots.extend(Snapshot::of(&known.fd, since, of));
+                let (file, snapshot) = match looks.take((at, watch.wd)) {
+                    Some(Look { file, mut snapshot }) => {
+                        if let Some(file) = &file {
+                            snapshot.add_what_came(file);
+                        }
+                        (file, Some(snapshot))
+                    }
+                    None => (None, None),
+                };
+                if let Some(known) = self.known.get_mut(&(watch.device.0, watch.inode)) {
+                    let id = (pid, instance.fd, watch.wd);
+                    // Who places a watch again is told what has changed since it was muted first.
+                    if new.contains(&id) {
+                        known.is_of(id, snapshot);
                     }
                     continue;
                 }
-                new.remove(&inode);
                 // By a mount of ours, if there is one: entries are moved within one mount only (rename(2), EXDEV).
                 let own = (!has_paths).then(|| open_at(&place(watch)?, watch.inode));
-                let other = || opener.open(at, number).ok().map(Rc::new);
-                match own
-                    .flatten()
-                    .or_else(other)
-                    .and_then(|fd| Known::of(fd, since))
-                {
-                    Some(known) => {
-                        self.known.insert(inode, known);
-                    }
+                let file = || file.or_else(|| opener.open(at, number).ok()).map(Rc::new);
+                let known = own.flatten().or_else(file).and_then(|file| {
+                    let first = snapshot.or_else(|| Snapshot::of(&file))?;
+                    Known::new(file, first)
+                });
+                match known {
+                    Some(known) => drop(self.known.insert((watch.device.0, watch.inode), known)),
                     None => outcome.not_held += 1,
                 }
             }

@@ -34,7 +34,7 @@ impl Pause {
 
     /// A pause somebody else has begun, from what is on record: what is where it was is opened.
     pub fn of_record(record: PauseRecord, names: &str) -> Pause {
-        let mut pause = Pause::new(record, (i64::MAX, 0));
+        let mut pause = Pause::new(record);
         let mut known: Option<(Inode, Vec<u8>)> = None;
         let mut snapshots: Vec<Snapshot> = Vec::new();
         for line in names.lines().chain(["at"]) {

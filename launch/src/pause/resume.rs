@@ -6,7 +6,7 @@
 //! directories, the deepest first           what became of their entries, told; to who watches the entries, too
 //! files whose directory is not watched     what became of them, told
 //! what was renamed                         told to who watches it
-//! directories, the deepest first           what was changed since, told; masks back
+//! directories, the deepest first           what was changed since, told; masks back, unless more was changed
 //! files                                    the same
 //! ```
 
@@ -28,15 +28,12 @@ use super::trees::Trees;
 use crate::sys::process::Hurry;
 use inspect::gather::sees_as_we_do;
 use inspect::model::PauseRecord;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-
-/// How often a directory that changes while its changes are told is looked at again.
-const ROUNDS: usize = 4;
 
 /// Ends a pause: returns what was told. `note` is called with each directory that is made beside the trees, before
 /// anything is put into it.
@@ -94,9 +91,12 @@ pub fn resume(pause: &mut Pause, note: &mut dyn FnMut(&PauseRecord)) -> Told {
     told
 }
 
-struct Resume<'a> {
-    known: &'a mut BTreeMap<Inode, Known>,
-    telling: Telling<'a>,
+/// The end of a pause while it is told.
+pub struct Resume<'a> {
+    /// What was muted.
+    pub known: &'a mut BTreeMap<Inode, Known>,
+    /// Who hears of it.
+    pub telling: Telling<'a>,
 }
 
 impl Resume<'_> {
@@ -136,21 +136,16 @@ impl Resume<'_> {
         moved::tell(self.known, &moved, &mut self.telling);
         for (_, inode) in dirs {
             self.tell_what_changes_still(inode);
-            if let Some(known) = self.known.get(&inode) {
-                // Not before: what is aside in here may be another directory's.
-                self.telling.asides.leave(&known.path);
-            }
             self.restore(inode);
         }
-        let now = files::states(self.known, &files, &self.telling.own);
-        let changed_files = self.changed_files(&now, &states);
-        files::tell(self.known, changed_files, &mut self.telling);
+        self.tell_files_that_change_still(&files, states);
         for inode in files {
             self.restore(inode);
         }
     }
 
-    fn changed_files(&self, now: &States, since: &States) -> ChangedFiles {
+    /// What became of watched files.
+    pub fn changed_files(&self, now: &States, since: &States) -> ChangedFiles {
         files::changed(self.known, &self.telling.hearing, now, since)
     }
 
@@ -172,7 +167,7 @@ impl Resume<'_> {
     }
 
     /// What became of a directory's entries since it was muted, or looked at last, by snapshot.
-    fn look(&mut self, inode: Inode) -> Vec<(usize, Changes)> {
+    pub fn look(&mut self, inode: Inode) -> Vec<(usize, Changes)> {
         let mut looked = Vec::new();
         let Some(known) = self.known.get_mut(&inode) else {
             return looked;
@@ -224,7 +219,12 @@ impl Resume<'_> {
 
     /// Tells what became of a directory's entries to the watches that were muted at each snapshot, and to the watches of
     /// the entries themselves.
-    fn tell_dir(&mut self, inode: Inode, changes: Vec<(usize, Changes)>, files: &mut ChangedFiles) {
+    pub fn tell_dir(
+        &mut self,
+        inode: Inode,
+        changes: Vec<(usize, Changes)>,
+        files: &mut ChangedFiles,
+    ) {
         let Some(known) = self.known.get(&inode) else {
             return;
         };
@@ -244,11 +244,21 @@ impl Resume<'_> {
                 who.add_files(inode.0, &changes, files);
             }
             let of = Of::Dir(&path, fd.as_fd());
-            self.telling.tell(&who, of, &changes);
+            let never_told = self.telling.tell(&who, of, &changes);
+            self.forget(inode, at, &never_told);
             if State::of(fd.as_fd()).is_ok_and(|now| now.modified != as_found.modified) {
                 // Who is not the owner cannot.
                 let _ = put_times_back(&fd, &as_found);
             }
+        }
+    }
+
+    /// Names whose end is not to be told either.
+    fn forget(&mut self, inode: Inode, at: usize, names: &HashSet<Vec<u8>>) {
+        let known = self.known.get_mut(&inode);
+        let snapshot = known.and_then(|known| known.snapshots.get_mut(at));
+        if let Some(before) = snapshot.and_then(|snapshot| snapshot.names.as_mut()) {
+            before.retain(|name, _| !names.contains(name));
         }
     }
 
@@ -257,22 +267,6 @@ impl Resume<'_> {
         known.map_or_else(Vec::new, |known| {
             self.telling.hearing.muted_at(inode, known, at)
         })
-    }
-
-    /// Tells what somebody changes while the rest is told.
-    fn tell_what_changes_still(&mut self, inode: Inode) {
-        // Who is to hear one change has heard it.
-        let rounds = match self.telling.hearing.replay() {
-            Replay::All => ROUNDS,
-            Replay::One | Replay::None => 0,
-        };
-        for _ in 0..rounds {
-            let changes = self.look(inode);
-            if changes.is_empty() {
-                return;
-            }
-            self.tell_dir(inode, changes, &mut ChangedFiles::new());
-        }
     }
 
     /// Tells a directory's own permissions and owner, unless they are told in the directory above.

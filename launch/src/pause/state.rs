@@ -88,6 +88,16 @@ impl State {
         }
     }
 
+    /// Of a name that came or went while its directory was muted: nobody knows whether that was heard.
+    pub fn uncertain() -> State {
+        State::default()
+    }
+
+    /// Whether it is that.
+    pub fn is_uncertain(&self) -> bool {
+        self.mode == 0
+    }
+
     /// Where the time of birth says nothing.
     pub fn without_birth(self) -> State {
         State { born: None, ..self }

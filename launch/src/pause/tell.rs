@@ -114,8 +114,8 @@ impl Telling<'_> {
         Ok((aside, number))
     }
 
-    /// Tells all: ends before news, news before writes.
-    pub fn tell(&mut self, who: &Who, of: Of<'_>, changes: &Changes) {
+    /// Tells all: ends before news, news before writes. Returns new names that had gone again before they were told.
+    pub fn tell(&mut self, who: &Who, of: Of<'_>, changes: &Changes) -> HashSet<Vec<u8>> {
         let mut unannounced = HashSet::new();
         if let Of::Dir(path, dir) = of {
             self.tell_gone(&who.dir, path, dir, changes);
@@ -134,8 +134,13 @@ impl Telling<'_> {
             // One that has gone meanwhile has no time of a change.
             if let Ok(now) = of.at(name).state() {
                 self.own.note(before, &now);
+                unannounced.remove(name);
             }
         }
+        // What was something else before had been heard of.
+        let files = new.iter().filter(|(_, state)| !state.is_dir());
+        let names = files.map(|(name, _)| name.clone());
+        names.filter(|name| unannounced.contains(name)).collect()
     }
 
     /// [`Hearing::phase`] for each of a list; nothing where there is none.
