@@ -102,9 +102,10 @@ impl Snapshot {
 
     /// Looks again, after the mute: what came in between may have been heard or not.
     pub fn add_what_came(&mut self, fd: &OwnedFd) {
-        let is_as_it_was =
-            State::of(fd.as_fd()).is_ok_and(|now| now.modified == self.state.modified);
-        if let Some(before) = self.names.as_mut().filter(|_| !is_as_it_was) {
+        if State::of(fd.as_fd()).is_ok_and(|now| self.state.is_untouched(&now)) {
+            return;
+        }
+        if let Some(before) = &mut self.names {
             for name in names(fd.as_fd(), now()).unwrap_or_default().into_keys() {
                 before.entry(name).or_insert_with(State::uncertain);
             }

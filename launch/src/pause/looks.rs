@@ -52,8 +52,8 @@ impl Looks {
             return;
         };
         let last = lock(&self.0).last.get(&inode).copied();
-        // The names of a directory are as they were; a file tells by its own times what became of it.
-        if last.is_some_and(|last| last.modified == now.modified) {
+        // What is in its files, their own times tell.
+        if last.is_some_and(|last| last.is_untouched(&now)) {
             return;
         }
         let Some(snapshot) = Snapshot::of(file) else {

@@ -110,6 +110,11 @@ impl State {
         self.inode == now.inode && of_a_kind && !born_apart
     }
 
+    /// Whether nothing can have become of it: not even a change in the same tick of the clock ([`State::not_since`]).
+    pub fn is_untouched(&self, now: &State) -> bool {
+        (self.modified, self.changed) == (now.modified, now.changed)
+    }
+
     /// Whether it is a directory.
     pub fn is_dir(&self) -> bool {
         self.is(libc::S_IFDIR)

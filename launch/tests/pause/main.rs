@@ -9,6 +9,7 @@ mod given;
 mod leases;
 mod limits;
 mod names;
+mod others;
 mod places;
 mod supervised;
 mod told;
