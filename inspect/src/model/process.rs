@@ -26,6 +26,12 @@ pub struct Process {
     /// Its effective group.
     #[serde(skip)]
     pub gid: Option<u32>,
+    /// Its supplementary groups; of a process that may be started again.
+    #[serde(skip)]
+    pub groups: Vec<u32>,
+    /// Its HOME, if that is a whole path; of such a process.
+    #[serde(skip)]
+    pub home: Option<Name>,
     /// When it started: RFC 3339, UTC.
     pub start_time: Option<String>,
     /// The same in clock ticks since boot: exact, so with the PID it names the process for good. Linux only: a Mac tells

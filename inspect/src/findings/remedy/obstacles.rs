@@ -62,7 +62,7 @@ impl Remedies {
             ));
         }
         if let Some(uid) = process.uid.filter(|_| self.is_anothers(process))
-            && self.as_owner(uid, process.gid).is_none()
+            && self.as_owner(uid, Some(process)).is_none()
         {
             return Some(format!(
                 "It belongs to user {uid}, and nothing here can start a program as that user: only they can start it with the rules."

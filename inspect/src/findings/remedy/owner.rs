@@ -2,7 +2,7 @@
 
 use super::Remedies;
 use super::quote::{quote, quote_text};
-use crate::model::{Login, Name};
+use crate::model::{Login, Name, Process};
 
 /// How to run a command as another user.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,9 +19,9 @@ pub enum Owner {
 }
 
 impl Remedies {
-    /// How to run a command as user `uid`, whose group is `gid` if that is known. `None` if nothing that is installed
-    /// here can do that.
-    pub(super) fn as_owner(&self, uid: u32, gid: Option<u32>) -> Option<Owner> {
+    /// How to run a command as user `uid`, or as a process of theirs does. `None` if nothing that is installed here can
+    /// do that.
+    pub(super) fn as_owner(&self, uid: u32, process: Option<&Process>) -> Option<Owner> {
         let here = self.system();
         let root = here.person == 0;
         let login = here.logins.get(&uid);
@@ -45,10 +45,17 @@ impl Remedies {
             }
             None if here.setpriv && (root || here.sudo) => {
                 let sudo = if root { "" } else { "sudo " };
-                let gid = gid.unwrap_or(uid);
+                let gid = process.and_then(|process| process.gid).unwrap_or(uid);
+                let groups = process.map_or(&[][..], |process| &process.groups);
+                let groups: Vec<_> = groups.iter().map(u32::to_string).collect();
+                let groups = match groups.is_empty() {
+                    true => "--clear-groups".to_owned(),
+                    false => format!("--groups={}", groups.join(",")),
+                };
+                let home = process.and_then(|process| process.home.clone());
                 words(
-                    format!("{sudo}setpriv --reuid={uid} --regid={gid} --clear-groups"),
-                    "HOME=/ ".into(),
+                    format!("{sudo}setpriv --reuid={uid} --regid={gid} {groups}"),
+                    format!("HOME={} ", quote(&home.unwrap_or_else(|| "/".into()))),
                 )
             }
             _ => return None,

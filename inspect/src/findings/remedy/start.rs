@@ -115,7 +115,7 @@ impl Remedies {
         });
         let command = format!("{variables}{before}{command}");
         if anothers {
-            let owner = self.as_owner(process.uid?, process.gid)?;
+            let owner = self.as_owner(process.uid?, Some(process))?;
             return Some(owner.starts(dir, &command));
         }
         Some(match dir {

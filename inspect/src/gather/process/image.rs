@@ -1,6 +1,7 @@
 //! What a process runs: its program (exe, auxv), and the library in it (environ, maps, ELF headers).
 
 use crate::gather::process::status::split_nul;
+use crate::gather::process::thread::thread;
 use crate::gather::process::{auxv, given_rules, maps, search};
 use crate::gather::subject::Subject;
 use crate::gather::subject::gaps::{Gaps, errno_text, is_gone};
@@ -53,10 +54,15 @@ pub fn program(subject: &mut Subject<'_>) -> Vec<u8> {
     environ
 }
 
-/// Finds the process's program in its own PATH. Only a command for a new start needs that.
-pub fn place_in_path(subject: &mut Subject<'_>, environ: &[u8]) {
+/// Reads what only a command for a new start needs: where its program is in its own PATH, its groups and its home.
+pub fn start(subject: &mut Subject<'_>, environ: &[u8]) {
     let found = search::in_path(subject.dir, subject.mounts, subject.process, environ);
-    subject.process.found_in_path = found;
+    let process = &mut *subject.process;
+    process.found_in_path = found;
+    process.groups = thread(process.pid).map_or_else(|_| Vec::new(), |thread| thread.groups);
+    let mut variables = environ.split(|&b| b == 0);
+    let home = variables.find_map(|variable| variable.strip_prefix(b"HOME="));
+    process.home = home.filter(|home| home.starts_with(b"/")).map(Name::from);
 }
 
 /// Whether a restart may help: the process watches something, or the library it asked for is not loaded.

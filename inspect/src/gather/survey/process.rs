@@ -104,7 +104,7 @@ impl Session {
         coverage::note(subject.dir, subject.process);
         supervisor::note_rules(subject.process);
         if image::may_start_again(subject.process) {
-            image::place_in_path(subject, &environ);
+            image::start(subject, &environ);
         }
         subject.process.healed = healed(subject.process);
         subject.process.paused = paused(subject.process);

@@ -62,7 +62,7 @@ impl ProcessHandle {
             gaps: &mut gaps,
         };
         let environ = image::program(subject);
-        image::place_in_path(subject, &environ);
+        image::start(subject, &environ);
         process.surroundings.cwd = View::of(&dir, &mounts).working_directory().map(Name::from);
         process.descriptors = match census::read(&dir, &mounts, &mut process.fds, &mut gaps) {
             Ok(list) => list,

@@ -171,8 +171,13 @@ pub fn stat_and_mount(
         stat.st_mode = answer.stx_mode.into();
         stat.st_nlink = answer.stx_nlink.into();
         stat.st_uid = answer.stx_uid;
+        stat.st_gid = answer.stx_gid;
+        stat.st_rdev = libc::makedev(answer.stx_rdev_major, answer.stx_rdev_minor);
+        stat.st_blksize = answer.stx_blksize.into();
         stat.st_size = answer.stx_size.cast_signed();
         stat.st_blocks = answer.stx_blocks.cast_signed();
+        stat.st_atime = answer.stx_atime.tv_sec;
+        stat.st_atime_nsec = answer.stx_atime.tv_nsec.into();
         stat.st_mtime = answer.stx_mtime.tv_sec;
         stat.st_mtime_nsec = answer.stx_mtime.tv_nsec.into();
         stat.st_ctime = answer.stx_ctime.tv_sec;
@@ -272,4 +277,26 @@ pub fn find_byte(text: &[u8], byte: u8) -> Option<usize> {
     // SAFETY: memchr reads at most the `text.len()` bytes that begin at `start`.
     let found = unsafe { libc::memchr(start.cast(), byte.into(), text.len()) };
     (!found.is_null()).then(|| found.addr() - start.addr())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    #[test]
+    fn statx_tells_all_that_stat_tells() {
+        // A device, a directory, a file, and one whose group is another one on most systems.
+        for path in ["/dev/null", "/proc/self", "/proc/self/exe", "/etc/shadow"] {
+            let mut options = std::fs::OpenOptions::new();
+            options.read(true).custom_flags(libc::O_PATH);
+            let Ok(file) = options.open(path) else {
+                continue;
+            };
+            let (new, _) = stat_and_mount(file.as_fd(), b"", 0).unwrap();
+            let old = old_stat(file.as_fd(), c"", libc::AT_EMPTY_PATH).unwrap();
+            assert_eq!(format!("{new:?}"), format!("{old:?}"), "{path}");
+        }
+    }
 }

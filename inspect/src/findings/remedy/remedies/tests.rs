@@ -136,6 +136,13 @@ fn a_program_is_started_where_it_works_and_as_who_it_works() {
         said(&fixture, &root),
         format!("cd '/srv/my app' && {by_number} {own}")
     );
+    fixture.process.groups = vec![4, 27];
+    fixture.process.home = Some("/srv/my home".into());
+    let by_number = "setpriv --reuid=4711 --regid=4712 --groups=4,27 env HOME='/srv/my home'";
+    assert_eq!(
+        said(&fixture, &root),
+        format!("cd '/srv/my app' && {by_number} {own}")
+    );
     assert_eq!(start(&fixture, &alpine), None);
     (fixture.process.uid, fixture.process.gid) = (Some(1000), None);
     for nowhere in ["/", "/srv/gone (deleted)"] {
