@@ -265,3 +265,23 @@ fn commands_about_the_database_of_another_user_ask_sudo() {
         assert_eq!(remedy.starts_with("sudo sh -c 'kill "), sudo, "{remedy}");
     }
 }
+
+#[test]
+fn a_start_as_a_user_without_a_name_keeps_groups_and_home() {
+    if !is_root() {
+        return support::skip("only root starts programs as other users");
+    }
+    let stage = Stage::unprivileged(60951);
+    let dir = stage.make("tree");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=60951", "--regid=60952", "--groups=60953,60954"]);
+    command.args(["env", "HOME=/srv/a home"]);
+    command.arg(stage.mkfds_binary());
+    command.args(["watches", "--count", "2", "--mask", "0x3ea", "--dir"]);
+    command.arg(&dir).current_dir("/");
+    let fixture = Fixture::start(&mut command);
+    let (_, finding) = looked(fdscan().args([&fixture.pid().to_string(), "--json"]));
+    let remedy = finding["remedy"].as_str().unwrap();
+    let owner = "setpriv --reuid=60951 --regid=60952 --groups=60953,60954 env HOME='/srv/a home'";
+    assert!(remedy.contains(owner), "{remedy}");
+}
