@@ -36,6 +36,7 @@ pub use inotify::paths::{Opener, may_be_healed};
 pub use inotify::side_effects::LOOKS;
 pub use inotify::watches::{masks_of, without_paths};
 pub use process::access::{MissingPermission, missing as missing_access};
+pub use process::healed::healed;
 pub use process::paused::paused;
 pub use process::processes::Processes;
 

@@ -53,7 +53,7 @@ pub use runtime::Runtime;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 pub use target::Target;
 use voice::{Answer, Voice};
 
@@ -185,7 +185,7 @@ fn recorded(pid: u32, settings: &Settings, log: &Log) -> Result<Pass, Stopped> {
     let mut pass = pass::run(&mut target, &mut pass::by_rules(rules), &mut note)?;
     let process = target.handle.process();
     let record = || Record::read(&Runtime::open().ok()?, process).ok().flatten();
-    pass.failed.extend(paused(&target, record));
+    pass.failed.extend(paused(&target.handle, record));
     pass.unjudged = plan::unjudged(process, rules);
     pass.still_woken = still_woken(process, &Remedies::new(inspect::gather::local_system));
     for done in &pass.done {
@@ -215,7 +215,8 @@ fn dry_run(pid: u32, rules: &Rules<'_>) -> Result<Answer, Stopped> {
     let mut handle = ProcessHandle::open(pid).map_err(Refused::from_failure)?;
     handle.look(pass::PATH_TIMEOUT, &mut Gaps::default());
     handle.read_databases();
-    let found = planned::planned(&handle, &plan::changes(&handle, rules));
+    let mut found = planned::planned(&handle, &plan::changes(&handle, rules));
+    found.failed.extend(paused(&handle, || None::<Record>));
     let exit = Exit::of(found.failed.is_empty());
     Ok(Answer {
         exit,
@@ -260,9 +261,7 @@ fn undo(pid: u32) -> Result<Answer, Stopped> {
     let mut target = Target::open(pid)?;
     let runtime = Runtime::open().map_err(|e| Stopped::Unprepared(e.to_string()))?;
     let Some(undone) = undo::undo(&mut target, &runtime)? else {
-        let place = runtime.path().display();
-        let why = format!("there is no record of process {pid} in {place}: nothing can be undone");
-        return Err(Stopped::Unprepared(why));
+        return Err(Stopped::Unprepared(no_record(&mut target, &runtime)));
     };
     let took = start.elapsed();
     let exit = Exit::of(undone.pass.failed.is_empty());
@@ -274,4 +273,22 @@ fn undo(pid: u32) -> Result<Answer, Stopped> {
         changed: false,
         flags_lost: false,
     })
+}
+
+/// Why nothing can be undone, and by whom it can.
+fn no_record(target: &mut Target, runtime: &Runtime) -> String {
+    let pid = target.pid();
+    // For their masks.
+    target.read(Duration::ZERO);
+    let process = target.handle.process();
+    let Some(healed) = inspect::gather::healed(process) else {
+        let place = runtime.path().display();
+        return format!("there is no record of process {pid} in {place}: nothing can be undone");
+    };
+    let by = healed.uid;
+    let remedies = Remedies::new(inspect::gather::local_system);
+    match remedies.undo(process, by) {
+        Some(command) => format!("user {by} healed process {pid}, and has the record: {command}"),
+        None => format!("user {by} healed process {pid}, and has the record: they can undo it"),
+    }
 }

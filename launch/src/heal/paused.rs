@@ -3,7 +3,7 @@
 use super::pass::{Failed, place};
 use super::plan::{By, Change};
 use super::record::Record;
-use super::target::Target;
+use inspect::gather::ProcessHandle;
 use inspect::model::HealKey;
 use rules::event::ALL_EVENTS;
 use std::borrow::Borrow;
@@ -12,10 +12,10 @@ const WHY: &str = "muted by a pause (watchfix pause --list): try again after it"
 
 /// Those of a process that is paused, but for what heal itself has muted.
 pub fn paused<R: Borrow<Record>>(
-    target: &Target,
+    handle: &ProcessHandle,
     record: impl FnOnce() -> Option<R>,
 ) -> Vec<Failed> {
-    let process = target.handle.process();
+    let process = handle.process();
     if inspect::gather::paused(process).is_none() {
         return Vec::new();
     }
@@ -41,7 +41,7 @@ pub fn paused<R: Borrow<Record>>(
             failed.push(Failed {
                 change,
                 why: WHY.to_owned(),
-                place: place(&target.handle, &change),
+                place: place(handle, &change),
             });
         }
     }

@@ -38,7 +38,7 @@ pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, St
     };
     let mut plan = |target: &Target| changes(target, &record.0.masks);
     let mut pass = pass::run(target, &mut plan, &mut |_, _| Ok(()))?;
-    let paused = paused(target, || Some(&record));
+    let paused = paused(&target.handle, || Some(&record));
     let muted: HashSet<_> = paused
         .iter()
         .map(|one| (one.change.instance, one.change.watch))

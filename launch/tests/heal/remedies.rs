@@ -130,8 +130,18 @@ fn what_another_user_healed_is_seen_by_root() {
     let heal = heal.args(["heal", &victim.pid().to_string()]).output();
     Run::of(heal.unwrap()).good();
     let healed = report(victim.pid())["healed"].clone();
+    let undo = super::stage::heal(victim.pid(), &["--undo"]);
     let _ = std::fs::remove_dir_all(runtime);
     assert_eq!(healed["uid"], USER, "{healed}");
+    // Root has no record, and is told who has.
+    assert_eq!(undo.code, 1);
+    let command = healed["undo"].as_str().unwrap();
+    let wanted = format!("user {USER} healed process {}", victim.pid());
+    assert!(
+        undo.err.contains(&wanted) && undo.err.contains(command),
+        "{}",
+        undo.err
+    );
 }
 
 /// Starts what a command starts, as pasted; it ends when its input does.

@@ -203,6 +203,7 @@ fn who_is_paused_is_healed_and_restored_after_the_pause() {
     };
     let pause = Pause::of(tree.app(), &[]);
     paused(heal(&[]));
+    paused(heal(&["--dry-run"]));
     pause.end();
     assert_eq!(masks(pid), [0xfff]);
     assert_eq!(heal(&[]).0, 0);
