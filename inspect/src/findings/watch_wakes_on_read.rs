@@ -6,7 +6,7 @@
 //!
 //! Evidence: `watches` is how many have one of these events. `masks` lists their event masks, each with its events and
 //! the number of watches. `own_output` is a file that the process has open for writing there, or null. `heard` is null
-//! if fdscan did not listen, else it has `seconds` (how long), `events` (how many reads woke the process), `inodes`
+//! if fdscan did not listen, else it has `seconds` (how long), `events` (how many events reads raised), `inodes`
 //! (how many were listened to) and `of_inodes` (how many there are). A single look listens for up to 200 ms, `--for`
 //! and `fdscan check -- CMD` for as long as they look.
 //!
@@ -127,14 +127,19 @@ fn sentence(heard: &Woken) -> String {
     let seconds = heard.listened.as_secs_f64();
     match heard.looks() {
         0 => String::new(),
-        looks => format!(
-            " Within {seconds:.1} s, reads woke it {}.",
-            plural(
-                usize::try_from(looks).unwrap_or(usize::MAX),
-                "time",
-                "times"
-            ),
-        ),
+        looks => {
+            let looks = usize::try_from(looks).unwrap_or(usize::MAX);
+            let events = plural(looks, "event", "events");
+            let place = match heard.is_whole() {
+                true => String::new(),
+                false => format!(
+                    " at the {} of {} inodes that were listened to",
+                    number(heard.inodes as u64),
+                    number(heard.watched as u64)
+                ),
+            };
+            format!(" Within {seconds:.1} s, reads raised {events}{place}.")
+        }
     }
 }
 
@@ -268,7 +273,7 @@ mod tests {
     fn observed_reads_make_it_a_warning_and_changes_do_not() {
         let mut fixture = Fixture::new().with_watches(3, 0x3ee);
         for (mask, severity, says) in [
-            (event::OPEN, Severity::Warning, "reads woke it 1 time."),
+            (event::OPEN, Severity::Warning, "reads raised 1 event."),
             (event::MODIFY, Severity::Info, "there was none."),
         ] {
             fixture.process.woken = Some(heard(mask));
@@ -298,6 +303,13 @@ mod tests {
         });
         let message = fixture.only(look).message;
         assert!(message.contains("at the 3 of 2,000 inodes"), "{message}");
+        fixture.process.woken = Some(Woken {
+            watched: 2000,
+            ..heard(event::OPEN)
+        });
+        let message = fixture.only(look).message;
+        let wanted = "reads raised 1 event at the 3 of 2,000 inodes that were listened to.";
+        assert!(message.contains(wanted), "{message}");
     }
 
     #[test]
