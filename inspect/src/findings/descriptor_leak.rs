@@ -162,15 +162,17 @@ fn finding(facts: &Facts<'_>, kind: Kind, count: usize) -> Finding {
     });
     // For instances, half of the user's limit is enough as well.
     let room = kind != Kind::Inotify || !is_half_of_instances(facts, count);
-    let kept = room && leak::is_kept(process, grown.map(|(_, more, _)| more));
+    let more = grown.map(|(_, more, _)| more);
+    let kept = room && leak::is_kept(process, more);
     let why = match kind {
         Kind::Inotify if !kept => {
             " One instance has room for all watches of a program, so the program creates too many: a higher limit only delays the failure."
         }
         _ => "",
     };
+    let leaked = leak::leaked(process, more);
     let leaked = format!(
-        ": they are opened and not closed.{why} No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each one."
+        ": they are {leaked}.{why} No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each one."
     );
     let (severity, judged) = leak::verdict(kept, &leaked, &since);
     Finding {

@@ -133,12 +133,12 @@ impl Group<'_> {
         let since = grown.map_or_else(String::new, |(seconds, more, ahead)| {
             growth::sentence(seconds, more, ahead)
         });
-        let kept = leak::is_kept(process, grown.map(|(_, more, _)| more));
-        let (severity, judged) = leak::verdict(
-            kept,
-            ": they are opened and not closed. No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each file.",
-            &since,
+        let more = grown.map(|(_, more, _)| more);
+        let leaked = format!(
+            ": they are {}. No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each file.",
+            leak::leaked(process, more)
         );
+        let (severity, judged) = leak::verdict(leak::is_kept(process, more), &leaked, &since);
         let handles = self.files.len() as u64;
         let inodes: HashSet<_> = self.files.iter().filter_map(|file| file.identity).collect();
         let what = match (&self.pattern, self.files.first()) {

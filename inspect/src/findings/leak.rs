@@ -22,6 +22,16 @@ fn is_half_gone(process: &Process) -> bool {
     u128::from(open) * 2 >= u128::from(limit)
 }
 
+/// What is said of them if they are leaked: with one look at a part of the limit that is a guess.
+pub fn leaked(process: &Process, more: Option<i64>) -> &'static str {
+    match more {
+        None if !is_half_gone(process) => {
+            "probably opened and not closed (`--for 60` shows whether they become more)"
+        }
+        _ => "opened and not closed",
+    }
+}
+
 /// The severity, and the text after a count: `leaked` if they are leaked, and what was seen `since`.
 pub fn verdict(kept: bool, leaked: &str, since: &str) -> (Severity, String) {
     match kept {
@@ -44,8 +54,11 @@ mod tests {
         (process.fds.open, process.fds.soft_limit) = (Some(511), Some(1024));
         assert!(is_kept(&process, Some(0)) && is_kept(&process, Some(-3)));
         assert!(!is_kept(&process, Some(1)) && !is_kept(&process, None));
+        assert_eq!(leaked(&process, Some(1)), "opened and not closed");
+        assert!(leaked(&process, None).starts_with("probably"));
         process.fds.open = Some(512);
         assert!(!is_kept(&process, Some(0)));
+        assert_eq!(leaked(&process, None), "opened and not closed");
         process.fds.open = None;
         assert!(!is_kept(&process, Some(0)));
     }

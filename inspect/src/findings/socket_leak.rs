@@ -172,14 +172,15 @@ fn finding(
     let kept = group != Group::CloseWait && leak::is_kept(facts.process, more);
     let what_ends_it = match group {
         Group::CloseWait => {
-            "The program does not close its own ends. No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each socket when its peer has closed."
+            "The program does not close its own ends. No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each socket when its peer has closed.".to_owned()
         }
         Group::Accepted => {
-            "Either it serves that many clients, or connections are not closed: an idle timeout in the program ends unused ones."
+            "Either it serves that many clients, or connections are not closed: an idle timeout in the program ends unused ones.".to_owned()
         }
-        _ => {
-            "They are opened and not closed. No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each one."
-        }
+        _ => format!(
+            "They are {}. No command closes them from outside. A restart frees them; to keep them from coming back, the program must close each one.",
+            leak::leaked(facts.process, more)
+        ),
     };
     let leaked = format!(". {what_ends_it}");
     let (severity, judged) = leak::verdict(kept, &leaked, &since);
