@@ -93,19 +93,20 @@ impl Told {
     pub fn text(&self) -> String {
         let mut text = format!("resumed {}", plural(self.restored, "watch", "watches"));
         let written = self.written.max(self.closed);
+        let paths = |count| plural(count, "watched path", "watched paths");
         let counts = [
-            (written, "written to"),
-            (self.new, "new"),
-            (self.gone, "gone"),
-            (self.attributes, "with other attributes"),
-            (self.moved, "watched themselves and moved"),
-            (self.ended, "watched themselves and gone"),
+            (written, format!("{} written to", number(written as u64))),
+            (self.new, format!("{} new", number(self.new as u64))),
+            (self.gone, format!("{} gone", number(self.gone as u64))),
+            (
+                self.attributes,
+                format!("{} with other attributes", number(self.attributes as u64)),
+            ),
+            (self.moved, format!("{} moved", paths(self.moved))),
+            (self.ended, format!("{} gone", paths(self.ended))),
         ];
-        let counts: Vec<_> = counts
-            .into_iter()
-            .filter(|&(count, _)| count > 0)
-            .map(|(count, what)| format!("{} {what}", number(count as u64)))
-            .collect();
+        let counts = counts.into_iter().filter(|&(count, _)| count > 0);
+        let counts: Vec<_> = counts.map(|(_, text)| text).collect();
         let untold = self.untold
             + self.not_restored
             + self.unlisted
@@ -122,34 +123,54 @@ impl Told {
                 ));
             }
         }
-        let mut also = |count: usize, what: &str| {
+        let watches = |count| plural(count, "watch", "watches");
+        let names = |count| plural(count, "new name", "new names");
+        let mut also = |count: usize, what: String| {
             if count > 0 {
-                text.push_str(&format!("{PROBLEM}{}: {what}\n", number(count as u64)));
+                text.push_str(&format!("{PROBLEM}{what}\n"));
             }
         };
         also(
             self.not_restored,
-            "watches whose file or directory is not found any more stay mute: start their programs again",
+            format!(
+                "{} still mute, because the file or directory is not found any more: start the program again",
+                watches(self.not_restored)
+            ),
         );
         also(
             self.untold,
-            "watches are not told what changed: what they are on could not be held (too few descriptors, or it was moved)",
+            format!(
+                "{} not told what changed, because the file or directory could not be held (too few descriptors, or it was moved)",
+                watches(self.untold)
+            ),
         );
         also(
             self.unlisted,
-            "directories could not be listed: what changed in them is not told",
+            format!(
+                "{} could not be listed: what changed there is not told",
+                plural(self.unlisted, "directory", "directories")
+            ),
         );
         also(
             self.not_announced,
-            "new names could not be told: no directory could be made on their file system",
+            format!(
+                "{} not told, because no directory could be made on the file system",
+                names(self.not_announced)
+            ),
         );
         also(
             self.only_create,
-            "new names could not be told to watches that ask for CREATE alone",
+            format!(
+                "{} not told to watches that ask for CREATE and not for MOVED_TO",
+                names(self.only_create)
+            ),
         );
         also(
             self.failures,
-            "operations were refused, and what they tell was not told",
+            format!(
+                "{} refused: those changes were not told",
+                plural(self.failures, "operation was", "operations were")
+            ),
         );
         for line in &self.first {
             text.push_str(&format!("{PROBLEM}  {line}\n"));

@@ -49,11 +49,13 @@ fn what_others_change_while_pauses_begin_and_end_is_heard() {
     let dirs: Vec<_> = (0..DIRS).map(|dir| tree.path(&format!("d{dir}"))).collect();
     let watches: Vec<_> = dirs.iter().map(|dir| (MASK, dir.as_path())).collect();
     let mut watchers = Watchers::new(&watches);
+    let (pid, app) = (watchers.0.pid().to_string(), tree.text(""));
     let stop = AtomicBool::new(false);
     let made = thread::scope(|scope| {
         let writer = scope.spawn(|| write_until(&stop, &tree));
         for _ in 0..PAUSES {
-            let (status, _, said) = pause(&[tree.app().to_str().unwrap(), "--", "true"]);
+            // A search for what other processes watch would be heard by other tests.
+            let (status, _, said) = pause(&["--pid", &pid, &app, "--", "true"]);
             assert_eq!(status, 0, "{said}");
             assert!(
                 said.contains("paused 8 watches") && said.contains("resumed 8 watches"),
