@@ -46,11 +46,13 @@ pub struct Stray {
     mask: u32,
 }
 
-/// What is done just before a watch is changed, with the inode it is on. What was found there may turn out to be another one.
-pub type JustBefore<'a> = dyn Fn(&Target, &Change, &OwnedFd) + Sync + 'a;
+/// Changes a watch, with the inode it is on, and may look at that before and after. What was found there may turn out to be
+/// another one.
+pub type Around<'a> =
+    dyn Fn(&Target, &Change, &OwnedFd, &mut dyn FnMut() -> Outcome) -> Outcome + Sync + 'a;
 
 /// Makes the changes; one outcome for each, in their order.
-pub fn apply(target: &Target, changes: &[Change], just_before: &JustBefore<'_>) -> Vec<Outcome> {
+pub fn apply(target: &Target, changes: &[Change], around: &Around<'_>) -> Vec<Outcome> {
     // It holds a directory of each mount open.
     let new = changes.iter();
     let new = new.map(|change| (change.instance, change.watch, Mask(change.after)));
@@ -62,7 +64,7 @@ pub fn apply(target: &Target, changes: &[Change], just_before: &JustBefore<'_>) 
         let mut strays = Vec::new();
         let each = changes
             .iter()
-            .map(|c| change(target, (opener, inodes), c, just_before, &mut strays));
+            .map(|c| change(target, (opener, inodes), c, around, &mut strays));
         (each.collect::<Vec<_>>(), strays)
     };
     let (mut outcomes, mut strays) = (Vec::with_capacity(changes.len()), Vec::new());
@@ -92,7 +94,7 @@ pub fn apply(target: &Target, changes: &[Change], just_before: &JustBefore<'_>) 
         target,
         opener,
         changes,
-        just_before,
+        around,
         (&mut outcomes, &mut strays),
     );
     remove_strays(target, &strays);
@@ -103,7 +105,7 @@ fn change(
     target: &Target,
     (opener, inodes): (&Opener<'_>, &Inodes),
     change: &Change,
-    just_before: &JustBefore<'_>,
+    around: &Around<'_>,
     strays: &mut Vec<Stray>,
 ) -> Outcome {
     let Some(copy) = target.copy(change.instance) else {
@@ -112,8 +114,8 @@ fn change(
     // As long as it is held, the inode and the watch on it stay, even when its last name goes.
     match inodes.open(opener, change) {
         Ok(inode) => {
-            just_before(target, change, &inode);
-            place(copy, &inode, change, strays)
+            let mut place = || place(copy, &inode, change, strays);
+            around(target, change, &inode, &mut place)
         }
         Err(why) => Outcome::Failed(why),
     }
@@ -221,7 +223,7 @@ fn guess(
     target: &Target,
     opener: &Opener<'_>,
     changes: &[Change],
-    just_before: &JustBefore<'_>,
+    around: &Around<'_>,
     (outcomes, strays): (&mut [Outcome], &mut Vec<Stray>),
 ) {
     for with_contested in [false, true] {
@@ -232,8 +234,8 @@ fn guess(
             let likely = opener.guess(change.instance, change.watch);
             let likely = likely.filter(|&(_, contested)| contested == with_contested);
             if let (Some(copy), Some((inode, _))) = (target.copy(change.instance), likely) {
-                just_before(target, change, &inode);
-                *outcome = place(copy, &inode, change, strays);
+                let mut place = || place(copy, &inode, change, strays);
+                *outcome = around(target, change, &inode, &mut place);
                 match outcome {
                     Outcome::Done => target.guesses.was_right(),
                     Outcome::Missed => target.guesses.was_wrong(),

@@ -4,7 +4,7 @@
 //! More than two looks are needed where directories can only be listed once the watches on them do not
 //! report it any more (an unprivileged user finds paths by listing), and where watches come meanwhile.
 
-use super::apply::{JustBefore, Outcome, apply};
+use super::apply::{Around, Outcome, apply};
 use super::plan::{self, Change};
 use super::refused::Refused;
 use super::target::Target;
@@ -128,10 +128,10 @@ pub fn run(
     plan: &mut Plan<'_>,
     prepare: &mut Prepare<'_>,
 ) -> Result<Pass, Stopped> {
-    run_with(target, plan, prepare, &|_, _, _| {})
+    run_with(target, plan, prepare, &|_, _, _, change| change())
 }
 
-/// The same, with what is done just before each change.
+/// The same, with what is done around each change.
 ///
 /// # Errors
 /// Those of [`run`].
@@ -139,7 +139,7 @@ pub fn run_with(
     target: &mut Target,
     plan: &mut Plan<'_>,
     prepare: &mut Prepare<'_>,
-    just_before: &JustBefore<'_>,
+    around: &Around<'_>,
 ) -> Result<Pass, Stopped> {
     let start = Instant::now();
     let mut done = BTreeMap::new();
@@ -173,7 +173,7 @@ pub fn run_with(
         refused.clear();
         let thorough = !progress;
         progress = false;
-        for (change, outcome) in changes.iter().zip(apply(target, &changes, just_before)) {
+        for (change, outcome) in changes.iter().zip(apply(target, &changes, around)) {
             match outcome {
                 Outcome::Done => {
                     progress = true;

@@ -1,9 +1,9 @@
-//! What watched inodes are, looked at just before their watches are muted: what somebody changes between the two is told
-//! twice and not lost.
+//! What watched inodes are, looked at just before their watches are muted and just after: what somebody changes in between
+//! is told twice and not lost.
 
 use super::known::{Known, Snapshot};
 use super::state::{Inode, State};
-use crate::heal::{Change, Target};
+use crate::heal::{Change, Outcome, Target};
 use crate::sys::lock;
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, OwnedFd};
@@ -41,29 +41,46 @@ impl Looks {
         }))
     }
 
-    /// Looks at the inode of a watch that is about to be muted, unless it is as it was.
-    pub fn look(&self, target: &Target, change: &Change, file: &OwnedFd) {
-        let instance = target.handle.process().inotify.get(change.instance);
-        let Some(watch) = instance.and_then(|instance| instance.watches.get(change.watch)) else {
-            return;
-        };
-        let inode = (watch.device.0, watch.inode);
-        let Ok(now) = State::of(file.as_fd()) else {
-            return;
-        };
-        let last = lock(&self.0).last.get(&inode).copied();
-        // What is in its files, their own times tell.
-        if last.is_some_and(|last| last.is_untouched(&now)) {
-            return;
+    /// Mutes a watch between two looks at the inode it is on.
+    pub fn around(
+        &self,
+        target: &Target,
+        change: &Change,
+        file: &OwnedFd,
+        mute: &mut dyn FnMut() -> Outcome,
+    ) -> Outcome {
+        let snapshot = self.before(target, change, file);
+        let muted = mute();
+        if let Some((inode, mut snapshot)) = snapshot {
+            snapshot.add_what_came(file);
+            let look = Look {
+                file: file.try_clone().ok(),
+                snapshot,
+            };
+            let mut seen = lock(&self.0);
+            seen.last.insert(inode, look.snapshot.state);
+            seen.looks.insert((change.instance, change.wd), look);
         }
-        let Some(snapshot) = Snapshot::of(file) else {
-            return;
-        };
-        let mut seen = lock(&self.0);
-        seen.last.insert(inode, snapshot.state);
-        let file = file.try_clone().ok();
-        let look = Look { file, snapshot };
-        seen.looks.insert((change.instance, change.wd), look);
+        muted
+    }
+
+    /// What the inode of a watch is; `None` if that is known.
+    fn before(
+        &self,
+        target: &Target,
+        change: &Change,
+        file: &OwnedFd,
+    ) -> Option<(Inode, Snapshot)> {
+        let instance = target.handle.process().inotify.get(change.instance)?;
+        let watch = instance.watches.get(change.watch)?;
+        let inode = (watch.device.0, watch.inode);
+        let now = State::of(file.as_fd()).ok()?;
+        // What is in its files, their own times tell.
+        let last = lock(&self.0).last.get(&inode).copied();
+        if last.is_some_and(|last| last.is_untouched(&now)) {
+            return None;
+        }
+        Some((inode, Snapshot::of(file)?))
     }
 
     /// The look at the inode of a watch, if there was one.

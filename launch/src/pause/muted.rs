@@ -8,7 +8,7 @@ use super::looks::{Look, Looks};
 use super::state::Inode;
 use super::store::Store;
 use super::trees::{Listed, Trees};
-use crate::heal::{By, Change, Refused, Stopped, Target, make_pass};
+use crate::heal::{self, By, Change, Refused, Stopped, Target, make_pass};
 use inspect::gather::{Gaps, ProcessHandle, sees_as_we_do, without_paths};
 use inspect::model::{Device, PauseRecord, PausedWatch, Started, Watch};
 use rules::event::{ACCESS, ALL_EVENTS, CLOSE_NOWRITE, EXCL_UNLINK, ONESHOT, OPEN, UNMOUNT};
@@ -198,9 +198,11 @@ impl Pause {
             true => Looks::default(),
             false => Looks::after(&self.known),
         };
-        let look = |target: &Target, change: &Change, file: &OwnedFd| {
-            if !reports_looks(change.before) {
-                looks.look(target, change, file);
+        type Mute<'a> = dyn FnMut() -> heal::Outcome + 'a;
+        let around = |target: &Target, change: &Change, file: &OwnedFd, mute: &mut Mute<'_>| {
+            match reports_looks(change.before) {
+                true => mute(),
+                false => looks.around(target, change, file, mute),
             }
         };
         let (record, places) = (&mut self.record, &mut self.places);
@@ -226,7 +228,7 @@ impl Pause {
             }
             store.write(record).map_err(|e| e.to_string())
         };
-        let pass = match make_pass(&mut target, &mut plan, &mut note, &look) {
+        let pass = match make_pass(&mut target, &mut plan, &mut note, &around) {
             Ok(pass) => pass,
             Err(Stopped::Refused(refused)) => return Err(refused),
             Err(Stopped::Unprepared(why)) => return Err(Refused::NotPermitted(why)),
@@ -269,12 +271,7 @@ impl Pause {
                     continue;
                 }
                 let (file, snapshot) = match looks.take((at, watch.wd)) {
-                    Some(Look { file, mut snapshot }) => {
-                        if let Some(file) = &file {
-                            snapshot.add_what_came(file);
-                        }
-                        (file, Some(snapshot))
-                    }
+                    Some(Look { file, snapshot }) => (file, Some(snapshot)),
                     None => (None, None),
                 };
                 if let Some(known) = self.known.get_mut(&(watch.device.0, watch.inode)) {
