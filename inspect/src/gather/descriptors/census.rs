@@ -5,7 +5,7 @@ use crate::gather::descriptors::kind::{kind_by_link, kind_by_mode};
 use crate::gather::descriptors::unread::Unread;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Mounts;
-use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::proc_dir::{DELETED, ProcDir};
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Descriptor, Fds, Identity, Kind, Name};
 use crate::sys;
@@ -16,7 +16,6 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-const DELETED: &[u8] = b" (deleted)";
 /// How many times a descriptor is read that refers to another file each time.
 const LOOKS: usize = 8;
 

@@ -1,7 +1,7 @@
 //! /proc/PID/maps (proc_pid_maps(5)): whether libwatchfix is loaded in the process.
 
 use crate::gather::subject::lines::each_line;
-use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::proc_dir::{DELETED, ProcDir};
 use crate::model::Name;
 use std::io;
 
@@ -28,7 +28,7 @@ fn maps_library(line: &[u8]) -> bool {
         return false;
     };
     let path = line.get(slash..).unwrap_or_default();
-    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    let path = path.strip_suffix(DELETED).unwrap_or(path);
     is_library(path)
 }
 

@@ -1,7 +1,7 @@
 //! What a process runs: its file, the script if that is an interpreter, and the arguments.
 
 use crate::gather::process::status;
-use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::proc_dir::{DELETED, ProcDir};
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Name, of_title};
 
@@ -38,7 +38,7 @@ pub fn paths(dir: &ProcDir, arguments: &[Name]) -> Vec<Name> {
 /// Its file, without the suffix that the kernel adds to a removed one.
 fn exe(dir: &ProcDir) -> Option<Vec<u8>> {
     let exe = dir.read_link("exe").ok()?;
-    Some(exe.strip_suffix(b" (deleted)").unwrap_or(&exe).to_vec())
+    Some(exe.strip_suffix(DELETED).unwrap_or(&exe).to_vec())
 }
 
 /// A script. Two starts may name the same file differently: by a link, or from another directory.

@@ -9,16 +9,13 @@ use crate::gather::descriptors::census::identity;
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::sqlite::{last_write, unlinked};
 use crate::gather::subject::mounts::Mounts;
-use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::proc_dir::{DELETED, ProcDir};
 use crate::gather::subject::view::View;
 use crate::gather::subject::{Subject, view};
 use crate::model::{Name, Part};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileExt;
-
-/// What d_path (fs/d_path.c) appends to the path of an unlinked file.
-pub const DELETED: &[u8] = b" (deleted)";
 
 /// Finds the databases among the descriptors of `process`, whose instances must have been read.
 pub fn group(subject: &mut Subject<'_>) {

@@ -8,7 +8,7 @@ use crate::gather::process::status;
 use crate::gather::sqlite::lock_bytes::Owned;
 use crate::gather::subject::gaps::{Gaps, is_gone, not_permitted};
 use crate::gather::subject::mounts::Mounts;
-use crate::gather::subject::proc_dir::{ProcDir, read_all};
+use crate::gather::subject::proc_dir::{DELETED, ProcDir, read_all};
 use crate::model::{Identity, Name};
 use crate::sys;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -16,8 +16,6 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
-
-const DELETED: &[u8] = b" (deleted)";
 
 /// The files to search for.
 #[derive(Debug, Default)]

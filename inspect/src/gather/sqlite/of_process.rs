@@ -8,7 +8,7 @@ use crate::gather::sqlite::lasting::AGAIN;
 use crate::gather::sqlite::logs::{journal_of_another, logs};
 use crate::gather::sqlite::{moved, overwritten};
 use crate::gather::subject::Subject;
-use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::proc_dir::{DELETED, ProcDir};
 use crate::gather::subject::view::FinalLink;
 use crate::model::{Database, Part, RollbackKind};
 
@@ -59,8 +59,7 @@ fn side_deleted(dir: &ProcDir, database: &Database) -> Option<&'static str> {
         .find(|part| matches!(part.suffix, "-shm" | "-journal"))?;
     std::thread::sleep(AGAIN);
     let link = dir.read_link(&format!("fd/{}", lost.fd)).ok()?;
-    let still =
-        link.strip_suffix(crate::gather::sqlite::databases::DELETED) == Some(lost.path.as_bytes());
+    let still = link.strip_suffix(DELETED) == Some(lost.path.as_bytes());
     still.then_some(lost.suffix)
 }
 

@@ -7,6 +7,9 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
+/// What d_path (fs/d_path.c) appends to the path of a file that has no name any more.
+pub const DELETED: &[u8] = b" (deleted)";
+
 /// `/proc/PID`, opened once. It stays tied to this process even if the PID is reused (fs/proc/base.c: the inode holds
 /// the struct pid).
 pub struct ProcDir {

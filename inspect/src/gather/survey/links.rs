@@ -1,11 +1,10 @@
 //! A process's descriptors, by the texts of their links. A pass over all processes reads only these.
 
 use crate::gather::process::processes::Processes;
+use crate::gather::subject::proc_dir::DELETED;
 use crate::model::Name;
 use std::io;
 use std::ops::ControlFlow;
-
-pub const DELETED: &[u8] = b" (deleted)";
 
 /// The descriptors of a process, by the texts of their links.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use crate::gather::inotify::paths::look::Look;
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::subject::mountinfo::Mount;
 use crate::gather::subject::mounts::Mounts;
-use crate::gather::subject::proc_dir::ProcDir;
+use crate::gather::subject::proc_dir::{DELETED, ProcDir};
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::{Device, Instance, Name, Process};
 use crate::sys;
@@ -107,7 +107,7 @@ impl<'a> Resolver<'a> {
             .of(opened.fd.as_fd(), place)
             .map_err(|_| HandleFailure::Failed)?;
         let is_gone = || stat(&opened.fd).is_ok_and(|stat| stat.st_nlink == 0);
-        let (path, deleted) = match link.strip_suffix(b" (deleted)") {
+        let (path, deleted) = match link.strip_suffix(DELETED) {
             Some(bare) if is_gone() => (bare, true),
             _ => (link, false),
         };

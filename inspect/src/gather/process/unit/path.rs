@@ -10,6 +10,7 @@
 //!   (pkg/kubelet/cm/cgroup_manager_linux.go of kubernetes).
 //! - LXC: `/lxc.payload.NAME`, and `/lxc/NAME` before version 4.
 
+use crate::gather::subject::proc_dir::DELETED;
 use crate::model::{Name, Unit, UnitKind};
 
 /// How many characters of a container's ID are shown, as by every runtime.
@@ -20,7 +21,7 @@ const WHOLE: usize = 64;
 /// The unit of a process in this group.
 pub fn unit(path: &[u8]) -> Option<Unit> {
     // The kernel marks a group that was removed while processes are in it (cgroups(7)).
-    let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+    let path = path.strip_suffix(DELETED).unwrap_or(path);
     let parts: Vec<&[u8]> = path
         .split(|&b| b == b'/')
         .filter(|part| !part.is_empty())
