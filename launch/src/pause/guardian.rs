@@ -111,9 +111,15 @@ impl Guardian {
         let mut pids = watching();
         // For those in other mount namespaces the trees are listed, which the others are not to hear.
         pids.sort_by_key(|&pid| !sees_as_we_do(pid));
+        pids.retain(|pid| guardian.is_about(*pid) && !guardians.contains(pid));
+        // First of all what would hear the looks.
+        for &pid in &pids {
+            if guardian.pause.hears_looks(pid) {
+                guardian.pause.mute_reads(pid, &store);
+            }
+        }
         for pid in pids {
-            let is_about = guardian.is_about(pid) && !guardians.contains(&pid);
-            if is_about && guardian.pause.concerns(pid) {
+            if guardian.pause.concerns(pid) {
                 begun.add(guardian.pause.mute(pid, &store));
             }
         }

@@ -9,7 +9,7 @@ use super::state::Inode;
 use super::store::Store;
 use super::trees::{Listed, Trees};
 use crate::heal::{self, By, Change, Refused, Stopped, Target, make_pass};
-use inspect::gather::{Gaps, ProcessHandle, sees_as_we_do, without_paths};
+use inspect::gather::{Gaps, ProcessHandle, sees_as_we_do, supervisor_of, without_paths};
 use inspect::model::{Device, PauseRecord, PausedWatch, Started, Watch};
 use rules::event::{ACCESS, ALL_EVENTS, CLOSE_NOWRITE, EXCL_UNLINK, ONESHOT, OPEN, UNMOUNT};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -131,11 +131,29 @@ impl Pause {
         self.listed.seek(&self.trees, &inodes, self.begun);
     }
 
+    /// Whether a process would hear the looks at what others watch.
+    pub fn hears_looks(&self, pid: u32) -> bool {
+        let seen = without_paths(pid).unwrap_or_default();
+        let mut seen = seen.iter();
+        // What a supervisor judges is not changed.
+        seen.any(|watch| self.devices.contains(&watch.device) && reports_looks(watch.mask.0))
+            && supervisor_of(pid).is_none()
+    }
+
+    /// Lets it hear no reads any more. Why that was not possible, [`mute`](Self::mute) says.
+    pub fn mute_reads(&mut self, pid: u32, store: &Store) {
+        let _ = self.step(pid, store, true);
+    }
+
     /// Mutes, or has withheld, what a process that it [`concerns`](Self::concerns) watches in the trees. The record has it before the masks change.
     ///
     /// # Errors
     /// The process may not be changed though it watches something there.
     pub fn mute(&mut self, pid: u32, store: &Store) -> Result<Outcome, Refused> {
+        self.step(pid, store, false)
+    }
+
+    fn step(&mut self, pid: u32, store: &Store, reads: bool) -> Result<Outcome, Refused> {
         let mut target = match Target::open(pid) {
             Ok(target) => target,
             Err(_) if !self.may_watch(pid) => return Ok(Outcome::default()),
@@ -187,7 +205,7 @@ impl Pause {
                 }
             }
             // One watch would report the look at what another one is on.
-            if changes.iter().any(|change| reports_looks(change.before)) {
+            if reads || changes.iter().any(|change| reports_looks(change.before)) {
                 changes.retain(|change| reports_looks(change.before));
             }
             changes
@@ -233,6 +251,9 @@ impl Pause {
             Err(Stopped::Refused(refused)) => return Err(refused),
             Err(Stopped::Unprepared(why)) => return Err(Refused::NotPermitted(why)),
         };
+        if reads {
+            return Ok(Outcome::default());
+        }
         let failed = pass
             .failed
             .iter()

@@ -1,6 +1,6 @@
 //! What watchers hear: nothing meanwhile, and afterwards each change once, as far as their masks ask for it.
 
-use super::given::{ALL, Pause, Tree, USUAL, Watchers, tick};
+use super::given::{ALL, Pause, Tree, USUAL, Watchers, masks, tick};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -407,4 +407,21 @@ fn a_name_that_is_removed_and_made_again_is_another_one_whatever_its_number() {
         "1 MOVED_TO,ISDIR c",
     ];
     assert_eq!(heard, wanted, "{said}");
+}
+
+#[test]
+fn the_looks_for_one_process_are_not_heard_by_another_one() {
+    let tree = before_deploy();
+    let mut watchers = [(); 3].map(|()| Watchers::new(&[(ALL, tree.app())]));
+    let pids = watchers.each_ref().map(|one| one.0.pid().to_string());
+    let args: Vec<_> = pids.iter().flat_map(|pid| ["--pid", pid]).collect();
+    let pause = Pause::of(tree.app(), &args);
+    for one in &mut watchers {
+        assert_eq!(one.heard(), [""; 0]);
+    }
+    pause.end();
+    for one in &mut watchers {
+        assert_eq!(one.heard(), [""; 0]);
+        assert_eq!(masks(one.0.pid()), [0xfff]);
+    }
 }
