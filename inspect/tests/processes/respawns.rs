@@ -198,3 +198,28 @@ fn who_asks_whether_a_server_is_well_does_not_start_it() {
 fn lines(file: &Path) -> usize {
     std::fs::read(file).map_or(0, |text| text.len())
 }
+
+#[test]
+fn another_directorys_program_of_the_same_command_is_not_a_start_of_it() {
+    let (stage, other) = (Stage::new(), Stage::new());
+    let keeper = "python3 server.py 0; :";
+    let (_none, server) = in_vain(&stage, keeper, "sleep 600");
+    let dir = other.make("project");
+    let count = other.make("count").join("ended");
+    std::fs::write(dir.join("server.py"), "raise SystemExit(1)").unwrap();
+    let again = "echo READY; while :; do python3 server.py 0; echo >>$0; done";
+    let mut shell = Command::new("setsid");
+    shell
+        .args(["sh", "-c", again])
+        .arg(&count)
+        .current_dir(&dir);
+    let _loops = Fixture::start(&mut shell);
+    let pid = server.fact("server");
+    let before = lines(&count);
+    let process = stage.scan(&[pid, "--json", "--for", "1"]).process();
+    assert!(lines(&count) > before + 1);
+    for finding in process.all("orphaned-server") {
+        assert_eq!(finding["severity"], "info", "{finding:#}");
+    }
+    end(pid);
+}

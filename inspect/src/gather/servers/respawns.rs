@@ -5,7 +5,7 @@ use crate::gather::process::processes::Processes;
 use crate::gather::process::{program, status};
 use crate::gather::servers::process_tree::{ProcessTree, living};
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::model::{Name, Process, Respawn, Respawns};
+use crate::model::{Name, Process, Respawn, Respawns, is_title};
 use crate::sys;
 use procfs::process::Stat;
 use std::time::{Duration, Instant};
@@ -163,21 +163,29 @@ impl Place {
 
     fn is_wanted_by(&self, dir: &ProcDir) -> bool {
         let line = status::command_line(dir).unwrap_or_default();
-        if line == self.command && !line.is_empty() {
-            return true;
-        }
-        if self.ports.is_empty()
-            || self.cwd.is_none()
-            || dir.read_link("cwd").ok().map(Name::from) != self.cwd
-        {
+        let program = program::paths(dir, &line);
+        let same_cwd =
+            || self.cwd.is_some() && dir.read_link("cwd").ok().map(Name::from) == self.cwd;
+        if line.is_empty() || self.program.first() != program.first() {
             return false;
         }
-        let program = program::paths(dir, &line);
+        if line == self.command && (self.is_one_everywhere() || same_cwd()) {
+            return true;
+        }
         // Of a worker that was started from code, or that has set its title, no script is known.
         let same_script = || self.program.len() == 1 || self.program == program;
-        self.program.first() == program.first()
+        !self.ports.is_empty()
+            && same_cwd()
             && (line.iter().skip(1).any(|word| self.is_given(word))
                 || (same_script() && self.has_port(dir)))
+    }
+
+    /// Whether the command means the same in any directory. `node server.js` does not, nor does a title.
+    fn is_one_everywhere(&self) -> bool {
+        match &self.program[..] {
+            [_, script] => script.as_bytes().starts_with(b"/"),
+            _ => !self.command.first().is_some_and(is_title),
+        }
     }
 
     /// Whether a word of a command gives one of the ports. A URL is what a client asks, and code may be a client.
