@@ -3,7 +3,7 @@
 
 use super::found::{Found, Muted};
 use super::known::Known;
-use super::muted::{muted, without_reads};
+use super::muted::{muted, reports_looks, without_reads};
 use super::replay::Replay;
 use super::state::Inode;
 use super::told::Told;
@@ -46,6 +46,8 @@ pub struct Hearing {
     served: HashSet<(usize, usize)>,
     /// Watches that were seen to be there.
     is_there: HashSet<usize>,
+    /// Watches that have their masks again, but for reads.
+    hears_all_but_reads: HashSet<usize>,
     /// By target: watches that were made by mistake.
     strays: Vec<Vec<Stray>>,
 }
@@ -67,6 +69,7 @@ impl Hearing {
             replay,
             served: HashSet::new(),
             is_there: HashSet::new(),
+            hears_all_but_reads: HashSet::new(),
         }
     }
 
@@ -199,25 +202,28 @@ impl Hearing {
 
     /// Lets the watches of an inode hear everything but reads: they would report the next look at it.
     pub fn hear(&mut self, inode: Inode) {
-        self.set_all(inode, without_reads);
+        for at in self.on.get(&inode).cloned().unwrap_or_default() {
+            if self.set(at, without_reads) {
+                self.hears_all_but_reads.insert(at);
+            }
+        }
     }
 
     /// Mutes them again.
     pub fn mute(&mut self, inode: Inode) {
-        self.set_all(inode, muted);
-    }
-
-    fn set_all(&mut self, inode: Inode, mask: fn(u32) -> u32) {
         for at in self.on.get(&inode).cloned().unwrap_or_default() {
-            self.set(at, mask);
+            self.hears_all_but_reads.remove(&at);
+            self.set(at, muted);
         }
     }
 
     /// Gives the watches of an inode the masks they had.
     pub fn restore(&mut self, inode: Inode, told: &mut Told) {
         for at in self.on.get(&inode).cloned().unwrap_or_default() {
-            // Others went, or were placed anew, meanwhile.
-            told.restored += usize::from(self.set(at, |mask| mask));
+            let reads = self.watches.get(at).is_some_and(|w| reports_looks(w.mask));
+            // Others went, or were placed anew, meanwhile. One that ends with its first event may have ended since.
+            let done = self.hears_all_but_reads.remove(&at) && !reads;
+            told.restored += usize::from(done || self.set(at, |mask| mask));
         }
     }
 

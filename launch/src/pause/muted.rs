@@ -30,8 +30,8 @@ pub fn without_reads(mask: u32) -> u32 {
     UNMOUNT | mask & !(ACCESS | OPEN | CLOSE_NOWRITE)
 }
 
-/// Whether it has to be.
-fn reports_looks(mask: u32) -> bool {
+/// Whether that makes a difference.
+pub fn reports_looks(mask: u32) -> bool {
     without_reads(mask) & ALL_EVENTS != mask & ALL_EVENTS
 }
 
