@@ -9,7 +9,8 @@
 //! both are null after a single look, which sees only siblings that still run. `supervisor` is the process that starts
 //! them (PID and name). A start counts if it has the same command line, and the
 //! same directory where the command has a relative path; or if the same program, in the same directory, was given the
-//! same port: as a word of its command, or by PORT.
+//! same port: as a word of its command, or by PORT. One in another network namespace, one that listens itself and one
+//! that ends with success (seen from Linux 6.15 on) do not count.
 //!
 //! Severity: warning if another start that still runs or has failed was seen. Info for an orphan with a TCP port and no
 //! such rival.
@@ -60,10 +61,17 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 /// (prctl(2), PR_SET_CHILD_SUBREAPER). While the leader of its session runs, somebody may want it as it is, unless starts
 /// failed.
 fn is_orphan(origin: &Origin, rivals: &Rivals<'_>) -> bool {
-    if origin.leads_session {
-        origin.parent_is_init || rivals.started_by().any(|by| by.below_its_parent)
-    } else {
-        !origin.parent_in_session && (!origin.leader_alive || !rivals.ended.is_empty())
+    match origin.leads_session {
+        true => was_adopted(origin) || rivals.started_by().any(|by| by.below_its_parent),
+        false => was_adopted(origin) && (!origin.leader_alive || !rivals.ended.is_empty()),
+    }
+}
+
+/// Whether its parent certainly did not start it.
+fn was_adopted(origin: &Origin) -> bool {
+    match origin.leads_session {
+        true => origin.parent_is_init,
+        false => !origin.parent_in_session,
     }
 }
 
@@ -105,7 +113,7 @@ fn finding(facts: &Facts<'_>, origin: &Origin, rivals: &Rivals<'_>) -> Finding {
         _ => String::new(),
     };
     let parent = &origin.parent;
-    let whence = match is_orphan(origin, rivals) {
+    let whence = match was_adopted(origin) {
         true => format!(
             "and the process that started it is gone: its parent is {} (PID {}), which adopted it",
             parent.comm, parent.pid

@@ -101,17 +101,20 @@ pub fn stem(base: &[u8]) -> &[u8] {
     }
 }
 
-/// Which argument of an interpreter is the script: the first that is not a flag, or what `-m` or `-jar` names.
-fn script(exe: &[u8], arguments: &[Name]) -> Option<usize> {
+/// Whether a file, by its name, runs scripts.
+pub fn is_interpreter(exe: &[u8]) -> bool {
     const INTERPRETERS: &[&str] = &[
         "python", "pypy", "node", "bun", "deno", "ruby", "perl", "php", "java", "bash", "sh",
         "dash", "electron", "dotnet", "beam.smp", "lua", "busybox",
     ];
     let base = exe.rsplit(|&b| b == b'/').next().unwrap_or(exe);
-    if !INTERPRETERS
-        .iter()
-        .any(|name| base.starts_with(name.as_bytes()))
-    {
+    let mut all = INTERPRETERS.iter();
+    all.any(|name| base.starts_with(name.as_bytes()))
+}
+
+/// Which argument of an interpreter is the script: the first that is not a flag, or what `-m` or `-jar` names.
+fn script(exe: &[u8], arguments: &[Name]) -> Option<usize> {
+    if !is_interpreter(exe) {
         return None;
     }
     let mut rest = arguments.iter().enumerate().skip(1);

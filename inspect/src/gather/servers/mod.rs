@@ -4,6 +4,7 @@
 pub(crate) mod by_name;
 pub(crate) mod descendants;
 pub(crate) mod listeners;
+pub(crate) mod place;
 pub(crate) mod process_tree;
 pub(crate) mod respawns;
 pub(crate) mod supervisors;

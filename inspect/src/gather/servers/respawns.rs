@@ -2,12 +2,13 @@
 //! once, so a single look rarely sees it.
 
 use crate::gather::process::processes::Processes;
-use crate::gather::process::{program, status};
+use crate::gather::servers::place::Place;
 use crate::gather::servers::process_tree::{ProcessTree, living};
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::model::{Name, Process, Respawn, Respawns, is_title};
+use crate::model::{Process, Respawn, Respawns};
 use crate::sys;
 use procfs::process::Stat;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// The time between two looks. Even for a program that fails at once, an interpreter takes about 20 ms to start.
@@ -23,19 +24,8 @@ pub struct RespawnWatch {
     /// The PID that was assigned last.
     newest: Option<Vec<u8>>,
     new_processes: Vec<NewProcess>,
-    seen: Respawns,
+    ended: Vec<(Respawn, Option<OwnedFd>)>,
     began: Instant,
-}
-
-/// What a process wants that should take another one's place.
-struct Place {
-    command: Vec<Name>,
-    /// Its program, working directory and ports. Who wants these wants its place, whatever the command: the worker of a
-    /// reloading server has a different command from the one that starts the server. What asks a server whether it is
-    /// well is another program.
-    program: Vec<Name>,
-    cwd: Option<Name>,
-    ports: Vec<String>,
 }
 
 /// A process that began meanwhile.
@@ -43,6 +33,10 @@ struct NewProcess {
     pid: u32,
     stat: Stat,
     same_place: bool,
+    /// It listens itself: whatever it ends of, the place was free.
+    listens: bool,
+    /// To learn how it ended, where it wants the place.
+    end: Option<OwnedFd>,
     /// The time until the next look at it, which doubles each time: a new process soon runs its final program.
     wait: Duration,
     due: Instant,
@@ -63,7 +57,7 @@ impl RespawnWatch {
             tree,
             newest,
             new_processes: Vec::new(),
-            seen: Respawns::default(),
+            ended: Vec::new(),
             began: Instant::now(),
         })
     }
@@ -87,14 +81,23 @@ impl RespawnWatch {
     /// Ends the watch with a last look.
     pub fn end(mut self) -> Respawns {
         self.look_again(|_| true);
+        // Who ends with success has not failed for want of the place: it asked whether the server is there.
+        let failed = |end: &Option<OwnedFd>| {
+            let status = end.as_ref().and_then(|end| sys::wait_status(end.as_fd()));
+            status != Some(0)
+        };
+        let ended = self.ended.into_iter().filter(|(_, end)| failed(end));
+        let mut ended: Vec<Respawn> = ended.map(|(start, _)| start).collect();
         // If a start was under way when the look began, its bootstrap is as old as a supervisor, but it ends with the
         // start. A supervisor continues to run.
-        for start in &mut self.seen.ended {
+        for start in &mut ended {
             let by = &mut start.started_by.supervisor;
             by.take_if(|by| living(by.pid).is_none());
         }
-        self.seen.seconds = self.began.elapsed().as_millis() as f64 / 1000.0;
-        self.seen
+        Respawns {
+            seconds: self.began.elapsed().as_millis() as f64 / 1000.0,
+            ended,
+        }
     }
 
     fn find_new(&mut self) {
@@ -113,6 +116,8 @@ impl RespawnWatch {
                     pid,
                     stat,
                     same_place: false,
+                    listens: false,
+                    end: None,
                     wait: INTERVAL,
                     due: Instant::now(),
                 });
@@ -121,7 +126,7 @@ impl RespawnWatch {
     }
 
     fn look_again(&mut self, is_due: impl Fn(&NewProcess) -> bool) {
-        let (tree, own, ended) = (&self.tree, &self.own, &mut self.seen.ended);
+        let (tree, own, ended) = (&self.tree, &self.own, &mut self.ended);
         let (place, since) = (&self.place, self.since);
         self.new_processes.retain_mut(|process| {
             if !is_due(process) {
@@ -130,86 +135,27 @@ impl RespawnWatch {
             let alive =
                 living(process.pid).is_some_and(|at| at.starttime == process.stat.starttime);
             if !alive {
-                if process.same_place {
-                    ended.push(Respawn {
+                if process.same_place && !process.listens {
+                    let start = Respawn {
                         pid: process.pid,
                         started_by: tree.started_by(&process.stat, own, since),
-                    });
+                    };
+                    ended.push((start, process.end.take()));
                 }
                 return false;
             }
-            let theirs = ProcDir::open(process.pid).ok();
-            process.same_place = theirs.is_some_and(|dir| place.is_wanted_by(&dir));
+            let dir = ProcDir::open(process.pid).ok();
+            process.same_place = dir.as_ref().is_some_and(|dir| place.is_wanted_by(dir));
+            if let Some(dir) = dir.filter(|_| process.same_place) {
+                process.listens |= place.is_shared_with(&dir);
+                if process.end.is_none() {
+                    process.end = sys::process_end(process.pid).ok();
+                }
+            }
             process.due = Instant::now() + process.wait;
             process.wait *= 2;
             true
         });
-    }
-}
-
-impl Place {
-    fn of(process: &Process) -> Option<Place> {
-        let command = process.cmdline.clone()?;
-        let listeners = process.surroundings.listeners.iter();
-        Some(Place {
-            program: program::paths(&ProcDir::open(process.pid).ok()?, &command),
-            command,
-            cwd: process.surroundings.cwd.clone(),
-            ports: listeners
-                .filter_map(|listener| Some(listener.port?.to_string()))
-                .collect(),
-        })
-    }
-
-    fn is_wanted_by(&self, dir: &ProcDir) -> bool {
-        let line = status::command_line(dir).unwrap_or_default();
-        let program = program::paths(dir, &line);
-        let same_cwd =
-            || self.cwd.is_some() && dir.read_link("cwd").ok().map(Name::from) == self.cwd;
-        if line.is_empty() || self.program.first() != program.first() {
-            return false;
-        }
-        if line == self.command && (self.is_one_everywhere() || same_cwd()) {
-            return true;
-        }
-        // Of a worker that was started from code, or that has set its title, no script is known.
-        let same_script = || self.program.len() == 1 || self.program == program;
-        !self.ports.is_empty()
-            && same_cwd()
-            && (line.iter().skip(1).any(|word| self.is_given(word))
-                || (same_script() && self.has_port(dir)))
-    }
-
-    /// Whether the command means the same in any directory. `node server.js` does not, nor does a title.
-    fn is_one_everywhere(&self) -> bool {
-        match &self.program[..] {
-            [_, script] => script.as_bytes().starts_with(b"/"),
-            _ => !self.command.first().is_some_and(is_title),
-        }
-    }
-
-    /// Whether a word of a command gives one of the ports. A URL is what a client asks, and code may be a client.
-    fn is_given(&self, word: &Name) -> bool {
-        let word = word.as_bytes();
-        let is_url = word.starts_with(b"http://") || word.starts_with(b"https://");
-        !is_url && !word.iter().any(u8::is_ascii_whitespace) && self.names(word)
-    }
-
-    /// Whether PORT is one of the ports.
-    fn has_port(&self, dir: &ProcDir) -> bool {
-        dir.read("environ").is_ok_and(|text| {
-            let mut all = text.split(|&b| b == 0);
-            all.any(|variable| {
-                let port = variable.strip_prefix(b"PORT=");
-                port.is_some_and(|port| self.names(port))
-            })
-        })
-    }
-
-    /// `8000`, `--port=8000`, `127.0.0.1:8000`; not `18000`.
-    fn names(&self, text: &[u8]) -> bool {
-        let mut numbers = text.split(|b| !b.is_ascii_digit());
-        numbers.any(|number| self.ports.iter().any(|port| port.as_bytes() == number))
     }
 }
 

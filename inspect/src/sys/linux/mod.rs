@@ -30,7 +30,7 @@ pub use listen::{Fanotify, Inotify, split_caused};
 pub use lock::lock_shows;
 pub use namespace::{namespace_owner, parent_namespace, read_in_namespace};
 pub use poll::{becomes_ready, has_hung_up, is_ready};
-pub use process::{end_by, process_end, process_exists, stop_here};
+pub use process::{end_by, process_end, process_exists, stop_here, wait_status};
 pub use signals::{Signal, Signals};
 pub use sock_diag::bound_sockets;
 pub use spare_child::in_spare_child;
