@@ -200,6 +200,7 @@ mod tests {
             pid: 43,
             started_by: StartedBy::default(),
             same_command,
+            wants_its_place: true,
             same_cwd: true,
             younger: true,
             terminal: false,

@@ -121,6 +121,7 @@ fn examine(
         pid: other.pid,
         started_by: tree.started_by(other, own.listed, since),
         same_command: arguments == *ours,
+        wants_its_place: true,
         same_cwd: cwd.is_some() && cwd == process.surroundings.cwd,
         younger: is_younger(other, own.listed),
         terminal: other.terminal,

@@ -126,6 +126,8 @@ pub struct SameProgram {
     pub started_by: StartedBy,
     /// Its arguments are the same.
     pub same_command: bool,
+    /// It may want the same port: it is in the same network namespace, and has no other PORT.
+    pub wants_its_place: bool,
     /// Its working directory is the same.
     pub same_cwd: bool,
     /// It started later.

@@ -43,7 +43,8 @@ impl<'a> Rivals<'a> {
 /// Whether it runs the same command, was started later and elsewhere, and should listen but does not. A process at a
 /// terminal is a client (tmux), not a server that fails.
 pub fn is_failing(other: &SameProgram) -> bool {
-    other.same_command && other.younger && !other.terminal && other.listeners.is_empty()
+    let same = other.same_command && other.wants_its_place;
+    same && other.younger && !other.terminal && other.listeners.is_empty()
 }
 
 /// Whether it is the child of another server of the same program, which listens for it.

@@ -49,6 +49,7 @@ fn sibling() -> SameProgram {
         pid: 50,
         started_by: started_by(49),
         same_command: true,
+        wants_its_place: true,
         same_cwd: true,
         younger: true,
         terminal: false,
@@ -162,7 +163,8 @@ fn the_orphan_of_a_service_is_ended_by_its_service_manager() {
 
 #[test]
 fn a_client_an_older_or_another_server_is_not_a_failing_sibling() {
-    let changes: [fn(&mut SameProgram, &Listener); 4] = [
+    let changes: [fn(&mut SameProgram, &Listener); 5] = [
+        |other, _| other.wants_its_place = false,
         |other, _| other.terminal = true,
         |other, _| other.younger = false,
         |other, _| other.same_command = false,

@@ -73,26 +73,29 @@ impl Place {
     pub fn is_wanted_by(&self, dir: &ProcDir) -> bool {
         let line = status::command_line(dir).unwrap_or_default();
         let program = Program::of(dir, &line);
-        let elsewhere = || {
-            let network = dir.read_link("ns/net").ok();
-            network.is_some() && self.network.is_some() && network != self.network
-        };
         let same_program = self.program.is(&program);
         // The worker of a reloading server has another command than what starts the server.
         let same_worker = self.program.is_unnamed()
             && self.program.exe == program.exe
             && program.script.is_some();
-        if line.is_empty() || !(same_program || same_worker) || elsewhere() {
+        if line.is_empty() || !(same_program || same_worker) || !self.may_be_wanted_by(dir) {
             return false;
         }
         let same_cwd =
             || self.cwd.is_some() && dir.read_link("cwd").ok().map(Name::from) == self.cwd;
         if same_program && line == self.command && (self.is_one_everywhere() || same_cwd()) {
-            return !self.by_variable || self.is_its_variable(dir) != Some(false);
+            return true;
         }
         let given = || line.iter().skip(1).any(|word| self.is_given(word));
         let by_variable = || same_worker && self.is_its_variable(dir) == Some(true);
         same_cwd() && (given() || by_variable())
+    }
+
+    /// Whether a process could want it: it may be in another network namespace, or its PORT may be another one.
+    pub fn may_be_wanted_by(&self, dir: &ProcDir) -> bool {
+        let network = dir.read_link("ns/net").ok();
+        let elsewhere = network.is_some() && self.network.is_some() && network != self.network;
+        !elsewhere && (!self.by_variable || self.is_its_variable(dir) != Some(false))
     }
 
     /// Whether a process listens on one of its ports too (SO_REUSEPORT).

@@ -7,6 +7,7 @@ use crate::gather::claims::{distinct, places};
 use crate::gather::descriptors::census;
 use crate::gather::descriptors::sockets::Tables;
 use crate::gather::process::program::Program;
+use crate::gather::servers::place::Place;
 use crate::gather::servers::process_tree::ProcessTree;
 use crate::gather::subject::gaps::Gaps;
 use crate::gather::subject::mounts::Cache;
@@ -46,6 +47,7 @@ pub fn read(dir: &ProcDir, process: &mut Process) {
         view: &view,
         stat: own,
         program,
+        place: Place::of(process),
     };
     let mut list: Vec<_> = all
         .all()
@@ -83,6 +85,7 @@ struct Own<'a> {
     view: &'a View<'a>,
     stat: &'a Stat,
     program: Program,
+    place: Option<Place>,
 }
 
 fn examine(
@@ -97,6 +100,7 @@ fn examine(
     // A server that has lost its client no longer belongs to anybody, whatever its session.
     let apart = process.surroundings.client_gone || !all.are_of_one_start(own.stat, other);
     let same_command = runs.is_command(&own.program);
+    let place = own.place.as_ref();
     let mut claims = distinct::between(process, theirs.pid);
     // Processes that were started together may belong to one server.
     if !apart && (claims.is_empty() || !same_command) {
@@ -131,6 +135,7 @@ fn examine(
         pid: theirs.pid,
         started_by: all.started_by(other, own.stat, long_before(other)),
         same_command,
+        wants_its_place: place.is_none_or(|place| place.may_be_wanted_by(theirs)),
         same_cwd: cwd.is_some() && cwd == process.surroundings.cwd,
         younger: is_younger(other, own.stat),
         terminal: other.tty_nr != 0,
