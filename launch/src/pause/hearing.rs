@@ -212,8 +212,9 @@ impl Hearing {
     /// Mutes them again.
     pub fn mute(&mut self, inode: Inode) {
         for at in self.on.get(&inode).cloned().unwrap_or_default() {
-            self.hears_all_but_reads.remove(&at);
-            self.set(at, muted);
+            if self.hears_all_but_reads.remove(&at) {
+                self.set(at, muted);
+            }
         }
     }
 

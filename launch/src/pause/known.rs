@@ -40,6 +40,15 @@ impl Known {
         }
     }
 
+    /// All watches on it know the same by now.
+    pub fn merge(&mut self) {
+        let names = self.snapshots.iter_mut().find_map(|one| one.names.take());
+        self.snapshots.truncate(1);
+        if let Some(first) = self.snapshots.first_mut() {
+            first.names = names;
+        }
+    }
+
     /// What it was at first.
     pub fn state(&self) -> State {
         self.snapshots

@@ -175,22 +175,41 @@ impl Resume<'_> {
         if self.telling.hearing.replay() == Replay::None {
             return looked;
         }
+        if known.snapshots.iter().all(|one| one.names.is_none()) {
+            return looked;
+        }
+        let now = match entries(&known.fd, &self.telling.own) {
+            Ok(now) => now,
+            Err(e) => {
+                self.telling.told.failed(&known.path, b"", &e);
+                return looked;
+            }
+        };
         for (at, snapshot) in known.snapshots.iter_mut().enumerate() {
-            let Some(before) = snapshot.names.take() else {
-                continue;
-            };
-            match entries(&known.fd, &self.telling.own) {
-                Ok(now) => {
-                    let changes = Changes::between(&before, &now);
-                    snapshot.names = Some(now);
-                    if !changes.is_empty() {
-                        looked.push((at, changes));
-                    }
+            if let Some(before) = &mut snapshot.names {
+                let changes = Changes::between(before, &now);
+                if !changes.is_empty() {
+                    before.clone_from(&now);
+                    looked.push((at, changes));
                 }
-                Err(e) => self.telling.told.failed(&known.path, b"", &e),
             }
         }
         looked
+    }
+
+    /// Names that have come since that look: nobody knows whether that was heard.
+    pub fn look_for_what_came(&mut self, inode: Inode) {
+        let Some(known) = self.known.get_mut(&inode) else {
+            return;
+        };
+        // Where it cannot be listed, the next look says so.
+        let now = entries(&known.fd, &self.telling.own).unwrap_or_default();
+        let mut snapshots = known.snapshots.iter_mut();
+        if let Some(before) = snapshots.find_map(|one| one.names.as_mut()) {
+            for name in now.into_keys() {
+                before.entry(name).or_insert_with(State::uncertain);
+            }
+        }
     }
 
     /// Snapshots of a directory that could not be listed when it was muted.

@@ -4,9 +4,12 @@
 //! look --- changed ---> mute, tell, and look again
 //!   |
 //!   +-- as it was --> hear --> look --- as it was ---> masks back
+//!                               |
+//!                               +------ changed -----> mute, tell, and look again
 //! ```
 //!
-//! So nothing that happens between a look and the moment from which the watches hear is lost.
+//! What happens between a look and the moment from which the watches hear is found by the next look, and told. What they
+//! have heard by then they hear twice.
 
 use super::files::{self, ChangedFiles, States};
 use super::replay::Replay;
@@ -14,15 +17,17 @@ use super::resume::Resume;
 use super::state::Inode;
 
 /// How often at most: somebody may never stop.
-const ROUNDS: usize = 16;
+const ROUNDS: usize = 64;
 
 impl Resume<'_> {
     /// Tells what somebody changes while the rest is told, until the watches of a directory hear and a look finds nothing
     /// else. What is changed just when they begin to hear is heard twice.
     pub fn tell_what_changes_still(&mut self, inode: Inode) {
-        let Some(path) = self.known.get(&inode).map(|known| known.path.clone()) else {
+        let Some(known) = self.known.get_mut(&inode) else {
             return;
         };
+        known.merge();
+        let path = known.path.clone();
         let mut hear = false;
         for _ in 0..self.rounds() {
             let changes = self.look(inode);
@@ -37,6 +42,7 @@ impl Resume<'_> {
                 (false, _) => {
                     if hear {
                         self.telling.hearing.mute(inode);
+                        self.look_for_what_came(inode);
                         hear = false;
                     }
                     self.tell_dir(inode, changes, &mut ChangedFiles::new());
@@ -60,6 +66,7 @@ impl Resume<'_> {
         for _ in 0..self.rounds().max(1) {
             let now = files::states(self.known, files, &self.telling.own);
             let changed = self.changed_files(&now, &before);
+            before = now;
             match (changed.is_empty(), hear) {
                 (true, true) => return,
                 (true, false) => {
@@ -69,14 +76,13 @@ impl Resume<'_> {
                     hear = true;
                 }
                 (false, _) => {
-                    for &inode in files.iter().filter(|_| hear) {
+                    for &inode in files {
                         self.telling.hearing.mute(inode);
                     }
                     hear = false;
                     files::tell(self.known, changed, &mut self.telling);
                 }
             }
-            before = now;
         }
     }
 }
