@@ -18,6 +18,7 @@
 
 mod aside;
 mod begun;
+mod busy;
 mod changes;
 mod files;
 mod found;

@@ -197,21 +197,6 @@ impl Resume<'_> {
         looked
     }
 
-    /// Names that have come since that look: nobody knows whether that was heard.
-    pub fn look_for_what_came(&mut self, inode: Inode) {
-        let Some(known) = self.known.get_mut(&inode) else {
-            return;
-        };
-        // Where it cannot be listed, the next look says so.
-        let now = entries(&known.fd, &self.telling.own).unwrap_or_default();
-        let mut snapshots = known.snapshots.iter_mut();
-        if let Some(before) = snapshots.find_map(|one| one.names.as_mut()) {
-            for name in now.into_keys() {
-                before.entry(name).or_insert_with(State::uncertain);
-            }
-        }
-    }
-
     /// Snapshots of a directory that could not be listed when it was muted.
     fn unlisted(&self, inode: Inode) -> usize {
         let snapshots = self
@@ -318,7 +303,7 @@ impl Resume<'_> {
 }
 
 /// What is in a directory, but for ours, and as it would be without what this program has done.
-fn entries(dir: &OwnedFd, own: &OwnChanges) -> io::Result<Names> {
+pub fn entries(dir: &OwnedFd, own: &OwnChanges) -> io::Result<Names> {
     let names = names(dir.as_fd(), (i64::MAX, 0))?;
     let others = names.into_iter().filter(|(name, _)| !is_aside(name));
     Ok(others

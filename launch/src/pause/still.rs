@@ -11,10 +11,15 @@
 //! What happens between a look and the moment from which the watches hear is found by the next look, and told. What they
 //! have heard by then they hear twice.
 
+use super::aside::is_aside;
+use super::busy::Busy;
+use super::changes::{Changes, Names};
 use super::files::{self, ChangedFiles, States};
 use super::replay::Replay;
-use super::resume::Resume;
-use super::state::Inode;
+use super::resume::{Resume, entries};
+use super::state::{Inode, State};
+use std::collections::BTreeSet;
+use std::os::fd::AsFd;
 
 /// How often at most: somebody may never stop.
 const ROUNDS: usize = 64;
@@ -28,9 +33,17 @@ impl Resume<'_> {
         };
         known.merge();
         let path = known.path.clone();
+        let fd = known.fd.clone();
+        // Once somebody is seen to change it, and from the list on that is made then.
+        let (mut busy, mut listed) = (None, false);
         let mut hear = false;
         for _ in 0..self.rounds() {
-            let changes = self.look(inode);
+            let touched = busy.as_ref().filter(|_| listed).and_then(Busy::touched);
+            let changes = match &touched {
+                Some(names) => self.look_at(inode, names),
+                None => self.look(inode),
+            };
+            listed = busy.is_some();
             match (changes.is_empty(), hear) {
                 (true, true) => return,
                 (true, false) => {
@@ -40,16 +53,75 @@ impl Resume<'_> {
                     hear = true;
                 }
                 (false, _) => {
+                    let mut more = Vec::new();
                     if hear {
                         self.telling.hearing.mute(inode);
-                        self.look_for_what_came(inode);
                         hear = false;
+                        let touched = busy.as_ref().and_then(Busy::touched);
+                        self.note_what_came(inode, touched.as_ref());
+                        more = touched.map_or_else(Vec::new, |names| self.look_at(inode, &names));
                     }
-                    self.tell_dir(inode, changes, &mut ChangedFiles::new());
+                    if busy.is_none() {
+                        // Without it each look is a list.
+                        busy = Busy::watch(&fd).ok();
+                    }
+                    for changes in [changes, more] {
+                        self.tell_dir(inode, changes, &mut ChangedFiles::new());
+                    }
                 }
             }
         }
         self.telling.asides.leave(&path);
+    }
+
+    /// What became of these names.
+    fn look_at(&mut self, inode: Inode, names: &BTreeSet<Vec<u8>>) -> Vec<(usize, Changes)> {
+        let Some(known) = self.known.get_mut(&inode) else {
+            return Vec::new();
+        };
+        let (fd, own) = (known.fd.as_fd(), &self.telling.own);
+        let Some(before) = known
+            .snapshots
+            .first_mut()
+            .and_then(|one| one.names.as_mut())
+        else {
+            return Vec::new();
+        };
+        let (mut was, mut is) = (Names::new(), Names::new());
+        for name in names.iter().filter(|name| !is_aside(name)) {
+            let now = State::at(fd, name).ok().map(|state| own.take_out(state));
+            let then = match now {
+                Some(now) => {
+                    is.insert(name.clone(), now);
+                    before.insert(name.clone(), now)
+                }
+                None => before.remove(name),
+            };
+            was.extend(then.map(|then| (name.clone(), then)));
+        }
+        let changes = Changes::between(&was, &is);
+        let some = (!changes.is_empty()).then_some((0, changes));
+        some.into_iter().collect()
+    }
+
+    /// Names that came while the watches heard: nobody knows whether that was heard. They are among these names, or
+    /// among all that are not known.
+    fn note_what_came(&mut self, inode: Inode, names: Option<&BTreeSet<Vec<u8>>>) {
+        let Some(known) = self.known.get_mut(&inode) else {
+            return;
+        };
+        let all = || entries(&known.fd, &self.telling.own).map(Names::into_keys);
+        let names: Vec<_> = match names {
+            Some(names) => names.iter().cloned().collect(),
+            // Where it cannot be listed, the next look says so.
+            None => all().into_iter().flatten().collect(),
+        };
+        let mut snapshots = known.snapshots.iter_mut();
+        if let Some(before) = snapshots.find_map(|one| one.names.as_mut()) {
+            for name in names.into_iter().filter(|name| !is_aside(name)) {
+                before.entry(name).or_insert_with(State::uncertain);
+            }
+        }
     }
 
     /// Who is to hear one change has heard it.
