@@ -6,7 +6,7 @@ use super::processes::watching;
 use super::state::{Inode, State};
 use super::trees::Trees;
 use inspect::gather::{is_below, without_paths};
-use inspect::model::{Device, Name};
+use inspect::model::{Device, Name, PauseRecord};
 use rules::event::{CREATE, DELETE};
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -219,6 +219,19 @@ impl Aside {
             let _ = File::open(place).and_then(|place| put_times_back(place, found));
         }
         Ok(())
+    }
+}
+
+/// Removes what a guardian had made and not noted yet when it was killed: nothing is in it.
+pub fn remove_unnoted(record: &PauseRecord) {
+    let name = format!("{NAME}{}", record.guardian.pid);
+    let dirs = record
+        .dirs
+        .iter()
+        .map(|dir| Path::new(OsStr::from_bytes(dir.as_bytes())));
+    for place in dirs.flat_map(Path::ancestors).chain(OTHERS.map(Path::new)) {
+        // It is seldom there, and another one's is not empty or not ours to remove.
+        let _ = fs::remove_dir(place.join(&name));
     }
 }
 

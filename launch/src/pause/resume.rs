@@ -10,7 +10,7 @@
 //! files                                    the same
 //! ```
 
-use super::aside::{Aside, Asides, is_aside};
+use super::aside::{Aside, Asides, is_aside, remove_unnoted};
 use super::changes::{Changes, Names, names};
 use super::files::{self, ChangedFiles, States};
 use super::found::Found;
@@ -51,6 +51,7 @@ pub fn resume(pause: &mut Pause, note: &mut dyn FnMut(&PauseRecord)) -> Told {
     let mut told = Told::default();
     if pause.is_half_told() {
         remove_stand_ins(&pause.known, &mut told);
+        remove_unnoted(&pause.record);
     }
     put_back_what_is_aside(&pause.record, &pause.known, &mut told);
     let inside = hearing.pids().any(|pid| !sees_as_we_do(pid));

@@ -324,6 +324,7 @@ fn a_guardian_killed_while_it_tells_leaves_no_watch_mute_and_no_entry_of_its_own
         let user = User::of(&tree);
         let mut watchers = Watchers::by(user.starts(program()), &[(USUAL, tree.app())]);
         let pause = Pause::by(user.watchfix(), tree.app(), &[]);
+        let guardian = guardian_of(&pause);
         kill_both(&pause);
         fs::remove_file(tree.path("b")).unwrap();
         fs::remove_dir(tree.path("dir")).unwrap();
@@ -338,6 +339,12 @@ fn a_guardian_killed_while_it_tells_leaves_no_watch_mute_and_no_entry_of_its_own
         fs::create_dir(&aside).unwrap();
         symlink("../.watchfix-pause-1/0", aside.join("0")).unwrap();
         user.own(&aside);
+        // Made, and not on record yet.
+        let unnoted = tree
+            .app()
+            .with_file_name(format!(".watchfix-pause-{guardian}"));
+        fs::create_dir(&unnoted).unwrap();
+        user.own(&unnoted);
         let path = record(&user);
         let text = fs::read_to_string(&path).unwrap();
         let bytes = aside.to_str().unwrap().bytes();
@@ -354,7 +361,7 @@ fn a_guardian_killed_while_it_tells_leaves_no_watch_mute_and_no_entry_of_its_own
                 "{name}"
             );
         }
-        assert!(!aside.exists(), "{said}");
+        assert!(!aside.exists() && !unnoted.exists(), "{said}");
         let heard = watchers.heard();
         for told in ["0 DELETE b", "0 DELETE,ISDIR dir", "0 MODIFY a"] {
             assert!(heard.iter().any(|line| line == told), "{told}: {heard:?}");
