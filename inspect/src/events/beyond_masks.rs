@@ -1,7 +1,7 @@
 //! What remains when the watches have the masks that `watchfix heal` gives them.
 
 use crate::findings::rollback_journal;
-use crate::model::{Database, Name, Process};
+use crate::model::{Database, FileEvents, Name, Process};
 use rules::event;
 
 /// What heal removes from masks: reads, and also writes if the process has a database or is told to settle.
@@ -17,12 +17,22 @@ pub fn is_to_heal(process: &Process, file: &Name) -> bool {
     })
 }
 
+/// A file that was closed so often after a write is closed each time.
+const AGAIN: u64 = 3;
+
+/// Whether a file is closed each time after it was written to. Every mask that reports edits reports that.
+pub fn is_closed_again(file: &FileEvents) -> bool {
+    let mut events = file.events.iter();
+    events.any(|one| one.event == "close_write" && one.count >= AGAIN)
+}
+
 /// What masks cannot remove of the events of a file that the process itself writes, as a sentence. Empty if masks end
-/// the loop. `start_helps` says whether names can be ignored after a restart.
+/// the loop. `closed` says that it closes the file each time, `start_helps` whether names can be ignored after a restart.
 pub fn sentence(
     process: &Process,
     own: Option<&Database>,
     to_heal: bool,
+    closed: bool,
     start_helps: bool,
 ) -> String {
     let journal = own.and_then(|database| {
@@ -41,6 +51,10 @@ pub fn sentence(
         }
         (None, false) => {
             " Its watches have the masks that heal gives them: what is left, no mask can hide."
+                .into()
+        }
+        (None, true) if closed => {
+            " It closes the file after each write, which every mask that reports edits reports: heal alone does not end a loop of that."
                 .into()
         }
         (None, true) => String::new(),
@@ -69,8 +83,13 @@ mod tests {
             .with_watch(1, 100, 0x3cc, Some("/d"))
             .with_database("/d/x.db", 100, 0);
         let process = &mut fixture.process;
-        assert_eq!(sentence(process, process.sqlite.first(), true, true), "");
-        assert!(sentence(process, None, false, true).contains("no mask can hide"));
+        assert_eq!(
+            sentence(process, process.sqlite.first(), true, false, true),
+            ""
+        );
+        assert!(sentence(process, None, false, false, true).contains("no mask can hide"));
+        let closed = sentence(process, None, true, true, true);
+        assert!(closed.contains("heal alone does not end"), "{closed}");
         process.sqlite[0].wal_mode = Some(false);
         process.sqlite[0].makes_journals = true;
         for (to_heal, start_helps, says) in [
@@ -78,7 +97,7 @@ mod tests {
             (false, true, "only another start"),
             (false, false, "only a database in WAL mode"),
         ] {
-            let said = sentence(process, process.sqlite.first(), to_heal, start_helps);
+            let said = sentence(process, process.sqlite.first(), to_heal, false, start_helps);
             assert!(
                 said.contains(says) && said.contains("x.db-journal"),
                 "{said}"

@@ -174,11 +174,12 @@ fn of_file(
         .find(database)
         .filter(|_| writer.itself);
     let to_heal = beyond_masks::is_to_heal(process, &file.path);
+    let closed = own.is_none() && beyond_masks::is_closed_again(file);
     let beyond = match writer.itself {
         true => {
             let by_name = Restart::without(&[]);
             let start_helps = remedies.start(process, &by_name).is_some();
-            beyond_masks::sentence(process, own, to_heal, start_helps)
+            beyond_masks::sentence(process, own, to_heal, closed, start_helps)
         }
         false => String::new(),
     };
@@ -198,7 +199,8 @@ fn of_file(
         (own, Some(dir)) => (
             Some(Restart::ignoring(&names, &dir)),
             match own {
-                _ if !writer.itself => None,
+                // Settled, it would still report that the file is closed.
+                _ if !writer.itself || closed => None,
                 Some(_) => Some(Heal::default()),
                 None => Some(Heal::settling(&dir)),
             },
@@ -211,7 +213,7 @@ fn of_file(
         message,
         remedy,
         remedy_live,
-        is_to_heal: writer.itself && to_heal,
+        is_to_heal: writer.itself && to_heal && !closed,
         is_to_start: true,
         ..Conclusion::default()
     }

@@ -512,3 +512,44 @@ fn the_start_that_a_scan_prints_for_who_acts_on_every_read_ends_its_loop() {
     fs::write(dir.join("edited"), "x").unwrap();
     support::wait_until("it hears no edit", || size() > before + line);
 }
+
+/// A build that writes its output where it watches: whatever heal takes out of its masks, it hears that the file is closed.
+#[test]
+fn who_closes_its_own_output_each_time_is_not_told_to_heal() {
+    const BUILDS: &str = "import ctypes, os, sys, time\n\
+        libc = ctypes.CDLL(None)\n\
+        instance = libc.inotify_init1(0)\n\
+        libc.inotify_add_watch(instance, sys.argv[1].encode(), 0x3ee)\n\
+        print('READY', flush=True)\n\
+        n = 0\n\
+        while os.path.isdir(sys.argv[1]):\n\
+        \x20   n += 1\n\
+        \x20   with open(sys.argv[1] + '/out.js', 'w') as out: out.write(str(n))\n\
+        \x20   os.read(instance, 65536)\n\
+        \x20   time.sleep(0.002)\n";
+    let stage = Stage::new();
+    let dir = stage.make("d");
+    let mut python = Command::new("/usr/bin/python3");
+    let fixture = Fixture::start(python.args(["-c", BUILDS]).arg(&dir));
+    let built = || {
+        fs::metadata(dir.join("out.js"))
+            .and_then(|out| out.modified())
+            .ok()
+    };
+    let listener = listen(&mut fdscan(), &fixture, 1, &["--json"]);
+    for _ in 0..20 {
+        let before = built();
+        support::wait_until("it does not loop", || built() != before);
+    }
+    listener.signal(libc::SIGINT);
+    let (_, lines) = listener.finish();
+    let doc: Value = serde_json::from_str(&lines.join("\n")).unwrap();
+    let says = message(&doc);
+    for part in ["out.js", "It closes the file after each write"] {
+        assert!(says.contains(part), "{part} is missing: {says}");
+    }
+    let conclusion = &doc["conclusion"];
+    assert!(conclusion["remedy_live"].is_null(), "{conclusion:#}");
+    let start = conclusion["remedy"].as_str().unwrap();
+    assert!(start.contains("WATCHFIX_IGNORE=+out.js"), "{start}");
+}
