@@ -7,9 +7,9 @@
 //! `session`, `leads_session` and `session_leader_alive` tell where it came from. `siblings` are up to five PIDs that
 //! tried to take its place. `starts_in_vain` counts starts that ended during `--for`, and `seconds` is its duration;
 //! both are null after a single look, which sees only siblings that still run. `supervisor` is the process that starts
-//! them (PID and name). A start counts if it has the same command line, and the
-//! same directory where the command has a relative path; or if the same program, in the same directory, was given the
-//! same port: as a word of its command, or by PORT. One in another network namespace, one that listens itself and one
+//! them (PID and name). A start counts if it has the same command line (where
+//! that has a relative path, also the same directory or the same port), or if the same program, in the same directory,
+//! was given the same port: as a word of its command, or by PORT. One in another network namespace, one that listens itself and one
 //! that ends with success (seen from Linux 6.15 on) do not count.
 //!
 //! Severity: warning if another start that still runs or has failed was seen. Info for an orphan with a TCP port and no

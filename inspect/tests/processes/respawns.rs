@@ -198,6 +198,23 @@ fn is_no_rival(keeper: &str, again: &str) {
 
 const KEEPER: &str = "python3 server.py 0; :";
 
+/// One that is given its port.
+const CHOSEN: &str = "PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind((\"127.0.0.1\", 0)); \
+    print(s.getsockname()[1])') python3 server.py env; :";
+
+#[test]
+fn the_next_release_may_start_in_another_directory() {
+    let stage = Stage::new();
+    let again = "mkdir ../next; cp server.py ../next; cd ../next; \
+        while :; do PORT=NUMBER python3 server.py env; sleep 0.1; done";
+    let (supervisor, orphan) = in_vain(&stage, CHOSEN, again);
+    let server = orphan.fact("server").to_owned();
+    let finding = seen_in_vain(&stage, &server);
+    let by = &finding["evidence"]["supervisor"]["pid"];
+    assert_eq!(*by, supervisor.pid(), "{finding:#}");
+    end(&server);
+}
+
 #[test]
 fn who_asks_whether_a_server_is_well_does_not_start_it() {
     for ask in [
@@ -214,9 +231,7 @@ fn who_asks_whether_a_server_is_well_does_not_start_it() {
 
 #[test]
 fn who_ends_for_another_reason_than_the_port_is_no_rival() {
-    let chosen = "PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind((\"127.0.0.1\", 0)); \
-        print(s.getsockname()[1])') python3 server.py env; :";
-    is_no_rival(chosen, "env CRASH=1 PORT=1 python3 server.py env");
+    is_no_rival(CHOSEN, "env CRASH=1 PORT=1 python3 server.py env");
     is_no_rival(
         "REUSE=1 python3 server.py 0; :",
         "env REUSE=1 CRASH=late python3 server.py NUMBER",

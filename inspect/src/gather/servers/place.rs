@@ -83,12 +83,13 @@ impl Place {
         }
         let same_cwd =
             || self.cwd.is_some() && dir.read_link("cwd").ok().map(Name::from) == self.cwd;
-        if same_program && line == self.command && (self.is_one_everywhere() || same_cwd()) {
-            return true;
-        }
         let given = || line.iter().skip(1).any(|word| self.is_given(word));
-        let by_variable = || same_worker && self.is_its_variable(dir) == Some(true);
-        same_cwd() && (given() || by_variable())
+        let by_variable = || self.is_its_variable(dir) == Some(true);
+        if same_program && line == self.command {
+            // A release may lie in another directory than the one before.
+            return self.is_one_everywhere() || same_cwd() || given() || by_variable();
+        }
+        same_cwd() && (given() || same_worker && by_variable())
     }
 
     /// Whether a process could want it: it may be in another network namespace, or its PORT may be another one.
