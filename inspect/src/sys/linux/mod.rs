@@ -173,7 +173,7 @@ pub fn stat_and_mount(
         stat.st_uid = answer.stx_uid;
         stat.st_gid = answer.stx_gid;
         stat.st_rdev = libc::makedev(answer.stx_rdev_major, answer.stx_rdev_minor);
-        stat.st_blksize = answer.stx_blksize.into();
+        stat.st_blksize = answer.stx_blksize as libc::blksize_t;
         stat.st_size = answer.stx_size.cast_signed();
         stat.st_blocks = answer.stx_blocks.cast_signed();
         stat.st_atime = answer.stx_atime.tv_sec;
