@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 /// The place of a server.
 pub struct Place {
     command: Vec<Name>,
-    program: Program,
+    program: Named,
     cwd: Option<Name>,
     ports: Vec<u16>,
     /// Its network namespace. In another one every port is another one.
@@ -20,16 +20,17 @@ pub struct Place {
     by_variable: bool,
 }
 
-/// A program, by its file or, if that runs scripts, by the script.
-struct Program {
+/// A program by the names of its file and, if that runs scripts, of the script: [`program::Program`] knows the script
+/// itself, which takes more than there is time for while a process fails to start.
+struct Named {
     exe: Option<Name>,
     script: Option<Name>,
 }
 
-impl Program {
-    fn of(dir: &ProcDir, command: &[Name]) -> Program {
+impl Named {
+    fn of(dir: &ProcDir, command: &[Name]) -> Named {
         let mut paths = program::paths(dir, command).into_iter();
-        Program {
+        Named {
             exe: paths.next(),
             script: paths.next(),
         }
@@ -42,7 +43,7 @@ impl Program {
     }
 
     /// Whether both are the same. An interpreter may have been updated meanwhile.
-    fn is(&self, other: &Program) -> bool {
+    fn is(&self, other: &Named) -> bool {
         match (&self.script, &other.script) {
             (Some(own), Some(other)) => own == other,
             (None, None) => self.exe == other.exe,
@@ -58,7 +59,7 @@ impl Place {
         let dir = ProcDir::open(process.pid).ok()?;
         let listeners = process.surroundings.listeners.iter();
         let mut place = Place {
-            program: Program::of(&dir, &command),
+            program: Named::of(&dir, &command),
             command,
             cwd: process.surroundings.cwd.clone(),
             ports: listeners.filter_map(|listener| listener.port).collect(),
@@ -72,7 +73,7 @@ impl Place {
     /// Whether a process wants it, as far as its command, directory and variables show.
     pub fn is_wanted_by(&self, dir: &ProcDir) -> bool {
         let line = status::command_line(dir).unwrap_or_default();
-        let program = Program::of(dir, &line);
+        let program = Named::of(dir, &line);
         let same_program = self.program.is(&program);
         // The worker of a reloading server has another command than what starts the server.
         let same_worker = self.program.is_unnamed()
