@@ -8,13 +8,20 @@ use support::DEADLINE;
 
 use crate::common::{Fixture, Stage};
 
+/// The shell that started it stays, as npm's does.
+const KEEPER: &str = "python3 server.py 0; :";
+
+/// One that is given its port.
+const CHOSEN: &str = "PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind((\"127.0.0.1\", 0)); \
+    print(s.getsockname()[1])') python3 server.py env; :";
+
 /// Ends a server that is not the child of this program.
 fn end(server: &str) {
     let ended = Command::new("kill").args(["-9", server]).status().unwrap();
     assert!(ended.success());
 }
 
-/// A server in Python that says its port, and one more start of it in a loop beside it: how, `start` says.
+/// A server in Python that says its port, and beside it whatever `loops` starts; NUMBER in it is the port.
 fn in_vain(stage: &Stage, keeper: &str, loops: &str) -> (Fixture, Fixture) {
     let dir = stage.make("served");
     let script = dir.join("server.py");
@@ -54,13 +61,22 @@ fn seen_in_vain(stage: &Stage, server: &str) -> serde_json::Value {
     }
 }
 
+/// The one whose port others want is told who starts them.
+#[track_caller]
+fn is_started_in_vain_by(stage: &Stage, supervisor: &Fixture, orphan: &Fixture) {
+    let server = orphan.fact("server");
+    let finding = seen_in_vain(stage, server);
+    let by = &finding["evidence"]["supervisor"]["pid"];
+    assert_eq!(*by, supervisor.pid(), "{finding:#}");
+    end(server);
+}
+
 #[test]
 fn starts_in_vain_outweigh_a_parent_that_lives_on() {
     let stage = Stage::new();
-    // The shell that started it stays, as npm's does; a supervisor younger than the server starts it again.
-    let keeper = "python3 server.py 0; :";
+    // A supervisor younger than the server starts it again.
     let again = "while :; do python3 server.py NUMBER; sleep 0.1; done";
-    let (supervisor, orphan) = in_vain(&stage, keeper, again);
+    let (supervisor, orphan) = in_vain(&stage, KEEPER, again);
     let server = orphan.fact("server").to_owned();
     let finding = seen_in_vain(&stage, &server);
     let evidence = &finding["evidence"];
@@ -77,14 +93,9 @@ fn starts_in_vain_outweigh_a_parent_that_lives_on() {
 #[test]
 fn a_bootstrap_that_was_under_way_when_the_look_began_is_not_a_supervisor() {
     let stage = Stage::new();
-    let keeper = "python3 server.py 0; :";
     let again = "while :; do (sleep 0.7; python3 server.py NUMBER; :); done";
-    let (supervisor, orphan) = in_vain(&stage, keeper, again);
-    let server = orphan.fact("server").to_owned();
-    let finding = seen_in_vain(&stage, &server);
-    let named = &finding["evidence"]["supervisor"]["pid"];
-    assert_eq!(*named, supervisor.pid(), "{finding:#}");
-    end(&server);
+    let (supervisor, orphan) = in_vain(&stage, KEEPER, again);
+    is_started_in_vain_by(&stage, &supervisor, &orphan);
 }
 
 #[test]
@@ -95,14 +106,7 @@ fn starts_of_another_command_for_the_same_port_and_directory_count() {
     let other = "cp server.py other.py; \
         while :; do python3 -u other.py --listen 127.0.0.1:NUMBER; sleep 0.1; done";
     let (supervisor, orphan) = in_vain(&stage, keeper, other);
-    let server = orphan.fact("server").to_owned();
-    let finding = seen_in_vain(&stage, &server);
-    assert_eq!(
-        finding["evidence"]["supervisor"]["pid"],
-        supervisor.pid(),
-        "{finding:#}"
-    );
-    end(&server);
+    is_started_in_vain_by(&stage, &supervisor, &orphan);
 }
 
 /// A server and the supervisor of its successors in one session, that of `shell`, which goes on with `then`.
@@ -196,23 +200,13 @@ fn is_no_rival(keeper: &str, again: &str) {
     end(server);
 }
 
-const KEEPER: &str = "python3 server.py 0; :";
-
-/// One that is given its port.
-const CHOSEN: &str = "PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind((\"127.0.0.1\", 0)); \
-    print(s.getsockname()[1])') python3 server.py env; :";
-
 #[test]
 fn the_next_release_may_start_in_another_directory() {
     let stage = Stage::new();
     let again = "mkdir ../next; cp server.py ../next; cd ../next; \
         while :; do PORT=NUMBER python3 server.py env; sleep 0.1; done";
     let (supervisor, orphan) = in_vain(&stage, CHOSEN, again);
-    let server = orphan.fact("server").to_owned();
-    let finding = seen_in_vain(&stage, &server);
-    let by = &finding["evidence"]["supervisor"]["pid"];
-    assert_eq!(*by, supervisor.pid(), "{finding:#}");
-    end(&server);
+    is_started_in_vain_by(&stage, &supervisor, &orphan);
 }
 
 #[test]
@@ -261,27 +255,9 @@ fn lines(file: &Path) -> usize {
 
 #[test]
 fn another_directorys_program_of_the_same_command_is_not_a_start_of_it() {
-    let (stage, other) = (Stage::new(), Stage::new());
-    let keeper = "python3 server.py 0; :";
-    let (_none, server) = in_vain(&stage, keeper, "sleep 600");
-    let dir = other.make("project");
-    let count = other.make("count").join("ended");
-    std::fs::write(dir.join("server.py"), "raise SystemExit(1)").unwrap();
-    let again = "echo READY; while :; do python3 server.py 0; echo >>$0; done";
-    let mut shell = Command::new("setsid");
-    shell
-        .args(["sh", "-c", again])
-        .arg(&count)
-        .current_dir(&dir);
-    let _loops = Fixture::start(&mut shell);
-    let pid = server.fact("server");
-    let before = lines(&count);
-    let process = stage.scan(&[pid, "--json", "--for", "1"]).process();
-    assert!(lines(&count) > before + 1);
-    for finding in process.all("orphaned-server") {
-        assert_eq!(finding["severity"], "info", "{finding:#}");
-    }
-    end(pid);
+    let again = "mkdir -p ../project; echo 'raise SystemExit(1)' >../project/server.py; \
+        (cd ../project; exec python3 server.py 0)";
+    is_no_rival(KEEPER, again);
 }
 
 fn kernel() -> (u32, u32) {
