@@ -1,6 +1,7 @@
 //! A directory in which others never stop: what they touch is known by a watch of our own, so that a look at it takes
 //! microseconds and not the time to list it.
 
+use super::aside::is_aside;
 use crate::sys::inotify;
 use rules::event::{
     ATTRIB, CLOSE_WRITE, CREATE, DELETE, MODIFY, MOVED_FROM, MOVED_TO, ONLYDIR, Q_OVERFLOW,
@@ -30,7 +31,7 @@ impl Busy {
         Ok(Busy(own))
     }
 
-    /// The names that were touched since the last time; `None` if there were too many.
+    /// The names that were touched since the last time, but for ours; `None` if there were too many.
     pub fn touched(&self) -> Option<BTreeSet<Vec<u8>>> {
         let mut names = BTreeSet::new();
         let mut buffer = [0; BUFFER];
@@ -40,7 +41,7 @@ impl Busy {
             while let Some(record) = Record::read(bytes) {
                 bytes = bytes.get(record.size..).unwrap_or_default();
                 whole &= record.mask & Q_OVERFLOW == 0;
-                if !record.name.is_empty() {
+                if !record.name.is_empty() && !is_aside(record.name) {
                     names.insert(record.name.to_owned());
                 }
             }

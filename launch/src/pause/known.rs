@@ -40,13 +40,16 @@ impl Known {
         }
     }
 
-    /// All watches on it know the same by now.
+    /// All watches on it know the same by now, but for names that some were never told of: their end is told to all.
     pub fn merge(&mut self) {
-        let names = self.snapshots.iter_mut().find_map(|one| one.names.take());
-        self.snapshots.truncate(1);
-        if let Some(first) = self.snapshots.first_mut() {
-            first.names = names;
+        if let [first, later @ ..] = &mut self.snapshots[..] {
+            let names = later.iter_mut().filter_map(|one| one.names.take());
+            for (name, state) in names.flatten() {
+                let known = first.names.get_or_insert_default();
+                known.entry(name).or_insert(state);
+            }
         }
+        self.snapshots.truncate(1);
     }
 
     /// What it was at first.
@@ -114,8 +117,14 @@ impl Snapshot {
         if State::of(fd.as_fd()).is_ok_and(|now| self.state.is_untouched(&now)) {
             return;
         }
+        let there = names(fd.as_fd(), now()).unwrap_or_default();
+        self.add_uncertain(there.into_keys());
+    }
+
+    /// Of names that are not known, nobody knows whether they were heard of.
+    pub fn add_uncertain(&mut self, came: impl Iterator<Item = Vec<u8>>) {
         if let Some(before) = &mut self.names {
-            for name in names(fd.as_fd(), now()).unwrap_or_default().into_keys() {
+            for name in came {
                 before.entry(name).or_insert_with(State::uncertain);
             }
         }

@@ -298,7 +298,7 @@ impl Pause {
                 if let Some(known) = self.known.get_mut(&(watch.device.0, watch.inode)) {
                     let id = (pid, instance.fd, watch.wd);
                     // Who places a watch again is told what has changed since it was muted first.
-                    if new.contains(&id) {
+                    if !self.begun || new.contains(&id) {
                         known.is_of(id, snapshot);
                     }
                     continue;

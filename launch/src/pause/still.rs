@@ -11,7 +11,6 @@
 //! What happens between a look and the moment from which the watches hear is found by the next look, and told. What they
 //! have heard by then they hear twice.
 
-use super::aside::is_aside;
 use super::busy::Busy;
 use super::changes::{Changes, Names};
 use super::files::{self, ChangedFiles, States};
@@ -58,6 +57,8 @@ impl Resume<'_> {
                         self.telling.hearing.mute(inode);
                         hear = false;
                         let touched = busy.as_ref().and_then(Busy::touched);
+                        // Where there were too many, the next look is a list.
+                        listed = touched.is_some();
                         self.note_what_came(inode, touched.as_ref());
                         more = touched.map_or_else(Vec::new, |names| self.look_at(inode, &names));
                     }
@@ -80,15 +81,12 @@ impl Resume<'_> {
             return Vec::new();
         };
         let (fd, own) = (known.fd.as_fd(), &self.telling.own);
-        let Some(before) = known
-            .snapshots
-            .first_mut()
-            .and_then(|one| one.names.as_mut())
-        else {
+        let snapshot = known.snapshots.first_mut();
+        let Some(before) = snapshot.and_then(|one| one.names.as_mut()) else {
             return Vec::new();
         };
         let (mut was, mut is) = (Names::new(), Names::new());
-        for name in names.iter().filter(|name| !is_aside(name)) {
+        for name in names {
             let now = State::at(fd, name).ok().map(|state| own.take_out(state));
             let then = match now {
                 Some(now) => {
@@ -110,16 +108,15 @@ impl Resume<'_> {
         let Some(known) = self.known.get_mut(&inode) else {
             return;
         };
-        let all = || entries(&known.fd, &self.telling.own).map(Names::into_keys);
-        let names: Vec<_> = match names {
-            Some(names) => names.iter().cloned().collect(),
-            // Where it cannot be listed, the next look says so.
-            None => all().into_iter().flatten().collect(),
+        let Some(snapshot) = known.snapshots.first_mut() else {
+            return;
         };
-        let mut snapshots = known.snapshots.iter_mut();
-        if let Some(before) = snapshots.find_map(|one| one.names.as_mut()) {
-            for name in names.into_iter().filter(|name| !is_aside(name)) {
-                before.entry(name).or_insert_with(State::uncertain);
+        match names {
+            Some(names) => snapshot.add_uncertain(names.iter().cloned()),
+            None => {
+                // Where it cannot be listed, the next look says so.
+                let all = entries(&known.fd, &self.telling.own).unwrap_or_default();
+                snapshot.add_uncertain(all.into_keys());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Somebody else writes all the time, while pauses come and go: nothing of it is lost, and nothing else is heard.
 
-use super::given::{Tree, Watchers, pause};
+use super::given::{ALL, Tree, Watchers, pause};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,23 +48,35 @@ fn what_others_change_while_pauses_begin_and_end_is_heard() {
     }
     let dirs: Vec<_> = (0..DIRS).map(|dir| tree.path(&format!("d{dir}"))).collect();
     let watches: Vec<_> = dirs.iter().map(|dir| (MASK, dir.as_path())).collect();
-    let mut watchers = Watchers::new(&watches);
-    let (pid, app) = (watchers.0.pid().to_string(), tree.text(""));
+    let reading: Vec<_> = dirs.iter().map(|dir| (ALL, dir.as_path())).collect();
+    // The looks at what the first one watches come before those for the other one, who would hear them.
+    let mut watchers = [&watches, &reading].map(|watches| Watchers::new(watches));
+    let pids = watchers.each_ref().map(|one| one.0.pid().to_string());
+    let app = tree.text("");
     let stop = AtomicBool::new(false);
     let made = thread::scope(|scope| {
         let writer = scope.spawn(|| write_until(&stop, &tree));
         for _ in 0..PAUSES {
             // A search for what other processes watch would be heard by other tests.
-            let (status, _, said) = pause(&["--pid", &pid, &app, "--", "true"]);
+            let args = ["--pid", &pids[0], "--pid", &pids[1], &app, "--", "true"];
+            let (status, _, said) = pause(&args);
             assert_eq!(status, 0, "{said}");
             assert!(
-                said.contains("paused 8 watches") && said.contains("resumed 8 watches"),
+                said.contains("paused 16 watches") && said.contains("resumed 16 watches"),
                 "{said}"
             );
         }
         stop.store(true, Ordering::Relaxed);
         writer.join().unwrap()
     });
+    for watchers in &mut watchers {
+        is_heard(watchers, &made);
+    }
+}
+
+/// Nothing of it is missing, and nothing else is there.
+#[track_caller]
+fn is_heard(watchers: &mut Watchers, made: &Made) {
     let mut heard: BTreeMap<(usize, String), BTreeSet<String>> = BTreeMap::new();
     for line in watchers.heard() {
         let words: Vec<_> = line.split(' ').collect();
@@ -75,7 +87,7 @@ fn what_others_change_while_pauses_begin_and_end_is_heard() {
         heard.entry(key).or_default().insert(event.to_owned());
     }
     let mut lost = Vec::new();
-    for (file, &is_gone) in &made {
+    for (file, &is_gone) in made {
         let events = heard.remove(file).unwrap_or_default();
         let heard = |event: &str| events.contains(event);
         let came = heard("CREATE") || heard("MOVED_TO");
