@@ -9,6 +9,10 @@ const FACTOR: u32 = 3;
 const CHANCE: usize = 4;
 const ONE_IN: usize = 50;
 
+/// The first handles are opened again however long they took: one time taken while the scheduler was busy must not be
+/// what all others are compared with. Later ones at each power of two.
+const SAMPLES: usize = 8;
+
 /// The handles opened so far.
 #[derive(Default)]
 pub struct HandleTiming {
@@ -22,7 +26,8 @@ impl HandleTiming {
     /// `again` is faster, because the kernel has found the name.
     pub fn is_slow(&mut self, took: Duration, again: impl FnOnce() -> Duration) -> bool {
         self.opened += 1;
-        if self.least.is_some_and(|least| took <= least * FACTOR) {
+        let sampled = self.opened <= SAMPLES || self.opened.is_power_of_two();
+        if !sampled && self.least.is_some_and(|least| took <= least * FACTOR) {
             self.least = self.least.min(Some(took));
             return false;
         }
@@ -82,6 +87,17 @@ mod tests {
         }
         assert!(timing.is_slow(us(20), || us(2)));
         assert!(timing.is_cold());
+    }
+
+    #[test]
+    fn a_busy_moment_at_first_does_not_hide_cold_handles() {
+        for busy in [1, 3, SAMPLES] {
+            let mut timing = HandleTiming::default();
+            for at in 0..3 * SAMPLES {
+                timing.is_slow(us(30), || us(if at < busy { 40 } else { 2 }));
+            }
+            assert!(timing.is_cold(), "{busy}");
+        }
     }
 
     #[test]
