@@ -1,6 +1,7 @@
 //! A real process a test started: its lines can be waited for, and it ends with the test.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ pub enum Next {
 /// It is killed, by its PID, when dropped.
 pub struct Victim {
     child: Child,
+    leads_group: bool,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
     seen: Vec<String>,
@@ -47,10 +49,19 @@ impl Victim {
         let stdin = child.stdin.take();
         Victim {
             child,
+            leads_group: false,
             stdin,
             lines,
             seen: Vec::new(),
         }
+    }
+
+    /// The same in a process group of its own, of which nothing outlives the victim: a program outlives its killed
+    /// `watchfix run`.
+    pub fn spawn_group(command: &mut Command) -> Victim {
+        let mut victim = Victim::spawn(command.process_group(0));
+        victim.leads_group = true;
+        victim
     }
 
     /// The victim's PID.
@@ -125,6 +136,13 @@ impl Victim {
         unsafe { libc::kill(self.pid() as i32, signal) };
     }
 
+    /// Sends `signal` to its group, as a terminal does.
+    pub fn signal_group(&self, signal: i32) {
+        assert!(self.leads_group, "the group is the test's own");
+        // SAFETY: kill has no memory effects; the group was made for the victim and has its number.
+        unsafe { libc::kill(-(self.pid() as i32), signal) };
+    }
+
     /// Waits until it has ended and returns its status and every line it printed.
     pub fn finish(mut self) -> (ExitStatus, Vec<String>) {
         self.stdin = None;
@@ -148,6 +166,9 @@ impl Victim {
 
 impl Drop for Victim {
     fn drop(&mut self) {
+        if self.leads_group {
+            self.signal_group(libc::SIGKILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

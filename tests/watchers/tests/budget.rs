@@ -54,7 +54,7 @@ fn lives_within_its_budget(tool: &str, args: &[&str]) {
         .arg(dir.path())
         .env("LD_PRELOAD", support::libwatchfix())
         .env("WATCHFIX_MAX_WATCHES", BUDGET.to_string());
-    let mut victim = Victim::spawn(&mut command);
+    let mut victim = Victim::spawn_group(&mut command);
     victim.line_with("READY");
     let pid = victim.pid();
     edits_within_arrive(&mut victim, pid, dir.path());

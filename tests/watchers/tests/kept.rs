@@ -36,7 +36,7 @@ fn watcher(dir: &Path, args: &[&str]) -> Option<Victim> {
     command.args(DOCKER).arg("--").arg(support::watchfix());
     command.args(["run", "--"]).arg(program).args(args).arg(dir);
     support::without_rules(&mut command);
-    let mut victim = Victim::spawn(&mut command);
+    let mut victim = Victim::spawn_group(&mut command);
     victim.line_with("READY");
     Some(victim)
 }

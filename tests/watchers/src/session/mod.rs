@@ -8,7 +8,7 @@ pub(crate) use deploying::Heard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -34,31 +34,11 @@ pub(crate) struct Outcome {
 pub(crate) struct Session<'a> {
     watcher: &'a Watcher,
     tree: Tree,
-    // Before the victim: while that is not waited for, its number is nobody else's.
-    group: Group,
     victim: Victim,
     sentinels: usize,
     /// The longest it took so far to notice a sentinel.
     slowest: Duration,
     descriptors: usize,
-}
-
-/// The process group of a victim. What is left of it when a session ends is killed: not everything a
-/// watcher starts ends with it.
-struct Group(u32);
-
-impl Group {
-    /// Sends `signal` to all in it, as a terminal does.
-    fn signal(&self, signal: i32) {
-        // SAFETY: kill has no memory effects; the group was made for the victim and has its number.
-        unsafe { libc::kill(-self.0.cast_signed(), signal) };
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.signal(libc::SIGKILL);
-    }
 }
 
 impl<'a> Session<'a> {
@@ -69,11 +49,10 @@ impl<'a> Session<'a> {
         tree: Tree,
         command: std::process::Command,
     ) -> Result<Session<'a>, String> {
-        let victim = Victim::spawn(engine.start(command).process_group(0));
+        let victim = Victim::spawn_group(&mut engine.start(command));
         let mut session = Session {
             watcher,
             tree,
-            group: Group(victim.pid()),
             victim,
             sentinels: 0,
             slowest: Duration::ZERO,
@@ -210,10 +189,10 @@ impl<'a> Session<'a> {
     /// Stops the watcher: it must go quietly, in its own way.
     pub(crate) fn stop(mut self) -> Result<(), String> {
         match self.watcher.stop {
-            Stop::Killed => self.group.signal(libc::SIGTERM),
+            Stop::Killed => self.victim.signal_group(libc::SIGTERM),
             Stop::Terminated => self.victim.signal(libc::SIGTERM),
             Stop::Exits(signal, _) => self.victim.signal(signal),
-            Stop::Interrupted(_) => self.group.signal(libc::SIGINT),
+            Stop::Interrupted(_) => self.victim.signal_group(libc::SIGINT),
             Stop::InputClosed => self.victim.close_stdin(),
         }
         let start = Instant::now();
