@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use support::Victim;
 use tempfile::TempDir;
 
@@ -173,7 +174,8 @@ pub fn program() -> &'static Path {
     path
 }
 
-/// A user whose records of pauses are no other test's: nobody but the test ends a pause of its.
+/// A user of the test's own. No other test ends its pauses. No other test's user looks up its watches either, which it
+/// would hear.
 pub struct User {
     runtime: TempDir,
     uid: Option<u32>,
@@ -183,9 +185,11 @@ pub struct User {
 impl User {
     /// It owns the tree.
     pub fn of(tree: &Tree) -> User {
+        static NEXT: AtomicU32 = AtomicU32::new(61_000);
+        let uid = NEXT.fetch_add(1, Ordering::Relaxed);
         let user = User {
             runtime: TempDir::new().unwrap(),
-            uid: support::is_root().then_some(65534),
+            uid: support::is_root().then_some(uid),
             tree: tree.app().to_owned(),
         };
         for path in [user.runtime.path(), tree.above()] {
@@ -214,7 +218,7 @@ impl User {
             None => Command::new(program),
         };
         support::without_rules(&mut command).env("XDG_RUNTIME_DIR", self.runtime.path());
-        // Its watches are looked for from there on: a look at the whole system would be heard by other tests.
+        // Its watches are looked for from there on, where they are found at once.
         command.current_dir(&self.tree);
         command
     }
