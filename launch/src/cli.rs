@@ -67,7 +67,7 @@ pub struct RunArgs {
     pub explain: bool,
 
     /// Do not say so where the rules do not reach the program
-    #[arg(long)]
+    #[arg(short, long)]
     pub quiet: bool,
 
     /// The program and its arguments

@@ -135,7 +135,7 @@ impl Found {
         }
         let place = found.place();
         if found.pids.is_empty() {
-            let why = format!("port {port} is listened on {place}{}", found.unseen(port));
+            let why = format!("port {port} is listened on {place}{}", found.unseen());
             self.fail(FailureKind::NotPermitted, why);
             return Ok(());
         }

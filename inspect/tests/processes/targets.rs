@@ -209,8 +209,8 @@ fn a_port_of_a_process_that_may_not_be_read_is_said_to_be_taken_and_by_whose() {
     let scan = stage.scan_as_user(&[&format!(":{port}"), "--json"]);
     assert_eq!(scan.code(), 4);
     let why = format!(
-        "port {port} is listened on (tcp 127.0.0.1) by a process of user 0 that this user may not look into: root may \
-         (sudo fdscan :{port})"
+        "port {port} is listened on (tcp 127.0.0.1) by a process of user 0 that this user may not look into; root may \
+         (the same command as root)"
     );
     assert_eq!(scan.stderr, format!("fdscan: {why}\n"));
     let doc = scan.json();

@@ -44,7 +44,7 @@ fn a_program_that_neither_library_nor_supervisor_reaches_is_named_with_the_reaso
     let nothing = ["--strip", "none", "--ignore", "none", "--settle", "none"];
     for (flags, program) in [
         (&[][..], dynamic.as_path()),
-        (&["--quiet"], probe()),
+        (&["-q"], probe()),
         (&nothing, probe()),
     ] {
         let mut command = with_library(&dir, flags);

@@ -27,7 +27,7 @@ pub fn bare_port(name: Name, port: u16) -> Claim {
             let why = format!(
                 "Port {port} is listened on {}{}.",
                 found.place(),
-                found.unseen(port)
+                found.unseen()
             );
             (Verdict::Live, why)
         }

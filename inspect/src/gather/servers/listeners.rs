@@ -38,7 +38,7 @@ impl OnPort {
     }
 
     /// Why the listening processes are unknown, as the end of a sentence; empty if they are known.
-    pub fn unseen(&self, port: u16) -> String {
+    pub fn unseen(&self) -> String {
         if !self.pids.is_empty() {
             return String::new();
         }
@@ -52,9 +52,9 @@ impl OnPort {
         }
         match self.sockets.iter().filter_map(|socket| socket.uid).min() {
             Some(uid) => format!(
-                " by a process of user {uid} that this user may not look into: root may (sudo fdscan :{port})"
+                " by a process of user {uid} that this user may not look into; root may (the same command as root)"
             ),
-            None => " by a process that this user may not look into: root may".into(),
+            None => " by a process that this user may not look into; root may".into(),
         }
     }
 }
