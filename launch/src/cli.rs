@@ -1,6 +1,6 @@
 //! The command line of watchfix.
 
-use crate::pause::Replay;
+use crate::replay::Replay;
 use crate::rule_args::RuleArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use inspect::cli::{TargetArgs, parse_pid, parse_seconds};

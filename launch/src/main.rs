@@ -16,6 +16,8 @@ mod heal;
 mod macos;
 #[cfg(target_os = "linux")]
 mod pause;
+#[cfg(target_os = "linux")]
+mod replay;
 mod rule_args;
 #[cfg(target_os = "linux")]
 mod run;

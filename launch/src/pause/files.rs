@@ -3,9 +3,9 @@
 use super::changes::Changes;
 use super::hearing::Hearing;
 use super::known::Known;
-use super::replay::Replay;
 use super::state::{Inode, OwnChanges, State};
 use super::tell::{Of, Telling, Who};
+use crate::replay::Replay;
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::AsFd;
 

@@ -4,10 +4,10 @@
 use super::found::{Found, Muted};
 use super::known::Known;
 use super::muted::{muted, reports_looks, without_reads};
-use super::replay::Replay;
 use super::state::Inode;
 use super::told::Told;
 use crate::heal::{Outcome, Stray, Target, change_again, change_in_place, remove_strays};
+use crate::replay::Replay;
 use rules::event::{CLOSE_WRITE, DELETE, EXCL_UNLINK, MODIFY, ONESHOT};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::os::fd::OwnedFd;

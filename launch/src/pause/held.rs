@@ -1,7 +1,7 @@
 //! Watches that are not muted: the supervisor of `watchfix run`, which judges what their process reads, withholds what they
 //! report ([`crate::run`], `pauses`).
 
-use super::replay::Replay;
+use crate::replay::Replay;
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::socket;
 use inspect::gather::{comm_of, supervisor_of};

@@ -3,9 +3,9 @@
 use super::hearing::{ALL, Only};
 use super::known::Known;
 use super::operations::{At, put_times_back};
-use super::replay::Replay;
 use super::state::{Inode, State};
 use super::tell::Telling;
+use crate::replay::Replay;
 use rules::event::MOVE_SELF;
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, BorrowedFd};

@@ -5,12 +5,14 @@
 use super::held::{Held, is_supervisor};
 use super::known::{Known, Snapshot, WatchId, open_at};
 use super::looks::{Look, Looks};
+use super::notes::{Notes, PausedKey};
+use super::plan::{Plan, Within};
 use super::state::Inode;
 use super::store::Store;
 use super::trees::{Listed, Trees};
-use crate::heal::{self, By, Change, Refused, Stopped, Target, make_pass};
+use crate::heal::{self, Change, Refused, Stopped, Target, make_pass};
 use inspect::gather::{Gaps, ProcessHandle, sees_as_we_do, supervisor_of, without_paths};
-use inspect::model::{Device, PauseRecord, PausedWatch, Started, Watch};
+use inspect::model::{Device, PauseRecord, Started, Watch};
 use rules::event::{ACCESS, ALL_EVENTS, CLOSE_NOWRITE, EXCL_UNLINK, ONESHOT, OPEN, UNMOUNT};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::OwnedFd;
@@ -35,7 +37,8 @@ pub fn reports_looks(mask: u32) -> bool {
     without_reads(mask) & ALL_EVENTS != mask & ALL_EVENTS
 }
 
-fn fires(mask: u32) -> bool {
+/// Whether it reports anything.
+pub fn fires(mask: u32) -> bool {
     mask & ALL_EVENTS != 0
 }
 
@@ -53,13 +56,6 @@ pub struct Pause {
     listed: Listed,
     /// What is not muted, as what it reports is withheld.
     pub held: Held,
-}
-
-type PausedKey = (Started, i32, i32, Inode);
-
-fn key(watch: &PausedWatch) -> PausedKey {
-    let inode = (watch.device, watch.inode);
-    (watch.process, watch.fd, watch.wd, inode)
 }
 
 /// What came of muting the watches of a process.
@@ -159,62 +155,34 @@ impl Pause {
             Err(_) if !self.may_watch(pid) => return Ok(Outcome::default()),
             Err(refused) => return Err(refused),
         };
-        let process = Started {
-            pid,
-            ticks: target.handle.process().start_ticks.unwrap_or(0),
-        };
         let has_paths = sees_as_we_do(pid);
         if !has_paths {
             self.seek(pid);
         }
-        let on_them = |device| self.devices.contains(&device);
-        let (trees, listed) = (&self.trees, &self.listed);
-        let place = |watch: &Watch| match has_paths {
-            true => trees.place(watch.path.as_ref()?.as_bytes()),
-            false => trees.place(listed.place((watch.device.0, watch.inode))?),
-        };
-        let (held, mut withheld, mut more) = (&mut self.held, HashSet::new(), 0);
-        let mut plan = |target: &Target| {
-            let mut changes: Vec<Change> = Vec::new();
-            for (instance, seen) in target.handle.process().inotify.iter().enumerate() {
-                let first = changes.len();
-                for (at, watch) in seen.watches.iter().enumerate() {
-                    let before = watch.mask.0;
-                    if fires(before) && on_them(watch.device) && place(watch).is_some() {
-                        changes.push(Change {
-                            instance,
-                            watch: at,
-                            wd: watch.wd,
-                            before,
-                            after: match reports_looks(before) {
-                                true => without_reads(before),
-                                false => muted(before),
-                            },
-                            by: By::Pause,
-                        });
-                    }
-                }
-                let wds: Vec<i32> = changes.iter().skip(first).map(|change| change.wd).collect();
-                if !wds.is_empty()
-                    && seen.thread.is_none()
-                    && let Ok(new) = held.hold(pid, seen.fd, &wds)
-                {
-                    changes.truncate(first);
-                    withheld.extend(wds.into_iter().map(|wd| (instance, wd)));
-                    more += new;
-                }
-            }
-            // One watch would report the look at what another one is on.
-            if reads || changes.iter().any(|change| reports_looks(change.before)) {
-                changes.retain(|change| reports_looks(change.before));
-            }
-            changes
-        };
         let first = self.record.watches.len();
         // Who watches from now on knows what is there.
         let looks = match self.begun {
             true => Looks::default(),
             false => Looks::after(&self.known),
+        };
+        let within = Within {
+            trees: &self.trees,
+            devices: &self.devices,
+            listed: (!has_paths).then_some(&self.listed),
+        };
+        let mut plan = Plan::new(&within, &mut self.held, reads);
+        let mut notes = Notes {
+            process: Started {
+                pid,
+                ticks: target.handle.process().start_ticks.unwrap_or(0),
+            },
+            within: &within,
+            record: &mut self.record,
+            places: &mut self.places,
+        };
+        let mut note = |target: &Target, changes: &[Change]| {
+            notes.add_changed(target, changes);
+            store.write(notes.record).map_err(|e| e.to_string())
         };
         type Mute<'a> = dyn FnMut() -> heal::Outcome + 'a;
         let around = |target: &Target, change: &Change, file: &OwnedFd, mute: &mut Mute<'_>| {
@@ -223,30 +191,8 @@ impl Pause {
                 false => looks.around(target, change, file, mute),
             }
         };
-        let (record, places) = (&mut self.record, &mut self.places);
-        let noted = |fd: i32, watch: &Watch, held: bool| PausedWatch {
-            process,
-            fd,
-            wd: watch.wd,
-            device: watch.device.0,
-            inode: watch.inode,
-            mask: watch.mask.0,
-            path: place(watch).unwrap_or_default().into(),
-            held,
-        };
-        let mut note = |target: &Target, changes: &[Change]| {
-            for change in changes {
-                let instances = &target.handle.process().inotify;
-                let instance = instances.get(change.instance);
-                if let Some(instance) = instance
-                    && let Some(watch) = instance.watches.get(change.watch)
-                {
-                    add(record, places, noted(instance.fd, watch, false));
-                }
-            }
-            store.write(record).map_err(|e| e.to_string())
-        };
-        let pass = match make_pass(&mut target, &mut plan, &mut note, &around) {
+        let mut changes = |target: &Target| plan.changes(target);
+        let pass = match make_pass(&mut target, &mut changes, &mut note, &around) {
             Ok(pass) => pass,
             Err(Stopped::Refused(refused)) => return Err(refused),
             Err(Stopped::Unprepared(why)) => return Err(Refused::NotPermitted(why)),
@@ -254,40 +200,58 @@ impl Pause {
         if reads {
             return Ok(Outcome::default());
         }
+        let Plan { withheld, more, .. } = plan;
+        notes.add_withheld(&target, &withheld);
+        if more > 0 {
+            // Nothing is to be restored by who finds it: it is to be read.
+            let _ = store.write(notes.record);
+        }
         let failed = pass
             .failed
             .iter()
             .map(|one| format!("{}: {}", one.place, one.why));
-        let mut outcome = Outcome {
-            muted: pass.done.len() + more,
-            failed: failed.collect(),
-            ..Outcome::default()
-        };
-        let done: HashSet<(usize, i32)> = pass
+        let on_them = |watch: &&Watch| self.devices.contains(&watch.device) && fires(watch.mask.0);
+        let watches = target.handle.process().inotify.iter();
+        let unknown = watches
+            .flat_map(|instance| &instance.watches)
+            .filter(on_them)
+            .filter(|watch| has_paths && watch.path.is_none())
+            .count();
+        let done = pass
             .done
             .iter()
             .map(|d| (d.change.instance, d.change.wd))
-            .chain(withheld.iter().copied())
+            .chain(withheld)
             .collect();
-        for (at, instance) in target.handle.process().inotify.iter().enumerate() {
-            let watches = instance.watches.iter();
-            for watch in watches.filter(|watch| withheld.contains(&(at, watch.wd))) {
-                add(record, places, noted(instance.fd, watch, true));
-            }
-        }
-        if more > 0 {
-            // Nothing is to be restored by who finds it: it is to be read.
-            let _ = store.write(record);
-        }
+        Ok(Outcome {
+            muted: pass.done.len() + more,
+            failed: failed.collect(),
+            unknown,
+            not_held: self.hold(&target, &done, &looks, (first, has_paths)),
+        })
+    }
+
+    /// Holds the inodes of the watches that are `done`, with what they were at the looks. Returns of how many that was not
+    /// possible. What the record has from `first` on is new.
+    fn hold(
+        &mut self,
+        target: &Target,
+        done: &HashSet<(usize, i32)>,
+        looks: &Looks,
+        (first, has_paths): (usize, bool),
+    ) -> usize {
+        let pid = target.pid();
         let new = self.record.watches.get(first..).unwrap_or_default();
         let new: HashSet<WatchId> = new.iter().map(|w| (pid, w.fd, w.wd)).collect();
+        let within = Within {
+            trees: &self.trees,
+            devices: &self.devices,
+            listed: (!has_paths).then_some(&self.listed),
+        };
         let opener = target.handle.opener();
+        let mut not_held = 0;
         for (at, instance) in target.handle.process().inotify.iter().enumerate() {
             for (number, watch) in instance.watches.iter().enumerate() {
-                let on_them = self.devices.contains(&watch.device);
-                if on_them && watch.path.is_none() && fires(watch.mask.0) && has_paths {
-                    outcome.unknown += 1;
-                }
                 if !done.contains(&(at, watch.wd)) {
                     continue;
                 }
@@ -295,7 +259,8 @@ impl Pause {
                     Some(Look { file, snapshot }) => (file, Some(snapshot)),
                     None => (None, None),
                 };
-                if let Some(known) = self.known.get_mut(&(watch.device.0, watch.inode)) {
+                let inode = (watch.device.0, watch.inode);
+                if let Some(known) = self.known.get_mut(&inode) {
                     let id = (pid, instance.fd, watch.wd);
                     // Who places a watch again is told what has changed since it was muted first.
                     if !self.begun || new.contains(&id) {
@@ -304,34 +269,18 @@ impl Pause {
                     continue;
                 }
                 // By a mount of ours, if there is one: entries are moved within one mount only (rename(2), EXDEV).
-                let own = (!has_paths).then(|| open_at(&place(watch)?, watch.inode));
+                let own = (!has_paths).then(|| open_at(&within.place(watch)?, watch.inode));
                 let file = || file.or_else(|| opener.open(at, number).ok()).map(Rc::new);
                 let known = own.flatten().or_else(file).and_then(|file| {
                     let first = snapshot.or_else(|| Snapshot::of(&file))?;
                     Known::new(file, first)
                 });
                 match known {
-                    Some(known) => drop(self.known.insert((watch.device.0, watch.inode), known)),
-                    None => outcome.not_held += 1,
+                    Some(known) => drop(self.known.insert(inode, known)),
+                    None => not_held += 1,
                 }
             }
         }
-        Ok(outcome)
-    }
-}
-
-/// Notes a watch in a record, whose watches have these places there.
-fn add(record: &mut PauseRecord, places: &mut HashMap<PausedKey, usize>, new: PausedWatch) {
-    let at = places.get(&key(&new));
-    match at.and_then(|&at| record.watches.get_mut(at)) {
-        Some(watch) => {
-            // The program has placed it again meanwhile, perhaps to add to it.
-            watch.mask |= new.mask;
-            watch.held = new.held;
-        }
-        None => {
-            places.insert(key(&new), record.watches.len());
-            record.watches.push(new);
-        }
+        not_held
     }
 }

@@ -14,9 +14,9 @@
 use super::busy::Busy;
 use super::changes::{Changes, Names};
 use super::files::{self, ChangedFiles, States};
-use super::replay::Replay;
 use super::resume::{Resume, entries};
 use super::state::{Inode, State};
+use crate::replay::Replay;
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 

@@ -2,7 +2,7 @@
 
 use super::command::{NOT_FOUND, NOT_RUNNABLE};
 use super::engine::Plan;
-use super::filter::{Trapped, Watches};
+use super::filter::Watches;
 use super::supervisor::try_a_child;
 use crate::complaint::{USAGE, complain};
 use inspect::output::print;
@@ -11,6 +11,7 @@ use inspect::render::inert;
 use inspect::words::sanitize;
 use std::ffi::OsStr;
 use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Says it on standard output. The exit status is that of a command that cannot be started, else 0.
@@ -31,13 +32,26 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
     }
     let mut lines = vec![format!("command     {}", found.display())];
     let program = Program::of(found);
+    lines.extend(about_program(&program));
+    lines.push(about_library(&plan.library, program.linkage()));
+    lines.extend(about_supervisor(plan));
+    lines.push(about_yama());
+    let lines: Vec<_> = lines.iter().map(|line| sanitize(line)).collect();
+    match print(inert(&(lines.join("\n") + "\n")).as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            complain(&why);
+            USAGE.into()
+        }
+    }
+}
+
+fn about_program(program: &Program) -> Vec<String> {
+    let interpreters = program.interpreters.iter();
+    let mut lines: Vec<_> = interpreters
+        .map(|line| format!("script of   {line}"))
+        .collect();
     let kind = program.linkage();
-    lines.extend(
-        program
-            .interpreters
-            .iter()
-            .map(|line| format!("script of   {line}")),
-    );
     lines.push(format!(
         "program     {}",
         kind.map_or("of an unknown kind", Linkage::text)
@@ -45,68 +59,70 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
     if let Some(Linkage::Dynamic { loader, .. }) = kind {
         lines.push(format!("loader      {loader}"));
     }
-    if let Some(why) = program.privileges {
+    if let Some(why) = &program.privileges {
         lines.push(format!("privileges  {why}: without root it runs without them under the supervisor, and no library is \
                             loaded into it"));
     }
-    lines.push(match (&plan.library, kind) {
-        (Ok(path), Some(Linkage::Dynamic { bits: 64, .. })) => {
-            format!("library     {}", path.display())
-        }
-        (Ok(path), Some(Linkage::Dynamic { .. })) => {
-            format!(
-                "library     {}, for 64-bit programs it starts; it cannot be loaded into this one",
-                path.display()
-            )
-        }
-        (Ok(path), _) => format!(
-            "library     {}, for dynamic programs it starts",
-            path.display()
+    lines
+}
+
+fn about_library(library: &Result<PathBuf, String>, kind: Option<&Linkage>) -> String {
+    let path = match library {
+        Ok(path) => path.display(),
+        Err(why) => return format!("library     none: {why}"),
+    };
+    match kind {
+        Some(Linkage::Dynamic { bits: 64, .. }) => format!("library     {path}"),
+        Some(Linkage::Dynamic { .. }) => format!(
+            "library     {path}, for 64-bit programs it starts; it cannot be loaded into this one"
         ),
-        (Err(why), _) => format!("library     none: {why}"),
-    });
-    let supervisor = plan.supervisor.as_ref().map_err(String::clone);
-    let supervisor = supervisor.and_then(|trapped| try_a_child(trapped.keeps).map(|()| trapped));
-    lines.push(match &supervisor {
-        Ok(Trapped {
-            watches: Watches::Masks(0),
-            ..
-        }) => "supervisor  for directories with an open database: their watches settle later"
-            .to_owned(),
-        Ok(Trapped {
-            watches: Watches::Masks(bits),
-            ..
-        }) => {
-            let events: Vec<_> = rules::event::names(*bits).collect();
+        _ => format!("library     {path}, for dynamic programs it starts"),
+    }
+}
+
+/// What it judges, after a try whether there can be one.
+fn about_supervisor(plan: &Plan) -> Vec<String> {
+    let trapped = match &plan.supervisor {
+        Ok(trapped) => try_a_child(trapped.keeps).map(|()| trapped),
+        Err(why) => Err(why.clone()),
+    };
+    let trapped = match trapped {
+        Ok(trapped) => trapped,
+        Err(why) => return vec![format!("supervisor  none: {why}")],
+    };
+    let mut lines = vec![match trapped.watches {
+        Watches::Masks(0) => {
+            "supervisor  for directories with an open database: their watches settle later"
+                .to_owned()
+        }
+        Watches::Masks(bits) => {
+            let events: Vec<_> = rules::event::names(bits).collect();
             format!("supervisor  for watches with any of {}", events.join(","))
         }
-        Ok(Trapped {
-            watches: Watches::All,
-            ..
-        }) => "supervisor  for every watch, to count them".to_owned(),
-        Err(why) => format!("supervisor  none: {why}"),
+        Watches::All => "supervisor  for every watch, to count them".to_owned(),
+    }];
+    lines.push(match &plan.reads {
+        Ok(()) if trapped.reads.is_empty() => "reads       the rules change none".to_owned(),
+        Ok(()) => "reads       of instances that do not wait (O_NONBLOCK) are judged as the library judges them; \
+                   others have masks alone"
+            .to_owned(),
+        Err(why) => format!("reads       are not judged: {why}"),
     });
-    if let Ok(trapped) = &supervisor {
-        lines.push(match &plan.reads {
-            Ok(()) if trapped.reads.is_empty() => "reads       the rules change none".to_owned(),
-            Ok(()) => "reads       of instances that do not wait (O_NONBLOCK) are judged as the library judges them; \
-                       others have masks alone"
-                .to_owned(),
-            Err(why) => format!("reads       are not judged: {why}"),
-        });
-        if let Err(why) = &plan.copies {
-            lines.push(format!(
-                "copies      of instances are kept, as they cannot be obtained later: {why}"
-            ));
-        }
-        if plan.chmod {
-            let text =
-                "is told from touch where reads are judged; elsewhere attrib stays in the masks";
-            lines.push(format!("chmod       {text}"));
-        }
+    if let Err(why) = &plan.copies {
+        lines.push(format!(
+            "copies      of instances are kept, as they cannot be obtained later: {why}"
+        ));
     }
-    let yama = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
-    lines.push(match yama.as_deref().map(str::trim) {
+    if plan.chmod {
+        let text = "is told from touch where reads are judged; elsewhere attrib stays in the masks";
+        lines.push(format!("chmod       {text}"));
+    }
+    lines
+}
+
+fn about_yama() -> String {
+    let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
+    match scope.as_deref().map(str::trim) {
         Ok(scope @ ("0" | "1")) => format!("yama        ptrace_scope {scope}: no obstacle"),
         Ok(scope @ "2") => {
             format!("yama        ptrace_scope {scope}: the supervisor needs CAP_SYS_PTRACE")
@@ -116,13 +132,5 @@ pub fn main(name: &OsStr, plan: &Plan) -> ExitCode {
              started again"
         ),
         Err(_) => "yama        not in this kernel".to_owned(),
-    });
-    let lines: Vec<_> = lines.iter().map(|line| sanitize(line)).collect();
-    match print(inert(&(lines.join("\n") + "\n")).as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            complain(&why);
-            USAGE.into()
-        }
     }
 }
