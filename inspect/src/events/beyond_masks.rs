@@ -26,15 +26,19 @@ pub fn is_closed_again(file: &FileEvents) -> bool {
     events.any(|one| one.event == "close_write" && one.count >= AGAIN)
 }
 
-/// What masks cannot remove of the events of a file that the process itself writes, as a sentence. Empty if masks end
-/// the loop. `closed` says that it closes the file each time, `start_helps` whether names can be ignored after a restart.
-pub fn sentence(
-    process: &Process,
-    own: Option<&Database>,
-    to_heal: bool,
-    closed: bool,
-    start_helps: bool,
-) -> String {
+/// A loop of a process that writes what it watches.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnLoop {
+    /// A watch reports the file, and `watchfix heal` would change its mask.
+    pub to_heal: bool,
+    /// The process closes the file after each write.
+    pub closed: bool,
+    /// Names can be ignored after a restart.
+    pub start_helps: bool,
+}
+
+/// What masks cannot remove of the events of the file, as a sentence. Empty if masks end the loop.
+pub fn sentence(process: &Process, own: Option<&Database>, what: OwnLoop) -> String {
     let journal = own.and_then(|database| {
         let (watch, journal) = rollback_journal::reporting_watch(process, database)?;
         Some(rollback_journal::sentence(
@@ -43,17 +47,17 @@ pub fn sentence(
             watch.watch.mask,
         ))
     });
-    match (journal, to_heal) {
+    match (journal, what.to_heal) {
         (Some(why), true) => format!(" {why}: heal alone does not end a loop of that."),
         (Some(why), false) => {
-            let ends = rollback_journal::ends(start_helps);
+            let ends = rollback_journal::ends(what.start_helps);
             format!(" {why}: {ends} a loop of that.")
         }
         (None, false) => {
             " Its watches have the masks that heal gives them: what is left, no mask can hide."
                 .into()
         }
-        (None, true) if closed => {
+        (None, true) if what.closed => {
             " It closes the file after each write, which every mask that reports edits reports: heal alone does not end a loop of that."
                 .into()
         }
@@ -83,21 +87,35 @@ mod tests {
             .with_watch(1, 100, 0x3cc, Some("/d"))
             .with_database("/d/x.db", 100, 0);
         let process = &mut fixture.process;
-        assert_eq!(
-            sentence(process, process.sqlite.first(), true, false, true),
-            ""
-        );
-        assert!(sentence(process, None, false, false, true).contains("no mask can hide"));
-        let closed = sentence(process, None, true, true, true);
+        let healable = OwnLoop {
+            to_heal: true,
+            closed: false,
+            start_helps: true,
+        };
+        let healed = OwnLoop {
+            to_heal: false,
+            ..healable
+        };
+        assert_eq!(sentence(process, process.sqlite.first(), healable), "");
+        assert!(sentence(process, None, healed).contains("no mask can hide"));
+        let closes = OwnLoop {
+            closed: true,
+            ..healable
+        };
+        let closed = sentence(process, None, closes);
         assert!(closed.contains("heal alone does not end"), "{closed}");
         process.sqlite[0].wal_mode = Some(false);
         process.sqlite[0].makes_journals = true;
-        for (to_heal, start_helps, says) in [
-            (true, true, "heal alone"),
-            (false, true, "only another start"),
-            (false, false, "only a database in WAL mode"),
+        let alone = OwnLoop {
+            start_helps: false,
+            ..healed
+        };
+        for (what, says) in [
+            (healable, "heal alone"),
+            (healed, "only another start"),
+            (alone, "only a database in WAL mode"),
         ] {
-            let said = sentence(process, process.sqlite.first(), to_heal, false, start_helps);
+            let said = sentence(process, process.sqlite.first(), what);
             assert!(
                 said.contains(says) && said.contains("x.db-journal"),
                 "{said}"

@@ -1,5 +1,6 @@
 //! What the counts mean, in one sentence, and what helps.
 
+use super::beyond_masks::OwnLoop;
 use super::causes::{HALF, MOST, by, events, names_of, percent};
 use super::files::{
     also_written, count_with_siblings, names_to_ignore, stem, writer, written_again,
@@ -178,8 +179,12 @@ fn of_file(
     let beyond = match writer.itself {
         true => {
             let by_name = Restart::without(&[]);
-            let start_helps = remedies.start(process, &by_name).is_some();
-            beyond_masks::sentence(process, own, to_heal, closed, start_helps)
+            let what = OwnLoop {
+                to_heal,
+                closed,
+                start_helps: remedies.start(process, &by_name).is_some(),
+            };
+            beyond_masks::sentence(process, own, what)
         }
         false => String::new(),
     };
