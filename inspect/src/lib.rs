@@ -20,7 +20,6 @@ pub mod findings;
 pub mod formats;
 #[cfg(target_os = "linux")]
 pub mod gather;
-pub mod kinship;
 #[cfg(any(test, target_os = "macos"))]
 mod libproc;
 #[cfg(any(test, target_os = "macos"))]
@@ -30,6 +29,7 @@ mod macos;
 pub mod model;
 pub mod output;
 pub mod pages;
+pub mod process_tree;
 pub mod reach;
 pub mod render;
 #[cfg(target_os = "linux")]

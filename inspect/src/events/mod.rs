@@ -25,7 +25,7 @@ use std::time::Duration;
 use tally::CauseProcess;
 
 /// How long to look for paths before listening begins.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to listen to what is found, if more can be found only by listing directories, which wakes the process. Most
 /// loops take a second.
 const FIRST: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ pub fn events(pid: u32, time: Duration, wake: bool) -> Result<EventsScan, Failur
     let mut handle = ProcessHandle::open(pid)?;
     let options = Options {
         paths: true,
-        path_timeout: PATIENCE,
+        path_timeout: TIMEOUT,
         listen: time.min(FIRST),
         wake,
         progress: false,

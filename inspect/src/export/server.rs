@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The longest time that a request may take from its first byte to its last, and the same for an answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest request. Prometheus sends about 300 bytes.
 const REQUEST: usize = 8 * 1024;
 /// <https://prometheus.io/docs/specs/om/open_metrics_spec/>
@@ -109,7 +109,7 @@ fn answer(stream: &TcpStream, place: &Place, hosts: &Hosts, metrics: &Metrics) -
 
 /// Reads up to the empty line that ends a request without a body.
 fn request(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     let mut text = Vec::new();
     let mut part = [0; 1024];
     while !is_whole(&text) && text.len() < REQUEST {
@@ -123,7 +123,7 @@ fn request(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
 }
 
 fn send(mut stream: &TcpStream, text: &str) -> io::Result<()> {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
         stream.set_write_timeout(Some(left(end)?))?;

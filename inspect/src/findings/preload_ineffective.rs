@@ -34,7 +34,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     if process.preload.mapped != Some(false) || process.supervised {
         return Vec::new();
     }
-    let (reason, why) = why(process, library);
+    let (reason, why) = reason(process, library);
     let start = match reason {
         // For such a program the loader ignores LD_PRELOAD, and under `watchfix run` it would not gain its privileges.
         "secure" => None,
@@ -64,7 +64,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// The reason by name and as a clause.
-fn why(process: &Process, library: &Name) -> (&'static str, String) {
+fn reason(process: &Process, library: &Name) -> (&'static str, String) {
     if process.linkage == Some(Linkage::Static) {
         let why = "the program is statically linked, so no loader reads LD_PRELOAD";
         return ("static", why.into());

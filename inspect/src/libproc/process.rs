@@ -3,8 +3,8 @@
 use super::bytes::Bytes;
 use super::kernel::{Kernel, Question};
 use super::layout::{ProcBsdInfo, ProcBsdShortInfo, ProcVnodePathInfo};
-use crate::kinship::Relative;
 use crate::model::Name;
+use crate::process_tree::Relative;
 use std::io;
 use std::mem::offset_of;
 

@@ -6,8 +6,8 @@ use super::process::{Listed, program, working_directory};
 use super::{descriptors, jobs, sockets};
 use crate::formats::claims::verdicts::TTL;
 use crate::formats::shared::shared;
-use crate::kinship::{ProcessTree, Relative, is_younger, relative};
 use crate::model::{Gaps, Name, Origin, Process, SameProgram};
+use crate::process_tree::{ProcessTree, Relative, is_younger, relative};
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 

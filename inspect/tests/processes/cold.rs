@@ -9,7 +9,7 @@ use crate::common::{Fixture, Process, Stage, file_system, forget_names, inode, i
 const COUNT: usize = 400;
 
 /// `COUNT` watched directories below the first of them, which is watched too, out of the cache.
-fn family(stage: &Stage, dir: &Path, mask: &str) -> Option<Fixture> {
+fn siblings(stage: &Stage, dir: &Path, mask: &str) -> Option<Fixture> {
     if !is_root() {
         support::skip("the kernel's caches can be dropped by root only");
         return None;
@@ -55,7 +55,7 @@ fn a_few_cold_handles_lead_to_all_directories_beside_them() {
     let _quiet = quiet();
     let stage = Stage::new();
     let dir = stage.make("tree");
-    let Some(fixture) = family(&stage, &dir, "0x3ce") else {
+    let Some(fixture) = siblings(&stage, &dir, "0x3ce") else {
         return;
     };
     let Some(process) = cold_look(&stage, &fixture, "5") else {
@@ -73,7 +73,7 @@ fn where_nothing_may_be_listed_cold_handles_are_opened_all_the_same() {
     let _quiet = quiet();
     let stage = Stage::new();
     let dir = stage.make("tree");
-    let Some(fixture) = family(&stage, &dir, "0x3ce") else {
+    let Some(fixture) = siblings(&stage, &dir, "0x3ce") else {
         return;
     };
     let Some(process) = cold_look(&stage, &fixture, "0") else {
@@ -90,7 +90,7 @@ fn of_cold_handles_the_process_sees_a_handful_of_looks_at_most() {
     let _quiet = quiet();
     let stage = Stage::new();
     let dir = stage.make("tree");
-    let Some(mut fixture) = family(&stage, &dir, "0xfff") else {
+    let Some(mut fixture) = siblings(&stage, &dir, "0xfff") else {
         return;
     };
     let queued = |fixture: &mut Fixture| -> usize {

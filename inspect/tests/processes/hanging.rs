@@ -14,7 +14,7 @@ use crate::common::{Fixture, Stage, fdscan_binary, is_root};
 
 /// What a command may wait beside what it takes: the file system is asked for two seconds, once, and `report` measures
 /// for three.
-const PATIENCE: Duration = Duration::from_secs(8);
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// So many commands run at the same time: they do little but wait.
 const AT_ONCE: usize = 8;
@@ -144,7 +144,7 @@ struct Started {
 impl Started {
     /// What it says, in time.
     fn output(self) -> Output {
-        self.ending.in_time(&self.place, PATIENCE)
+        self.ending.in_time(&self.place, TIMEOUT)
     }
 
     /// What it says that can do what it is asked for.

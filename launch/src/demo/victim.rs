@@ -17,7 +17,7 @@ const STEP: Duration = Duration::from_millis(20);
 /// Without an event for so long it is quiet.
 const QUIET: Duration = Duration::from_millis(700);
 /// How long anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A running program. It ends with this.
 pub struct Victim<'a> {
@@ -89,7 +89,7 @@ impl<'a> Victim<'a> {
         let start = Instant::now();
         let (mut last, mut since) = (self.count(), Instant::now());
         while since.elapsed() < QUIET {
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > TIMEOUT {
                 return Ok(false);
             }
             self.pause()?;
@@ -104,7 +104,7 @@ impl<'a> Victim<'a> {
     /// Waits for a line.
     pub fn wait_for_line(&mut self, wanted: impl Fn(&str) -> bool) -> Result<bool, String> {
         let start = Instant::now();
-        while start.elapsed() < PATIENCE {
+        while start.elapsed() < TIMEOUT {
             if self.lines.try_iter().any(|line| wanted(&line)) {
                 return Ok(true);
             }
@@ -132,7 +132,7 @@ impl<'a> Victim<'a> {
     pub fn end(mut self) {
         self.child.stdin = None;
         let start = Instant::now();
-        while start.elapsed() < PATIENCE && matches!(self.child.try_wait(), Ok(None)) {
+        while start.elapsed() < TIMEOUT && matches!(self.child.try_wait(), Ok(None)) {
             thread::sleep(STEP);
         }
     }

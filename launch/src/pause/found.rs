@@ -1,7 +1,7 @@
 //! The watches of a pause, found again: in the processes that have them now.
 
 use super::known::WatchId;
-use super::muted::{muted, without_reads};
+use super::masks::{muted, without_reads};
 use super::processes::watching;
 use super::state::Inode;
 use crate::heal::{SHOWN, Target};

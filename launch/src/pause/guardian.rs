@@ -6,7 +6,7 @@ use super::muted::{Outcome, Pause};
 use super::processes::{self, watching};
 use super::recover::recover;
 use super::resume::resume;
-use super::store::{PATIENCE, Store, covering, dirs};
+use super::store::{Store, TIMEOUT, covering, dirs};
 use crate::replay::Replay;
 use crate::sys::poll::{For, Ready, wait};
 use crate::sys::{pidfd, process, signal, socket, words};
@@ -83,7 +83,7 @@ impl Guardian {
     fn begin(request: Request) -> Result<(Guardian, String), String> {
         let signals = signal::descriptor().map_err(|e| words(&e))?;
         let store =
-            Store::open(PATIENCE).map_err(|e| format!("no record can be kept: {}", words(&e)))?;
+            Store::open(TIMEOUT).map_err(|e| format!("no record can be kept: {}", words(&e)))?;
         let mut text = recover(&store);
         let mut record = request.record;
         record.guardian = own_start().ok_or("/proc does not tell when this process started")?;
@@ -232,7 +232,7 @@ impl Guardian {
         let watches = self.pause.record.watches.iter();
         let held = watches.filter(|watch| watch.held);
         let pids: BTreeSet<u32> = held.map(|watch| watch.process.pid).collect();
-        if let Ok(store) = Store::open(PATIENCE) {
+        if let Ok(store) = Store::open(TIMEOUT) {
             for pid in pids {
                 // One that has ended hears nothing.
                 let _ = self.pause.mute(pid, &store);
@@ -248,7 +248,7 @@ impl Guardian {
         self.pause.record.over = true;
         let mut told = false;
         let store = loop {
-            let store = match Store::open(PATIENCE) {
+            let store = match Store::open(TIMEOUT) {
                 Ok(store) => store,
                 // Nobody else gives the masks back.
                 Err(e) if e.kind() == io::ErrorKind::TimedOut => continue,

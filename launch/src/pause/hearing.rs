@@ -3,7 +3,7 @@
 
 use super::found::{Found, Muted};
 use super::known::Known;
-use super::muted::{muted, reports_looks, without_reads};
+use super::masks::{muted, reports_looks, without_reads};
 use super::state::Inode;
 use super::told::Told;
 use crate::heal::{Outcome, Stray, Target, change_again, change_in_place, remove_strays};

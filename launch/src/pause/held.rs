@@ -13,7 +13,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 /// A supervisor that does not answer sooner, though it does nothing else there, withholds nothing.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// It reads all that waits in the queues, and looks at the files that is about.
 const LONG: Duration = Duration::from_secs(30);
@@ -119,8 +119,8 @@ fn connect(supervisor: u32) -> io::Result<BufReader<UnixStream>> {
         (pid, _) if pid == supervisor => {}
         _ => return Err(io::ErrorKind::NotFound.into()),
     }
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     Ok(BufReader::new(stream))
 }
 

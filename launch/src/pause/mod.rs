@@ -29,6 +29,7 @@ mod known;
 mod left;
 mod list;
 mod looks;
+mod masks;
 mod message;
 mod moved;
 mod muted;
@@ -61,7 +62,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use store::{PATIENCE, Store};
+use store::{Store, TIMEOUT};
 
 /// `watchfix pause`.
 pub fn main(args: &PauseArgs) -> ExitCode {
@@ -169,9 +170,9 @@ fn pause(request: Request, command: &Command, quiet: bool) -> Result<ExitCode, S
 fn in_place_of(guardian: u32) -> String {
     // It has closed its descriptors, and may not have ended yet.
     if let Ok(guardian) = pidfd::open(guardian) {
-        wait([For::Input(guardian.as_fd())], Some(PATIENCE));
+        wait([For::Input(guardian.as_fd())], Some(TIMEOUT));
     }
-    match Store::open(PATIENCE) {
+    match Store::open(TIMEOUT) {
         // It may be somebody else's work by now.
         Ok(store) => format!(
             "{PROBLEM}the guardian was killed\n{}",

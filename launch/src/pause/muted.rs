@@ -5,6 +5,7 @@
 use super::held::{Held, is_supervisor};
 use super::known::{Known, Snapshot, WatchId, open_at};
 use super::looks::{Look, Looks};
+use super::masks::{fires, reports_looks};
 use super::notes::{Notes, PausedKey};
 use super::plan::{Plan, Within};
 use super::state::Inode;
@@ -13,7 +14,6 @@ use super::trees::{Listed, Trees};
 use crate::heal::{self, Change, Refused, Stopped, Target, make_pass};
 use inspect::gather::{Gaps, ProcessHandle, sees_as_we_do, supervisor_of, without_paths};
 use inspect::model::{Device, PauseRecord, Started, Watch};
-use rules::event::{ACCESS, ALL_EVENTS, CLOSE_NOWRITE, EXCL_UNLINK, ONESHOT, OPEN, UNMOUNT};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -21,26 +21,6 @@ use std::time::Duration;
 
 /// For finding what a process watches that may not be changed.
 const PATH_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The mask of a muted watch: UNMOUNT, which every watch has, and the flags that say when it ends.
-pub fn muted(mask: u32) -> u32 {
-    UNMOUNT | mask & (ONESHOT | EXCL_UNLINK)
-}
-
-/// The mask of a watch that is about to be muted.
-pub fn without_reads(mask: u32) -> u32 {
-    UNMOUNT | mask & !(ACCESS | OPEN | CLOSE_NOWRITE)
-}
-
-/// Whether that makes a difference.
-pub fn reports_looks(mask: u32) -> bool {
-    without_reads(mask) & ALL_EVENTS != mask & ALL_EVENTS
-}
-
-/// Whether it reports anything.
-pub fn fires(mask: u32) -> bool {
-    mask & ALL_EVENTS != 0
-}
 
 /// A pause as its guardian has it.
 pub struct Pause {

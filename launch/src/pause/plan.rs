@@ -1,7 +1,7 @@
 //! Which watches of a process a pause mutes, and whose records the supervisor of `watchfix run` withholds instead.
 
 use super::held::Held;
-use super::muted::{fires, muted, reports_looks, without_reads};
+use super::masks::{fires, muted, reports_looks, without_reads};
 use super::trees::{Listed, Trees};
 use crate::heal::{By, Change, Target};
 use inspect::model::{Device, Watch};

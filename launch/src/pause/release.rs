@@ -2,7 +2,7 @@
 
 use super::message::lines;
 use super::recover::recover_all;
-use super::store::{PATIENCE, Store, dirs, is_guarded};
+use super::store::{Store, TIMEOUT, dirs, is_guarded};
 use crate::complaint::{complain, complain_plainly};
 use crate::sys::pidfd;
 use crate::sys::poll::{For, Ready, wait};
@@ -16,7 +16,7 @@ const NOT_DONE: u8 = 1;
 
 /// Ends the pauses of the directories.
 pub fn main(wanted: &[Name]) -> ExitCode {
-    let store = match Store::open(PATIENCE) {
+    let store = match Store::open(TIMEOUT) {
         Ok(store) => store,
         Err(e) => {
             complain(&words(&e));
@@ -64,7 +64,7 @@ fn end(record: &PauseRecord) -> Result<(), String> {
             words(&e)
         )
     })?;
-    match wait([For::Input(guardian.as_fd())], Some(PATIENCE)) {
+    match wait([For::Input(guardian.as_fd())], Some(TIMEOUT)) {
         [Ready::No] => Err(format!(
             "the guardian, process {pid}, has not ended: another pause may cover what it muted (--list)"
         )),

@@ -15,7 +15,7 @@ const NAMES: &str = ".names";
 const DIR: &str = "pause";
 
 /// How long a pause that is made, or ended by hand, waits for others that are just made or ended.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The records, which nobody else changes for as long as this is held.
 pub struct Store(Runtime);

@@ -24,7 +24,7 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long one call may be judged while others wait. A slow judge that is given up costs a thread and nothing else.
-const PATIENCE: Duration = Duration::from_millis(100);
+const TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The calls, and what they are judged by.
 #[derive(Clone, Copy)]
@@ -115,7 +115,7 @@ impl<'scope, 'env> Judges<'scope, 'env> {
             // The judge is waited for, and not one call after the other.
             Some((since, _)) => (
                 For::Closing(self.calls.listener),
-                Some(PATIENCE.saturating_sub(since.elapsed())),
+                Some(TIMEOUT.saturating_sub(since.elapsed())),
             ),
             None => (For::Input(self.calls.listener), None),
         }
@@ -127,7 +127,7 @@ impl<'scope, 'env> Judges<'scope, 'env> {
             (Some(judge), None) if waits => {
                 self.watched = Some((Instant::now(), judge.call.load(Ordering::Acquire)));
             }
-            (Some(judge), Some((since, call))) if since.elapsed() >= PATIENCE => {
+            (Some(judge), Some((since, call))) if since.elapsed() >= TIMEOUT => {
                 self.watched = None;
                 if judge.give_up(call) {
                     let text = "its path is still being resolved; other calls are judged meanwhile";

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use support::{Ending, Halting};
 
 /// How long a command may wait, beyond the time it works.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// It works on the file system, and has its program, a database and two of three watches there.
 const HOLDER: &str = r#"
@@ -24,7 +24,7 @@ sys.stdin.read()
 
 fn ended((child, begun): (Child, Instant), what: &[&str]) -> Run {
     let place = format!("watchfix heal {what:?}");
-    Run::of(Ending::of(child, begun).in_time(&place, PATIENCE))
+    Run::of(Ending::of(child, begun).in_time(&place, TIMEOUT))
 }
 
 #[test]

@@ -5,25 +5,6 @@ use std::fs;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// `root` and its descendants, as of now.
-pub(crate) fn family(root: u32) -> BTreeSet<u32> {
-    let mut found = BTreeSet::from([root]);
-    let mut parents = vec![root];
-    while let Some(parent) = parents.pop() {
-        // Each thread has the children it started (proc(5), CONFIG_PROC_CHILDREN).
-        let threads = fs::read_dir(format!("/proc/{parent}/task"));
-        for thread in threads.into_iter().flatten().flatten() {
-            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-            for child in children.split_whitespace().flat_map(str::parse) {
-                if found.insert(child) {
-                    parents.push(child);
-                }
-            }
-        }
-    }
-    found
-}
-
 /// Every process whose real user is `uid`.
 pub(crate) fn of_user(uid: u32) -> BTreeSet<u32> {
     let entries = fs::read_dir("/proc").unwrap().flatten();

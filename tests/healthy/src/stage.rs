@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use support::Victim;
 use tempfile::TempDir;
 
-use crate::processes::{Held, family, of_user};
+use crate::processes::{Held, of_user};
 
 /// A directory, an address and a user for one program and what puts it under load.
 pub struct Stage {
@@ -149,7 +149,7 @@ pub struct Program<'a> {
 impl Program<'_> {
     /// Every process of it, as of now; where the stage has a user of its own, every process of that user.
     pub fn processes(&self) -> Vec<u32> {
-        let mut all = family(self.victim.pid());
+        let mut all = support::with_descendants(self.victim.pid());
         if let Some(User { uid, own: true }) = self.stage.user {
             all.extend(of_user(uid));
         }

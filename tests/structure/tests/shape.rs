@@ -23,7 +23,7 @@ const LAYERS: &[&str] = &[
     "sys",
     "output",
     "reach",
-    "kinship",
+    "process_tree",
     "formats",
     "libproc",
     "macos",

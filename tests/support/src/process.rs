@@ -1,6 +1,8 @@
 //! How the tests start programs: as whom, and with what of the tests' own environment.
 
 use crate::Victim;
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -34,9 +36,28 @@ pub fn ready(command: &mut Command) -> Victim {
     victim
 }
 
+/// `root` and its descendants, as of now.
+pub fn with_descendants(root: u32) -> BTreeSet<u32> {
+    let mut found = BTreeSet::from([root]);
+    let mut parents = vec![root];
+    while let Some(parent) = parents.pop() {
+        // Each thread has the children it started (proc(5), CONFIG_PROC_CHILDREN).
+        let threads = fs::read_dir(format!("/proc/{parent}/task"));
+        for thread in threads.into_iter().flatten().flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            for child in children.split_whitespace().flat_map(str::parse) {
+                if found.insert(child) {
+                    parents.push(child);
+                }
+            }
+        }
+    }
+    found
+}
+
 /// Whether a process is there. One that has ended and that nobody has waited for is not.
 pub fn is_there(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit(')').next();
     state.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(" Z"))
 }

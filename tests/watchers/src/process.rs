@@ -4,28 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-/// `root` and its descendants, as of now.
-pub(crate) fn family(root: u32) -> BTreeSet<u32> {
-    let mut found = BTreeSet::from([root]);
-    let mut parents = vec![root];
-    while let Some(parent) = parents.pop() {
-        // Each thread has the children it started (proc(5), CONFIG_PROC_CHILDREN).
-        for thread in fs::read_dir(format!("/proc/{parent}/task"))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-            for child in children.split_whitespace().flat_map(str::parse) {
-                if found.insert(child) {
-                    parents.push(child);
-                }
-            }
-        }
-    }
-    found
-}
-
 /// How many descriptors they have open, those that have ended counting none.
 pub(crate) fn descriptors(processes: &BTreeSet<u32>) -> usize {
     let open = |pid| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);

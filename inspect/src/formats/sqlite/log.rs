@@ -31,7 +31,7 @@ pub fn log(
     let bytes = wal.and_then(|wal| wal.bytes);
     let seen = log_state::read(shm.as_ref(), wal.and_then(&open).as_ref(), bytes);
     let why = match seen.doubt {
-        Some(doubt) => Some(format!("its -shm {}", doubt.why())),
+        Some(doubt) => Some(format!("its -shm {}", doubt.reason())),
         None => shm.is_none().then(|| without.to_owned()),
     };
     if let Some(why) = why {

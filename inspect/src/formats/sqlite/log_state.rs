@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// For how long a -shm that makes no sense is read again. A writer changes the header within microseconds, but may be
 /// preempted halfway.
-const PATIENCE: Duration = Duration::from_millis(50);
+const TIMEOUT: Duration = Duration::from_millis(50);
 
 /// What the files of a log say.
 pub struct Seen {
@@ -70,7 +70,7 @@ pub fn count(wal: &File, effort: Effort) -> Option<Counted> {
         let bytes = wal.metadata().ok()?.len();
         let read = |to: &mut [u8], at| wal.read_at(to, at).unwrap_or(0);
         let counted = frames::count(read, bytes, effort);
-        if counted.is_some() || bytes < WAL_HEADER || start.elapsed() > PATIENCE {
+        if counted.is_some() || bytes < WAL_HEADER || start.elapsed() > TIMEOUT {
             return counted;
         }
         std::thread::yield_now();
@@ -104,7 +104,7 @@ pub fn index(shm: &File, wal: Option<&File>) -> Result<Index, Doubt> {
     let start = Instant::now();
     loop {
         match index_once(shm, wal) {
-            Err(doubt) if doubt.may_pass() && start.elapsed() < PATIENCE => {}
+            Err(doubt) if doubt.may_pass() && start.elapsed() < TIMEOUT => {}
             other => return other,
         }
         std::thread::yield_now();

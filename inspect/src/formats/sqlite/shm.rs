@@ -58,7 +58,7 @@ impl Doubt {
     }
 
     /// The end of a sentence that begins with the file.
-    pub fn why(self) -> String {
+    pub fn reason(self) -> String {
         match self {
             Doubt::Short => "is cut off before the end of its header".into(),
             Doubt::Empty => {

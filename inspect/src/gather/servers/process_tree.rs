@@ -3,13 +3,13 @@
 use crate::gather::process::processes::Processes;
 use crate::gather::process::unit;
 use crate::gather::subject::proc_dir::ProcDir;
-use crate::kinship::{self, Relative, relative};
 use crate::model::{Name, Origin, Unit};
+use crate::process_tree::{self, Relative, relative};
 use procfs::prelude::*;
 use procfs::process::Stat;
 
 /// Every process, with its /proc/PID/stat at the time of reading.
-pub type ProcessTree = kinship::ProcessTree<Stat>;
+pub type ProcessTree = process_tree::ProcessTree<Stat>;
 
 impl Relative for Stat {
     fn pid(&self) -> u32 {

@@ -33,7 +33,7 @@ pub struct ProcessHandle {
     mounts: Mounts,
     /// The same mounts, but a mount that may hang counts as safe if it has watches and answered when these were first
     /// opened.
-    live: OnceLock<Option<Mounts>>,
+    answering: OnceLock<Option<Mounts>>,
     process: Process,
     handles: Vec<Handles>,
     guesses: Vec<HashMap<usize, Guess>>,
@@ -88,7 +88,7 @@ impl ProcessHandle {
             dir,
             own,
             mounts,
-            live: OnceLock::new(),
+            answering: OnceLock::new(),
             process,
             handles: Vec::new(),
             guesses: Vec::new(),
@@ -171,7 +171,7 @@ impl ProcessHandle {
             self.handles.push(read.handles);
             self.guesses.push(read.guesses);
         }
-        self.live = OnceLock::new();
+        self.answering = OnceLock::new();
     }
 
     /// Searches for the SQLite databases it has open. Its watches must have been read, so that a look that they would
@@ -207,10 +207,12 @@ impl ProcessHandle {
             .filter(|(.., mask)| mask.has(LOOKS))
             .filter_map(|(instance, at, _)| instances.get(instance)?.watches.get(at));
         let listed = View::of(&self.dir, &self.mounts);
-        let live = self.live.get_or_init(|| paths::live(&listed, instances));
+        let answering = self
+            .answering
+            .get_or_init(|| paths::answering(&listed, instances));
         Opener::new(
             listed,
-            live.as_ref().unwrap_or(&self.mounts),
+            answering.as_ref().unwrap_or(&self.mounts),
             &self.process,
             &SideEffects::of(instances.iter()).and(soon),
             instances,

@@ -19,7 +19,7 @@ use notify::{Event, RecursiveMode, Watcher};
 /// It waits for this long without events, as editors write in several steps, and at most as long as
 /// the second.
 const QUIET: Duration = Duration::from_millis(200);
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -74,7 +74,7 @@ impl Batch {
         };
         batch.add(tree, first);
         let start = Instant::now();
-        while start.elapsed() < PATIENCE
+        while start.elapsed() < TIMEOUT
             && let Ok(event) = events.recv_timeout(QUIET)
         {
             batch.add(tree, event?);

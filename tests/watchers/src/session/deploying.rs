@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use support::{DEADLINE, Next, Victim};
 
 use super::Session;
-use crate::process;
 
 /// Lines that are further apart belong to two bursts.
 const BURST: Duration = Duration::from_millis(400);
@@ -201,6 +200,6 @@ impl Session<'_> {
 }
 
 fn watches(root: u32) -> usize {
-    let family = process::family(root).into_iter();
-    family.map(|pid| support::watches(pid).len()).sum()
+    let all = support::with_descendants(root).into_iter();
+    all.map(|pid| support::watches(pid).len()).sum()
 }

@@ -63,7 +63,7 @@ impl<'a> Session<'a> {
         session.some_sentinel()?;
         session.slowest = Duration::ZERO;
         engine.after_start(&session.watching())?;
-        session.descriptors = process::descriptors(&session.family());
+        session.descriptors = process::descriptors(&session.processes());
         Ok(session)
     }
 
@@ -76,7 +76,7 @@ impl<'a> Session<'a> {
     pub(crate) fn masks(&self) -> BTreeSet<(PathBuf, u32)> {
         let mut paths = BTreeMap::new();
         list(self.tree.dir(), Path::new(""), &mut paths);
-        let watches = self.family().into_iter().flat_map(support::watches);
+        let watches = self.processes().into_iter().flat_map(support::watches);
         watches
             .filter_map(|w| Some((paths.get(&w.inode)?.clone(), w.mask)))
             .collect()
@@ -174,16 +174,16 @@ impl<'a> Session<'a> {
             }
             used = used.min(self.used_in_five_seconds());
         }
-        let now = process::descriptors(&self.family());
+        let now = process::descriptors(&self.processes());
         Ok((used, now.cast_signed() - self.descriptors.cast_signed()))
     }
 
     fn used_in_five_seconds(&self) -> Duration {
-        let family = self.family();
-        let before = process::processor_time(&family);
+        let all = self.processes();
+        let before = process::processor_time(&all);
         // Idleness has no event that could be waited for: it is what is measured.
         std::thread::sleep(Duration::from_secs(5));
-        process::processor_time(&family).saturating_sub(before)
+        process::processor_time(&all).saturating_sub(before)
     }
 
     /// Stops the watcher: it must go quietly, in its own way.
@@ -236,8 +236,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn family(&self) -> BTreeSet<u32> {
-        process::family(self.victim.pid())
+    fn processes(&self) -> BTreeSet<u32> {
+        support::with_descendants(self.victim.pid())
     }
 
     /// The processes that watch the tree.
@@ -249,7 +249,7 @@ impl<'a> Session<'a> {
                 .iter()
                 .any(|w| paths.contains_key(&w.inode))
         };
-        self.family().into_iter().filter(watches_it).collect()
+        self.processes().into_iter().filter(watches_it).collect()
     }
 
     /// The reports of a line, with paths relative to the watched directory.

@@ -55,7 +55,7 @@ impl Session<'_> {
         let start = Instant::now();
         // A process that has ended has nothing left to read.
         while self
-            .family()
+            .processes()
             .into_iter()
             .any(|pid| support::unread_bytes(pid).is_ok_and(|n| n > 0))
         {

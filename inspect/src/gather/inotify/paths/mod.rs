@@ -30,7 +30,7 @@ pub use crate::gather::inotify::paths::open::Opener;
 pub use crate::gather::inotify::paths::reasons::may_be_healed;
 use crate::gather::inotify::paths::reasons::{HandleFailure, Pending, Search};
 use crate::gather::inotify::paths::search::{Searched, search};
-pub use crate::gather::inotify::paths::served::live;
+pub use crate::gather::inotify::paths::served::answering;
 use crate::gather::inotify::side_effects::SideEffects;
 use crate::gather::inotify::watches::ReadInstance;
 use crate::gather::subject::Subject;

@@ -45,7 +45,7 @@ pub fn resolve(
         return;
     }
     let devices: BTreeSet<Device> = asked.iter().filter_map(|one| device(read, one)).collect();
-    let mounts = live_on(look.view, &devices);
+    let mounts = answering_on(look.view, &devices);
     let lives = |device| mounts.of_device(device).any(|mount| !mount.may_hang);
     let (live, silent): (Vec<_>, Vec<_>) = asked
         .into_iter()
@@ -93,7 +93,7 @@ pub fn resolve(
 
 /// The mounts as the process sees them, but a mount with known watches counts as safe if it answers. `None` if none of
 /// these mounts may hang.
-pub fn live(view: &View<'_>, instances: &[Instance]) -> Option<Mounts> {
+pub fn answering(view: &View<'_>, instances: &[Instance]) -> Option<Mounts> {
     let watches = instances.iter().flat_map(|instance| &instance.watches);
     let known = watches.filter(|watch| watch.path.is_some());
     let devices: BTreeSet<Device> = known.map(|watch| watch.device).collect();
@@ -101,10 +101,10 @@ pub fn live(view: &View<'_>, instances: &[Instance]) -> Option<Mounts> {
         .iter()
         .flat_map(|&device| view.mounts().of_device(device));
     let any = mounts.any(|mount| mount.may_hang);
-    any.then(|| live_on(view, &devices))
+    any.then(|| answering_on(view, &devices))
 }
 
-fn live_on(view: &View<'_>, devices: &BTreeSet<Device>) -> Mounts {
+fn answering_on(view: &View<'_>, devices: &BTreeSet<Device>) -> Mounts {
     let is_live = |mount: &Mount| devices.contains(&mount.device) && view.answers(mount);
     view.mounts().trusting(is_live)
 }
