@@ -39,13 +39,26 @@ pub fn names(dir: BorrowedFd<'_>, since: Time) -> io::Result<Names> {
 /// An entry: its name, and what it is now.
 pub type Entry = (Vec<u8>, State);
 
+/// A name that leads to another entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Other {
+    /// The name.
+    pub name: Vec<u8>,
+    /// It led to a directory.
+    pub was_dir: bool,
+    /// It leads to a directory.
+    pub is_dir: bool,
+}
+
 /// What a directory's entries have become.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Names that are gone, and whether they were directories.
     pub gone: Vec<(Vec<u8>, bool)>,
-    /// Names that were not there; directories that are others.
+    /// Names that were not there, and those in [`others`](Self::others).
     pub new: Vec<Entry>,
+    /// Names of directories that are others, and of what has become a directory or is none any more.
+    pub others: Vec<Other>,
     /// Files that are others under the same name.
     pub replaced: Vec<Entry>,
     /// Files that may have been written to.
@@ -82,7 +95,14 @@ impl Changes {
                         changes.attributes.push(one());
                     }
                 }
-                Some(_) if is.is_dir() => changes.new.push(one()),
+                Some(was) if was.is_dir() || is.is_dir() => {
+                    changes.others.push(Other {
+                        name: name.clone(),
+                        was_dir: was.is_dir(),
+                        is_dir: is.is_dir(),
+                    });
+                    changes.new.push(one());
+                }
                 Some(_) => changes.replaced.push(one()),
             }
         }
@@ -122,6 +142,9 @@ mod tests {
         }
         fs::create_dir(at("dir")).unwrap();
         fs::create_dir(at("dir-gone")).unwrap();
+        fs::create_dir(at("dir-other")).unwrap();
+        fs::create_dir(at("dir-file")).unwrap();
+        fs::write(at("file-dir"), "").unwrap();
         let before = look(dir.path());
         assert!(Changes::between(&before, &look(dir.path())).is_empty());
         fs::write(at("written"), "longer than it was").unwrap();
@@ -132,6 +155,13 @@ mod tests {
         fs::write(at("next"), "next").unwrap();
         fs::rename(at("next"), at("replaced")).unwrap();
         fs::rename(at("old"), at("new")).unwrap();
+        fs::remove_dir(at("dir-file")).unwrap();
+        fs::write(at("dir-file"), "").unwrap();
+        fs::remove_file(at("file-dir")).unwrap();
+        fs::create_dir(at("file-dir")).unwrap();
+        fs::create_dir(at("dir-next")).unwrap();
+        fs::remove_dir(at("dir-other")).unwrap();
+        fs::rename(at("dir-next"), at("dir-other")).unwrap();
         // Its entries change its times, and are its own matter.
         fs::write(at("dir/inside"), "").unwrap();
         fs::write(at("uncertain"), "").unwrap();
@@ -151,7 +181,30 @@ mod tests {
                 (b"uncertain-gone".to_vec(), false)
             ]
         );
-        assert_eq!(words(&changes.new), [&b"new"[..], b"other", b"uncertain"]);
+        let other = |name: &[u8], was_dir, is_dir| Other {
+            name: name.to_vec(),
+            was_dir,
+            is_dir,
+        };
+        assert_eq!(
+            changes.others,
+            [
+                other(b"dir-file", true, false),
+                other(b"dir-other", true, true),
+                other(b"file-dir", false, true),
+            ]
+        );
+        assert_eq!(
+            words(&changes.new),
+            [
+                &b"dir-file"[..],
+                b"dir-other",
+                b"file-dir",
+                b"new",
+                b"other",
+                b"uncertain"
+            ]
+        );
         assert_eq!(words(&changes.replaced), [b"replaced"]);
         assert_eq!(words(&changes.written), [b"written"]);
         assert_eq!(words(&changes.attributes), [b"mode"]);

@@ -59,6 +59,13 @@ impl Known {
             .map_or_else(State::default, |first| first.state)
     }
 
+    /// How many entries it had.
+    pub fn entries(&self) -> usize {
+        let first = self.snapshots.first();
+        let names = first.and_then(|first| first.names.as_ref());
+        names.map_or(0, Names::len)
+    }
+
     /// Whether it has no name any more.
     pub fn is_gone(&self) -> bool {
         let there = fs::symlink_metadata(Path::new(OsStr::from_bytes(&self.path)));

@@ -40,6 +40,7 @@ mod plan;
 mod processes;
 mod recover;
 mod release;
+mod replaced;
 mod resume;
 mod state;
 mod still;

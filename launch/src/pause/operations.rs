@@ -111,7 +111,11 @@ const STAND_IN: &str = ".watchfix-pause-stand-in";
 /// The mode of a directory that does. Who makes one for everybody gives it the sticky bit; alone with it is no other one.
 const STAND_IN_MODE: Mode = Mode::RWXU.union(Mode::SVTX);
 
-fn make_stand_in(dir: BorrowedFd<'_>, name: &[u8], is_dir: bool) -> io::Result<()> {
+/// Makes what stands for a name that is gone.
+///
+/// # Errors
+/// EEXIST, EACCES.
+pub fn make_stand_in(dir: BorrowedFd<'_>, name: &[u8], is_dir: bool) -> io::Result<()> {
     match is_dir {
         true => mkdirat(dir, name, STAND_IN_MODE)?,
         false => symlinkat(STAND_IN, dir, name)?,

@@ -128,6 +128,11 @@ impl Resume<'_> {
         for (inode, changes) in &changed {
             self.prepare(*inode, changes);
         }
+        // Before the ends of what was there: who hears a name go and come in a row takes it for a rename, and goes on with
+        // the watch that has ended.
+        for (inode, changes) in &mut changed {
+            self.tell_replaced(*inode, changes);
+        }
         self.end_what_is_gone();
         for (inode, changes) in changed {
             self.tell_dir(inode, changes, &mut changed_files);
@@ -157,11 +162,15 @@ impl Resume<'_> {
     /// Files and directories that have no name any more end now.
     fn end_what_is_gone(&mut self) {
         let gone = self.known.iter().filter(|(_, known)| known.is_gone());
-        for inode in gone.map(|(&inode, _)| inode).collect::<Vec<_>>() {
+        let gone: Vec<_> = gone
+            .map(|(&inode, known)| (inode, known.entries()))
+            .collect();
+        for (inode, entries) in gone {
             let before = self.telling.told.restored;
             self.restore(inode);
             let told = &mut self.telling.told;
             told.ended += told.restored - before;
+            told.ended_entries += entries;
             self.telling.hearing.let_go(inode);
             self.known.remove(&inode);
         }
@@ -227,17 +236,16 @@ impl Resume<'_> {
     pub fn tell_dir(
         &mut self,
         inode: Inode,
-        changes: Vec<(usize, Changes)>,
+        mut changes: Vec<(usize, Changes)>,
         files: &mut ChangedFiles,
     ) {
+        self.tell_replaced(inode, &mut changes);
         let Some(known) = self.known.get(&inode) else {
             return;
         };
         let (path, fd) = (known.path.clone(), known.fd.clone());
         for (at, changes) in changes {
-            // What is aside may be in here: that has changed the times.
-            let as_found = self.telling.asides.found(&path);
-            let Some(as_found) = as_found.or_else(|| State::of(fd.as_fd()).ok()) else {
+            let Some(as_found) = self.as_found(&path, &fd) else {
                 continue;
             };
             let mut who = Who {
@@ -251,11 +259,15 @@ impl Resume<'_> {
             let of = Of::Dir(&path, fd.as_fd());
             let never_told = self.telling.tell(&who, of, &changes);
             self.forget(inode, at, &never_told);
-            if State::of(fd.as_fd()).is_ok_and(|now| now.modified != as_found.modified) {
-                // Who is not the owner cannot.
-                let _ = put_times_back(&fd, &as_found);
-            }
+            leave_as_found(&fd, &as_found);
         }
+    }
+
+    /// What a directory was before anything is told in it.
+    pub fn as_found(&self, path: &[u8], fd: &OwnedFd) -> Option<State> {
+        // What is aside may be in here: that has changed the times.
+        let as_found = self.telling.asides.found(path);
+        as_found.or_else(|| State::of(fd.as_fd()).ok())
     }
 
     /// Names whose end is not to be told either.
@@ -267,7 +279,8 @@ impl Resume<'_> {
         }
     }
 
-    fn watches_of(&self, inode: Inode, at: usize) -> Vec<usize> {
+    /// The watches that were muted at a snapshot.
+    pub fn watches_of(&self, inode: Inode, at: usize) -> Vec<usize> {
         let known = self.known.get(&inode);
         known.map_or_else(Vec::new, |known| {
             self.telling.hearing.muted_at(inode, known, at)
@@ -300,6 +313,14 @@ impl Resume<'_> {
             let of = Of::Itself(&path, fd.as_fd());
             self.telling.tell(&who, of, &changes);
         }
+    }
+}
+
+/// A directory has the times it had.
+pub fn leave_as_found(fd: &OwnedFd, as_found: &State) {
+    if State::of(fd.as_fd()).is_ok_and(|now| now.modified != as_found.modified) {
+        // Who is not the owner cannot.
+        let _ = put_times_back(fd, as_found);
     }
 }
 

@@ -90,14 +90,20 @@ impl Telling<'_> {
             // Why it cannot be made is told with what is not told then.
             let _ = self.asides.place(path, 0);
         }
+        let mut held = Vec::new();
+        if self.hearing.anybody(watches, MOVED_FROM, &ALL) {
+            let others = self.hearing.some_of(&changes.others, watches, MOVED_FROM);
+            held.extend(others.into_iter().map(|other| other.name));
+        }
         for (list, only) in announced(changes) {
-            if !self.hearing.anybody(watches, MOVED_TO, only) {
-                continue;
+            if self.hearing.anybody(watches, MOVED_TO, only) {
+                let news = self.hearing.some_of(&list, watches, MOVED_TO);
+                held.extend(news.into_iter().map(|(name, _)| name));
             }
-            for (name, _) in self.hearing.some_of(&list, watches, MOVED_TO) {
-                if let Ok((_, number)) = self.hold_place(path, &name) {
-                    self.held.insert((path.to_owned(), name), number);
-                }
+        }
+        for name in held {
+            if let Ok((_, number)) = self.hold_place(path, &name) {
+                self.held.insert((path.to_owned(), name), number);
             }
         }
     }
@@ -160,7 +166,7 @@ impl Telling<'_> {
     }
 
     /// [`Hearing::phase`] for what has to be done whether anybody hears it or not.
-    fn back(
+    pub fn back(
         &mut self,
         watches: &[usize],
         (event, only): (u32, Only<'_>),
@@ -179,7 +185,7 @@ impl Telling<'_> {
         }
     }
 
-    fn aside(&mut self, path: &[u8], count: usize) -> Option<(Aside, usize)> {
+    pub fn aside(&mut self, path: &[u8], count: usize) -> Option<(Aside, usize)> {
         let place = self.asides.place(path, count);
         place.map_err(|e| self.told.failed(path, b"", &e)).ok()
     }

@@ -20,6 +20,8 @@ pub struct Told {
     pub untold: usize,
     /// Watches on what has ended, which hear that.
     pub ended: usize,
+    /// What was in it: no operation raises an event in a directory that has ended.
+    pub ended_entries: usize,
     /// Names that were told to be gone.
     pub gone: usize,
     /// New names that were told.
@@ -103,7 +105,17 @@ impl Told {
                 format!("{} with other attributes", number(self.attributes as u64)),
             ),
             (self.moved, format!("{} moved", paths(self.moved))),
-            (self.ended, format!("{} gone", paths(self.ended))),
+            (
+                self.ended,
+                match self.ended_entries {
+                    0 => format!("{} gone", paths(self.ended)),
+                    entries => format!(
+                        "{} gone with {}, which are not told one by one",
+                        paths(self.ended),
+                        plural(entries, "entry", "entries")
+                    ),
+                },
+            ),
         ];
         let counts = counts.into_iter().filter(|&(count, _)| count > 0);
         let counts: Vec<_> = counts.map(|(_, text)| text).collect();

@@ -191,7 +191,51 @@ fn a_watched_directory_that_was_removed_ends_after_the_pause_and_not_before() {
     pause.end();
     let heard = watchers.heard();
     assert_eq!(Watchers::heard_by(&heard, 0), ["DELETE_SELF", "IGNORED"]);
-    assert_eq!(Watchers::heard_by(&heard, 1), ["MOVED_TO,ISDIR old"]);
+    assert_eq!(
+        Watchers::heard_by(&heard, 1),
+        ["MOVED_FROM,ISDIR old", "MOVED_TO,ISDIR old"]
+    );
+}
+
+/// Of each kind that took the place of another, where one of them is a directory.
+#[test]
+fn who_watches_a_directory_hears_that_what_was_replaced_in_it_went_and_of_what_kind_it_was() {
+    let tree = Tree::new();
+    for name in ["other/old", "file/old"] {
+        tree.write(name, "");
+    }
+    tree.write("dir", "");
+    let mut watchers = Watchers::new(&[(USUAL, tree.app()), ("0x2", tree.app())]);
+    let pause = Pause::of(tree.app(), &[]);
+    for name in ["other", "file"] {
+        fs::remove_dir_all(tree.path(name)).unwrap();
+    }
+    fs::remove_file(tree.path("dir")).unwrap();
+    for name in ["other/new", "dir/new"] {
+        tree.write(name, "new");
+    }
+    tree.write("file", "new");
+    let before = tree.content();
+    let said = pause.end();
+    let heard = watchers.heard();
+    for (name, was, is) in [
+        ("dir", "", ",ISDIR"),
+        ("file", ",ISDIR", ""),
+        ("other", ",ISDIR", ",ISDIR"),
+    ] {
+        let about = Watchers::heard_by(&heard, 0).into_iter();
+        let about: Vec<_> = about
+            .filter(|line| line.split(' ').nth(1) == Some(name))
+            .collect();
+        let wanted = [
+            format!("MOVED_FROM{was} {name}"),
+            format!("MOVED_TO{is} {name}"),
+        ];
+        assert_eq!(about, wanted, "{said}\n{heard:?}");
+    }
+    assert_eq!(Watchers::heard_by(&heard, 1), ["MODIFY file"], "{heard:?}");
+    assert_eq!(tree.content(), before);
+    assert_eq!(fs::read_dir(tree.above()).unwrap().count(), 1);
 }
 
 #[test]
@@ -398,12 +442,14 @@ fn a_name_that_is_removed_and_made_again_is_another_one_whatever_its_number() {
     let mut heard = watchers.heard();
     heard.sort();
     let wanted = [
+        "0 MOVED_FROM c",
         "0 MOVED_TO a",
         "0 MOVED_TO b",
         "0 MOVED_TO,ISDIR c",
         "1 CLOSE_WRITE a",
         "1 MODIFY a",
         "1 MODIFY b",
+        "1 MOVED_FROM c",
         "1 MOVED_TO,ISDIR c",
     ];
     assert_eq!(heard, wanted, "{said}");

@@ -6,6 +6,10 @@
     reason = "a test fails by panicking"
 )]
 
+use std::fs;
+use std::process::Command;
+
+use support::Victim;
 use tempfile::TempDir;
 use watchers::{Skip, pausing, rows, table};
 
@@ -56,4 +60,57 @@ fn so_it_is_on_a_tmpfs() {
 #[test]
 fn so_it_is_on_an_overlayfs() {
     on_another_file_system(&support::overlay(""));
+}
+
+/// Deploys that put another directory, or a file, in the place of a directory.
+const REPLACING: &[&str] = &[
+    "rm -r sub; cp -r ../next sub",
+    "mv sub ../old; cp -r ../next sub",
+    "mv sub sub2; cp -r ../next sub",
+    "rm -r sub/deep; cp -r ../next/deep sub/deep",
+    "rm -r sub; mkdir sub",
+    "rm -r sub; echo new >sub",
+    "rm file; mkdir file; echo new >file/in",
+    "rm -r sub",
+];
+
+#[test]
+fn what_lsyncd_copies_is_the_same_after_directories_were_replaced() {
+    if support::tool("lsyncd").is_none() {
+        return support::skip("no lsyncd: scripts/install-test-tools says why");
+    }
+    for deploy in REPLACING {
+        let dir = TempDir::new().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["source/sub/deep", "next/deep", "copy"] {
+            fs::create_dir_all(at(name)).unwrap();
+        }
+        for name in ["file", "sub/gone", "sub/deep/gone"] {
+            fs::write(at("source").join(name), "old").unwrap();
+        }
+        for name in ["new", "deep/new"] {
+            fs::write(at("next").join(name), "new").unwrap();
+        }
+        let config = format!(
+            "settings {{ nodaemon = true, statusFile = '{0}/status' }} \
+             sync {{ default.rsync, source = '{0}/source', target = '{0}/copy', delay = 1 }}",
+            dir.path().display()
+        );
+        fs::write(at("config"), config).unwrap();
+        let mut lsyncd = Command::new("lsyncd");
+        let _lsyncd = Victim::spawn_group(lsyncd.arg(at("config")));
+        let is_same = || {
+            let mut diff = Command::new("diff");
+            diff.args(["-r", "--no-dereference"]);
+            let output = diff.args([at("source"), at("copy")]).output().unwrap();
+            output.status.success()
+        };
+        support::wait_until(&format!("no copy before: {deploy}"), is_same);
+        let mut pause = Command::new(support::watchfix());
+        pause.arg("pause").arg(at("source"));
+        pause.args(["--", "sh", "-ec", deploy]);
+        let output = pause.current_dir(at("source")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        support::wait_until(&format!("not the same after: {deploy}"), is_same);
+    }
 }
