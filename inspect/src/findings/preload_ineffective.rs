@@ -1,11 +1,12 @@
-//! `preload-ineffective`: LD_PRELOAD names libwatchfix.so, and the library is not loaded.
+//! `preload-ineffective`: LD_PRELOAD names libwatchfix.so, and the library is not loaded, or sees no call.
 //!
 //! Meaning: The process was meant to be protected, but is not. Its watches wake it as before.
 //!
-//! Evidence: `requested` lists the entries of LD_PRELOAD; `mapped` is false; `linkage` is "static", "dynamic" or null.
+//! Evidence: `requested` lists the entries of LD_PRELOAD; `mapped` is true for "go" alone; `linkage` is "static", "dynamic" or null.
 //! `reason`: "static" (no loader reads LD_PRELOAD), "secure" (the program gains privileges, so the loader ignores
 //! it), "missing" (there is no such file), "not-elf" (the file is not a shared library), "other-class" (one has 32 bits
-//! and the other 64), or "unknown" (LD_DEBUG=libs shows more). One look decides.
+//! and the other 64), "go" (a Go program makes its system calls itself; reported if it has an inotify instance), or "unknown"
+//! (LD_DEBUG=libs shows more). One look decides.
 //!
 //! Severity: warning.
 //!
@@ -31,7 +32,10 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     // Under `watchfix run` the supervisor reaches programs that the library does not.
-    if process.preload.mapped != Some(false) || process.supervised {
+    let bypassed = process.preload.mapped == Some(true)
+        && process.preload.bypassed
+        && !process.inotify.is_empty();
+    if process.preload.mapped != Some(false) && !bypassed || process.supervised {
         return Vec::new();
     }
     let (reason, why) = reason(process, library);
@@ -47,10 +51,15 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     vec![Finding {
         code: "preload-ineffective",
         severity: Severity::Warning,
-        message: format!("LD_PRELOAD names {library}, but it is not loaded: {why}."),
+        message: match bypassed {
+            true => {
+                format!("LD_PRELOAD names {library}, which is loaded and has no effect: {why}.")
+            }
+            false => format!("LD_PRELOAD names {library}, but it is not loaded: {why}."),
+        },
         evidence: json!({
             "requested": process.preload.requested,
-            "mapped": false,
+            "mapped": bypassed,
             "linkage": process.linkage,
             "reason": reason,
         }),
@@ -65,6 +74,10 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 
 /// The reason by name and as a clause.
 fn reason(process: &Process, library: &Name) -> (&'static str, String) {
+    if process.preload.mapped == Some(true) {
+        let why = "a Go program makes its system calls itself, past every library";
+        return ("go", why.into());
+    }
     if process.linkage == Some(Linkage::Static) {
         let why = "the program is statically linked, so no loader reads LD_PRELOAD";
         return ("static", why.into());
@@ -123,6 +136,22 @@ mod tests {
         let mut fixture = asked_for();
         fixture.process.gains_privileges = Some(true);
         assert_eq!(fixture.only(look).remedy, None);
+    }
+
+    #[test]
+    fn a_go_program_that_watches_something_is_reported_though_the_library_is_loaded() {
+        let mut fixture = asked_for();
+        fixture.process.linkage = Some(Linkage::Dynamic);
+        fixture.process.preload.mapped = Some(true);
+        fixture.process.preload.bypassed = true;
+        assert!(fixture.look(look).is_empty());
+        let mut fixture = fixture.with_watch(1, 100, 0x3ee, Some("/d"));
+        let finding = fixture.only(look);
+        assert_eq!(finding.evidence["reason"], "go");
+        assert_eq!(finding.evidence["mapped"], true);
+        assert!(finding.remedy.unwrap().starts_with("watchfix run -- "));
+        fixture.process.supervised = true;
+        assert!(fixture.look(look).is_empty());
     }
 
     #[test]

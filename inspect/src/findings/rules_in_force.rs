@@ -13,7 +13,7 @@ pub fn in_force(process: &Process) -> bool {
 
 /// Which of the two does, by its name.
 pub fn judged_by(process: &Process) -> Option<&'static str> {
-    let by_library = process.preload.mapped == Some(true) && !rules_of(process).off;
+    let by_library = process.has_library() && !rules_of(process).off;
     let mut instances = process.inotify.iter().filter(|i| i.watch_count > 0);
     let by_run = instances.clone().next().is_some()
         && instances.all(|i| i.covered_by == Some(CoveredBy::Reads));

@@ -181,9 +181,14 @@ impl Process {
             .collect()
     }
 
-    /// It is known to have a dynamic loader.
-    pub fn is_dynamic(&self) -> bool {
-        self.linkage == Some(Linkage::Dynamic)
+    /// It is known to have a dynamic loader, and makes its system calls by the C library.
+    pub fn is_reached_by_library(&self) -> bool {
+        self.linkage == Some(Linkage::Dynamic) && !self.preload.bypassed
+    }
+
+    /// libwatchfix.so is loaded, and sees its calls.
+    pub fn has_library(&self) -> bool {
+        self.preload.mapped == Some(true) && !self.preload.bypassed
     }
 }
 
@@ -211,6 +216,9 @@ pub struct Preload {
     pub requested: Option<Vec<Name>>,
     /// Whether libwatchfix.so is mapped.
     pub mapped: Option<bool>,
+    /// It is a Go program: it makes its system calls itself, and a library sees none of them.
+    #[serde(skip)]
+    pub bypassed: bool,
     /// What is known about the requested libwatchfix.so itself.
     #[serde(skip)]
     pub library: Option<Library>,

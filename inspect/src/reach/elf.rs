@@ -22,6 +22,8 @@ pub enum Kind {
         bits: u8,
         /// The loader.
         loader: String,
+        /// It is a Go program: it makes its system calls itself, and a library sees none of them.
+        go: bool,
     },
     /// It is not a program but a library.
     Library,
@@ -32,6 +34,9 @@ impl Kind {
     pub fn text(&self) -> &'static str {
         match self {
             Kind::Static => "static: no library can be preloaded into it",
+            Kind::Dynamic { go: true, .. } => {
+                "dynamic, in Go: it makes its system calls itself, and no library sees them"
+            }
             Kind::Dynamic { bits: 64, .. } => "dynamic, 64-bit",
             Kind::Dynamic { .. } => "dynamic, 32-bit",
             Kind::Library => "a library, not a program",
@@ -57,6 +62,13 @@ fn linkage<Header: FileHeader<Endian = Endianness>>(file: Part<'_>, bits: u8) ->
     let header = Header::parse(file).ok()?;
     let endian = header.endian().ok()?;
     let segments = header.program_headers(endian, file).ok()?;
+    // The linker of Go notes the build (elfwritegobuildid of cmd/link/internal/ld/elf.go).
+    let is_of_go = |segment: &Header::ProgramHeader| {
+        let notes = segment.notes(endian, file).ok().flatten();
+        notes.is_some_and(|mut notes| {
+            std::iter::from_fn(|| notes.next().ok().flatten()).any(|note| note.name() == b"Go")
+        })
+    };
     for segment in segments {
         if segment.p_type(endian) == elf::PT_INTERP {
             let room = segment.p_filesz(endian).into().min(4096);
@@ -65,6 +77,7 @@ fn linkage<Header: FileHeader<Endian = Endianness>>(file: Part<'_>, bits: u8) ->
             return Some(Kind::Dynamic {
                 bits,
                 loader: OsStr::from_bytes(loader).display().to_string(),
+                go: segments.iter().any(is_of_go),
             });
         }
     }

@@ -93,6 +93,10 @@ fn of_elf(path: &Path, kind: Option<&elf::Kind>) -> Judged {
         Some(elf::Kind::Dynamic { bits: 32, .. }) => {
             not("It is a 32-bit program: its loader ignores the library, which is 64-bit.")
         }
+        Some(elf::Kind::Dynamic { go: true, .. }) => not(
+            "It is a Go program: it makes its system calls itself, and a library sees none of them.",
+        )
+        .with("watchfix run reaches it without a library, by a supervisor."),
         Some(elf::Kind::Dynamic { loader, .. }) => match privileges(path) {
             Some(why) => not(&format!(
                 "It may gain rights ({why}): its loader ignores LD_PRELOAD, unless root starts it."

@@ -72,8 +72,12 @@ fn about_library(library: &Result<PathBuf, String>, kind: Option<&Linkage>) -> S
         Err(why) => return format!("library     none: {why}"),
     };
     match kind {
-        Some(Linkage::Dynamic { bits: 64, .. }) => format!("library     {path}"),
-        Some(Linkage::Dynamic { .. }) => format!(
+        Some(Linkage::Dynamic {
+            bits: 64,
+            go: false,
+            ..
+        }) => format!("library     {path}"),
+        Some(Linkage::Dynamic { bits: 32, .. }) => format!(
             "library     {path}, for 64-bit programs it starts; it cannot be loaded into this one"
         ),
         _ => format!("library     {path}, for dynamic programs it starts"),

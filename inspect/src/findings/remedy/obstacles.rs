@@ -54,11 +54,16 @@ impl Remedies {
         if title.is_some_and(is_title) || process.gains_privileges == Some(true) {
             return None;
         }
-        if process.linkage == Some(Linkage::Static)
+        let kind = match process.linkage {
+            Some(Linkage::Static) => Some("It is statically linked"),
+            _ if process.preload.bypassed => Some("It is a Go program"),
+            _ => None,
+        };
+        if let Some(kind) = kind
             && let Some(why) = self.cannot_supervise()
         {
             return Some(format!(
-                "It is statically linked, so only `watchfix run` reaches it, which cannot be used here: {why}. From the host, as root: watchfix heal, with the PID that the process has there."
+                "{kind}, so only `watchfix run` reaches it, which cannot be used here: {why}. From the host, as root: watchfix heal, with the PID that the process has there."
             ));
         }
         if let Some(uid) = process.uid.filter(|_| self.is_anothers(process))
@@ -69,7 +74,7 @@ impl Remedies {
             ));
         }
         let nothing = self.system().watchfix.is_none() && self.system().library.is_none();
-        let not_run = !process.is_dynamic() && self.system().watchfix.is_none();
+        let not_run = !process.is_reached_by_library() && self.system().watchfix.is_none();
         (nothing || not_run).then(|| self.not_installed())
     }
 

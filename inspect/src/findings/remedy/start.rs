@@ -3,7 +3,7 @@
 use super::Remedies;
 use super::quote::{quote, quote_bytes};
 use super::words::{added, command_line, patterns, variables};
-use crate::model::{Attrib, Linkage, Process, Restart};
+use crate::model::{Attrib, Process, Restart};
 use rules::rule::Rule;
 use rules::watch::read_numbers;
 
@@ -68,7 +68,7 @@ impl Remedies {
     /// Whether names are seen from such a start on: by the library, or by a supervisor that judges what is read.
     fn sees_names(&self, process: &Process, start: &Restart) -> bool {
         let library = self.loads_by_run(process) || self.system().library.is_some();
-        process.is_dynamic() && !start.by_run && library || self.judges_reads(process)
+        process.is_reached_by_library() && !start.by_run && library || self.judges_reads(process)
     }
 
     /// Whether `watchfix run` judges what the process reads, as it is now: it does where reads do not wait.
@@ -93,7 +93,7 @@ impl Remedies {
     /// Starts the program again under `watchfix run`.
     fn supervised(&self, process: &Process, variables: &str, flags: &str) -> Option<String> {
         let watchfix = self.system().watchfix.as_ref()?;
-        if process.linkage != Some(Linkage::Dynamic) && self.cannot_supervise().is_some() {
+        if !process.is_reached_by_library() && self.cannot_supervise().is_some() {
             return None;
         }
         let watchfix = match self.is_anothers(process) {
@@ -133,7 +133,8 @@ impl Remedies {
     /// or if `watchfix run` does it.
     fn preload(&self, process: &Process) -> Option<String> {
         let library = self.system().library.as_ref();
-        let library = library.filter(|_| process.is_dynamic() && !self.loads_by_run(process))?;
+        let library =
+            library.filter(|_| process.is_reached_by_library() && !self.loads_by_run(process))?;
         // The library may be in a home directory, whose name may be anything.
         let mut list = library.shown().into_owned();
         let others = process.preload.requested.iter().flatten();

@@ -9,7 +9,7 @@ use std::io::Read;
 
 /// Sets `covered_by` for each instance of the process. The process's program and limits must be known.
 pub fn note(dir: &ProcDir, process: &mut Process) {
-    let mapped = process.preload.mapped == Some(true);
+    let mapped = process.has_library();
     let limit = process.fds.soft_limit.unwrap_or(u64::MAX);
     let numbers = read_numbers(u32::try_from(limit).unwrap_or(u32::MAX));
     let (pid, supervised) = (process.pid, process.supervised);

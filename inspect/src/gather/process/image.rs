@@ -90,7 +90,7 @@ pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) -> Vec<u8>
             Vec::new()
         }
     };
-    process.preload.mapped = match maps::has_library(dir) {
+    let mapped = match maps::mapped(dir) {
         Ok(found) => {
             if found.is_none() && !process.kernel_thread && process.state != Some('Z') {
                 process.preload.requested = None;
@@ -105,6 +105,8 @@ pub fn preload(dir: &ProcDir, process: &mut Process, gaps: &mut Gaps) -> Vec<u8>
             None
         }
     };
+    process.preload.mapped = mapped.map(|mapped| mapped.library);
+    process.preload.bypassed = mapped.is_some_and(|mapped| mapped.go);
     environ
 }
 

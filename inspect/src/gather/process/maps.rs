@@ -1,4 +1,4 @@
-//! /proc/PID/maps (proc_pid_maps(5)): whether libwatchfix is loaded in the process.
+//! /proc/PID/maps (proc_pid_maps(5)): whether libwatchfix is loaded in the process, and whether that is a Go program.
 
 use crate::gather::subject::lines::each_line;
 use crate::gather::subject::proc_dir::{DELETED, ProcDir};
@@ -8,16 +8,33 @@ use std::io;
 /// The file name of the preload library.
 pub const LIBRARY: &[u8] = b"libwatchfix.so";
 
-/// Whether the file of a mapping is called libwatchfix.so. `None` if nothing is mapped: a kernel thread, or a process
-/// whose memory is gone.
+/// Where the heap of a Go program begins (`mallocinit` of runtime/malloc.go). Nothing else is placed there.
+const GO_HEAP: &[u8] = if cfg!(target_arch = "aarch64") {
+    b"4000000000-"
+} else {
+    b"c000000000-"
+};
+
+/// What is mapped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mapped {
+    /// A file that is called libwatchfix.so.
+    pub library: bool,
+    /// The heap of a Go program.
+    pub go: bool,
+}
+
+/// Looks for both. `None` if nothing is mapped: a kernel thread, or a process whose memory is gone.
 ///
 /// # Errors
 /// EACCES if the process cannot be read.
-pub fn has_library(dir: &ProcDir) -> io::Result<Option<bool>> {
+pub fn mapped(dir: &ProcDir) -> io::Result<Option<Mapped>> {
     let maps = dir.open_file(b"maps", libc::O_RDONLY)?;
     let mut found = None;
     each_line(&maps, &mut Vec::new(), |line| {
-        found = Some(found == Some(true) || maps_library(line));
+        let all = found.get_or_insert(Mapped::default());
+        all.library |= maps_library(line);
+        all.go |= line.starts_with(GO_HEAP);
     })?;
     Ok(found)
 }

@@ -43,6 +43,7 @@ fn about(scan: &Scan, process: &Process, layout: Layout, to: &mut impl Write) ->
         &[],
     );
     let mapped = match process.preload.mapped {
+        Some(true) if process.preload.bypassed => "bypassed".into(),
         Some(true) => "loaded".into(),
         Some(false) => "no".into(),
         None => "?".to_owned(),

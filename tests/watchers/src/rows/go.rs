@@ -15,7 +15,7 @@ pub(super) static ROWS: &[Watcher] = &[
     },
     Watcher {
         name: "go-fsnotify-cgo",
-        command: |tree| program("go-cgo", "1").map(|program| on(program, tree)),
+        command: |tree| dynamic_program().map(|program| on(program, tree)),
         ..FSNOTIFY
     },
 ];
@@ -49,6 +49,14 @@ fn on(program: PathBuf, tree: &Tree) -> Command {
 /// Why it cannot be built here.
 pub fn static_program() -> Result<PathBuf, String> {
     program("go-static", "0")
+}
+
+/// The same, linked with libc.
+///
+/// # Errors
+/// Why it cannot be built here.
+pub fn dynamic_program() -> Result<PathBuf, String> {
+    program("go-cgo", "1")
 }
 
 fn program(name: &'static str, cgo: &str) -> Result<PathBuf, String> {

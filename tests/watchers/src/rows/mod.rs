@@ -10,7 +10,7 @@ mod runtimes;
 mod rust;
 
 pub use deploys::deploys;
-pub use go::static_program as static_go;
+pub use go::{dynamic_program as dynamic_go, static_program as static_go};
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -24,7 +24,7 @@ impl Hearing {
     /// The events that wake the process although it ignores them: reads or, with libwatchfix loaded, whatever the
     /// library may remove by name.
     pub fn of(process: &Process) -> Hearing {
-        let by_file = process.preload.mapped == Some(true);
+        let by_file = process.has_library();
         Hearing {
             events: if by_file { event::ALL_EVENTS } else { LOOKS },
             by_file,
