@@ -44,7 +44,7 @@ impl Unread {
             gaps.count(
                 self.of_unknown_mounts,
                 "sizes and types of files",
-                "on a mount that the process's list does not have (unmounted meanwhile, or of another namespace), which is not touched because it may hang",
+                "on a mount that the process's list does not have (unmounted meanwhile, of another namespace, or outside of its chroot), which is not touched because it may hang",
             );
         }
         for (why, count) in self.other {

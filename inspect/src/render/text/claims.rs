@@ -13,7 +13,10 @@ use std::io::{self, Write};
 /// What writing to `to` failed with.
 pub fn claims_text(scan: &ClaimScan, layout: Layout, to: &mut impl Write) -> io::Result<()> {
     if scan.claims.is_empty() {
-        return writeln!(to, "No claim. There is no PID, port, lock or stop file.");
+        return writeln!(
+            to,
+            "No claim: no file has the name of a PID, port, lock or stop file. `fdscan claims FILE` judges any file."
+        );
     }
     let mut sheet = Sheet::new(layout, &["verdict", "names", "age", "claim"], &[2]);
     for claim in &scan.claims {
