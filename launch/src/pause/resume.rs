@@ -115,6 +115,12 @@ impl Resume<'_> {
         // The deepest first: what is done in a directory is seen above, where all is mute still. So is the listing.
         dirs.sort_by(|a, b| b.cmp(a));
         let files: Vec<Inode> = files.into_iter().map(|(_, inode)| inode).collect();
+        // From the first look on it is known what they hold now, and no more what they held.
+        let held: HashMap<Inode, usize> = self
+            .known
+            .iter()
+            .map(|(&inode, known)| (inode, known.entries()))
+            .collect();
         // Before anything is told: who restarts at the first event is to hear the last one before it watches again.
         let mut changed = Vec::new();
         for (_, inode) in &dirs {
@@ -133,7 +139,7 @@ impl Resume<'_> {
         for (inode, changes) in &mut changed {
             self.tell_replaced(*inode, changes);
         }
-        self.end_what_is_gone();
+        self.end_what_is_gone(&held);
         for (inode, changes) in changed {
             self.tell_dir(inode, changes, &mut changed_files);
             self.tell_rights(inode);
@@ -159,18 +165,15 @@ impl Resume<'_> {
         self.telling.hearing.restore(inode, &mut self.telling.told);
     }
 
-    /// Files and directories that have no name any more end now.
-    fn end_what_is_gone(&mut self) {
+    /// Files and directories that have no name any more end now. `held` is how many entries each had.
+    fn end_what_is_gone(&mut self, held: &HashMap<Inode, usize>) {
         let gone = self.known.iter().filter(|(_, known)| known.is_gone());
-        let gone: Vec<_> = gone
-            .map(|(&inode, known)| (inode, known.entries()))
-            .collect();
-        for (inode, entries) in gone {
+        for inode in gone.map(|(&inode, _)| inode).collect::<Vec<_>>() {
             let before = self.telling.told.restored;
             self.restore(inode);
             let told = &mut self.telling.told;
             told.ended += told.restored - before;
-            told.ended_entries += entries;
+            told.ended_entries += held.get(&inode).copied().unwrap_or(0);
             self.telling.hearing.let_go(inode);
             self.known.remove(&inode);
         }

@@ -110,7 +110,7 @@ impl Told {
                 match self.ended_entries {
                     0 => format!("{} gone", paths(self.ended)),
                     entries => format!(
-                        "{} gone with {}, which are not told one by one",
+                        "{} gone ({} inside not told one by one)",
                         paths(self.ended),
                         plural(entries, "entry", "entries")
                     ),
