@@ -54,7 +54,7 @@ fn lives_within_its_budget(tool: &str, args: &[&str]) {
         .arg(dir.path())
         .env("LD_PRELOAD", support::libwatchfix())
         .env("WATCHFIX_MAX_WATCHES", BUDGET.to_string());
-    let mut victim = Victim::spawn_group(&mut command);
+    let mut victim = Victim::spawn(&mut command);
     victim.line_with("READY");
     let pid = victim.pid();
     edits_within_arrive(&mut victim, pid, dir.path());
@@ -180,7 +180,7 @@ fn a_static_go_program_under_watchfix_run() {
     let (dir, aside) = (tree(), TempDir::new().unwrap());
     let log = aside.path().join("log");
     let mut command = run(&log, &go);
-    let mut victim = Victim::spawn(command.args(directories(dir.path())));
+    let mut victim = Victim::spawn_group(command.args(directories(dir.path())));
     victim.line_with("READY");
     edits_within_arrive(&mut victim, who_used_it_up(&log), dir.path());
     // Among them the removals of the watches that were never made.
@@ -223,7 +223,8 @@ fn others_of_its_user_still_get_the_watches_that_a_static_go_program_would_have_
 
     let log = aside.path().join("log");
     let command = &mut run(&log, &go);
-    let mut victim = Victim::spawn(&mut where_watches_are_few(most, command.args(&directories)));
+    let command = &mut where_watches_are_few(most, command.args(&directories));
+    let mut victim = Victim::spawn_group(command);
     victim.line_with("READY");
     let pid = who_used_it_up(&log);
     let beside = |directories: &[PathBuf]| {
