@@ -128,9 +128,8 @@ impl OfProcess {
     /// Of one that would be healed.
     pub fn planned(handle: &ProcessHandle, exit: Exit, planned: &Planned) -> OfProcess {
         let changed = |change: &Change| {
-            let instance = handle.process().inotify.get(change.instance)?;
-            let path = instance.watches.get(change.watch)?.path.clone();
-            Some(Changed::new(change, instance.fd, path))
+            let (instance, watch) = change.watched(handle.process())?;
+            Some(Changed::new(change, instance.fd, watch.path.clone()))
         };
         let mut changes: Vec<Changed> = planned.now.iter().filter_map(changed).collect();
         changes.sort_by_key(|change| (change.fd, change.wd));

@@ -248,8 +248,7 @@ fn made(target: &Target, change: &Change) -> Done {
 }
 
 fn watch<'l>(handle: &'l ProcessHandle, change: &Change) -> Option<&'l Watch> {
-    let instance = handle.process().inotify.get(change.instance)?;
-    instance.watches.get(change.watch)
+    change.watched(handle.process()).map(|(_, watch)| watch)
 }
 
 /// A path, or inode and device.

@@ -1,7 +1,7 @@
 //! What is to become of each watch.
 
 use inspect::gather::ProcessHandle;
-use inspect::model::{Identity, Process, Watch};
+use inspect::model::{Identity, Instance, Process, Watch};
 use rules::event::{ALL_EVENTS, EXCL_UNLINK, MASK_ADD, MODIFY, ONESHOT};
 use rules::watch::{Fate, hears_nothing, mute, reduce};
 use rules::{Rules, record};
@@ -48,6 +48,12 @@ pub struct Change {
 }
 
 impl Change {
+    /// The watch, with its instance; `None` if the process is not the one that the change was planned for.
+    pub fn watched<'p>(&self, process: &'p Process) -> Option<(&'p Instance, &'p Watch)> {
+        let instance = process.inotify.get(self.instance)?;
+        Some((instance, instance.watches.get(self.watch)?))
+    }
+
     /// The new mask as fdinfo will show it.
     pub fn shown(&self) -> u32 {
         self.after & SHOWN

@@ -30,12 +30,8 @@ impl Record {
     /// Notes changes that are about to be made: what a watch had at first stays noted for as long as it
     /// has the mask heal gave it.
     pub fn add(&mut self, target: &Target, changes: &[Change]) {
-        let instances = &target.handle.process().inotify;
         for change in changes {
-            let Some(instance) = instances.get(change.instance) else {
-                continue;
-            };
-            let Some(watch) = instance.watches.get(change.watch) else {
+            let Some((instance, watch)) = change.watched(target.handle.process()) else {
                 continue;
             };
             self.note(

@@ -71,8 +71,7 @@ impl Looks {
         change: &Change,
         file: &OwnedFd,
     ) -> Option<(Inode, Snapshot)> {
-        let instance = target.handle.process().inotify.get(change.instance)?;
-        let watch = instance.watches.get(change.watch)?;
+        let (_, watch) = change.watched(target.handle.process())?;
         let inode = (watch.device.0, watch.inode);
         let now = State::of(file.as_fd()).ok()?;
         // What is in its files, their own times tell.

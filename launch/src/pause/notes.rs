@@ -22,10 +22,7 @@ impl Notes<'_> {
     /// Their masks are about to change.
     pub fn add_changed(&mut self, target: &Target, changes: &[Change]) {
         for change in changes {
-            let instance = target.handle.process().inotify.get(change.instance);
-            if let Some(instance) = instance
-                && let Some(watch) = instance.watches.get(change.watch)
-            {
+            if let Some((instance, watch)) = change.watched(target.handle.process()) {
                 self.add(instance.fd, watch, false);
             }
         }
