@@ -3,7 +3,7 @@
 use super::changes::names;
 use super::operations::{is_stand_in, put_times_back, remove_entry};
 use super::processes::watching;
-use super::state::{Inode, State};
+use super::state::{Inode, State, inode_of};
 use super::trees::Trees;
 use inspect::gather::{is_below, without_paths};
 use inspect::model::{Device, Name, PauseRecord};
@@ -311,7 +311,7 @@ impl<'a> Asides<'a> {
 fn all_watched() -> HashSet<Inode> {
     let watches = watching().into_iter().filter_map(without_paths).flatten();
     let watches = watches.filter(|watch| watch.mask.0 & (CREATE | DELETE) != 0);
-    watches.map(|watch| (watch.device.0, watch.inode)).collect()
+    watches.map(|watch| inode_of(&watch)).collect()
 }
 
 /// Whether an entry of that name is such a directory.

@@ -3,7 +3,7 @@
 use super::known::WatchId;
 use super::masks::{muted, without_reads};
 use super::processes::watching;
-use super::state::Inode;
+use super::state::{Inode, inode_of};
 use crate::heal::{SHOWN, Target};
 use inspect::gather::{own_watches, without_paths};
 use inspect::model::{PauseRecord, Watch};
@@ -92,7 +92,7 @@ impl Found {
 type Key = (i32, Inode);
 
 fn key(watch: &Watch) -> Key {
-    (watch.wd, (watch.device.0, watch.inode))
+    (watch.wd, inode_of(watch))
 }
 
 /// The masks of a record.

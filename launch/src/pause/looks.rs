@@ -2,7 +2,7 @@
 //! is told twice and not lost.
 
 use super::known::{Known, Snapshot};
-use super::state::{Inode, State};
+use super::state::{Inode, State, inode_of};
 use crate::heal::{Change, Outcome, Target};
 use crate::sys::lock;
 use std::collections::{BTreeMap, HashMap};
@@ -72,7 +72,7 @@ impl Looks {
         file: &OwnedFd,
     ) -> Option<(Inode, Snapshot)> {
         let (_, watch) = change.watched(target.handle.process())?;
-        let inode = (watch.device.0, watch.inode);
+        let inode = inode_of(watch);
         let now = State::of(file.as_fd()).ok()?;
         // What is in its files, their own times tell.
         let last = lock(&self.0).last.get(&inode).copied();

@@ -42,6 +42,7 @@ mod recover;
 mod release;
 mod replaced;
 mod resume;
+mod scope;
 mod state;
 mod still;
 mod store;

@@ -5,15 +5,15 @@
 use super::held::{Held, is_supervisor};
 use super::known::{Known, Snapshot, WatchId, open_at};
 use super::looks::{Look, Looks};
-use super::masks::{fires, reports_looks};
+use super::masks::reports_looks;
 use super::notes::{Notes, PausedKey};
-use super::plan::{Plan, Within};
-use super::state::Inode;
+use super::plan::Plan;
+use super::scope::Scope;
+use super::state::{Inode, inode_of};
 use super::store::Store;
-use super::trees::{Listed, Trees};
 use crate::heal::{self, Change, Refused, Stopped, Target, make_pass};
 use inspect::gather::{Gaps, ProcessHandle, sees_as_we_do, supervisor_of, without_paths};
-use inspect::model::{Device, PauseRecord, Started, Watch};
+use inspect::model::{PauseRecord, Started};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -28,12 +28,10 @@ pub struct Pause {
     pub record: PauseRecord,
     /// The inodes whose watches were muted.
     pub known: BTreeMap<Inode, Known>,
-    trees: Trees,
-    devices: HashSet<Device>,
+    scope: Scope,
     places: HashMap<PausedKey, usize>,
     /// The command is running: who watches from now on knows what is there.
     pub begun: bool,
-    listed: Listed,
     /// What is not muted, as what it reports is withheld.
     pub held: Held,
 }
@@ -54,14 +52,11 @@ pub struct Outcome {
 impl Pause {
     /// Nothing is muted yet.
     pub fn new(record: PauseRecord) -> Pause {
-        let trees = Trees::of(&record);
         Pause {
-            devices: trees.devices(),
-            trees,
+            scope: Scope::of(&record),
             known: BTreeMap::new(),
             places: HashMap::new(),
             begun: false,
-            listed: Listed::default(),
             held: Held::default(),
             record,
         }
@@ -77,8 +72,7 @@ impl Pause {
         let seen = without_paths(pid).unwrap_or_default();
         let mut seen = seen.iter();
         // A supervisor's copies are of what its programs have.
-        seen.any(|watch| self.devices.contains(&watch.device) && fires(watch.mask.0))
-            && !is_supervisor(pid)
+        seen.any(|watch| self.scope.fires(watch)) && !is_supervisor(pid)
     }
 
     /// Whether a process that may not be changed watches something in the trees, as far as it may be looked at.
@@ -89,22 +83,9 @@ impl Pause {
         handle.look(PATH_TIMEOUT, &mut Gaps::default());
         let mut watches = handle.process().inotify.iter().flat_map(|i| &i.watches);
         watches.any(|watch| {
-            let path = watch.path.as_ref();
-            self.devices.contains(&watch.device)
-                && fires(watch.mask.0)
-                && path.is_none_or(|path| self.trees.place(path.as_bytes()).is_some())
+            self.scope.fires(watch)
+                && (watch.path.is_none() || self.scope.place(watch, true).is_some())
         })
-    }
-
-    /// Looks for what a process watches, which sees it by other paths.
-    fn seek(&mut self, pid: u32) {
-        let seen = without_paths(pid).unwrap_or_default().into_iter();
-        let on_them = |watch: &Watch| self.devices.contains(&watch.device) && fires(watch.mask.0);
-        let inodes: Vec<Inode> = seen
-            .filter(on_them)
-            .map(|watch| (watch.device.0, watch.inode))
-            .collect();
-        self.listed.seek(&self.trees, &inodes, self.begun);
     }
 
     /// Whether a process would hear the looks at what others watch.
@@ -112,8 +93,7 @@ impl Pause {
         let seen = without_paths(pid).unwrap_or_default();
         let mut seen = seen.iter();
         // What a supervisor judges is not changed.
-        seen.any(|watch| self.devices.contains(&watch.device) && reports_looks(watch.mask.0))
-            && supervisor_of(pid).is_none()
+        seen.any(|watch| self.scope.reports_looks(watch)) && supervisor_of(pid).is_none()
     }
 
     /// Lets it hear no reads any more. Why that was not possible, [`mute`](Self::mute) says.
@@ -137,7 +117,7 @@ impl Pause {
         };
         let has_paths = sees_as_we_do(pid);
         if !has_paths {
-            self.seek(pid);
+            self.scope.seek(pid, self.begun);
         }
         let first = self.record.watches.len();
         // Who watches from now on knows what is there.
@@ -145,18 +125,14 @@ impl Pause {
             true => Looks::default(),
             false => Looks::after(&self.known),
         };
-        let within = Within {
-            trees: &self.trees,
-            devices: &self.devices,
-            listed: (!has_paths).then_some(&self.listed),
-        };
-        let mut plan = Plan::new(&within, &mut self.held, reads);
+        let mut plan = Plan::new((&self.scope, has_paths), &mut self.held, reads);
         let mut notes = Notes {
             process: Started {
                 pid,
                 ticks: target.handle.process().start_ticks.unwrap_or(0),
             },
-            within: &within,
+            scope: &self.scope,
+            has_paths,
             record: &mut self.record,
             places: &mut self.places,
         };
@@ -190,12 +166,10 @@ impl Pause {
             .failed
             .iter()
             .map(|one| format!("{}: {}", one.place, one.why));
-        let on_them = |watch: &&Watch| self.devices.contains(&watch.device) && fires(watch.mask.0);
         let watches = target.handle.process().inotify.iter();
         let unknown = watches
             .flat_map(|instance| &instance.watches)
-            .filter(on_them)
-            .filter(|watch| has_paths && watch.path.is_none())
+            .filter(|watch| has_paths && watch.path.is_none() && self.scope.fires(watch))
             .count();
         let done = pass
             .done
@@ -223,11 +197,6 @@ impl Pause {
         let pid = target.pid();
         let new = self.record.watches.get(first..).unwrap_or_default();
         let new: HashSet<WatchId> = new.iter().map(|w| (pid, w.fd, w.wd)).collect();
-        let within = Within {
-            trees: &self.trees,
-            devices: &self.devices,
-            listed: (!has_paths).then_some(&self.listed),
-        };
         let opener = target.handle.opener();
         let mut not_held = 0;
         for (at, instance) in target.handle.process().inotify.iter().enumerate() {
@@ -239,7 +208,7 @@ impl Pause {
                     Some(Look { file, snapshot }) => (file, Some(snapshot)),
                     None => (None, None),
                 };
-                let inode = (watch.device.0, watch.inode);
+                let inode = inode_of(watch);
                 if let Some(known) = self.known.get_mut(&inode) {
                     let id = (pid, instance.fd, watch.wd);
                     // Who places a watch again is told what has changed since it was muted first.
@@ -249,7 +218,8 @@ impl Pause {
                     continue;
                 }
                 // By a mount of ours, if there is one: entries are moved within one mount only (rename(2), EXDEV).
-                let own = (!has_paths).then(|| open_at(&within.place(watch)?, watch.inode));
+                let own = (!has_paths)
+                    .then(|| open_at(&self.scope.place(watch, has_paths)?, watch.inode));
                 let file = || file.or_else(|| opener.open(at, number).ok()).map(Rc::new);
                 let known = own.flatten().or_else(file).and_then(|file| {
                     let first = snapshot.or_else(|| Snapshot::of(&file))?;

@@ -1,7 +1,7 @@
 //! The watches that a pause mutes, noted in its record.
 
-use super::plan::Within;
-use super::state::Inode;
+use super::scope::Scope;
+use super::state::{Inode, inode_of};
 use crate::heal::{Change, Target};
 use inspect::model::{PauseRecord, PausedWatch, Started, Watch};
 use std::collections::{HashMap, HashSet};
@@ -12,7 +12,9 @@ pub type PausedKey = (Started, i32, i32, Inode);
 /// Notes about one process.
 pub struct Notes<'a> {
     pub process: Started,
-    pub within: &'a Within<'a>,
+    pub scope: &'a Scope,
+    /// It sees paths as this program does.
+    pub has_paths: bool,
     pub record: &'a mut PauseRecord,
     /// Where the watches are in the record.
     pub places: &'a mut HashMap<PausedKey, usize>,
@@ -39,8 +41,7 @@ impl Notes<'_> {
     }
 
     fn add(&mut self, fd: i32, watch: &Watch, held: bool) {
-        let inode = (watch.device.0, watch.inode);
-        let key = (self.process, fd, watch.wd, inode);
+        let key = (self.process, fd, watch.wd, inode_of(watch));
         let at = self.places.get(&key);
         match at.and_then(|&at| self.record.watches.get_mut(at)) {
             Some(noted) => {
@@ -49,6 +50,7 @@ impl Notes<'_> {
                 noted.held = held;
             }
             None => {
+                let place = self.scope.place(watch, self.has_paths);
                 self.places.insert(key, self.record.watches.len());
                 self.record.watches.push(PausedWatch {
                     process: self.process,
@@ -57,7 +59,7 @@ impl Notes<'_> {
                     device: watch.device.0,
                     inode: watch.inode,
                     mask: watch.mask.0,
-                    path: self.within.place(watch).unwrap_or_default().into(),
+                    path: place.unwrap_or_default().into(),
                     held,
                 });
             }

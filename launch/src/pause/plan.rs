@@ -1,41 +1,17 @@
 //! Which watches of a process a pause mutes, and whose records the supervisor of `watchfix run` withholds instead.
 
 use super::held::Held;
-use super::masks::{fires, muted, reports_looks, without_reads};
-use super::trees::{Listed, Trees};
+use super::masks::{muted, reports_looks, without_reads};
+use super::scope::Scope;
 use crate::heal::{By, Change, Target};
-use inspect::model::{Device, Watch};
+use inspect::model::Watch;
 use std::collections::HashSet;
-
-/// Where watches are in the trees of a pause.
-pub struct Within<'a> {
-    pub trees: &'a Trees,
-    /// The file systems of the trees.
-    pub devices: &'a HashSet<Device>,
-    /// What lies in the trees, for a process that sees it by other paths.
-    pub listed: Option<&'a Listed>,
-}
-
-impl Within<'_> {
-    /// Its path in one of the trees.
-    pub fn place(&self, watch: &Watch) -> Option<Vec<u8>> {
-        match self.listed {
-            None => self.trees.place(watch.path.as_ref()?.as_bytes()),
-            Some(listed) => self
-                .trees
-                .place(listed.place((watch.device.0, watch.inode))?),
-        }
-    }
-
-    /// Whether it reports anything that is to be muted.
-    fn is_heard(&self, watch: &Watch) -> bool {
-        fires(watch.mask.0) && self.devices.contains(&watch.device) && self.place(watch).is_some()
-    }
-}
 
 /// What is done to the watches of a process.
 pub struct Plan<'a> {
-    within: &'a Within<'a>,
+    scope: &'a Scope,
+    /// It sees paths as this program does.
+    has_paths: bool,
     held: &'a mut Held,
     /// Only reads are not to be heard any more.
     reads: bool,
@@ -47,9 +23,10 @@ pub struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// Nothing is done yet.
-    pub fn new(within: &'a Within<'a>, held: &'a mut Held, reads: bool) -> Plan<'a> {
+    pub fn new((scope, has_paths): (&'a Scope, bool), held: &'a mut Held, reads: bool) -> Plan<'a> {
         Plan {
-            within,
+            scope,
+            has_paths,
             held,
             reads,
             withheld: HashSet::new(),
@@ -57,12 +34,16 @@ impl<'a> Plan<'a> {
         }
     }
 
+    fn is_heard(&self, watch: &Watch) -> bool {
+        self.scope.fires(watch) && self.scope.place(watch, self.has_paths).is_some()
+    }
+
     /// The masks to change, as the watches are now. What its supervisor withholds from now on is not among them.
     pub fn changes(&mut self, target: &Target) -> Vec<Change> {
         let mut changes: Vec<Change> = Vec::new();
         for (instance, seen) in target.handle.process().inotify.iter().enumerate() {
             let watches = seen.watches.iter().enumerate();
-            let heard = watches.filter(|(_, watch)| self.within.is_heard(watch));
+            let heard = watches.filter(|(_, watch)| self.is_heard(watch));
             let of_it: Vec<_> = heard.map(|(at, watch)| mute(instance, at, watch)).collect();
             let wds: Vec<i32> = of_it.iter().map(|change| change.wd).collect();
             if !wds.is_empty()

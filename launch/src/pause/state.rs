@@ -1,6 +1,6 @@
 //! What is known of a watched file or directory, and what has become of it since.
 
-use inspect::model::{from_hex, hex};
+use inspect::model::{Watch, from_hex, hex};
 use rustix::fs::{AtFlags, Stat, StatxFlags, fstat, statat, statx};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -9,6 +9,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 /// A watched inode, as fdinfo shows it: device and number.
 pub type Inode = (u32, u64);
+
+/// What a watch is on.
+pub fn inode_of(watch: &Watch) -> Inode {
+    (watch.device.0, watch.inode)
+}
 
 /// Seconds and nanoseconds since 1970.
 pub type Time = (i64, i64);
