@@ -21,14 +21,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 impl Resume<'_> {
     /// Tells of entries that are others that the old ones are gone, if that was not told yet.
     pub fn tell_replaced(&mut self, inode: Inode, changes: &mut [(usize, Changes)]) {
-        let Some(known) = self.known.get(&inode) else {
-            return;
-        };
-        let (path, fd) = (known.path.clone(), known.fd.clone());
         for (at, changes) in changes {
             let others = std::mem::take(&mut changes.others);
-            let as_found = self.as_found(&path, &fd).filter(|_| !others.is_empty());
-            let Some(as_found) = as_found else {
+            let known = self.known.get(&inode).filter(|_| !others.is_empty());
+            let Some(known) = known else {
+                continue;
+            };
+            let (path, fd) = (known.path.clone(), known.fd.clone());
+            let Some(as_found) = self.as_found(&path, &fd) else {
                 continue;
             };
             let watches = self.watches_of(inode, *at);
