@@ -31,14 +31,20 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     else {
         return Vec::new();
     };
-    // Under `watchfix run` the supervisor reaches programs that the library does not.
-    let bypassed = process.preload.mapped == Some(true)
-        && process.preload.bypassed
-        && !process.inotify.is_empty();
-    if process.preload.mapped != Some(false) && !bypassed || process.supervised {
-        return Vec::new();
-    }
-    let (reason, why) = reason(process, library);
+    let mapped = match process.preload.mapped {
+        // Under `watchfix run` the supervisor reaches programs that the library does not.
+        _ if process.supervised => return Vec::new(),
+        Some(false) => false,
+        Some(true) if process.preload.bypassed && !process.inotify.is_empty() => true,
+        _ => return Vec::new(),
+    };
+    let (reason, why) = match mapped {
+        true => (
+            "go",
+            "a Go program makes its system calls itself, past every library".into(),
+        ),
+        false => not_loaded(process, library),
+    };
     let start = match reason {
         // For such a program the loader ignores LD_PRELOAD, and under `watchfix run` it would not gain its privileges.
         "secure" => None,
@@ -51,7 +57,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
     vec![Finding {
         code: "preload-ineffective",
         severity: Severity::Warning,
-        message: match bypassed {
+        message: match mapped {
             true => {
                 format!("LD_PRELOAD names {library}, which is loaded and has no effect: {why}.")
             }
@@ -59,7 +65,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
         },
         evidence: json!({
             "requested": process.preload.requested,
-            "mapped": bypassed,
+            "mapped": mapped,
             "linkage": process.linkage,
             "reason": reason,
         }),
@@ -73,11 +79,7 @@ pub fn look(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// The reason by name and as a clause.
-fn reason(process: &Process, library: &Name) -> (&'static str, String) {
-    if process.preload.mapped == Some(true) {
-        let why = "a Go program makes its system calls itself, past every library";
-        return ("go", why.into());
-    }
+fn not_loaded(process: &Process, library: &Name) -> (&'static str, String) {
     if process.linkage == Some(Linkage::Static) {
         let why = "the program is statically linked, so no loader reads LD_PRELOAD";
         return ("static", why.into());

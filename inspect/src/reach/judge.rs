@@ -62,6 +62,8 @@ impl Judged {
 const TAKEN_OUT: &str =
     "dyld takes the variable out without a word, and what this program starts does not have it";
 
+const BY_RUN: &str = "watchfix run reaches it without a library, by a supervisor.";
+
 /// The file at `path`, which is not a script.
 pub fn of_file(path: &Path, kind: &Kind, system: System) -> Judged {
     if system == System::Mac && is_protected(path) {
@@ -89,14 +91,14 @@ fn of_elf(path: &Path, kind: Option<&elf::Kind>) -> Judged {
             "It is a library: the program that loads it decides.",
         ),
         Some(elf::Kind::Static) => not("It is static: it has no loader that could load a library.")
-            .with("watchfix run reaches it without a library, by a supervisor."),
+            .with(BY_RUN),
         Some(elf::Kind::Dynamic { bits: 32, .. }) => {
             not("It is a 32-bit program: its loader ignores the library, which is 64-bit.")
         }
         Some(elf::Kind::Dynamic { go: true, .. }) => not(
             "It is a Go program: it makes its system calls itself, and a library sees none of them.",
         )
-        .with("watchfix run reaches it without a library, by a supervisor."),
+        .with(BY_RUN),
         Some(elf::Kind::Dynamic { loader, .. }) => match privileges(path) {
             Some(why) => not(&format!(
                 "It may gain rights ({why}): its loader ignores LD_PRELOAD, unless root starts it."
