@@ -76,9 +76,9 @@ const REPLACING: &[&str] = &[
 
 #[test]
 fn what_lsyncd_copies_is_the_same_after_directories_were_replaced() {
-    if support::tool("lsyncd").is_none() {
+    let Some(tool) = support::tool("lsyncd") else {
         return support::skip("no lsyncd: scripts/install-test-tools says why");
-    }
+    };
     for deploy in REPLACING {
         let dir = TempDir::new().unwrap();
         let at = |name: &str| dir.path().join(name);
@@ -97,7 +97,7 @@ fn what_lsyncd_copies_is_the_same_after_directories_were_replaced() {
             dir.path().display()
         );
         fs::write(at("config"), config).unwrap();
-        let mut lsyncd = Command::new("lsyncd");
+        let mut lsyncd = Command::new(&tool);
         let _lsyncd = Victim::spawn_group(lsyncd.arg(at("config")));
         let is_same = || {
             let mut diff = Command::new("diff");
