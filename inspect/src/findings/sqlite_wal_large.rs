@@ -12,11 +12,12 @@
 //!
 //! Severity: warning. Info for "high-water-mark": nothing grows.
 //!
-//! Remedy: a checkpoint with TRUNCATE through sqlite3, which waits up to 10,000 ms for readers and writers. It prints
-//! that number, then `0|0|0` if the log is empty now; a first 1 says that somebody was in the way. None if it cannot
-//! help: for "pinned", if a process has locked the database for itself alone, if the -wal is unlinked, for a high-water
-//! mark that is being read, and against a loop (`sqlite-self-watch`) or a writer of more than 1 MiB/s (except for
-//! "never-restarts").
+//! Remedy: a checkpoint with TRUNCATE through sqlite3. It waits for readers and writers, and nobody can write
+//! meanwhile: a program that does not let its writes wait (`busy_timeout`) gets "database is locked". So it waits for 2 s
+//! at most, five times. It prints `0|0|0` when the log is empty; nothing, and status 1, says that somebody was always in
+//! the way. None if it cannot help: for "pinned", if a process has locked the database for itself alone, if the -wal is
+//! unlinked, for a high-water mark that is being read, and against a loop (`sqlite-self-watch`) or a writer of more than
+//! 1 MiB/s (except for "never-restarts").
 //!
 //! Not to be confused with: a -wal of a few MiB, which is normal: SQLite checkpoints every 1,000 pages. Growth of the
 //! database itself.

@@ -4,6 +4,10 @@ use std::process::Command;
 
 use crate::common::Stage;
 
+/// A checkpoint waits in vain, however long, where the mark that it waits for moves on, and reads that overlap hold the
+/// lock of that mark. About one in eight does here.
+const ROUNDS: u32 = 12;
+
 #[test]
 fn a_log_that_short_reads_keep_from_beginning_anew_is_a_warning_and_the_command_ends_it() {
     let stage = Stage::new();
@@ -23,10 +27,15 @@ fn a_log_that_short_reads_keep_from_beginning_anew_is_a_warning_and_the_command_
         return;
     }
     let remedy = large["remedy"].as_str().unwrap();
-    let ran = Command::new("sh").args(["-c", remedy]).output().unwrap();
-    assert!(ran.status.success(), "{ran:?}");
-    let wal = std::fs::metadata(format!("{path}-wal")).unwrap().len();
-    assert!(wal < 33 << 20, "{wal} bytes after {ran:?}");
+    for round in 1..=ROUNDS {
+        let ran = Command::new("sh").args(["-c", remedy]).output().unwrap();
+        assert!(ran.status.success(), "round {round}: {ran:?}");
+        assert_eq!(ran.stdout, b"0|0|0\n", "round {round}: {ran:?}");
+        // A write that waited for 5 s in vain ends the program, and the -wal is removed.
+        let wal = std::fs::metadata(format!("{path}-wal"));
+        let wal = wal.expect("no write was refused").len();
+        assert!(wal < 33 << 20, "{wal} bytes after round {round}: {ran:?}");
+    }
 }
 
 #[test]

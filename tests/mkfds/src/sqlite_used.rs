@@ -5,17 +5,19 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rusqlite::Connection;
+
 use crate::report::{Outcome, Report};
 use crate::sqlite::{beside, failed, open, read, report_database, run};
 
-/// Threads that read. While one begins, another one is in the middle.
+/// Connections that read. While one of them ends its read, all others are in the middle of theirs.
 const READERS: u32 = 4;
 /// How long one read lasts.
 const READ: Duration = Duration::from_millis(80);
 /// Bytes of one row.
 const ROW: usize = 128 << 10;
 
-/// Four threads read one after the other, each beginning before the last one ends; one writes.
+/// Reads that overlap, and a thread that writes.
 pub fn hold_overlapping(mut report: Report, dir: &Path, megabytes: u64) -> Outcome {
     let database = dir.join("state.db");
     let writer = open(&database)?;
@@ -28,27 +30,7 @@ pub fn hold_overlapping(mut report: Report, dir: &Path, megabytes: u64) -> Outco
     let change = format!("REPLACE INTO entries (id, body) VALUES (1, zeroblob({ROW}))");
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let readers: Vec<_> = (0..READERS)
-            .map(|n| {
-                let (stop, database) = (&stop, &database);
-                scope.spawn(move || -> Outcome {
-                    let reader = open(database)?;
-                    let run = |sql: &str| {
-                        reader
-                            .execute_batch(sql)
-                            .map_err(|e| failed("cannot be read", database, &e))
-                    };
-                    std::thread::sleep(READ * n / READERS);
-                    while !stop.load(Ordering::Relaxed) {
-                        run("BEGIN")?;
-                        read(&reader, database)?;
-                        std::thread::sleep(READ);
-                        run("COMMIT")?;
-                    }
-                    Ok(())
-                })
-            })
-            .collect();
+        let reader = scope.spawn(|| read_by_turns(&database, &stop));
         let written = (|| -> Outcome {
             let wal = beside(&database, "-wal");
             let bytes = || fs::metadata(&wal).map_or(0, |m| m.len());
@@ -65,11 +47,31 @@ pub fn hold_overlapping(mut report: Report, dir: &Path, megabytes: u64) -> Outco
             Ok(())
         })();
         stop.store(true, Ordering::Relaxed);
-        let mut outcome = written;
-        for reader in readers {
-            let ended = reader.join().map_err(|_| "A reader panicked.".to_owned());
-            outcome = outcome.and(ended.and_then(|outcome| outcome));
-        }
-        outcome
+        let read = reader.join();
+        let read = read.map_err(|_| "The thread that reads panicked.".to_owned());
+        written.and(read.and_then(|outcome| outcome))
     })
+}
+
+/// One thread has all reads, so that no delay lets them end at one time.
+fn read_by_turns(database: &Path, stop: &AtomicBool) -> Outcome {
+    let readers = (0..READERS).map(|_| open(database));
+    let readers = readers.collect::<Result<Vec<_>, _>>()?;
+    let begin = |reader: &Connection, sql: &str| {
+        reader
+            .execute_batch(sql)
+            .map_err(|e| failed("cannot be read", database, &e))?;
+        read(reader, database)
+    };
+    for reader in &readers {
+        begin(reader, "BEGIN")?;
+    }
+    for reader in readers.iter().cycle() {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        std::thread::sleep(READ / READERS);
+        begin(reader, "COMMIT; BEGIN")?;
+    }
+    Ok(())
 }
