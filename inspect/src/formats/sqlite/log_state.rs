@@ -78,7 +78,11 @@ pub fn count(wal: &File, effort: Effort) -> Option<Counted> {
 }
 
 fn described(index: &Index, wal_bytes: Option<u64>) -> Wal {
-    let bytes = |frames| Some(header::frame_bytes(frames, index.page_size?));
+    // The first write sets the page size.
+    let bytes = |frames| match frames {
+        0 => Some(0),
+        _ => Some(header::frame_bytes(frames, index.page_size?)),
+    };
     let head = match wal_bytes {
         Some(bytes) if index.frames == 0 => bytes.min(WAL_HEADER),
         _ => WAL_HEADER,
@@ -152,6 +156,14 @@ mod tests {
         assert_eq!((wal.frames, wal.checkpointed_frames), (Some(9), Some(4)));
         assert_eq!(wal.live_bytes, Some(32 + 9 * 4120));
         assert_eq!(wal.pending_bytes, Some(5 * 4120));
+    }
+
+    #[test]
+    fn a_log_that_nothing_was_written_to_is_empty_whatever_the_page_size() {
+        let shm = file(&shm::tests::written(0, 0, 0, [0; 5]));
+        let Seen { wal, doubt, .. } = read(Some(&shm), None, Some(0));
+        assert_eq!((doubt, wal.page_size), (None, None));
+        assert_eq!((wal.live_bytes, wal.pending_bytes), (Some(0), Some(0)));
     }
 
     #[test]
