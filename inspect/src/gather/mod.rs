@@ -39,7 +39,7 @@ pub use process::access::{MissingPermission, missing as missing_access};
 pub use process::healed::healed;
 pub use process::paused::paused;
 pub use process::processes::Processes;
-
+pub use process::records::directory as records_directory;
 pub use process::status::{
     comm_of, command_of, has_ended_since, identity, is_gone_since, start_of,
 };

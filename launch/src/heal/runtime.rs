@@ -16,7 +16,8 @@ pub struct Runtime {
 
 impl Runtime {
     /// Opens the directory, which is made where it is missing: `/run/watchfix` for root, else
-    /// `$XDG_RUNTIME_DIR/watchfix`, else `/run/user/UID/watchfix`, else `/tmp/watchfix-UID`.
+    /// `$XDG_RUNTIME_DIR/watchfix`, else `/run/user/UID/watchfix`, else `/tmp/watchfix-UID`. In a PID namespace other
+    /// than the first one its number is part of the name ([`inspect::gather::records_directory`]).
     ///
     /// # Errors
     /// It cannot be made, or what stands there is not a directory that only this user can use.
@@ -158,9 +159,10 @@ fn place(user: u32) -> (PathBuf, bool) {
     let own = |place: &PathBuf| fs::metadata(place).is_ok_and(|meta| meta.uid() == user);
     let answers = |parent: &PathBuf| inspect::gather::unanswered(parent).is_none();
     let parent = parent.filter(|parent| parent.is_absolute() && answers(parent) && parent.is_dir());
+    let name = inspect::gather::records_directory();
     match parent.or_else(|| Some(usual).filter(own)) {
-        Some(parent) => (parent.join("watchfix"), true),
-        None => (PathBuf::from(format!("/tmp/watchfix-{user}")), false),
+        Some(parent) => (parent.join(name), true),
+        None => (PathBuf::from(format!("/tmp/{name}-{user}")), false),
     }
 }
 

@@ -294,7 +294,7 @@ fn a_dry_run_as_a_user_says_what_healing_then_does() {
         healed.out
     );
     assert!(as_user(&[]).good().starts_with("healed 20 of 20 watches"));
-    let _ = std::fs::remove_dir_all(format!("/tmp/watchfix-{USER}"));
+    let _ = std::fs::remove_dir_all(super::stage::records_of(USER));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Who may heal what, and the message when it is refused.
 
 use super::stage::{
-    Run, as_user, ask, directory, heal, masks, mkfds, needs_root, ready, shared, watchfix,
+    Run, as_user, ask, directory, heal, masks, mkfds, needs_root, ready, records_of, shared,
+    watchfix,
 };
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
@@ -10,11 +11,6 @@ use std::process::Command;
 
 const USER: u32 = 61_301;
 const OTHER: u32 = 61_302;
-
-/// Where the records of a user without a directory of its own are.
-fn records(uid: u32) -> String {
-    format!("/tmp/watchfix-{uid}")
-}
 
 fn heal_as(uid: u32, watchfix: &std::path::Path, pid: u32) -> Run {
     let mut command = as_user(uid, watchfix);
@@ -50,10 +46,10 @@ fn a_user_heals_a_process_of_the_same_user_without_waking_it() {
     assert_eq!(masks(victim.pid()), BTreeMap::from([(0x3ce, 6)]));
     assert_eq!(ask(&mut victim, &format!("waiting {fd}")), 0);
     assert_eq!(
-        fs::metadata(records(USER)).unwrap().permissions().mode() & 0o777,
+        fs::metadata(records_of(USER)).unwrap().permissions().mode() & 0o777,
         0o700
     );
-    fs::remove_dir_all(records(USER)).unwrap();
+    fs::remove_dir_all(records_of(USER)).unwrap();
 }
 
 #[test]
@@ -66,7 +62,7 @@ fn a_directory_that_somebody_else_made_first_keeps_nobody_from_healing() {
     let mut victim = ready(as_user(LATE, &path.join("keeper")).arg("serve"));
     let fd = ask(&mut victim, "new");
     ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));
-    let taken = records(LATE);
+    let taken = records_of(LATE);
     // Of a run that was ended.
     let _ = fs::remove_dir(&taken);
     DirBuilder::new().mode(0o700).create(&taken).unwrap();
@@ -166,7 +162,7 @@ fn a_watched_directory_that_may_not_be_read_is_listed_with_the_reason() {
         run.out
     );
     assert_eq!(heal(victim.pid(), &[]).code, 0, "root may");
-    let _ = fs::remove_dir_all(records(USER));
+    let _ = fs::remove_dir_all(records_of(USER));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A remedy that fdscan prints does what it promises when it is pasted into a shell, in any directory.
 
-use super::stage::{Run, as_user, ask, directory, heal, masks, mkfds, needs_root, ready, shared};
+use super::stage::{
+    Run, as_user, ask, directory, heal, masks, mkfds, needs_root, ready, records_of, shared,
+};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -122,7 +124,7 @@ fn what_another_user_healed_is_seen_by_root() {
         return;
     }
     let (_dir, path) = shared();
-    let runtime = format!("/tmp/watchfix-{USER}");
+    let runtime = records_of(USER);
     let mut victim = ready(as_user(USER, &path.join("keeper")).arg("serve"));
     let fd = ask(&mut victim, "new");
     ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));

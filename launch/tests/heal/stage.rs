@@ -120,6 +120,11 @@ pub fn as_user(uid: u32, program: &Path) -> Command {
     command
 }
 
+/// Where the records of a user without a directory of its own are.
+pub fn records_of(uid: u32) -> String {
+    format!("/tmp/{}-{uid}", inspect::gather::records_directory())
+}
+
 /// Whether this is root; if not, says that the test is skipped.
 pub fn needs_root() -> bool {
     if !support::is_root() {

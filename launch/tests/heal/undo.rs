@@ -1,20 +1,23 @@
 //! `--undo` and its record.
 
-use super::stage::{ask, directory, heal, keeper, masks, mkfds};
+use super::stage::{
+    Run, ask, bare, directory, heal, keeper, keeper_binary, masks, mkfds, needs_root, ready,
+};
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 /// Where the records of this user are.
 fn records() -> PathBuf {
     let user = inspect::effective_user();
     let parent = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let usual = PathBuf::from(format!("/run/user/{user}"));
+    let name = inspect::gather::records_directory();
     match parent {
-        _ if support::is_root() => "/run/watchfix".into(),
-        Some(parent) if parent.is_absolute() && parent.is_dir() => parent.join("watchfix"),
-        _ if usual.is_dir() => usual.join("watchfix"),
-        _ => format!("/tmp/watchfix-{user}").into(),
+        _ if support::is_root() => Path::new("/run").join(name),
+        Some(parent) if parent.is_absolute() && parent.is_dir() => parent.join(name),
+        _ if usual.is_dir() => usual.join(name),
+        _ => format!("/tmp/{name}-{user}").into(),
     }
 }
 
@@ -105,4 +108,31 @@ fn the_record_is_for_its_owner_alone_and_goes_with_the_process() {
     let other = mkfds(&path, &["watches", "--count", "1", "--mask", "0x3ee"]);
     heal(other.pid(), &[]).good();
     assert!(!record.exists());
+}
+
+/// A record is removed with its process. What has another PID here than there, or none, has not ended.
+#[test]
+fn a_record_of_another_pid_namespace_that_keeps_them_in_the_same_place_stays() {
+    if !needs_root() {
+        return;
+    }
+    let (_dir, path) = directory();
+    let mut there = support::in_pid_namespace();
+    let mut victim = ready(there.arg(keeper_binary()).arg("serve"));
+    let fd = ask(&mut victim, "new");
+    ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));
+    let keeper = support::first_child(victim.pid());
+    let heal_there = |args: &[&str]| {
+        let mut beside = bare(support::beside(keeper));
+        beside.args([env!("CARGO_BIN_EXE_watchfix"), "heal", "1"]);
+        Run::of(beside.args(args).output().unwrap()).good()
+    };
+    heal_there(&[]);
+    let here = mkfds(&path, &["watches", "--count", "1", "--mask", "0x3ee"]);
+    heal(here.pid(), &[]).good();
+    let said = heal_there(&["--undo"]);
+    assert!(said.starts_with("restored 1 of 1 watch, "), "{said}");
+    assert_eq!(masks(keeper), BTreeMap::from([(0x3ee, 1)]));
+    let namespace = std::fs::metadata(format!("/proc/{keeper}/ns/pid")).unwrap();
+    std::fs::remove_dir(format!("/run/watchfix-{}", namespace.ino())).unwrap();
 }

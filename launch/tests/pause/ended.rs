@@ -6,7 +6,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Stdio;
-use support::{Next, is_there, wait_until};
+use support::{Next, first_child, is_there, wait_until};
 
 pub fn kill(pid: u32) {
     // SAFETY: kill has no memory effects; the process belongs to this test.
@@ -44,9 +44,7 @@ fn killed_watchfix_leaves_the_pause_to_the_guardian() {
 
 /// The first child of watchfix.
 fn guardian_of(pause: &Pause) -> u32 {
-    let children = format!("/proc/{0}/task/{0}/children", pause.0.pid());
-    let children = fs::read_to_string(children).unwrap();
-    children.split(' ').next().unwrap().parse().unwrap()
+    first_child(pause.0.pid())
 }
 
 #[test]
@@ -367,4 +365,28 @@ fn a_guardian_killed_while_it_tells_leaves_no_watch_mute_and_no_entry_of_its_own
             assert!(heard.iter().any(|line| line == told), "{told}: {heard:?}");
         }
     }
+}
+
+/// What has another PID here than there, or none, has not ended.
+#[test]
+fn a_pause_of_another_pid_namespace_that_keeps_records_in_the_same_place_goes_on() {
+    if !support::is_root() {
+        return support::skip("needs root, to make a PID namespace");
+    }
+    let (tree, other) = (Tree::new(), Tree::new());
+    let mut there = support::in_pid_namespace();
+    there.arg(program());
+    let mut watchers = Watchers::by(there, &[(USUAL, tree.app())]);
+    let watcher = first_child(watchers.0.pid());
+    let mut beside = support::beside(watcher);
+    support::without_rules(&mut beside).arg(watchfix().get_program());
+    let paused = Pause::by(beside, tree.app(), &[]);
+    tree.write("a", "x");
+    let (_, _, said) = pause(&[other.app().to_str().unwrap(), "--", "true"]);
+    assert!(!said.contains("ended a pause"), "{said}");
+    assert_eq!(watchers.heard(), [""; 0]);
+    paused.end();
+    assert_eq!(watchers.heard(), ["0 MODIFY a", "0 CLOSE_WRITE a"]);
+    let namespace = fs::metadata(format!("/proc/{watcher}/ns/pid")).unwrap();
+    fs::remove_dir_all(format!("/run/watchfix-{}", namespace.ino())).unwrap();
 }

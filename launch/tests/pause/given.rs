@@ -230,7 +230,8 @@ impl User {
 
     /// Its records.
     pub fn records(&self) -> PathBuf {
-        self.runtime.path().join("watchfix/pause")
+        let name = inspect::gather::records_directory();
+        self.runtime.path().join(name).join("pause")
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
-use support::wait_until;
+use support::{first_child, wait_until};
 
 /// Rules that are about nothing there.
 const NO_RULES: &[&str] = &["--strip", "none", "--ignore", "*.nothing"];
@@ -23,18 +23,13 @@ fn run(mut watchfix: Command) -> Command {
     watchfix
 }
 
-fn child(pid: u32) -> u32 {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-    text.split(' ').next().unwrap().parse().unwrap()
-}
-
 fn supervisor(watchers: &Watchers) -> u32 {
-    child(watchers.0.pid())
+    first_child(watchers.0.pid())
 }
 
 /// The program itself.
 fn pid(watchers: &Watchers) -> u32 {
-    child(supervisor(watchers))
+    first_child(supervisor(watchers))
 }
 
 /// Changes of every kind, some of them undone, and none of them with a name more than another.

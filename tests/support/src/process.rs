@@ -36,6 +36,26 @@ pub fn ready(command: &mut Command) -> Victim {
     victim
 }
 
+/// The first child that the first thread of a process started.
+pub fn first_child(pid: u32) -> u32 {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    children.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// A command in PID and mount namespaces of its own, to which the program is to be added.
+pub fn in_pid_namespace() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+    command
+}
+
+/// A command in those of another process.
+pub fn beside(pid: u32) -> Command {
+    let mut command = Command::new("nsenter");
+    command.args(["--pid", "--mount", &format!("--target={pid}")]);
+    command
+}
+
 /// `root` and its descendants, as of now.
 pub fn with_descendants(root: u32) -> BTreeSet<u32> {
     let mut found = BTreeSet::from([root]);

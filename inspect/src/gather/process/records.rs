@@ -3,13 +3,26 @@
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::Process;
 use crate::sys;
-use std::fs::Metadata;
+use std::fs::{self, Metadata};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The maximum size of a record. A record of 100,000 watches is a tenth of that.
 const MOST: u64 = 64 << 20;
+
+/// The first PID namespace of a system (include/linux/proc_ns.h, `PROC_PID_INIT_INO`).
+const FIRST: u64 = 0xEFFF_FFFC;
+
+/// The name of the directory of records. They name processes by PID, and those of another PID namespace have others:
+/// where a container or a sandbox shares the place with the system, each has its own directory there.
+pub fn directory() -> String {
+    let namespace = fs::metadata("/proc/self/ns/pid").map(|metadata| metadata.ino());
+    match namespace {
+        Ok(other) if other != FIRST => format!("watchfix-{other}"),
+        _ => "watchfix".into(),
+    }
+}
 
 /// The directories with records about a process, with their users: root, this program's user and the process's own.
 pub fn places(process: &Process) -> Vec<(u32, PathBuf)> {
@@ -22,18 +35,19 @@ pub fn places(process: &Process) -> Vec<(u32, PathBuf)> {
 
 /// Where the user `uid` keeps records: the directories that `watchfix` chooses from.
 fn places_of(uid: u32) -> Vec<(u32, PathBuf)> {
+    let name = directory();
     if uid == 0 {
-        return vec![(0, "/run/watchfix".into())];
+        return vec![(0, Path::new("/run").join(name))];
     }
     let mut list = Vec::new();
     if uid == sys::effective_user()
         && let Some(runtime) = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)
         && runtime.is_absolute()
     {
-        list.push(runtime.join("watchfix"));
+        list.push(runtime.join(&name));
     }
-    list.push(format!("/run/user/{uid}/watchfix").into());
-    list.push(format!("/tmp/watchfix-{uid}").into());
+    list.push(format!("/run/user/{uid}/{name}").into());
+    list.push(format!("/tmp/{name}-{uid}").into());
     list.into_iter().map(|place| (uid, place)).collect()
 }
 
