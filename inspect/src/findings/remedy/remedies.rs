@@ -123,7 +123,7 @@ impl Remedies {
     pub fn checkpoint(&self, database: &Name) -> String {
         let path = quote(database);
         format!(
-            "for i in 1 2 3 4 5; do sleep 1; sqlite3 -list -cmd '.timeout 2000' {path} 'PRAGMA wal_checkpoint(TRUNCATE)' | grep ^0 && break; done"
+            "for i in 1 2 3 4 5; do sleep 1; sqlite3 -list -cmd '.timeout 2000' {path} 'PRAGMA wal_checkpoint(TRUNCATE)' | grep '^0' && break; done"
         )
     }
 

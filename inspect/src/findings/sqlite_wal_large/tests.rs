@@ -2,7 +2,7 @@ use super::*;
 use crate::findings::fixture::Fixture;
 use crate::model::{DatabaseGrowth, RollbackKind, RollbackLock};
 
-const COMMAND: &str = r"for i in 1 2 3 4 5; do sleep 1; sqlite3 -list -cmd '.timeout 2000' '/d/it'\''s.db' 'PRAGMA wal_checkpoint(TRUNCATE)' | grep ^0 && break; done";
+const COMMAND: &str = r"for i in 1 2 3 4 5; do sleep 1; sqlite3 -list -cmd '.timeout 2000' '/d/it'\''s.db' 'PRAGMA wal_checkpoint(TRUNCATE)' | grep '^0' && break; done";
 
 fn found(database_bytes: u64, wal_bytes: u64) -> Vec<Finding> {
     with_wal(database_bytes, wal_bytes, None).look(look)
