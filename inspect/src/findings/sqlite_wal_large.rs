@@ -228,7 +228,7 @@ fn explain(database: &Database, reason: Option<Reason>) -> (String, bool) {
         }
         Some(Reason::NeverRestarts) => {
             let why = format!(
-                "{pending} of it is pending, so no reader is far behind. But there is always a reader, so the log never restarts and grows with every write. That ends when there is a moment without a reader, or with a checkpoint that waits for the readers, as the command given here does."
+                "{pending} of it is pending, so no reader is far behind. But there is always a reader, so the log never restarts and grows with every write. That ends when there is a moment without a reader, or with a checkpoint that waits for the readers. The command given here does, for 2 s at a time: reads that last longer have to end first."
             );
             (why, true)
         }

@@ -88,8 +88,10 @@ pub fn undone(pid: u32, undone: &Undone, took: Duration) -> String {
     }
     if undone.changed_since > 0 {
         lines.add(format_args!(
-            "left alone: {}, whose mask is not the one heal had set: the process placed {} anew",
+            "left alone: {}, whose mask is not the one heal had set: the process placed {} anew, or another user \
+             healed {} too (then undo this one again after that one)",
             plural(undone.changed_since, "watch", "watches"),
+            agree(undone.changed_since as u64, "it", "them"),
             agree(undone.changed_since as u64, "it", "them"),
         ));
     }

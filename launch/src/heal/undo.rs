@@ -1,13 +1,16 @@
 //! `--undo`: watches get back the masks they had.
 
-use super::pass::{self, Pass, Stopped};
+use super::pass::{self, Failed, Pass, Stopped};
 use super::paused::paused;
 use super::plan::{By, Change};
 use super::record::Record;
 use super::runtime::Runtime;
 use super::target::Target;
 use inspect::model::{HealKey, HealedMasks, Watch};
+use rules::event::ALL_EVENTS;
 use std::collections::{BTreeMap, HashSet};
+
+const MUTE: &str = "it reports nothing: another user's heal or pause has muted it, so undo this one again after that one";
 
 /// What was restored.
 pub struct Undone {
@@ -15,7 +18,8 @@ pub struct Undone {
     pub pass: Pass,
     /// Watches that were healed and are still there.
     pub watches: usize,
-    /// Of these, watches whose mask is not what heal had set: the process has placed them anew.
+    /// Of these, watches whose mask is not what heal had set: the process has placed them anew, or another user has
+    /// healed them.
     pub changed_since: usize,
 }
 
@@ -37,13 +41,12 @@ pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, St
         return Ok(None);
     };
     let mut plan = |target: &Target| changes(target, &record.0.masks);
-    let mut pass = pass::run(target, &mut plan, &mut |_, _| Ok(()))?;
-    let paused = paused(&target.handle, || Some(&record));
-    let muted: HashSet<_> = paused
+    let pass = pass::run(target, &mut plan, &mut |_, _| Ok(()))?;
+    let mut others = paused(&target.handle, || Some(&record));
+    let muted: HashSet<_> = others
         .iter()
         .map(|one| (one.change.instance, one.change.watch))
         .collect();
-    pass.failed.extend(paused);
     let mut undone = Undone {
         pass,
         watches: 0,
@@ -59,15 +62,43 @@ pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, St
                 mask if mask == masks.first => {}
                 mask if mask == masks.last => drop(left.insert(key, masks)),
                 _ if muted.contains(&(instance, at)) => drop(left.insert(key, masks)),
-                _ => undone.changed_since += 1,
+                mask if mask & ALL_EVENTS == 0 => {
+                    left.insert(key, masks);
+                    others.push(muted_since(target, instance, at, watch));
+                }
+                mask => {
+                    undone.changed_since += 1;
+                    // If another user's heal has taken more, this one can be undone after that one.
+                    if mask & !masks.last == 0 {
+                        left.insert(key, masks);
+                    }
+                }
             }
         },
     );
+    undone.pass.failed.extend(others);
     record.0.masks = left;
     record
         .write(runtime, target.handle.process())
         .map_err(Stopped::Unprepared)?;
     Ok(Some(undone))
+}
+
+/// Of a watch that somebody else has muted since: no process places one that reports nothing.
+fn muted_since(target: &Target, instance: usize, at: usize, watch: &Watch) -> Failed {
+    let change = Change {
+        instance,
+        watch: at,
+        wd: watch.wd,
+        before: watch.mask.0,
+        after: watch.mask.0,
+        by: By::Undo,
+    };
+    Failed {
+        change,
+        why: MUTE.to_owned(),
+        place: pass::place(&target.handle, &change),
+    }
 }
 
 fn changes(target: &Target, record: &BTreeMap<HealKey, HealedMasks>) -> Vec<Change> {

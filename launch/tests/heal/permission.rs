@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::process::Command;
+use support::Victim;
 
 const USER: u32 = 61_301;
 const OTHER: u32 = 61_302;
@@ -181,4 +182,54 @@ fn what_is_not_a_process_has_status_3_and_what_is_not_a_pid_has_status_2() {
         let output = watchfix().args(wrong).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
     }
+}
+
+/// Each user has a record, and each record says what the mask was before that user came.
+#[test]
+fn what_two_users_healed_or_paused_is_undone_in_any_order() {
+    if !needs_root() {
+        return;
+    }
+    const FIRST: u32 = 61_305;
+    let (_dir, path) = shared();
+    let mut victim = ready(as_user(FIRST, &path.join("keeper")).arg("serve"));
+    let fd = ask(&mut victim, "new");
+    ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));
+    let pid = victim.pid();
+    let by_user = |args: &[&str]| {
+        let mut command = as_user(FIRST, &path.join("watchfix"));
+        Run::of(
+            command
+                .arg("heal")
+                .args(args)
+                .arg(pid.to_string())
+                .output()
+                .unwrap(),
+        )
+    };
+    let too_early = |status| {
+        let undone = by_user(&["--undo"]);
+        assert_eq!(undone.code, status, "{}", undone.out);
+        assert!(
+            undone.out.contains("undo this one again after"),
+            "{}",
+            undone.out
+        );
+    };
+    by_user(&[]).good();
+    heal(pid, &["--strip", "+attrib"]).good();
+    too_early(0);
+    heal(pid, &["--undo"]).good();
+    let mut pause = watchfix();
+    pause.args(["pause", "--quiet", "--pid", &pid.to_string()]);
+    pause
+        .arg(&path)
+        .args(["--", "sh", "-c", "echo BEGUN; exec cat"]);
+    let mut pause = Victim::spawn(&mut pause);
+    pause.line_with("BEGUN");
+    too_early(1);
+    assert!(pause.finish().0.success());
+    by_user(&["--undo"]).good();
+    assert_eq!(masks(pid), BTreeMap::from([(0x3ee, 1)]));
+    let _ = fs::remove_dir_all(records_of(FIRST));
 }
