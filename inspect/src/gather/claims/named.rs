@@ -5,6 +5,7 @@ use super::owners::{self, State};
 use crate::findings::quote;
 use crate::formats::claims::verdicts;
 use crate::gather::claims::pid_reuse;
+use crate::gather::process::pid_namespace;
 use crate::gather::subject::view::FinalLink;
 use crate::model::{Claim, Name, Verdict};
 
@@ -18,6 +19,12 @@ impl Judge<'_> {
             return;
         }
         let ticks = match owners::state_of(pid) {
+            State::Gone if self.may_be_from_outside(real) => {
+                claim.why = format!(
+                    "Process {pid} does not exist in this PID namespace. If the directory is shared with another container, or with the system, it may run there."
+                );
+                return;
+            }
             State::Gone => return self.stale(claim, format!("Process {pid} does not exist.")),
             State::Zombie => {
                 claim.verdict = Verdict::Stale;
@@ -40,6 +47,12 @@ impl Judge<'_> {
             _ => None,
         };
         verdicts::of_running(claim, pid, same, too_young);
+    }
+
+    /// Whether a process that has no PID here may have written the file. The overlayfs of a container is its own.
+    fn may_be_from_outside(&self, real: &[u8]) -> bool {
+        let mount = self.view.mounts().of_path(real);
+        pid_namespace::other_than_first().is_some() && mount.is_none_or(|mount| !mount.overlay)
     }
 
     /// Sets the verdict for a claim whose owner is gone. If that is certain, the claim may be removed.

@@ -8,6 +8,7 @@ pub(crate) mod healed;
 pub(crate) mod image;
 pub(crate) mod maps;
 pub(crate) mod paused;
+pub(crate) mod pid_namespace;
 pub(crate) mod processes;
 pub(crate) mod program;
 pub(crate) mod records;

@@ -1,9 +1,10 @@
 //! Where `watchfix` keeps records, and how one is read.
 
+use crate::gather::process::pid_namespace;
 use crate::gather::subject::view::{FinalLink, View};
 use crate::model::Process;
 use crate::sys;
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,16 +12,12 @@ use std::path::{Path, PathBuf};
 /// The maximum size of a record. A record of 100,000 watches is a tenth of that.
 const MOST: u64 = 64 << 20;
 
-/// The first PID namespace of a system (include/linux/proc_ns.h, `PROC_PID_INIT_INO`).
-const FIRST: u64 = 0xEFFF_FFFC;
-
 /// The name of the directory of records. They name processes by PID, and those of another PID namespace have others:
 /// where a container or a sandbox shares the place with the system, each has its own directory there.
 pub fn directory() -> String {
-    let namespace = fs::metadata("/proc/self/ns/pid").map(|metadata| metadata.ino());
-    match namespace {
-        Ok(other) if other != FIRST => format!("watchfix-{other}"),
-        _ => "watchfix".into(),
+    match pid_namespace::other_than_first() {
+        Some(other) => format!("watchfix-{other}"),
+        None => "watchfix".into(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::common::{Stage, holds_number, is_root};
+use crate::common::{Scan, Stage, fdscan_binary, holds_number, is_root};
 
 use super::{make_old, nobody, own_start, verdict, verdict_once_closed, write};
 
@@ -167,4 +167,24 @@ fn a_lock_of_git_s_is_held_by_being_there() {
     let open = File::open(&path).unwrap();
     verdict(&stage, &path, "held");
     drop(open);
+}
+
+/// In a container, or a sandbox, that shares a directory with what is outside of it.
+#[test]
+fn a_pid_that_may_be_one_of_another_pid_namespace_is_not_known_to_be_gone() {
+    if !is_root() {
+        return support::skip("needs root, to make a PID namespace");
+    }
+    let stage = Stage::new();
+    let dir = stage.make("state");
+    let script = "mount -t tmpfs none \"$1\" && echo \"$2\" >\"$1/serve.pid\" && exec \"$3\" claims \"$1/serve.pid\" --json";
+    let mut inside = support::in_pid_namespace();
+    inside.args(["sh", "-c", script, "sh"]).arg(&dir);
+    inside
+        .arg(std::process::id().to_string())
+        .arg(fdscan_binary());
+    let doc = Scan::run(&mut inside).json();
+    let claim = &doc["claims"][0];
+    assert_eq!(claim["verdict"], "unknown", "{claim:#}");
+    assert!(claim["remedy"].is_null(), "{claim:#}");
 }
