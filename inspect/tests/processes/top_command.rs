@@ -433,3 +433,24 @@ fn where_proc_hides_the_processes_of_others_it_is_said() {
     assert!(top("hidepid=2"));
     assert!(!top("hidepid=0"));
 }
+
+/// What counts for a user's limits may be in a container, or outside of this one.
+#[test]
+fn in_a_pid_namespace_of_its_own_sums_are_lower_bounds_and_it_is_said() {
+    if !is_root() {
+        return support::skip("needs root, to make a PID namespace");
+    }
+    let mut inside = support::in_pid_namespace();
+    let doc = Scan::run(inside.arg(fdscan_binary()).args(["top", "--json"])).json();
+    let users = doc["users"].as_array().unwrap();
+    assert!(!users.is_empty());
+    assert!(
+        users.iter().all(|user| user["at_least"] == true),
+        "{users:#?}"
+    );
+    let incomplete = doc["incomplete"].to_string();
+    assert!(
+        incomplete.contains("outside of this PID namespace"),
+        "{incomplete}"
+    );
+}

@@ -5,6 +5,7 @@
 //! limits.
 
 use crate::gather::accounts::limits;
+use crate::gather::process::pid_namespace;
 use crate::model::{Account, InotifyLimits};
 use crate::sys;
 use std::collections::HashMap;
@@ -54,10 +55,12 @@ impl Accounts {
         }
     }
 
-    /// Whether everything that counts for this program's limits is inside its user namespace.
+    /// Whether everything that counts for this program's limits is inside its user and PID namespaces.
     pub fn all_in_sight(&self) -> bool {
         let own = self.own.as_deref().and_then(number);
-        self.limits.watches_of_namespace || own.is_none_or(|own| own == FIRST)
+        let is_first = own.is_none_or(|own| own == FIRST);
+        self.limits.watches_of_namespace
+            || (is_first && pid_namespace::other_than_first().is_none())
     }
 
     /// The accounts that are charged for what process `pid` of user `uid` does, its own first, with their limits. The

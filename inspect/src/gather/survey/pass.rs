@@ -8,7 +8,7 @@ use crate::gather::accounts::users::Users;
 use crate::gather::inotify::watches;
 use crate::gather::process::processes::Processes;
 use crate::gather::process::unit::Names;
-use crate::gather::process::{processes, status};
+use crate::gather::process::{pid_namespace, processes, status};
 use crate::gather::subject::gaps::{Gaps, errno_text, is_gone, not_permitted};
 use crate::gather::subject::mounts::Cache;
 use crate::gather::subject::proc_dir::ProcDir;
@@ -59,6 +59,12 @@ pub fn pass(
         gaps.note(
             "processes of other users",
             "/proc hides them (mounted with hidepid, proc(5)): root sees them",
+        );
+    }
+    if pid_namespace::other_than_first().is_some() {
+        gaps.note(
+            "processes outside of this PID namespace",
+            "they have no PID here, but count for the limits of their users: look from there",
         );
     }
     for pid in pids {
