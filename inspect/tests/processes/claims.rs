@@ -14,6 +14,16 @@ use serde_json::Value;
 
 use crate::common::{Fixture, Stage, holds_number, proc_number};
 
+/// Whether a PID that no process has here is nobody's. If not, says that the test is skipped.
+fn knows_who_has_ended() -> bool {
+    if !support::sees_all_pids() {
+        support::skip_optional(
+            "in a PID namespace that is not the first one, nobody is known to have ended",
+        );
+    }
+    support::sees_all_pids()
+}
+
 /// A PID no process can have: the kernel gives out those below pid_max.
 fn nobody() -> u64 {
     proc_number("/proc/sys/kernel/pid_max")
@@ -72,6 +82,9 @@ fn verdict_once_closed(stage: &Stage, path: &Path, wanted: &str) -> Value {
 
 #[test]
 fn a_directory_stands_for_the_claims_in_it() {
+    if !knows_who_has_ended() {
+        return;
+    }
     let stage = Stage::new();
     let dir = stage.make("state");
     write(&dir, "b.pid", &nobody().to_string());
@@ -87,6 +100,9 @@ fn a_directory_stands_for_the_claims_in_it() {
 
 #[test]
 fn the_exit_status_tells_what_was_asked_for() {
+    if !knows_who_has_ended() {
+        return;
+    }
     let stage = Stage::new();
     let dir = stage.make("state");
     let stale = write(&dir, "b.pid", &nobody().to_string());
@@ -103,6 +119,9 @@ fn the_exit_status_tells_what_was_asked_for() {
 
 #[test]
 fn a_link_to_nothing_claims_what_its_text_says() {
+    if !knows_who_has_ended() {
+        return;
+    }
     let stage = Stage::new();
     let dir = stage.make("profile");
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();

@@ -33,8 +33,8 @@ pub use mach_o::{MachO, fat};
 pub use machine::{free_port, has_btrfs, is_root};
 pub use mounts::{in_own_mounts, overlay, subvolumes};
 pub use process::{
-    as_user, beside, first_child, in_pid_namespace, is_there, ready, with_descendants,
-    without_rules,
+    as_user, beside, first_child, in_pid_namespace, is_there, ready, sees_all_pids,
+    with_descendants, without_rules,
 };
 pub use signals::with_usual_signals;
 pub use skip::{is_left_out, skip, skip_optional};

@@ -3,6 +3,7 @@
 use crate::Victim;
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -40,6 +41,12 @@ pub fn ready(command: &mut Command) -> Victim {
 pub fn first_child(pid: u32) -> u32 {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     children.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Whether every process of the machine has a PID here (include/linux/proc_ns.h, `PROC_PID_INIT_INO`). In a container it
+/// has not.
+pub fn sees_all_pids() -> bool {
+    fs::metadata("/proc/self/ns/pid").is_ok_and(|namespace| namespace.ino() == 0xEFFF_FFFC)
 }
 
 /// A command in PID and mount namespaces of its own, to which the program is to be added.
