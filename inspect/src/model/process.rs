@@ -266,7 +266,7 @@ pub struct UserUsage {
     pub watches: Option<u64>,
     /// Inotify instances of all its processes.
     pub instances: u64,
-    /// Whether the sums are lower bounds, because a process could not be read.
+    /// Whether the sums are lower bounds, because a process could not be read, or one in other namespaces may count.
     pub at_least: bool,
     /// The limit of its watches.
     pub max_watches: Option<u64>,

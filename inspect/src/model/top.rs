@@ -56,7 +56,7 @@ pub struct User {
     pub instances: Option<u64>,
     /// The limits it is near.
     pub findings: Vec<FindingSummary>,
-    /// Whether the sums are lower bounds, because a process could not be read.
+    /// Whether the sums are lower bounds, because a process could not be read, or one in other namespaces may count.
     pub at_least: bool,
     /// The limit of its watches.
     pub max_watches: Option<u64>,
