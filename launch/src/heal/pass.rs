@@ -5,7 +5,7 @@
 //! report it any more (an unprivileged user finds paths by listing), and where watches come meanwhile.
 
 use super::apply::{Around, Outcome, apply};
-use super::plan::{self, Change};
+use super::plan::{self, By, Change};
 use super::refused::Refused;
 use super::target::Target;
 use inspect::gather::ProcessHandle;
@@ -81,6 +81,35 @@ pub struct Failed {
     pub why: String,
     /// What it is on: a path, or inode and device.
     pub place: String,
+}
+
+impl Failed {
+    /// A change that could not be made.
+    pub fn of(handle: &ProcessHandle, change: Change, why: String) -> Failed {
+        Failed {
+            change,
+            why,
+            place: place(handle, &change),
+        }
+    }
+
+    /// A watch, with the places of its instance and of itself, that keeps the mask it has.
+    pub fn left_alone(
+        handle: &ProcessHandle,
+        (instance, at): (usize, usize),
+        watch: &Watch,
+        (by, why): (By, &str),
+    ) -> Failed {
+        let change = Change {
+            instance,
+            watch: at,
+            wd: watch.wd,
+            before: watch.mask.0,
+            after: watch.mask.0,
+            by,
+        };
+        Failed::of(handle, change, why.to_owned())
+    }
 }
 
 /// Why a pass could not be made.
@@ -215,11 +244,9 @@ pub fn run_with(
 }
 
 fn failed(target: &Target, left: &[Change], mut why: impl FnMut(&Change) -> String) -> Vec<Failed> {
-    let failed = left.iter().map(|change| Failed {
-        change: *change,
-        why: why(change),
-        place: place(&target.handle, change),
-    });
+    let failed = left
+        .iter()
+        .map(|change| Failed::of(&target.handle, *change, why(change)));
     failed.collect()
 }
 
@@ -252,7 +279,7 @@ fn watch<'l>(handle: &'l ProcessHandle, change: &Change) -> Option<&'l Watch> {
 }
 
 /// A path, or inode and device.
-pub fn place(handle: &ProcessHandle, change: &Change) -> String {
+fn place(handle: &ProcessHandle, change: &Change) -> String {
     match watch(handle, change) {
         Some(Watch {
             path: Some(path), ..

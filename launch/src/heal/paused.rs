@@ -1,7 +1,7 @@
 //! Watches that `watchfix pause` has muted: whatever is made of them meanwhile, they get back the masks they had before it.
 
-use super::pass::{Failed, place};
-use super::plan::{By, Change};
+use super::pass::Failed;
+use super::plan::By;
 use super::record::Record;
 use inspect::gather::ProcessHandle;
 use inspect::model::HealKey;
@@ -30,19 +30,8 @@ pub fn paused<R: Borrow<Record>>(
             if mask & ALL_EVENTS != 0 || healed.is_some_and(|masks| masks.last == mask) {
                 continue;
             }
-            let change = Change {
-                instance,
-                watch: at,
-                wd: watch.wd,
-                before: mask,
-                after: mask,
-                by: By::Pause,
-            };
-            failed.push(Failed {
-                change,
-                why: WHY.to_owned(),
-                place: place(handle, &change),
-            });
+            let why = (By::Pause, WHY);
+            failed.push(Failed::left_alone(handle, (instance, at), watch, why));
         }
     }
     failed

@@ -1,6 +1,6 @@
 //! `--dry-run`: what would be changed, where and why.
 
-use super::pass::{Failed, place};
+use super::pass::Failed;
 use super::plan::Change;
 use super::report::{Group, Lines};
 use inspect::gather::{LOOKS, ProcessHandle, may_be_healed};
@@ -48,11 +48,7 @@ pub fn planned(handle: &ProcessHandle, changes: &[Change]) -> Planned {
                 } else {
                     &mut planned.failed
                 };
-                list.push(Failed {
-                    change: *change,
-                    why: why.into(),
-                    place: place(handle, change),
-                });
+                list.push(Failed::of(handle, *change, why.into()));
             }
             _ => planned.now.push(*change),
         }

@@ -87,12 +87,11 @@ pub fn undone(pid: u32, undone: &Undone, took: Duration) -> String {
         lines.summary("restored", undone.good(), undone.watches, pass, took);
     }
     if undone.changed_since > 0 {
+        let them = agree(undone.changed_since as u64, "it", "them");
         lines.add(format_args!(
-            "left alone: {}, whose mask is not the one heal had set: the process placed {} anew, or another user \
-             healed {} too (then undo this one again after that one)",
+            "left alone: {}, whose mask is not the one heal had set: the process placed {them} anew, or another user \
+             healed {them} too (then undo this one again after that one)",
             plural(undone.changed_since, "watch", "watches"),
-            agree(undone.changed_since as u64, "it", "them"),
-            agree(undone.changed_since as u64, "it", "them"),
         ));
     }
     lines.rest(pass);

@@ -41,42 +41,41 @@ pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, St
         return Ok(None);
     };
     let mut plan = |target: &Target| changes(target, &record.0.masks);
-    let pass = pass::run(target, &mut plan, &mut |_, _| Ok(()))?;
-    let mut others = paused(&target.handle, || Some(&record));
-    let muted: HashSet<_> = others
+    let mut pass = pass::run(target, &mut plan, &mut |_, _| Ok(()))?;
+    let paused = paused(&target.handle, || Some(&record));
+    let muted: HashSet<_> = paused
         .iter()
         .map(|one| (one.change.instance, one.change.watch))
         .collect();
+    pass.failed.extend(paused);
     let mut undone = Undone {
         pass,
         watches: 0,
         changed_since: 0,
     };
     let mut left = BTreeMap::new();
-    each(
-        target,
-        &record.0.masks,
-        |instance, at, watch, key, masks| {
-            undone.watches += 1;
-            match watch.mask.0 {
-                mask if mask == masks.first => {}
-                mask if mask == masks.last => drop(left.insert(key, masks)),
-                _ if muted.contains(&(instance, at)) => drop(left.insert(key, masks)),
-                mask if mask & ALL_EVENTS == 0 => {
-                    left.insert(key, masks);
-                    others.push(muted_since(target, instance, at, watch));
-                }
-                mask => {
-                    undone.changed_since += 1;
-                    // If another user's heal has taken more, this one can be undone after that one.
-                    if mask & !masks.last == 0 {
-                        left.insert(key, masks);
-                    }
-                }
+    each(target, &record.0.masks, |place, watch, key, masks| {
+        undone.watches += 1;
+        let is_left = match watch.mask.0 {
+            mask if mask == masks.first => false,
+            mask if mask == masks.last => true,
+            _ if muted.contains(&place) => true,
+            // Hardly a process places a watch that reports nothing: somebody else has muted this one.
+            mask if mask & ALL_EVENTS == 0 => {
+                let failed = Failed::left_alone(&target.handle, place, watch, (By::Undo, MUTE));
+                undone.pass.failed.push(failed);
+                true
             }
-        },
-    );
-    undone.pass.failed.extend(others);
+            mask => {
+                undone.changed_since += 1;
+                // If another user's heal has taken more, this one can be undone after that one.
+                mask & !masks.last == 0
+            }
+        };
+        if is_left {
+            left.insert(key, masks);
+        }
+    });
     record.0.masks = left;
     record
         .write(runtime, target.handle.process())
@@ -84,26 +83,9 @@ pub fn undo(target: &mut Target, runtime: &Runtime) -> Result<Option<Undone>, St
     Ok(Some(undone))
 }
 
-/// Of a watch that somebody else has muted since: no process places one that reports nothing.
-fn muted_since(target: &Target, instance: usize, at: usize, watch: &Watch) -> Failed {
-    let change = Change {
-        instance,
-        watch: at,
-        wd: watch.wd,
-        before: watch.mask.0,
-        after: watch.mask.0,
-        by: By::Undo,
-    };
-    Failed {
-        change,
-        why: MUTE.to_owned(),
-        place: pass::place(&target.handle, &change),
-    }
-}
-
 fn changes(target: &Target, record: &BTreeMap<HealKey, HealedMasks>) -> Vec<Change> {
     let mut changes = Vec::new();
-    each(target, record, |instance, at, watch, _, masks| {
+    each(target, record, |(instance, at), watch, _, masks| {
         if watch.mask.0 == masks.last && masks.last != masks.first {
             changes.push(Change {
                 instance,
@@ -118,17 +100,17 @@ fn changes(target: &Target, record: &BTreeMap<HealKey, HealedMasks>) -> Vec<Chan
     changes
 }
 
-/// Visits every watch that is in the record, with its places.
+/// Visits every watch that is in the record, with the places of its instance and of itself.
 fn each(
     target: &Target,
     record: &BTreeMap<HealKey, HealedMasks>,
-    mut visit: impl FnMut(usize, usize, &Watch, HealKey, HealedMasks),
+    mut visit: impl FnMut((usize, usize), &Watch, HealKey, HealedMasks),
 ) {
     for (at, instance) in target.handle.process().inotify.iter().enumerate() {
         for (place, watch) in instance.watches.iter().enumerate() {
             let key = HealKey::of(instance.fd, watch);
             if let Some(&masks) = record.get(&key) {
-                visit(at, place, watch, key, masks);
+                visit((at, place), watch, key, masks);
             }
         }
     }
