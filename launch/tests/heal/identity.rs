@@ -1,6 +1,9 @@
 //! What heal says is what the kernel shows, wherever the watches are; what cannot be proved is left alone.
 
-use super::stage::{Run, ask, directory, heal, masks, mkfds, needs_root, ready, shared, watchfix};
+use super::stage::{
+    Run, ask, directory, heal, heal_as, masks, mkfds, needs_root, ready, records_of, shared,
+    watchfix,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -267,11 +270,7 @@ fn a_dry_run_as_a_user_says_what_healing_then_does() {
         ask(&mut victim, &format!("add {fd} 3ee {}", place.display()));
         place.push("sub");
     }
-    let as_user = |args: &[&str]| {
-        let mut command = super::stage::as_user(USER, &path.join("watchfix"));
-        command.arg("heal").args(args).arg(victim.pid().to_string());
-        Run::of(command.output().unwrap())
-    };
+    let as_user = |args: &[&str]| heal_as(USER, &path, victim.pid(), args);
     let dry = as_user(&["--dry-run"]).good();
     assert!(dry.starts_with("would heal 20 of 20 watches "), "{dry}");
     assert!(dry.contains("level by level"), "{dry}");
@@ -294,7 +293,7 @@ fn a_dry_run_as_a_user_says_what_healing_then_does() {
         healed.out
     );
     assert!(as_user(&[]).good().starts_with("healed 20 of 20 watches"));
-    let _ = std::fs::remove_dir_all(super::stage::records_of(USER));
+    let _ = std::fs::remove_dir_all(records_of(USER));
 }
 
 #[test]

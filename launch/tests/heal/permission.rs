@@ -1,8 +1,8 @@
 //! Who may heal what, and the message when it is refused.
 
 use super::stage::{
-    Run, as_user, ask, directory, heal, masks, mkfds, needs_root, ready, records_of, shared,
-    watchfix,
+    Run, as_user, ask, directory, heal, heal_as, masks, mkfds, needs_root, ready, records_of,
+    shared, watchfix,
 };
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
@@ -12,11 +12,6 @@ use support::Victim;
 
 const USER: u32 = 61_301;
 const OTHER: u32 = 61_302;
-
-fn heal_as(uid: u32, watchfix: &std::path::Path, pid: u32) -> Run {
-    let mut command = as_user(uid, watchfix);
-    Run::of(command.args(["heal", &pid.to_string()]).output().unwrap())
-}
 
 #[test]
 fn a_user_heals_a_process_of_the_same_user_without_waking_it() {
@@ -38,7 +33,7 @@ fn a_user_heals_a_process_of_the_same_user_without_waking_it() {
         ask(&mut victim, &format!("add {fd} 3ee {}", place.display()));
         place.push("sub");
     }
-    let run = heal_as(USER, &path.join("watchfix"), victim.pid());
+    let run = heal_as(USER, &path, victim.pid(), &[]);
     let said = run.good();
     assert!(
         said.starts_with("healed 6 of 6 watches, 0x3ee -> 0x3ce, in "),
@@ -68,7 +63,7 @@ fn a_directory_that_somebody_else_made_first_keeps_nobody_from_healing() {
     let _ = fs::remove_dir(&taken);
     DirBuilder::new().mode(0o700).create(&taken).unwrap();
     chown(&taken, Some(OTHER), None).unwrap();
-    let refused = heal_as(LATE, &path.join("watchfix"), victim.pid());
+    let refused = heal_as(LATE, &path, victim.pid(), &[]);
     let own = path.join("own");
     DirBuilder::new().mode(0o700).create(&own).unwrap();
     chown(&own, Some(LATE), None).unwrap();
@@ -89,7 +84,7 @@ fn another_users_process_needs_that_user_or_root() {
     }
     let (_dir, path) = shared();
     let victim = ready(as_user(USER, &path.join("keeper")).arg("serve"));
-    let run = heal_as(OTHER, &path.join("watchfix"), victim.pid());
+    let run = heal_as(OTHER, &path, victim.pid(), &[]);
     assert_eq!(run.code, 4);
     let pid = victim.pid();
     let wanted = format!(
@@ -107,7 +102,7 @@ fn a_process_that_is_not_dumpable_needs_the_capability() {
     let (_dir, path) = shared();
     let mut victim = ready(as_user(USER, &path.join("keeper")).arg("serve"));
     ask(&mut victim, "undumpable");
-    let run = heal_as(USER, &path.join("watchfix"), victim.pid());
+    let run = heal_as(USER, &path, victim.pid(), &[]);
     assert_eq!(run.code, 4);
     assert!(run.err.contains("is not dumpable"), "{}", run.err);
     let sudo = format!("sudo {} heal", path.join("watchfix").display());
@@ -149,7 +144,7 @@ fn a_watched_directory_that_may_not_be_read_is_listed_with_the_reason() {
     fs::create_dir(&secret).unwrap();
     ask(&mut victim, &format!("add {fd} 3ee {}", secret.display()));
     fs::set_permissions(&secret, PermissionsExt::from_mode(0o700)).unwrap();
-    let run = heal_as(USER, &path.join("watchfix"), victim.pid());
+    let run = heal_as(USER, &path, victim.pid(), &[]);
     assert_eq!(run.code, 1, "{}", run.out);
     assert!(
         run.out.starts_with("healed 0 of 1 watch in "),
@@ -196,17 +191,7 @@ fn what_two_users_healed_or_paused_is_undone_in_any_order() {
     let fd = ask(&mut victim, "new");
     ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));
     let pid = victim.pid();
-    let by_user = |args: &[&str]| {
-        let mut command = as_user(FIRST, &path.join("watchfix"));
-        Run::of(
-            command
-                .arg("heal")
-                .args(args)
-                .arg(pid.to_string())
-                .output()
-                .unwrap(),
-        )
-    };
+    let by_user = |args: &[&str]| heal_as(FIRST, &path, pid, args);
     let too_early = |status| {
         let undone = by_user(&["--undo"]);
         assert_eq!(undone.code, status, "{}", undone.out);

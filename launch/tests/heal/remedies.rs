@@ -1,7 +1,8 @@
 //! A remedy that fdscan prints does what it promises when it is pasted into a shell, in any directory.
 
 use super::stage::{
-    Run, as_user, ask, directory, heal, masks, mkfds, needs_root, ready, records_of, shared,
+    Run, as_user, ask, directory, heal, heal_as, masks, mkfds, needs_root, ready, records_of,
+    shared,
 };
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -128,11 +129,9 @@ fn what_another_user_healed_is_seen_by_root() {
     let mut victim = ready(as_user(USER, &path.join("keeper")).arg("serve"));
     let fd = ask(&mut victim, "new");
     ask(&mut victim, &format!("add {fd} 3ee {}", path.display()));
-    let mut heal = as_user(USER, &path.join("watchfix"));
-    let heal = heal.args(["heal", &victim.pid().to_string()]).output();
-    Run::of(heal.unwrap()).good();
+    heal_as(USER, &path, victim.pid(), &[]).good();
     let healed = report(victim.pid())["healed"].clone();
-    let undo = super::stage::heal(victim.pid(), &["--undo"]);
+    let undo = heal(victim.pid(), &["--undo"]);
     let _ = std::fs::remove_dir_all(runtime);
     assert_eq!(healed["uid"], USER, "{healed}");
     // Root has no record, and is told who has.

@@ -120,6 +120,13 @@ pub fn as_user(uid: u32, program: &Path) -> Command {
     command
 }
 
+/// `watchfix heal ARGS PID` as user `uid`, by the watchfix in `programs` ([`shared`]).
+pub fn heal_as(uid: u32, programs: &Path, pid: u32, args: &[&str]) -> Run {
+    let mut command = as_user(uid, &programs.join("watchfix"));
+    command.arg("heal").args(args).arg(pid.to_string());
+    Run::of(command.output().unwrap())
+}
+
 /// Where the records of a user without a directory of its own are.
 pub fn records_of(uid: u32) -> String {
     format!("/tmp/{}-{uid}", inspect::gather::records_directory())

@@ -1,11 +1,10 @@
 //! What a program that is healed between any two of its steps reads is what it reads by itself, where the rules
 //! are about nothing it has, and where they are taken back before its next step.
 
-use super::stage::{Run, as_user, ask, heal, keeper, masks, needs_root, shared, watchfix};
+use super::stage::{Run, ask, heal, heal_as, keeper, masks, needs_root, shared, watchfix};
 use preload::transparency::Linked::{self, Dynamically, Statically};
 use preload::transparency::{ABOUT_NOTHING, Engine, has_places_of_its_own};
 use std::cell::Cell;
-use std::path::Path;
 use std::rc::Rc;
 
 /// Everything becomes silent, flags apart.
@@ -119,7 +118,7 @@ fn a_program_cannot_tell_that_a_user_without_privileges_heals_it_by_rules_about_
     }
     let (_dir, path) = shared();
     assert_as_bare(Dynamically, Some(USER), move |pid| {
-        good_or_in_part(heal_as_user(&path, pid, &ABOUT_NOTHING));
+        good_or_in_part(heal_as(USER, &path, pid, &ABOUT_NOTHING));
     });
 }
 
@@ -129,12 +128,6 @@ fn a_program_cannot_tell_that_a_user_without_privileges_healed_and_undid_it() {
         return;
     }
     let (_dir, path) = shared();
-    let heal = move |pid, args: &[&str]| heal_as_user(&path, pid, args);
+    let heal = move |pid, args: &[&str]| heal_as(USER, &path, pid, args);
     assert_as_bare_there_and_back(Dynamically, Some(USER), &ABOUT_EVERYTHING, heal);
-}
-
-fn heal_as_user(programs: &Path, pid: u32, args: &[&str]) -> Run {
-    let mut command = as_user(USER, &programs.join("watchfix"));
-    command.arg("heal").args(args).arg(pid.to_string());
-    Run::of(command.output().unwrap())
 }

@@ -2,9 +2,10 @@
 
 use super::stage::{
     Run, ask, bare, directory, heal, keeper, keeper_binary, masks, mkfds, needs_root, ready,
+    records_of,
 };
 use std::collections::BTreeMap;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Where the records of this user are.
@@ -17,7 +18,7 @@ fn records() -> PathBuf {
         _ if support::is_root() => Path::new("/run").join(name),
         Some(parent) if parent.is_absolute() && parent.is_dir() => parent.join(name),
         _ if usual.is_dir() => usual.join(name),
-        _ => format!("/tmp/{name}-{user}").into(),
+        _ => records_of(user).into(),
     }
 }
 
@@ -133,6 +134,6 @@ fn a_record_of_another_pid_namespace_that_keeps_them_in_the_same_place_stays() {
     let said = heal_there(&["--undo"]);
     assert!(said.starts_with("restored 1 of 1 watch, "), "{said}");
     assert_eq!(masks(keeper), BTreeMap::from([(0x3ee, 1)]));
-    let namespace = std::fs::metadata(format!("/proc/{keeper}/ns/pid")).unwrap();
-    std::fs::remove_dir(format!("/run/watchfix-{}", namespace.ino())).unwrap();
+    let namespace = support::pid_namespace(keeper);
+    std::fs::remove_dir(format!("/run/watchfix-{namespace}")).unwrap();
 }

@@ -387,6 +387,6 @@ fn a_pause_of_another_pid_namespace_that_keeps_records_in_the_same_place_goes_on
     assert_eq!(watchers.heard(), [""; 0]);
     paused.end();
     assert_eq!(watchers.heard(), ["0 MODIFY a", "0 CLOSE_WRITE a"]);
-    let namespace = fs::metadata(format!("/proc/{watcher}/ns/pid")).unwrap();
-    fs::remove_dir_all(format!("/run/watchfix-{}", namespace.ino())).unwrap();
+    let namespace = support::pid_namespace(watcher);
+    fs::remove_dir_all(format!("/run/watchfix-{namespace}")).unwrap();
 }

@@ -33,7 +33,7 @@ pub use mach_o::{MachO, fat};
 pub use machine::{free_port, has_btrfs, is_root};
 pub use mounts::{in_own_mounts, overlay, subvolumes};
 pub use process::{
-    as_user, beside, first_child, in_pid_namespace, is_there, ready, sees_all_pids,
+    as_user, beside, first_child, in_pid_namespace, is_there, pid_namespace, ready, sees_all_pids,
     with_descendants, without_rules,
 };
 pub use signals::with_usual_signals;

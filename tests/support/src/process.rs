@@ -46,7 +46,12 @@ pub fn first_child(pid: u32) -> u32 {
 /// Whether every process of the machine has a PID here (include/linux/proc_ns.h, `PROC_PID_INIT_INO`). In a container it
 /// has not.
 pub fn sees_all_pids() -> bool {
-    fs::metadata("/proc/self/ns/pid").is_ok_and(|namespace| namespace.ino() == 0xEFFF_FFFC)
+    pid_namespace(std::process::id()) == 0xEFFF_FFFC
+}
+
+/// The number of the PID namespace of a process.
+pub fn pid_namespace(pid: u32) -> u64 {
+    fs::metadata(format!("/proc/{pid}/ns/pid")).unwrap().ino()
 }
 
 /// A command in PID and mount namespaces of its own, to which the program is to be added.
