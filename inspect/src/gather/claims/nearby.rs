@@ -6,8 +6,8 @@ use super::{link, places};
 use crate::formats::claims::content;
 use crate::formats::claims::verdicts::TTL;
 use crate::gather::inotify::side_effects::SideEffects;
+use crate::gather::process::pid_namespace;
 use crate::gather::subject::gaps::Gaps;
-use crate::gather::subject::proc_dir::ProcDir;
 use crate::gather::subject::view::{FinalLink, View};
 use crate::gather::subject::{Subject, view};
 use crate::model::{Claim, Name, Place, Process};
@@ -33,7 +33,7 @@ pub fn of_process(subject: &mut Subject<'_>) -> Vec<Claim> {
     let judge = Judge {
         view: &view,
         tables: &OnceCell::new(),
-        same_pids: same_namespace(dir),
+        same_pids: pid_namespace::is_shared_with(dir),
         ttl: TTL,
     };
     let mut found = Vec::new();
@@ -74,13 +74,6 @@ fn judge_one(judge: &Judge<'_>, view: &View<'_>, path: Name) -> Option<Claim> {
         }
         _ => None,
     }
-}
-
-/// Whether the process is in this program's PID namespace.
-fn same_namespace(dir: &ProcDir) -> bool {
-    let own = std::fs::read_link("/proc/self/ns/pid").ok();
-    let theirs = dir.read_link("ns/pid").ok();
-    matches!((own, theirs), (Some(own), Some(theirs)) if own.as_os_str().as_bytes() == theirs)
 }
 
 /// Names of claims in a directory. A directory that is watched for reads, or whose parent is, is left alone: opening it
