@@ -136,10 +136,12 @@ fn of_another_users_process_only_descriptors_and_limit_are_known_and_nothing_is_
         .text()
         .lines()
         .find(|l| l.contains(&fixture.pid().to_string()));
-    let words: Vec<&str> = line.unwrap().split_whitespace().collect();
+    let mut words: Vec<&str> = line.unwrap().split_whitespace().collect();
     assert_eq!(words[3..5], ["?", "?"], "{words:?}");
     assert_eq!(words[5], open.to_string());
-    assert_eq!(words[7..9], ["?", "?"], "{words:?}");
+    // Short PIDs, as in a container, leave room for the command.
+    words.retain(|word| !word.starts_with('/'));
+    assert_eq!(words[7..], ["?", "?"], "{words:?}");
 }
 
 #[test]

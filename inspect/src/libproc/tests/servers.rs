@@ -24,7 +24,13 @@ fn on_a_constructed_mac_the_server_of_incident_4_leaks_connections_and_is_an_orp
         "{}",
         large.message
     );
-    assert!(large.remedy.as_deref().unwrap().contains(" sqlite3 "));
+    assert!(
+        large
+            .remedy
+            .as_deref()
+            .unwrap()
+            .starts_with("for i in 1 2 3 4 5; do sleep 1; sqlite3 ")
+    );
     // Frames and page size are the file's own.
     let wal = report.process.sqlite[0].wal.as_ref().unwrap();
     assert_eq!(wal.page_size, Some(4096));
